@@ -1,0 +1,447 @@
+/* SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note */
+/*
+ * cmap - concurrent key/value maps shared by processes and the kernel.
+ *
+ * This file is the whole ABI of /dev/cmap.  A descriptor of the device is
+ * first bound to a map, new (CMAP_IOCTL_CREATE) or existing
+ * (CMAP_IOCTL_OPEN); from then on it is that map.  The access mode the device
+ * was opened with says what the descriptor may do: O_RDONLY reads, O_WRONLY
+ * writes, O_RDWR both.
+ */
+#ifndef _UAPI_LINUX_CMAP_H
+#define _UAPI_LINUX_CMAP_H
+
+#include <linux/ioctl.h>
+#include <linux/types.h>
+
+/**
+ * DOC: Structures
+ *
+ * Every structure begins with its own size, set by the caller to sizeof() of
+ * the structure it was compiled with.  A shorter one than the kernel knows is
+ * extended with zeroes, down to the size each command states as its least; a
+ * longer one is accepted only while everything the kernel does not know is
+ * zero.  Reserved fields and unknown flags must be zero.  User pointers are
+ * 64 bits wide for everyone, so 32-bit programs use the same layout.
+ *
+ * DOC: Errors
+ *
+ * One meaning each, whatever the command:
+ *
+ * ======== ==============================================================
+ * E2BIG    a structure is longer than the kernel knows and not zero there;
+ *          or a key or value is longer than the map's maximum
+ * EACCES   the map's owner, group and mode do not allow this open or unlink
+ * EAGAIN   memory will be free after a grace period, which this context
+ *          cannot wait for (kernel callers that may not sleep only)
+ * EBADF    the descriptor was not opened for reading, or for writing
+ * EBADFD   the descriptor is not bound to a map
+ * EBUSY    the descriptor is bound to a map already
+ * EDOM     add: the value is not 8 bytes long
+ * EEXIST   the key, or the map's name, exists already
+ * EFAULT   a pointer does not point to memory that can be read or written
+ * EINTR    a fatal signal arrived
+ * EINVAL   a size, flag, reserved field, empty key, name, parameter or
+ *          command in a batch that is not valid; or a length that is not
+ *          the map's fixed one
+ * EMSGSIZE the buffer is too small; the length field says what it takes
+ * ENFILE   the module's limit on the number of maps is reached
+ * ENOENT   no such key, or no map of that name
+ * ENOMEM   out of memory, or the memory cgroup is at its limit
+ * ENOSPC   the map's max_entries or max_bytes is reached, or the module's
+ *          limit on bytes
+ * ENOTTY   no such command
+ * EOVERFLOW add: the sum does not fit in a signed 64-bit number
+ * ESTALE   the entry's version, or value, is not the expected one
+ * EXFULL   too many keys whose hashes collide with this one
+ * ======== ==============================================================
+ *
+ * A command that fails changed nothing, with one exception: EFAULT while
+ * writing a result back, when another thread unmapped or protected that very
+ * memory during the call.
+ */
+
+#define CMAP_DEVICE		"/dev/cmap"
+
+/* Bounds of what a map can be asked for. */
+#define CMAP_NAME_MAX		255	/* bytes in a name, no NUL, no '/' */
+#define CMAP_KEY_MAX		512	/* bytes in a key; at least 1 */
+#define CMAP_VALUE_MAX		(1U << 20)	/* bytes in a value; 0 is fine */
+#define CMAP_SHARDS_MAX		1024
+#define CMAP_BATCH_MAX		65536	/* commands in one batch */
+
+#define CMAP_IOC_MAGIC		0xC9
+
+/*
+ * Command numbers, the same as ioctl and as &struct cmap_op.code in a batch.
+ * Appended to, never reused.
+ */
+enum cmap_code {
+	/* bind a descriptor; names */
+	CMAP_CODE_CREATE		= 0x00,
+	CMAP_CODE_OPEN			= 0x01,
+	CMAP_CODE_UNLINK		= 0x02,
+	CMAP_CODE_LIST			= 0x03,
+	/* on one key: struct cmap_op */
+	CMAP_CODE_GET			= 0x10,
+	CMAP_CODE_SET			= 0x11,
+	CMAP_CODE_DELETE		= 0x12,
+	CMAP_CODE_TAKE			= 0x13,
+	CMAP_CODE_SWAP			= 0x14,
+	CMAP_CODE_COMPARE_SWAP		= 0x15,
+	CMAP_CODE_COMPARE_DELETE	= 0x16,
+	CMAP_CODE_GET_OR_SET		= 0x17,
+	CMAP_CODE_ADD			= 0x18,
+	/* on the map: struct cmap_op */
+	CMAP_CODE_CLEAR			= 0x20,
+	CMAP_CODE_COUNT			= 0x21,
+	/* on the map: a structure of their own */
+	CMAP_CODE_STAT			= 0x30,
+	CMAP_CODE_RANGE			= 0x31,
+	CMAP_CODE_BATCH			= 0x32,
+};
+
+#define CMAP_IOCTL_CREATE	_IO(CMAP_IOC_MAGIC, CMAP_CODE_CREATE)
+#define CMAP_IOCTL_OPEN		_IO(CMAP_IOC_MAGIC, CMAP_CODE_OPEN)
+#define CMAP_IOCTL_UNLINK	_IO(CMAP_IOC_MAGIC, CMAP_CODE_UNLINK)
+#define CMAP_IOCTL_LIST		_IO(CMAP_IOC_MAGIC, CMAP_CODE_LIST)
+#define CMAP_IOCTL_GET		_IO(CMAP_IOC_MAGIC, CMAP_CODE_GET)
+#define CMAP_IOCTL_SET		_IO(CMAP_IOC_MAGIC, CMAP_CODE_SET)
+#define CMAP_IOCTL_DELETE	_IO(CMAP_IOC_MAGIC, CMAP_CODE_DELETE)
+#define CMAP_IOCTL_TAKE		_IO(CMAP_IOC_MAGIC, CMAP_CODE_TAKE)
+#define CMAP_IOCTL_SWAP		_IO(CMAP_IOC_MAGIC, CMAP_CODE_SWAP)
+#define CMAP_IOCTL_COMPARE_SWAP	_IO(CMAP_IOC_MAGIC, CMAP_CODE_COMPARE_SWAP)
+#define CMAP_IOCTL_COMPARE_DELETE _IO(CMAP_IOC_MAGIC, CMAP_CODE_COMPARE_DELETE)
+#define CMAP_IOCTL_GET_OR_SET	_IO(CMAP_IOC_MAGIC, CMAP_CODE_GET_OR_SET)
+#define CMAP_IOCTL_ADD		_IO(CMAP_IOC_MAGIC, CMAP_CODE_ADD)
+#define CMAP_IOCTL_CLEAR	_IO(CMAP_IOC_MAGIC, CMAP_CODE_CLEAR)
+#define CMAP_IOCTL_COUNT	_IO(CMAP_IOC_MAGIC, CMAP_CODE_COUNT)
+#define CMAP_IOCTL_STAT		_IO(CMAP_IOC_MAGIC, CMAP_CODE_STAT)
+#define CMAP_IOCTL_RANGE	_IO(CMAP_IOC_MAGIC, CMAP_CODE_RANGE)
+#define CMAP_IOCTL_BATCH	_IO(CMAP_IOC_MAGIC, CMAP_CODE_BATCH)
+
+/* &struct cmap_create.flags */
+#define CMAP_CREATE_FIXED_KEY	(1U << 0)	/* every key has key_max bytes */
+#define CMAP_CREATE_FIXED_VALUE	(1U << 1)	/* every value has value_max bytes */
+
+/**
+ * struct cmap_create - make a map and bind the descriptor to it
+ * @size: sizeof(struct cmap_create); at least up to and including @max_bytes
+ * @flags: CMAP_CREATE_*
+ * @name: user pointer to the name, not terminated; 0 for an anonymous map
+ * @name_len: bytes in @name, 1..CMAP_NAME_MAX; 0 for an anonymous map.  A
+ *	name holds no NUL and no '/', and is neither "." nor ".."
+ * @mode: permission bits (0..0666), less the process's umask
+ * @key_max: longest key, 1..CMAP_KEY_MAX; 0 stands for CMAP_KEY_MAX
+ * @value_max: longest value, 0..CMAP_VALUE_MAX; without
+ *	CMAP_CREATE_FIXED_VALUE 0 stands for CMAP_VALUE_MAX
+ * @shards: number of shards, a power of two up to CMAP_SHARDS_MAX and the
+ *	module's limit; 0 for as many as possible CPUs, rounded up
+ * @__reserved: 0
+ * @max_entries: most entries the map can hold; 0 for no limit of its own
+ * @max_bytes: most memory the map can take; 0 for no limit of its own
+ *
+ * The descriptor must be open for writing.  The map's owner and group are
+ * the caller's effective ones.  A named map lives until it is unlinked and
+ * unused, an anonymous one until its last descriptor is closed.
+ *
+ * Errors: EBADF, EBUSY, EEXIST, EFAULT, EINVAL, ENFILE, ENOMEM, ENOSPC.
+ */
+struct cmap_create {
+	__u32 size;
+	__u32 flags;
+	__aligned_u64 name;
+	__u32 name_len;
+	__u32 mode;
+	__u32 key_max;
+	__u32 value_max;
+	__u32 shards;
+	__u32 __reserved;
+	__aligned_u64 max_entries;
+	__aligned_u64 max_bytes;
+};
+
+/**
+ * struct cmap_name - open (bind the descriptor to) or unlink a named map
+ * @size: sizeof(struct cmap_name)
+ * @flags: 0
+ * @name: user pointer to the name, not terminated
+ * @name_len: bytes in @name, 1..CMAP_NAME_MAX
+ * @__reserved: 0
+ *
+ * CMAP_IOCTL_OPEN needs the map's read permission when the descriptor is open
+ * for reading and its write permission when it is open for writing.
+ * CMAP_IOCTL_UNLINK works on any descriptor of the device, bound or not; the
+ * caller must own the map or have CAP_FOWNER.
+ *
+ * Errors: EACCES, EBUSY (open), EFAULT, EINVAL, ENOENT.
+ */
+struct cmap_name {
+	__u32 size;
+	__u32 flags;
+	__aligned_u64 name;
+	__u32 name_len;
+	__u32 __reserved;
+};
+
+/**
+ * struct cmap_list - list the named maps
+ * @size: sizeof(struct cmap_list)
+ * @flags: 0
+ * @buf: user pointer to the buffer that takes &struct cmap_list_entry records
+ * @buf_len: in: bytes in @buf; out: bytes used; with EMSGSIZE: bytes that the
+ *	next record needs
+ * @count: out: number of records; 0 at the end
+ * @cursor: in: 0 to begin; out: where to go on
+ *
+ * Works on any descriptor of the device, bound or not.
+ *
+ * Errors: EFAULT, EINVAL, EMSGSIZE, ENOMEM.
+ */
+struct cmap_list {
+	__u32 size;
+	__u32 flags;
+	__aligned_u64 buf;
+	__u32 buf_len;
+	__u32 count;
+	__aligned_u64 cursor;
+};
+
+/**
+ * struct cmap_list_entry - one named map
+ * @size: bytes to the next record, a multiple of 8
+ * @mode: permission bits
+ * @uid: owner, as the caller's user namespace has it
+ * @gid: group, likewise
+ * @id: number of the map, unique while the module is loaded
+ * @entries: entries in the map
+ * @bytes: memory the map takes
+ * @name_len: bytes in the name, which follows; it is NUL-terminated
+ * @__reserved: 0
+ */
+struct cmap_list_entry {
+	__u32 size;
+	__u32 mode;
+	__u32 uid;
+	__u32 gid;
+	__aligned_u64 id;
+	__aligned_u64 entries;
+	__aligned_u64 bytes;
+	__u32 name_len;
+	__u32 __reserved;
+	/* char name[]; */
+};
+
+/* &struct cmap_op.flags */
+#define CMAP_OP_CREATE		(1U << 0)	/* set: only if absent */
+#define CMAP_OP_REPLACE		(1U << 1)	/* set: only if present */
+#define CMAP_OP_VERSION		(1U << 2)	/* set, delete: only if version is this */
+
+/**
+ * struct cmap_op - one command on one key, alone or in a batch
+ * @size: sizeof(struct cmap_op).  GET, SET and DELETE need it up to and
+ *	including @version, the others up to and including @start
+ * @code: in a batch, enum cmap_code; alone 0 or the ioctl's own number
+ * @flags: CMAP_OP_*
+ * @key: user pointer to the key
+ * @value: user pointer: GET: buffer for the value; SET, SWAP, COMPARE_SWAP,
+ *	GET_OR_SET: the new value; STAT, RANGE in a batch: their structure
+ * @key_len: bytes in @key
+ * @value_len: bytes at @value; GET: out: the value's length
+ * @version: out: the entry's version (GET, or a GET_OR_SET that got), or the
+ *	version this write made; with EEXIST and ESTALE the entry's version.
+ *	In, with CMAP_OP_VERSION: the version the entry must have, not 0
+ * @old: user pointer: TAKE, SWAP, GET_OR_SET: buffer for the value that was
+ *	there; COMPARE_SWAP, COMPARE_DELETE: the value that must be there
+ * @old_len: bytes at @old; TAKE, SWAP, GET_OR_SET: out: the length of the
+ *	value that was there
+ * @error: out, in a batch only: 0 or a negative errno.  Not read
+ * @number: ADD: in: what to add, out: the sum; SWAP, GET_OR_SET: out: 1 if
+ *	there was a value, else 0; CLEAR: out: entries removed; COUNT: out:
+ *	entries in the map
+ * @start: ADD: what an absent entry counts as, before @number is added
+ *
+ * A buffer pointer of 0 with length 0 asks for the length alone.  A buffer
+ * that is too short gets EMSGSIZE and the length in the length field, with
+ * nothing changed in the map.
+ *
+ * ========================= =================================================
+ * GET                       the value and its version
+ * SET                       the value becomes @value
+ * DELETE                    the entry goes
+ * TAKE                      get and delete
+ * SWAP                      set, and get what was there, if anything
+ * COMPARE_SWAP              set, if the value equals @old
+ * COMPARE_DELETE            delete, if the value equals @old
+ * GET_OR_SET                get what is there, or else set
+ * ADD                       the value, a signed 64-bit number in the machine's
+ *                           byte order, grows by @number
+ * CLEAR                     every entry that is there throughout the call goes
+ * COUNT                     how many entries there are
+ * ========================= =================================================
+ *
+ * GET and COUNT need a descriptor open for reading; SET, DELETE, COMPARE_SWAP,
+ * COMPARE_DELETE and CLEAR one for writing; TAKE, SWAP, GET_OR_SET and ADD one
+ * for both.
+ *
+ * Errors: E2BIG, EBADF, EBADFD, EDOM (ADD), EEXIST (SET), EFAULT, EINVAL,
+ * EMSGSIZE, ENOENT, ENOMEM, ENOSPC, EOVERFLOW (ADD), ESTALE, EXFULL.
+ */
+struct cmap_op {
+	__u32 size;
+	__u16 code;
+	__u16 flags;
+	__aligned_u64 key;
+	__aligned_u64 value;
+	__u32 key_len;
+	__u32 value_len;
+	__aligned_u64 version;
+	__aligned_u64 old;
+	__u32 old_len;
+	__s32 error;
+	__s64 number;
+	__s64 start;
+};
+
+/**
+ * struct cmap_stat - what a map is and what it holds
+ * @size: sizeof(struct cmap_stat); at least up to and including @id
+ * @flags: 0
+ * @id: out: number of the map, unique while the module is loaded
+ * @create_flags: out: CMAP_CREATE_*
+ * @mode: out: permission bits
+ * @uid: out: owner, as the caller's user namespace has it
+ * @gid: out: group, likewise
+ * @key_max: out: longest key
+ * @value_max: out: longest value
+ * @shards: out: number of shards
+ * @longest_chain: out: most buckets that a lookup of one key can go through
+ * @max_entries: out: limit on entries, 0 for none
+ * @max_bytes: out: limit on memory, 0 for none
+ * @entries: out: entries in the map
+ * @bytes: out: memory the map takes, tables included
+ * @table_bytes: out: of these, in tables
+ * @buckets: out: buckets in the tables
+ * @grows: out: how many times a shard's table began to grow
+ * @shrinks: out: how many times a shard's table began to shrink
+ * @allocs: out: nodes handed out
+ * @reuses: out: of these, on memory an earlier node had
+ * @retries: out: writes that had to start over to get memory
+ *
+ * Errors: EBADFD, EFAULT, EINVAL.
+ */
+struct cmap_stat {
+	__u32 size;
+	__u32 flags;
+	__aligned_u64 id;
+	__u32 create_flags;
+	__u32 mode;
+	__u32 uid;
+	__u32 gid;
+	__u32 key_max;
+	__u32 value_max;
+	__u32 shards;
+	__u32 longest_chain;
+	__aligned_u64 max_entries;
+	__aligned_u64 max_bytes;
+	__aligned_u64 entries;
+	__aligned_u64 bytes;
+	__aligned_u64 table_bytes;
+	__aligned_u64 buckets;
+	__aligned_u64 grows;
+	__aligned_u64 shrinks;
+	__aligned_u64 allocs;
+	__aligned_u64 reuses;
+	__aligned_u64 retries;
+};
+
+/**
+ * struct cmap_cursor - a position in a map
+ * @position: where in the map's order of hashes; 0 with @tie 0 is the start
+ * @tie: which of the entries at that position
+ *
+ * A cursor stays good for the life of the map, whatever happens to the map
+ * meanwhile, and in any process.
+ */
+struct cmap_cursor {
+	__aligned_u64 position;
+	__aligned_u64 tie;
+};
+
+/* &struct cmap_range.flags */
+#define CMAP_RANGE_KEYS		(1U << 0)	/* keys only, no values */
+
+/**
+ * struct cmap_range - read a buffer full of entries
+ * @size: sizeof(struct cmap_range)
+ * @flags: CMAP_RANGE_*
+ * @buf: user pointer to the buffer that takes &struct cmap_entry records
+ * @buf_len: in: bytes in @buf; out: bytes used; with EMSGSIZE: bytes that the
+ *	next entry needs
+ * @count: out: number of records; 0 at the end of the map
+ * @cursor: in: all 0 to begin; out: where to go on
+ *
+ * An entry that is in the map throughout a range is reported exactly once,
+ * whatever else happens to the map; no entry is reported twice.  One that is
+ * added or removed meanwhile may or may not be.
+ *
+ * Errors: EBADF, EBADFD, EFAULT, EINTR, EINVAL, EMSGSIZE, ENOMEM.
+ */
+struct cmap_range {
+	__u32 size;
+	__u32 flags;
+	__aligned_u64 buf;
+	__u32 buf_len;
+	__u32 count;
+	struct cmap_cursor cursor;
+};
+
+/**
+ * struct cmap_entry - one entry of a range
+ * @size: bytes to the next record, a multiple of 8
+ * @key_len: bytes in the key, which follows this structure
+ * @value_len: bytes in the value, also when only keys are asked for
+ * @value_offset: where the value is, from the start of this structure, a
+ *	multiple of 8; 0 when only keys are asked for
+ * @version: the entry's version
+ * @cursor: where to go on behind this entry
+ */
+struct cmap_entry {
+	__u32 size;
+	__u32 key_len;
+	__u32 value_len;
+	__u32 value_offset;
+	__aligned_u64 version;
+	struct cmap_cursor cursor;
+	/* __u8 key[]; padding; __u8 value[]; padding */
+};
+
+/**
+ * struct cmap_ops - many commands in one call
+ * @size: sizeof(struct cmap_ops)
+ * @flags: 0
+ * @ops: user pointer to an array of &struct cmap_op; their size must be
+ *	@op_size.  Any code from GET on except BATCH itself
+ * @count: elements in @ops, up to CMAP_BATCH_MAX
+ * @op_size: bytes from one element to the next, a multiple of 8, at least up
+ *	to and including &struct cmap_op.start
+ * @done: out: elements carried out, each with its result in its error field
+ * @__reserved: 0
+ *
+ * Each element is carried out as it would be alone, in order; one that fails
+ * does not stop those behind it.  The call itself fails, with @done set, when
+ * the array cannot be read or written (EFAULT) or on a fatal signal (EINTR).
+ *
+ * Errors: EBADFD, EFAULT, EINTR, EINVAL, ENOMEM.
+ */
+struct cmap_ops {
+	__u32 size;
+	__u32 flags;
+	__aligned_u64 ops;
+	__u32 count;
+	__u32 op_size;
+	__u32 done;
+	__u32 __reserved;
+};
+
+#endif /* _UAPI_LINUX_CMAP_H */
