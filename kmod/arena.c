@@ -1,0 +1,600 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "arena.h"
+#include "account.h"
+
+#include <linux/bitops.h>
+#include <linux/mm.h>
+#include <linux/sizes.h>
+#include <linux/slab.h>
+
+#define SEGMENT_ORDER_MAX	(get_order(SZ_2M))
+#define SEGTAB_SIZE_MIN		8
+
+/*
+ * Size classes: every number of units up to 16, then eight steps to each
+ * doubling, so that a node wastes less than an eighth of its size.
+ */
+static u32 class_of(u32 size)
+{
+	u32 units = DIV_ROUND_UP(size, 1U << CMAP_UNIT_SHIFT);
+	u32 msb;
+
+	if (units <= 16)
+		return units;
+
+	msb = fls(units - 1) - 1;
+	return 17 + (msb - 4) * 8 + (((units - 1) >> (msb - 3)) & 7);
+}
+
+static u32 class_units(u32 class)
+{
+	if (class <= 16)
+		return class;
+
+	class -= 17;
+	return (9 + class % 8) << (1 + class / 8);
+}
+
+static struct cmap_segtab *segtab_locked(const struct cmap_arena *arena)
+{
+	return rcu_dereference_protected(arena->segtab,
+					 lockdep_is_held(arena->lock));
+}
+
+static struct cmap_segment *segment_at(const struct cmap_arena *arena,
+				       u32 index)
+{
+	return segtab_locked(arena)->slot[index].segment;
+}
+
+/**
+ * cmap_arena_init() - make an arena that has no memory yet
+ * @arena: the arena
+ * @lock: the shard's lock
+ * @account: pays for its pages
+ * @node: memory node to prefer
+ *
+ * Context: Any.
+ */
+void cmap_arena_init(struct cmap_arena *arena, spinlock_t *lock,
+		     struct cmap_account *account, int node)
+{
+	*arena = (struct cmap_arena){
+		.lock = lock,
+		.account = account,
+		.node = node,
+		.hint = 1,
+	};
+}
+
+static void segment_free(const struct cmap_arena *arena,
+			 struct cmap_segment *segment)
+{
+	cmap_pages_free(arena->account, segment->base, segment->page_order);
+	kfree(segment);
+}
+
+/**
+ * cmap_arena_destroy() - free all memory of an arena
+ * @arena: the arena, which nobody reads or writes any more
+ *
+ * Context: Process.
+ */
+void cmap_arena_destroy(struct cmap_arena *arena)
+{
+	/* Nobody is left who could hold the lock. */
+	struct cmap_segtab *segtab = rcu_dereference_protected(arena->segtab, 1);
+	u32 i;
+
+	for (i = 0; segtab && i < segtab->size; i++) {
+		if (segtab->slot[i].segment)
+			segment_free(arena, segtab->slot[i].segment);
+		cond_resched();
+	}
+	kvfree(segtab);
+	kfree(arena->classes);
+}
+
+/* ---- the list of segments with freed nodes, one for each class ---- */
+
+static void list_segment(struct cmap_arena *arena, struct cmap_segment *segment)
+{
+	struct cmap_class *class = &arena->classes[segment->class];
+
+	segment->prev = class->tail;
+	segment->next = 0;
+	if (class->tail)
+		segment_at(arena, class->tail)->next = segment->index;
+	else
+		class->head = segment->index;
+	class->tail = segment->index;
+	segment->listed = true;
+}
+
+static void unlist_segment(struct cmap_arena *arena,
+			   struct cmap_segment *segment)
+{
+	struct cmap_class *class = &arena->classes[segment->class];
+
+	if (segment->prev)
+		segment_at(arena, segment->prev)->next = segment->next;
+	else
+		class->head = segment->next;
+	if (segment->next)
+		segment_at(arena, segment->next)->prev = segment->prev;
+	else
+		class->tail = segment->prev;
+	segment->listed = false;
+}
+
+/* ---- handing out and taking back ---- */
+
+static u32 ref_of(const struct cmap_segment *segment, u32 nth)
+{
+	return segment->index << CMAP_OFFSET_BITS | nth * segment->units;
+}
+
+static void push(struct cmap_arena *arena, cmap_ref *list, cmap_ref ref)
+{
+	cmap_arena_node(arena, ref)->link = *list;
+	*list = ref;
+}
+
+/* Begin a grace period for what was freed since the last one began. */
+static void stamp(struct cmap_segment *segment)
+{
+	segment->waiting = segment->fresh;
+	segment->fresh = 0;
+	if (segment->waiting)
+		segment->grace = start_poll_synchronize_rcu();
+}
+
+/* Move the lists up if the grace period is over; true if any node is ready. */
+static bool ripen(struct cmap_segment *segment)
+{
+	if (segment->ready)
+		return true;
+	if (!segment->waiting || !poll_state_synchronize_rcu(segment->grace))
+		return false;
+
+	segment->ready = segment->waiting;
+	stamp(segment);
+	return true;
+}
+
+static cmap_ref alloc_freed(struct cmap_arena *arena, struct cmap_class *class)
+{
+	struct cmap_segment *segment;
+	cmap_ref ref;
+
+	/* Behind the oldest the others' grace periods began later. */
+	if (!class->head)
+		return 0;
+	segment = segment_at(arena, class->head);
+	if (!ripen(segment))
+		return 0;
+
+	ref = segment->ready;
+	segment->ready = cmap_arena_node(arena, ref)->link;
+	segment->live++;
+	arena->reuses++;
+
+	if (!segment->ready) {
+		unlist_segment(arena, segment);
+		if (segment->waiting)
+			list_segment(arena, segment);
+	}
+
+	return ref;
+}
+
+static cmap_ref alloc_unused(struct cmap_arena *arena, struct cmap_class *class)
+{
+	struct cmap_segment *segment;
+	cmap_ref ref;
+
+	if (!class->bump)
+		return 0;
+	segment = segment_at(arena, class->bump);
+
+	ref = ref_of(segment, segment->bump++);
+	segment->live++;
+	if (segment->bump == segment->capacity)
+		class->bump = 0;
+
+	return ref;
+}
+
+/**
+ * cmap_arena_alloc() - take a node
+ * @arena: the arena
+ * @size: its size in bytes, from cmap_node_size()
+ *
+ * The node's version is 0 when this returns, and everybody sees that before
+ * anything the caller writes to the node.
+ *
+ * Context: The shard's lock.
+ * Return: the node's ref, or 0 if the arena must be refilled first.
+ */
+cmap_ref cmap_arena_alloc(struct cmap_arena *arena, u32 size)
+{
+	struct cmap_class *class;
+	struct cmap_node *node;
+	cmap_ref ref;
+
+	if (!arena->classes)
+		return 0;
+	class = &arena->classes[class_of(size)];
+
+	ref = alloc_freed(arena, class);
+	if (!ref)
+		ref = alloc_unused(arena, class);
+	if (!ref)
+		return 0;
+
+	arena->allocs++;
+	node = cmap_arena_node(arena, ref);
+	WRITE_ONCE(node->version, 0);
+	/*
+	 * Pairs with the barrier between a window reader's copy of the node
+	 * and its second look at the version.
+	 */
+	smp_wmb();
+
+	return ref;
+}
+
+/**
+ * cmap_arena_retire() - give back a node that readers may have seen
+ * @arena: the arena
+ * @ref: the node, which can no longer be found
+ *
+ * Context: The shard's lock, hardware interrupts on.
+ */
+void cmap_arena_retire(struct cmap_arena *arena, cmap_ref ref)
+{
+	struct cmap_segment *segment =
+		segment_at(arena, ref >> CMAP_OFFSET_BITS);
+
+	push(arena, &segment->fresh, ref);
+	segment->emptied = false;
+	if (!--segment->live)
+		arena->emptied = true;
+	if (!segment->waiting)
+		stamp(segment);
+	if (!segment->listed)
+		list_segment(arena, segment);
+}
+
+/**
+ * cmap_arena_unalloc() - give back a node whose ref was never published
+ * @arena: the arena
+ * @ref: the node
+ *
+ * Context: The shard's lock.
+ */
+void cmap_arena_unalloc(struct cmap_arena *arena, cmap_ref ref)
+{
+	struct cmap_segment *segment =
+		segment_at(arena, ref >> CMAP_OFFSET_BITS);
+
+	push(arena, &segment->ready, ref);
+	if (!--segment->live)
+		arena->emptied = true;
+	if (!segment->listed)
+		list_segment(arena, segment);
+}
+
+/* ---- more memory ---- */
+
+/*
+ * A segment is an eighth of what its class has, so that at most that much
+ * lies idle, and large enough that cutting it up wastes less than an eighth.
+ */
+static unsigned int segment_order(const struct cmap_arena *arena, u32 class,
+				  u32 size)
+{
+	const struct cmap_class *classes = READ_ONCE(arena->classes);
+	u32 pages = classes ? READ_ONCE(classes[class].pages) / 8 : 0;
+	unsigned int order = get_order(size);
+
+	while (order < SEGMENT_ORDER_MAX &&
+	       (1U << order < pages || (PAGE_SIZE << order) % size >
+				       (PAGE_SIZE << order) / 8))
+		order++;
+
+	return order;
+}
+
+static int segment_new(const struct cmap_arena *arena, u32 class, gfp_t gfp,
+		       struct cmap_segment **result)
+{
+	u32 units = class_units(class);
+	u32 size = units << CMAP_UNIT_SHIFT;
+	unsigned int least = get_order(size);
+	unsigned int order = segment_order(arena, class, size);
+	struct cmap_segment *segment;
+	int err;
+
+	segment = kzalloc(sizeof(*segment), cmap_gfp(gfp));
+	if (!segment)
+		return -ENOMEM;
+
+	for (;; order = order - 1 > least ? order - 1 : least) {
+		segment->base = cmap_pages_alloc(arena->account, arena->node,
+						 order, gfp, &err);
+		if (segment->base || order == least)
+			break;
+	}
+	if (!segment->base) {
+		kfree(segment);
+		return err;
+	}
+
+	segment->class = class;
+	segment->page_order = order;
+	segment->units = units;
+	segment->capacity = (PAGE_SIZE << order) / size;
+	*result = segment;
+
+	return 0;
+}
+
+/* A lockless guess; cmap_refill_attach() copes with a wrong one. */
+static int segtab_new(const struct cmap_arena *arena, gfp_t gfp,
+		      struct cmap_segtab **result)
+{
+	struct cmap_segtab *old, *new;
+	u32 size = SEGTAB_SIZE_MIN;
+	u32 i;
+
+	rcu_read_lock();
+	old = rcu_dereference(arena->segtab);
+	if (old) {
+		for (i = READ_ONCE(arena->hint); i < old->size; i++)
+			if (!READ_ONCE(old->slot[i].segment))
+				break;
+		size = i < old->size ? 0 : old->size * 2;
+	}
+	rcu_read_unlock();
+
+	if (!size)
+		return 0;
+	if (size > CMAP_SEGMENTS_MAX)
+		return -ENOMEM;
+
+	gfp = cmap_gfp(gfp) | __GFP_ZERO;
+	if (gfpflags_allow_blocking(gfp))
+		new = kvmalloc(struct_size(new, slot, size), gfp);
+	else
+		new = kmalloc(struct_size(new, slot, size), gfp);
+	if (!new)
+		return -ENOMEM;
+	new->size = size;
+	*result = new;
+
+	return 0;
+}
+
+/**
+ * cmap_refill_prepare() - allocate memory for an arena
+ * @arena: the arena
+ * @size: bytes in the node that did not fit
+ * @gfp: GFP_KERNEL, or GFP_ATOMIC where sleeping is not allowed
+ * @refill: set to what was allocated
+ *
+ * Context: No lock; whatever @gfp allows.
+ * Return: 0 with a refill that must be attached, or -ENOMEM, or -ENOSPC for
+ * the account's limit.
+ */
+int cmap_refill_prepare(const struct cmap_arena *arena, u32 size, gfp_t gfp,
+			struct cmap_refill *refill)
+{
+	int err;
+
+	*refill = (struct cmap_refill){};
+
+	err = segment_new(arena, class_of(size), gfp, &refill->segment);
+	if (err)
+		return err;
+
+	err = segtab_new(arena, gfp, &refill->segtab);
+	if (err)
+		goto discard;
+
+	if (!READ_ONCE(arena->classes)) {
+		refill->classes = kcalloc(CMAP_CLASSES,
+					  sizeof(*refill->classes),
+					  cmap_gfp(gfp));
+		err = -ENOMEM;
+		if (!refill->classes)
+			goto discard;
+	}
+
+	return 0;
+
+discard:
+	cmap_refill_discard(arena, refill);
+	return err;
+}
+
+/* Put a larger segment table in place; the old one is left in the refill. */
+static void segtab_replace(struct cmap_arena *arena, struct cmap_refill *refill)
+{
+	struct cmap_segtab *old = segtab_locked(arena);
+	struct cmap_segtab *new = refill->segtab;
+
+	if (!new || (old && old->size >= new->size))
+		return;
+
+	if (old)
+		memcpy(new->slot, old->slot, array_size(old->size,
+							sizeof(*old->slot)));
+	/* Pairs with the dereference in cmap_arena_node(). */
+	rcu_assign_pointer(arena->segtab, new);
+	refill->segtab = NULL;
+	if (old)
+		kvfree_rcu(old, rcu);
+}
+
+static u32 free_index(struct cmap_arena *arena)
+{
+	struct cmap_segtab *segtab = segtab_locked(arena);
+	u32 i;
+
+	for (i = arena->hint; segtab && i < segtab->size; i++)
+		if (!segtab->slot[i].segment)
+			return i;
+
+	return 0;
+}
+
+/**
+ * cmap_refill_attach() - put allocated memory into an arena
+ * @arena: the arena
+ * @refill: from cmap_refill_prepare(); what is not needed stays in it for
+ *	cmap_refill_discard()
+ *
+ * Another writer may have got in between; then little or nothing is attached
+ * and the caller, who has to try to allocate again anyway, comes back.
+ *
+ * Context: The shard's lock.
+ */
+void cmap_refill_attach(struct cmap_arena *arena, struct cmap_refill *refill)
+{
+	struct cmap_segment *segment = refill->segment;
+	struct cmap_segtab *segtab;
+	struct cmap_class *class;
+	u32 index;
+
+	if (!arena->classes)
+		swap(arena->classes, refill->classes);
+	segtab_replace(arena, refill);
+
+	index = free_index(arena);
+	class = &arena->classes[segment->class];
+	if (!index || class->bump)
+		return;
+
+	segment->index = index;
+	arena->hint = index + 1;
+	segtab = segtab_locked(arena);
+	segtab->slot[index].base = segment->base;
+	WRITE_ONCE(segtab->slot[index].segment, segment);
+	class->bump = index;
+	WRITE_ONCE(class->pages, class->pages + (1U << segment->page_order));
+	refill->segment = NULL;
+}
+
+/**
+ * cmap_refill_discard() - free what was allocated and not attached
+ * @arena: the arena it was allocated for
+ * @refill: what is left
+ *
+ * Context: No lock.
+ */
+void cmap_refill_discard(const struct cmap_arena *arena,
+			 struct cmap_refill *refill)
+{
+	if (refill->segment)
+		segment_free(arena, refill->segment);
+	kvfree(refill->segtab);
+	kfree(refill->classes);
+	*refill = (struct cmap_refill){};
+}
+
+/* ---- less memory ---- */
+
+/* True once no reader can be in any node of a segment without live ones. */
+static bool segment_idle(struct cmap_segment *segment)
+{
+	if (segment->emptied)
+		return poll_state_synchronize_rcu(segment->empty_grace);
+	if (!segment->waiting)
+		return true;
+
+	segment->empty_grace = start_poll_synchronize_rcu();
+	segment->emptied = true;
+	return false;
+}
+
+static void detach(struct cmap_arena *arena, struct cmap_segment *segment,
+		   struct list_head *detached)
+{
+	struct cmap_class *class = &arena->classes[segment->class];
+	struct cmap_segtab *segtab = segtab_locked(arena);
+	u32 index = segment->index;
+
+	if (segment->listed)
+		unlist_segment(arena, segment);
+	if (class->bump == index)
+		class->bump = 0;
+	class->pages -= 1U << segment->page_order;
+	arena->hint = min(arena->hint, index);
+	segtab->slot[index].base = NULL;
+	WRITE_ONCE(segtab->slot[index].segment, NULL);
+	list_add(&segment->detached, detached);
+}
+
+/**
+ * cmap_arena_trim() - take segments without a live node out of an arena
+ * @arena: the arena
+ * @from: index to begin at; moved on
+ * @count: how many indices to look at
+ * @detached: list for cmap_arena_free_detached()
+ *
+ * Context: The shard's lock, hardware interrupts on.
+ * Return: true if there is a segment that only waits for a grace period.
+ */
+bool cmap_arena_trim(struct cmap_arena *arena, u32 *from, u32 count,
+		     struct list_head *detached)
+{
+	struct cmap_segtab *segtab = segtab_locked(arena);
+	u32 size = segtab ? segtab->size : 0;
+	u32 end = min(*from + count, size);
+	bool pending = false;
+
+	for (; *from < end; (*from)++) {
+		struct cmap_segment *segment = segtab->slot[*from].segment;
+
+		if (!segment || segment->live)
+			continue;
+		if (segment_idle(segment))
+			detach(arena, segment, detached);
+		else
+			pending = true;
+	}
+	if (end == size)
+		*from = U32_MAX;
+
+	return pending;
+}
+
+/**
+ * cmap_arena_waiting() - whether nodes will be ready after a grace period
+ * @arena: the arena
+ * @size: bytes in the nodes that are meant
+ *
+ * Context: The shard's lock.
+ * Return: true if any will.
+ */
+bool cmap_arena_waiting(const struct cmap_arena *arena, u32 size)
+{
+	return arena->classes && arena->classes[class_of(size)].head;
+}
+
+/**
+ * cmap_arena_free_detached() - free segments that were trimmed
+ * @arena: the arena they were in
+ * @detached: the segments
+ *
+ * Context: No lock.
+ */
+void cmap_arena_free_detached(const struct cmap_arena *arena,
+			      struct list_head *detached)
+{
+	struct cmap_segment *segment, *next;
+
+	list_for_each_entry_safe(segment, next, detached, detached)
+		segment_free(arena, segment);
+}

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * A shard's node memory: segments of pages, each cut into nodes of one size
+ * class.
+ *
+ * A freed node is used again only after a grace period, for readers may still
+ * be in it.  Each segment keeps its free nodes in three lists that move up
+ * together: "fresh" ones were freed since the last time the lists moved,
+ * "waiting" ones share one grace period, "ready" ones can be handed out.  So
+ * a delete costs no callback, and a segment without a live node can be given
+ * back whole once its last grace period is over.
+ */
+#ifndef CMAP_ARENA_H
+#define CMAP_ARENA_H
+
+#include "node.h"
+
+#include <linux/gfp.h>
+#include <linux/list.h>
+#include <linux/rcupdate.h>
+#include <linux/spinlock.h>
+
+struct cmap_account;
+
+#define CMAP_CLASSES		114	/* see cmap_class_of() */
+
+/* Kernel side of a segment; everything but @base under the shard's lock. */
+struct cmap_segment {
+	u8 *base;
+	u32 index;
+	u8 class;
+	u8 page_order;
+	bool listed;			/* in its class's list of free nodes */
+	bool emptied;			/* @empty_grace says since when */
+	u16 prev;			/* neighbours there, by index */
+	u16 next;
+	u32 units;			/* size of a node */
+	u32 capacity;			/* nodes in all */
+	u32 bump;			/* nodes ever handed out */
+	u32 live;			/* nodes handed out now */
+	cmap_ref ready;
+	cmap_ref waiting;
+	cmap_ref fresh;
+	unsigned long grace;		/* of the waiting ones */
+	unsigned long empty_grace;	/* of all, once none is live */
+	struct list_head detached;	/* while no longer in an arena */
+};
+
+/* What turns a ref into an address; replaced whole when it must grow. */
+struct cmap_segtab {
+	struct rcu_head rcu;
+	u32 size;
+	struct {
+		u8 *base;
+		struct cmap_segment *segment;
+	} slot[];
+};
+
+/* Segments of one size class. */
+struct cmap_class {
+	u16 head;			/* those with freed nodes, oldest first */
+	u16 tail;
+	u16 bump;			/* the one with nodes never used */
+	u32 pages;			/* in all segments of the class */
+};
+
+/**
+ * struct cmap_arena - a shard's node memory
+ * @segtab: the segments by index; index 0 is never used
+ * @classes: by class; comes with the first segment
+ * @lock: the shard's lock
+ * @account: pays for the pages
+ * @node: memory node to prefer
+ * @hint: where to look for a free index
+ * @allocs: nodes ever handed out
+ * @reuses: of these, freed ones
+ * @emptied: a segment lost its last live node since this was last cleared
+ *
+ * Reading goes on under RCU; everything else needs the shard's lock.
+ */
+struct cmap_arena {
+	struct cmap_segtab __rcu *segtab;
+	struct cmap_class *classes;
+	spinlock_t *lock;
+	struct cmap_account *account;
+	int node;
+	u32 hint;
+	u64 allocs;
+	u64 reuses;
+	bool emptied;
+};
+
+/* Memory on its way into an arena, allocated while no lock is held. */
+struct cmap_refill {
+	struct cmap_segment *segment;
+	struct cmap_segtab *segtab;
+	struct cmap_class *classes;
+};
+
+void cmap_arena_init(struct cmap_arena *arena, spinlock_t *lock,
+		     struct cmap_account *account, int node);
+void cmap_arena_destroy(struct cmap_arena *arena);
+
+cmap_ref cmap_arena_alloc(struct cmap_arena *arena, u32 size);
+void cmap_arena_retire(struct cmap_arena *arena, cmap_ref ref);
+void cmap_arena_unalloc(struct cmap_arena *arena, cmap_ref ref);
+
+int cmap_refill_prepare(const struct cmap_arena *arena, u32 size, gfp_t gfp,
+			struct cmap_refill *refill);
+void cmap_refill_attach(struct cmap_arena *arena, struct cmap_refill *refill);
+void cmap_refill_discard(const struct cmap_arena *arena,
+			 struct cmap_refill *refill);
+
+bool cmap_arena_trim(struct cmap_arena *arena, u32 *from, u32 count,
+		     struct list_head *detached);
+bool cmap_arena_waiting(const struct cmap_arena *arena, u32 size);
+void cmap_arena_free_detached(const struct cmap_arena *arena,
+			      struct list_head *detached);
+
+/**
+ * cmap_arena_node() - the node that a ref names
+ * @arena: the arena
+ * @ref: a ref that was loaded with acquire semantics, not 0
+ *
+ * The acquire pairs with the release that published the ref: a segment table
+ * that knows the ref's segment was published before it.
+ *
+ * Context: RCU read section or the shard's lock.
+ * Return: the node, good for the rest of the read section or lock hold.
+ */
+static inline struct cmap_node *
+cmap_arena_node(const struct cmap_arena *arena, cmap_ref ref)
+{
+	const struct cmap_segtab *segtab =
+		rcu_dereference_check(arena->segtab,
+				      lockdep_is_held(arena->lock));
+	u32 offset = ref & ((1U << CMAP_OFFSET_BITS) - 1);
+
+	return (struct cmap_node *)(segtab->slot[ref >> CMAP_OFFSET_BITS].base +
+				    ((size_t)offset << CMAP_UNIT_SHIFT));
+}
+
+#endif /* CMAP_ARENA_H */

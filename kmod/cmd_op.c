@@ -1,0 +1,471 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Commands on one key, and those that need no structure of their own.
+ */
+#include "cmd.h"
+#include "op.h"
+#include "trace.h"
+
+#include <linux/mm.h>
+#include <linux/pagemap.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+#include <uapi/linux/cmap.h>
+
+/* User memory, copied in. */
+struct input {
+	u8 key[CMAP_KEY_MAX] __aligned(8);
+	u8 value[CMAP_COPY_LOCKED_MAX] __aligned(8);
+};
+
+static int copy_key(const struct cmap *map, const struct cmap_op *op,
+		    struct input *input, struct cmap_key *key)
+{
+	int err = cmap_op_check_key(map, op->key_len);
+
+	if (err)
+		return err;
+	if (copy_from_user(input->key, u64_to_user_ptr(op->key), op->key_len))
+		return -EFAULT;
+	return cmap_op_key(map, key, input->key, op->key_len);
+}
+
+/* Bring in the new value: short ones beside the key, long ones in a node. */
+static int copy_value(struct cmap *map, const struct cmap_op *op,
+		      struct input *input, struct cmap_write *write)
+{
+	void __user *from = u64_to_user_ptr(op->value);
+	struct cmap_node *node;
+	int err;
+
+	write->value_len = op->value_len;
+	if (op->value_len <= sizeof(input->value)) {
+		write->value = input->value;
+		return copy_from_user(input->value, from, op->value_len) ?
+		       -EFAULT : 0;
+	}
+
+	node = cmap_op_reserve(map, write, GFP_KERNEL, &err);
+	if (!node)
+		return err;
+	if (copy_from_user(cmap_node_value(node), from, op->value_len)) {
+		cmap_op_unreserve(map, write);
+		return -EFAULT;
+	}
+	return 0;
+}
+
+static int copy_key_and_value(struct cmap *map, const struct cmap_op *op,
+			      struct input *input, struct cmap_write *write)
+{
+	int err = cmap_op_check_value(map, op->value_len);
+
+	return err ?: copy_key(map, op, input, &write->key) ?:
+		      copy_value(map, op, input, write);
+}
+
+/* ---- get ---- */
+
+/* A user buffer for a value; without address only the length is wanted. */
+struct output {
+	void __user *buf;
+	u32 room;
+	u32 len;
+	u64 version;
+};
+
+static int output_check(struct output *output, u64 buf, u32 room)
+{
+	output->buf = u64_to_user_ptr(buf);
+	output->room = room;
+	return !buf && room ? -EFAULT : 0;
+}
+
+/* Look at the entry, and copy its value out if that takes no page fault. */
+static int peek(struct cmap *map, const struct cmap_key *key,
+		struct output *output)
+{
+	struct cmap_node *node;
+	int err = 0;
+
+	rcu_read_lock();
+	node = cmap_op_find(map, key);
+	if (!node) {
+		err = -ENOENT;
+	} else {
+		output->len = node->value_len;
+		output->version = node->version;
+		if (output->buf && output->len > output->room)
+			err = -EMSGSIZE;
+		else if (output->buf && output->len)
+			err = copy_to_user_nofault(output->buf,
+						   cmap_node_value(node),
+						   output->len);
+	}
+	rcu_read_unlock();
+
+	return err;
+}
+
+/* The same through a buffer that a page fault cannot pull away. */
+static int get_bounced(struct cmap *map, const struct cmap_key *key,
+		       struct output *output)
+{
+	struct cmap_node *node;
+	u32 size = output->len;
+	void *bounce;
+	int err;
+
+	for (;;) {
+		bounce = kvmalloc(size, CMAP_GFP_KERNEL);
+		if (!bounce)
+			return -ENOMEM;
+
+		rcu_read_lock();
+		node = cmap_op_find(map, key);
+		if (node) {
+			output->len = node->value_len;
+			output->version = node->version;
+			if (output->len <= size)
+				memcpy(bounce, cmap_node_value(node),
+				       output->len);
+		}
+		rcu_read_unlock();
+
+		if (!node || output->len <= size || output->len > output->room)
+			break;
+		/* It was replaced by a longer one. */
+		size = output->len;
+		kvfree(bounce);
+	}
+
+	if (!node)
+		err = -ENOENT;
+	else if (output->len > output->room)
+		err = -EMSGSIZE;
+	else
+		err = copy_to_user(output->buf, bounce, output->len) ?
+		      -EFAULT : 0;
+	kvfree(bounce);
+
+	return err;
+}
+
+static int get(struct cmap *map, const struct cmap_key *key,
+	       struct output *output)
+{
+	int err = peek(map, key, output);
+
+	return err == -EFAULT ? get_bounced(map, key, output) : err;
+}
+
+int cmap_cmd_get(struct cmap_context *context, struct cmap_op *op)
+{
+	struct output output = {};
+	struct input input;
+	struct cmap_key key;
+	int err;
+
+	err = output_check(&output, op->value, op->value_len) ?:
+	      copy_key(context->map, op, &input, &key);
+	if (err)
+		return err;
+
+	err = get(context->map, &key, &output);
+	cmap_op_note_get(context->map, &key, output.len, err, output.version);
+	if (!err || err == -EMSGSIZE) {
+		op->value_len = output.len;
+		op->version = output.version;
+	}
+
+	return err;
+}
+
+/* ---- writes that give nothing back but a version ---- */
+
+static int write_and_tidy(struct cmap *map, struct cmap_write *write,
+			  struct cmap_op *op)
+{
+	int err = cmap_op_write(map, write, GFP_KERNEL);
+
+	cmap_op_unreserve(map, write);
+	if (!err || err == -EEXIST || err == -ESTALE)
+		op->version = write->version;
+	return err;
+}
+
+int cmap_cmd_set(struct cmap_context *context, struct cmap_op *op)
+{
+	struct cmap_write write = { .code = CMAP_CODE_SET };
+	struct input input;
+	int err;
+
+	switch (op->flags) {
+	case 0:
+		break;
+	case CMAP_OP_CREATE:
+		write.flags = CMAP_WRITE_ABSENT;
+		break;
+	case CMAP_OP_REPLACE:
+		write.flags = CMAP_WRITE_PRESENT;
+		break;
+	case CMAP_OP_VERSION:
+		write.flags = CMAP_WRITE_VERSION;
+		write.expected = op->version;
+		if (op->version)
+			break;
+		fallthrough;
+	default:
+		return -EINVAL;
+	}
+
+	err = copy_key_and_value(context->map, op, &input, &write);
+	return err ?: write_and_tidy(context->map, &write, op);
+}
+
+int cmap_cmd_delete(struct cmap_context *context, struct cmap_op *op)
+{
+	struct cmap_write write = {
+		.code = CMAP_CODE_DELETE,
+		.flags = CMAP_WRITE_REMOVE,
+	};
+	struct input input;
+	int err;
+
+	if (op->flags & CMAP_OP_VERSION) {
+		if (!op->version)
+			return -EINVAL;
+		write.flags |= CMAP_WRITE_VERSION;
+		write.expected = op->version;
+	}
+
+	err = copy_key(context->map, op, &input, &write.key);
+	return err ?: write_and_tidy(context->map, &write, op);
+}
+
+int cmap_cmd_add(struct cmap_context *context, struct cmap_op *op)
+{
+	struct cmap_write write = {
+		.code = CMAP_CODE_ADD,
+		.flags = CMAP_WRITE_ADD,
+		.value_len = sizeof(s64),
+		.number = op->number,
+		.start = op->start,
+	};
+	struct input input;
+	int err;
+
+	err = cmap_op_check_value(context->map, write.value_len) ?:
+	      copy_key(context->map, op, &input, &write.key) ?:
+	      write_and_tidy(context->map, &write, op);
+	if (!err)
+		op->number = write.number;
+
+	return err;
+}
+
+/* ---- writes that give back what was there ---- */
+
+/*
+ * Make sure that the old value can be written to the user's buffer before the
+ * entry changes: by writing there what is the value now.  If it is still the
+ * value when the write is made, that was all.
+ */
+static int probe(struct cmap *map, const struct cmap_key *key,
+		 struct output *output, u32 *proven)
+{
+	int err;
+
+	*proven = output->buf ? 0 : U32_MAX;
+	output->version = 0;
+	if (!output->buf)
+		return 0;
+
+	err = peek(map, key, output);
+	if (err == -EFAULT) {
+		output->version = 0;
+		if (fault_in_safe_writeable(output->buf, output->len))
+			return -EFAULT;
+		err = 0;
+	}
+	if (!err)
+		*proven = output->len;
+
+	return 0;
+}
+
+static int write_and_give_old(struct cmap *map, struct cmap_write *write,
+			      struct cmap_op *op, struct output *output)
+{
+	struct cmap_node *old;
+	int err;
+
+	write->flags |= CMAP_WRITE_KEEP_OLD;
+	do {
+		err = probe(map, &write->key, output, &write->old_room);
+		if (err)
+			break;
+		err = cmap_op_write(map, write, GFP_KERNEL);
+		/* Longer than what was proven, but not than the buffer? */
+	} while (err == -EMSGSIZE && write->old_len <= output->room);
+	cmap_op_unreserve(map, write);
+
+	if (err == -EMSGSIZE)
+		op->old_len = write->old_len;
+	if (err)
+		return err;
+
+	op->version = write->version;
+	old = write->old;
+	op->number = old != NULL;
+	op->old_len = old ? old->value_len : 0;
+	if (old && output->buf && old->version != output->version)
+		err = copy_to_user(output->buf, cmap_node_value(old),
+				   old->value_len) ? -EFAULT : 0;
+	cmap_op_retire_old(map, write);
+
+	return err;
+}
+
+int cmap_cmd_take(struct cmap_context *context, struct cmap_op *op)
+{
+	struct cmap_write write = {
+		.code = CMAP_CODE_TAKE,
+		.flags = CMAP_WRITE_REMOVE,
+	};
+	struct output output = {};
+	struct input input;
+	int err;
+
+	err = output_check(&output, op->old, op->old_len) ?:
+	      copy_key(context->map, op, &input, &write.key);
+	return err ?: write_and_give_old(context->map, &write, op, &output);
+}
+
+int cmap_cmd_swap(struct cmap_context *context, struct cmap_op *op)
+{
+	struct cmap_write write = { .code = CMAP_CODE_SWAP };
+	struct output output = {};
+	struct input input;
+	int err;
+
+	err = output_check(&output, op->old, op->old_len) ?:
+	      copy_key_and_value(context->map, op, &input, &write);
+	return err ?: write_and_give_old(context->map, &write, op, &output);
+}
+
+int cmap_cmd_get_or_set(struct cmap_context *context, struct cmap_op *op)
+{
+	struct cmap_write write = {
+		.code = CMAP_CODE_GET_OR_SET,
+		.flags = CMAP_WRITE_ABSENT,
+	};
+	struct cmap *map = context->map;
+	struct output output = {};
+	struct input input;
+	bool got;
+	int err;
+
+	err = output_check(&output, op->old, op->old_len) ?:
+	      copy_key_and_value(map, op, &input, &write);
+	if (err)
+		return err;
+
+	/* Each time around somebody else has set and deleted it. */
+	do {
+		err = get(map, &write.key, &output);
+		got = err != -ENOENT;
+		if (got) {
+			write.version = output.version;
+			cmap_trace_write(map, &write, err);
+			break;
+		}
+		err = cmap_op_write(map, &write, GFP_KERNEL);
+		output.len = 0;
+		output.version = write.version;
+	} while (err == -EEXIST);
+	cmap_op_unreserve(map, &write);
+
+	if (!err || err == -EMSGSIZE) {
+		op->old_len = output.len;
+		op->version = output.version;
+		op->number = got;
+	}
+
+	return err;
+}
+
+/* ---- writes that compare ---- */
+
+/* Copy in the value to compare with; short ones into @buf. */
+static void *copy_expected(const struct cmap *map, const struct cmap_op *op,
+			   void *buf, size_t size)
+{
+	void __user *from = u64_to_user_ptr(op->old);
+	int err = cmap_op_check_value(map, op->old_len);
+
+	if (err)
+		return ERR_PTR(err);
+	if (op->old_len > size)
+		return vmemdup_user(from, op->old_len);
+	return copy_from_user(buf, from, op->old_len) ? ERR_PTR(-EFAULT) : buf;
+}
+
+static int compare_and_write(struct cmap *map, struct cmap_write *write,
+			     struct cmap_op *op)
+{
+	u8 buf[CMAP_COPY_LOCKED_MAX];
+	void *expected = copy_expected(map, op, buf, sizeof(buf));
+	int err;
+
+	if (IS_ERR(expected)) {
+		err = PTR_ERR(expected);
+	} else {
+		err = cmap_op_compare_write(map, write, expected, op->old_len,
+					    GFP_KERNEL);
+		if (expected != buf)
+			kvfree(expected);
+	}
+	cmap_op_unreserve(map, write);
+	if (!err || err == -ESTALE)
+		op->version = write->version;
+
+	return err;
+}
+
+int cmap_cmd_compare_swap(struct cmap_context *context, struct cmap_op *op)
+{
+	struct cmap_write write = { .code = CMAP_CODE_COMPARE_SWAP };
+	struct input input;
+	int err;
+
+	err = copy_key_and_value(context->map, op, &input, &write);
+	return err ?: compare_and_write(context->map, &write, op);
+}
+
+int cmap_cmd_compare_delete(struct cmap_context *context, struct cmap_op *op)
+{
+	struct cmap_write write = {
+		.code = CMAP_CODE_COMPARE_DELETE,
+		.flags = CMAP_WRITE_REMOVE,
+	};
+	struct input input;
+	int err;
+
+	err = copy_key(context->map, op, &input, &write.key);
+	return err ?: compare_and_write(context->map, &write, op);
+}
+
+/* ---- the whole map ---- */
+
+int cmap_cmd_clear(struct cmap_context *context, struct cmap_op *op)
+{
+	op->number = cmap_op_clear(context->map);
+	return 0;
+}
+
+int cmap_cmd_count(struct cmap_context *context, struct cmap_op *op)
+{
+	op->number = cmap_map_entries(context->map);
+	return 0;
+}

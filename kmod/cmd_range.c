@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "cmd.h"
+#include "map.h"
+#include "trace.h"
+#include "user.h"
+#include "walk.h"
+
+#include <linux/mm.h>
+#include <linux/sched/signal.h>
+#include <linux/sizes.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+#include <uapi/linux/cmap.h>
+
+#define CHUNK_SIZE	SZ_64K	/* filled before it is copied out */
+#define QUIET_BUCKETS	4096	/* empty ones in one read section */
+
+/* Records on their way to user memory. */
+struct chunk {
+	u8 *buf;
+	u32 size;
+	u32 used;
+	u32 count;
+	u32 needed;		/* by the record that did not fit */
+	u32 flags;
+};
+
+static u32 record_size(const struct cmap_node *node, u32 flags)
+{
+	u32 size = ALIGN(sizeof(struct cmap_entry) + node->key_len, 8);
+
+	if (!(flags & CMAP_RANGE_KEYS))
+		size += ALIGN(node->value_len, 8);
+	return size;
+}
+
+static bool add_record(struct chunk *chunk, const struct cmap_found *found)
+{
+	const struct cmap_node *node = found->node;
+	u32 size = record_size(node, chunk->flags);
+	struct cmap_entry *entry = (void *)chunk->buf + chunk->used;
+	u32 key_end = sizeof(*entry) + node->key_len;
+
+	if (size > chunk->size - chunk->used) {
+		chunk->needed = size;
+		return false;
+	}
+
+	*entry = (struct cmap_entry){
+		.size = size,
+		.key_len = node->key_len,
+		.value_len = node->value_len,
+		.version = node->version,
+		.cursor = { found->position, found->tie },
+	};
+	memcpy(entry + 1, node->key, node->key_len);
+	if (!(chunk->flags & CMAP_RANGE_KEYS)) {
+		entry->value_offset = ALIGN(key_end, 8);
+		memset((u8 *)entry + key_end, 0, entry->value_offset - key_end);
+		memcpy((u8 *)entry + entry->value_offset, cmap_node_value(node),
+		       node->value_len);
+		key_end = entry->value_offset + node->value_len;
+	}
+	memset((u8 *)entry + key_end, 0, size - key_end);
+
+	chunk->used += size;
+	chunk->count++;
+	return true;
+}
+
+/*
+ * Read some buckets in one read section, until the chunk is full, enough
+ * buckets held nothing or the map ends; false in the last case.
+ */
+static bool fill_chunk(struct cmap_walk *walk, struct chunk *chunk)
+{
+	u32 quiet = 0;
+	bool more;
+	u32 i;
+
+	rcu_read_lock();
+	for (;;) {
+		more = cmap_walk_next(walk);
+		if (!more)
+			break;
+		for (i = 0; i < walk->count; i++) {
+			if (!add_record(chunk, &walk->found[i]))
+				goto unlock;
+			walk->position = walk->found[i].position;
+			walk->tie = walk->found[i].tie;
+		}
+		cmap_walk_pass(walk);
+		if (!walk->count && ++quiet == QUIET_BUCKETS)
+			break;
+	}
+unlock:
+	rcu_read_unlock();
+	return more;
+}
+
+/* Make the chunk large enough for the record that did not fit. */
+static int enlarge(struct chunk *chunk, u32 size)
+{
+	kvfree(chunk->buf);
+	chunk->size = size;
+	chunk->buf = kvmalloc(size, CMAP_GFP_KERNEL);
+	return chunk->buf ? 0 : -ENOMEM;
+}
+
+/*
+ * Chunk after chunk into the user's buffer.  An error behind the first record
+ * is left for the next call to meet.
+ */
+static int fill_buffer(struct cmap_range *range, u32 room,
+		       struct cmap_walk *walk, struct chunk *chunk)
+{
+	u64 position, tie;
+	bool more;
+
+	do {
+		if (fatal_signal_pending(current))
+			return -EINTR;
+		cond_resched();
+
+		chunk->used = 0;
+		chunk->count = 0;
+		chunk->needed = 0;
+		chunk->size = min(chunk->size, room - range->buf_len);
+		position = walk->position;
+		tie = walk->tie;
+		more = fill_chunk(walk, chunk);
+
+		if (chunk->needed && !chunk->count) {
+			if (chunk->needed > room - range->buf_len) {
+				if (!range->count)
+					range->buf_len = chunk->needed;
+				return -EMSGSIZE;
+			}
+			if (enlarge(chunk, chunk->needed))
+				return -ENOMEM;
+			continue;
+		}
+		if (copy_to_user(u64_to_user_ptr(range->buf) + range->buf_len,
+				 chunk->buf, chunk->used)) {
+			walk->position = position;
+			walk->tie = tie;
+			return -EFAULT;
+		}
+		range->buf_len += chunk->used;
+		range->count += chunk->count;
+	} while (more);
+
+	return 0;
+}
+
+static int range_map(struct cmap *map, struct cmap_range *range)
+{
+	struct chunk chunk = { .flags = range->flags };
+	u32 room = range->buf_len;
+	struct cmap_walk *walk;
+	int err = -ENOMEM;
+
+	range->buf_len = 0;
+	range->count = 0;
+
+	walk = kmalloc(sizeof(*walk), CMAP_GFP_KERNEL);
+	if (!walk)
+		return -ENOMEM;
+	walk->map = map;
+	walk->position = range->cursor.position;
+	walk->tie = range->cursor.tie;
+
+	if (!enlarge(&chunk, min_t(u32, room, CHUNK_SIZE)))
+		err = fill_buffer(range, room, walk, &chunk);
+	range->cursor.position = walk->position;
+	range->cursor.tie = walk->tie;
+	trace_cmap_range(map, range->count);
+
+	kvfree(chunk.buf);
+	kfree(walk);
+
+	return range->count ? 0 : err;
+}
+
+int cmap_cmd_range(struct cmap_context *context, void __user *arg)
+{
+	struct cmap_range range;
+	int err;
+
+	err = cmap_copy_in(&range, arg, cursor);
+	if (err)
+		return err;
+	if (range.flags & ~CMAP_RANGE_KEYS)
+		return -EINVAL;
+
+	err = range_map(context->map, &range);
+	if (err && err != -EMSGSIZE)
+		return err;
+
+	return cmap_copy_out((struct cmap_range __user *)arg, &range, buf_len,
+			     cursor) ?: err;
+}

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "cmd.h"
+#include "stat.h"
+#include "user.h"
+
+#include <linux/uaccess.h>
+#include <uapi/linux/cmap.h>
+
+int cmap_cmd_stat(struct cmap_context *context, void __user *arg)
+{
+	struct cmap_stat stat;
+	u32 size;
+	int err;
+
+	err = cmap_copy_in(&stat, arg, id);
+	if (err)
+		return err;
+	if (stat.flags)
+		return -EINVAL;
+
+	size = min_t(u32, stat.size, sizeof(stat));
+	cmap_stat_fill(context->map, &stat);
+
+	return copy_to_user(arg + offsetof(struct cmap_stat, id), &stat.id,
+			    size - offsetof(struct cmap_stat, id)) ?
+	       -EFAULT : 0;
+}

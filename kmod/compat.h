@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The one place that knows how kernels differ.  Force-included, so that the
+ * rest reads as if written for the newest; compat.mk finds the features.
+ */
+#ifndef CMAP_COMPAT_H
+#define CMAP_COMPAT_H
+
+/* get_unaligned_le64() and its like moved. */
+#ifdef CMAP_HAVE_LINUX_UNALIGNED_H
+#include <linux/unaligned.h>
+#else
+#include <asm/unaligned.h>
+#endif
+
+#ifdef CMAP_HAVE_STRING_NS
+#define CMAP_NAMESPACE		"CMAP"
+#else
+#define CMAP_NAMESPACE		CMAP
+#endif
+
+#ifdef CMAP_HAVE_ASSIGN_STR_1
+#define cmap_assign_str(dst, ...)	__assign_str(dst)
+#else
+#define cmap_assign_str(dst, src)	__assign_str(dst, src)
+#endif
+
+#endif /* CMAP_COMPAT_H */

@@ -1,0 +1,17 @@
+# SPDX-License-Identifier: GPL-2.0
+#
+# Feature probes: what the kernel we build against has, found by looking at
+# its headers, never by its version (stable kernels get backports).
+# compat.h acts on what is found here.
+
+cmap-inc := $(srctree)/include
+cmap-has = $(if $(shell grep -sE $(1) $(cmap-inc)/$(2)),-D$(3))
+
+# Symbol namespaces were bare tokens, then became strings.
+CMAP_COMPAT += $(call cmap-has,'MODULE_INFO\(import_ns$(comma) *ns\)',linux/module.h,CMAP_HAVE_STRING_NS)
+
+# __assign_str() took the source a second time, then no more.
+CMAP_COMPAT += $(call cmap-has,'define __assign_str\(dst\)',trace/stages/stage6_event_callback.h,CMAP_HAVE_ASSIGN_STR_1)
+
+# <asm/unaligned.h> became <linux/unaligned.h>.
+CMAP_COMPAT += $(call cmap-has,'.',linux/unaligned.h,CMAP_HAVE_LINUX_UNALIGNED_H)

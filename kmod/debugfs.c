@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * /sys/kernel/debug/cmap/maps: a paragraph for each map.
+ */
+#include "debugfs.h"
+#include "map.h"
+#include "names.h"
+#include "stat.h"
+
+#include <linux/debugfs.h>
+#include <linux/math64.h>
+#include <linux/module.h>
+#include <linux/seq_file.h>
+#include <uapi/linux/cmap.h>
+
+static struct dentry *debugfs_dir;
+
+static void show_map(struct seq_file *seq, const struct cmap *map)
+{
+	struct cmap_stat stat = {};
+	struct cmap_counters counters;
+
+	cmap_stat_fill(map, &stat);
+	cmap_stat_counters(map, &counters);
+
+	seq_printf(seq, "map:           %llu\n", map->id);
+	seq_printf(seq, "name:          %s\n", map->name ?: "");
+	seq_printf(seq, "unlinked:      %d\n", READ_ONCE(map->unlinked));
+	seq_printf(seq, "references:    %u\n", refcount_read(&map->refs) - 1);
+	seq_printf(seq, "entries:       %llu\n", stat.entries);
+	seq_printf(seq, "bytes:         %llu\n", stat.bytes);
+	seq_printf(seq, "table_bytes:   %llu\n", stat.table_bytes);
+	seq_printf(seq, "shards:        %u\n", stat.shards);
+	seq_printf(seq, "buckets:       %llu\n", stat.buckets);
+	seq_printf(seq, "longest_chain: %u\n", stat.longest_chain);
+	seq_printf(seq, "grows:         %llu\n", stat.grows);
+	seq_printf(seq, "shrinks:       %llu\n", stat.shrinks);
+	seq_printf(seq, "allocs:        %llu\n", stat.allocs);
+	seq_printf(seq, "reuses:        %llu\n", stat.reuses);
+	seq_printf(seq, "reuse_percent: %llu\n",
+		   stat.allocs ? div64_u64(stat.reuses * 100, stat.allocs) : 0);
+	seq_printf(seq, "retries:       %llu\n", stat.retries);
+	seq_printf(seq, "reads:         %llu\n", counters.reads);
+	seq_printf(seq, "hits:          %llu\n\n", counters.hits);
+}
+
+static void *maps_next(struct seq_file *seq, void *v, loff_t *pos)
+{
+	u64 id = *pos;
+	struct cmap *map = cmap_names_next(&id);
+
+	if (!IS_ERR_OR_NULL(v))
+		cmap_map_put(v);
+	*pos = map ? id : *pos + 1;
+	return map;
+}
+
+/* The position is the id of the last map shown, plus nothing at first. */
+static void *maps_start(struct seq_file *seq, loff_t *pos)
+{
+	u64 id = *pos ? *pos - 1 : 0;
+	struct cmap *map = cmap_names_next(&id);
+
+	if (map)
+		*pos = id;
+	return map;
+}
+
+static void maps_stop(struct seq_file *seq, void *v)
+{
+	if (v)
+		cmap_map_put(v);
+}
+
+static int maps_show(struct seq_file *seq, void *v)
+{
+	show_map(seq, v);
+	return 0;
+}
+
+static const struct seq_operations maps_sops = {
+	.start = maps_start,
+	.next = maps_next,
+	.stop = maps_stop,
+	.show = maps_show,
+};
+
+DEFINE_SEQ_ATTRIBUTE(maps);
+
+/**
+ * cmap_debugfs_init() - make the directory; it is fine if that fails
+ *
+ * Context: Process.
+ */
+void cmap_debugfs_init(void)
+{
+	debugfs_dir = debugfs_create_dir("cmap", NULL);
+	debugfs_create_file("maps", 0400, debugfs_dir, NULL, &maps_fops);
+}
+
+/**
+ * cmap_debugfs_exit() - remove the directory
+ *
+ * Context: Process.
+ */
+void cmap_debugfs_exit(void)
+{
+	debugfs_remove(debugfs_dir);
+}

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "dev.h"
+#include "file.h"
+#include "ioctl.h"
+#include "map.h"
+
+#include <linux/fs.h>
+#include <linux/miscdevice.h>
+#include <linux/module.h>
+
+/* misc_register() leaves itself in private_data, where the map will be. */
+static int dev_open(struct inode *inode, struct file *file)
+{
+	file->private_data = NULL;
+	return nonseekable_open(inode, file);
+}
+
+static int dev_release(struct inode *inode, struct file *file)
+{
+	struct cmap *map = cmap_file_map(file);
+
+	if (map)
+		cmap_map_put(map);
+	return 0;
+}
+
+static const struct file_operations dev_fops = {
+	.owner = THIS_MODULE,
+	.open = dev_open,
+	.release = dev_release,
+	.unlocked_ioctl = cmap_ioctl,
+	.compat_ioctl = compat_ptr_ioctl,
+};
+
+/* Open to all: a map has an owner and a mode of its own. */
+static struct miscdevice dev = {
+	.minor = MISC_DYNAMIC_MINOR,
+	.name = "cmap",
+	.fops = &dev_fops,
+	.mode = 0666,
+};
+
+/**
+ * cmap_dev_init() - make /dev/cmap
+ *
+ * Context: Process.
+ * Return: 0 or a negative errno.
+ */
+int cmap_dev_init(void)
+{
+	return misc_register(&dev);
+}
+
+/**
+ * cmap_dev_exit() - remove /dev/cmap, which nobody has open
+ *
+ * Context: Process.
+ */
+void cmap_dev_exit(void)
+{
+	misc_deregister(&dev);
+}

@@ -1,0 +1,658 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The kernel API.
+ */
+#include <linux/cmap.h>
+
+#include "names.h"
+#include "op.h"
+#include "trace.h"
+#include "walk.h"
+
+#include <linux/err.h>
+#include <linux/module.h>
+#include <linux/slab.h>
+
+/**
+ * cmap_create() - make a map
+ * @params: what it shall be
+ *
+ * Context: Process.
+ * Return: the map, to be put; or an ERR_PTR: -EEXIST, -EINVAL, -ENFILE,
+ * -ENOMEM, -ENOSPC.
+ */
+struct cmap *cmap_create(const struct cmap_params *params)
+{
+	struct cmap_spec spec = {
+		.name = params->name,
+		.flags = params->flags,
+		.mode = params->mode,
+		.uid = GLOBAL_ROOT_UID,
+		.gid = GLOBAL_ROOT_GID,
+		.key_max = params->key_max,
+		.value_max = params->value_max,
+		.shards = params->shards,
+		.max_entries = params->max_entries,
+		.max_bytes = params->max_bytes,
+	};
+	struct cmap *map;
+	int err;
+
+	if (spec.name && !cmap_name_valid(spec.name, strlen(spec.name)))
+		return ERR_PTR(-EINVAL);
+
+	map = cmap_map_new(&spec);
+	if (IS_ERR(map))
+		return map;
+	err = cmap_names_add(map);
+	if (err) {
+		cmap_map_put(map);
+		return ERR_PTR(err);
+	}
+
+	return map;
+}
+EXPORT_SYMBOL_NS_GPL(cmap_create, CMAP_NAMESPACE);
+
+/**
+ * cmap_open() - find a map by name, whoever owns it
+ * @name: the name
+ *
+ * Context: Process.
+ * Return: the map, to be put; or ERR_PTR(-ENOENT).
+ */
+struct cmap *cmap_open(const char *name)
+{
+	return cmap_names_open(name, 0);
+}
+EXPORT_SYMBOL_NS_GPL(cmap_open, CMAP_NAMESPACE);
+
+/**
+ * cmap_unlink() - remove a name
+ * @name: the name
+ *
+ * Context: Process; with the credentials of the current task.
+ * Return: 0, -ENOENT or -EACCES.
+ */
+int cmap_unlink(const char *name)
+{
+	return cmap_names_unlink(name);
+}
+EXPORT_SYMBOL_NS_GPL(cmap_unlink, CMAP_NAMESPACE);
+
+/**
+ * cmap_put() - drop a map
+ * @map: from cmap_create() or cmap_open(); no more calls on it are running
+ *
+ * Context: Process or softirq.
+ */
+void cmap_put(struct cmap *map)
+{
+	cmap_map_put(map);
+}
+EXPORT_SYMBOL_NS_GPL(cmap_put, CMAP_NAMESPACE);
+
+/* ---- reading ---- */
+
+static void set_version(u64 *version, u64 value)
+{
+	if (version)
+		*version = value;
+}
+
+/**
+ * cmap_lookup() - find a value and leave it where it is
+ * @map: the map
+ * @key: the key
+ * @key_len: bytes in it
+ * @value: set to the value, good for the rest of the RCU read section
+ *
+ * Context: RCU read section; process or softirq.
+ * Return: true if there is one.
+ */
+bool cmap_lookup(struct cmap *map, const void *key, u32 key_len,
+		 struct cmap_value *value)
+{
+	const struct cmap_node *node;
+	struct cmap_key k;
+
+	if (cmap_op_key(map, &k, key, key_len))
+		return false;
+
+	node = cmap_op_find(map, &k);
+	if (!node) {
+		cmap_op_note_get(map, &k, 0, -ENOENT, 0);
+		return false;
+	}
+	*value = (struct cmap_value){
+		.data = cmap_node_value(node),
+		.len = node->value_len,
+		.version = node->version,
+	};
+	cmap_op_note_get(map, &k, value->len, 0, value->version);
+
+	return true;
+}
+EXPORT_SYMBOL_NS_GPL(cmap_lookup, CMAP_NAMESPACE);
+
+/* Copy a value out; -EMSGSIZE if it does not fit. */
+static int copy_old(const struct cmap_node *node, void *buf, u32 *len)
+{
+	u32 room = *len;
+
+	*len = node->value_len;
+	if (node->value_len > room)
+		return -EMSGSIZE;
+	memcpy(buf, cmap_node_value(node), node->value_len);
+	return 0;
+}
+
+static int get(struct cmap *map, const struct cmap_key *key, void *buf,
+	       u32 *len, u64 *version)
+{
+	const struct cmap_node *node;
+	int err = -ENOENT;
+
+	rcu_read_lock();
+	node = cmap_op_find(map, key);
+	if (node) {
+		*version = node->version;
+		err = copy_old(node, buf, len);
+	}
+	rcu_read_unlock();
+
+	return err;
+}
+
+/**
+ * cmap_get() - copy a value
+ * @map: the map
+ * @key: the key
+ * @key_len: bytes in it
+ * @buf: takes the value
+ * @len: in: room there; out: the value's length, also with -EMSGSIZE
+ * @version: set to the entry's version; may be NULL
+ *
+ * Context: Process or softirq.
+ * Return: 0, -E2BIG, -EINVAL, -EMSGSIZE or -ENOENT.
+ */
+int cmap_get(struct cmap *map, const void *key, u32 key_len, void *buf,
+	     u32 *len, u64 *version)
+{
+	struct cmap_key k;
+	u64 found = 0;
+	int err;
+
+	err = cmap_op_key(map, &k, key, key_len);
+	if (err)
+		return err;
+
+	err = get(map, &k, buf, len, &found);
+	cmap_op_note_get(map, &k, *len, err, found);
+	if (err != -ENOENT)
+		set_version(version, found);
+
+	return err;
+}
+EXPORT_SYMBOL_NS_GPL(cmap_get, CMAP_NAMESPACE);
+
+/* ---- writing ---- */
+
+static int prepare_key(struct cmap *map, struct cmap_write *write,
+		       const void *key, u32 key_len)
+{
+	return cmap_op_key(map, &write->key, key, key_len);
+}
+
+static int prepare(struct cmap *map, struct cmap_write *write, const void *key,
+		   u32 key_len, const void *value, u32 len, gfp_t gfp)
+{
+	struct cmap_node *node;
+	int err;
+
+	err = cmap_op_check_value(map, len) ?:
+	      prepare_key(map, write, key, key_len);
+	if (err)
+		return err;
+
+	write->value_len = len;
+	write->value = value;
+	if (len <= CMAP_COPY_LOCKED_MAX)
+		return 0;
+
+	node = cmap_op_reserve(map, write, gfp, &err);
+	if (!node)
+		return err;
+	memcpy(cmap_node_value(node), value, len);
+	return 0;
+}
+
+static int finish(struct cmap *map, struct cmap_write *write, u64 *version,
+		  int err)
+{
+	cmap_op_unreserve(map, write);
+	if (!err || err == -EEXIST || err == -ESTALE)
+		set_version(version, write->version);
+	return err;
+}
+
+static int set_condition(struct cmap_write *write, u32 flags,
+			 const u64 *version)
+{
+	switch (flags) {
+	case 0:
+		return 0;
+	case CMAP_OP_CREATE:
+		write->flags |= CMAP_WRITE_ABSENT;
+		return 0;
+	case CMAP_OP_REPLACE:
+		write->flags |= CMAP_WRITE_PRESENT;
+		return 0;
+	case CMAP_OP_VERSION:
+		if (!version || !*version)
+			return -EINVAL;
+		write->flags |= CMAP_WRITE_VERSION;
+		write->expected = *version;
+		return 0;
+	default:
+		return -EINVAL;
+	}
+}
+
+/**
+ * cmap_set() - set a value
+ * @map: the map
+ * @key: the key
+ * @key_len: bytes in it
+ * @value: the value
+ * @len: bytes in it
+ * @flags: 0, CMAP_OP_CREATE, CMAP_OP_REPLACE or CMAP_OP_VERSION
+ * @version: in, with CMAP_OP_VERSION: the version to replace; out: the new
+ *	one, or with -EEXIST and -ESTALE the one there is; may be NULL
+ * @gfp: GFP_KERNEL or GFP_ATOMIC
+ *
+ * Context: Process or softirq, as @gfp allows.
+ * Return: 0, -E2BIG, -EAGAIN, -EEXIST, -EINVAL, -ENOENT, -ENOMEM, -ENOSPC,
+ * -ESTALE or -EXFULL.
+ */
+int cmap_set(struct cmap *map, const void *key, u32 key_len, const void *value,
+	     u32 len, u32 flags, u64 *version, gfp_t gfp)
+{
+	struct cmap_write write = { .code = CMAP_CODE_SET };
+	int err;
+
+	err = set_condition(&write, flags, version) ?:
+	      prepare(map, &write, key, key_len, value, len, gfp);
+	if (err)
+		return err;
+
+	return finish(map, &write, version, cmap_op_write(map, &write, gfp));
+}
+EXPORT_SYMBOL_NS_GPL(cmap_set, CMAP_NAMESPACE);
+
+/**
+ * cmap_delete() - delete an entry
+ * @map: the map
+ * @key: the key
+ * @key_len: bytes in it
+ * @flags: 0 or CMAP_OP_VERSION
+ * @version: in, with CMAP_OP_VERSION: the version to delete; out: the
+ *	deletion's, or with -ESTALE the one there is; may be NULL
+ * @gfp: GFP_KERNEL or GFP_ATOMIC
+ *
+ * Context: Process or softirq, as @gfp allows.
+ * Return: 0, -E2BIG, -EINVAL, -ENOENT or -ESTALE.
+ */
+int cmap_delete(struct cmap *map, const void *key, u32 key_len, u32 flags,
+		u64 *version, gfp_t gfp)
+{
+	struct cmap_write write = {
+		.code = CMAP_CODE_DELETE,
+		.flags = CMAP_WRITE_REMOVE,
+	};
+	int err;
+
+	if (flags & ~CMAP_OP_VERSION)
+		return -EINVAL;
+	err = set_condition(&write, flags, version) ?:
+	      prepare_key(map, &write, key, key_len);
+	if (err)
+		return err;
+
+	return finish(map, &write, version, cmap_op_write(map, &write, gfp));
+}
+EXPORT_SYMBOL_NS_GPL(cmap_delete, CMAP_NAMESPACE);
+
+/* Write, and copy out what was there; the old node is ours meanwhile. */
+static int write_and_give_old(struct cmap *map, struct cmap_write *write,
+			      void *old, u32 *old_len, u64 *version, gfp_t gfp)
+{
+	int err;
+
+	write->flags |= CMAP_WRITE_KEEP_OLD;
+	write->old_room = *old_len;
+	err = finish(map, write, version, cmap_op_write(map, write, gfp));
+	if (!err || err == -EMSGSIZE)
+		*old_len = write->old_len;
+	if (!write->old || err)
+		return err;
+
+	memcpy(old, cmap_node_value(write->old), write->old_len);
+	cmap_op_retire_old(map, write);
+	return 1;
+}
+
+/**
+ * cmap_take() - get and delete
+ * @map: the map
+ * @key: the key
+ * @key_len: bytes in it
+ * @old: takes the value
+ * @old_len: in: room there; out: the value's length, also with -EMSGSIZE
+ * @version: set to the deletion's version; may be NULL
+ * @gfp: GFP_KERNEL or GFP_ATOMIC
+ *
+ * Context: Process or softirq, as @gfp allows.
+ * Return: 0, -E2BIG, -EINVAL, -EMSGSIZE or -ENOENT.
+ */
+int cmap_take(struct cmap *map, const void *key, u32 key_len, void *old,
+	      u32 *old_len, u64 *version, gfp_t gfp)
+{
+	struct cmap_write write = {
+		.code = CMAP_CODE_TAKE,
+		.flags = CMAP_WRITE_REMOVE,
+	};
+	int err;
+
+	err = prepare_key(map, &write, key, key_len) ?:
+	      write_and_give_old(map, &write, old, old_len, version, gfp);
+	return min(err, 0);
+}
+EXPORT_SYMBOL_NS_GPL(cmap_take, CMAP_NAMESPACE);
+
+/**
+ * cmap_swap() - set a value and get what was there
+ * @map: the map
+ * @key: the key
+ * @key_len: bytes in it
+ * @value: the new value
+ * @len: bytes in it
+ * @old: takes the old value
+ * @old_len: in: room there; out: the old value's length, also with -EMSGSIZE
+ * @version: set to the new version; may be NULL
+ * @gfp: GFP_KERNEL or GFP_ATOMIC
+ *
+ * Context: Process or softirq, as @gfp allows.
+ * Return: 1 if there was a value, 0 if none; or -E2BIG, -EAGAIN, -EINVAL,
+ * -EMSGSIZE, -ENOMEM, -ENOSPC or -EXFULL.
+ */
+int cmap_swap(struct cmap *map, const void *key, u32 key_len,
+	      const void *value, u32 len, void *old, u32 *old_len,
+	      u64 *version, gfp_t gfp)
+{
+	struct cmap_write write = { .code = CMAP_CODE_SWAP };
+
+	return prepare(map, &write, key, key_len, value, len, gfp) ?:
+	       write_and_give_old(map, &write, old, old_len, version, gfp);
+}
+EXPORT_SYMBOL_NS_GPL(cmap_swap, CMAP_NAMESPACE);
+
+/**
+ * cmap_compare_swap() - set a value if it is the expected one now
+ * @map: the map
+ * @key: the key
+ * @key_len: bytes in it
+ * @expected: what the value must be
+ * @expected_len: bytes in it
+ * @value: the new value
+ * @len: bytes in it
+ * @version: set to the new version, or with -ESTALE to the one there is; may
+ *	be NULL
+ * @gfp: GFP_KERNEL or GFP_ATOMIC
+ *
+ * Context: Process or softirq, as @gfp allows.
+ * Return: 0, -E2BIG, -EAGAIN, -EINVAL, -ENOENT, -ENOMEM, -ENOSPC or -ESTALE.
+ */
+int cmap_compare_swap(struct cmap *map, const void *key, u32 key_len,
+		      const void *expected, u32 expected_len,
+		      const void *value, u32 len, u64 *version, gfp_t gfp)
+{
+	struct cmap_write write = { .code = CMAP_CODE_COMPARE_SWAP };
+	int err;
+
+	err = cmap_op_check_value(map, expected_len) ?:
+	      prepare(map, &write, key, key_len, value, len, gfp);
+	if (err)
+		return err;
+
+	return finish(map, &write, version,
+		      cmap_op_compare_write(map, &write, expected,
+					    expected_len, gfp));
+}
+EXPORT_SYMBOL_NS_GPL(cmap_compare_swap, CMAP_NAMESPACE);
+
+/**
+ * cmap_compare_delete() - delete an entry if its value is the expected one
+ * @map: the map
+ * @key: the key
+ * @key_len: bytes in it
+ * @expected: what the value must be
+ * @expected_len: bytes in it
+ * @version: set to the deletion's version, or with -ESTALE to the one there
+ *	is; may be NULL
+ * @gfp: GFP_KERNEL or GFP_ATOMIC
+ *
+ * Context: Process or softirq, as @gfp allows.
+ * Return: 0, -E2BIG, -EINVAL, -ENOENT or -ESTALE.
+ */
+int cmap_compare_delete(struct cmap *map, const void *key, u32 key_len,
+			const void *expected, u32 expected_len, u64 *version,
+			gfp_t gfp)
+{
+	struct cmap_write write = {
+		.code = CMAP_CODE_COMPARE_DELETE,
+		.flags = CMAP_WRITE_REMOVE,
+	};
+	int err;
+
+	err = cmap_op_check_value(map, expected_len) ?:
+	      prepare_key(map, &write, key, key_len);
+	if (err)
+		return err;
+
+	return finish(map, &write, version,
+		      cmap_op_compare_write(map, &write, expected,
+					    expected_len, gfp));
+}
+EXPORT_SYMBOL_NS_GPL(cmap_compare_delete, CMAP_NAMESPACE);
+
+/**
+ * cmap_get_or_set() - get what is there, or else set a value
+ * @map: the map
+ * @key: the key
+ * @key_len: bytes in it
+ * @value: the value to set
+ * @len: bytes in it
+ * @old: takes the value that is there
+ * @old_len: in: room there; out: its length, also with -EMSGSIZE
+ * @version: set to the entry's version; may be NULL
+ * @gfp: GFP_KERNEL or GFP_ATOMIC
+ *
+ * Context: Process or softirq, as @gfp allows.
+ * Return: 1 if there was a value, 0 if @value was set; or -E2BIG, -EAGAIN,
+ * -EINVAL, -EMSGSIZE, -ENOMEM, -ENOSPC or -EXFULL.
+ */
+int cmap_get_or_set(struct cmap *map, const void *key, u32 key_len,
+		    const void *value, u32 len, void *old, u32 *old_len,
+		    u64 *version, gfp_t gfp)
+{
+	struct cmap_write write = {
+		.code = CMAP_CODE_GET_OR_SET,
+		.flags = CMAP_WRITE_ABSENT,
+	};
+	u32 room = *old_len;
+	int err;
+
+	err = prepare(map, &write, key, key_len, value, len, gfp);
+	if (err)
+		return err;
+
+	do {
+		*old_len = room;
+		err = get(map, &write.key, old, old_len, &write.version);
+		if (err != -ENOENT) {
+			cmap_trace_write(map, &write, err);
+			cmap_op_unreserve(map, &write);
+			set_version(version, write.version);
+			return err ?: 1;
+		}
+		err = cmap_op_write(map, &write, gfp);
+	} while (err == -EEXIST);
+	*old_len = 0;
+
+	return finish(map, &write, version, err);
+}
+EXPORT_SYMBOL_NS_GPL(cmap_get_or_set, CMAP_NAMESPACE);
+
+/**
+ * cmap_add() - add to a signed 64-bit number
+ * @map: the map
+ * @key: the key
+ * @key_len: bytes in it
+ * @delta: what to add
+ * @start: what an absent entry counts as
+ * @sum: set to the number as it is now; may be NULL
+ * @version: set to the new version; may be NULL
+ * @gfp: GFP_KERNEL or GFP_ATOMIC
+ *
+ * Context: Process or softirq, as @gfp allows.
+ * Return: 0, -E2BIG, -EAGAIN, -EDOM, -EINVAL, -ENOMEM, -ENOSPC, -EOVERFLOW or
+ * -EXFULL.
+ */
+int cmap_add(struct cmap *map, const void *key, u32 key_len, s64 delta,
+	     s64 start, s64 *sum, u64 *version, gfp_t gfp)
+{
+	struct cmap_write write = {
+		.code = CMAP_CODE_ADD,
+		.flags = CMAP_WRITE_ADD,
+		.value_len = sizeof(s64),
+		.number = delta,
+		.start = start,
+	};
+	int err;
+
+	err = cmap_op_check_value(map, write.value_len) ?:
+	      prepare_key(map, &write, key, key_len);
+	if (err)
+		return err;
+
+	err = finish(map, &write, version, cmap_op_write(map, &write, gfp));
+	if (!err && sum)
+		*sum = write.number;
+
+	return err;
+}
+EXPORT_SYMBOL_NS_GPL(cmap_add, CMAP_NAMESPACE);
+
+/* ---- the whole map ---- */
+
+/**
+ * cmap_clear() - remove every entry that is there throughout the call
+ * @map: the map
+ *
+ * Context: Process.
+ * Return: how many were removed.
+ */
+u64 cmap_clear(struct cmap *map)
+{
+	return cmap_op_clear(map);
+}
+EXPORT_SYMBOL_NS_GPL(cmap_clear, CMAP_NAMESPACE);
+
+/**
+ * cmap_count() - count entries
+ * @map: the map
+ *
+ * Context: Any.
+ * Return: how many there are.
+ */
+u64 cmap_count(struct cmap *map)
+{
+	return cmap_map_entries(map);
+}
+EXPORT_SYMBOL_NS_GPL(cmap_count, CMAP_NAMESPACE);
+
+/* Show the entries of one bucket; false to stop. */
+static bool show(struct cmap_walk *walk, cmap_range_fn fn, void *arg)
+{
+	u32 i;
+
+	for (i = 0; i < walk->count; i++) {
+		const struct cmap_found *found = &walk->found[i];
+		const struct cmap_value value = {
+			.data = cmap_node_value(found->node),
+			.len = found->node->value_len,
+			.version = found->node->version,
+		};
+
+		walk->position = found->position;
+		walk->tie = found->tie;
+		if (!fn(found->node->key, found->node->key_len, &value, arg))
+			return false;
+	}
+	cmap_walk_pass(walk);
+
+	return true;
+}
+
+/**
+ * cmap_range() - go through the entries
+ * @map: the map
+ * @cursor: where to begin, zeroed for the start; moved on behind the last
+ *	entry that @fn was called for
+ * @fn: called for each entry in an RCU read section, where key and value
+ *	stand; returns false to stop
+ * @arg: for @fn
+ * @gfp: GFP_KERNEL or GFP_ATOMIC
+ *
+ * An entry that is there throughout is met exactly once; none is met twice.
+ * Between buckets the RCU read section is left.
+ *
+ * Context: Process or softirq, as @gfp allows.
+ * Return: 0 at the end of the map, 1 if @fn stopped, or -ENOMEM.
+ */
+int cmap_range(struct cmap *map, struct cmap_cursor *cursor, cmap_range_fn fn,
+	       void *arg, gfp_t gfp)
+{
+	struct cmap_walk *walk;
+	bool go_on = true;
+	bool more;
+	u64 count = 0;
+
+	walk = kmalloc(sizeof(*walk), gfp);
+	if (!walk)
+		return -ENOMEM;
+	walk->map = map;
+	walk->position = cursor->position;
+	walk->tie = cursor->tie;
+
+	do {
+		rcu_read_lock();
+		more = cmap_walk_next(walk);
+		if (more) {
+			count += walk->count;
+			go_on = show(walk, fn, arg);
+		}
+		rcu_read_unlock();
+		if (gfpflags_allow_blocking(gfp))
+			cond_resched();
+	} while (more && go_on);
+
+	cursor->position = walk->position;
+	cursor->tie = walk->tie;
+	trace_cmap_range(map, count);
+	kfree(walk);
+
+	return !go_on;
+}
+EXPORT_SYMBOL_NS_GPL(cmap_range, CMAP_NAMESPACE);

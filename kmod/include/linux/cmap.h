@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * cmap for kernel users: the maps that processes share through /dev/cmap.
+ *
+ * The meaning of each operation and of each error is that of
+ * <uapi/linux/cmap.h>.  The symbols are in the namespace CMAP.  A user holds
+ * a reference of the map; the module stays as long as a user's module does.
+ *
+ * Functions that write take GFP_KERNEL, or GFP_ATOMIC where sleeping is not
+ * allowed.  With the latter memory that is about to be free cannot be waited
+ * for (-EAGAIN).  Nothing here may be called from hard interrupts.
+ */
+#ifndef _LINUX_CMAP_H
+#define _LINUX_CMAP_H
+
+#include <linux/gfp.h>
+#include <linux/types.h>
+#include <uapi/linux/cmap.h>
+
+struct cmap;
+
+/**
+ * struct cmap_params - what a new map shall be
+ * @name: name, or NULL for an anonymous map
+ * @flags: CMAP_CREATE_*
+ * @mode: permission bits of a named map, 0..0666; it belongs to root
+ * @key_max: longest key; 0 for the default
+ * @value_max: longest value; 0 for the default
+ * @shards: a power of two; 0 for the default
+ * @max_entries: most entries; 0 for no limit
+ * @max_bytes: most memory; 0 for no limit
+ */
+struct cmap_params {
+	const char *name;
+	u32 flags;
+	umode_t mode;
+	u32 key_max;
+	u32 value_max;
+	u32 shards;
+	u64 max_entries;
+	u64 max_bytes;
+};
+
+/**
+ * struct cmap_value - a value where it stands in the map
+ * @data: the value, aligned to 8 bytes; it never changes
+ * @len: bytes in it
+ * @version: of the entry
+ */
+struct cmap_value {
+	const void *data;
+	u32 len;
+	u64 version;
+};
+
+struct cmap *cmap_create(const struct cmap_params *params);
+struct cmap *cmap_open(const char *name);
+int cmap_unlink(const char *name);
+void cmap_put(struct cmap *map);
+
+bool cmap_lookup(struct cmap *map, const void *key, u32 key_len,
+		 struct cmap_value *value);
+int cmap_get(struct cmap *map, const void *key, u32 key_len, void *buf,
+	     u32 *len, u64 *version);
+
+int cmap_set(struct cmap *map, const void *key, u32 key_len, const void *value,
+	     u32 len, u32 flags, u64 *version, gfp_t gfp);
+int cmap_delete(struct cmap *map, const void *key, u32 key_len, u32 flags,
+		u64 *version, gfp_t gfp);
+int cmap_take(struct cmap *map, const void *key, u32 key_len, void *old,
+	      u32 *old_len, u64 *version, gfp_t gfp);
+int cmap_swap(struct cmap *map, const void *key, u32 key_len,
+	      const void *value, u32 len, void *old, u32 *old_len,
+	      u64 *version, gfp_t gfp);
+int cmap_compare_swap(struct cmap *map, const void *key, u32 key_len,
+		      const void *expected, u32 expected_len,
+		      const void *value, u32 len, u64 *version, gfp_t gfp);
+int cmap_compare_delete(struct cmap *map, const void *key, u32 key_len,
+			const void *expected, u32 expected_len, u64 *version,
+			gfp_t gfp);
+int cmap_get_or_set(struct cmap *map, const void *key, u32 key_len,
+		    const void *value, u32 len, void *old, u32 *old_len,
+		    u64 *version, gfp_t gfp);
+int cmap_add(struct cmap *map, const void *key, u32 key_len, s64 delta,
+	     s64 start, s64 *sum, u64 *version, gfp_t gfp);
+
+u64 cmap_clear(struct cmap *map);
+u64 cmap_count(struct cmap *map);
+
+typedef bool (*cmap_range_fn)(const void *key, u32 key_len,
+			      const struct cmap_value *value, void *arg);
+
+int cmap_range(struct cmap *map, struct cmap_cursor *cursor, cmap_range_fn fn,
+	       void *arg, gfp_t gfp);
+
+#endif /* _LINUX_CMAP_H */

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "account.h"
+#include "debugfs.h"
+#include "dev.h"
+#include "map.h"
+#include "names.h"
+#include "resize.h"
+
+#include <linux/mm.h>
+#include <linux/module.h>
+#include <linux/rcupdate.h>
+#include <linux/workqueue.h>
+
+module_param_named(max_maps, cmap_max_maps, uint, 0644);
+MODULE_PARM_DESC(max_maps, "Most maps there can be (default 4096)");
+module_param_named(max_shards, cmap_max_shards, uint, 0644);
+MODULE_PARM_DESC(max_shards, "Most shards of a map (default 1024)");
+module_param_named(max_bytes, cmap_account_all.max, ullong, 0644);
+MODULE_PARM_DESC(max_bytes,
+		 "Most memory of all maps (default half of the machine's)");
+
+static int __init cmap_init(void)
+{
+	int err;
+
+	if (!cmap_account_all.max)
+		cmap_account_all.max = (u64)totalram_pages() * PAGE_SIZE / 2;
+
+	cmap_workqueue = alloc_workqueue("cmap", WQ_UNBOUND, 0);
+	if (!cmap_workqueue)
+		return -ENOMEM;
+
+	err = cmap_dev_init();
+	if (err)
+		goto destroy_workqueue;
+	cmap_debugfs_init();
+
+	return 0;
+
+destroy_workqueue:
+	destroy_workqueue(cmap_workqueue);
+	return err;
+}
+
+/*
+ * Nobody has a descriptor or, through a module of its own, a reference any
+ * more; what is left are maps that only their names keep.
+ */
+static void __exit cmap_exit(void)
+{
+	cmap_debugfs_exit();
+	cmap_dev_exit();
+	cmap_names_unlink_all();
+	destroy_workqueue(cmap_workqueue);
+	rcu_barrier();
+}
+
+module_init(cmap_init);
+module_exit(cmap_exit);
+
+MODULE_DESCRIPTION("Concurrent key/value maps shared by processes and the kernel");
+MODULE_LICENSE("GPL");

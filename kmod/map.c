@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "map.h"
+#include "names.h"
+#include "resize.h"
+
+#include <linux/cpumask.h>
+#include <linux/log2.h>
+#include <linux/memcontrol.h>
+#include <linux/random.h>
+#include <linux/sched/mm.h>
+#include <linux/slab.h>
+#include <linux/topology.h>
+#include <uapi/linux/cmap.h>
+
+unsigned int cmap_max_shards = CMAP_SHARDS_MAX;
+
+/* Fill in what was left to us; -EINVAL for what cannot be. */
+static int resolve(struct cmap_spec *spec)
+{
+	u32 limit = min_t(u32, READ_ONCE(cmap_max_shards), CMAP_SHARDS_MAX);
+
+	if (spec->flags & ~(CMAP_CREATE_FIXED_KEY | CMAP_CREATE_FIXED_VALUE))
+		return -EINVAL;
+	if (spec->mode & ~0666)
+		return -EINVAL;
+
+	if (!spec->key_max)
+		spec->key_max = CMAP_KEY_MAX;
+	if (!spec->value_max && !(spec->flags & CMAP_CREATE_FIXED_VALUE))
+		spec->value_max = CMAP_VALUE_MAX;
+	if (spec->key_max > CMAP_KEY_MAX || spec->value_max > CMAP_VALUE_MAX)
+		return -EINVAL;
+	/* The quota is counted in signed numbers. */
+	if (spec->max_entries > S64_MAX || spec->max_bytes > S64_MAX)
+		return -EINVAL;
+
+	limit = rounddown_pow_of_two(max(limit, 1U));
+	if (!spec->shards)
+		spec->shards = min_t(u32, limit,
+				     roundup_pow_of_two(num_possible_cpus()));
+	if (!is_power_of_2(spec->shards) || spec->shards > limit)
+		return -EINVAL;
+
+	return 0;
+}
+
+/* Shards go round the possible CPUs, each to the memory node of its own. */
+static int shards_new(struct cmap *map)
+{
+	unsigned int cpu = cpumask_first(cpu_possible_mask);
+	u32 i;
+
+	for (i = 0; i < map->shards; i++) {
+		int node = cpu_to_node(cpu);
+		struct cmap_shard *shard;
+
+		shard = kzalloc_node(sizeof(*shard), CMAP_GFP_KERNEL, node);
+		if (!shard)
+			return -ENOMEM;
+		cmap_shard_init(shard, i, map->shards, &map->account,
+				&map->quota, map->memcg, node);
+		map->shard[i] = shard;
+
+		cpu = cpumask_next(cpu, cpu_possible_mask);
+		if (cpu >= nr_cpu_ids)
+			cpu = cpumask_first(cpu_possible_mask);
+	}
+
+	return 0;
+}
+
+static u64 own_bytes(const struct cmap *map)
+{
+	return struct_size(map, shard, map->shards) +
+	       (u64)map->shards * sizeof(struct cmap_shard) +
+	       (u64)num_possible_cpus() * sizeof(struct cmap_counters);
+}
+
+static void map_free(struct cmap *map)
+{
+	u32 i;
+
+	for (i = 0; i < map->shards; i++)
+		kfree(map->shard[i]);
+	free_percpu(map->counters);
+	mem_cgroup_put(map->memcg);
+	kfree(map->name);
+	kfree(map);
+}
+
+static void map_destroy(struct work_struct *work)
+{
+	struct cmap *map = container_of(work, struct cmap, destroy);
+	u32 i;
+
+	for (i = 0; i < map->shards; i++)
+		cmap_shard_close(map->shard[i]);
+	/* Tables on their way to be freed know the map's account. */
+	if (atomic_read(&map->account.leaving))
+		rcu_barrier();
+	for (i = 0; i < map->shards; i++)
+		cmap_shard_destroy(map->shard[i]);
+
+	cmap_uncharge(&map->account, own_bytes(map));
+	cmap_names_uncount();
+	map_free(map);
+}
+
+static struct cmap *map_alloc(const struct cmap_spec *spec)
+{
+	struct cmap *map;
+
+	map = kzalloc(struct_size(map, shard, spec->shards),
+		      CMAP_GFP_KERNEL);
+	if (!map)
+		return NULL;
+
+	map->shards = spec->shards;
+	map->shard_bits = ilog2(spec->shards);
+	map->flags = spec->flags;
+	map->key_max = spec->key_max;
+	map->value_max = spec->value_max;
+	map->max_entries = spec->max_entries;
+	map->mode = spec->mode;
+	map->uid = spec->uid;
+	map->gid = spec->gid;
+	map->account.max = spec->max_bytes;
+	map->account.parent = &cmap_account_all;
+	map->memcg = current->mm ? get_mem_cgroup_from_mm(current->mm) : NULL;
+	refcount_set(&map->refs, 1);
+	INIT_WORK(&map->destroy, map_destroy);
+	cmap_quota_init(&map->quota, spec->max_entries, spec->shards);
+	get_random_bytes(&map->secret, sizeof(map->secret));
+	get_random_bytes(&map->tie_secret, sizeof(map->tie_secret));
+
+	return map;
+}
+
+/**
+ * cmap_map_new() - make an empty map
+ * @wanted: what it shall be
+ *
+ * Nobody else can find the map before cmap_names_add().
+ *
+ * Context: Process.
+ * Return: the map with one reference, or an ERR_PTR: -EINVAL, -ENOMEM,
+ * -ENOSPC, -ENFILE.
+ */
+struct cmap *cmap_map_new(const struct cmap_spec *wanted)
+{
+	struct cmap_spec spec = *wanted;
+	struct cmap *map;
+	int err;
+
+	err = resolve(&spec);
+	if (err)
+		return ERR_PTR(err);
+	err = cmap_names_count();
+	if (err)
+		return ERR_PTR(err);
+
+	err = -ENOMEM;
+	map = map_alloc(&spec);
+	if (!map)
+		goto uncount;
+	if (spec.name) {
+		map->name = kstrdup(spec.name, CMAP_GFP_KERNEL);
+		if (!map->name)
+			goto free_map;
+	}
+	map->counters = alloc_percpu_gfp(struct cmap_counters,
+					 GFP_KERNEL_ACCOUNT);
+	if (!map->counters)
+		goto free_map;
+	err = shards_new(map);
+	if (err)
+		goto free_map;
+	err = cmap_charge(&map->account, own_bytes(map));
+	if (err)
+		goto free_map;
+
+	return map;
+
+free_map:
+	map_free(map);
+uncount:
+	cmap_names_uncount();
+	return ERR_PTR(err);
+}
+
+/**
+ * cmap_map_get() - take a reference
+ * @map: a map that the caller has one of already
+ *
+ * Context: Any.
+ */
+void cmap_map_get(struct cmap *map)
+{
+	refcount_inc(&map->refs);
+}
+
+/**
+ * cmap_map_put() - drop a reference; the last one frees the map, soon
+ * @map: the map
+ *
+ * Context: Any.
+ */
+void cmap_map_put(struct cmap *map)
+{
+	if (refcount_dec_and_test(&map->refs)) {
+		cmap_names_forget(map);
+		queue_work(cmap_workqueue, &map->destroy);
+	}
+}
+
+/**
+ * cmap_map_entries() - count a map's entries
+ * @map: the map
+ *
+ * Context: Any.
+ * Return: how many there are; exact when nobody writes.
+ */
+u64 cmap_map_entries(const struct cmap *map)
+{
+	u64 entries = 0;
+	u32 i;
+
+	for (i = 0; i < map->shards; i++)
+		entries += READ_ONCE(map->shard[i]->entries);
+	return entries;
+}

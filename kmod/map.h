@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * A map: parameters, references, shards.
+ */
+#ifndef CMAP_MAP_H
+#define CMAP_MAP_H
+
+#include "account.h"
+#include "hash.h"
+#include "quota.h"
+#include "shard.h"
+
+#include <linux/list.h>
+#include <linux/percpu.h>
+#include <linux/refcount.h>
+#include <linux/uidgid.h>
+#include <linux/workqueue.h>
+
+struct mem_cgroup;
+
+/* Most shards a map can have; a module parameter. */
+extern unsigned int cmap_max_shards;
+
+/* What a map shall be; the same meaning as in &struct cmap_create. */
+struct cmap_spec {
+	const char *name;	/* NULL for an anonymous map */
+	u32 flags;
+	umode_t mode;
+	kuid_t uid;
+	kgid_t gid;
+	u32 key_max;
+	u32 value_max;
+	u32 shards;
+	u64 max_entries;
+	u64 max_bytes;
+};
+
+/* Counted by each CPU for itself. */
+struct cmap_counters {
+	u64 reads;
+	u64 hits;
+};
+
+/**
+ * struct cmap - a map
+ * @secret: of the hash of keys
+ * @tie_secret: of a second hash, which orders keys at the same position; it
+ *	never leaves the kernel, so nobody can aim at it
+ * @shard_bits: log2 of @shards
+ * @shards: number of shards
+ * @flags: CMAP_CREATE_*
+ * @key_max: longest key
+ * @value_max: longest value
+ * @counters: per CPU
+ * @quota: limit on entries
+ * @account: memory taken, and the limit on it
+ * @max_entries: the limit on entries as asked for
+ * @refs: references; each descriptor, the name, each kernel user
+ * @id: never used again while the module is loaded
+ * @memcg: of the map's creator; pays for large tables
+ * @destroy: frees the map
+ * @name: the name, or NULL
+ * @names: entry in the table of names; under its lock, like @unlinked
+ * @unlinked: the name is gone
+ * @uid: owner
+ * @gid: group
+ * @mode: permission bits
+ * @shard: the shards
+ *
+ * All but @refs, @names, @unlinked and what locks itself is constant.
+ */
+struct cmap {
+	struct cmap_hash_key secret;
+	struct cmap_hash_key tie_secret;
+	u8 shard_bits;
+	u32 shards;
+	u32 flags;
+	u32 key_max;
+	u32 value_max;
+	struct cmap_counters __percpu *counters;
+	struct cmap_quota quota;
+	struct cmap_account account;
+	u64 max_entries;
+	refcount_t refs;
+	u64 id;
+	struct mem_cgroup *memcg;
+	struct work_struct destroy;
+	const char *name;
+	struct hlist_node names;
+	bool unlinked;
+	kuid_t uid;
+	kgid_t gid;
+	umode_t mode;
+	struct cmap_shard *shard[];
+};
+
+struct cmap *cmap_map_new(const struct cmap_spec *spec);
+void cmap_map_get(struct cmap *map);
+void cmap_map_put(struct cmap *map);
+u64 cmap_map_entries(const struct cmap *map);
+
+static inline struct cmap_shard *cmap_map_shard(const struct cmap *map,
+						u32 order)
+{
+	return map->shard[(u64)order >> (32 - map->shard_bits)];
+}
+
+#endif /* CMAP_MAP_H */

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * A node: one version of one entry.
+ *
+ * Nodes are shared memory in the making: processes will map them.  They hold
+ * no pointer, and every byte of them is meant to be seen.
+ */
+#ifndef CMAP_NODE_H
+#define CMAP_NODE_H
+
+#include <linux/align.h>
+#include <linux/build_bug.h>
+#include <linux/string.h>
+#include <linux/types.h>
+
+/*
+ * Names a node within its shard: the segment's index, then the offset in it
+ * in units.  0 names none.
+ */
+typedef u32 cmap_ref;
+
+#define CMAP_UNIT_SHIFT		4	/* a unit is 16 bytes */
+#define CMAP_OFFSET_BITS	17	/* a segment is at most 2 MiB */
+#define CMAP_SEGMENTS_MAX	(1U << (32 - CMAP_OFFSET_BITS))
+
+/**
+ * struct cmap_node - one version of one entry
+ * @version: of the entry; 0 while the node is free or being filled.  Set last
+ *	when a node is filled, cleared first when it is used again
+ * @order: the high half of the key's hash
+ * @value_len: bytes in the value, which follows the key at a multiple of 8
+ * @key_len: bytes in the key
+ * @tag: the low bits of the key's hash
+ * @link: next node in a list of free ones; not for readers
+ * @key: the key
+ *
+ * From the moment its ref is published to the end of the grace period after
+ * its ref was taken back nothing but @link changes.
+ */
+struct cmap_node {
+	u64 version;
+	u32 order;
+	u32 value_len;
+	u16 key_len;
+	u16 tag;
+	cmap_ref link;
+	u8 key[];
+};
+
+static_assert(sizeof(struct cmap_node) == 24);
+
+static inline u32 cmap_node_value_offset(u32 key_len)
+{
+	return ALIGN(sizeof(struct cmap_node) + key_len, 8);
+}
+
+static inline u32 cmap_node_size(u32 key_len, u32 value_len)
+{
+	return cmap_node_value_offset(key_len) + value_len;
+}
+
+static inline void *cmap_node_value(const struct cmap_node *node)
+{
+	return (u8 *)node + cmap_node_value_offset(node->key_len);
+}
+
+/* Keys are mostly short and of one length: no call for those of a word. */
+static inline bool cmap_node_has_key(const struct cmap_node *node,
+				     const void *key, u32 key_len)
+{
+	if (node->key_len != key_len)
+		return false;
+	if (key_len == 8)
+		return *(const u64 *)node->key == get_unaligned((const u64 *)key);
+	return !memcmp(node->key, key, key_len);
+}
+
+#endif /* CMAP_NODE_H */

@@ -1,0 +1,345 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "op.h"
+#include "resize.h"
+#include "trace.h"
+
+#include <linux/sched.h>
+#include <linux/sched/signal.h>
+#include <uapi/linux/cmap.h>
+
+#define RECLAIM_ROUNDS		3	/* a node freed just now takes two */
+
+/**
+ * cmap_op_check_key() - check a key's length
+ * @map: the map
+ * @len: bytes in the key
+ *
+ * Context: Any.
+ * Return: 0, -EINVAL or -E2BIG.
+ */
+int cmap_op_check_key(const struct cmap *map, u32 len)
+{
+	if (!len)
+		return -EINVAL;
+	if (len > map->key_max)
+		return -E2BIG;
+	if (map->flags & CMAP_CREATE_FIXED_KEY && len != map->key_max)
+		return -EINVAL;
+	return 0;
+}
+
+/**
+ * cmap_op_check_value() - check a value's length
+ * @map: the map
+ * @len: bytes in the value
+ *
+ * Context: Any.
+ * Return: 0, -EINVAL or -E2BIG.
+ */
+int cmap_op_check_value(const struct cmap *map, u32 len)
+{
+	if (len > map->value_max)
+		return -E2BIG;
+	if (map->flags & CMAP_CREATE_FIXED_VALUE && len != map->value_max)
+		return -EINVAL;
+	return 0;
+}
+
+/**
+ * cmap_op_key() - check a key and hash it
+ * @map: the map
+ * @key: set up; refers to @data
+ * @data: the key
+ * @len: bytes in it
+ *
+ * Context: Any.
+ * Return: 0, -EINVAL or -E2BIG.
+ */
+int cmap_op_key(const struct cmap *map, struct cmap_key *key, const void *data,
+		u32 len)
+{
+	int err = cmap_op_check_key(map, len);
+
+	if (err)
+		return err;
+
+	key->data = data;
+	key->len = len;
+	key->hash = cmap_hash(&map->secret, data, len);
+	return 0;
+}
+
+static struct cmap_shard *shard_of(const struct cmap *map,
+				   const struct cmap_key *key)
+{
+	return cmap_map_shard(map, cmap_hash_order(key->hash));
+}
+
+/**
+ * cmap_op_find() - find an entry
+ * @map: the map
+ * @key: the key
+ *
+ * Context: RCU read section.
+ * Return: the entry's node, good for the rest of the section, or NULL.
+ */
+struct cmap_node *cmap_op_find(const struct cmap *map,
+			       const struct cmap_key *key)
+{
+	return cmap_shard_find(shard_of(map, key), key);
+}
+
+/**
+ * cmap_op_note_get() - count and trace a get
+ * @map: the map
+ * @key: the key
+ * @value_len: bytes in the value
+ * @err: the outcome
+ * @version: of the entry
+ *
+ * Context: Any.
+ */
+void cmap_op_note_get(struct cmap *map, const struct cmap_key *key,
+		      u32 value_len, int err, u64 version)
+{
+	this_cpu_inc(map->counters->reads);
+	if (!err)
+		this_cpu_inc(map->counters->hits);
+	trace_cmap_get(map, key, value_len, err, version);
+}
+
+/* ---- memory that others no longer need ---- */
+
+static bool waiting_for(struct cmap_shard *shard, u32 size)
+{
+	bool waiting;
+
+	spin_lock_bh(&shard->lock);
+	waiting = cmap_arena_waiting(&shard->arena, size);
+	spin_unlock_bh(&shard->lock);
+
+	return waiting;
+}
+
+/* Free empty segments; true if some only wait for a grace period. */
+static bool trim_all(struct cmap *map, bool *freed)
+{
+	bool pending = false;
+	u32 i;
+
+	for (i = 0; i < map->shards; i++)
+		pending |= cmap_resize_trim(map->shard[i], freed);
+	return pending;
+}
+
+/*
+ * Before a write fails for lack of memory, look for memory that deleted
+ * entries had, waiting for a grace period if need be.
+ */
+static bool reclaim(struct cmap *map, struct cmap_shard *shard, u32 size)
+{
+	bool freed = false;
+	bool pending = trim_all(map, &freed);
+
+	if (freed)
+		return true;
+	if (atomic_read(&map->account.leaving))
+		rcu_barrier();
+	else if (pending || waiting_for(shard, size))
+		synchronize_rcu();
+	else
+		return false;
+
+	trim_all(map, &freed);
+	return true;
+}
+
+/* All shards' credit goes back; a second refusal is final. */
+static void collect(struct cmap *map)
+{
+	u32 i;
+
+	for (i = 0; i < map->shards; i++)
+		cmap_shard_collect(map->shard[i]);
+}
+
+/*
+ * See what can be done for a write that could not get what it needs. Returns
+ * 0 to try again, or the error to fail with.
+ */
+static int relieve(struct cmap *map, struct cmap_shard *shard,
+		   struct cmap_write *write, gfp_t gfp, int err,
+		   unsigned int *rounds)
+{
+	u32 size = cmap_node_size(write->key.len, write->value_len);
+
+	if (write->need == CMAP_NEED_CREDIT) {
+		if ((*rounds)++)
+			return -ENOSPC;
+		collect(map);
+		return 0;
+	}
+
+	if (!gfpflags_allow_blocking(gfp))
+		return waiting_for(shard, size) ? -EAGAIN : err;
+	if ((*rounds)++ == RECLAIM_ROUNDS || !reclaim(map, shard, size))
+		return err;
+	return 0;
+}
+
+/**
+ * cmap_op_write() - write
+ * @map: the map
+ * @write: the write
+ * @gfp: GFP_KERNEL, or GFP_ATOMIC where sleeping is not allowed
+ *
+ * Context: Process or softirq, as @gfp allows; no lock.
+ * Return: 0 or a negative errno with nothing changed.
+ */
+int cmap_op_write(struct cmap *map, struct cmap_write *write, gfp_t gfp)
+{
+	struct cmap_shard *shard = shard_of(map, &write->key);
+	unsigned int rounds = 0;
+	int err;
+
+	for (;;) {
+		write->need = CMAP_NEED_NOTHING;
+		err = cmap_shard_write(shard, write, gfp);
+		if (likely(!err || write->need == CMAP_NEED_NOTHING))
+			break;
+		err = relieve(map, shard, write, gfp, err, &rounds);
+		if (err)
+			break;
+	}
+	cmap_trace_write(map, write, err);
+
+	return err;
+}
+
+/**
+ * cmap_op_compare_write() - write if the value is the expected one
+ * @map: the map
+ * @write: the write; the version to expect is filled in here
+ * @expected: the value that must be there
+ * @expected_len: bytes in it
+ * @gfp: GFP_KERNEL, or GFP_ATOMIC where sleeping is not allowed
+ *
+ * The value is compared outside the lock, and the write is made only if the
+ * version is still that of the value that compared equal.  Each time this
+ * starts over somebody else has written.
+ *
+ * Context: Process or softirq, as @gfp allows; no lock.
+ * Return: 0 or a negative errno with nothing changed; -ESTALE if the value is
+ * another.
+ */
+int cmap_op_compare_write(struct cmap *map, struct cmap_write *write,
+			  const void *expected, u32 expected_len, gfp_t gfp)
+{
+	struct cmap_shard *shard = shard_of(map, &write->key);
+	struct cmap_node *node;
+	int err;
+
+	write->flags |= CMAP_WRITE_VERSION;
+	do {
+		rcu_read_lock();
+		node = cmap_shard_find(shard, &write->key);
+		if (!node) {
+			err = -ENOENT;
+		} else if (node->value_len != expected_len ||
+			   memcmp(cmap_node_value(node), expected,
+				  expected_len)) {
+			write->version = node->version;
+			err = -ESTALE;
+		} else {
+			write->expected = node->version;
+			err = 0;
+		}
+		rcu_read_unlock();
+
+		if (err) {
+			cmap_trace_write(map, write, err);
+			return err;
+		}
+		err = cmap_op_write(map, write, gfp);
+	} while (err == -ESTALE);
+
+	return err;
+}
+
+/**
+ * cmap_op_reserve() - get a node for a long value
+ * @map: the map
+ * @write: the write; its key and value_len are put into the node
+ * @gfp: GFP_KERNEL, or GFP_ATOMIC where sleeping is not allowed
+ * @err: set on failure to -ENOMEM, -ENOSPC or -EAGAIN
+ *
+ * Context: Process or softirq, as @gfp allows; no lock.
+ * Return: the node, whose value is to be filled in, or NULL.
+ */
+struct cmap_node *cmap_op_reserve(struct cmap *map, struct cmap_write *write,
+				  gfp_t gfp, int *err)
+{
+	struct cmap_shard *shard = shard_of(map, &write->key);
+	struct cmap_node *node;
+	unsigned int rounds = 0;
+
+	for (;;) {
+		node = cmap_shard_reserve(shard, write, gfp, err);
+		if (likely(node))
+			return node;
+		*err = relieve(map, shard, write, gfp, *err, &rounds);
+		if (*err)
+			return NULL;
+	}
+}
+
+/**
+ * cmap_op_unreserve() - give back a reserved node if it was not written
+ * @map: the map
+ * @write: the write
+ *
+ * Context: Process or softirq; no lock.
+ */
+void cmap_op_unreserve(struct cmap *map, struct cmap_write *write)
+{
+	cmap_shard_unreserve(shard_of(map, &write->key), write);
+}
+
+/**
+ * cmap_op_retire_old() - done with the old node that a write handed out
+ * @map: the map
+ * @write: the write; nothing is done if it handed out none
+ *
+ * Context: Process or softirq; no lock.
+ */
+void cmap_op_retire_old(struct cmap *map, struct cmap_write *write)
+{
+	if (write->old)
+		cmap_shard_retire(shard_of(map, &write->key), write->old_ref);
+	write->old = NULL;
+}
+
+/**
+ * cmap_op_clear() - remove every entry that is there throughout
+ * @map: the map
+ *
+ * Context: Process; no lock.
+ * Return: how many were removed; fewer than all only on a fatal signal.
+ */
+u64 cmap_op_clear(struct cmap *map)
+{
+	u64 removed = 0;
+	u32 i;
+
+	for (i = 0; i < map->shards; i++) {
+		u64 order = 0;
+
+		while (order <= U32_MAX && !fatal_signal_pending(current)) {
+			removed += cmap_shard_clear(map->shard[i], &order);
+			cond_resched();
+		}
+	}
+	trace_cmap_clear(map, removed);
+
+	return removed;
+}

@@ -1,0 +1,339 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "resize.h"
+#include "shard.h"
+
+#include <linux/jiffies.h>
+#include <linux/sched.h>
+#include <linux/sched/mm.h>
+#include <linux/workqueue.h>
+
+/* Entries for each four buckets at which a table is too full, or too empty. */
+#define GROW_ABOVE		25
+#define SHRINK_BELOW		5
+
+#define HELP_MOVES		2	/* by each write */
+#define WORK_MOVES		16	/* per lock hold of the work */
+#define WRITER_BITS_MAX		9	/* tables that a writer makes itself */
+#define TRIM_SEGMENTS		256	/* per lock hold */
+#define TRIM_DELAY		(HZ / 10)
+
+struct workqueue_struct *cmap_workqueue;
+
+/* ---- the size that a table should have ---- */
+
+static u8 bits_max(const struct cmap_shard *shard)
+{
+	return min(CMAP_TABLE_BITS_MAX, 32 - shard->shard_bits);
+}
+
+static u8 bits_wanted(const struct cmap_shard *shard,
+		      const struct cmap_table *table)
+{
+	u64 buckets = cmap_table_buckets(table);
+
+	if (shard->entries * 4 > buckets * GROW_ABOVE &&
+	    table->bits < bits_max(shard))
+		return table->bits + 1;
+	if (shard->entries * 4 < buckets * SHRINK_BELOW &&
+	    table->bits > CMAP_TABLE_BITS_MIN)
+		return table->bits - 1;
+	return table->bits;
+}
+
+static struct cmap_table *next_locked(const struct cmap_shard *shard,
+				      const struct cmap_table *table)
+{
+	return rcu_dereference_protected(table->next,
+					 lockdep_is_held(&shard->lock));
+}
+
+/* ---- moving ---- */
+
+static void finish(struct cmap_shard *shard, struct cmap_table *old,
+		   struct cmap_table *new)
+{
+	rcu_assign_pointer(shard->table, new);
+	cmap_table_free_rcu(old);
+}
+
+/*
+ * Move some buckets, if a move is on.  Returns -EAGAIN if the new table's
+ * pool needs buckets first, 1 if there is more to move, else 0.
+ */
+static int move_some(struct cmap_shard *shard, unsigned int count)
+{
+	struct cmap_table *old = cmap_shard_table_locked(shard);
+	struct cmap_table *new = old ? next_locked(shard, old) : NULL;
+	int err;
+
+	if (likely(!new))
+		return 0;
+
+	while (count--) {
+		err = cmap_table_move(old, new, &shard->arena);
+		if (err)
+			return err;
+		if (old->moved == cmap_table_buckets(old)) {
+			finish(shard, old, new);
+			return 0;
+		}
+	}
+
+	return 1;
+}
+
+/**
+ * cmap_resize_help() - a writer's share in moving a table
+ * @shard: the shard
+ *
+ * Context: The shard's lock.
+ * Return: CMAP_CHORE_POOL if that takes more buckets first, else 0.
+ */
+unsigned int cmap_resize_help(struct cmap_shard *shard)
+{
+	return move_some(shard, HELP_MOVES) == -EAGAIN ? CMAP_CHORE_POOL : 0;
+}
+
+/* Make a table of the size wanted and begin to move into it. */
+static int begin(struct cmap_shard *shard, gfp_t gfp)
+{
+	struct cmap_table *table, *new;
+	u8 from, to;
+	int err;
+
+	spin_lock_bh(&shard->lock);
+	table = cmap_shard_table_locked(shard);
+	from = table->bits;
+	to = next_locked(shard, table) ? from : bits_wanted(shard, table);
+	spin_unlock_bh(&shard->lock);
+	if (to == from)
+		return 0;
+
+	new = cmap_table_new(shard->arena.account, shard->arena.node, to,
+			     shard->shard_bits, gfp, &err);
+	if (!new)
+		return err;
+
+	spin_lock_bh(&shard->lock);
+	table = cmap_shard_table_locked(shard);
+	if (table->bits == from && !next_locked(shard, table) &&
+	    bits_wanted(shard, table) == to) {
+		rcu_assign_pointer(table->next, new);
+		new = NULL;
+		if (to > from)
+			shard->grows++;
+		else
+			shard->shrinks++;
+	}
+	spin_unlock_bh(&shard->lock);
+	cmap_table_free(new);
+
+	return 0;
+}
+
+/* Give the pool of the table that is being filled more buckets. */
+static int extend_pool(struct cmap_shard *shard, gfp_t gfp)
+{
+	struct cmap_account *account = shard->arena.account;
+	struct cmap_table *new;
+	struct cmap_bucket *chunk;
+	u8 pool_bits = 0;
+	int err;
+
+	spin_lock_bh(&shard->lock);
+	new = next_locked(shard, cmap_shard_table_locked(shard));
+	if (new)
+		pool_bits = new->pool_bits;
+	spin_unlock_bh(&shard->lock);
+	if (!new)
+		return 0;
+
+	chunk = cmap_pool_prepare(account, shard->arena.node, pool_bits, gfp,
+				  &err);
+	if (!chunk)
+		return err;
+
+	spin_lock_bh(&shard->lock);
+	new = next_locked(shard, cmap_shard_table_locked(shard));
+	if (new && new->pool_bits == pool_bits && cmap_pool_attach(new, chunk))
+		chunk = NULL;
+	spin_unlock_bh(&shard->lock);
+	if (chunk)
+		cmap_pool_discard(account, chunk, pool_bits);
+
+	return 0;
+}
+
+static int move_all(struct cmap_shard *shard)
+{
+	int err;
+
+	do {
+		spin_lock_bh(&shard->lock);
+		err = move_some(shard, WORK_MOVES);
+		spin_unlock_bh(&shard->lock);
+		if (err == -EAGAIN)
+			err = extend_pool(shard, GFP_KERNEL) ?: 1;
+		cond_resched();
+	} while (err > 0);
+
+	return err;
+}
+
+static bool resize_wanted(struct cmap_shard *shard)
+{
+	struct cmap_table *table;
+	bool wanted;
+
+	spin_lock_bh(&shard->lock);
+	table = cmap_shard_table_locked(shard);
+	wanted = bits_wanted(shard, table) != table->bits;
+	spin_unlock_bh(&shard->lock);
+
+	return wanted;
+}
+
+/**
+ * cmap_resize_now() - give a shard a table of the size it needs, at once
+ * @shard: the shard
+ *
+ * For a writer that found every bucket of the pool taken, because the work
+ * that should have made a larger table long ago did not get to run.
+ *
+ * Context: Process; no lock.
+ * Return: 0, -ENOMEM or -ENOSPC.
+ */
+int cmap_resize_now(struct cmap_shard *shard)
+{
+	return begin(shard, GFP_KERNEL) ?: move_all(shard);
+}
+
+/*
+ * Without memory this gives up: writes go on in the table there is, and each
+ * of them asks again.
+ */
+static void resize_work(struct work_struct *work)
+{
+	struct cmap_shard *shard = container_of(work, struct cmap_shard,
+						resize);
+	struct mem_cgroup *old = set_active_memcg(shard->memcg);
+
+	do {
+		if (begin(shard, GFP_KERNEL) || move_all(shard))
+			break;
+	} while (resize_wanted(shard));
+
+	set_active_memcg(old);
+}
+
+/* ---- giving memory back ---- */
+
+/**
+ * cmap_resize_trim() - free the segments that hold nothing
+ * @shard: the shard
+ * @freed: set to true if anything was freed
+ *
+ * Context: Process; no lock.
+ * Return: true if there are more that wait for a grace period.
+ */
+bool cmap_resize_trim(struct cmap_shard *shard, bool *freed)
+{
+	LIST_HEAD(detached);
+	bool pending = false;
+	u32 from = 0;
+
+	while (from != U32_MAX) {
+		spin_lock_bh(&shard->lock);
+		pending |= cmap_arena_trim(&shard->arena, &from, TRIM_SEGMENTS,
+					   &detached);
+		spin_unlock_bh(&shard->lock);
+		cond_resched();
+	}
+
+	*freed |= !list_empty(&detached);
+	cmap_arena_free_detached(&shard->arena, &detached);
+
+	return pending;
+}
+
+static void trim_work(struct work_struct *work)
+{
+	struct cmap_shard *shard = container_of(to_delayed_work(work),
+						struct cmap_shard, trim);
+	bool freed = false;
+
+	if (cmap_resize_trim(shard, &freed))
+		queue_delayed_work(cmap_workqueue, &shard->trim, TRIM_DELAY);
+}
+
+/* ---- chores: what a write leaves to be done outside the lock ---- */
+
+/**
+ * cmap_chores() - see what a shard needs done
+ * @shard: the shard
+ *
+ * Context: The shard's lock.
+ * Return: CMAP_CHORE_*, for cmap_chores_start().
+ */
+unsigned int cmap_chores(struct cmap_shard *shard)
+{
+	struct cmap_table *table = cmap_shard_table_locked(shard);
+	unsigned int chores = 0;
+
+	if (!table)
+		return 0;
+	if (bits_wanted(shard, table) != table->bits &&
+	    !next_locked(shard, table))
+		chores |= CMAP_CHORE_RESIZE;
+	if (shard->arena.emptied) {
+		shard->arena.emptied = false;
+		chores |= CMAP_CHORE_TRIM;
+	}
+
+	return chores;
+}
+
+/**
+ * cmap_chores_start() - do, or have done, what a shard needs
+ * @shard: the shard
+ * @chores: CMAP_CHORE_*
+ * @gfp: GFP_KERNEL, or GFP_ATOMIC where sleeping is not allowed
+ *
+ * Small tables are made on the spot, by whoever pays for them; clearing the
+ * pages of a large one would take a writer too long.
+ *
+ * Context: Process or softirq, as @gfp allows; no lock.
+ */
+void cmap_chores_start(struct cmap_shard *shard, unsigned int chores,
+		       gfp_t gfp)
+{
+	bool small;
+
+	if (chores & CMAP_CHORE_TRIM)
+		queue_delayed_work(cmap_workqueue, &shard->trim, TRIM_DELAY);
+	if (chores & CMAP_CHORE_POOL && extend_pool(shard, gfp))
+		queue_work(cmap_workqueue, &shard->resize);
+	if (!(chores & CMAP_CHORE_RESIZE))
+		return;
+
+	rcu_read_lock();
+	small = rcu_dereference(shard->table)->bits <= WRITER_BITS_MAX;
+	rcu_read_unlock();
+
+	/* Even if the work is queued: who knows when it gets to run. */
+	if (small)
+		begin(shard, gfp);
+	queue_work(cmap_workqueue, &shard->resize);
+}
+
+/**
+ * cmap_resize_init() - make a shard's works
+ * @shard: the shard
+ *
+ * Context: Any.
+ */
+void cmap_resize_init(struct cmap_shard *shard)
+{
+	INIT_WORK(&shard->resize, resize_work);
+	INIT_DELAYED_WORK(&shard->trim, trim_work);
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * How a shard's table grows and shrinks, and how memory goes back.
+ *
+ * Nobody waits for a whole table to move (guarantee C2): writers move a few
+ * buckets each, so that a move is over before the next one can be due, and
+ * the shard's work moves the rest.
+ */
+#ifndef CMAP_RESIZE_H
+#define CMAP_RESIZE_H
+
+#include <linux/bits.h>
+#include <linux/gfp.h>
+#include <linux/types.h>
+
+struct cmap_shard;
+struct workqueue_struct;
+
+extern struct workqueue_struct *cmap_workqueue;
+
+#define CMAP_CHORE_RESIZE	BIT(0)	/* the table has the wrong size */
+#define CMAP_CHORE_TRIM		BIT(1)	/* segments became empty */
+#define CMAP_CHORE_POOL		BIT(2)	/* a move waits for pool buckets */
+
+void cmap_resize_init(struct cmap_shard *shard);
+int cmap_resize_now(struct cmap_shard *shard);
+unsigned int cmap_resize_help(struct cmap_shard *shard);
+bool cmap_resize_trim(struct cmap_shard *shard, bool *freed);
+
+unsigned int cmap_chores(struct cmap_shard *shard);
+void cmap_chores_start(struct cmap_shard *shard, unsigned int chores,
+		       gfp_t gfp);
+
+#endif /* CMAP_RESIZE_H */

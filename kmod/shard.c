@@ -1,0 +1,556 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "shard.h"
+#include "hash.h"
+#include "quota.h"
+#include "resize.h"
+
+#include <linux/overflow.h>
+#include <linux/sched.h>
+
+#define CLEAR_BUCKETS		16	/* per lock hold */
+
+/**
+ * cmap_shard_init() - make an empty shard
+ * @shard: the shard, zeroed
+ * @index: which of the map's shards
+ * @shards: how many there are, a power of two
+ * @account: pays for memory
+ * @quota: the map's limit on entries
+ * @memcg: pays for what the work allocates, or NULL
+ * @node: memory node to prefer
+ *
+ * Context: Process.
+ */
+void cmap_shard_init(struct cmap_shard *shard, u32 index, u32 shards,
+		     struct cmap_account *account, struct cmap_quota *quota,
+		     struct mem_cgroup *memcg, int node)
+{
+	spin_lock_init(&shard->lock);
+	cmap_arena_init(&shard->arena, &shard->lock, account, node);
+	shard->index = index;
+	shard->shards = shards;
+	shard->shard_bits = ilog2(shards);
+	shard->version = index;
+	shard->quota = quota;
+	shard->memcg = memcg;
+	cmap_resize_init(shard);
+}
+
+/**
+ * cmap_shard_close() - end the work on a shard that nobody uses any more
+ * @shard: the shard
+ *
+ * Context: Process.
+ */
+void cmap_shard_close(struct cmap_shard *shard)
+{
+	/* The resize can ask for a trim, not the other way round. */
+	cancel_work_sync(&shard->resize);
+	cancel_delayed_work_sync(&shard->trim);
+}
+
+/**
+ * cmap_shard_destroy() - free a closed shard's memory
+ * @shard: the shard
+ *
+ * Context: Process; no reader is left.
+ */
+void cmap_shard_destroy(struct cmap_shard *shard)
+{
+	struct cmap_table *table = rcu_dereference_protected(shard->table, 1);
+
+	if (table)
+		cmap_table_free(rcu_dereference_protected(table->next, 1));
+	cmap_table_free(table);
+	cmap_arena_destroy(&shard->arena);
+}
+
+/* ---- one write, under the lock ---- */
+
+static int need(struct cmap_write *write, int what)
+{
+	write->need = what;
+	return -EAGAIN;
+}
+
+/* Whether the conditions of a write hold for the entry, NULL if absent. */
+static int check(struct cmap_write *write, const struct cmap_node *node)
+{
+	if (!node)
+		return write->flags & (CMAP_WRITE_PRESENT | CMAP_WRITE_VERSION |
+				       CMAP_WRITE_REMOVE) ? -ENOENT : 0;
+
+	write->version = node->version;
+	write->old_len = node->value_len;
+	if (write->flags & CMAP_WRITE_ABSENT)
+		return -EEXIST;
+	if (write->flags & CMAP_WRITE_VERSION &&
+	    write->expected != node->version)
+		return -ESTALE;
+	if (write->flags & CMAP_WRITE_KEEP_OLD &&
+	    write->old_room < node->value_len)
+		return -EMSGSIZE;
+
+	return 0;
+}
+
+static int add(struct cmap_write *write, const struct cmap_node *node, s64 *sum)
+{
+	s64 value = write->start;
+
+	if (node && node->value_len != sizeof(value))
+		return -EDOM;
+	if (node)
+		value = *(const s64 *)cmap_node_value(node);
+
+	return check_add_overflow(value, write->number, sum) ? -EOVERFLOW : 0;
+}
+
+static void fill_key(struct cmap_node *node, const struct cmap_write *write)
+{
+	node->order = cmap_hash_order(write->key.hash);
+	node->tag = cmap_hash_tag(write->key.hash);
+	node->key_len = write->key.len;
+	node->value_len = write->value_len;
+	memcpy(node->key, write->key.data, write->key.len);
+}
+
+/*
+ * Get a node that is complete but for its version.  A value longer than
+ * CMAP_COPY_LOCKED_MAX came in a reserved node.
+ */
+static struct cmap_node *make_node(struct cmap_shard *shard,
+				   struct cmap_write *write, cmap_ref *ref)
+{
+	u32 size = cmap_node_size(write->key.len, write->value_len);
+	struct cmap_node *node;
+
+	*ref = write->ref ?: cmap_arena_alloc(&shard->arena, size);
+	if (!*ref)
+		return NULL;
+	node = cmap_arena_node(&shard->arena, *ref);
+	if (!write->ref) {
+		fill_key(node, write);
+		memcpy(cmap_node_value(node), write->value, write->value_len);
+	}
+
+	return node;
+}
+
+static u64 next_version(struct cmap_shard *shard)
+{
+	return shard->version += shard->shards;
+}
+
+/* The old node is the caller's, or on its way to be reused. */
+static void let_go(struct cmap_shard *shard, struct cmap_write *write,
+		   struct cmap_node *node, cmap_ref ref)
+{
+	if (write->flags & CMAP_WRITE_KEEP_OLD) {
+		write->old = node;
+		write->old_ref = ref;
+	} else {
+		cmap_arena_retire(&shard->arena, ref);
+	}
+}
+
+static int remove(struct cmap_shard *shard, struct cmap_write *write,
+		  const struct cmap_slot *slot, struct cmap_node *node)
+{
+	cmap_ref ref = slot->bucket->ref[slot->i];
+
+	cmap_slot_replace(slot, 0);
+	write->version = next_version(shard);
+	let_go(shard, write, node, ref);
+	WRITE_ONCE(shard->entries, shard->entries - 1);
+	cmap_quota_return(shard->quota, &shard->credit);
+
+	return 0;
+}
+
+/* Complete a node with its version; nobody can find it yet. */
+static void seal(struct cmap_shard *shard, struct cmap_write *write,
+		 struct cmap_node *node)
+{
+	write->version = next_version(shard);
+	/* Pairs with the window reader's acquire of the version. */
+	smp_store_release(&node->version, write->version);
+	write->ref = 0;
+}
+
+static int replace(struct cmap_shard *shard, struct cmap_write *write,
+		   const struct cmap_slot *slot, struct cmap_node *old)
+{
+	cmap_ref ref, old_ref = slot->bucket->ref[slot->i];
+	struct cmap_node *node = make_node(shard, write, &ref);
+
+	if (!node)
+		return need(write, CMAP_NEED_NODE);
+
+	seal(shard, write, node);
+	cmap_slot_replace(slot, ref);
+	let_go(shard, write, old, old_ref);
+
+	return 0;
+}
+
+static int insert(struct cmap_shard *shard, struct cmap_write *write,
+		  struct cmap_table *table)
+{
+	struct cmap_slot slot;
+	struct cmap_node *node;
+	cmap_ref ref;
+	int err;
+
+	err = cmap_table_place(table, cmap_hash_order(write->key.hash),
+			       CMAP_CHAIN_MAX, &slot);
+	if (err)
+		return err == -EAGAIN ? need(write, CMAP_NEED_POOL) : err;
+	if (!cmap_quota_draw(shard->quota, &shard->credit))
+		return need(write, CMAP_NEED_CREDIT);
+
+	node = make_node(shard, write, &ref);
+	if (!node) {
+		cmap_quota_return(shard->quota, &shard->credit);
+		return need(write, CMAP_NEED_NODE);
+	}
+
+	seal(shard, write, node);
+	cmap_slot_fill(&slot, cmap_hash_tag(write->key.hash), ref);
+	WRITE_ONCE(shard->entries, shard->entries + 1);
+
+	return 0;
+}
+
+/* The table that a key's bucket is in now, for changing it. */
+static struct cmap_table *table_for(struct cmap_shard *shard, u32 order)
+{
+	struct cmap_bucket *bucket;
+	u32 head;
+
+	return cmap_table_of(cmap_shard_table_locked(shard), &shard->arena,
+			     order, &bucket, &head);
+}
+
+static int write_locked(struct cmap_shard *shard, struct cmap_write *write)
+{
+	struct cmap_node *node = NULL;
+	struct cmap_table *table;
+	struct cmap_slot slot;
+	s64 sum;
+	int err;
+
+	lockdep_assert_held(&shard->lock);
+
+	write->old = NULL;
+	write->old_len = 0;
+	table = cmap_shard_table_locked(shard);
+	if (table) {
+		table = table_for(shard, cmap_hash_order(write->key.hash));
+		node = cmap_table_find(table, &shard->arena, &write->key, &slot);
+	}
+
+	err = check(write, node);
+	if (!err && write->flags & CMAP_WRITE_ADD) {
+		err = add(write, node, &sum);
+		write->value = &sum;
+	}
+	if (err)
+		return err;
+
+	if (!table)
+		return need(write, CMAP_NEED_TABLE);
+	if (write->flags & CMAP_WRITE_REMOVE)
+		return remove(shard, write, &slot, node);
+	if (node)
+		err = replace(shard, write, &slot, node);
+	else
+		err = insert(shard, write, table);
+	if (!err && write->flags & CMAP_WRITE_ADD)
+		write->number = sum;
+
+	return err;
+}
+
+/* ---- getting what a write needs, outside the lock ---- */
+
+static int get_table(struct cmap_shard *shard, gfp_t gfp)
+{
+	struct cmap_table *table;
+	int err;
+
+	table = cmap_table_new(shard->arena.account, shard->arena.node,
+			       CMAP_TABLE_BITS_MIN, shard->shard_bits, gfp,
+			       &err);
+	if (!table)
+		return err;
+
+	spin_lock_bh(&shard->lock);
+	if (!cmap_shard_table_locked(shard)) {
+		rcu_assign_pointer(shard->table, table);
+		table = NULL;
+	}
+	spin_unlock_bh(&shard->lock);
+	cmap_table_free(table);
+
+	return 0;
+}
+
+/*
+ * The table may be replaced while we allocate; then the new one's pool gets
+ * the buckets if they fit it, and otherwise the write comes back for more.
+ */
+static int get_pool(struct cmap_shard *shard, u32 order, gfp_t gfp)
+{
+	struct cmap_account *account = shard->arena.account;
+	struct cmap_bucket *chunk;
+	struct cmap_table *table;
+	u8 pool_bits;
+	bool full;
+	int err;
+
+	spin_lock_bh(&shard->lock);
+	table = table_for(shard, order);
+	pool_bits = table->pool_bits;
+	full = table->pool_chunks == table->pool_chunks_max;
+	spin_unlock_bh(&shard->lock);
+
+	if (full)
+		return gfpflags_allow_blocking(gfp) ? cmap_resize_now(shard) :
+						      -EAGAIN;
+	chunk = cmap_pool_prepare(account, shard->arena.node, pool_bits, gfp,
+				  &err);
+	if (!chunk)
+		return err;
+
+	spin_lock_bh(&shard->lock);
+	table = table_for(shard, order);
+	if (table->pool_bits == pool_bits && cmap_pool_attach(table, chunk))
+		chunk = NULL;
+	spin_unlock_bh(&shard->lock);
+	if (chunk)
+		cmap_pool_discard(account, chunk, pool_bits);
+
+	return 0;
+}
+
+static int get_node(struct cmap_shard *shard, u32 size, gfp_t gfp)
+{
+	struct cmap_refill refill;
+	int err;
+
+	err = cmap_refill_prepare(&shard->arena, size, gfp, &refill);
+	if (err)
+		return err;
+
+	spin_lock_bh(&shard->lock);
+	cmap_refill_attach(&shard->arena, &refill);
+	spin_unlock_bh(&shard->lock);
+	cmap_refill_discard(&shard->arena, &refill);
+
+	return 0;
+}
+
+/* Get what stopped a write; entry credit is the map's affair. */
+static int get_needed(struct cmap_shard *shard, const struct cmap_write *write,
+		      gfp_t gfp)
+{
+	switch (write->need) {
+	case CMAP_NEED_TABLE:
+		return get_table(shard, gfp);
+	case CMAP_NEED_POOL:
+		return get_pool(shard, cmap_hash_order(write->key.hash), gfp);
+	case CMAP_NEED_NODE:
+		return get_node(shard, cmap_node_size(write->key.len,
+						      write->value_len), gfp);
+	default:
+		return -ENOSPC;
+	}
+}
+
+/**
+ * cmap_shard_write() - carry out one write
+ * @shard: the shard that the key belongs to
+ * @write: the write, with need CMAP_NEED_NOTHING
+ * @gfp: GFP_KERNEL, or GFP_ATOMIC where sleeping is not allowed
+ *
+ * Context: Process or softirq, as @gfp allows; no lock.
+ * Return: 0 or a negative errno with nothing changed; after -ENOSPC and
+ * -ENOMEM write->need says what could not be had.
+ */
+int cmap_shard_write(struct cmap_shard *shard, struct cmap_write *write,
+		     gfp_t gfp)
+{
+	unsigned int chores;
+	int err;
+
+	for (;;) {
+		spin_lock_bh(&shard->lock);
+		err = write_locked(shard, write);
+		if (err == -EAGAIN)
+			WRITE_ONCE(shard->retries, shard->retries + 1);
+		chores = cmap_resize_help(shard) | cmap_chores(shard);
+		spin_unlock_bh(&shard->lock);
+
+		if (unlikely(chores))
+			cmap_chores_start(shard, chores, gfp);
+		if (likely(err != -EAGAIN))
+			return err;
+		err = get_needed(shard, write, gfp);
+		if (err)
+			return err;
+		write->need = CMAP_NEED_NOTHING;
+	}
+}
+
+/**
+ * cmap_shard_reserve() - get a node to be filled outside the lock
+ * @shard: the shard that the key belongs to
+ * @write: the write; its key and value_len are put into the node
+ * @gfp: GFP_KERNEL, or GFP_ATOMIC where sleeping is not allowed
+ * @err: set on failure to -ENOMEM or -ENOSPC
+ *
+ * The caller fills in the value, then either writes or unreserves.
+ *
+ * Context: Process or softirq, as @gfp allows; no lock.
+ * Return: the node, or NULL.
+ */
+struct cmap_node *cmap_shard_reserve(struct cmap_shard *shard,
+				     struct cmap_write *write, gfp_t gfp,
+				     int *err)
+{
+	u32 size = cmap_node_size(write->key.len, write->value_len);
+	struct cmap_node *node = NULL;
+
+	for (;;) {
+		spin_lock_bh(&shard->lock);
+		write->ref = cmap_arena_alloc(&shard->arena, size);
+		if (write->ref)
+			node = cmap_arena_node(&shard->arena, write->ref);
+		spin_unlock_bh(&shard->lock);
+
+		if (node) {
+			fill_key(node, write);
+			return node;
+		}
+		write->need = CMAP_NEED_NODE;
+		*err = get_node(shard, size, gfp);
+		if (*err)
+			return NULL;
+		write->need = CMAP_NEED_NOTHING;
+	}
+}
+
+/**
+ * cmap_shard_unreserve() - give back a reserved node that was not written
+ * @shard: the shard
+ * @write: the write; nothing is done if it took the node over
+ *
+ * Context: Process or softirq; no lock.
+ */
+void cmap_shard_unreserve(struct cmap_shard *shard, struct cmap_write *write)
+{
+	if (!write->ref)
+		return;
+
+	spin_lock_bh(&shard->lock);
+	cmap_arena_unalloc(&shard->arena, write->ref);
+	spin_unlock_bh(&shard->lock);
+	write->ref = 0;
+}
+
+/**
+ * cmap_shard_retire() - give back an old node that a write handed out
+ * @shard: the shard
+ * @ref: the node
+ *
+ * Context: Process or softirq; no lock.
+ */
+void cmap_shard_retire(struct cmap_shard *shard, cmap_ref ref)
+{
+	unsigned int chores;
+
+	spin_lock_bh(&shard->lock);
+	cmap_arena_retire(&shard->arena, ref);
+	chores = cmap_chores(shard);
+	spin_unlock_bh(&shard->lock);
+
+	if (chores)
+		cmap_chores_start(shard, chores, GFP_ATOMIC);
+}
+
+/**
+ * cmap_shard_collect() - put what the shard may still add back into the quota
+ * @shard: the shard
+ *
+ * Context: Process or softirq; no lock.
+ */
+void cmap_shard_collect(struct cmap_shard *shard)
+{
+	spin_lock_bh(&shard->lock);
+	cmap_quota_collect(shard->quota, &shard->credit);
+	spin_unlock_bh(&shard->lock);
+}
+
+/* ---- clear ---- */
+
+static u64 clear_chain(struct cmap_shard *shard, struct cmap_table *table,
+		       struct cmap_bucket *bucket)
+{
+	u64 removed = 0;
+	unsigned int i;
+
+	for (; bucket; bucket = cmap_bucket_next(table, bucket->head)) {
+		for (i = 0; i < CMAP_BUCKET_SLOTS; i++) {
+			struct cmap_slot slot = { bucket, i };
+			cmap_ref ref = bucket->ref[i];
+
+			if (!ref)
+				continue;
+			cmap_slot_replace(&slot, 0);
+			cmap_arena_retire(&shard->arena, ref);
+			cmap_quota_return(shard->quota, &shard->credit);
+			next_version(shard);
+			removed++;
+		}
+	}
+	WRITE_ONCE(shard->entries, shard->entries - removed);
+
+	return removed;
+}
+
+/**
+ * cmap_shard_clear() - remove the entries of some buckets
+ * @shard: the shard
+ * @order: where to begin, 0 at first; moved on, in the end beyond U32_MAX.
+ *	It is the hash's order without the bits that choose the shard
+ *
+ * Context: Process; no lock.
+ * Return: how many were removed.
+ */
+u64 cmap_shard_clear(struct cmap_shard *shard, u64 *order)
+{
+	u64 removed = 0;
+	unsigned int i;
+	unsigned int chores;
+
+	spin_lock_bh(&shard->lock);
+	if (!cmap_shard_table_locked(shard))
+		*order = 1ULL << 32;
+	for (i = 0; i < CLEAR_BUCKETS && *order <= U32_MAX; i++) {
+		u32 at = *order >> shard->shard_bits;
+		struct cmap_table *table = table_for(shard, at);
+		u32 index = cmap_table_index(table, at);
+
+		removed += clear_chain(shard, table,
+				       cmap_table_bucket(table, index));
+		*order = ((u64)index + 1) << (32 - table->bits);
+	}
+	chores = cmap_resize_help(shard) | cmap_chores(shard);
+	spin_unlock_bh(&shard->lock);
+
+	if (chores)
+		cmap_chores_start(shard, chores, GFP_KERNEL);
+
+	return removed;
+}

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * A shard: a part of a map with its own lock, table, memory and counters.
+ *
+ * Lock order: a shard's lock is taken with nothing but RCU inside it and no
+ * other shard's lock around it.  It disables softirqs, in which kernel
+ * consumers may write.
+ */
+#ifndef CMAP_SHARD_H
+#define CMAP_SHARD_H
+
+#include "arena.h"
+#include "table.h"
+
+#include <linux/cache.h>
+#include <linux/spinlock.h>
+#include <linux/workqueue.h>
+
+struct cmap_quota;
+struct mem_cgroup;
+
+/**
+ * struct cmap_shard - a part of a map
+ * @table: the table, or NULL before the first entry
+ * @arena: node memory
+ * @index: which shard of the map it is
+ * @shards: how many the map has
+ * @shard_bits: log2 of that
+ * @quota: the map's limit on entries
+ * @memcg: pays for tables that the work allocates
+ * @resize: makes large tables and moves buckets
+ * @trim: gives memory back
+ * @lock: serializes writers
+ * @version: of the last write; each adds @shards, so that they differ between
+ *	shards too
+ * @entries: entries now
+ * @credit: entries that may be added before @quota is asked again
+ * @grows: how often the table began to grow
+ * @shrinks: how often it began to shrink
+ * @retries: writes that started over to get memory
+ *
+ * @table, @arena, and everything below @lock are changed under @lock; @table
+ * is read under RCU.
+ */
+struct cmap_shard {
+	struct cmap_table __rcu *table;
+	struct cmap_arena arena;
+	u32 index;
+	u32 shards;
+	u8 shard_bits;
+	struct cmap_quota *quota;
+	struct mem_cgroup *memcg;
+	struct work_struct resize;
+	struct delayed_work trim;
+
+	spinlock_t lock ____cacheline_aligned_in_smp;
+	u64 version;
+	u64 entries;
+	u32 credit;
+	u64 grows;
+	u64 shrinks;
+	u64 retries;
+};
+
+/* &struct cmap_write.flags */
+#define CMAP_WRITE_ABSENT	(1U << 0)	/* only if there is no entry */
+#define CMAP_WRITE_PRESENT	(1U << 1)	/* only if there is one */
+#define CMAP_WRITE_VERSION	(1U << 2)	/* only if it has @expected */
+#define CMAP_WRITE_REMOVE	(1U << 3)	/* take the entry away */
+#define CMAP_WRITE_ADD		(1U << 4)	/* the value grows by @number */
+#define CMAP_WRITE_KEEP_OLD	(1U << 5)	/* hand out the old node */
+
+/**
+ * struct cmap_write - one write to one key
+ * @key: the key
+ * @code: which command it is, for the trace
+ * @flags: CMAP_WRITE_*
+ * @value: the new value, to be copied under the lock; NULL with @ref
+ * @value_len: bytes in the new value
+ * @ref: in place of @value: a node from cmap_shard_reserve(), filled; taken
+ *	over on success
+ * @expected: with CMAP_WRITE_VERSION
+ * @number: with CMAP_WRITE_ADD: what to add; out: the sum
+ * @start: with CMAP_WRITE_ADD: what an absent entry counts as
+ * @old_room: with CMAP_WRITE_KEEP_OLD: the longest old value wanted
+ * @version: out: of this write; after -EEXIST and -ESTALE of the entry
+ * @old: out: with CMAP_WRITE_KEEP_OLD: the node that was replaced or removed,
+ *	the caller's until it calls cmap_shard_retire(); NULL if none was
+ * @old_ref: out: its ref
+ * @old_len: out: its value's length, also after -EMSGSIZE
+ * @need: out: what -EAGAIN was about
+ */
+struct cmap_write {
+	struct cmap_key key;
+	u16 code;
+	u16 flags;
+	u32 value_len;
+	const void *value;
+	cmap_ref ref;
+	u32 old_room;
+	u64 expected;
+	s64 number;
+	s64 start;
+	u64 version;
+	struct cmap_node *old;
+	cmap_ref old_ref;
+	u32 old_len;
+	enum {
+		CMAP_NEED_NOTHING,
+		CMAP_NEED_TABLE,
+		CMAP_NEED_POOL,
+		CMAP_NEED_NODE,
+		CMAP_NEED_CREDIT,
+	} need;
+};
+
+void cmap_shard_init(struct cmap_shard *shard, u32 index, u32 shards,
+		     struct cmap_account *account, struct cmap_quota *quota,
+		     struct mem_cgroup *memcg, int node);
+void cmap_shard_close(struct cmap_shard *shard);
+void cmap_shard_destroy(struct cmap_shard *shard);
+
+int cmap_shard_write(struct cmap_shard *shard, struct cmap_write *write,
+		     gfp_t gfp);
+struct cmap_node *cmap_shard_reserve(struct cmap_shard *shard,
+				     struct cmap_write *write, gfp_t gfp,
+				     int *err);
+void cmap_shard_unreserve(struct cmap_shard *shard, struct cmap_write *write);
+void cmap_shard_retire(struct cmap_shard *shard, cmap_ref ref);
+u64 cmap_shard_clear(struct cmap_shard *shard, u64 *order);
+void cmap_shard_collect(struct cmap_shard *shard);
+
+static inline struct cmap_table *
+cmap_shard_table_locked(const struct cmap_shard *shard)
+{
+	return rcu_dereference_protected(shard->table,
+					 lockdep_is_held(&shard->lock));
+}
+
+/**
+ * cmap_shard_find() - find an entry
+ * @shard: the shard that the key belongs to
+ * @key: the key
+ *
+ * Context: RCU read section.
+ * Return: the entry's node, good for the rest of the section, or NULL.
+ */
+static inline struct cmap_node *cmap_shard_find(const struct cmap_shard *shard,
+						const struct cmap_key *key)
+{
+	struct cmap_table *table = rcu_dereference(shard->table);
+	struct cmap_slot slot;
+
+	if (unlikely(!table))
+		return NULL;
+	return cmap_table_find(table, &shard->arena, key, &slot);
+}
+
+#endif /* CMAP_SHARD_H */

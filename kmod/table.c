@@ -1,0 +1,535 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "table.h"
+#include "account.h"
+#include "hash.h"
+
+#include <linux/bitops.h>
+#include <linux/mm.h>
+#include <linux/prefetch.h>
+#include <linux/slab.h>
+
+#define CHUNK_BITS_MAX		15	/* 2 MiB */
+
+/* ---- memory ---- */
+
+static unsigned int chunk_order(u8 bits)
+{
+	return get_order(sizeof(struct cmap_bucket) << bits);
+}
+
+/* The smallest table's pool is the rest of its only page. */
+static bool pool_in_page(const struct cmap_table *table)
+{
+	return table->bits == CMAP_TABLE_BITS_MIN;
+}
+
+static void pool_init(struct cmap_table *table)
+{
+	if (pool_in_page(table)) {
+		table->pool_bits = CMAP_TABLE_BITS_MIN;
+		table->pool_chunks = 1;
+		table->chunk[1] = table->chunk[0] + cmap_table_buckets(table);
+	}
+}
+
+static struct cmap_table *table_try(struct cmap_account *account, int node,
+				    u8 bits, u8 shard_bits, u8 chunk_bits,
+				    gfp_t gfp, int *err)
+{
+	u8 pool_bits = clamp(min_t(int, bits - 3, chunk_bits),
+			     CMAP_TABLE_BITS_MIN + 1, CHUNK_BITS_MAX);
+	u32 chunks = 1U << (bits - chunk_bits);
+	u32 pool_chunks_max = max(1U, 1U << bits >> pool_bits);
+	struct cmap_table *table;
+
+	table = kzalloc(struct_size(table, chunk, chunks + pool_chunks_max),
+			cmap_gfp(gfp));
+	*err = -ENOMEM;
+	if (!table)
+		return NULL;
+
+	table->account = account;
+	table->bits = bits;
+	table->shard_bits = shard_bits;
+	table->chunk_bits = chunk_bits;
+	table->pool_bits = pool_bits;
+	table->pool_chunks_max = pool_chunks_max;
+	table->longest = 1;
+
+	while (table->chunks < chunks) {
+		struct cmap_bucket *chunk =
+			cmap_pages_alloc(account, node, chunk_order(chunk_bits),
+					 gfp, err);
+
+		if (!chunk) {
+			cmap_table_free(table);
+			return NULL;
+		}
+		table->chunk[table->chunks++] = chunk;
+	}
+	pool_init(table);
+
+	return table;
+}
+
+/**
+ * cmap_table_new() - make an empty table
+ * @account: pays for the pages
+ * @node: memory node to prefer
+ * @bits: log2 of the number of buckets,
+ *	CMAP_TABLE_BITS_MIN..CMAP_TABLE_BITS_MAX
+ * @shard_bits: hash bits that chose the shard
+ * @gfp: GFP_KERNEL, or GFP_ATOMIC where sleeping is not allowed
+ * @err: set on failure to -ENOMEM or -ENOSPC
+ *
+ * Context: Any that @gfp allows.
+ * Return: the table, or NULL.
+ */
+struct cmap_table *cmap_table_new(struct cmap_account *account, int node,
+				  u8 bits, u8 shard_bits, gfp_t gfp, int *err)
+{
+	u8 chunk_bits = min_t(u8, bits, CHUNK_BITS_MAX);
+	struct cmap_table *table;
+
+	/* Where memory is in small pieces, small chunks do as well. */
+	for (;;) {
+		table = table_try(account, node, bits, shard_bits, chunk_bits,
+				  gfp, err);
+		if (table || *err != -ENOMEM || !chunk_order(chunk_bits))
+			return table;
+		chunk_bits = max_t(int, chunk_bits - 3,
+				   PAGE_SHIFT - ilog2(sizeof(struct cmap_bucket)));
+	}
+}
+
+/**
+ * cmap_table_free() - free a table that nobody uses
+ * @table: the table, or NULL
+ *
+ * Context: Any.
+ */
+void cmap_table_free(struct cmap_table *table)
+{
+	u32 i;
+
+	if (!table)
+		return;
+
+	for (i = 0; i < table->chunks; i++)
+		cmap_pages_free(table->account, table->chunk[i],
+				chunk_order(table->chunk_bits));
+	if (!pool_in_page(table))
+		for (; i < table->chunks + table->pool_chunks; i++)
+			cmap_pages_free(table->account, table->chunk[i],
+					chunk_order(table->pool_bits));
+	kfree(table);
+}
+
+static void table_free_cb(struct rcu_head *rcu)
+{
+	struct cmap_table *table = container_of(rcu, struct cmap_table, rcu);
+	struct cmap_account *account = table->account;
+
+	cmap_table_free(table);
+	atomic_dec(&account->leaving);
+}
+
+/**
+ * cmap_table_free_rcu() - free a table once its readers are done
+ * @table: the table; until then its account says that memory is leaving
+ *
+ * Context: Any.
+ */
+void cmap_table_free_rcu(struct cmap_table *table)
+{
+	atomic_inc(&table->account->leaving);
+	call_rcu(&table->rcu, table_free_cb);
+}
+
+/**
+ * cmap_table_bytes() - memory in a table's pages
+ * @table: the table
+ *
+ * Context: RCU read section or the shard's lock.
+ * Return: bytes.
+ */
+u64 cmap_table_bytes(const struct cmap_table *table)
+{
+	u64 bytes = (u64)table->chunks * PAGE_SIZE <<
+		    chunk_order(table->chunk_bits);
+
+	if (!pool_in_page(table))
+		bytes += (u64)READ_ONCE(table->pool_chunks) * PAGE_SIZE <<
+			 chunk_order(table->pool_bits);
+	return bytes;
+}
+
+/**
+ * cmap_pool_prepare() - allocate buckets for a table's pool
+ * @account: who pays
+ * @node: memory node to prefer
+ * @pool_bits: of the table
+ * @gfp: GFP_KERNEL, or GFP_ATOMIC where sleeping is not allowed
+ * @err: set on failure to -ENOMEM or -ENOSPC
+ *
+ * Context: Any that @gfp allows.
+ * Return: the buckets for cmap_pool_attach(), or NULL.
+ */
+struct cmap_bucket *cmap_pool_prepare(struct cmap_account *account, int node,
+				      u8 pool_bits, gfp_t gfp, int *err)
+{
+	return cmap_pages_alloc(account, node, chunk_order(pool_bits), gfp,
+				err);
+}
+
+/**
+ * cmap_pool_attach() - add buckets to a table's pool
+ * @table: the table
+ * @chunk: from cmap_pool_prepare() for a table of the same pool_bits
+ *
+ * Context: The shard's lock.
+ * Return: false if the pool takes no more.
+ */
+bool cmap_pool_attach(struct cmap_table *table, struct cmap_bucket *chunk)
+{
+	if (table->pool_chunks == table->pool_chunks_max)
+		return false;
+
+	table->chunk[table->chunks + table->pool_chunks] = chunk;
+	WRITE_ONCE(table->pool_chunks, table->pool_chunks + 1);
+	return true;
+}
+
+/**
+ * cmap_pool_discard() - free buckets that were not attached
+ * @account: who paid
+ * @chunk: the buckets
+ * @pool_bits: of the table they were made for
+ *
+ * Context: Any.
+ */
+void cmap_pool_discard(struct cmap_account *account, struct cmap_bucket *chunk,
+		       u8 pool_bits)
+{
+	cmap_pages_free(account, chunk, chunk_order(pool_bits));
+}
+
+/* ---- reading ---- */
+
+/**
+ * cmap_bucket_next() - the bucket behind one
+ * @table: the table they are in
+ * @head: the head of the one, loaded with acquire semantics
+ *
+ * The acquire pairs with the release in cmap_table_place().
+ *
+ * Context: RCU read section or the shard's lock.
+ * Return: the next bucket, or NULL.
+ */
+struct cmap_bucket *cmap_bucket_next(const struct cmap_table *table, u32 head)
+{
+	u32 index = head >> 1;
+
+	if (!index--)
+		return NULL;
+
+	return &table->chunk[table->chunks + (index >> table->pool_bits)]
+			    [index & ((1U << table->pool_bits) - 1)];
+}
+
+/**
+ * cmap_table_of() - find the table and bucket that an order is in now
+ * @table: the shard's table
+ * @arena: the shard's arena
+ * @order: high half of a hash
+ * @bucket: set to the bucket
+ * @head: set to its head, as loaded with acquire semantics
+ *
+ * A bucket that was moved stays as it was at that moment, so whoever finds it
+ * not yet moved can go on in it: what is read is what was there at some
+ * moment since.
+ *
+ * Context: RCU read section or the shard's lock.
+ * Return: the table, or one it has been moved into.
+ */
+struct cmap_table *cmap_table_of(struct cmap_table *table,
+				 const struct cmap_arena *arena, u32 order,
+				 struct cmap_bucket **bucket, u32 *head)
+{
+	for (;;) {
+		*bucket = cmap_table_bucket(table,
+					    cmap_table_index(table, order));
+		/* Pairs with the release in cmap_table_move(). */
+		*head = smp_load_acquire(&(*bucket)->head);
+		if (likely(!(*head & CMAP_BUCKET_MOVED)))
+			return table;
+		table = rcu_dereference_check(table->next,
+					      lockdep_is_held(arena->lock));
+	}
+}
+
+#define LANES		0x0001000100010001ULL
+#define LANES_HIGH	(LANES << 15)
+
+/*
+ * Mark (by its topmost bit) each 16-bit lane of a word that may equal a tag.
+ * A lane above one that does can be marked by mistake; the key decides.
+ */
+static u64 tag_lanes(u64 word, u16 tag)
+{
+	u64 x = word ^ tag * LANES;
+
+	return (x - LANES) & ~x & LANES_HIGH;
+}
+
+/* The slot that a marked lane of a word stands for; negative for the head. */
+static int lane_slot(unsigned int word, unsigned int bit)
+{
+	unsigned int lane = bit / 16;
+
+	if (IS_ENABLED(CONFIG_CPU_BIG_ENDIAN))
+		lane = 3 - lane;
+	return (int)(word * 4 + lane) - 2;
+}
+
+static struct cmap_node *bucket_find(struct cmap_bucket *bucket,
+				     const struct cmap_arena *arena,
+				     const struct cmap_key *key,
+				     struct cmap_slot *slot)
+{
+	u16 tag = cmap_hash_tag(key->hash);
+	unsigned int w;
+
+	for (w = 0; w < ARRAY_SIZE(bucket->word); w++) {
+		u64 lanes = tag_lanes(READ_ONCE(bucket->word[w]), tag);
+
+		for (; lanes; lanes &= lanes - 1) {
+			int i = lane_slot(w, __ffs64(lanes));
+			struct cmap_node *node;
+			cmap_ref ref;
+
+			if (i < 0)
+				continue;
+			/* Pairs with the release in cmap_slot_replace(). */
+			ref = smp_load_acquire(&bucket->ref[i]);
+			if (!ref)
+				continue;
+			node = cmap_arena_node(arena, ref);
+			if (!cmap_node_has_key(node, key->data, key->len))
+				continue;
+			*slot = (struct cmap_slot){ bucket, i };
+			return node;
+		}
+	}
+
+	return NULL;
+}
+
+/**
+ * cmap_table_find() - find an entry
+ * @table: the shard's table
+ * @arena: the shard's arena
+ * @key: the key
+ * @slot: set to where the entry stands
+ *
+ * Context: RCU read section or the shard's lock.
+ * Return: the entry's node, or NULL.
+ */
+struct cmap_node *cmap_table_find(struct cmap_table *table,
+				  const struct cmap_arena *arena,
+				  const struct cmap_key *key,
+				  struct cmap_slot *slot)
+{
+	struct cmap_bucket *bucket;
+	struct cmap_node *node;
+	u32 head;
+
+	table = cmap_table_of(table, arena, cmap_hash_order(key->hash),
+			      &bucket, &head);
+	for (;;) {
+		node = bucket_find(bucket, arena, key, slot);
+		if (node)
+			return node;
+		bucket = cmap_bucket_next(table, head);
+		if (likely(!bucket))
+			return NULL;
+		/* Pairs with the release in cmap_table_place(). */
+		head = smp_load_acquire(&bucket->head);
+	}
+}
+
+/* ---- writing ---- */
+
+static bool bucket_free_slot(struct cmap_bucket *bucket,
+			     struct cmap_slot *slot)
+{
+	unsigned int i;
+
+	for (i = 0; i < CMAP_BUCKET_SLOTS; i++) {
+		if (!bucket->ref[i]) {
+			*slot = (struct cmap_slot){ bucket, i };
+			return true;
+		}
+	}
+
+	return false;
+}
+
+/**
+ * cmap_table_place() - find a free slot for a new entry
+ * @table: the table that the entry's bucket is in now
+ * @order: high half of the key's hash
+ * @chain_max: most buckets to go behind the first
+ * @slot: set to the slot
+ *
+ * Context: The shard's lock.
+ * Return: 0; -EAGAIN if the pool needs more buckets; -EXFULL if the chain is
+ * as long as it may be.
+ */
+int cmap_table_place(struct cmap_table *table, u32 order, u32 chain_max,
+		     struct cmap_slot *slot)
+{
+	struct cmap_bucket *bucket, *last;
+	u32 length = 0;
+
+	bucket = cmap_table_bucket(table, cmap_table_index(table, order));
+	do {
+		if (bucket_free_slot(bucket, slot))
+			return 0;
+		last = bucket;
+		bucket = cmap_bucket_next(table, bucket->head);
+	} while (bucket && length++ < chain_max);
+
+	if (bucket || length == chain_max)
+		return -EXFULL;
+	if (table->pool_used == cmap_pool_capacity(table))
+		return -EAGAIN;
+
+	/* Pairs with the acquires of heads by readers. */
+	smp_store_release(&last->head, last->head | ++table->pool_used << 1);
+	bucket = cmap_bucket_next(table, last->head);
+	*slot = (struct cmap_slot){ bucket, 0 };
+	WRITE_ONCE(table->longest, max(table->longest, length + 2));
+
+	return 0;
+}
+
+/**
+ * cmap_slot_fill() - publish a new entry in a free slot
+ * @slot: from cmap_table_place()
+ * @tag: low bits of the key's hash
+ * @ref: the entry's node, complete
+ *
+ * Context: The shard's lock.
+ */
+void cmap_slot_fill(const struct cmap_slot *slot, u16 tag, cmap_ref ref)
+{
+	WRITE_ONCE(slot->bucket->tag[slot->i], tag);
+	cmap_slot_replace(slot, ref);
+}
+
+/**
+ * cmap_slot_replace() - publish a new node of the same key, or none
+ * @slot: where the entry stands
+ * @ref: the node, complete; or 0 to remove the entry
+ *
+ * The entry never leaves its slot while it is replaced, so no reader can miss
+ * it (guarantee A3).
+ *
+ * Context: The shard's lock.
+ */
+void cmap_slot_replace(const struct cmap_slot *slot, cmap_ref ref)
+{
+	/* Pairs with the acquire in bucket_find() and in the walk. */
+	smp_store_release(&slot->bucket->ref[slot->i], ref);
+}
+
+/* ---- moving ---- */
+
+static u32 chain_length(const struct cmap_table *table,
+			const struct cmap_bucket *bucket)
+{
+	u32 length = 0;
+
+	while ((bucket = cmap_bucket_next(table, bucket->head)))
+		length++;
+	return length;
+}
+
+static void chain_prefetch(const struct cmap_arena *arena,
+			   const struct cmap_bucket *bucket)
+{
+	unsigned int i;
+
+	for (i = 0; i < CMAP_BUCKET_SLOTS; i++)
+		if (bucket->ref[i])
+			prefetch(cmap_arena_node(arena, bucket->ref[i]));
+}
+
+/* Put a chain's entries into a table where readers do not look yet. */
+static void chain_copy(struct cmap_table *old, struct cmap_bucket *bucket,
+		       struct cmap_table *new, const struct cmap_arena *arena)
+{
+	unsigned int i;
+
+	for (; bucket; bucket = cmap_bucket_next(old, bucket->head)) {
+		chain_prefetch(arena, bucket);
+		for (i = 0; i < CMAP_BUCKET_SLOTS; i++) {
+			cmap_ref ref = bucket->ref[i];
+			struct cmap_slot slot;
+
+			if (!ref)
+				continue;
+			/* cmap_table_move() has made sure there is room. */
+			if (WARN_ON_ONCE(cmap_table_place(new,
+					cmap_arena_node(arena, ref)->order,
+					U32_MAX, &slot)))
+				continue;
+			cmap_slot_fill(&slot, bucket->tag[i], ref);
+		}
+	}
+}
+
+/**
+ * cmap_table_move() - move the next bucket, or two when shrinking
+ * @old: the table to move from, not yet moved whole
+ * @new: the table to move to, twice or half the size
+ * @arena: the shard's arena
+ *
+ * Entries of one old bucket that fit into n buckets of the pool fit into as
+ * many when they are split over two; two chains put together need one more.
+ *
+ * Context: The shard's lock.
+ * Return: 0, or -EAGAIN with nothing moved if @new's pool needs more buckets.
+ */
+int cmap_table_move(struct cmap_table *old, struct cmap_table *new,
+		    const struct cmap_arena *arena)
+{
+	u32 count = new->bits < old->bits ? 2 : 1;
+	u32 need = count - 1;
+	u32 i;
+
+	for (i = 0; i < count; i++)
+		need += chain_length(old, cmap_table_bucket(old, old->moved + i));
+	if (need > cmap_pool_capacity(new) - new->pool_used)
+		return -EAGAIN;
+
+	for (i = 0; i < count; i++)
+		chain_copy(old, cmap_table_bucket(old, old->moved + i), new,
+			   arena);
+
+	for (i = 0; i < count; i++) {
+		struct cmap_bucket *bucket = cmap_table_bucket(old,
+							       old->moved + i);
+
+		/*
+		 * Pairs with the acquire in cmap_table_of(): who sees the mark
+		 * sees the entries in the new table.
+		 */
+		smp_store_release(&bucket->head,
+				  bucket->head | CMAP_BUCKET_MOVED);
+	}
+	old->moved += count;
+
+	return 0;
+}

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * A shard's table: an array of buckets, one cache line each.
+ *
+ * A table never changes its size.  To grow or shrink, a shard makes a new
+ * one, moves bucket after bucket into it and drops the old one; a bucket that
+ * was moved stays as it was, for the readers that are in it, and is marked so
+ * that others go on to the new table.
+ *
+ * Buckets that overflow go on in one from the table's pool.  The pool lives
+ * and dies with the table, and a bucket once chained stays so: readers can
+ * follow a chain without ever meeting a bucket that was reused.
+ */
+#ifndef CMAP_TABLE_H
+#define CMAP_TABLE_H
+
+#include "arena.h"
+
+#define CMAP_BUCKET_SLOTS	10
+#define CMAP_TABLE_BITS_MIN	5	/* with its pool, one page of 4 KiB */
+#define CMAP_TABLE_BITS_MAX	26
+#define CMAP_CHAIN_MAX		16	/* buckets behind the first */
+
+/* @head: bit 0: moved; above it: 1 + index of the next bucket in the pool */
+#define CMAP_BUCKET_MOVED	1U
+
+struct cmap_bucket {
+	union {
+		struct {
+			u32 head;
+			u16 tag[CMAP_BUCKET_SLOTS];
+		};
+		u64 word[3];		/* to compare four tags at once */
+	};
+	cmap_ref ref[CMAP_BUCKET_SLOTS];
+} __aligned(64);
+
+static_assert(sizeof(struct cmap_bucket) == 64);
+
+/**
+ * struct cmap_table - an array of buckets, and a pool of more
+ * @next: the table this one is being moved into, or was
+ * @rcu: frees it
+ * @account: pays for the pages
+ * @bits: log2 of the number of buckets
+ * @shard_bits: hash bits that chose the shard, to be skipped
+ * @chunk_bits: log2 of the buckets in a chunk
+ * @pool_bits: log2 of the buckets in a chunk of the pool
+ * @chunks: chunks of the array
+ * @pool_chunks: chunks the pool has now
+ * @pool_chunks_max: chunks the pool can have
+ * @pool_used: buckets taken from the pool
+ * @longest: buckets in the longest chain there was
+ * @moved: buckets [0, @moved) have been moved into @next
+ * @chunk: the chunks of the array, then those of the pool
+ *
+ * @next, buckets and pool chunks are read under RCU and changed under the
+ * shard's lock; @moved and @pool_* belong to the lock; the rest is constant.
+ */
+struct cmap_table {
+	struct cmap_table __rcu *next;
+	struct rcu_head rcu;
+	struct cmap_account *account;
+	u8 bits;
+	u8 shard_bits;
+	u8 chunk_bits;
+	u8 pool_bits;
+	u32 chunks;
+	u32 pool_chunks;
+	u32 pool_chunks_max;
+	u32 pool_used;
+	u32 longest;
+	u32 moved;
+	struct cmap_bucket *chunk[];
+};
+
+/* What a find looks for. */
+struct cmap_key {
+	const void *data;
+	u32 len;
+	u64 hash;
+};
+
+/* Where an entry stands. */
+struct cmap_slot {
+	struct cmap_bucket *bucket;
+	unsigned int i;
+};
+
+static inline u32 cmap_table_buckets(const struct cmap_table *table)
+{
+	return 1U << table->bits;
+}
+
+static inline u32 cmap_pool_capacity(const struct cmap_table *table)
+{
+	return table->pool_chunks << table->pool_bits;
+}
+
+static inline u32 cmap_table_index(const struct cmap_table *table, u32 order)
+{
+	return (u32)(order << table->shard_bits) >> (32 - table->bits);
+}
+
+/* First order that is no longer in the bucket of @order. */
+static inline u64 cmap_table_bucket_end(const struct cmap_table *table,
+					u32 order)
+{
+	unsigned int below = 32 - table->bits - table->shard_bits;
+
+	return (((u64)order >> below) + 1) << below;
+}
+
+static inline struct cmap_bucket *
+cmap_table_bucket(const struct cmap_table *table, u32 index)
+{
+	return &table->chunk[index >> table->chunk_bits]
+			    [index & ((1U << table->chunk_bits) - 1)];
+}
+
+struct cmap_bucket *cmap_bucket_next(const struct cmap_table *table, u32 head);
+struct cmap_table *cmap_table_of(struct cmap_table *table,
+				 const struct cmap_arena *arena, u32 order,
+				 struct cmap_bucket **bucket, u32 *head);
+
+struct cmap_table *cmap_table_new(struct cmap_account *account, int node,
+				  u8 bits, u8 shard_bits, gfp_t gfp, int *err);
+void cmap_table_free(struct cmap_table *table);
+void cmap_table_free_rcu(struct cmap_table *table);
+u64 cmap_table_bytes(const struct cmap_table *table);
+
+struct cmap_node *cmap_table_find(struct cmap_table *table,
+				  const struct cmap_arena *arena,
+				  const struct cmap_key *key,
+				  struct cmap_slot *slot);
+int cmap_table_place(struct cmap_table *table, u32 order, u32 chain_max,
+		     struct cmap_slot *slot);
+void cmap_slot_fill(const struct cmap_slot *slot, u16 tag, cmap_ref ref);
+void cmap_slot_replace(const struct cmap_slot *slot, cmap_ref ref);
+
+int cmap_table_move(struct cmap_table *old, struct cmap_table *new,
+		    const struct cmap_arena *arena);
+
+struct cmap_bucket *cmap_pool_prepare(struct cmap_account *account, int node,
+				      u8 pool_bits, gfp_t gfp, int *err);
+bool cmap_pool_attach(struct cmap_table *table, struct cmap_bucket *chunk);
+void cmap_pool_discard(struct cmap_account *account, struct cmap_bucket *chunk,
+		       u8 pool_bits);
+
+#endif /* CMAP_TABLE_H */

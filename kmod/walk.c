@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "walk.h"
+#include "map.h"
+
+/*
+ * Guarantee B1 rests on this: an entry's position depends on its key alone,
+ * and a bucket holds all entries of a range of positions, in every table.  So
+ * the walk reads whole buckets and remembers a position; what the table does
+ * meanwhile is all the same to it.
+ *
+ * Keys at the same position are ordered by a second, secret hash, the tie.
+ * It is computed only when there is such a pair.  An entry that is the last
+ * at its position gets the tie LAST, so that going on behind it passes all
+ * that were there.
+ */
+#define LAST	U64_MAX
+
+static u64 tie_of(const struct cmap_walk *walk, const struct cmap_node *node)
+{
+	return clamp_t(u64, cmap_hash(&walk->map->tie_secret, node->key,
+				      node->key_len), 1, LAST - 1);
+}
+
+static bool dealt_with(const struct cmap_walk *walk, u64 position,
+		       const struct cmap_node *node)
+{
+	if (position != walk->position)
+		return position < walk->position;
+	if (walk->tie == LAST)
+		return true;
+	return walk->tie && tie_of(walk, node) <= walk->tie;
+}
+
+/* Order of an entry against one found: negative, 0 for the same key. */
+static int compare(const struct cmap_walk *walk, u64 position,
+		   const struct cmap_node *node,
+		   const struct cmap_found *found)
+{
+	u64 tie, other;
+
+	if (position != found->position)
+		return position < found->position ? -1 : 1;
+	if (cmap_node_has_key(found->node, node->key, node->key_len))
+		return 0;
+	tie = tie_of(walk, node);
+	other = tie_of(walk, found->node);
+	return tie < other ? -1 : 1;
+}
+
+/* Keep the first CMAP_WALK_MAX, in order. */
+static void keep(struct cmap_walk *walk, u64 position, struct cmap_node *node)
+{
+	struct cmap_found *found = walk->found;
+	u32 i = walk->count;
+	int order = 1;
+
+	while (i) {
+		order = compare(walk, position, node, &found[i - 1]);
+		if (order >= 0)
+			break;
+		i--;
+	}
+
+	/* Deleted and set again while we read: two slots, one entry. */
+	if (i && !order) {
+		if (node->version > found[i - 1].node->version)
+			found[i - 1].node = node;
+		return;
+	}
+	if (i == CMAP_WALK_MAX)
+		return;
+
+	if (walk->count < CMAP_WALK_MAX)
+		walk->count++;
+	memmove(&found[i + 1], &found[i],
+		(walk->count - 1 - i) * sizeof(*found));
+	found[i] = (struct cmap_found){ .node = node, .position = position };
+}
+
+static void read_chain(struct cmap_walk *walk, const struct cmap_shard *shard,
+		       const struct cmap_table *table,
+		       struct cmap_bucket *bucket, u32 head)
+{
+	unsigned int i;
+
+	for (;;) {
+		for (i = 0; i < CMAP_BUCKET_SLOTS; i++) {
+			/* Pairs with the release in cmap_slot_replace(). */
+			cmap_ref ref = smp_load_acquire(&bucket->ref[i]);
+			struct cmap_node *node;
+			u64 position;
+
+			if (!ref)
+				continue;
+			node = cmap_arena_node(&shard->arena, ref);
+			position = cmap_position(node->order, node->tag);
+			if (!dealt_with(walk, position, node))
+				keep(walk, position, node);
+		}
+		bucket = cmap_bucket_next(table, head);
+		if (!bucket)
+			return;
+		/* Pairs with the release in cmap_table_place(). */
+		head = smp_load_acquire(&bucket->head);
+	}
+}
+
+static void set_ties(struct cmap_walk *walk)
+{
+	u32 i;
+
+	for (i = 0; i < walk->count; i++) {
+		struct cmap_found *found = &walk->found[i];
+		bool last = i + 1 < walk->count ?
+			    found[1].position != found->position :
+			    walk->count < CMAP_WALK_MAX;
+
+		found->tie = last ? LAST : tie_of(walk, found->node);
+	}
+}
+
+/**
+ * cmap_walk_next() - find the next entries
+ * @walk: the walk.  The caller moves it on: with cmap_walk_pass(), or by
+ *	setting position and tie to those of the last entry dealt with
+ *
+ * At most one bucket is read, so that the caller can leave the RCU read
+ * section between two calls.
+ *
+ * Context: RCU read section.
+ * Return: true if there may be entries, @count of which are in @found, good
+ * for the rest of the section; false at the end of the map.
+ */
+bool cmap_walk_next(struct cmap_walk *walk)
+{
+	u32 order = walk->position >> 16;
+	unsigned int below = 32 - walk->map->shard_bits;
+	struct cmap_shard *shard;
+	struct cmap_table *table;
+	struct cmap_bucket *bucket;
+	u32 head;
+	u64 end;
+
+	walk->count = 0;
+	if (walk->position >= CMAP_POSITION_END)
+		return false;
+
+	shard = cmap_map_shard(walk->map, order);
+	table = rcu_dereference(shard->table);
+	if (table) {
+		table = cmap_table_of(table, &shard->arena, order, &bucket,
+				      &head);
+		read_chain(walk, shard, table, bucket, head);
+		set_ties(walk);
+		end = cmap_table_bucket_end(table, order);
+	} else {
+		end = (((u64)order >> below) + 1) << below;
+	}
+
+	walk->end = end << 16;
+
+	return true;
+}
+
+/**
+ * cmap_walk_pass() - go on behind all that was found
+ * @walk: the walk
+ *
+ * Context: Any.
+ */
+void cmap_walk_pass(struct cmap_walk *walk)
+{
+	if (walk->count == CMAP_WALK_MAX) {
+		walk->position = walk->found[walk->count - 1].position;
+		walk->tie = walk->found[walk->count - 1].tie;
+	} else {
+		walk->position = walk->end;
+		walk->tie = 0;
+	}
+}
