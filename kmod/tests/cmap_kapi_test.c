@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Every function of the kernel API, in process and in softirq context.  The
+ * module loads if all is well, and otherwise says in the log which line was
+ * not, and does not.
+ */
+#include <linux/cmap.h>
+
+#include <linux/bottom_half.h>
+#include <linux/err.h>
+#include <linux/module.h>
+#include <linux/rcupdate.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+
+static int failed_line;
+
+#define CHECK(condition) do {						\
+	if (!(condition) && !failed_line)				\
+		failed_line = __LINE__;					\
+} while (0)
+
+/* What works wherever it is called. */
+static void test_one_key(struct cmap *map, gfp_t gfp)
+{
+	struct cmap_value value;
+	u64 v1 = 0, v2 = 0;
+	char buf[16];
+	u32 len;
+	s64 sum;
+
+	CHECK(cmap_set(map, "k", 1, "one", 3, 0, &v1, gfp) == 0 && v1);
+	rcu_read_lock();
+	CHECK(cmap_lookup(map, "k", 1, &value));
+	CHECK(value.len == 3 && !memcmp(value.data, "one", 3));
+	CHECK(value.version == v1 && IS_ALIGNED((long)value.data, 8));
+	CHECK(!cmap_lookup(map, "none", 4, &value));
+	CHECK(!cmap_lookup(map, "", 0, &value));
+	rcu_read_unlock();
+
+	len = sizeof(buf);
+	CHECK(cmap_get(map, "k", 1, buf, &len, &v2) == 0);
+	CHECK(len == 3 && v2 == v1);
+	len = 2;
+	CHECK(cmap_get(map, "k", 1, buf, &len, NULL) == -EMSGSIZE && len == 3);
+	CHECK(cmap_get(map, "none", 4, buf, &len, NULL) == -ENOENT);
+
+	v2 = 0;
+	CHECK(cmap_set(map, "k", 1, "x", 1, CMAP_OP_CREATE, &v2, gfp) ==
+	      -EEXIST && v2 == v1);
+	CHECK(cmap_set(map, "none", 4, "x", 1, CMAP_OP_REPLACE, NULL, gfp) ==
+	      -ENOENT);
+	v2 = v1 + 1;
+	CHECK(cmap_set(map, "k", 1, "x", 1, CMAP_OP_VERSION, &v2, gfp) ==
+	      -ESTALE && v2 == v1);
+	CHECK(cmap_set(map, "k", 1, "two", 3, CMAP_OP_VERSION, &v2, gfp) == 0);
+	CHECK(cmap_set(map, "k", 1, "x", 1, CMAP_OP_VERSION, NULL, gfp) ==
+	      -EINVAL);
+	CHECK(cmap_set(map, "k", 1, "x", 1, ~0U, NULL, gfp) == -EINVAL);
+
+	len = sizeof(buf);
+	CHECK(cmap_swap(map, "k", 1, "three", 5, buf, &len, NULL, gfp) == 1);
+	CHECK(len == 3 && !memcmp(buf, "two", 3));
+	len = 1;
+	CHECK(cmap_swap(map, "k", 1, "x", 1, buf, &len, NULL, gfp) ==
+	      -EMSGSIZE && len == 5);
+	CHECK(cmap_compare_swap(map, "k", 1, "two", 3, "x", 1, NULL, gfp) ==
+	      -ESTALE);
+	CHECK(cmap_compare_swap(map, "k", 1, "three", 5, "4", 1, NULL, gfp) ==
+	      0);
+	len = sizeof(buf);
+	CHECK(cmap_get_or_set(map, "k", 1, "x", 1, buf, &len, NULL, gfp) == 1);
+	CHECK(len == 1 && buf[0] == '4');
+	CHECK(cmap_get_or_set(map, "g", 1, "5", 1, buf, &len, NULL, gfp) == 0);
+	CHECK(cmap_compare_delete(map, "g", 1, "x", 1, NULL, gfp) == -ESTALE);
+	CHECK(cmap_compare_delete(map, "g", 1, "5", 1, NULL, gfp) == 0);
+	len = sizeof(buf);
+	CHECK(cmap_take(map, "k", 1, buf, &len, NULL, gfp) == 0);
+	CHECK(len == 1 && buf[0] == '4');
+	CHECK(cmap_take(map, "k", 1, buf, &len, NULL, gfp) == -ENOENT);
+	CHECK(cmap_add(map, "n", 1, 5, 10, &sum, NULL, gfp) == 0 && sum == 15);
+	CHECK(cmap_add(map, "n", 1, S64_MAX, 0, NULL, NULL, gfp) == -EOVERFLOW);
+	CHECK(cmap_delete(map, "n", 1, CMAP_OP_CREATE, NULL, gfp) == -EINVAL);
+	CHECK(cmap_delete(map, "n", 1, 0, NULL, gfp) == 0);
+	CHECK(cmap_delete(map, "n", 1, 0, NULL, gfp) == -ENOENT);
+	CHECK(cmap_count(map) == 0);
+}
+
+static bool add_up(const void *key, u32 key_len, const struct cmap_value *value,
+		   void *arg)
+{
+	u32 *left = arg;
+
+	CHECK(key_len == sizeof(u32) && value->len == sizeof(u32));
+	CHECK(!memcmp(key, value->data, sizeof(u32)));
+	return --*left;
+}
+
+/* Grow a lot without sleeping, and go through all of it in pieces. */
+static void test_many(struct cmap *map, gfp_t gfp)
+{
+	struct cmap_cursor cursor = {};
+	u32 i, left, seen = 0, n = 5000;
+	int more;
+
+	for (i = 0; i < n; i++) {
+		int err = cmap_set(map, &i, 4, &i, 4, 0, NULL, gfp);
+
+		if (err)
+			pr_info("cmap_kapi_test: entry %u: error %d\n", i, err);
+		CHECK(!err);
+	}
+	CHECK(cmap_count(map) == n);
+	do {
+		left = 700;
+		more = cmap_range(map, &cursor, add_up, &left, gfp);
+		seen += 700 - left;
+	} while (more > 0);
+	CHECK(!more && seen == n);
+	for (i = 0; i < n; i++)
+		CHECK(!cmap_delete(map, &i, 4, 0, NULL, gfp));
+}
+
+/* A value too long to be copied under the lock. */
+static void test_long(struct cmap *map, gfp_t gfp)
+{
+	u32 size = 5000, len = size;
+	char *value = kzalloc(2 * size, gfp);
+
+	CHECK(value);
+	if (!value)
+		return;
+	memset(value, 'v', size);
+	CHECK(!cmap_set(map, "long", 4, value, size, 0, NULL, gfp));
+	CHECK(cmap_set(map, "long", 4, value, size, CMAP_OP_CREATE, NULL,
+		       gfp) == -EEXIST);
+	CHECK(!cmap_take(map, "long", 4, value + size, &len, NULL, gfp));
+	CHECK(len == size && !memcmp(value, value + size, size));
+	kfree(value);
+}
+
+static void test_names(struct cmap *map)
+{
+	const struct cmap_params params = { .name = "kapi_test", .mode = 0600 };
+	const struct cmap_params bad = { .name = "a/b" };
+	struct cmap *other;
+
+	CHECK(cmap_create(&params) == ERR_PTR(-EEXIST));
+	CHECK(cmap_create(&bad) == ERR_PTR(-EINVAL));
+	CHECK(cmap_open("kapi_none") == ERR_PTR(-ENOENT));
+	other = cmap_open("kapi_test");
+	CHECK(other == map);
+	if (!IS_ERR(other))
+		cmap_put(other);
+	CHECK(!cmap_unlink("kapi_test"));
+	CHECK(cmap_unlink("kapi_test") == -ENOENT);
+}
+
+static int __init kapi_test_init(void)
+{
+	const struct cmap_params params = { .name = "kapi_test", .mode = 0600 };
+	struct cmap *map = cmap_create(&params);
+
+	if (IS_ERR(map))
+		return PTR_ERR(map);
+
+	test_one_key(map, GFP_KERNEL);
+	test_long(map, GFP_KERNEL);
+	test_many(map, GFP_KERNEL);
+	/* As a softirq has it: no sleeping allowed. */
+	local_bh_disable();
+	test_one_key(map, GFP_ATOMIC);
+	test_long(map, GFP_ATOMIC);
+	test_many(map, GFP_ATOMIC);
+	local_bh_enable();
+	CHECK(!cmap_set(map, "k", 1, "v", 1, 0, NULL, GFP_KERNEL));
+	CHECK(cmap_clear(map) == 1);
+	test_names(map);
+	cmap_put(map);
+
+	if (failed_line)
+		pr_info("cmap_kapi_test: line %d failed\n", failed_line);
+	return failed_line ? -EINVAL : 0;
+}
+
+static void __exit kapi_test_exit(void)
+{
+}
+
+module_init(kapi_test_init);
+module_exit(kapi_test_exit);
+
+MODULE_DESCRIPTION("Tests cmap's kernel API");
+MODULE_LICENSE("GPL");
+MODULE_IMPORT_NS(CMAP_NAMESPACE);
