@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * Change a value that others change too: read it with its version, and write
+ * only if that is still the version; otherwise start over.
+ */
+#include <cmap.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+
+struct account {
+	long balance;
+	char owner[24];
+};
+
+static int deposit(struct cmap *map, const char *number, long amount)
+{
+	struct account account;
+	uint64_t version;
+
+	do {
+		if (cmap_get(map, number, strlen(number), &account,
+			     sizeof(account), &version) < 0)
+			return -1;
+		account.balance += amount;
+		if (!cmap_set_version(map, number, strlen(number), &account,
+				      sizeof(account), version, NULL))
+			return 0;
+	} while (errno == ESTALE);
+
+	return -1;
+}
+
+int main(void)
+{
+	struct account account = { 100, "Ada" };
+	struct cmap *map = cmap_open(NULL, O_RDWR | O_CREAT, NULL);
+
+	if (!map || cmap_create(map, "42", 2, &account, sizeof(account), NULL)) {
+		perror("cmap");
+		return 1;
+	}
+	if (deposit(map, "42", 50) ||
+	    cmap_get(map, "42", 2, &account, sizeof(account), NULL) < 0) {
+		perror("deposit");
+		return 1;
+	}
+	printf("%s has %ld\n", account.owner, account.balance);
+	cmap_close(map);
+
+	return account.balance == 150 ? 0 : 1;
+}

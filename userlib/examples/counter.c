@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * Four processes count in one map; nobody's count gets lost.
+ */
+#include <cmap.h>
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+int main(void)
+{
+	struct cmap *map = cmap_open(NULL, O_RDWR | O_CREAT, NULL);
+	int64_t sum;
+	int i, n;
+
+	if (!map) {
+		perror("cmap_open");
+		return 1;
+	}
+
+	for (i = 0; i < 4; i++) {
+		if (fork())
+			continue;
+		/* The descriptor came along with the fork. */
+		for (n = 0; n < 1000; n++)
+			if (cmap_add(map, "count", 5, 1, 0, NULL, NULL))
+				_exit(1);
+		_exit(0);
+	}
+	while (wait(NULL) > 0)
+		;
+
+	if (cmap_add(map, "count", 5, 0, 0, &sum, NULL)) {
+		perror("cmap_add");
+		return 1;
+	}
+	printf("%" PRId64 "\n", sum);
+	cmap_close(map);
+
+	return sum == 4000 ? 0 : 1;
+}

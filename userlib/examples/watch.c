@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * Print every number in a map, by default those that the sample kernel module
+ * counts.
+ */
+#include <cmap.h>
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+int main(int argc, char **argv)
+{
+	const char *name = argc > 1 ? argv[1] : "packets";
+	struct cmap *map = cmap_open(name, O_RDONLY, NULL);
+	struct cmap_iter *iter;
+	struct cmap_item item;
+	int64_t number;
+
+	if (!map) {
+		perror(name);
+		return 1;
+	}
+
+	iter = cmap_iter_new(map, 0, NULL);
+	while (iter && cmap_iter_next(iter, &item) > 0) {
+		if (item.value_len != sizeof(number))
+			continue;
+		memcpy(&number, item.value, sizeof(number));
+		printf("%-20.*s %" PRId64 "\n", (int)item.key_len,
+		       (const char *)item.key, number);
+	}
+	cmap_iter_free(iter);
+	cmap_close(map);
+
+	return 0;
+}

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "internal.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define BUF_SIZE 16384		/* holds any record */
+
+/* Show one buffer's records; what @fn returned, or 0. */
+static int show(const char *buf, uint32_t count,
+		int (*fn)(const struct cmap_name_info *info, void *arg),
+		void *arg)
+{
+	while (count--) {
+		const struct cmap_list_entry *entry = (const void *)buf;
+		struct cmap_name_info info = {
+			.name = (const char *)(entry + 1),
+			.id = entry->id,
+			.entries = entry->entries,
+			.bytes = entry->bytes,
+			.mode = entry->mode,
+			.uid = entry->uid,
+			.gid = entry->gid,
+		};
+		int stop = fn(&info, arg);
+
+		if (stop)
+			return stop;
+		buf += entry->size;
+	}
+
+	return 0;
+}
+
+API int cmap_list(int (*fn)(const struct cmap_name_info *info, void *arg),
+		  void *arg)
+{
+	struct cmap_list list = { .size = sizeof(list) };
+	char *buf = malloc(BUF_SIZE);
+	int fd, err = -1;
+
+	if (!buf)
+		return -1;
+	fd = open(CMAP_DEVICE, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		goto free_buf;
+
+	list.buf = ptr_to_u64(buf);
+	do {
+		list.buf_len = BUF_SIZE;
+		err = ioctl(fd, CMAP_IOCTL_LIST, &list);
+		if (!err)
+			err = show(buf, list.count, fn, arg);
+	} while (!err && list.count);
+
+	close(fd);
+free_buf:
+	free(buf);
+	return err;
+}

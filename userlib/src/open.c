@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "internal.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static struct cmap *handle_new(int fd)
+{
+	struct cmap *map = malloc(sizeof(*map));
+
+	if (map)
+		map->fd = fd;
+	return map;
+}
+
+/* close() without losing the errno that matters. */
+static void close_quietly(int fd)
+{
+	int saved = errno;
+
+	close(fd);
+	errno = saved;
+}
+
+static int name_length(const char *name, uint32_t *len)
+{
+	size_t n = strlen(name);
+
+	if (!n || n > CMAP_NAME_MAX) {
+		errno = EINVAL;
+		return -1;
+	}
+	*len = (uint32_t)n;
+	return 0;
+}
+
+static int bind_existing(int fd, const char *name)
+{
+	struct cmap_name args = {
+		.size = sizeof(args),
+		.name = ptr_to_u64(name),
+	};
+
+	if (name_length(name, &args.name_len))
+		return -1;
+	return ioctl(fd, CMAP_IOCTL_OPEN, &args);
+}
+
+static int bind_new(int fd, const char *name,
+		    const struct cmap_options *options)
+{
+	struct cmap_create args = {
+		.size = sizeof(args),
+		.flags = options->flags,
+		.name = ptr_to_u64(name),
+		.mode = options->mode,
+		.key_max = options->key_max,
+		.value_max = options->value_max,
+		.shards = options->shards,
+		.max_entries = options->max_entries,
+		.max_bytes = options->max_bytes,
+	};
+
+	if (name && name_length(name, &args.name_len))
+		return -1;
+	return ioctl(fd, CMAP_IOCTL_CREATE, &args);
+}
+
+/*
+ * As open(2) does it: with O_CREAT but not O_EXCL whoever loses a race for
+ * creating or removing the name starts over.
+ */
+static int bind_any(int fd, const char *name, int oflag,
+		    const struct cmap_options *options)
+{
+	for (;;) {
+		if (name && !(oflag & O_EXCL)) {
+			if (!bind_existing(fd, name))
+				return 0;
+			if (errno != ENOENT || !(oflag & O_CREAT))
+				return -1;
+		}
+		if (!bind_new(fd, name, options))
+			return 0;
+		if (errno != EEXIST || oflag & O_EXCL)
+			return -1;
+	}
+}
+
+API struct cmap *cmap_open(const char *name, int oflag,
+			   const struct cmap_options *given)
+{
+	struct cmap_options options;
+	struct cmap *map;
+	int fd;
+
+	if (oflag & ~(O_ACCMODE | O_CREAT | O_EXCL | O_CLOEXEC) ||
+	    (oflag & O_EXCL && !(oflag & O_CREAT)) ||
+	    (!name && !(oflag & O_CREAT))) {
+		errno = EINVAL;
+		return NULL;
+	}
+	if (cmap_options_resolve(given, &options))
+		return NULL;
+
+	fd = open(CMAP_DEVICE, (oflag & O_ACCMODE) | O_CLOEXEC);
+	if (fd < 0)
+		return NULL;
+	if (bind_any(fd, name, oflag, &options)) {
+		close_quietly(fd);
+		return NULL;
+	}
+
+	map = handle_new(fd);
+	if (!map)
+		close_quietly(fd);
+	return map;
+}
+
+API struct cmap *cmap_from_fd(int fd)
+{
+	struct cmap_stat stat = { .size = sizeof(stat) };
+
+	/* Another kind of file does not know the command. */
+	if (ioctl(fd, CMAP_IOCTL_STAT, &stat)) {
+		if (errno == ENOTTY)
+			errno = EINVAL;
+		return NULL;
+	}
+	return handle_new(fd);
+}
+
+API int cmap_fd(const struct cmap *map)
+{
+	return map->fd;
+}
+
+API void cmap_close(struct cmap *map)
+{
+	if (!map)
+		return;
+	close_quietly(map->fd);
+	free(map);
+}
+
+API int cmap_unlink(const char *name)
+{
+	struct cmap_name args = {
+		.size = sizeof(args),
+		.name = ptr_to_u64(name),
+	};
+	int fd, err;
+
+	if (name_length(name, &args.name_len))
+		return -1;
+	fd = open(CMAP_DEVICE, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -1;
+	err = ioctl(fd, CMAP_IOCTL_UNLINK, &args);
+	close_quietly(fd);
+
+	return err;
+}

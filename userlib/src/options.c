@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "internal.h"
+
+#include <string.h>
+
+/* The first release's structure ended here. */
+#define LEAST (offsetof(struct cmap_options, mode) + sizeof(mode_t))
+
+/*
+ * Bring the caller's options to our size: a shorter structure is extended
+ * with zeroes, a longer one must hold nothing that we do not know.
+ */
+int cmap_options_resolve(const struct cmap_options *given,
+			 struct cmap_options *options)
+{
+	const unsigned char *bytes = (const unsigned char *)given;
+	size_t i;
+
+	memset(options, 0, sizeof(*options));
+	if (given) {
+		if (given->sz < LEAST) {
+			errno = EINVAL;
+			return -1;
+		}
+		for (i = sizeof(*options); i < given->sz; i++) {
+			if (bytes[i]) {
+				errno = EINVAL;
+				return -1;
+			}
+		}
+		memcpy(options, given, given->sz < sizeof(*options) ?
+				       given->sz : sizeof(*options));
+	}
+	options->sz = sizeof(*options);
+	if (!options->mode)
+		options->mode = 0600;
+
+	return 0;
+}
