@@ -1,0 +1,425 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * cmap - look at maps and change them from the shell.
+ *
+ * Keys and values are text here; \xHH stands for any byte and \\ for a
+ * backslash, going in and coming out.
+ */
+#include <cmap.h>
+
+#include <argp.h>
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <inttypes.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+
+#define EXIT_NO_KEY	1	/* the one failure that scripts ask about */
+#define EXIT_FAILED	2
+
+struct arguments {
+	struct cmap_options options;
+	int keys_only;
+	int argc;
+	char **argv;
+};
+
+/* Text from the command line, escapes resolved. */
+struct bytes {
+	char *data;
+	size_t len;
+};
+
+static void die(const char *what)
+{
+	fprintf(stderr, "cmap: %s: %s\n", what, strerror(errno));
+	exit(errno == ENOENT ? EXIT_NO_KEY : EXIT_FAILED);
+}
+
+static int hex_digit(char c)
+{
+	return isdigit((unsigned char)c) ? c - '0' :
+	       isxdigit((unsigned char)c) ? tolower((unsigned char)c) - 'a' + 10 :
+	       -1;
+}
+
+static struct bytes unescape(const char *text)
+{
+	struct bytes bytes = { malloc(strlen(text) + 1), 0 };
+
+	if (!bytes.data)
+		die("memory");
+	while (*text) {
+		if (text[0] == '\\' && text[1] == '\\') {
+			bytes.data[bytes.len++] = '\\';
+			text += 2;
+		} else if (text[0] == '\\' && text[1] == 'x' &&
+			   hex_digit(text[2]) >= 0 && hex_digit(text[3]) >= 0) {
+			bytes.data[bytes.len++] = (char)(hex_digit(text[2]) << 4 |
+							 hex_digit(text[3]));
+			text += 4;
+		} else {
+			bytes.data[bytes.len++] = *text++;
+		}
+	}
+	return bytes;
+}
+
+static void print_bytes(const void *data, size_t len)
+{
+	const unsigned char *p = data;
+
+	for (; len--; p++) {
+		if (*p == '\\')
+			fputs("\\\\", stdout);
+		else if (*p < ' ' || *p == 0x7f)
+			printf("\\x%02x", *p);
+		else
+			putchar(*p);
+	}
+}
+
+static struct cmap *open_map(const char *name, int oflag)
+{
+	struct cmap *map = cmap_open(name, oflag, NULL);
+
+	if (!map)
+		die(name);
+	return map;
+}
+
+static int64_t parse_number(const char *text)
+{
+	char *end;
+	int64_t number;
+
+	errno = 0;
+	number = strtoll(text, &end, 0);
+	if (errno || end == text || *end) {
+		fprintf(stderr, "cmap: %s: not a number\n", text);
+		exit(EX_USAGE);
+	}
+	return number;
+}
+
+/* ---- the commands; argv[0] is the command's name ---- */
+
+static int list_one(const struct cmap_name_info *info, void *arg)
+{
+	const struct passwd *user = getpwuid(info->uid);
+	const struct group *group = getgrgid(info->gid);
+	char uid[12], gid[12];
+
+	(void)arg;
+	snprintf(uid, sizeof(uid), "%u", info->uid);
+	snprintf(gid, sizeof(gid), "%u", info->gid);
+	printf("%04o %-8s %-8s %10" PRIu64 " %12" PRIu64 " %s\n",
+	       (unsigned int)info->mode, user ? user->pw_name : uid,
+	       group ? group->gr_name : gid, info->entries, info->bytes,
+	       info->name);
+	return 0;
+}
+
+static void do_ls(const struct arguments *args)
+{
+	(void)args;
+	printf("%4s %-8s %-8s %10s %12s %s\n", "MODE", "OWNER", "GROUP",
+	       "ENTRIES", "BYTES", "NAME");
+	if (cmap_list(list_one, NULL))
+		die("list");
+}
+
+static void do_create(const struct arguments *args)
+{
+	struct cmap *map = cmap_open(args->argv[1], O_RDWR | O_CREAT | O_EXCL,
+				     &args->options);
+
+	if (!map)
+		die(args->argv[1]);
+	cmap_close(map);
+}
+
+static void do_rm(const struct arguments *args)
+{
+	if (cmap_unlink(args->argv[1]))
+		die(args->argv[1]);
+}
+
+static void do_get(const struct arguments *args)
+{
+	struct cmap *map = open_map(args->argv[1], O_RDONLY);
+	struct bytes key = unescape(args->argv[2]);
+	size_t len;
+	void *value = cmap_get_dup(map, key.data, key.len, &len, NULL);
+
+	if (!value)
+		die(args->argv[2]);
+	print_bytes(value, len);
+	putchar('\n');
+	free(value);
+	free(key.data);
+	cmap_close(map);
+}
+
+static void do_set(const struct arguments *args)
+{
+	struct cmap *map = open_map(args->argv[1], O_WRONLY);
+	struct bytes key = unescape(args->argv[2]);
+	struct bytes value = unescape(args->argv[3]);
+
+	if (cmap_set(map, key.data, key.len, value.data, value.len, NULL))
+		die(args->argv[2]);
+	free(key.data);
+	free(value.data);
+	cmap_close(map);
+}
+
+static void do_del(const struct arguments *args)
+{
+	struct cmap *map = open_map(args->argv[1], O_WRONLY);
+	struct bytes key = unescape(args->argv[2]);
+
+	if (cmap_delete(map, key.data, key.len, NULL))
+		die(args->argv[2]);
+	free(key.data);
+	cmap_close(map);
+}
+
+static void do_add(const struct arguments *args)
+{
+	struct cmap *map = open_map(args->argv[1], O_RDWR);
+	struct bytes key = unescape(args->argv[2]);
+	int64_t sum;
+
+	if (cmap_add(map, key.data, key.len,
+		     args->argc > 3 ? parse_number(args->argv[3]) : 1, 0, &sum,
+		     NULL))
+		die(args->argv[2]);
+	printf("%" PRId64 "\n", sum);
+	free(key.data);
+	cmap_close(map);
+}
+
+static void do_count(const struct arguments *args)
+{
+	struct cmap *map = open_map(args->argv[1], O_RDONLY);
+	int64_t count = cmap_count(map);
+
+	if (count < 0)
+		die(args->argv[1]);
+	printf("%" PRId64 "\n", count);
+	cmap_close(map);
+}
+
+static void do_clear(const struct arguments *args)
+{
+	struct cmap *map = open_map(args->argv[1], O_WRONLY);
+	int64_t count = cmap_clear(map);
+
+	if (count < 0)
+		die(args->argv[1]);
+	printf("%" PRId64 "\n", count);
+	cmap_close(map);
+}
+
+/* Eight bytes are most likely a number, and unreadable otherwise. */
+static int is_number(const struct cmap_item *item)
+{
+	const char *p = item->value;
+	size_t i;
+
+	if (item->value_len != sizeof(int64_t))
+		return 0;
+	for (i = 0; i < sizeof(int64_t); i++)
+		if (!isprint((unsigned char)p[i]))
+			return 1;
+	return 0;
+}
+
+static void do_dump(const struct arguments *args)
+{
+	struct cmap *map = open_map(args->argv[1], O_RDONLY);
+	struct cmap_iter *iter;
+	struct cmap_item item;
+	int64_t number;
+	int more;
+
+	iter = cmap_iter_new(map, args->keys_only ? CMAP_KEYS_ONLY : 0, NULL);
+	if (!iter)
+		die(args->argv[1]);
+	while ((more = cmap_iter_next(iter, &item)) > 0) {
+		print_bytes(item.key, item.key_len);
+		if (item.value && is_number(&item)) {
+			memcpy(&number, item.value, sizeof(number));
+			printf("\t%" PRId64, number);
+		} else if (item.value) {
+			putchar('\t');
+			print_bytes(item.value, item.value_len);
+		}
+		putchar('\n');
+	}
+	if (more)
+		die(args->argv[1]);
+	cmap_iter_free(iter);
+	cmap_close(map);
+}
+
+static void do_stat(const struct arguments *args)
+{
+	struct cmap *map = open_map(args->argv[1], O_RDONLY);
+	struct cmap_info info = { .sz = sizeof(info) };
+
+	if (cmap_info(map, &info))
+		die(args->argv[1]);
+	printf("id:            %" PRIu64 "\n", info.id);
+	printf("mode:          %04o\n", (unsigned int)info.mode);
+	printf("owner:         %u:%u\n", info.uid, info.gid);
+	printf("key_max:       %u\n", info.key_max);
+	printf("value_max:     %u\n", info.value_max);
+	printf("shards:        %u\n", info.shards);
+	printf("max_entries:   %" PRIu64 "\n", info.max_entries);
+	printf("max_bytes:     %" PRIu64 "\n", info.max_bytes);
+	printf("entries:       %" PRIu64 "\n", info.entries);
+	printf("bytes:         %" PRIu64 "\n", info.bytes);
+	printf("table_bytes:   %" PRIu64 "\n", info.table_bytes);
+	printf("buckets:       %" PRIu64 "\n", info.buckets);
+	printf("longest_chain: %u\n", info.longest_chain);
+	printf("grows:         %" PRIu64 "\n", info.grows);
+	printf("shrinks:       %" PRIu64 "\n", info.shrinks);
+	printf("allocs:        %" PRIu64 "\n", info.allocs);
+	printf("reuses:        %" PRIu64 "\n", info.reuses);
+	printf("retries:       %" PRIu64 "\n", info.retries);
+	cmap_close(map);
+}
+
+static const struct command {
+	const char *name;
+	int least;		/* arguments */
+	int most;
+	void (*run)(const struct arguments *args);
+} commands[] = {
+	{ "ls", 0, 0, do_ls },
+	{ "create", 1, 1, do_create },
+	{ "rm", 1, 1, do_rm },
+	{ "get", 2, 2, do_get },
+	{ "set", 3, 3, do_set },
+	{ "del", 2, 2, do_del },
+	{ "add", 2, 3, do_add },
+	{ "count", 1, 1, do_count },
+	{ "clear", 1, 1, do_clear },
+	{ "dump", 1, 1, do_dump },
+	{ "stat", 1, 1, do_stat },
+};
+
+/* ---- the command line ---- */
+
+enum {
+	OPT_ENTRIES = 0x100,
+	OPT_BYTES,
+	OPT_SHARDS,
+};
+
+static const struct argp_option options[] = {
+	{ "keys", 'k', NULL, 0, "dump: keys only", 0 },
+	{ "mode", 'm', "OCTAL", 0, "create: permission bits (0600)", 0 },
+	{ "max-entries", OPT_ENTRIES, "N", 0, "create: most entries", 0 },
+	{ "max-bytes", OPT_BYTES, "N", 0, "create: most memory", 0 },
+	{ "shards", OPT_SHARDS, "N", 0, "create: shards, a power of two", 0 },
+	{ 0 },
+};
+
+static const char doc[] =
+	"Look at cmap maps and change them.\v"
+	"  ls                    list the named maps\n"
+	"  create MAP            make an empty map\n"
+	"  rm MAP                remove a map's name\n"
+	"  get MAP KEY           print a value\n"
+	"  set MAP KEY VALUE     set it\n"
+	"  del MAP KEY           delete it\n"
+	"  add MAP KEY [N]       add N (1) to a number, print the sum\n"
+	"  count MAP             print how many entries there are\n"
+	"  clear MAP             remove them all, print how many\n"
+	"  dump MAP              print every key and value\n"
+	"  stat MAP              print what the map is and holds\n"
+	"\n"
+	"In keys and values \\xHH stands for any byte and \\\\ for a backslash.\n"
+	"Exit status: 0, 1 if there is no such key or map, 2 for other errors.";
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	struct arguments *args = state->input;
+
+	switch (key) {
+	case 'k':
+		args->keys_only = 1;
+		break;
+	case 'm':
+		args->options.mode = (mode_t)strtoul(arg, NULL, 8);
+		break;
+	case OPT_ENTRIES:
+		args->options.max_entries = (uint64_t)parse_number(arg);
+		break;
+	case OPT_BYTES:
+		args->options.max_bytes = (uint64_t)parse_number(arg);
+		break;
+	case OPT_SHARDS:
+		args->options.shards = (uint32_t)parse_number(arg);
+		break;
+	case ARGP_KEY_ARGS:
+		args->argc = state->argc - state->next;
+		args->argv = state->argv + state->next;
+		break;
+	case ARGP_KEY_NO_ARGS:
+		argp_usage(state);
+		break;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+
+	return 0;
+}
+
+static const struct argp argp = {
+	options, parse, "COMMAND [ARGUMENT...]", doc, NULL, NULL, NULL,
+};
+
+static void print_version(FILE *stream, struct argp_state *state)
+{
+	(void)state;
+	fprintf(stream, "cmap %s\n", cmap_version());
+}
+
+int main(int argc, char **argv)
+{
+	struct arguments args = { .options = { .sz = sizeof(args.options) } };
+	size_t i;
+
+	argp_program_version_hook = print_version;
+	argp_err_exit_status = EX_USAGE;
+	argp_parse(&argp, argc, argv, 0, NULL, &args);
+
+	for (i = 0; i < sizeof(commands) / sizeof(*commands); i++) {
+		const struct command *command = &commands[i];
+
+		if (strcmp(command->name, args.argv[0]))
+			continue;
+		if (args.argc - 1 < command->least ||
+		    args.argc - 1 > command->most) {
+			fprintf(stderr,
+				"cmap: %s: wrong number of arguments; see cmap --help\n",
+				command->name);
+			return EX_USAGE;
+		}
+		command->run(&args);
+		return fflush(stdout) ? EXIT_FAILED : 0;
+	}
+
+	fprintf(stderr, "cmap: %s: no such command; see cmap --help\n",
+		args.argv[0]);
+	return EX_USAGE;
+}
