@@ -1,0 +1,545 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The ABI's rules, and guarantee D3 (hostile) at the door: structures of every
+ * length, every flag and reserved field, every kind of bad pointer.  Built for
+ * 32 bits too.
+ */
+#include "cmap_test.h"
+#include "kselftest_harness.h"
+
+#define LEAST_SHORT	40	/* GET, SET, DELETE: up to version */
+#define LEAST_FULL	sizeof(struct cmap_op)
+
+static const struct {
+	unsigned long number;
+	uint32_t least;
+	uint32_t full;
+} commands[] = {
+	{ CMAP_IOCTL_CREATE, 56, sizeof(struct cmap_create) },
+	{ CMAP_IOCTL_OPEN, 24, sizeof(struct cmap_name) },
+	{ CMAP_IOCTL_UNLINK, 24, sizeof(struct cmap_name) },
+	{ CMAP_IOCTL_LIST, 32, sizeof(struct cmap_list) },
+	{ CMAP_IOCTL_GET, LEAST_SHORT, sizeof(struct cmap_op) },
+	{ CMAP_IOCTL_SET, LEAST_SHORT, sizeof(struct cmap_op) },
+	{ CMAP_IOCTL_DELETE, LEAST_SHORT, sizeof(struct cmap_op) },
+	{ CMAP_IOCTL_TAKE, LEAST_FULL, sizeof(struct cmap_op) },
+	{ CMAP_IOCTL_SWAP, LEAST_FULL, sizeof(struct cmap_op) },
+	{ CMAP_IOCTL_COMPARE_SWAP, LEAST_FULL, sizeof(struct cmap_op) },
+	{ CMAP_IOCTL_COMPARE_DELETE, LEAST_FULL, sizeof(struct cmap_op) },
+	{ CMAP_IOCTL_GET_OR_SET, LEAST_FULL, sizeof(struct cmap_op) },
+	{ CMAP_IOCTL_ADD, LEAST_FULL, sizeof(struct cmap_op) },
+	{ CMAP_IOCTL_CLEAR, LEAST_FULL, sizeof(struct cmap_op) },
+	{ CMAP_IOCTL_COUNT, LEAST_FULL, sizeof(struct cmap_op) },
+	{ CMAP_IOCTL_STAT, 16, sizeof(struct cmap_stat) },
+	{ CMAP_IOCTL_RANGE, 40, sizeof(struct cmap_range) },
+	{ CMAP_IOCTL_BATCH, 32, sizeof(struct cmap_ops) },
+};
+
+#define COMMANDS (sizeof(commands) / sizeof(*commands))
+#define ROOM 8192
+
+FIXTURE(abi)
+{
+	int fd;
+	char *page;		/* one page, and behind it nothing */
+	char *end;
+	long page_size;
+};
+
+FIXTURE_SETUP(abi)
+{
+	self->page_size = sysconf(_SC_PAGESIZE);
+	self->fd = new_map();
+	ASSERT_GE(self->fd, 0);
+	self->page = mmap(NULL, 2 * self->page_size, PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(MAP_FAILED, self->page);
+	munmap(self->page + self->page_size, self->page_size);
+	self->end = self->page + self->page_size;
+	ASSERT_EQ(0, set(self->fd, "k", 1, "value", 5));
+}
+
+FIXTURE_TEARDOWN(abi)
+{
+	munmap(self->page, self->page_size);
+	close(self->fd);
+}
+
+TEST_F(abi, layout)
+{
+	EXPECT_EQ(56, sizeof(struct cmap_create));
+	EXPECT_EQ(24, sizeof(struct cmap_name));
+	EXPECT_EQ(32, sizeof(struct cmap_list));
+	EXPECT_EQ(48, sizeof(struct cmap_list_entry));
+	EXPECT_EQ(72, sizeof(struct cmap_op));
+	EXPECT_EQ(136, sizeof(struct cmap_stat));
+	EXPECT_EQ(40, sizeof(struct cmap_range));
+	EXPECT_EQ(40, sizeof(struct cmap_entry));
+	EXPECT_EQ(32, sizeof(struct cmap_ops));
+}
+
+TEST_F(abi, too_short_is_EINVAL)
+{
+	uint32_t buf[ROOM / 4];
+	unsigned int i;
+	uint32_t size;
+
+	for (i = 0; i < COMMANDS; i++) {
+		int fd = commands[i].number == CMAP_IOCTL_CREATE ||
+			 commands[i].number == CMAP_IOCTL_OPEN ?
+			 device(O_RDWR) : dup(self->fd);
+
+		for (size = 0; size < commands[i].least; size++) {
+			memset(buf, 0, sizeof(buf));
+			buf[0] = size;
+			EXPECT_EQ(-EINVAL, call(fd, commands[i].number, buf)) {
+				TH_LOG("command %u size %u", i, size);
+			}
+		}
+		close(fd);
+	}
+}
+
+/* Too short ones at the very end of memory, where the rest would fault. */
+TEST_F(abi, too_short_at_the_end_of_a_page)
+{
+	unsigned int i;
+
+	for (i = 0; i < COMMANDS; i++) {
+		uint32_t *at = (uint32_t *)(self->end - 4);
+
+		*at = 4;
+		EXPECT_EQ(commands[i].number == CMAP_IOCTL_CREATE ? -EINVAL :
+			  -EINVAL, call(self->fd, commands[i].number, at));
+		*at = commands[i].full;
+		EXPECT_EQ(-EFAULT, call(self->fd, commands[i].number, at));
+	}
+}
+
+TEST_F(abi, longer_must_be_zero)
+{
+	unsigned int i, extra;
+	char *buf = self->page;
+
+	for (i = 0; i < COMMANDS; i++) {
+		for (extra = 1; extra <= 64; extra += 9) {
+			memset(buf, 0, self->page_size);
+			*(uint32_t *)buf = commands[i].full + extra;
+			buf[commands[i].full + extra - 1] = 1;
+			EXPECT_EQ(-E2BIG,
+				  call(self->fd, commands[i].number, buf)) {
+				TH_LOG("command %u extra %u", i, extra);
+			}
+			buf[commands[i].full + extra - 1] = 0;
+			EXPECT_NE(-E2BIG,
+				  call(self->fd, commands[i].number, buf));
+		}
+		memset(buf, 0, self->page_size);
+		*(uint32_t *)buf = UINT32_MAX;
+		EXPECT_EQ(-EINVAL, call(self->fd, commands[i].number, buf));
+	}
+}
+
+/* Every length from the least to the full one does the same. */
+TEST_F(abi, shorter_is_extended)
+{
+	char value[8];
+	struct cmap_op op;
+	uint32_t size;
+
+	for (size = LEAST_SHORT; size <= sizeof(op); size++) {
+		/* What is beyond the size is not looked at. */
+		memset(&op, 0xff, sizeof(op));
+		op.size = size;
+		op.code = 0;
+		op.flags = 0;
+		op.key = u64_of("k");
+		op.key_len = 1;
+		op.value = u64_of(value);
+		op.value_len = sizeof(value);
+		ASSERT_EQ(0, call(self->fd, CMAP_IOCTL_GET, &op));
+		ASSERT_EQ(5, op.value_len);
+		ASSERT_EQ(-1, op.number);
+	}
+}
+
+TEST_F(abi, flags_and_reserved)
+{
+	struct cmap_create create;
+	struct cmap_name name = {
+		.size = sizeof(name), .name = u64_of("x"), .name_len = 1,
+	};
+	struct cmap_list list = { .size = sizeof(list), .flags = 1 };
+	struct cmap_stat stat = { .size = sizeof(stat), .flags = 1 };
+	struct cmap_range range = { .size = sizeof(range), .flags = 2 };
+	struct cmap_ops ops = { .size = sizeof(ops), .flags = 1 };
+	struct cmap_op op;
+	unsigned int i;
+	int fd = device(O_RDWR);
+
+	for (i = 2; i < 32; i++) {
+		create = (struct cmap_create){ .flags = 1U << i };
+		EXPECT_EQ(-EINVAL, create_with(fd, &create));
+	}
+	create = (struct cmap_create){ .__reserved = 1 };
+	EXPECT_EQ(-EINVAL, create_with(fd, &create));
+	create = (struct cmap_create){ .mode = 01000 };
+	EXPECT_EQ(-EINVAL, create_with(fd, &create));
+	create = (struct cmap_create){ .mode = 0700 };
+	EXPECT_EQ(-EINVAL, create_with(fd, &create));
+	create = (struct cmap_create){ .mode = 0x10000 };
+	EXPECT_EQ(-EINVAL, create_with(fd, &create));
+	create = (struct cmap_create){ .key_max = CMAP_KEY_MAX + 1 };
+	EXPECT_EQ(-EINVAL, create_with(fd, &create));
+	create = (struct cmap_create){ .value_max = CMAP_VALUE_MAX + 1 };
+	EXPECT_EQ(-EINVAL, create_with(fd, &create));
+	create = (struct cmap_create){ .shards = 3 };
+	EXPECT_EQ(-EINVAL, create_with(fd, &create));
+	create = (struct cmap_create){ .shards = 2 * CMAP_SHARDS_MAX };
+	EXPECT_EQ(-EINVAL, create_with(fd, &create));
+	create = (struct cmap_create){ .max_entries = 1ULL << 63 };
+	EXPECT_EQ(-EINVAL, create_with(fd, &create));
+	create = (struct cmap_create){ .max_bytes = UINT64_MAX };
+	EXPECT_EQ(-EINVAL, create_with(fd, &create));
+	create = (struct cmap_create){ .max_bytes = 1 };
+	EXPECT_EQ(-ENOSPC, create_with(fd, &create));
+
+	name.flags = 1;
+	EXPECT_EQ(-EINVAL, call(fd, CMAP_IOCTL_OPEN, &name));
+	EXPECT_EQ(-EINVAL, call(fd, CMAP_IOCTL_UNLINK, &name));
+	name.flags = 0;
+	name.__reserved = 1;
+	EXPECT_EQ(-EINVAL, call(fd, CMAP_IOCTL_OPEN, &name));
+	EXPECT_EQ(-EINVAL, call(fd, CMAP_IOCTL_UNLINK, &name));
+	EXPECT_EQ(-EINVAL, call(fd, CMAP_IOCTL_LIST, &list));
+	EXPECT_EQ(-EINVAL, call(self->fd, CMAP_IOCTL_STAT, &stat));
+	EXPECT_EQ(-EINVAL, call(self->fd, CMAP_IOCTL_RANGE, &range));
+	EXPECT_EQ(-EINVAL, call(self->fd, CMAP_IOCTL_BATCH, &ops));
+	ops.flags = 0;
+	ops.__reserved = 1;
+	EXPECT_EQ(-EINVAL, call(self->fd, CMAP_IOCTL_BATCH, &ops));
+
+	/* No command but SET and DELETE has flags; no code but its own. */
+	for (i = CMAP_CODE_TAKE; i <= CMAP_CODE_COUNT; i++) {
+		if (i > CMAP_CODE_ADD && i < CMAP_CODE_CLEAR)
+			continue;
+		op = (struct cmap_op){
+			.flags = 1, .key = u64_of("k"), .key_len = 1,
+		};
+		EXPECT_EQ(-EINVAL, op_call(self->fd, _IO(CMAP_IOC_MAGIC, i),
+					   &op));
+		op.flags = 0;
+		op.code = CMAP_CODE_GET;
+		EXPECT_EQ(-EINVAL, op_call(self->fd, _IO(CMAP_IOC_MAGIC, i),
+					   &op));
+	}
+	EXPECT_EQ(1, count(self->fd));
+	close(fd);
+}
+
+TEST_F(abi, unknown_commands)
+{
+	char buf[256] = {};
+	unsigned int i, j;
+
+	for (i = 0; i < 256; i++) {
+		for (j = 0; j < COMMANDS; j++)
+			if (_IOC_NR(commands[j].number) == i)
+				break;
+		if (j == COMMANDS)
+			EXPECT_EQ(-ENOTTY, call(self->fd,
+						_IO(CMAP_IOC_MAGIC, i), buf));
+	}
+	EXPECT_EQ(-ENOTTY, call(self->fd, _IO(CMAP_IOC_MAGIC + 1, 0x10), buf));
+	EXPECT_EQ(-ENOTTY, call(self->fd, _IOWR(CMAP_IOC_MAGIC, 0x10,
+						struct cmap_op), buf));
+	/* Of a terminal, which every driver gets asked. */
+	EXPECT_EQ(-ENOTTY, call(self->fd, 0x5401, buf));
+}
+
+TEST_F(abi, not_bound_and_bound)
+{
+	struct cmap_create args = {};
+	int fd = device(O_RDWR);
+	unsigned int i;
+	uint32_t buf[64];
+
+	for (i = 0; i < COMMANDS; i++) {
+		memset(buf, 0, sizeof(buf));
+		buf[0] = commands[i].full;
+		if (_IOC_NR(commands[i].number) >= CMAP_CODE_GET)
+			EXPECT_EQ(-EBADFD, call(fd, commands[i].number, buf));
+	}
+	EXPECT_EQ(-EBUSY, create_with(self->fd, &args));
+	EXPECT_EQ(-EBUSY, open_named(self->fd, "whatever"));
+	close(fd);
+}
+
+TEST_F(abi, access_modes)
+{
+	static const struct {
+		unsigned int code;
+		int mode;	/* bits: 1 read, 2 write */
+	} needs[] = {
+		{ CMAP_CODE_GET, 1 }, { CMAP_CODE_SET, 2 },
+		{ CMAP_CODE_DELETE, 2 }, { CMAP_CODE_TAKE, 3 },
+		{ CMAP_CODE_SWAP, 3 }, { CMAP_CODE_COMPARE_SWAP, 2 },
+		{ CMAP_CODE_COMPARE_DELETE, 2 }, { CMAP_CODE_GET_OR_SET, 3 },
+		{ CMAP_CODE_ADD, 3 }, { CMAP_CODE_CLEAR, 2 },
+		{ CMAP_CODE_COUNT, 1 }, { CMAP_CODE_RANGE, 1 },
+	};
+	int modes[] = { O_RDONLY, O_WRONLY, O_RDWR };
+	int owner = device(O_RDWR);
+	unsigned int i, m;
+
+	ASSERT_EQ(0, create_named(owner, "abi_access", 0600));
+	for (m = 0; m < 3; m++) {
+		int fd = device(modes[m]);
+
+		ASSERT_EQ(0, open_named(fd, "abi_access"));
+		for (i = 0; i < sizeof(needs) / sizeof(*needs); i++) {
+			uint32_t buf[64] = { sizeof(struct cmap_op) };
+			struct cmap_op op = {
+				.size = sizeof(op), .code = needs[i].code,
+				.value = u64_of(buf),
+			};
+			struct cmap_ops ops = {
+				.size = sizeof(ops), .ops = u64_of(&op),
+				.count = 1, .op_size = sizeof(op),
+			};
+			bool allowed = !(needs[i].mode & ~(m + 1));
+			int err;
+
+			if (needs[i].code == CMAP_CODE_RANGE)
+				buf[0] = sizeof(struct cmap_range);
+			err = call(fd, _IO(CMAP_IOC_MAGIC, needs[i].code), buf);
+			EXPECT_EQ(allowed, err != -EBADF);
+			/* And no way around it. */
+			ASSERT_EQ(0, call(fd, CMAP_IOCTL_BATCH, &ops));
+			EXPECT_EQ(allowed, op.error != -EBADF);
+		}
+		close(fd);
+	}
+	close(owner);
+	EXPECT_EQ(0, unlink_named("abi_access"));
+
+	/* What binds for writing needs a descriptor that can. */
+	owner = device(O_RDONLY);
+	EXPECT_EQ(-EBADF, create_named(owner, "abi_ro", 0600));
+	close(owner);
+}
+
+TEST_F(abi, bad_structure_pointers)
+{
+	unsigned int i;
+	char *kernel = (char *)(uintptr_t)(sizeof(long) == 8 ?
+				0xffff888000000000ULL : 0xc0001000UL);
+
+	for (i = 0; i < COMMANDS; i++) {
+		char *at = self->end - commands[i].full;
+
+		EXPECT_EQ(-EFAULT, call(self->fd, commands[i].number, NULL));
+		EXPECT_EQ(-EFAULT, call(self->fd, commands[i].number,
+					self->end));
+		EXPECT_EQ(-EFAULT, call(self->fd, commands[i].number, kernel));
+		/* Whole up to the page's end, then one byte less than that. */
+		memset(at, 0, commands[i].full);
+		*(uint32_t *)at = commands[i].full;
+		EXPECT_NE(-EFAULT, call(self->fd, commands[i].number, at));
+		at++;
+		memset(at, 0, self->end - at);
+		*(uint32_t *)at = commands[i].full;
+		EXPECT_EQ(-EFAULT, call(self->fd, commands[i].number, at));
+	}
+}
+
+/* The results cannot be written: nothing has changed (D2's other half). */
+TEST_F(abi, read_only_structure_changes_nothing)
+{
+	static const unsigned long writes[] = {
+		CMAP_IOCTL_SET, CMAP_IOCTL_DELETE, CMAP_IOCTL_TAKE,
+		CMAP_IOCTL_SWAP, CMAP_IOCTL_COMPARE_DELETE,
+		CMAP_IOCTL_ADD, CMAP_IOCTL_CLEAR,
+	};
+	struct cmap_op *op = (struct cmap_op *)self->page;
+	uint64_t before, after;
+	char buf[8];
+	uint32_t len;
+	unsigned int i;
+
+	len = sizeof(buf);
+	ASSERT_EQ(0, get_version(self->fd, "k", 1, buf, &len, &before));
+	for (i = 0; i < sizeof(writes) / sizeof(*writes); i++) {
+		mprotect(self->page, self->page_size, PROT_READ | PROT_WRITE);
+		*op = (struct cmap_op){
+			.size = sizeof(*op), .key = u64_of("k"), .key_len = 1,
+			.value = u64_of("new"), .value_len = 3,
+			.old = u64_of("value"), .old_len = 5,
+		};
+		if (writes[i] == CMAP_IOCTL_TAKE || writes[i] == CMAP_IOCTL_SWAP)
+			op->old = op->old_len = 0;
+		mprotect(self->page, self->page_size, PROT_READ);
+		EXPECT_EQ(-EFAULT, call(self->fd, writes[i], op)) {
+			TH_LOG("write %u", i);
+		}
+		len = sizeof(buf);
+		EXPECT_EQ(0, get_version(self->fd, "k", 1, buf, &len, &after));
+		EXPECT_EQ(before, after);
+	}
+	mprotect(self->page, self->page_size, PROT_READ | PROT_WRITE);
+}
+
+TEST_F(abi, bad_key_and_value_pointers)
+{
+	char buf[8];
+	uint32_t len;
+
+	memset(self->end - 4, 'q', 4);
+	EXPECT_EQ(-EFAULT, set(self->fd, NULL, 1, "v", 1));
+	EXPECT_EQ(-EFAULT, set(self->fd, self->end, 1, "v", 1));
+	EXPECT_EQ(-EFAULT, set(self->fd, self->end - 4, 5, "v", 1));
+	EXPECT_EQ(-EFAULT, set(self->fd, "q", 1, NULL, 1));
+	EXPECT_EQ(-EFAULT, set(self->fd, "q", 1, self->end - 4, 5));
+	EXPECT_EQ(-EFAULT, set(self->fd, "q", 1, self->end - 400, 1000));
+	EXPECT_EQ(1, count(self->fd));
+	EXPECT_EQ(0, set(self->fd, self->end - 4, 4, self->end - 4, 4));
+
+	/* The value's buffer: straddling, read-only, not there. */
+	len = 5;
+	memset(self->end - 4, POISON, 4);
+	struct cmap_op op = {
+		.key = u64_of("k"), .key_len = 1,
+		.value = u64_of(self->end - 4), .value_len = 5,
+	};
+	EXPECT_EQ(-EFAULT, op_call(self->fd, CMAP_IOCTL_GET, &op));
+	mprotect(self->page, self->page_size, PROT_READ);
+	op.value = u64_of(self->page);
+	EXPECT_EQ(-EFAULT, op_call(self->fd, CMAP_IOCTL_GET, &op));
+	mprotect(self->page, self->page_size, PROT_READ | PROT_WRITE);
+	EXPECT_EQ(0, get(self->fd, "k", 1, buf, &len));
+}
+
+/* The old value cannot be written: the entry stays as it is. */
+TEST_F(abi, bad_old_pointers_change_nothing)
+{
+	static const unsigned long takers[] = {
+		CMAP_IOCTL_TAKE, CMAP_IOCTL_SWAP, CMAP_IOCTL_GET_OR_SET,
+	};
+	uint64_t before, after;
+	char buf[8];
+	uint32_t len = sizeof(buf);
+	unsigned int i, j;
+
+	ASSERT_EQ(0, get_version(self->fd, "k", 1, buf, &len, &before));
+	mprotect(self->page, self->page_size, PROT_READ);
+	for (i = 0; i < sizeof(takers) / sizeof(*takers); i++) {
+		uint64_t bad[] = {
+			1, u64_of(self->end), u64_of(self->end - 2),
+			u64_of(self->page), UINT64_MAX - 2,
+		};
+
+		for (j = 0; j < sizeof(bad) / sizeof(*bad); j++) {
+			struct cmap_op op = {
+				.key = u64_of("k"), .key_len = 1,
+				.value = u64_of("new"), .value_len = 3,
+				.old = bad[j], .old_len = 100,
+			};
+
+			EXPECT_EQ(-EFAULT, op_call(self->fd, takers[i], &op));
+			len = sizeof(buf);
+			EXPECT_EQ(0, get_version(self->fd, "k", 1, buf, &len,
+						 &after));
+			EXPECT_EQ(before, after);
+		}
+	}
+	mprotect(self->page, self->page_size, PROT_READ | PROT_WRITE);
+}
+
+/* Memory that is there, but not yet touched, takes a page fault. */
+TEST_F(abi, buffers_not_yet_present)
+{
+	size_t size = 1 << 20;
+	char *fresh = mmap(NULL, size, PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	static char value[70000];
+	uint32_t len = sizeof(value);
+	struct cmap_op op = {
+		.key = u64_of("big"), .key_len = 3,
+		.value = u64_of(fresh), .value_len = size,
+	};
+
+	memset(value, 'v', sizeof(value));
+	ASSERT_EQ(0, set(self->fd, "big", 3, value, len));
+	ASSERT_EQ(0, op_call(self->fd, CMAP_IOCTL_GET, &op));
+	EXPECT_EQ(len, op.value_len);
+	EXPECT_EQ(0, memcmp(fresh, value, len));
+	madvise(fresh, size, MADV_DONTNEED);
+	op.old = u64_of(fresh);
+	op.old_len = size;
+	ASSERT_EQ(0, op_call(self->fd, CMAP_IOCTL_TAKE, &op));
+	EXPECT_EQ(len, op.old_len);
+	EXPECT_EQ(0, memcmp(fresh, value, len));
+	munmap(fresh, size);
+}
+
+TEST_F(abi, range_and_list_buffers)
+{
+	struct cmap_range range = { .size = sizeof(range) };
+	struct cmap_list list = { .size = sizeof(list) };
+
+	range.buf_len = 4096;
+	EXPECT_EQ(-EFAULT, call(self->fd, CMAP_IOCTL_RANGE, &range));
+	range = (struct cmap_range){ .size = sizeof(range) };
+	EXPECT_EQ(-EMSGSIZE, call(self->fd, CMAP_IOCTL_RANGE, &range));
+	EXPECT_EQ(sizeof(struct cmap_entry) + 8 + 8, range.buf_len);
+	range.buf = u64_of(self->end - range.buf_len);
+	range.cursor = (struct cmap_cursor){};
+	EXPECT_EQ(0, call(self->fd, CMAP_IOCTL_RANGE, &range));
+	EXPECT_EQ(1, range.count);
+	range.buf_len = UINT32_MAX;
+	range.cursor = (struct cmap_cursor){};
+	EXPECT_EQ(0, call(self->fd, CMAP_IOCTL_RANGE, &range));
+
+	/* Any cursor at all is just a position. */
+	range.cursor = (struct cmap_cursor){ UINT64_MAX, UINT64_MAX };
+	EXPECT_EQ(0, call(self->fd, CMAP_IOCTL_RANGE, &range));
+	EXPECT_EQ(0, range.count);
+	range.cursor = (struct cmap_cursor){ 1ULL << 47, UINT64_MAX };
+	range.buf_len = 4096;
+	range.buf = u64_of(self->page);
+	EXPECT_EQ(0, call(self->fd, CMAP_IOCTL_RANGE, &range));
+
+	EXPECT_EQ(0, call(self->fd, CMAP_IOCTL_LIST, &list));
+}
+
+/* No byte of a record is left over from the kernel's memory. */
+TEST_F(abi, padding_is_zero)
+{
+	struct cmap_range range = { .size = sizeof(range) };
+	char *buf = self->page;
+	unsigned int i, j;
+	char *p = buf;
+	char key[16];
+
+	memset(key, 'k', sizeof(key));
+	for (i = 1; i <= 16; i++)
+		ASSERT_EQ(0, set(self->fd, key, i, "vvvvvvvvv", i % 9));
+	memset(buf, POISON, self->page_size);
+	range.buf = u64_of(buf);
+	range.buf_len = self->page_size;
+	ASSERT_EQ(0, call(self->fd, CMAP_IOCTL_RANGE, &range));
+	EXPECT_EQ(16, range.count);
+	for (i = 0; i < range.count; i++) {
+		struct cmap_entry *e = (struct cmap_entry *)p;
+
+		for (j = sizeof(*e) + e->key_len; j < e->value_offset; j++)
+			EXPECT_EQ(0, p[j]);
+		for (j = e->value_offset + e->value_len; j < e->size; j++)
+			EXPECT_EQ(0, p[j]);
+		p += e->size;
+	}
+	EXPECT_EQ(p, buf + range.buf_len);
+	EXPECT_EQ((char)POISON, *p);
+}
+
+TEST_HARNESS_MAIN

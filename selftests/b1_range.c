@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Guarantee B1: what is there throughout a range is reported exactly once,
+ * nothing twice, whatever the table does; the cursor is a position, good after
+ * any pause and in another process.
+ *
+ * deadline: 180
+ */
+#include "cmap_test.h"
+#include "kselftest_harness.h"
+
+#define STABLE 1500		/* keys that stay */
+#define COMING 6000		/* keys that come and go, above those */
+
+struct seen {
+	uint8_t times[STABLE + COMING];
+	bool bad;
+	uint64_t last_position;
+	uint64_t last_tie;
+};
+
+static void note(const struct cmap_entry *e, const void *key,
+		 const void *value, void *arg)
+{
+	struct seen *seen = arg;
+	uint32_t k = *(const uint32_t *)key;
+
+	if (e->key_len != 4 || k >= STABLE + COMING ||
+	    *(const uint32_t *)value != k || seen->times[k]++)
+		seen->bad = true;
+	/* Cursors grow from record to record. */
+	if (e->cursor.position < seen->last_position ||
+	    (e->cursor.position == seen->last_position &&
+	     e->cursor.tie <= seen->last_tie && seen->last_tie))
+		seen->bad = true;
+	seen->last_position = e->cursor.position;
+	seen->last_tie = e->cursor.tie;
+}
+
+static bool all_stable_once(const struct seen *seen)
+{
+	int k;
+
+	for (k = 0; k < STABLE; k++)
+		if (seen->times[k] != 1)
+			return false;
+	return !seen->bad;
+}
+
+static void churn(int fd, int id)
+{
+	double end = now() + race_seconds() * 2;
+	uint64_t seed = id + 1;
+	uint32_t k;
+
+	while (now() < end) {
+		/* Whole waves, so that the table grows and shrinks. */
+		for (k = STABLE + id; k < STABLE + COMING; k += 2)
+			if (set(fd, &k, 4, &k, 4))
+				_exit(1);
+		for (k = STABLE + id; k < STABLE + COMING; k += 2)
+			if (del(fd, &k, 4))
+				_exit(2);
+		/* And what stays is replaced. */
+		for (k = 0; k < 200; k++) {
+			uint32_t stable = random_next(&seed) % STABLE;
+
+			if (set(fd, &stable, 4, &stable, 4))
+				_exit(3);
+		}
+	}
+	_exit(0);
+}
+
+static int filled_map(void)
+{
+	int fd = new_map();
+	uint32_t k;
+
+	for (k = 0; k < STABLE; k++)
+		if (set(fd, &k, 4, &k, 4))
+			return -1;
+	return fd;
+}
+
+TEST(exactly_once_while_all_changes)
+{
+	static const size_t sizes[] = { 100, 1000, 5000, 100000 };
+	struct seen *seen = calloc(1, sizeof(*seen));
+	double end = now() + race_seconds() * 2;
+	int fd = filled_map(), ranges = 0;
+
+	ASSERT_GE(fd, 0);
+	if (!fork())
+		churn(fd, 0);
+	if (!fork())
+		churn(fd, 1);
+	while (now() < end) {
+		memset(seen, 0, sizeof(*seen));
+		ASSERT_GE(range_all(fd, sizes[ranges % 4], note, seen), STABLE);
+		ASSERT_TRUE(all_stable_once(seen));
+		ranges++;
+	}
+	EXPECT_TRUE(children_ok(2));
+	EXPECT_GT(ranges, 4);
+	EXPECT_GT(map_stat(fd).shrinks, 1);
+	TH_LOG("%d ranges, %llu grows, %llu shrinks", ranges,
+	       (unsigned long long)map_stat(fd).grows,
+	       (unsigned long long)map_stat(fd).shrinks);
+	close(fd);
+}
+
+/* Each buffer by another process, with nothing but the cursor handed on. */
+TEST(cursor_goes_from_process_to_process)
+{
+	struct {
+		struct cmap_cursor cursor;
+		struct seen seen;
+		bool ended;
+	} *shared = shared_memory(sizeof(*shared));
+	int fd = filled_map(), steps = 0;
+
+	ASSERT_GE(fd, 0);
+	if (!fork())
+		churn(fd, 0);
+	while (!shared->ended && steps < 1000) {
+		if (!fork()) {
+			char buf[4000], *p = buf;
+			struct cmap_range range = {
+				.size = sizeof(range), .buf = u64_of(buf),
+				.buf_len = sizeof(buf),
+				.cursor = shared->cursor,
+			};
+			unsigned int i;
+
+			if (call(fd, CMAP_IOCTL_RANGE, &range))
+				_exit(1);
+			for (i = 0; i < range.count; i++) {
+				struct cmap_entry *e = (void *)p;
+
+				note(e, e + 1, p + e->value_offset,
+				     &shared->seen);
+				p += e->size;
+			}
+			shared->cursor = range.cursor;
+			shared->ended = !range.count;
+			_exit(0);
+		}
+		/* The churning child may end meanwhile; that is fine too. */
+		ASSERT_TRUE(children_ok(1));
+		steps++;
+	}
+	EXPECT_TRUE(all_stable_once(&shared->seen));
+	while (wait(NULL) > 0)
+		;
+	close(fd);
+}
+
+/* From the cursor of any record on come exactly those that came behind it. */
+TEST(any_records_cursor)
+{
+	int fd = filled_map(), at;
+	struct cmap_cursor *cursors = calloc(STABLE, sizeof(*cursors));
+	char *buf = malloc(1 << 20), *p = buf;
+	struct cmap_range range = {
+		.size = sizeof(range), .buf = u64_of(buf), .buf_len = 1 << 20,
+	};
+
+	ASSERT_EQ(0, call(fd, CMAP_IOCTL_RANGE, &range));
+	ASSERT_EQ(STABLE, range.count);
+	for (at = 0; at < STABLE; at++) {
+		cursors[at] = ((struct cmap_entry *)p)->cursor;
+		p += ((struct cmap_entry *)p)->size;
+	}
+	for (at = 0; at < STABLE; at += 37) {
+		range.cursor = cursors[at];
+		range.buf_len = 1 << 20;
+		ASSERT_EQ(0, call(fd, CMAP_IOCTL_RANGE, &range));
+		ASSERT_EQ(STABLE - 1 - at, range.count);
+	}
+	free(buf);
+	free(cursors);
+	close(fd);
+}
+
+TEST(keys_only)
+{
+	int fd = filled_map();
+	char buf[4096], *p = buf;
+	struct cmap_range range = {
+		.size = sizeof(range), .flags = CMAP_RANGE_KEYS,
+		.buf = u64_of(buf), .buf_len = sizeof(buf),
+	};
+	unsigned int i;
+
+	ASSERT_EQ(0, call(fd, CMAP_IOCTL_RANGE, &range));
+	EXPECT_EQ(4096 / 48, range.count);
+	for (i = 0; i < range.count; i++) {
+		struct cmap_entry *e = (void *)p;
+
+		EXPECT_EQ(0, e->value_offset);
+		EXPECT_EQ(4, e->value_len);
+		p += e->size;
+	}
+	close(fd);
+}
+
+/* Too large for the buffer: says what it needs, and is not skipped. */
+TEST(large_entry_is_not_skipped)
+{
+	static char big[300000], buf[400000];
+	struct cmap_range range = {
+		.size = sizeof(range), .buf = u64_of(buf),
+	};
+	int fd = new_map(), entries = 0, refused = 0, i;
+
+	ASSERT_EQ(0, set(fd, "big", 3, big, sizeof(big)));
+	for (i = 0; i < 20; i++)
+		ASSERT_EQ(0, set(fd, &i, 4, &i, 4));
+	do {
+		int err;
+
+		range.buf_len = 200;
+		err = call(fd, CMAP_IOCTL_RANGE, &range);
+		if (err == -EMSGSIZE) {
+			refused++;
+			EXPECT_EQ(sizeof(struct cmap_entry) + 8 + sizeof(big),
+				  range.buf_len);
+			err = call(fd, CMAP_IOCTL_RANGE, &range);
+			EXPECT_EQ(1, range.count);
+		}
+		ASSERT_EQ(0, err);
+		entries += range.count;
+	} while (range.count);
+	EXPECT_EQ(21, entries);
+	EXPECT_EQ(1, refused);
+	close(fd);
+}
+
+TEST_HARNESS_MAIN

@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Batches: each element as if alone, in order, whatever happens to the others.
+ */
+#include "cmap_test.h"
+#include "kselftest_harness.h"
+
+static int batch(int fd, struct cmap_op *ops, unsigned int count,
+		 unsigned int *done)
+{
+	struct cmap_ops args = {
+		.size = sizeof(args), .ops = u64_of(ops), .count = count,
+		.op_size = sizeof(*ops), .done = 12345,
+	};
+	int err = call(fd, CMAP_IOCTL_BATCH, &args);
+
+	*done = args.done;
+	return err;
+}
+
+FIXTURE(batch)
+{
+	int fd;
+};
+
+FIXTURE_SETUP(batch)
+{
+	self->fd = new_map();
+	ASSERT_GE(self->fd, 0);
+}
+
+FIXTURE_TEARDOWN(batch)
+{
+	close(self->fd);
+}
+
+#define OP(c, ...) { .size = sizeof(struct cmap_op), .code = CMAP_CODE_##c, \
+		     .key = (uintptr_t)"k", .key_len = 1, .error = 99, __VA_ARGS__ }
+
+TEST_F(batch, every_command)
+{
+	char got[8], taken[8], swapped[8], gos[8], records[256];
+	struct cmap_stat stat = { .size = sizeof(stat) };
+	struct cmap_range range = {
+		.size = sizeof(range), .buf = u64_of(records),
+		.buf_len = sizeof(records),
+	};
+	struct cmap_op ops[] = {
+		OP(SET, .value = u64_of("one"), .value_len = 3),
+		OP(GET, .value = u64_of(got), .value_len = 8),
+		OP(SWAP, .value = u64_of("two"), .value_len = 3,
+		   .old = u64_of(swapped), .old_len = 8),
+		OP(COMPARE_SWAP, .value = u64_of("four"), .value_len = 4,
+		   .old = u64_of("three"), .old_len = 5),
+		OP(COMPARE_SWAP, .value = u64_of("four"), .value_len = 4,
+		   .old = u64_of("two"), .old_len = 3),
+		OP(GET_OR_SET, .value = u64_of("five"), .value_len = 4,
+		   .old = u64_of(gos), .old_len = 8),
+		OP(RANGE, .value = u64_of(&range)),
+		OP(STAT, .value = u64_of(&stat)),
+		OP(TAKE, .old = u64_of(taken), .old_len = 8),
+		OP(DELETE),
+		OP(ADD, .number = 7, .start = 1),
+		OP(COUNT),
+		OP(COMPARE_DELETE, .old = u64_of("x"), .old_len = 1),
+		OP(CLEAR),
+		OP(BATCH), OP(CREATE), OP(LIST), OP(UNLINK),
+		{ .size = sizeof(struct cmap_op), .code = 0xffff },
+	};
+	unsigned int done;
+
+	ASSERT_EQ(0, batch(self->fd, ops, sizeof(ops) / sizeof(*ops), &done));
+	EXPECT_EQ(sizeof(ops) / sizeof(*ops), done);
+	EXPECT_EQ(0, ops[0].error);
+	EXPECT_EQ(0, ops[1].error);
+	EXPECT_EQ(3, ops[1].value_len);
+	EXPECT_EQ(ops[0].version, ops[1].version);
+	EXPECT_EQ(0, memcmp(got, "one", 3));
+	EXPECT_EQ(0, ops[2].error);
+	EXPECT_EQ(1, ops[2].number);
+	EXPECT_EQ(0, memcmp(swapped, "one", 3));
+	EXPECT_EQ(-ESTALE, ops[3].error);
+	EXPECT_EQ(0, ops[4].error);
+	EXPECT_EQ(0, ops[5].error);
+	EXPECT_EQ(1, ops[5].number);
+	EXPECT_EQ(0, memcmp(gos, "four", 4));
+	EXPECT_EQ(0, ops[6].error);
+	EXPECT_EQ(1, range.count);
+	EXPECT_EQ(0, ops[7].error);
+	EXPECT_EQ(1, stat.entries);
+	EXPECT_EQ(0, ops[8].error);
+	EXPECT_EQ(4, ops[8].old_len);
+	EXPECT_EQ(0, memcmp(taken, "four", 4));
+	EXPECT_EQ(-ENOENT, ops[9].error);
+	EXPECT_EQ(0, ops[10].error);
+	EXPECT_EQ(8, ops[10].number);
+	EXPECT_EQ(0, ops[11].error);
+	EXPECT_EQ(1, ops[11].number);
+	EXPECT_EQ(-ESTALE, ops[12].error);
+	EXPECT_EQ(0, ops[13].error);
+	EXPECT_EQ(1, ops[13].number);
+	EXPECT_EQ(-EINVAL, ops[14].error);
+	EXPECT_EQ(-EINVAL, ops[15].error);
+	EXPECT_EQ(-EINVAL, ops[16].error);
+	EXPECT_EQ(-EINVAL, ops[17].error);
+	EXPECT_EQ(-EINVAL, ops[18].error);
+}
+
+TEST_F(batch, many)
+{
+	static struct cmap_op ops[1000];
+	static int keys[1000], values[1000];
+	unsigned int done;
+	int i;
+
+	for (i = 0; i < 1000; i++) {
+		keys[i] = i;
+		ops[i] = (struct cmap_op)OP(SET, .value = u64_of(&keys[i]),
+					    .value_len = 4);
+		ops[i].key = u64_of(&keys[i]);
+		ops[i].key_len = i % 10 == 3 ? 0 : 4;
+	}
+	ASSERT_EQ(0, batch(self->fd, ops, 1000, &done));
+	EXPECT_EQ(1000, done);
+	EXPECT_EQ(900, count(self->fd));
+	for (i = 0; i < 1000; i++) {
+		EXPECT_EQ(i % 10 == 3 ? -EINVAL : 0, ops[i].error);
+		ops[i].code = CMAP_CODE_GET;
+		ops[i].key_len = 4;
+		ops[i].value = u64_of(&values[i]);
+		values[i] = -1;
+	}
+	ASSERT_EQ(0, batch(self->fd, ops, 1000, &done));
+	for (i = 0; i < 1000; i++) {
+		EXPECT_EQ(i % 10 == 3 ? -ENOENT : 0, ops[i].error);
+		EXPECT_EQ(i % 10 == 3 ? -1 : i, values[i]);
+	}
+	EXPECT_EQ(0, batch(self->fd, NULL, 0, &done));
+	EXPECT_EQ(0, done);
+}
+
+TEST_F(batch, an_element_with_a_bad_pointer_fails_alone)
+{
+	struct cmap_op ops[] = {
+		OP(SET, .value = u64_of("x"), .value_len = 1),
+		OP(SET, .value = 8, .value_len = 1),
+		OP(STAT, .value = 8),
+		OP(SET, .value = u64_of("y"), .value_len = 1),
+	};
+	unsigned int done;
+
+	ASSERT_EQ(0, batch(self->fd, ops, 4, &done));
+	EXPECT_EQ(0, ops[0].error);
+	EXPECT_EQ(-EFAULT, ops[1].error);
+	EXPECT_EQ(-EFAULT, ops[2].error);
+	EXPECT_EQ(0, ops[3].error);
+}
+
+/*
+ * The array runs into nothing, or into memory that cannot be written, at each
+ * of many places: exactly the whole elements before it are carried out.
+ */
+TEST_F(batch, fault_in_the_middle)
+{
+	long page = sysconf(_SC_PAGESIZE);
+	char *mem = mmap(NULL, 3 * page, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	int fit, total = 100, guard, i;
+	unsigned int done;
+
+	for (guard = 0; guard < 2; guard++) {
+		for (fit = 0; fit <= 40; fit++) {
+			/* Room for @fit, and half of one more. */
+			struct cmap_op *ops = (void *)(mem + 2 * page -
+				fit * sizeof(*ops) - sizeof(*ops) / 2);
+			int64_t sum;
+
+			mprotect(mem, 3 * page, PROT_READ | PROT_WRITE);
+			clear(self->fd);
+			for (i = 0; (char *)(ops + i + 1) <= mem + 3 * page &&
+			     i < total; i++)
+				ops[i] = (struct cmap_op)OP(ADD, .number = 1);
+			mprotect(mem + 2 * page, page,
+				 guard ? PROT_READ : PROT_NONE);
+			ASSERT_EQ(-EFAULT, batch(self->fd, ops, total, &done));
+			ASSERT_EQ(fit, done);
+			for (i = 0; i < fit; i++) {
+				ASSERT_EQ(0, ops[i].error);
+				ASSERT_EQ(i + 1, ops[i].number);
+			}
+			if (fit) {
+				ASSERT_EQ(0, add(self->fd, "k", 1, 0, &sum));
+				ASSERT_EQ(fit, sum);
+			} else {
+				ASSERT_EQ(0, count(self->fd));
+			}
+		}
+	}
+	munmap(mem, 3 * page);
+}
+
+TEST_F(batch, header_refused)
+{
+	struct cmap_op op = OP(COUNT);
+	struct cmap_ops args = {
+		.size = sizeof(args), .ops = u64_of(&op), .count = 1,
+	};
+	static const unsigned int bad[] = { 0, 8, 40, 71, 73, 76, 1 << 20 };
+	unsigned int i;
+
+	for (i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+		args.op_size = bad[i];
+		EXPECT_EQ(-EINVAL, call(self->fd, CMAP_IOCTL_BATCH, &args));
+	}
+	args.op_size = sizeof(op);
+	args.count = CMAP_BATCH_MAX + 1;
+	EXPECT_EQ(-EINVAL, call(self->fd, CMAP_IOCTL_BATCH, &args));
+	args.count = 1;
+	EXPECT_EQ(0, call(self->fd, CMAP_IOCTL_BATCH, &args));
+	EXPECT_EQ(0, op.error);
+	op.size = 40;
+	EXPECT_EQ(0, call(self->fd, CMAP_IOCTL_BATCH, &args));
+	EXPECT_EQ(-EINVAL, op.error);
+	EXPECT_EQ(40, op.size);
+}
+
+/* Elements of a later ABI: longer, and zero where we do not know them. */
+TEST_F(batch, longer_elements)
+{
+	struct {
+		struct cmap_op op;
+		uint64_t more[2];
+	} ops[40] = {};
+	struct cmap_ops args = {
+		.size = sizeof(args), .ops = u64_of(ops), .count = 40,
+		.op_size = sizeof(ops[0]),
+	};
+	int64_t sum;
+	int i;
+
+	for (i = 0; i < 40; i++) {
+		ops[i].op = (struct cmap_op)OP(ADD, .number = 1);
+		ops[i].op.size = sizeof(ops[0]);
+	}
+	ops[7].more[1] = 1;
+	EXPECT_EQ(0, call(self->fd, CMAP_IOCTL_BATCH, &args));
+	EXPECT_EQ(40, args.done);
+	for (i = 0; i < 40; i++)
+		EXPECT_EQ(i == 7 ? -E2BIG : 0, ops[i].op.error);
+	EXPECT_EQ(1, ops[7].more[1]);
+	EXPECT_EQ(0, add(self->fd, "k", 1, 0, &sum));
+	EXPECT_EQ(39, sum);
+}
+
+TEST_HARNESS_MAIN

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Guarantees C1 (readers wait for nobody) and C2 (no write waits for a whole
+ * table to move).
+ *
+ * deadline: 150
+ */
+#include "cmap_test.h"
+#include "kselftest_harness.h"
+
+#include <sched.h>
+
+static void pin(int cpu)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	sched_setaffinity(0, sizeof(set), &set);
+}
+
+/*
+ * A reader of a key that another CPU overwrites without pause gets its share
+ * of answers.
+ */
+TEST(c1_reader_of_a_key_under_fire)
+{
+	uint64_t *reads = shared_memory(16), *writes = reads + 1;
+	double seconds = race_seconds();
+	int fd = new_map();
+	pid_t reader, writer;
+
+	ASSERT_EQ(0, set(fd, "k", 1, "12345678", 8));
+	reader = fork();
+	if (!reader) {
+		char buf[8];
+
+		pin(0);
+		for (;;) {
+			uint32_t len = 8;
+
+			if (get(fd, "k", 1, buf, &len))
+				_exit(1);
+			++*reads;
+		}
+	}
+	writer = fork();
+	if (!writer) {
+		pin(1);
+		for (;;) {
+			if (set(fd, "k", 1, writes, 8))
+				_exit(1);
+			++*writes;
+		}
+	}
+	usleep(seconds * 1e6);
+	kill(reader, SIGKILL);
+	kill(writer, SIGKILL);
+	wait(NULL);
+	wait(NULL);
+	TH_LOG("%llu reads during %llu writes", (unsigned long long)*reads,
+	       (unsigned long long)*writes);
+	EXPECT_GT(*reads, 1000);
+	EXPECT_GT(*reads, *writes / 10);
+	close(fd);
+}
+
+/* Our own; what the machine does meanwhile is not the map's fault. */
+static double cpu_time(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
+	return ts.tv_sec + ts.tv_nsec / 1e9;
+}
+
+/*
+ * While a map grows from nothing to 200 000 entries, the slowest write takes
+ * nowhere near the time that moving the table at its end would.
+ */
+TEST(c2_writes_while_growing)
+{
+	int fd = new_map(), slow = 0;
+	double total = 0, worst = 0, begin, took;
+	uint32_t i, n = 200000;
+
+	for (i = 0; i < n; i++) {
+		begin = cpu_time();
+		ASSERT_EQ(0, set(fd, &i, 4, &i, 4));
+		took = cpu_time() - begin;
+		total += took;
+		if (took > worst)
+			worst = took;
+		if (took > 1000 * total / (i + 1) && i > 1000)
+			slow++;
+	}
+	TH_LOG("average %.1f us, worst %.1f us, %d beyond 1000 times the average",
+	       total / n * 1e6, worst * 1e6, slow);
+	EXPECT_LT(slow, 20);
+	EXPECT_GT(map_stat(fd).grows, 10);
+	close(fd);
+}
+
+/* The move is over without anybody writing on, the old table is gone. */
+TEST(c2_moves_end_by_themselves)
+{
+	int fd = new_map(), i;
+	uint64_t before;
+
+	for (i = 0; i < 30000; i++)
+		ASSERT_EQ(0, set(fd, &i, 4, &i, 4));
+	before = map_stat(fd).table_bytes;
+	for (i = 100; i < 30000; i++)
+		ASSERT_EQ(0, del(fd, &i, 4));
+	for (i = 0; i < 100 && map_stat(fd).table_bytes > before / 8; i++)
+		usleep(50000);
+	EXPECT_LE(map_stat(fd).table_bytes, before / 8);
+	for (i = 0; i < 100; i++) {
+		int value;
+		uint32_t len = 4;
+
+		ASSERT_EQ(0, get(fd, &i, 4, &value, &len));
+		ASSERT_EQ(i, value);
+	}
+	close(fd);
+}
+
+TEST_HARNESS_MAIN

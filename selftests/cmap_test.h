@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What the selftests share: the ABI without the library, so that a mistake in
+ * the library cannot hide one in the module.
+ *
+ * Everything returns 0 or a negative errno.
+ */
+#ifndef CMAP_TEST_H
+#define CMAP_TEST_H
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <linux/cmap.h>
+
+#define POISON 0xa5
+
+static inline uint64_t u64_of(const void *p)
+{
+	return (uint64_t)(uintptr_t)p;
+}
+
+static inline int call(int fd, unsigned long command, void *arg)
+{
+	return ioctl(fd, command, arg) ? -errno : 0;
+}
+
+static inline int device(int flags)
+{
+	return open(CMAP_DEVICE, flags | O_CLOEXEC);
+}
+
+/* ---- binding ---- */
+
+static inline int create_with(int fd, struct cmap_create *args)
+{
+	args->size = sizeof(*args);
+	return call(fd, CMAP_IOCTL_CREATE, args);
+}
+
+static inline int create_named(int fd, const char *name, unsigned int mode)
+{
+	struct cmap_create args = {
+		.name = u64_of(name), .name_len = strlen(name), .mode = mode,
+	};
+
+	return create_with(fd, &args);
+}
+
+static inline int name_call(int fd, unsigned long command, const char *name)
+{
+	struct cmap_name args = {
+		.size = sizeof(args),
+		.name = u64_of(name), .name_len = strlen(name),
+	};
+
+	return call(fd, command, &args);
+}
+
+static inline int open_named(int fd, const char *name)
+{
+	return name_call(fd, CMAP_IOCTL_OPEN, name);
+}
+
+static inline int unlink_named(const char *name)
+{
+	int fd = device(O_RDONLY);
+	int err = fd < 0 ? -errno : name_call(fd, CMAP_IOCTL_UNLINK, name);
+
+	close(fd);
+	return err;
+}
+
+/* A descriptor of a new anonymous map. */
+static inline int new_map_with(struct cmap_create *args)
+{
+	int fd = device(O_RDWR);
+	int err = fd < 0 ? -errno : create_with(fd, args);
+
+	if (err) {
+		close(fd);
+		return err;
+	}
+	return fd;
+}
+
+static inline int new_map(void)
+{
+	struct cmap_create args = {};
+
+	return new_map_with(&args);
+}
+
+/* ---- one key ---- */
+
+static inline int op_call(int fd, unsigned long command, struct cmap_op *op)
+{
+	op->size = sizeof(*op);
+	return call(fd, command, op);
+}
+
+static inline int set_flags(int fd, const void *key, size_t key_len,
+			    const void *value, size_t len, uint16_t flags,
+			    uint64_t *version)
+{
+	struct cmap_op op = {
+		.flags = flags,
+		.key = u64_of(key), .key_len = key_len,
+		.value = u64_of(value), .value_len = len,
+		.version = version ? *version : 0,
+	};
+	int err = op_call(fd, CMAP_IOCTL_SET, &op);
+
+	if (version)
+		*version = op.version;
+	return err;
+}
+
+static inline int set(int fd, const void *key, size_t key_len,
+		      const void *value, size_t len)
+{
+	return set_flags(fd, key, key_len, value, len, 0, NULL);
+}
+
+static inline int get_version(int fd, const void *key, size_t key_len,
+			      void *buf, uint32_t *len, uint64_t *version)
+{
+	struct cmap_op op = {
+		.key = u64_of(key), .key_len = key_len,
+		.value = u64_of(buf), .value_len = *len,
+	};
+	int err;
+
+	if (buf)
+		memset(buf, POISON, *len);
+	err = op_call(fd, CMAP_IOCTL_GET, &op);
+	*len = op.value_len;
+	if (version)
+		*version = op.version;
+	return err;
+}
+
+static inline int get(int fd, const void *key, size_t key_len, void *buf,
+		      uint32_t *len)
+{
+	return get_version(fd, key, key_len, buf, len, NULL);
+}
+
+static inline int del(int fd, const void *key, size_t key_len)
+{
+	struct cmap_op op = { .key = u64_of(key), .key_len = key_len };
+
+	return op_call(fd, CMAP_IOCTL_DELETE, &op);
+}
+
+static inline int add(int fd, const void *key, size_t key_len, int64_t delta,
+		      int64_t *sum)
+{
+	struct cmap_op op = {
+		.key = u64_of(key), .key_len = key_len, .number = delta,
+	};
+	int err = op_call(fd, CMAP_IOCTL_ADD, &op);
+
+	if (sum)
+		*sum = op.number;
+	return err;
+}
+
+/* ---- the map ---- */
+
+static inline int64_t number_call(int fd, unsigned long command)
+{
+	struct cmap_op op = { .number = -1 };
+	int err = op_call(fd, command, &op);
+
+	return err ? err : op.number;
+}
+
+static inline int64_t count(int fd)
+{
+	return number_call(fd, CMAP_IOCTL_COUNT);
+}
+
+static inline int64_t clear(int fd)
+{
+	return number_call(fd, CMAP_IOCTL_CLEAR);
+}
+
+static inline struct cmap_stat map_stat(int fd)
+{
+	struct cmap_stat stat = { .size = sizeof(stat) };
+
+	if (ioctl(fd, CMAP_IOCTL_STAT, &stat))
+		memset(&stat, 0xff, sizeof(stat));
+	return stat;
+}
+
+/* Call @fn for each entry, in buffers of @size; entries seen or an errno. */
+static inline int64_t range_all(int fd, size_t size,
+				void (*fn)(const struct cmap_entry *e,
+					   const void *key, const void *value,
+					   void *arg), void *arg)
+{
+	struct cmap_range range = { .size = sizeof(range) };
+	int64_t seen = 0;
+	char *buf = malloc(size);
+	int err;
+
+	range.buf = u64_of(buf);
+	do {
+		const char *p = buf;
+		unsigned int i;
+
+		range.buf_len = size;
+		err = call(fd, CMAP_IOCTL_RANGE, &range);
+		for (i = 0; !err && i < range.count; i++) {
+			const struct cmap_entry *e = (const void *)p;
+
+			if (fn)
+				fn(e, e + 1, p + e->value_offset, arg);
+			p += e->size;
+			seen++;
+		}
+	} while (!err && range.count);
+	free(buf);
+
+	return err ? err : seen;
+}
+
+/* ---- time and children ---- */
+
+static inline double now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec + ts.tv_nsec / 1e9;
+}
+
+/* How long a race runs: CMAP_TEST_SECONDS, or what suits an emulator. */
+static inline double race_seconds(void)
+{
+	const char *given = getenv("CMAP_TEST_SECONDS");
+
+	return given ? atof(given) : 4;
+}
+
+/* Wait for @n children; true if all exited with 0. */
+static inline bool children_ok(int n)
+{
+	bool ok = true;
+	int status;
+
+	while (n--)
+		if (wait(&status) < 0 || !WIFEXITED(status) ||
+		    WEXITSTATUS(status))
+			ok = false;
+	return ok;
+}
+
+static inline void *shared_memory(size_t size)
+{
+	return mmap(NULL, size, PROT_READ | PROT_WRITE,
+		    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+}
+
+static inline uint64_t random_next(uint64_t *state)
+{
+	*state ^= *state << 13;
+	*state ^= *state >> 7;
+	*state ^= *state << 17;
+	return *state;
+}
+
+#endif /* CMAP_TEST_H */

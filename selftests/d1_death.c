@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Guarantee D1: processes killed at any moment, thousands of them, and no
+ * other user notices.
+ *
+ * deadline: 240
+ */
+#include "cmap_test.h"
+#include "kselftest_harness.h"
+
+#include <signal.h>
+
+#define KEYS 40
+
+/* A value is whole when its words say the same; some are large. */
+struct value {
+	uint32_t word[5000];
+};
+
+static uint32_t value_len(uint32_t word)
+{
+	return (word % 4 ? 16 : sizeof(struct value)) + word % 3 * 4;
+}
+
+static void write_without_end(int fd, uint64_t seed)
+{
+	static uint32_t words[6000], old[6000];
+
+	for (;;) {
+		uint32_t key = random_next(&seed) % KEYS;
+		uint32_t word = random_next(&seed), i;
+		struct cmap_op ops[8] = {};
+		struct cmap_ops batch = {
+			.size = sizeof(batch), .ops = u64_of(ops), .count = 8,
+			.op_size = sizeof(ops[0]),
+		};
+
+		for (i = 0; i < 6000; i++)
+			words[i] = word;
+		switch (word >> 8 & 7) {
+		case 0:
+			del(fd, &key, 4);
+			break;
+		case 1:
+			for (i = 0; i < 8; i++)
+				ops[i] = (struct cmap_op){
+					.size = sizeof(ops[i]),
+					.code = i & 1 ? CMAP_CODE_SWAP :
+							CMAP_CODE_TAKE,
+					.key = u64_of(&key), .key_len = 4,
+					.value = u64_of(words),
+					.value_len = value_len(word) & ~3U,
+					.old = u64_of(old),
+					.old_len = sizeof(old),
+				};
+			call(fd, CMAP_IOCTL_BATCH, &batch);
+			break;
+		case 2:
+			range_all(fd, 65536, NULL, NULL);
+			break;
+		default:
+			set(fd, &key, 4, words, value_len(word) & ~3U);
+		}
+	}
+}
+
+static void check_whole(const struct cmap_entry *e, const void *key,
+			const void *value, void *arg)
+{
+	const uint32_t *word = value;
+	int *bad = arg;
+	uint32_t i;
+
+	for (i = 1; i < e->value_len / 4; i++)
+		if (word[i] != word[0])
+			++*bad;
+	if (e->value_len != (value_len(word[0]) & ~3U))
+		++*bad;
+}
+
+/* The map as a whole agrees with itself, and every operation works. */
+static int map_errors(int fd)
+{
+	static uint32_t buf[6000];
+	int bad = 0, found = 0;
+	int64_t ranged;
+	uint32_t key, len;
+
+	ranged = range_all(fd, 1 << 20, check_whole, &bad);
+	for (key = 0; key < KEYS; key++) {
+		len = sizeof(buf);
+		found += !get(fd, &key, 4, buf, &len);
+	}
+	if (ranged != found || count(fd) != found)
+		bad++;
+	for (key = 1000; key < 1010; key++)
+		if (set(fd, &key, 4, "x", 1) || del(fd, &key, 4))
+			bad++;
+	return bad;
+}
+
+FIXTURE(death)
+{
+	int fd;
+};
+
+FIXTURE_SETUP(death)
+{
+	self->fd = new_map();
+	ASSERT_GE(self->fd, 0);
+}
+
+FIXTURE_TEARDOWN(death)
+{
+	close(self->fd);
+}
+
+TEST_F_TIMEOUT(death, kill_9_of_writers_thousands_of_times, 120)
+{
+	int fd = self->fd, killed = 0, i;
+	double end = now() + race_seconds() * 10;
+	uint64_t seed = 42;
+	pid_t pids[4] = {};
+
+	while (now() < end && killed < 4000) {
+		for (i = 0; i < 4; i++) {
+			pids[i] = fork();
+			if (!pids[i])
+				write_without_end(fd, random_next(&seed) +
+						      killed + i);
+		}
+		for (i = 0; i < 4; i++) {
+			usleep(random_next(&seed) % 1500);
+			kill(pids[i], SIGKILL);
+			killed++;
+		}
+		for (i = 0; i < 4; i++)
+			waitpid(pids[i], NULL, 0);
+		if (killed % 100 == 0)
+			ASSERT_EQ(0, map_errors(fd));
+	}
+	TH_LOG("%d writers killed", killed);
+	EXPECT_GE(killed, 1000);
+	EXPECT_EQ(0, map_errors(fd));
+
+	/* And all of their memory can be had back. */
+	clear(fd);
+	for (i = 0; i < 100 && map_stat(fd).bytes > 65536; i++)
+		usleep(50000);
+	EXPECT_LE(map_stat(fd).bytes, 65536);
+}
+
+/* Others go on while the dying are at it. */
+TEST(survivors_do_not_notice)
+{
+	int fd = new_map(), i;
+	double end = now() + race_seconds();
+	pid_t victim, survivor = fork();
+	uint64_t seed = 7;
+
+	if (!survivor) {
+		uint32_t mine = 5000;
+		int64_t sum;
+
+		for (i = 1; now() < end; i++) {
+			if (add(fd, &mine, 4, 1, &sum) || sum != i)
+				_exit(1);
+		}
+		_exit(0);
+	}
+	while (now() < end) {
+		victim = fork();
+		if (!victim)
+			write_without_end(fd, random_next(&seed));
+		usleep(random_next(&seed) % 3000);
+		kill(victim, SIGKILL);
+		waitpid(victim, NULL, 0);
+	}
+	EXPECT_TRUE(children_ok(1));
+	close(fd);
+}
+
+/* The last user of an anonymous map dies with it full and its tables moving. */
+TEST(death_of_the_last_user)
+{
+	int round, i;
+
+	for (round = 0; round < 50; round++) {
+		pid_t pid = fork();
+
+		if (!pid) {
+			int fd = new_map();
+
+			for (i = 0;; i++)
+				set(fd, &i, 4, &i, 4);
+		}
+		usleep(20000 + round * 500);
+		kill(pid, SIGKILL);
+		waitpid(pid, NULL, 0);
+	}
+}
+
+TEST_HARNESS_MAIN

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Guarantee E1: what is deleted can be used again after a grace period; what
+ * a map used comes back when its last user is gone.
+ *
+ * deadline: 120
+ */
+#include "cmap_test.h"
+#include "kselftest_harness.h"
+
+static long available_kb(void)
+{
+	char text[2000] = {};
+	int fd = open("/proc/meminfo", O_RDONLY);
+	char *at;
+
+	if (read(fd, text, sizeof(text) - 1) < 0)
+		return 0;
+	close(fd);
+	at = strstr(text, "MemFree:");
+	return at ? atol(at + 8) : 0;
+}
+
+/* Replacing for long takes no more memory than replacing for a while. */
+TEST(replaced_nodes_are_reused)
+{
+	int fd = new_map(), i;
+	uint64_t halfway;
+	double end = now() + race_seconds();
+	char value[200] = {};
+	uint32_t key;
+
+	while (now() < end)
+		for (key = 0; key < 100; key++)
+			ASSERT_EQ(0, set(fd, &key, 4, value, sizeof(value)));
+	halfway = map_stat(fd).bytes;
+	for (i = 0; i < 2; i++)
+		for (end = now() + race_seconds(); now() < end;)
+			for (key = 0; key < 100; key++)
+				ASSERT_EQ(0, set(fd, &key, 4, value,
+						 sizeof(value)));
+	EXPECT_LE(map_stat(fd).bytes, 3 * halfway);
+	EXPECT_GT(map_stat(fd).reuses, map_stat(fd).allocs / 3);
+	TH_LOG("%llu of %llu nodes were used before, %llu bytes in all",
+	       (unsigned long long)map_stat(fd).reuses,
+	       (unsigned long long)map_stat(fd).allocs,
+	       (unsigned long long)map_stat(fd).bytes);
+	close(fd);
+}
+
+/* An emptied map is as small as a new one, in a moment. */
+TEST(emptied_map_is_small)
+{
+	int fd = new_map(), i;
+	char value[1000] = {};
+
+	for (i = 0; i < 20000; i++)
+		ASSERT_EQ(0, set(fd, &i, 4, value, 50 + i % 900));
+	EXPECT_GT(map_stat(fd).bytes, 10 << 20);
+	for (i = 0; i < 20000; i++)
+		ASSERT_EQ(0, del(fd, &i, 4));
+	for (i = 0; i < 100 && map_stat(fd).bytes > 65536; i++)
+		usleep(50000);
+	EXPECT_LE(map_stat(fd).bytes, 65536);
+	close(fd);
+}
+
+/* A hundred maps of 4 MB, one after the other, leave nothing behind. */
+TEST(destroyed_maps_give_all_back)
+{
+	static char value[4000];
+	long before, after = 0;
+	int round, i;
+
+	before = available_kb();
+	for (round = 0; round < 100; round++) {
+		int fd = new_map();
+
+		for (i = 0; i < 1000; i++)
+			ASSERT_EQ(0, set(fd, &i, 4, value, sizeof(value)));
+		close(fd);
+	}
+	for (i = 0; i < 40; i++) {
+		usleep(100000);
+		after = available_kb();
+		if (after > before - 8192)
+			break;
+	}
+	/* 400 MB went through; single megabytes are the system's own noise. */
+	EXPECT_GT(after, before - 16384);
+}
+
+TEST_HARNESS_MAIN

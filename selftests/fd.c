@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The descriptor is the capability: through fork, dup, exec and a socket.
+ */
+#include "cmap_test.h"
+#include "kselftest_harness.h"
+
+#include <pthread.h>
+#include <sys/socket.h>
+
+TEST(fork_and_dup_share_the_map)
+{
+	int fd = new_map();
+	int copy = dup(fd);
+
+	ASSERT_GE(fd, 0);
+	if (!fork())
+		_exit(set(fd, "child", 5, "x", 1) ? 1 : 0);
+	ASSERT_TRUE(children_ok(1));
+	EXPECT_EQ(1, count(fd));
+	close(fd);
+	EXPECT_EQ(1, count(copy));
+	close(copy);
+}
+
+TEST(scm_rights)
+{
+	char control[CMSG_SPACE(sizeof(int))] = {}, byte;
+	struct iovec iov = { &byte, 1 };
+	struct msghdr msg = {
+		.msg_iov = &iov, .msg_iovlen = 1,
+		.msg_control = control, .msg_controllen = sizeof(control),
+	};
+	struct cmsghdr *cmsg = CMSG_FIRSTHDR(&msg);
+	int socks[2], fd;
+
+	ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_STREAM, 0, socks));
+	if (!fork()) {
+		fd = new_map();
+		if (fd < 0 || set(fd, "k", 1, "sent", 4))
+			_exit(1);
+		cmsg->cmsg_level = SOL_SOCKET;
+		cmsg->cmsg_type = SCM_RIGHTS;
+		cmsg->cmsg_len = CMSG_LEN(sizeof(int));
+		memcpy(CMSG_DATA(cmsg), &fd, sizeof(fd));
+		_exit(sendmsg(socks[1], &msg, 0) != 1);
+	}
+	ASSERT_EQ(1, recvmsg(socks[0], &msg, 0));
+	ASSERT_TRUE(children_ok(1));
+	/* The sender is gone; the map is ours now. */
+	memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&msg)), sizeof(fd));
+	EXPECT_EQ(1, count(fd));
+	close(fd);
+}
+
+TEST(cannot_be_read_written_or_mapped_for_now)
+{
+	int fd = new_map();
+	char c = 0;
+
+	EXPECT_EQ(-1, read(fd, &c, 1));
+	EXPECT_EQ(-1, write(fd, &c, 1));
+	EXPECT_EQ(-1, lseek(fd, 0, SEEK_SET));
+	close(fd);
+}
+
+static int race_fd;
+
+static void *bind_one(void *arg)
+{
+	struct cmap_create args = {};
+
+	return create_with(race_fd, &args) ? NULL : arg;
+}
+
+/* Two threads bind one descriptor: one map it gets, and no map leaks. */
+TEST(bind_race)
+{
+	pthread_t threads[4];
+	int round, i;
+
+	for (round = 0; round < 50; round++) {
+		int winners = 0;
+
+		race_fd = device(O_RDWR);
+		for (i = 0; i < 4; i++)
+			pthread_create(&threads[i], NULL, bind_one, &race_fd);
+		for (i = 0; i < 4; i++) {
+			void *won;
+
+			pthread_join(threads[i], &won);
+			winners += won != NULL;
+		}
+		ASSERT_EQ(1, winners);
+		ASSERT_EQ(0, count(race_fd));
+		close(race_fd);
+	}
+}
+
+/* Close while another thread is in a call. */
+static void *use(void *arg)
+{
+	int fd = *(int *)arg, err;
+
+	do {
+		err = set(fd, "k", 1, "v", 1);
+	} while (!err);
+	return err == -EBADF || err == -EBADFD ? NULL : arg;
+}
+
+TEST(close_race)
+{
+	int round;
+
+	for (round = 0; round < 30; round++) {
+		int fd = new_map();
+		pthread_t thread;
+		void *bad;
+
+		pthread_create(&thread, NULL, use, &fd);
+		usleep(2000);
+		close(fd);
+		pthread_join(thread, &bad);
+		ASSERT_EQ(NULL, bad);
+	}
+}
+
+TEST_HARNESS_MAIN

@@ -1,0 +1,323 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Every call of libcmap, through the shared library.
+ */
+#include <cmap.h>
+
+#include "cmap_test.h"
+#include "kselftest_harness.h"
+
+FIXTURE(lib)
+{
+	struct cmap *map;
+};
+
+FIXTURE_SETUP(lib)
+{
+	self->map = cmap_open(NULL, O_RDWR | O_CREAT, NULL);
+	ASSERT_NE(NULL, self->map);
+}
+
+FIXTURE_TEARDOWN(lib)
+{
+	cmap_close(self->map);
+}
+
+#define ERR(want, expression) do {					\
+	errno = 0;							\
+	EXPECT_EQ(-1, expression);					\
+	EXPECT_EQ(want, errno);						\
+} while (0)
+
+TEST_F(lib, one_key)
+{
+	struct cmap *m = self->map;
+	uint64_t v1, v2;
+	char buf[16], *dup;
+	size_t len;
+	int64_t sum;
+
+	ERR(ENOENT, cmap_get(m, "k", 1, buf, sizeof(buf), NULL));
+	ASSERT_EQ(0, cmap_set(m, "k", 1, "one", 3, &v1));
+	EXPECT_EQ(3, cmap_get(m, "k", 1, buf, sizeof(buf), &v2));
+	EXPECT_EQ(v1, v2);
+	ERR(EMSGSIZE, cmap_get(m, "k", 1, buf, 2, NULL));
+	EXPECT_EQ(3, cmap_get(m, "k", 1, NULL, 0, NULL));
+	dup = cmap_get_dup(m, "k", 1, &len, &v2);
+	ASSERT_NE(NULL, dup);
+	EXPECT_EQ(3, len);
+	EXPECT_EQ(0, memcmp(dup, "one", 3));
+	free(dup);
+	errno = 0;
+	EXPECT_EQ(NULL, cmap_get_dup(m, "none", 4, &len, NULL));
+	EXPECT_EQ(ENOENT, errno);
+	ASSERT_EQ(0, cmap_set(m, "empty", 5, NULL, 0, NULL));
+	dup = cmap_get_dup(m, "empty", 5, &len, NULL);
+	EXPECT_NE(NULL, dup);
+	EXPECT_EQ(0, len);
+	free(dup);
+
+	ERR(EEXIST, cmap_create(m, "k", 1, "x", 1, &v2));
+	EXPECT_EQ(v1, v2);
+	ERR(ENOENT, cmap_replace(m, "nope", 4, "x", 1, NULL));
+	EXPECT_EQ(0, cmap_replace(m, "k", 1, "two", 3, &v2));
+	ERR(ESTALE, cmap_set_version(m, "k", 1, "x", 1, v1, NULL));
+	EXPECT_EQ(0, cmap_set_version(m, "k", 1, "three", 5, v2, &v2));
+	ERR(ESTALE, cmap_delete_version(m, "k", 1, v1, NULL));
+	EXPECT_EQ(0, cmap_delete_version(m, "k", 1, v2, NULL));
+	ERR(ENOENT, cmap_delete(m, "k", 1, NULL));
+	EXPECT_EQ(0, cmap_create(m, "k", 1, "x", 1, NULL));
+
+	len = sizeof(buf);
+	EXPECT_EQ(1, cmap_swap(m, "k", 1, "y", 1, buf, &len, NULL));
+	EXPECT_EQ(1, len);
+	EXPECT_EQ('x', buf[0]);
+	EXPECT_EQ(0, cmap_swap(m, "new", 3, "y", 1, NULL, NULL, NULL));
+	len = 0;
+	ERR(EMSGSIZE, cmap_swap(m, "k", 1, "z", 1, buf, &len, NULL));
+	EXPECT_EQ(1, len);
+	len = sizeof(buf);
+	EXPECT_EQ(1, cmap_get_or_set(m, "k", 1, "q", 1, buf, &len, NULL));
+	EXPECT_EQ('y', buf[0]);
+	EXPECT_EQ(0, cmap_get_or_set(m, "gos", 3, "q", 1, buf, &len, NULL));
+	ERR(ESTALE, cmap_compare_swap(m, "k", 1, "x", 1, "z", 1, NULL));
+	EXPECT_EQ(0, cmap_compare_swap(m, "k", 1, "y", 1, "z", 1, NULL));
+	ERR(ESTALE, cmap_compare_delete(m, "k", 1, "y", 1, NULL));
+	EXPECT_EQ(1, cmap_take(m, "gos", 3, buf, sizeof(buf), NULL));
+	EXPECT_EQ('q', buf[0]);
+	EXPECT_EQ(0, cmap_compare_delete(m, "k", 1, "z", 1, NULL));
+	EXPECT_EQ(0, cmap_add(m, "n", 1, 5, 10, &sum, NULL));
+	EXPECT_EQ(15, sum);
+	EXPECT_EQ(0, cmap_add(m, "n", 1, -5, 10, NULL, NULL));
+	EXPECT_EQ(3, cmap_count(m));
+	EXPECT_EQ(3, cmap_clear(m));
+	EXPECT_EQ(0, cmap_count(m));
+}
+
+TEST_F(lib, lengths_beyond_32_bits)
+{
+	size_t huge = SIZE_MAX / 2 + 7;
+	char buf[4];
+
+	if (sizeof(size_t) == 4)
+		SKIP(return, "size_t has 32 bits");
+	ERR(E2BIG, cmap_set(self->map, "k", huge, "v", 1, NULL));
+	ERR(E2BIG, cmap_set(self->map, "k", 1, "v", (1ULL << 32) + 1, NULL));
+	ERR(E2BIG, cmap_get(self->map, "k", (1ULL << 32) + 1, buf, 4, NULL));
+	ERR(E2BIG, cmap_delete(self->map, "k", 1ULL << 32, NULL));
+	ASSERT_EQ(0, cmap_set(self->map, "k", 1, "v", 1, NULL));
+	EXPECT_EQ(1, cmap_get(self->map, "k", 1, buf, huge, NULL));
+}
+
+TEST_F(lib, iterator)
+{
+	struct cmap_position position;
+	struct cmap_iter *iter;
+	struct cmap_item item;
+	static char big[200000];
+	int i, n, seen[500] = {};
+
+	for (i = 0; i < 500; i++)
+		ASSERT_EQ(0, cmap_set(self->map, &i, sizeof(i), &i, sizeof(i),
+				      NULL));
+	ASSERT_EQ(0, cmap_set(self->map, "big", 3, big, sizeof(big), NULL));
+
+	/* One iterator goes on where another stopped, after each item. */
+	iter = cmap_iter_new(self->map, 0, NULL);
+	for (n = 0; cmap_iter_next(iter, &item) == 1; n++) {
+		if (item.key_len == sizeof(i)) {
+			memcpy(&i, item.key, sizeof(i));
+			seen[i]++;
+			EXPECT_EQ(0, memcmp(item.value, &i, sizeof(i)));
+		} else {
+			EXPECT_EQ(sizeof(big), item.value_len);
+		}
+		if (n % 50 == 7) {
+			ASSERT_EQ(0, cmap_iter_position(iter, &position));
+			cmap_iter_free(iter);
+			iter = cmap_iter_new(self->map, 0, &position);
+		}
+	}
+	EXPECT_EQ(501, n);
+	EXPECT_EQ(0, cmap_iter_next(iter, &item));
+	ASSERT_EQ(0, cmap_iter_position(iter, &position));
+	cmap_iter_free(iter);
+	for (i = 0; i < 500; i++)
+		EXPECT_EQ(1, seen[i]);
+
+	iter = cmap_iter_new(self->map, 0, &position);
+	EXPECT_EQ(0, cmap_iter_next(iter, &item));
+	cmap_iter_free(iter);
+	iter = cmap_iter_new(self->map, CMAP_KEYS_ONLY, NULL);
+	for (n = 0; cmap_iter_next(iter, &item) == 1; n++)
+		EXPECT_EQ(NULL, item.value);
+	EXPECT_EQ(501, n);
+	cmap_iter_free(iter);
+	errno = 0;
+	EXPECT_EQ(NULL, cmap_iter_new(self->map, 0xff00, NULL));
+	EXPECT_EQ(EINVAL, errno);
+	cmap_iter_free(NULL);
+}
+
+TEST_F(lib, batch)
+{
+	struct cmap_batch *b = cmap_batch_new(20);
+	struct cmap_result r;
+	char get[8], take[8], swap[8], gos[8];
+
+	ASSERT_NE(NULL, b);
+	EXPECT_EQ(0, cmap_batch_set(b, "k", 1, "one", 3));
+	EXPECT_EQ(1, cmap_batch_get(b, "k", 1, get, sizeof(get)));
+	EXPECT_EQ(2, cmap_batch_create(b, "k", 1, "x", 1));
+	EXPECT_EQ(3, cmap_batch_replace(b, "k", 1, "two", 3));
+	EXPECT_EQ(4, cmap_batch_set_version(b, "k", 1, "x", 1, 1));
+	EXPECT_EQ(5, cmap_batch_swap(b, "k", 1, "three", 5, swap, 8));
+	EXPECT_EQ(6, cmap_batch_get_or_set(b, "g", 1, "four", 4, gos, 8));
+	EXPECT_EQ(7, cmap_batch_compare_swap(b, "k", 1, "three", 5, "3", 1));
+	EXPECT_EQ(8, cmap_batch_compare_delete(b, "k", 1, "x", 1));
+	EXPECT_EQ(9, cmap_batch_take(b, "k", 1, take, sizeof(take)));
+	EXPECT_EQ(10, cmap_batch_add(b, "n", 1, 4, 2));
+	EXPECT_EQ(11, cmap_batch_count(b));
+	EXPECT_EQ(12, cmap_batch_delete(b, "g", 1));
+	EXPECT_EQ(13, cmap_batch_delete_version(b, "n", 1, 12345));
+	EXPECT_EQ(14, cmap_batch_clear(b));
+	EXPECT_EQ(15, cmap_batch_submit(b, self->map));
+
+#define RESULT(i, want) do {						\
+	ASSERT_EQ(0, cmap_batch_result(b, i, &r));			\
+	EXPECT_EQ(want, r.error);					\
+} while (0)
+	RESULT(0, 0);
+	RESULT(1, 0);
+	EXPECT_EQ(3, r.value_len);
+	RESULT(2, EEXIST);
+	RESULT(3, 0);
+	RESULT(4, ESTALE);
+	RESULT(5, 0);
+	EXPECT_TRUE(r.existed);
+	EXPECT_EQ(0, memcmp(swap, "two", 3));
+	RESULT(6, 0);
+	EXPECT_FALSE(r.existed);
+	RESULT(7, 0);
+	RESULT(8, ESTALE);
+	RESULT(9, 0);
+	EXPECT_EQ('3', take[0]);
+	RESULT(10, 0);
+	EXPECT_EQ(6, r.number);
+	RESULT(11, 0);
+	EXPECT_EQ(2, r.number);
+	RESULT(12, 0);
+	RESULT(13, ESTALE);
+	RESULT(14, 0);
+	EXPECT_EQ(1, r.number);
+	ERR(EINVAL, cmap_batch_result(b, 15, &r));
+
+	cmap_batch_reset(b);
+	while (cmap_batch_count(b) >= 0)
+		;
+	EXPECT_EQ(ENOSPC, errno);
+	EXPECT_EQ(20, cmap_batch_submit(b, self->map));
+	cmap_batch_free(b);
+	errno = 0;
+	EXPECT_EQ(NULL, cmap_batch_new(0));
+	EXPECT_EQ(EINVAL, errno);
+}
+
+static int find(const struct cmap_name_info *info, void *arg)
+{
+	return !strcmp(info->name, arg) ? 42 : 0;
+}
+
+TEST_F(lib, names)
+{
+	struct cmap_options options = {
+		.sz = sizeof(options), .max_entries = 7, .key_max = 20,
+		.mode = 0644,
+	};
+	struct cmap_info info = { .sz = sizeof(info) };
+	struct cmap *a, *b;
+
+	errno = 0;
+	EXPECT_EQ(NULL, cmap_open("lib_name", O_RDWR, NULL));
+	EXPECT_EQ(ENOENT, errno);
+	a = cmap_open("lib_name", O_RDWR | O_CREAT | O_EXCL, &options);
+	ASSERT_NE(NULL, a);
+	errno = 0;
+	EXPECT_EQ(NULL, cmap_open("lib_name", O_RDWR | O_CREAT | O_EXCL, NULL));
+	EXPECT_EQ(EEXIST, errno);
+	b = cmap_open("lib_name", O_RDWR | O_CREAT, NULL);
+	ASSERT_NE(NULL, b);
+	ASSERT_EQ(0, cmap_info(b, &info));
+	EXPECT_EQ(7, info.max_entries);
+	EXPECT_EQ(20, info.key_max);
+	EXPECT_EQ(0644, info.mode);
+	EXPECT_EQ(42, cmap_list(find, "lib_name"));
+	EXPECT_EQ(0, cmap_unlink("lib_name"));
+	ERR(ENOENT, cmap_unlink("lib_name"));
+	EXPECT_EQ(0, cmap_list(find, "lib_name"));
+	cmap_close(a);
+	cmap_close(b);
+	cmap_close(NULL);
+
+	errno = 0;
+	EXPECT_EQ(NULL, cmap_open(NULL, O_RDWR, NULL));
+	EXPECT_EQ(EINVAL, errno);
+	EXPECT_EQ(NULL, cmap_open("x", O_RDWR | O_TRUNC, NULL));
+	options.sz = 4;
+	EXPECT_EQ(NULL, cmap_open("x", O_RDWR | O_CREAT, &options));
+	EXPECT_EQ(EINVAL, errno);
+	info.sz = 8;
+	ERR(EINVAL, cmap_info(self->map, &info));
+}
+
+/* Options of a later library: longer, refused unless zero there. */
+TEST_F(lib, longer_options)
+{
+	struct {
+		struct cmap_options options;
+		uint64_t more;
+	} later = { .options.sz = sizeof(later) };
+	struct cmap *map = cmap_open(NULL, O_RDWR | O_CREAT, &later.options);
+
+	EXPECT_NE(NULL, map);
+	cmap_close(map);
+	later.more = 1;
+	errno = 0;
+	EXPECT_EQ(NULL, cmap_open(NULL, O_RDWR | O_CREAT, &later.options));
+	EXPECT_EQ(EINVAL, errno);
+}
+
+TEST_F(lib, descriptors)
+{
+	int fd = dup(cmap_fd(self->map)), pipes[2];
+	struct cmap *map;
+
+	ASSERT_EQ(0, cmap_set(self->map, "k", 1, "v", 1, NULL));
+	map = cmap_from_fd(fd);
+	ASSERT_NE(NULL, map);
+	EXPECT_EQ(1, cmap_count(map));
+	cmap_close(map);
+	EXPECT_EQ(-1, fcntl(fd, F_GETFD));
+
+	ASSERT_EQ(0, pipe(pipes));
+	errno = 0;
+	EXPECT_EQ(NULL, cmap_from_fd(pipes[0]));
+	EXPECT_EQ(EINVAL, errno);
+	EXPECT_EQ(NULL, cmap_from_fd(-1));
+	EXPECT_EQ(EBADF, errno);
+	fd = device(O_RDWR);
+	EXPECT_EQ(NULL, cmap_from_fd(fd));
+	EXPECT_EQ(EBADFD, errno);
+	EXPECT_TRUE(fcntl(cmap_fd(self->map), F_GETFD) & FD_CLOEXEC);
+	EXPECT_STREQ("0.1", cmap_version());
+
+	/* Descriptor 0 is as good as any. */
+	close(0);
+	map = cmap_open(NULL, O_RDWR | O_CREAT, NULL);
+	ASSERT_NE(NULL, map);
+	EXPECT_EQ(0, cmap_fd(map));
+	EXPECT_EQ(0, cmap_count(map));
+	cmap_close(map);
+}
+
+TEST_HARNESS_MAIN

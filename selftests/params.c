@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The module's own limits: max_maps, max_shards, max_bytes.
+ */
+#include "cmap_test.h"
+#include "kselftest_harness.h"
+
+static unsigned long long param(const char *name, const char *value)
+{
+	unsigned long long old = 0;
+	char path[128], text[32] = {};
+	int fd;
+
+	snprintf(path, sizeof(path), "/sys/module/cmap/parameters/%s", name);
+	fd = open(path, O_RDWR);
+	if (read(fd, text, sizeof(text) - 1) > 0)
+		old = strtoull(text, NULL, 10);
+	if (value && pwrite(fd, value, strlen(value), 0) < 0)
+		perror(path);
+	close(fd);
+	return old;
+}
+
+static void restore(const char *name, unsigned long long value)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "%llu", value);
+	param(name, text);
+}
+
+TEST(max_maps)
+{
+	unsigned long long old = param("max_maps", "5");
+	int fds[8], i, made = 0;
+
+	usleep(200000);	/* what earlier tests closed is gone by then */
+	for (i = 0; i < 8; i++) {
+		fds[i] = new_map();
+		made += fds[i] >= 0;
+		if (fds[i] < 0)
+			EXPECT_EQ(-ENFILE, fds[i]);
+	}
+	EXPECT_EQ(5, made);
+	close(fds[0]);
+	for (i = 0; i < 100; i++) {
+		fds[0] = new_map();
+		if (fds[0] >= 0)
+			break;
+		usleep(20000);
+	}
+	EXPECT_GE(fds[0], 0);
+	for (i = 0; i < 5; i++)
+		close(fds[i]);
+	restore("max_maps", old);
+}
+
+TEST(max_shards)
+{
+	unsigned long long old = param("max_shards", "4");
+	struct cmap_create args = { .shards = 8 };
+
+	EXPECT_EQ(-EINVAL, new_map_with(&args));
+	args.shards = 4;
+	int fd = new_map_with(&args);
+
+	EXPECT_GE(fd, 0);
+	EXPECT_EQ(4, map_stat(fd).shards);
+	close(fd);
+	restore("max_shards", old);
+}
+
+TEST(max_bytes)
+{
+	unsigned long long old = param("max_bytes", "1000000");
+	static char value[1000];
+	int a = new_map(), b = new_map(), i, err = 0;
+
+	for (i = 0; i < 5000 && !err; i++)
+		err = set(i & 1 ? a : b, &i, sizeof(i), value, sizeof(value));
+	EXPECT_EQ(-ENOSPC, err);
+	EXPECT_GT(i, 500);
+	EXPECT_LE(map_stat(a).bytes + map_stat(b).bytes, 1000000);
+	/* Reads and deletes go on, and make room. */
+	i = 2;
+	EXPECT_EQ(0, del(b, &i, sizeof(i)));
+	EXPECT_EQ(0, set(b, &i, sizeof(i), value, sizeof(value)));
+	restore("max_bytes", old);
+	close(a);
+	close(b);
+}
+
+TEST_HARNESS_MAIN

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Fifty processes at once do everything to two maps, one of them named; money
+ * that they move around between accounts is neither made nor lost.
+ *
+ * deadline: 300
+ */
+#include "cmap_test.h"
+#include "kselftest_harness.h"
+
+#define PROCESSES 50
+#define ACCOUNTS 100
+#define START 1000
+
+/* Take from one, give to another; by version, by compare, by add. */
+static int move_money(int fd, uint64_t *seed)
+{
+	uint32_t from = random_next(seed) % ACCOUNTS;
+	uint32_t to = random_next(seed) % ACCOUNTS;
+	int64_t amount = random_next(seed) % 10;
+	uint64_t version;
+	int64_t value;
+	uint32_t len;
+	int err;
+
+	do {
+		len = 8;
+		err = get_version(fd, &from, 4, &value, &len, &version);
+		if (err)
+			return err;
+		value -= amount;
+		if (*seed & 1 << 30) {
+			int64_t old = value + amount;
+			struct cmap_op op = {
+				.key = u64_of(&from), .key_len = 4,
+				.value = u64_of(&value), .value_len = 8,
+				.old = u64_of(&old), .old_len = 8,
+			};
+
+			err = op_call(fd, CMAP_IOCTL_COMPARE_SWAP, &op);
+		} else {
+			err = set_flags(fd, &from, 4, &value, 8,
+					CMAP_OP_VERSION, &version);
+		}
+	} while (err == -ESTALE);
+
+	return err ?: add(fd, &to, 4, amount, NULL);
+}
+
+/* And a lot of other traffic, in the same shards. */
+static int other_things(int fd, int named, uint64_t *seed)
+{
+	static char value[3000], old[3000];
+	uint64_t r = random_next(seed);
+	uint32_t key = 10000 + r % 3000, len = sizeof(value);
+	struct cmap_op op = {
+		.key = u64_of(&key), .key_len = 4,
+		.value = u64_of(value), .value_len = r >> 20 & 1023,
+		.old = u64_of(old), .old_len = sizeof(old),
+	};
+	int err = 0;
+
+	switch (r >> 40 & 7) {
+	case 0: case 1: case 2:
+		err = set(fd, &key, 4, value, r >> 20 & 2047);
+		break;
+	case 3: case 4:
+		err = del(fd, &key, 4);
+		break;
+	case 5:
+		err = op_call(fd, CMAP_IOCTL_SWAP, &op);
+		break;
+	case 6:
+		err = get(fd, &key, 4, value, &len);
+		break;
+	default:
+		err = set(named, &key, 4, value, r >> 20 & 255);
+		if (!err && !(r >> 50 & 255))
+			err = clear(named) < 0;
+		if (!err && !(r >> 50 & 127))
+			err = range_all(named, 30000, NULL, NULL) < 0;
+	}
+
+	return err == -ENOENT ? 0 : err;
+}
+
+static void add_up(const struct cmap_entry *e, const void *key,
+		   const void *value, void *arg)
+{
+	if (*(const uint32_t *)key < ACCOUNTS)
+		*(int64_t *)arg += *(const int64_t *)value;
+}
+
+TEST(fifty_processes)
+{
+	int fd = new_map(), named = device(O_RDWR), p;
+	double end = now() + race_seconds() * 4;
+	int64_t sum = 0, start = START;
+	uint32_t key;
+
+	ASSERT_EQ(0, create_named(named, "soak", 0600));
+	for (key = 0; key < ACCOUNTS; key++)
+		ASSERT_EQ(0, set(fd, &key, 4, &start, 8));
+	for (p = 0; p < PROCESSES; p++) {
+		uint64_t seed = p + 1;
+		int mine;
+
+		if (fork())
+			continue;
+		mine = device(O_RDWR);
+		if (open_named(mine, "soak"))
+			_exit(1);
+		while (now() < end)
+			if (move_money(fd, &seed) ||
+			    other_things(fd, mine, &seed))
+				_exit(2);
+		_exit(0);
+	}
+	EXPECT_TRUE(children_ok(PROCESSES));
+	range_all(fd, 100000, add_up, &sum);
+	EXPECT_EQ((int64_t)ACCOUNTS * START, sum);
+	EXPECT_EQ(count(fd), range_all(fd, 100000, NULL, NULL));
+	EXPECT_EQ(0, unlink_named("soak"));
+	close(named);
+	close(fd);
+}
+
+TEST_HARNESS_MAIN
