@@ -1,0 +1,475 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The demonstration: processes count the words of a text into one named map,
+ * another one watches the map while it happens, and one of the workers is
+ * killed in the middle of its work and started again.  Nothing is counted
+ * twice and nothing is lost:
+ *
+ * The text is cut into chunks, which the workers take in turn.  A word's value
+ * holds its count and, for each worker, the last chunk of that worker which
+ * has been added.  Both change in one conditional write.  A worker that comes
+ * back goes through its last chunk again and leaves out the words that have
+ * it already.
+ *
+ * usage: wordcount TEXT COUNTS
+ *
+ * A word is a run of ASCII letters and bytes above 127; upper case ASCII is
+ * made lower.  COUNTS gets "count word" lines, for comparison.
+ */
+#include <cmap.h>
+
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define MAP_NAME	"wordcount"
+#define WORKERS		4
+#define VICTIM		2
+#define WORD_MAX	255
+#define CHUNK		(128 << 10)
+
+/* What the map has for a word. */
+struct value {
+	int64_t count;
+	uint32_t added[WORKERS];	/* 1 + the chunk added last */
+};
+
+/* What it has for a worker; the key begins with a byte no word begins with. */
+#define PROGRESS	'\1'
+
+struct progress {
+	uint32_t chunks;		/* done */
+	uint64_t words;			/* in them */
+	uint64_t operations;
+};
+
+static const char *text;
+static size_t text_len;
+
+static void die(const char *what)
+{
+	fprintf(stderr, "wordcount: %s: %s\n", what, strerror(errno));
+	exit(1);
+}
+
+static double now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec + ts.tv_nsec / 1e9;
+}
+
+static int is_word_byte(unsigned char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c > 127;
+}
+
+/* ---- a chunk: the words that begin in it ---- */
+
+/* The words of one chunk, counted before they go into the map. */
+struct tally {
+	char *word;
+	uint32_t len;
+	int64_t count;
+};
+
+#define TALLY_SIZE	65536
+
+static struct tally tally[TALLY_SIZE];
+
+static void tally_word(const char *word, uint32_t len)
+{
+	uint32_t h = 2166136261U, i;
+	struct tally *t;
+
+	for (i = 0; i < len; i++)
+		h = (h ^ (unsigned char)word[i]) * 16777619U;
+	for (i = h % TALLY_SIZE;; i = (i + 1) % TALLY_SIZE) {
+		t = &tally[i];
+		if (!t->word)
+			break;
+		if (t->len == len && !memcmp(t->word, word, len)) {
+			t->count++;
+			return;
+		}
+	}
+	t->word = malloc(len);
+	if (!t->word)
+		die("memory");
+	memcpy(t->word, word, len);
+	t->len = len;
+	t->count = 1;
+}
+
+static uint64_t tally_chunk(uint32_t chunk)
+{
+	size_t at = (size_t)chunk * CHUNK;
+	size_t end = at + CHUNK < text_len ? at + CHUNK : text_len;
+	uint64_t words = 0;
+
+	/* A word that began in the chunk before belongs there. */
+	if (at)
+		while (at < end && is_word_byte(text[at - 1]) &&
+		       is_word_byte(text[at]))
+			at++;
+	while (at < end) {
+		char word[WORD_MAX];
+		uint32_t len = 0;
+
+		if (!is_word_byte(text[at])) {
+			at++;
+			continue;
+		}
+		for (; at < text_len && is_word_byte(text[at]); at++)
+			if (len < WORD_MAX)
+				word[len++] = text[at] >= 'A' && text[at] <= 'Z' ?
+					      text[at] + 32 : text[at];
+		tally_word(word, len);
+		words++;
+	}
+
+	return words;
+}
+
+/* ---- a worker ---- */
+
+/* Add a word's count for a chunk, unless that has been done. */
+static void add_word(struct cmap *map, int worker, uint32_t chunk,
+		     const struct tally *t, struct progress *progress)
+{
+	struct value value;
+	uint64_t version;
+	ssize_t len;
+	int err;
+
+	do {
+		memset(&value, 0, sizeof(value));
+		len = cmap_get(map, t->word, t->len, &value, sizeof(value),
+			       &version);
+		if (len < 0 && errno != ENOENT)
+			die("get");
+		progress->operations += 2;
+		if (value.added[worker] == chunk + 1)
+			return;
+		value.count += t->count;
+		value.added[worker] = chunk + 1;
+		if (len < 0)
+			err = cmap_create(map, t->word, t->len, &value,
+					  sizeof(value), NULL);
+		else
+			err = cmap_set_version(map, t->word, t->len, &value,
+					       sizeof(value), version, NULL);
+	} while (err && (errno == EEXIST || errno == ESTALE));
+	if (err)
+		die("set");
+}
+
+static void add_chunk(struct cmap *map, int worker, uint32_t chunk,
+		      struct progress *progress)
+{
+	uint32_t i;
+
+	progress->words += tally_chunk(chunk);
+	for (i = 0; i < TALLY_SIZE; i++) {
+		if (!tally[i].word)
+			continue;
+		add_word(map, worker, chunk, &tally[i], progress);
+		free(tally[i].word);
+		tally[i].word = NULL;
+	}
+}
+
+static void work(int worker)
+{
+	struct cmap *map = cmap_open(MAP_NAME, O_RDWR, NULL);
+	char key[2] = { PROGRESS, '0' + worker };
+	struct progress progress = {};
+	uint32_t chunk;
+
+	if (!map)
+		die(MAP_NAME);
+	/* Where did I, or the one I replace, get to? */
+	if (cmap_get(map, key, 2, &progress, sizeof(progress), NULL) < 0 &&
+	    errno != ENOENT)
+		die("progress");
+
+	for (;;) {
+		chunk = progress.chunks * WORKERS + worker;
+		if ((size_t)chunk * CHUNK >= text_len)
+			break;
+		add_chunk(map, worker, chunk, &progress);
+		progress.chunks++;
+		if (cmap_set(map, key, 2, &progress, sizeof(progress), NULL))
+			die("progress");
+	}
+	exit(0);
+}
+
+static pid_t start_worker(int worker)
+{
+	pid_t pid;
+
+	fflush(stdout);
+	pid = fork();
+	if (!pid)
+		work(worker);
+	if (pid < 0)
+		die("fork");
+	return pid;
+}
+
+/* ---- the watcher: one range over the map, live ---- */
+
+struct view {
+	uint64_t distinct;
+	uint64_t counted;
+	struct progress sum;
+};
+
+static void look(struct cmap *map, struct view *view)
+{
+	struct cmap_iter *iter = cmap_iter_new(map, 0, NULL);
+	struct cmap_item item;
+	int more;
+
+	memset(view, 0, sizeof(*view));
+	if (!iter)
+		die("range");
+	while ((more = cmap_iter_next(iter, &item)) > 0) {
+		if (*(const char *)item.key == PROGRESS) {
+			const struct progress *p = item.value;
+
+			view->sum.chunks += p->chunks;
+			view->sum.words += p->words;
+			view->sum.operations += p->operations;
+		} else {
+			view->distinct++;
+			view->counted += ((const struct value *)item.value)->count;
+		}
+	}
+	if (more)
+		die("range");
+	cmap_iter_free(iter);
+}
+
+static void show(const struct view *view, double seconds)
+{
+	unsigned int chunks = (text_len + CHUNK - 1) / CHUNK;
+	unsigned int percent = view->sum.chunks * 100 / chunks, i;
+
+	printf("  %5.1f s  [", seconds);
+	for (i = 0; i < 25; i++)
+		putchar(i * 4 < percent ? '#' : '.');
+	printf("] %3u %%  %7" PRIu64 " words, %6" PRIu64 " different\n",
+	       percent, view->counted, view->distinct);
+	fflush(stdout);
+}
+
+static void watch(struct cmap *map, double begin)
+{
+	struct view view;
+
+	for (;;) {
+		look(map, &view);
+		show(&view, now() - begin);
+		usleep(700000);
+	}
+}
+
+/* ---- the end: what came out ---- */
+
+struct count {
+	char *word;
+	int64_t count;
+};
+
+static int by_count(const void *a, const void *b)
+{
+	const struct count *x = a, *y = b;
+
+	if (x->count != y->count)
+		return x->count < y->count ? 1 : -1;
+	return strcmp(x->word, y->word);
+}
+
+static struct count *collect(struct cmap *map, size_t *n)
+{
+	struct count *counts = malloc(cmap_count(map) * sizeof(*counts));
+	struct cmap_iter *iter = cmap_iter_new(map, 0, NULL);
+	struct cmap_item item;
+
+	if (!counts || !iter)
+		die("memory");
+	*n = 0;
+	while (cmap_iter_next(iter, &item) > 0) {
+		struct count *count = &counts[*n];
+
+		if (*(const char *)item.key == PROGRESS)
+			continue;
+		count->word = strndup(item.key, item.key_len);
+		count->count = ((const struct value *)item.value)->count;
+		++*n;
+	}
+	cmap_iter_free(iter);
+	qsort(counts, *n, sizeof(*counts), by_count);
+
+	return counts;
+}
+
+static void write_counts(const struct count *counts, size_t n,
+			 const char *path)
+{
+	FILE *out = fopen(path, "w");
+	size_t i;
+
+	if (!out)
+		die(path);
+	for (i = 0; i < n; i++)
+		fprintf(out, "%" PRId64 " %s\n", counts[i].count,
+			counts[i].word);
+	if (fclose(out))
+		die(path);
+}
+
+static void show_top(const struct count *counts, size_t n)
+{
+	size_t i, shown = 0;
+
+	printf("\n  The most frequent words of seven letters or more:\n\n");
+	for (i = 0; i < n && shown < 10; i++) {
+		if (strlen(counts[i].word) < 7)
+			continue;
+		printf("  %7" PRId64 "  %s\n", counts[i].count, counts[i].word);
+		shown++;
+	}
+}
+
+static void show_figures(struct cmap *map, double seconds)
+{
+	struct cmap_info info = { .sz = sizeof(info) };
+	struct view view;
+
+	look(map, &view);
+	if (cmap_info(map, &info))
+		die("info");
+	printf("\n  %" PRIu64 " words, %" PRIu64 " different ones, in %.1f s;"
+	       " %.0f map operations a second\n", view.counted, view.distinct,
+	       seconds, view.sum.operations / seconds);
+	printf("  %" PRIu64 " entries in %.1f MB: %.0f bytes each, keys and"
+	       " values included\n", info.entries, info.bytes / 1e6,
+	       (double)info.bytes / info.entries);
+	printf("  %u shards, %" PRIu64 " buckets after %" PRIu64 " doublings,"
+	       " longest chain %u\n", info.shards, info.buckets, info.grows,
+	       info.longest_chain);
+	printf("  %" PRIu64 " nodes written, %" PRIu64 " of them on memory used"
+	       " before\n", info.allocs, info.reuses);
+}
+
+/* ---- all of it ---- */
+
+static void load_text(const char *path)
+{
+	struct stat st;
+	int fd = open(path, O_RDONLY);
+
+	if (fd < 0 || fstat(fd, &st))
+		die(path);
+	text_len = st.st_size;
+	text = mmap(NULL, text_len, PROT_READ, MAP_PRIVATE, fd, 0);
+	if (text == MAP_FAILED)
+		die(path);
+	close(fd);
+}
+
+static uint32_t chunks_of(struct cmap *map, int worker)
+{
+	char key[2] = { PROGRESS, '0' + worker };
+	struct progress progress = {};
+
+	cmap_get(map, key, 2, &progress, sizeof(progress), NULL);
+	return progress.chunks;
+}
+
+/* Kill one worker in the middle of a chunk, and put another in its place. */
+static void kill_and_restart(struct cmap *map, pid_t *workers, double begin)
+{
+	uint32_t third = text_len / CHUNK / WORKERS / 3;
+	int status;
+
+	while (chunks_of(map, VICTIM) < third)
+		usleep(10000);
+	usleep(30000);
+	kill(workers[VICTIM], SIGKILL);
+	waitpid(workers[VICTIM], &status, 0);
+	printf("  %5.1f s  worker %d killed in the middle of chunk %u\n",
+	       now() - begin, VICTIM, chunks_of(map, VICTIM) + 1);
+	fflush(stdout);
+	usleep(300000);
+	workers[VICTIM] = start_worker(VICTIM);
+	printf("  %5.1f s  worker %d started again\n", now() - begin, VICTIM);
+	fflush(stdout);
+}
+
+int main(int argc, char **argv)
+{
+	const struct cmap_options options = { .sz = sizeof(options) };
+	pid_t workers[WORKERS], watcher;
+	struct count *counts;
+	double begin = now(), seconds;
+	struct view view;
+	struct cmap *map;
+	size_t n;
+	int i, status;
+
+	if (argc != 3) {
+		fprintf(stderr, "usage: wordcount TEXT COUNTS\n");
+		return 2;
+	}
+	load_text(argv[1]);
+	map = cmap_open(MAP_NAME, O_RDWR | O_CREAT | O_EXCL, &options);
+	if (!map)
+		die(MAP_NAME);
+
+	printf("\n  %d processes count the words of %.1f MB of text in the map"
+	       " \"%s\";\n  another one watches.\n\n", WORKERS, text_len / 1e6,
+	       MAP_NAME);
+	for (i = 0; i < WORKERS; i++)
+		workers[i] = start_worker(i);
+	fflush(stdout);
+	watcher = fork();
+	if (!watcher)
+		watch(map, begin);
+
+	kill_and_restart(map, workers, begin);
+	for (i = 0; i < WORKERS; i++) {
+		waitpid(workers[i], &status, 0);
+		if (status) {
+			fprintf(stderr, "wordcount: worker %d failed\n", i);
+			return 1;
+		}
+	}
+	seconds = now() - begin;
+	kill(watcher, SIGTERM);
+	waitpid(watcher, NULL, 0);
+	look(map, &view);
+	show(&view, seconds);
+
+	counts = collect(map, &n);
+	show_top(counts, n);
+	show_figures(map, seconds);
+	write_counts(counts, n, argv[2]);
+	cmap_unlink(MAP_NAME);
+
+	return 0;
+}
