@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: GPL-2.0
+#
+# make help says what there is.
+
+KDIR ?= /lib/modules/$(shell uname -r)/build
+PREFIX ?= /usr/local
+BUILD := $(CURDIR)/build
+LIB := $(BUILD)/user/lib
+KERNELS ?= 6.1 6.12 7.3
+
+export BUILD PREFIX DESTDIR
+
+all: modules lib
+
+help:
+	@echo 'On this machine:'
+	@echo '  make              the module for the running kernel, and the library'
+	@echo '  make install      both, with headers, manual pages and udev rule'
+	@echo '                    (DESTDIR, PREFIX and KDIR are honoured)'
+	@echo '  make uninstall    remove them'
+	@echo '  make check-host   load the module here and run the selftests'
+	@echo 'In virtual machines, which need no kernel module here:'
+	@echo '  make demo         processes count words in one map'
+	@echo '  make check        all tests, on kernels $(KERNELS)'
+	@echo '  make check-6.1    the selftests on one kernel; T="a b" chooses'
+	@echo '  make shell        a shell in a guest with everything in place'
+	@echo '  make bench        cmap beside BPF maps'
+	@echo '  make clean        remove what was built'
+
+modules:
+	@test -d '$(KDIR)' || { \
+		echo 'No kernel headers at $(KDIR): install linux-headers-'`uname -r`', set KDIR,'; \
+		echo 'or try "make demo", which brings a kernel of its own.'; exit 1; }
+	CMAP_TESTS= selftests/vm/module '$(KDIR)' '$(BUILD)/module-host'
+
+lib:
+	$(MAKE) -C userlib O=$(LIB)
+
+user: lib
+	$(MAKE) -C userlib O=$(LIB) examples
+	$(MAKE) -C selftests O=$(BUILD)/user/tests LIB=$(LIB) \
+		KSELFTEST_INC=$$(selftests/vm/kernel source)/tools/testing/selftests
+
+modules-%:
+	k=$$(selftests/vm/kernel $*) && \
+		selftests/vm/module $$k/build $(BUILD)/module-$$(cat $$k/release)
+
+check:
+	tools/deps check
+	tools/check $(KERNELS)
+
+check-%: modules-% user
+	selftests/vm/run --kernel $* $(T)
+
+check-host: user
+	selftests/vm/module '$(KDIR)' '$(BUILD)/module-check'
+	selftests/host $(T)
+
+demo:
+	tools/deps guest
+	$(MAKE) -s modules-6.12 lib
+	selftests/demo/run
+
+shell:
+	tools/deps guest
+	$(MAKE) -s modules-6.12 lib
+	$(MAKE) -s -C userlib O=$(LIB) examples
+	selftests/vm/run --kernel 6.12 --shell
+
+bench:
+	tools/deps bench
+	$(MAKE) -s modules-6.12 lib
+	$(MAKE) -s -C bench O=$(BUILD)/user/bench LIB=$(LIB)
+	bench/run
+
+install: all
+	$(MAKE) -C '$(KDIR)' M='$(BUILD)/module-host' \
+		INSTALL_MOD_PATH='$(DESTDIR)' modules_install
+	$(MAKE) -C userlib O=$(LIB) install
+	install -D -m 644 kmod/99-cmap.rules \
+		$(DESTDIR)/usr/lib/udev/rules.d/99-cmap.rules
+
+uninstall:
+	for d in updates extra; do \
+		rm -f $(DESTDIR)/lib/modules/*/$$d/kmod/cmap.ko* \
+			$(DESTDIR)/lib/modules/*/$$d/kmod/sample/cmap_sample.ko*; \
+	done
+	rm -f $(DESTDIR)/usr/lib/udev/rules.d/99-cmap.rules
+	$(MAKE) -C userlib uninstall
+
+clean:
+	rm -rf $(BUILD)
+
+.PHONY: all bench check check-host clean demo help install lib modules shell \
+	uninstall user
