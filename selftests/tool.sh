@@ -1,0 +1,51 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# The cmap tool and the library's examples, in a guest.
+
+number=0
+status=0
+
+# check NAME WANTED-OUTPUT WANTED-STATUS COMMAND...
+check() {
+	name=$1 want=$2 want_status=$3
+	shift 3
+	number=$((number + 1))
+	got=$("$@" 2>&1)
+	got_status=$?
+	if [ "$got" = "$want" ] && [ $got_status = "$want_status" ]; then
+		echo "ok $number $name"
+	else
+		echo "not ok $number $name: status $got_status, \"$got\""
+		status=1
+	fi
+}
+
+check "create" "" 0 cmap --mode=0640 --max-entries=3 create colours
+check "create again" "cmap: colours: File exists" 2 cmap create colours
+check "set" "" 0 cmap set colours sky blue
+check "get" "blue" 0 cmap get colours sky
+check "get nothing" "cmap: grass: No such file or directory" 1 cmap get colours grass
+check "escapes" "a\\x00\\\\b" 0 sh -c 'cmap set colours k "a\x00\\\\b" && cmap get colours k'
+check "add" "41
+42" 0 sh -c 'cmap add colours n 41; cmap add colours n'
+check "full" "cmap: more: No space left on device" 2 cmap set colours more x
+check "count" "3" 0 cmap count colours
+check "dump" "k	a\\x00\\\\b
+n	42
+sky	blue" 0 sh -c 'cmap dump colours | sort'
+check "dump keys" "k
+n
+sky" 0 sh -c 'cmap --keys dump colours | sort'
+check "ls" "0640 root     root              3 colours" 0 \
+	sh -c "cmap ls | grep colours | sed 's/ *[0-9]* colours/ colours/'"
+check "stat" "entries:       3" 0 sh -c 'cmap stat colours | grep ^entries'
+check "del" "" 0 cmap del colours n
+check "clear" "2" 0 cmap clear colours
+check "rm" "" 0 cmap rm colours
+check "rm again" "cmap: colours: No such file or directory" 1 cmap rm colours
+check "example counter" "4000" 0 example-counter
+check "example cache" "Ada has 150" 0 example-cache
+check "example pass_fd" "received: hello" 0 example-pass_fd
+check "example watch" "" 0 sh -c 'insmod /ko/cmap_sample.ko && ping -q -c 1 127.0.0.1 >/dev/null && example-watch | grep -q icmp'
+exit $status
