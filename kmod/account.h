@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Accounts of memory, and the pages they pay for.
+ * Accounts of memory, and how it is allocated.
  */
 #ifndef CMAP_ACCOUNT_H
 #define CMAP_ACCOUNT_H
@@ -12,13 +12,11 @@
 /**
  * struct cmap_account - bytes taken, and how many may be
  * @bytes: taken now
- * @leaving: blocks of memory that will be given back after a grace period
  * @max: most that may be taken; 0 for no limit
  * @parent: pays as well; NULL at the root
  */
 struct cmap_account {
 	atomic64_t bytes;
-	atomic_t leaving;
 	u64 max;
 	struct cmap_account *parent;
 };
@@ -37,10 +35,5 @@ void cmap_uncharge(struct cmap_account *account, u64 bytes);
 	(GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL | __GFP_NOWARN)
 
 gfp_t cmap_gfp(gfp_t gfp);
-
-void *cmap_pages_alloc(struct cmap_account *account, int node,
-		       unsigned int order, gfp_t gfp, int *err);
-void cmap_pages_free(struct cmap_account *account, void *pages,
-		     unsigned int order);
 
 #endif /* CMAP_ACCOUNT_H */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "arena.h"
-#include "account.h"
+#include "block.h"
+#include "view.h"
 
 #include <linux/bitops.h>
 #include <linux/mm.h>
@@ -9,6 +10,7 @@
 
 #define SEGMENT_ORDER_MAX	(get_order(SZ_2M))
 #define SEGTAB_SIZE_MIN		8
+#define WIPE_BYTES		SZ_64K	/* in one lock hold of the trim */
 
 /*
  * Size classes: every number of units up to 16, then eight steps to each
@@ -51,26 +53,27 @@ static struct cmap_segment *segment_at(const struct cmap_arena *arena,
  * cmap_arena_init() - make an arena that has no memory yet
  * @arena: the arena
  * @lock: the shard's lock
- * @account: pays for its pages
+ * @memory: where its pages come from
  * @node: memory node to prefer
+ * @wipe: overwrite nodes before they are used again, and soon in any case
  *
  * Context: Any.
  */
 void cmap_arena_init(struct cmap_arena *arena, spinlock_t *lock,
-		     struct cmap_account *account, int node)
+		     struct cmap_memory *memory, int node, bool wipe)
 {
 	*arena = (struct cmap_arena){
 		.lock = lock,
-		.account = account,
+		.memory = memory,
 		.node = node,
+		.wipe = wipe,
 		.hint = 1,
 	};
 }
 
-static void segment_free(const struct cmap_arena *arena,
-			 struct cmap_segment *segment)
+static void segment_free(struct cmap_segment *segment)
 {
-	cmap_pages_free(arena->account, segment->base, segment->page_order);
+	cmap_block_free(segment->block);
 	kfree(segment);
 }
 
@@ -88,11 +91,12 @@ void cmap_arena_destroy(struct cmap_arena *arena)
 
 	for (i = 0; segtab && i < segtab->size; i++) {
 		if (segtab->slot[i].segment)
-			segment_free(arena, segtab->slot[i].segment);
+			segment_free(segtab->slot[i].segment);
 		cond_resched();
 	}
 	kvfree(segtab);
 	kfree(arena->classes);
+	cmap_view_free(arena->view);
 }
 
 /* ---- the list of segments with freed nodes, one for each class ---- */
@@ -149,16 +153,59 @@ static void stamp(struct cmap_segment *segment)
 		segment->grace = start_poll_synchronize_rcu();
 }
 
+/* A node that nobody in the kernel reads is no entry's from now on. */
+static void blank(struct cmap_node *node)
+{
+	WRITE_ONCE(node->version, 0);
+	/*
+	 * Pairs with the fence between a window reader's copy of the node and
+	 * its second look at the version.
+	 */
+	smp_wmb();
+}
+
+static void wipe(const struct cmap_segment *segment, struct cmap_node *node)
+{
+	blank(node);
+	memset(node + 1, 0, (segment->units << CMAP_UNIT_SHIFT) - sizeof(*node));
+	node->order = 0;
+	node->value_len = 0;
+	node->key_len = 0;
+	node->tag = 0;
+}
+
+static bool ripe(const struct cmap_segment *segment)
+{
+	return segment->waiting && poll_state_synchronize_rcu(segment->grace);
+}
+
+/* Wipe one node whose grace period is over, and make it ready. */
+static void wipe_next(struct cmap_arena *arena, struct cmap_segment *segment)
+{
+	cmap_ref ref = segment->waiting;
+	struct cmap_node *node = cmap_arena_node(arena, ref);
+
+	segment->waiting = node->link;
+	wipe(segment, node);
+	push(arena, &segment->ready, ref);
+	if (!segment->waiting)
+		stamp(segment);
+}
+
 /* Move the lists up if the grace period is over; true if any node is ready. */
-static bool ripen(struct cmap_segment *segment)
+static bool ripen(struct cmap_arena *arena, struct cmap_segment *segment)
 {
 	if (segment->ready)
 		return true;
-	if (!segment->waiting || !poll_state_synchronize_rcu(segment->grace))
+	if (!ripe(segment))
 		return false;
 
-	segment->ready = segment->waiting;
-	stamp(segment);
+	if (arena->wipe) {
+		wipe_next(arena, segment);
+	} else {
+		segment->ready = segment->waiting;
+		stamp(segment);
+	}
 	return true;
 }
 
@@ -171,7 +218,7 @@ static cmap_ref alloc_freed(struct cmap_arena *arena, struct cmap_class *class)
 	if (!class->head)
 		return 0;
 	segment = segment_at(arena, class->head);
-	if (!ripen(segment))
+	if (!ripen(arena, segment))
 		return 0;
 
 	ref = segment->ready;
@@ -219,7 +266,6 @@ static cmap_ref alloc_unused(struct cmap_arena *arena, struct cmap_class *class)
 cmap_ref cmap_arena_alloc(struct cmap_arena *arena, u32 size)
 {
 	struct cmap_class *class;
-	struct cmap_node *node;
 	cmap_ref ref;
 
 	if (!arena->classes)
@@ -233,13 +279,7 @@ cmap_ref cmap_arena_alloc(struct cmap_arena *arena, u32 size)
 		return 0;
 
 	arena->allocs++;
-	node = cmap_arena_node(arena, ref);
-	WRITE_ONCE(node->version, 0);
-	/*
-	 * Pairs with the barrier between a window reader's copy of the node
-	 * and its second look at the version.
-	 */
-	smp_wmb();
+	blank(cmap_arena_node(arena, ref));
 
 	return ref;
 }
@@ -258,8 +298,8 @@ void cmap_arena_retire(struct cmap_arena *arena, cmap_ref ref)
 
 	push(arena, &segment->fresh, ref);
 	segment->emptied = false;
-	if (!--segment->live)
-		arena->emptied = true;
+	if (!--segment->live || arena->wipe)
+		arena->untidy = true;
 	if (!segment->waiting)
 		stamp(segment);
 	if (!segment->listed)
@@ -278,9 +318,11 @@ void cmap_arena_unalloc(struct cmap_arena *arena, cmap_ref ref)
 	struct cmap_segment *segment =
 		segment_at(arena, ref >> CMAP_OFFSET_BITS);
 
+	if (arena->wipe)
+		wipe(segment, cmap_arena_node(arena, ref));
 	push(arena, &segment->ready, ref);
 	if (!--segment->live)
-		arena->emptied = true;
+		arena->untidy = true;
 	if (!segment->listed)
 		list_segment(arena, segment);
 }
@@ -321,18 +363,22 @@ static int segment_new(const struct cmap_arena *arena, u32 class, gfp_t gfp,
 		return -ENOMEM;
 
 	for (;; order = order - 1 > least ? order - 1 : least) {
-		segment->base = cmap_pages_alloc(arena->account, arena->node,
-						 order, gfp, &err);
-		if (segment->base || order == least)
+		segment->block = cmap_block_alloc(arena->memory, arena->node,
+						  order, gfp, &err);
+		if (segment->block || order == least)
 			break;
 	}
-	if (!segment->base) {
-		kfree(segment);
+	if (segment->block)
+		err = cmap_block_offer(segment->block,
+				       cmap_block_numbers(arena->memory, 1),
+				       cmap_gfp(gfp));
+	if (err) {
+		segment_free(segment);
 		return err;
 	}
 
+	segment->base = segment->block->base;
 	segment->class = class;
-	segment->page_order = order;
 	segment->units = units;
 	segment->capacity = (PAGE_SIZE << order) / size;
 	*result = segment;
@@ -340,23 +386,33 @@ static int segment_new(const struct cmap_arena *arena, u32 class, gfp_t gfp,
 	return 0;
 }
 
-/* A lockless guess; cmap_refill_attach() copes with a wrong one. */
-static int segtab_new(const struct cmap_arena *arena, gfp_t gfp,
-		      struct cmap_segtab **result)
+/*
+ * The index that the next segment will get, and the size the segment table
+ * must have for it, 0 if it has.  A lockless guess; cmap_refill_attach() copes
+ * with a wrong one.
+ */
+static u32 guess_index(const struct cmap_arena *arena, u32 *size)
 {
-	struct cmap_segtab *old, *new;
-	u32 size = SEGTAB_SIZE_MIN;
-	u32 i;
+	struct cmap_segtab *old;
+	u32 i = 1;
 
+	*size = SEGTAB_SIZE_MIN;
 	rcu_read_lock();
 	old = rcu_dereference(arena->segtab);
 	if (old) {
 		for (i = READ_ONCE(arena->hint); i < old->size; i++)
 			if (!READ_ONCE(old->slot[i].segment))
 				break;
-		size = i < old->size ? 0 : old->size * 2;
+		*size = i < old->size ? 0 : old->size * 2;
 	}
 	rcu_read_unlock();
+
+	return i;
+}
+
+static int segtab_new(u32 size, gfp_t gfp, struct cmap_segtab **result)
+{
+	struct cmap_segtab *new;
 
 	if (!size)
 		return 0;
@@ -376,6 +432,22 @@ static int segtab_new(const struct cmap_arena *arena, gfp_t gfp,
 	return 0;
 }
 
+/* The page in which processes will find the new segment's number. */
+static int view_page_new(const struct cmap_arena *arena, u32 index, gfp_t gfp,
+			 struct cmap_refill *refill)
+{
+	const struct cmap_view *view = READ_ONCE(arena->view);
+	int err;
+
+	refill->view_index = cmap_view_page_of(index);
+	if (!view || READ_ONCE(view->page[refill->view_index]))
+		return 0;
+
+	refill->view_page = cmap_block_alloc(arena->memory, arena->node, 0,
+					     gfp, &err);
+	return refill->view_page ? 0 : err;
+}
+
 /**
  * cmap_refill_prepare() - allocate memory for an arena
  * @arena: the arena
@@ -390,6 +462,7 @@ static int segtab_new(const struct cmap_arena *arena, gfp_t gfp,
 int cmap_refill_prepare(const struct cmap_arena *arena, u32 size, gfp_t gfp,
 			struct cmap_refill *refill)
 {
+	u32 index, segtab_size;
 	int err;
 
 	*refill = (struct cmap_refill){};
@@ -398,7 +471,9 @@ int cmap_refill_prepare(const struct cmap_arena *arena, u32 size, gfp_t gfp,
 	if (err)
 		return err;
 
-	err = segtab_new(arena, gfp, &refill->segtab);
+	index = guess_index(arena, &segtab_size);
+	err = segtab_new(segtab_size, gfp, &refill->segtab) ?:
+	      view_page_new(arena, index, gfp, refill);
 	if (err)
 		goto discard;
 
@@ -414,7 +489,7 @@ int cmap_refill_prepare(const struct cmap_arena *arena, u32 size, gfp_t gfp,
 	return 0;
 
 discard:
-	cmap_refill_discard(arena, refill);
+	cmap_refill_discard(refill);
 	return err;
 }
 
@@ -435,6 +510,23 @@ static void segtab_replace(struct cmap_arena *arena, struct cmap_refill *refill)
 	refill->segtab = NULL;
 	if (old)
 		kvfree_rcu(old, rcu);
+}
+
+/* Whether processes, if there are any, can be shown a segment there. */
+static bool view_has(struct cmap_arena *arena, u32 index,
+		     struct cmap_refill *refill)
+{
+	struct cmap_view *view = arena->view;
+	u32 i = cmap_view_page_of(index);
+
+	if (!view || view->page[i])
+		return true;
+	if (!refill->view_page || refill->view_index != i)
+		return false;
+
+	WRITE_ONCE(view->page[i], refill->view_page);
+	refill->view_page = NULL;
+	return true;
 }
 
 static u32 free_index(struct cmap_arena *arena)
@@ -473,7 +565,7 @@ void cmap_refill_attach(struct cmap_arena *arena, struct cmap_refill *refill)
 
 	index = free_index(arena);
 	class = &arena->classes[segment->class];
-	if (!index || class->bump)
+	if (!index || class->bump || !view_has(arena, index, refill))
 		return;
 
 	segment->index = index;
@@ -481,23 +573,24 @@ void cmap_refill_attach(struct cmap_arena *arena, struct cmap_refill *refill)
 	segtab = segtab_locked(arena);
 	segtab->slot[index].base = segment->base;
 	WRITE_ONCE(segtab->slot[index].segment, segment);
+	/* Before a ref into the segment is published. */
+	cmap_view_set_segment(arena->view, index, segment->block->number);
 	class->bump = index;
-	WRITE_ONCE(class->pages, class->pages + (1U << segment->page_order));
+	WRITE_ONCE(class->pages, class->pages + (1U << segment->block->order));
 	refill->segment = NULL;
 }
 
 /**
  * cmap_refill_discard() - free what was allocated and not attached
- * @arena: the arena it was allocated for
  * @refill: what is left
  *
  * Context: No lock.
  */
-void cmap_refill_discard(const struct cmap_arena *arena,
-			 struct cmap_refill *refill)
+void cmap_refill_discard(struct cmap_refill *refill)
 {
 	if (refill->segment)
-		segment_free(arena, refill->segment);
+		segment_free(refill->segment);
+	cmap_block_free(refill->view_page);
 	kvfree(refill->segtab);
 	kfree(refill->classes);
 	*refill = (struct cmap_refill){};
@@ -529,11 +622,24 @@ static void detach(struct cmap_arena *arena, struct cmap_segment *segment,
 		unlist_segment(arena, segment);
 	if (class->bump == index)
 		class->bump = 0;
-	class->pages -= 1U << segment->page_order;
+	class->pages -= 1U << segment->block->order;
 	arena->hint = min(arena->hint, index);
+	/* Before another segment gets the index, and before this one is zero. */
+	cmap_view_set_segment(arena->view, index, 0);
 	segtab->slot[index].base = NULL;
 	WRITE_ONCE(segtab->slot[index].segment, NULL);
 	list_add(&segment->detached, detached);
+}
+
+/* Wipe what can be; true if there is more, now or after a grace period. */
+static bool wipe_some(struct cmap_arena *arena, struct cmap_segment *segment,
+		      s64 *budget)
+{
+	while (*budget > 0 && ripe(segment)) {
+		wipe_next(arena, segment);
+		*budget -= segment->units << CMAP_UNIT_SHIFT;
+	}
+	return segment->waiting;
 }
 
 /**
@@ -543,8 +649,11 @@ static void detach(struct cmap_arena *arena, struct cmap_segment *segment,
  * @count: how many indices to look at
  * @detached: list for cmap_arena_free_detached()
  *
+ * In an arena that wipes, freed nodes are wiped too.
+ *
  * Context: The shard's lock, hardware interrupts on.
- * Return: true if there is a segment that only waits for a grace period.
+ * Return: true if there is a segment, or a node, that only waits for a grace
+ * period.
  */
 bool cmap_arena_trim(struct cmap_arena *arena, u32 *from, u32 count,
 		     struct list_head *detached)
@@ -552,12 +661,19 @@ bool cmap_arena_trim(struct cmap_arena *arena, u32 *from, u32 count,
 	struct cmap_segtab *segtab = segtab_locked(arena);
 	u32 size = segtab ? segtab->size : 0;
 	u32 end = min(*from + count, size);
+	s64 budget = WIPE_BYTES;
 	bool pending = false;
 
 	for (; *from < end; (*from)++) {
 		struct cmap_segment *segment = segtab->slot[*from].segment;
 
-		if (!segment || segment->live)
+		if (!segment)
+			continue;
+		if (arena->wipe && wipe_some(arena, segment, &budget))
+			pending = true;
+		if (budget <= 0)
+			return true;
+		if (segment->live)
 			continue;
 		if (segment_idle(segment))
 			detach(arena, segment, detached);
@@ -585,16 +701,49 @@ bool cmap_arena_waiting(const struct cmap_arena *arena, u32 size)
 
 /**
  * cmap_arena_free_detached() - free segments that were trimmed
- * @arena: the arena they were in
  * @detached: the segments
  *
  * Context: No lock.
  */
-void cmap_arena_free_detached(const struct cmap_arena *arena,
-			      struct list_head *detached)
+void cmap_arena_free_detached(struct list_head *detached)
 {
 	struct cmap_segment *segment, *next;
 
 	list_for_each_entry_safe(segment, next, detached, detached)
-		segment_free(arena, segment);
+		segment_free(segment);
+}
+
+/* ---- showing it ---- */
+
+/**
+ * cmap_arena_segments() - how many segments a view must have room for
+ * @arena: the arena
+ *
+ * Context: The shard's lock.
+ * Return: one more than the highest index that there can be.
+ */
+u32 cmap_arena_segments(const struct cmap_arena *arena)
+{
+	const struct cmap_segtab *segtab = segtab_locked(arena);
+
+	return segtab ? segtab->size : 0;
+}
+
+/**
+ * cmap_arena_show() - show processes where segments are, from now on
+ * @arena: the arena
+ * @view: its view, with room for all segments there are; the arena's now
+ *
+ * Context: The shard's lock.
+ */
+void cmap_arena_show(struct cmap_arena *arena, struct cmap_view *view)
+{
+	const struct cmap_segtab *segtab = segtab_locked(arena);
+	u32 i;
+
+	for (i = 0; segtab && i < segtab->size; i++)
+		if (segtab->slot[i].segment)
+			cmap_view_set_segment(view, i,
+				segtab->slot[i].segment->block->number);
+	WRITE_ONCE(arena->view, view);
 }

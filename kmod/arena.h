@@ -20,16 +20,18 @@
 #include <linux/rcupdate.h>
 #include <linux/spinlock.h>
 
-struct cmap_account;
+struct cmap_block;
+struct cmap_memory;
+struct cmap_view;
 
 #define CMAP_CLASSES		114	/* see cmap_class_of() */
 
 /* Kernel side of a segment; everything but @base under the shard's lock. */
 struct cmap_segment {
 	u8 *base;
+	struct cmap_block *block;
 	u32 index;
 	u8 class;
-	u8 page_order;
 	bool listed;			/* in its class's list of free nodes */
 	bool emptied;			/* @empty_grace says since when */
 	u16 prev;			/* neighbours there, by index */
@@ -69,12 +71,14 @@ struct cmap_class {
  * @segtab: the segments by index; index 0 is never used
  * @classes: by class; comes with the first segment
  * @lock: the shard's lock
- * @account: pays for the pages
+ * @view: shows processes where segments are; NULL while none can look
+ * @memory: where the pages come from
  * @node: memory node to prefer
+ * @wipe: nodes are overwritten before they are used again
  * @hint: where to look for a free index
  * @allocs: nodes ever handed out
  * @reuses: of these, freed ones
- * @emptied: a segment lost its last live node since this was last cleared
+ * @untidy: there is something for cmap_arena_trim() to do
  *
  * Reading goes on under RCU; everything else needs the shard's lock.
  */
@@ -82,12 +86,14 @@ struct cmap_arena {
 	struct cmap_segtab __rcu *segtab;
 	struct cmap_class *classes;
 	spinlock_t *lock;
-	struct cmap_account *account;
+	struct cmap_view *view;
+	struct cmap_memory *memory;
 	int node;
+	bool wipe;
 	u32 hint;
 	u64 allocs;
 	u64 reuses;
-	bool emptied;
+	bool untidy;
 };
 
 /* Memory on its way into an arena, allocated while no lock is held. */
@@ -95,10 +101,12 @@ struct cmap_refill {
 	struct cmap_segment *segment;
 	struct cmap_segtab *segtab;
 	struct cmap_class *classes;
+	struct cmap_block *view_page;
+	u32 view_index;			/* which one it is */
 };
 
 void cmap_arena_init(struct cmap_arena *arena, spinlock_t *lock,
-		     struct cmap_account *account, int node);
+		     struct cmap_memory *memory, int node, bool wipe);
 void cmap_arena_destroy(struct cmap_arena *arena);
 
 cmap_ref cmap_arena_alloc(struct cmap_arena *arena, u32 size);
@@ -108,14 +116,14 @@ void cmap_arena_unalloc(struct cmap_arena *arena, cmap_ref ref);
 int cmap_refill_prepare(const struct cmap_arena *arena, u32 size, gfp_t gfp,
 			struct cmap_refill *refill);
 void cmap_refill_attach(struct cmap_arena *arena, struct cmap_refill *refill);
-void cmap_refill_discard(const struct cmap_arena *arena,
-			 struct cmap_refill *refill);
+void cmap_refill_discard(struct cmap_refill *refill);
 
 bool cmap_arena_trim(struct cmap_arena *arena, u32 *from, u32 count,
 		     struct list_head *detached);
 bool cmap_arena_waiting(const struct cmap_arena *arena, u32 size);
-void cmap_arena_free_detached(const struct cmap_arena *arena,
-			      struct list_head *detached);
+void cmap_arena_free_detached(struct list_head *detached);
+u32 cmap_arena_segments(const struct cmap_arena *arena);
+void cmap_arena_show(struct cmap_arena *arena, struct cmap_view *view);
 
 /**
  * cmap_arena_node() - the node that a ref names

@@ -155,7 +155,7 @@ static void fill_list_entry(const struct cmap *map,
 	entry->gid = from_kgid_munged(ns, map->gid);
 	entry->id = map->id;
 	entry->entries = cmap_map_entries(map);
-	entry->bytes = atomic64_read(&map->account.bytes);
+	entry->bytes = atomic64_read(&map->memory.account.bytes);
 }
 
 /* Add a record for the map; -EMSGSIZE if there is no room. */

@@ -13,6 +13,11 @@
 #include <asm/unaligned.h>
 #endif
 
+#ifndef CMAP_HAVE_VM_FLAGS
+#define vm_flags_set(vma, flags)	((vma)->vm_flags |= (flags))
+#define vm_flags_clear(vma, flags)	((vma)->vm_flags &= ~(flags))
+#endif
+
 #ifdef CMAP_HAVE_STRING_NS
 #define CMAP_NAMESPACE		"CMAP"
 #else

@@ -13,5 +13,8 @@ CMAP_COMPAT += $(call cmap-has,'MODULE_INFO\(import_ns$(comma) *ns\)',linux/modu
 # __assign_str() took the source a second time, then no more.
 CMAP_COMPAT += $(call cmap-has,'define __assign_str\(dst\)',trace/stages/stage6_event_callback.h,CMAP_HAVE_ASSIGN_STR_1)
 
+# Flags of mappings got functions to change them.
+CMAP_COMPAT += $(call cmap-has,'vm_flags_clear',linux/mm.h,CMAP_HAVE_VM_FLAGS)
+
 # <asm/unaligned.h> became <linux/unaligned.h>.
 CMAP_COMPAT += $(call cmap-has,'.',linux/unaligned.h,CMAP_HAVE_LINUX_UNALIGNED_H)

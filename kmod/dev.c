@@ -3,6 +3,7 @@
 #include "file.h"
 #include "ioctl.h"
 #include "map.h"
+#include "window.h"
 
 #include <linux/fs.h>
 #include <linux/miscdevice.h>
@@ -12,6 +13,7 @@
 static int dev_open(struct inode *inode, struct file *file)
 {
 	file->private_data = NULL;
+	cmap_window_open_file(file);
 	return nonseekable_open(inode, file);
 }
 
@@ -30,6 +32,7 @@ static const struct file_operations dev_fops = {
 	.release = dev_release,
 	.unlocked_ioctl = cmap_ioctl,
 	.compat_ioctl = compat_ptr_ioctl,
+	.mmap = cmap_window_mmap,
 };
 
 /* Open to all: a map has an owner and a mode of its own. */

@@ -5,6 +5,7 @@
 #include "map.h"
 #include "names.h"
 #include "resize.h"
+#include "window.h"
 
 #include <linux/mm.h>
 #include <linux/module.h>
@@ -30,13 +31,18 @@ static int __init cmap_init(void)
 	if (!cmap_workqueue)
 		return -ENOMEM;
 
-	err = cmap_dev_init();
+	err = cmap_window_init();
 	if (err)
 		goto destroy_workqueue;
+	err = cmap_dev_init();
+	if (err)
+		goto window_exit;
 	cmap_debugfs_init();
 
 	return 0;
 
+window_exit:
+	cmap_window_exit();
 destroy_workqueue:
 	destroy_workqueue(cmap_workqueue);
 	return err;
@@ -53,6 +59,7 @@ static void __exit cmap_exit(void)
 	cmap_names_unlink_all();
 	destroy_workqueue(cmap_workqueue);
 	rcu_barrier();
+	cmap_window_exit();
 }
 
 module_init(cmap_init);

@@ -19,7 +19,8 @@ static int resolve(struct cmap_spec *spec)
 {
 	u32 limit = min_t(u32, READ_ONCE(cmap_max_shards), CMAP_SHARDS_MAX);
 
-	if (spec->flags & ~(CMAP_CREATE_FIXED_KEY | CMAP_CREATE_FIXED_VALUE))
+	if (spec->flags & ~(CMAP_CREATE_FIXED_KEY | CMAP_CREATE_FIXED_VALUE |
+			    CMAP_CREATE_NO_WINDOW | CMAP_CREATE_WIPE))
 		return -EINVAL;
 	if (spec->mode & ~0666)
 		return -EINVAL;
@@ -57,8 +58,9 @@ static int shards_new(struct cmap *map)
 		shard = kzalloc_node(sizeof(*shard), CMAP_GFP_KERNEL, node);
 		if (!shard)
 			return -ENOMEM;
-		cmap_shard_init(shard, i, map->shards, &map->account,
-				&map->quota, map->memcg, node);
+		cmap_shard_init(shard, i, map->shards, &map->memory,
+				&map->quota, map->memcg, node,
+				map->flags & CMAP_CREATE_WIPE);
 		map->shard[i] = shard;
 
 		cpu = cpumask_next(cpu, cpu_possible_mask);
@@ -95,13 +97,18 @@ static void map_destroy(struct work_struct *work)
 
 	for (i = 0; i < map->shards; i++)
 		cmap_shard_close(map->shard[i]);
-	/* Tables on their way to be freed know the map's account. */
-	if (atomic_read(&map->account.leaving))
+	/* Mappings held a reference: none is left. */
+	WRITE_ONCE(map->memory.mapped, false);
+	/* What is on its way to be freed knows the map's memory. */
+	if (atomic_read(&map->memory.leaving)) {
 		rcu_barrier();
+		cmap_block_flush();
+	}
 	for (i = 0; i < map->shards; i++)
 		cmap_shard_destroy(map->shard[i]);
+	cmap_block_free(map->window);
 
-	cmap_uncharge(&map->account, own_bytes(map));
+	cmap_uncharge(&map->memory.account, own_bytes(map));
 	cmap_names_uncount();
 	map_free(map);
 }
@@ -124,8 +131,10 @@ static struct cmap *map_alloc(const struct cmap_spec *spec)
 	map->mode = spec->mode;
 	map->uid = spec->uid;
 	map->gid = spec->gid;
-	map->account.max = spec->max_bytes;
-	map->account.parent = &cmap_account_all;
+	map->memory.account.max = spec->max_bytes;
+	map->memory.account.parent = &cmap_account_all;
+	map->memory.offered = !(spec->flags & CMAP_CREATE_NO_WINDOW);
+	mutex_init(&map->window_mutex);
 	map->memcg = current->mm ? get_mem_cgroup_from_mm(current->mm) : NULL;
 	refcount_set(&map->refs, 1);
 	INIT_WORK(&map->destroy, map_destroy);
@@ -175,7 +184,7 @@ struct cmap *cmap_map_new(const struct cmap_spec *wanted)
 	err = shards_new(map);
 	if (err)
 		goto free_map;
-	err = cmap_charge(&map->account, own_bytes(map));
+	err = cmap_charge(&map->memory.account, own_bytes(map));
 	if (err)
 		goto free_map;
 

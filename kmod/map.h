@@ -5,12 +5,13 @@
 #ifndef CMAP_MAP_H
 #define CMAP_MAP_H
 
-#include "account.h"
+#include "block.h"
 #include "hash.h"
 #include "quota.h"
 #include "shard.h"
 
 #include <linux/list.h>
+#include <linux/mutex.h>
 #include <linux/percpu.h>
 #include <linux/refcount.h>
 #include <linux/uidgid.h>
@@ -53,7 +54,10 @@ struct cmap_counters {
  * @value_max: longest value
  * @counters: per CPU
  * @quota: limit on entries
- * @account: memory taken, and the limit on it
+ * @memory: where memory comes from, and the limit on it
+ * @window: what processes see first when they map the map, or NULL while none
+ *	has
+ * @window_mutex: makes the window
  * @max_entries: the limit on entries as asked for
  * @refs: references; each descriptor, the name, each kernel user
  * @id: never used again while the module is loaded
@@ -79,7 +83,9 @@ struct cmap {
 	u32 value_max;
 	struct cmap_counters __percpu *counters;
 	struct cmap_quota quota;
-	struct cmap_account account;
+	struct cmap_memory memory;
+	struct cmap_block *window;
+	struct mutex window_mutex;
 	u64 max_entries;
 	refcount_t refs;
 	u64 id;

@@ -143,12 +143,14 @@ static bool reclaim(struct cmap *map, struct cmap_shard *shard, u32 size)
 
 	if (freed)
 		return true;
-	if (atomic_read(&map->account.leaving))
+	if (atomic_read(&map->memory.leaving)) {
 		rcu_barrier();
-	else if (pending || waiting_for(shard, size))
+		cmap_block_flush();
+	} else if (pending || waiting_for(shard, size)) {
 		synchronize_rcu();
-	else
+	} else {
 		return false;
+	}
 
 	trim_all(map, &freed);
 	return true;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "resize.h"
 #include "shard.h"
+#include "view.h"
 
 #include <linux/jiffies.h>
 #include <linux/sched.h>
@@ -53,6 +54,7 @@ static void finish(struct cmap_shard *shard, struct cmap_table *old,
 		   struct cmap_table *new)
 {
 	rcu_assign_pointer(shard->table, new);
+	cmap_view_set_table(shard->arena.view, new);
 	cmap_table_free_rcu(old);
 }
 
@@ -109,7 +111,7 @@ static int begin(struct cmap_shard *shard, gfp_t gfp)
 	if (to == from)
 		return 0;
 
-	new = cmap_table_new(shard->arena.account, shard->arena.node, to,
+	new = cmap_table_new(shard->arena.memory, shard->arena.node, to,
 			     shard->shard_bits, gfp, &err);
 	if (!new)
 		return err;
@@ -119,6 +121,7 @@ static int begin(struct cmap_shard *shard, gfp_t gfp)
 	if (table->bits == from && !next_locked(shard, table) &&
 	    bits_wanted(shard, table) == to) {
 		rcu_assign_pointer(table->next, new);
+		cmap_view_set_next(shard->arena.view, new);
 		new = NULL;
 		if (to > from)
 			shard->grows++;
@@ -134,9 +137,8 @@ static int begin(struct cmap_shard *shard, gfp_t gfp)
 /* Give the pool of the table that is being filled more buckets. */
 static int extend_pool(struct cmap_shard *shard, gfp_t gfp)
 {
-	struct cmap_account *account = shard->arena.account;
+	struct cmap_block *block;
 	struct cmap_table *new;
-	struct cmap_bucket *chunk;
 	u8 pool_bits = 0;
 	int err;
 
@@ -148,20 +150,18 @@ static int extend_pool(struct cmap_shard *shard, gfp_t gfp)
 	if (!new)
 		return 0;
 
-	chunk = cmap_pool_prepare(account, shard->arena.node, pool_bits, gfp,
-				  &err);
-	if (!chunk)
+	block = cmap_pool_prepare(shard->arena.memory, shard->arena.node,
+				  pool_bits, gfp, &err);
+	if (!block)
 		return err;
 
 	spin_lock_bh(&shard->lock);
 	new = next_locked(shard, cmap_shard_table_locked(shard));
-	if (new && new->pool_bits == pool_bits && cmap_pool_attach(new, chunk))
-		chunk = NULL;
+	err = new ? cmap_pool_attach(new, pool_bits, &block) : 0;
 	spin_unlock_bh(&shard->lock);
-	if (chunk)
-		cmap_pool_discard(account, chunk, pool_bits);
+	cmap_block_free(block);
 
-	return 0;
+	return err;
 }
 
 static int move_all(struct cmap_shard *shard)
@@ -251,7 +251,7 @@ bool cmap_resize_trim(struct cmap_shard *shard, bool *freed)
 	}
 
 	*freed |= !list_empty(&detached);
-	cmap_arena_free_detached(&shard->arena, &detached);
+	cmap_arena_free_detached(&detached);
 
 	return pending;
 }
@@ -285,8 +285,8 @@ unsigned int cmap_chores(struct cmap_shard *shard)
 	if (bits_wanted(shard, table) != table->bits &&
 	    !next_locked(shard, table))
 		chores |= CMAP_CHORE_RESIZE;
-	if (shard->arena.emptied) {
-		shard->arena.emptied = false;
+	if (shard->arena.untidy) {
+		shard->arena.untidy = false;
 		chores |= CMAP_CHORE_TRIM;
 	}
 

@@ -3,6 +3,7 @@
 #include "hash.h"
 #include "quota.h"
 #include "resize.h"
+#include "view.h"
 
 #include <linux/overflow.h>
 #include <linux/sched.h>
@@ -14,19 +15,20 @@
  * @shard: the shard, zeroed
  * @index: which of the map's shards
  * @shards: how many there are, a power of two
- * @account: pays for memory
+ * @memory: where memory comes from
  * @quota: the map's limit on entries
  * @memcg: pays for what the work allocates, or NULL
  * @node: memory node to prefer
+ * @wipe: overwrite what is deleted
  *
  * Context: Process.
  */
 void cmap_shard_init(struct cmap_shard *shard, u32 index, u32 shards,
-		     struct cmap_account *account, struct cmap_quota *quota,
-		     struct mem_cgroup *memcg, int node)
+		     struct cmap_memory *memory, struct cmap_quota *quota,
+		     struct mem_cgroup *memcg, int node, bool wipe)
 {
 	spin_lock_init(&shard->lock);
-	cmap_arena_init(&shard->arena, &shard->lock, account, node);
+	cmap_arena_init(&shard->arena, &shard->lock, memory, node, wipe);
 	shard->index = index;
 	shard->shards = shards;
 	shard->shard_bits = ilog2(shards);
@@ -279,7 +281,7 @@ static int get_table(struct cmap_shard *shard, gfp_t gfp)
 	struct cmap_table *table;
 	int err;
 
-	table = cmap_table_new(shard->arena.account, shard->arena.node,
+	table = cmap_table_new(shard->arena.memory, shard->arena.node,
 			       CMAP_TABLE_BITS_MIN, shard->shard_bits, gfp,
 			       &err);
 	if (!table)
@@ -288,6 +290,7 @@ static int get_table(struct cmap_shard *shard, gfp_t gfp)
 	spin_lock_bh(&shard->lock);
 	if (!cmap_shard_table_locked(shard)) {
 		rcu_assign_pointer(shard->table, table);
+		cmap_view_set_table(shard->arena.view, table);
 		table = NULL;
 	}
 	spin_unlock_bh(&shard->lock);
@@ -302,9 +305,8 @@ static int get_table(struct cmap_shard *shard, gfp_t gfp)
  */
 static int get_pool(struct cmap_shard *shard, u32 order, gfp_t gfp)
 {
-	struct cmap_account *account = shard->arena.account;
-	struct cmap_bucket *chunk;
 	struct cmap_table *table;
+	struct cmap_block *block;
 	u8 pool_bits;
 	bool full;
 	int err;
@@ -318,20 +320,17 @@ static int get_pool(struct cmap_shard *shard, u32 order, gfp_t gfp)
 	if (full)
 		return gfpflags_allow_blocking(gfp) ? cmap_resize_now(shard) :
 						      -EAGAIN;
-	chunk = cmap_pool_prepare(account, shard->arena.node, pool_bits, gfp,
-				  &err);
-	if (!chunk)
+	block = cmap_pool_prepare(shard->arena.memory, shard->arena.node,
+				  pool_bits, gfp, &err);
+	if (!block)
 		return err;
 
 	spin_lock_bh(&shard->lock);
-	table = table_for(shard, order);
-	if (table->pool_bits == pool_bits && cmap_pool_attach(table, chunk))
-		chunk = NULL;
+	err = cmap_pool_attach(table_for(shard, order), pool_bits, &block);
 	spin_unlock_bh(&shard->lock);
-	if (chunk)
-		cmap_pool_discard(account, chunk, pool_bits);
+	cmap_block_free(block);
 
-	return 0;
+	return err;
 }
 
 static int get_node(struct cmap_shard *shard, u32 size, gfp_t gfp)
@@ -346,7 +345,7 @@ static int get_node(struct cmap_shard *shard, u32 size, gfp_t gfp)
 	spin_lock_bh(&shard->lock);
 	cmap_refill_attach(&shard->arena, &refill);
 	spin_unlock_bh(&shard->lock);
-	cmap_refill_discard(&shard->arena, &refill);
+	cmap_refill_discard(&refill);
 
 	return 0;
 }
@@ -553,4 +552,49 @@ u64 cmap_shard_clear(struct cmap_shard *shard, u64 *order)
 		cmap_chores_start(shard, chores, GFP_KERNEL);
 
 	return removed;
+}
+
+/* ---- showing it to processes ---- */
+
+/**
+ * cmap_shard_show() - let processes that map the map find what the shard has
+ * @shard: the shard
+ *
+ * Context: Process; no lock; one caller at a time.
+ * Return: 0, also if that was done before; -ENOMEM or -ENOSPC.
+ */
+int cmap_shard_show(struct cmap_shard *shard)
+{
+	struct cmap_arena *arena = &shard->arena;
+	struct cmap_table *table;
+	struct cmap_view *view;
+	u32 segments = 0;
+	int err;
+
+	if (arena->view)
+		return 0;
+
+	for (;;) {
+		view = cmap_view_new(arena->memory, arena->node, segments,
+				     &err);
+		if (!view)
+			return err;
+
+		spin_lock_bh(&shard->lock);
+		if (cmap_arena_segments(arena) <= segments)
+			break;
+		segments = cmap_arena_segments(arena);
+		spin_unlock_bh(&shard->lock);
+		cmap_view_free(view);
+	}
+
+	cmap_arena_show(arena, view);
+	table = cmap_shard_table_locked(shard);
+	cmap_view_set_table(view, table);
+	if (table)
+		cmap_view_set_next(view, rcu_dereference_protected(table->next,
+					lockdep_is_held(&shard->lock)));
+	spin_unlock_bh(&shard->lock);
+
+	return 0;
 }

@@ -115,8 +115,8 @@ struct cmap_write {
 };
 
 void cmap_shard_init(struct cmap_shard *shard, u32 index, u32 shards,
-		     struct cmap_account *account, struct cmap_quota *quota,
-		     struct mem_cgroup *memcg, int node);
+		     struct cmap_memory *memory, struct cmap_quota *quota,
+		     struct mem_cgroup *memcg, int node, bool wipe);
 void cmap_shard_close(struct cmap_shard *shard);
 void cmap_shard_destroy(struct cmap_shard *shard);
 
@@ -129,6 +129,7 @@ void cmap_shard_unreserve(struct cmap_shard *shard, struct cmap_write *write);
 void cmap_shard_retire(struct cmap_shard *shard, cmap_ref ref);
 u64 cmap_shard_clear(struct cmap_shard *shard, u64 *order);
 void cmap_shard_collect(struct cmap_shard *shard);
+int cmap_shard_show(struct cmap_shard *shard);
 
 static inline struct cmap_table *
 cmap_shard_table_locked(const struct cmap_shard *shard)

@@ -56,8 +56,8 @@ void cmap_stat_fill(const struct cmap *map, struct cmap_stat *stat)
 		.value_max = map->value_max,
 		.shards = map->shards,
 		.max_entries = map->max_entries,
-		.max_bytes = map->account.max,
-		.bytes = atomic64_read(&map->account.bytes),
+		.max_bytes = map->memory.account.max,
+		.bytes = atomic64_read(&map->memory.account.bytes),
 	};
 	for (i = 0; i < map->shards; i++)
 		add_shard(map->shard[i], stat);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "table.h"
-#include "account.h"
+#include "block.h"
 #include "hash.h"
 
 #include <linux/bitops.h>
@@ -17,22 +17,27 @@ static unsigned int chunk_order(u8 bits)
 	return get_order(sizeof(struct cmap_bucket) << bits);
 }
 
-/* The smallest table's pool is the rest of its only page. */
-static bool pool_in_page(const struct cmap_table *table)
-{
-	return table->bits == CMAP_TABLE_BITS_MIN;
-}
-
 static void pool_init(struct cmap_table *table)
 {
-	if (pool_in_page(table)) {
+	if (cmap_table_inside(table)) {
 		table->pool_bits = CMAP_TABLE_BITS_MIN;
 		table->pool_chunks = 1;
 		table->chunk[1] = table->chunk[0] + cmap_table_buckets(table);
 	}
 }
 
-static struct cmap_table *table_try(struct cmap_account *account, int node,
+static void add_block(struct cmap_table *table, struct cmap_block *block)
+{
+	block->next = table->blocks;
+	table->blocks = block;
+}
+
+static u64 number_of(const struct cmap_table *table, u32 chunk)
+{
+	return table->number ? table->number + chunk : 0;
+}
+
+static struct cmap_table *table_try(struct cmap_memory *memory, int node,
 				    u8 bits, u8 shard_bits, u8 chunk_bits,
 				    gfp_t gfp, int *err)
 {
@@ -48,7 +53,8 @@ static struct cmap_table *table_try(struct cmap_account *account, int node,
 	if (!table)
 		return NULL;
 
-	table->account = account;
+	table->memory = memory;
+	table->number = cmap_block_numbers(memory, chunks + pool_chunks_max);
 	table->bits = bits;
 	table->shard_bits = shard_bits;
 	table->chunk_bits = chunk_bits;
@@ -57,15 +63,21 @@ static struct cmap_table *table_try(struct cmap_account *account, int node,
 	table->longest = 1;
 
 	while (table->chunks < chunks) {
-		struct cmap_bucket *chunk =
-			cmap_pages_alloc(account, node, chunk_order(chunk_bits),
+		struct cmap_block *block =
+			cmap_block_alloc(memory, node, chunk_order(chunk_bits),
 					 gfp, err);
 
-		if (!chunk) {
+		if (block) {
+			add_block(table, block);
+			*err = cmap_block_offer(block,
+						number_of(table, table->chunks),
+						cmap_gfp(gfp));
+		}
+		if (*err) {
 			cmap_table_free(table);
 			return NULL;
 		}
-		table->chunk[table->chunks++] = chunk;
+		table->chunk[table->chunks++] = block->base;
 	}
 	pool_init(table);
 
@@ -74,7 +86,7 @@ static struct cmap_table *table_try(struct cmap_account *account, int node,
 
 /**
  * cmap_table_new() - make an empty table
- * @account: pays for the pages
+ * @memory: where the pages come from
  * @node: memory node to prefer
  * @bits: log2 of the number of buckets,
  *	CMAP_TABLE_BITS_MIN..CMAP_TABLE_BITS_MAX
@@ -85,7 +97,7 @@ static struct cmap_table *table_try(struct cmap_account *account, int node,
  * Context: Any that @gfp allows.
  * Return: the table, or NULL.
  */
-struct cmap_table *cmap_table_new(struct cmap_account *account, int node,
+struct cmap_table *cmap_table_new(struct cmap_memory *memory, int node,
 				  u8 bits, u8 shard_bits, gfp_t gfp, int *err)
 {
 	u8 chunk_bits = min_t(u8, bits, CHUNK_BITS_MAX);
@@ -93,7 +105,7 @@ struct cmap_table *cmap_table_new(struct cmap_account *account, int node,
 
 	/* Where memory is in small pieces, small chunks do as well. */
 	for (;;) {
-		table = table_try(account, node, bits, shard_bits, chunk_bits,
+		table = table_try(memory, node, bits, shard_bits, chunk_bits,
 				  gfp, err);
 		if (table || *err != -ENOMEM || !chunk_order(chunk_bits))
 			return table;
@@ -110,39 +122,36 @@ struct cmap_table *cmap_table_new(struct cmap_account *account, int node,
  */
 void cmap_table_free(struct cmap_table *table)
 {
-	u32 i;
+	struct cmap_block *block;
 
 	if (!table)
 		return;
 
-	for (i = 0; i < table->chunks; i++)
-		cmap_pages_free(table->account, table->chunk[i],
-				chunk_order(table->chunk_bits));
-	if (!pool_in_page(table))
-		for (; i < table->chunks + table->pool_chunks; i++)
-			cmap_pages_free(table->account, table->chunk[i],
-					chunk_order(table->pool_bits));
+	while ((block = table->blocks)) {
+		table->blocks = block->next;
+		cmap_block_free(block);
+	}
 	kfree(table);
 }
 
 static void table_free_cb(struct rcu_head *rcu)
 {
 	struct cmap_table *table = container_of(rcu, struct cmap_table, rcu);
-	struct cmap_account *account = table->account;
+	struct cmap_memory *memory = table->memory;
 
 	cmap_table_free(table);
-	atomic_dec(&account->leaving);
+	atomic_dec(&memory->leaving);
 }
 
 /**
  * cmap_table_free_rcu() - free a table once its readers are done
- * @table: the table; until then its account says that memory is leaving
+ * @table: the table; until then its memory counts it as leaving
  *
  * Context: Any.
  */
 void cmap_table_free_rcu(struct cmap_table *table)
 {
-	atomic_inc(&table->account->leaving);
+	atomic_inc(&table->memory->leaving);
 	call_rcu(&table->rcu, table_free_cb);
 }
 
@@ -158,7 +167,7 @@ u64 cmap_table_bytes(const struct cmap_table *table)
 	u64 bytes = (u64)table->chunks * PAGE_SIZE <<
 		    chunk_order(table->chunk_bits);
 
-	if (!pool_in_page(table))
+	if (!cmap_table_inside(table))
 		bytes += (u64)READ_ONCE(table->pool_chunks) * PAGE_SIZE <<
 			 chunk_order(table->pool_bits);
 	return bytes;
@@ -166,7 +175,7 @@ u64 cmap_table_bytes(const struct cmap_table *table)
 
 /**
  * cmap_pool_prepare() - allocate buckets for a table's pool
- * @account: who pays
+ * @memory: where the pages come from
  * @node: memory node to prefer
  * @pool_bits: of the table
  * @gfp: GFP_KERNEL, or GFP_ATOMIC where sleeping is not allowed
@@ -175,43 +184,42 @@ u64 cmap_table_bytes(const struct cmap_table *table)
  * Context: Any that @gfp allows.
  * Return: the buckets for cmap_pool_attach(), or NULL.
  */
-struct cmap_bucket *cmap_pool_prepare(struct cmap_account *account, int node,
-				      u8 pool_bits, gfp_t gfp, int *err)
+struct cmap_block *cmap_pool_prepare(struct cmap_memory *memory, int node,
+				     u8 pool_bits, gfp_t gfp, int *err)
 {
-	return cmap_pages_alloc(account, node, chunk_order(pool_bits), gfp,
+	return cmap_block_alloc(memory, node, chunk_order(pool_bits), gfp,
 				err);
 }
 
 /**
  * cmap_pool_attach() - add buckets to a table's pool
  * @table: the table
- * @chunk: from cmap_pool_prepare() for a table of the same pool_bits
+ * @pool_bits: of the table that they were made for
+ * @block: from cmap_pool_prepare(); NULL when the table has taken it, else the
+ *	caller's to free
  *
  * Context: The shard's lock.
- * Return: false if the pool takes no more.
+ * Return: 0, also if the pool takes no more or not these; or -ENOMEM.
  */
-bool cmap_pool_attach(struct cmap_table *table, struct cmap_bucket *chunk)
+int cmap_pool_attach(struct cmap_table *table, u8 pool_bits,
+		     struct cmap_block **block)
 {
-	if (table->pool_chunks == table->pool_chunks_max)
-		return false;
+	u32 chunk = table->chunks + table->pool_chunks;
+	int err;
 
-	table->chunk[table->chunks + table->pool_chunks] = chunk;
+	if (table->pool_bits != pool_bits ||
+	    table->pool_chunks == table->pool_chunks_max)
+		return 0;
+	err = cmap_block_offer(*block, number_of(table, chunk),
+			       GFP_ATOMIC | __GFP_NOWARN);
+	if (err)
+		return err;
+
+	add_block(table, *block);
+	table->chunk[chunk] = (*block)->base;
 	WRITE_ONCE(table->pool_chunks, table->pool_chunks + 1);
-	return true;
-}
-
-/**
- * cmap_pool_discard() - free buckets that were not attached
- * @account: who paid
- * @chunk: the buckets
- * @pool_bits: of the table they were made for
- *
- * Context: Any.
- */
-void cmap_pool_discard(struct cmap_account *account, struct cmap_bucket *chunk,
-		       u8 pool_bits)
-{
-	cmap_pages_free(account, chunk, chunk_order(pool_bits));
+	*block = NULL;
+	return 0;
 }
 
 /* ---- reading ---- */

@@ -41,7 +41,9 @@ static_assert(sizeof(struct cmap_bucket) == 64);
  * struct cmap_table - an array of buckets, and a pool of more
  * @next: the table this one is being moved into, or was
  * @rcu: frees it
- * @account: pays for the pages
+ * @memory: where the pages come from
+ * @blocks: the pages
+ * @number: of the first block, if they are offered; the others' follow
  * @bits: log2 of the number of buckets
  * @shard_bits: hash bits that chose the shard, to be skipped
  * @chunk_bits: log2 of the buckets in a chunk
@@ -60,7 +62,9 @@ static_assert(sizeof(struct cmap_bucket) == 64);
 struct cmap_table {
 	struct cmap_table __rcu *next;
 	struct rcu_head rcu;
-	struct cmap_account *account;
+	struct cmap_memory *memory;
+	struct cmap_block *blocks;
+	u64 number;
 	u8 bits;
 	u8 shard_bits;
 	u8 chunk_bits;
@@ -118,12 +122,18 @@ cmap_table_bucket(const struct cmap_table *table, u32 index)
 			    [index & ((1U << table->chunk_bits) - 1)];
 }
 
+/* The smallest table's pool is the rest of its only page. */
+static inline bool cmap_table_inside(const struct cmap_table *table)
+{
+	return table->bits == CMAP_TABLE_BITS_MIN;
+}
+
 struct cmap_bucket *cmap_bucket_next(const struct cmap_table *table, u32 head);
 struct cmap_table *cmap_table_of(struct cmap_table *table,
 				 const struct cmap_arena *arena, u32 order,
 				 struct cmap_bucket **bucket, u32 *head);
 
-struct cmap_table *cmap_table_new(struct cmap_account *account, int node,
+struct cmap_table *cmap_table_new(struct cmap_memory *memory, int node,
 				  u8 bits, u8 shard_bits, gfp_t gfp, int *err);
 void cmap_table_free(struct cmap_table *table);
 void cmap_table_free_rcu(struct cmap_table *table);
@@ -141,10 +151,9 @@ void cmap_slot_replace(const struct cmap_slot *slot, cmap_ref ref);
 int cmap_table_move(struct cmap_table *old, struct cmap_table *new,
 		    const struct cmap_arena *arena);
 
-struct cmap_bucket *cmap_pool_prepare(struct cmap_account *account, int node,
-				      u8 pool_bits, gfp_t gfp, int *err);
-bool cmap_pool_attach(struct cmap_table *table, struct cmap_bucket *chunk);
-void cmap_pool_discard(struct cmap_account *account, struct cmap_bucket *chunk,
-		       u8 pool_bits);
+struct cmap_block *cmap_pool_prepare(struct cmap_memory *memory, int node,
+				     u8 pool_bits, gfp_t gfp, int *err);
+int cmap_pool_attach(struct cmap_table *table, u8 pool_bits,
+		     struct cmap_block **block);
 
 #endif /* CMAP_TABLE_H */

@@ -31,7 +31,8 @@
  * ======== ==============================================================
  * E2BIG    a structure is longer than the kernel knows and not zero there;
  *          or a key or value is longer than the map's maximum
- * EACCES   the map's owner, group and mode do not allow this open or unlink
+ * EACCES   the map's owner, group and mode do not allow this open or unlink;
+ *          or a mapping that could be written or executed
  * EAGAIN   memory will be free after a grace period, which this context
  *          cannot wait for (kernel callers that may not sleep only)
  * EBADF    the descriptor was not opened for reading, or for writing
@@ -42,9 +43,10 @@
  * EFAULT   a pointer does not point to memory that can be read or written
  * EINTR    a fatal signal arrived
  * EINVAL   a size, flag, reserved field, empty key, name, parameter or
- *          command in a batch that is not valid; or a length that is not
- *          the map's fixed one
+ *          command in a batch that is not valid; a length that is not the
+ *          map's fixed one; a private mapping, or one of what never was
  * EMSGSIZE the buffer is too small; the length field says what it takes
+ * ENODEV   mmap: the map was made without a window
  * ENFILE   the module's limit on the number of maps is reached
  * ENOENT   no such key, or no map of that name
  * ENOMEM   out of memory, or the memory cgroup is at its limit
@@ -123,6 +125,8 @@ enum cmap_code {
 /* &struct cmap_create.flags */
 #define CMAP_CREATE_FIXED_KEY	(1U << 0)	/* every key has key_max bytes */
 #define CMAP_CREATE_FIXED_VALUE	(1U << 1)	/* every value has value_max bytes */
+#define CMAP_CREATE_NO_WINDOW	(1U << 2)	/* reads take system calls */
+#define CMAP_CREATE_WIPE	(1U << 3)	/* what is deleted is overwritten */
 
 /**
  * struct cmap_create - make a map and bind the descriptor to it
@@ -144,6 +148,12 @@ enum cmap_code {
  * The descriptor must be open for writing.  The map's owner and group are
  * the caller's effective ones.  A named map lives until it is unlinked and
  * unused, an anonymous one until its last descriptor is closed.
+ *
+ * Whoever may read a map may also map it (see "The window" below), and then
+ * sees keys and values that were deleted or replaced until their memory is
+ * used again, and the secret of the map's hash.  With CMAP_CREATE_WIPE what is
+ * deleted or replaced is overwritten after a grace period, in any case before
+ * it is used again.  A map made with CMAP_CREATE_NO_WINDOW cannot be mapped.
  *
  * Errors: EBADF, EBUSY, EEXIST, EFAULT, EINVAL, ENFILE, ENOMEM, ENOSPC.
  */
@@ -442,6 +452,148 @@ struct cmap_ops {
 	__u32 op_size;
 	__u32 done;
 	__u32 __reserved;
+};
+
+/**
+ * DOC: The window
+ *
+ * A descriptor open for reading can be mapped: PROT_READ and MAP_SHARED only,
+ * never to become writable.  The mapping shows the map's own tables and nodes
+ * while the kernel changes them, so values can be read with no system call.
+ * What follows is how to read them; libcmap does.
+ *
+ * A file has 2^CMAP_WINDOW_SHIFT bytes for each block number: block n is at
+ * offset n << CMAP_WINDOW_SHIFT.  A number is never used for another block
+ * again.  Beyond a block's end, and where a block is no more, a mapping is all
+ * zeroes; it never faults.  At offset 0 is &struct cmap_window, and
+ * header_bytes behind it, shard_bytes apart, one &struct cmap_window_shard
+ * for each shard.
+ *
+ * A key's hash is SipHash-1-3 with the window's secret, a 64-bit number h.
+ * Its highest shard_bits bits number the shard, those below them, as many as
+ * the table has bits, the bucket.  Its lowest 16 bits are the tag.
+ *
+ * To look a key up:
+ *
+ * 1. Load the shard's @table, T (0: no entry), and the bucket's @head.  If
+ *    that says CMAP_WINDOW_MOVED, load @next, and @table once more: if it is
+ *    still T go on with next as T, else begin anew.
+ * 2. For each slot whose tag is equal, load the ref (0: none), then the
+ *    number in @segment that its index has (0: begin anew), then @version of
+ *    the node (0: begin anew); then once more the ref (another one: do this
+ *    slot again), then the first bucket's head (MOVED: begin anew).  Compare
+ *    the key, copy the value.
+ * 3. Now look again: if @version or the number in @segment is another, or T is
+ *    neither the shard's @table nor its @next any more, begin anew.  What was
+ *    copied is one whole value, and was the key's at the second load of the
+ *    ref.
+ * 4. If no slot of the bucket and those chained to it has the key, look again
+ *    at the first bucket's head, then at @table and @next, as above; then the
+ *    key was absent.
+ *
+ * Each load up to the second one of @head has acquire semantics, and a load
+ * fence stands before each "look again".
+ *
+ * What is shared by all may be read by a process that is stopped for long:
+ * whatever it has read by then, this is how it finds out.
+ */
+#define CMAP_WINDOW_SHIFT	21
+#define CMAP_WINDOW_FIRST	256	/* number of the first block */
+#define CMAP_WINDOW_MAGIC	0x70616d63	/* "cmap" */
+#define CMAP_WINDOW_FORMAT	1
+
+/**
+ * struct cmap_window - what is at offset 0
+ * @magic: CMAP_WINDOW_MAGIC
+ * @format: CMAP_WINDOW_FORMAT; another one is for another reader
+ * @header_bytes: from here to the first shard
+ * @shard_bytes: from one shard to the next
+ * @shards: number of shards
+ * @shard_bits: log2 of that
+ * @create_flags: CMAP_CREATE_*
+ * @key_max: longest key
+ * @id: number of the map, as in &struct cmap_stat
+ * @secret: of the hash
+ *
+ * Nothing in here ever changes.
+ */
+struct cmap_window {
+	__u32 magic;
+	__u32 format;
+	__u32 header_bytes;
+	__u32 shard_bytes;
+	__u32 shards;
+	__u32 shard_bits;
+	__u32 create_flags;
+	__u32 key_max;
+	__aligned_u64 id;
+	__aligned_u64 secret[2];
+};
+
+#define CMAP_WINDOW_SEGMENTS	32768
+
+/**
+ * struct cmap_window_shard - where a shard's tables and nodes are
+ * @table: the table, see CMAP_WINDOW_TABLE_*; 0 before the first entry
+ * @next: the table it is being moved into, or 0
+ * @__reserved: 0
+ * @segment: by the index in a ref: the number of the block of nodes, or 0
+ */
+struct cmap_window_shard {
+	__aligned_u64 table;
+	__aligned_u64 next;
+	__aligned_u64 __reserved[6];
+	__aligned_u64 segment[CMAP_WINDOW_SEGMENTS];
+};
+
+/*
+ * A table, in 64 bits: the number of the first of its blocks and its shape.
+ * A table has 2^bits buckets in blocks of 2^chunk_bits, one number after the
+ * other; behind these, by number, blocks of 2^pool_bits buckets that buckets
+ * are chained to, together as many as the table has, but at least one block.
+ * A table whose pool is inside has all in one block, the pool right behind
+ * the buckets.
+ */
+#define CMAP_WINDOW_TABLE_NUMBER(t)	((t) >> 16)
+#define CMAP_WINDOW_TABLE_BITS(t)	((t) & 31)
+#define CMAP_WINDOW_TABLE_CHUNK_BITS(t)	((t) >> 5 & 15)
+#define CMAP_WINDOW_TABLE_POOL_BITS(t)	((t) >> 9 & 15)
+#define CMAP_WINDOW_TABLE_INSIDE(t)	((t) >> 13 & 1)
+
+#define CMAP_WINDOW_SLOTS	10
+#define CMAP_WINDOW_MOVED	1U
+
+/**
+ * struct cmap_window_bucket - a bucket
+ * @head: bit 0: CMAP_WINDOW_MOVED; above it: 1 + the place in the pool of the
+ *	bucket that this one goes on in, or 0
+ * @tag: tags of the entries
+ * @ref: where their nodes are: the highest 15 bits are an index in @segment,
+ *	the others a place in that block in units of 16 bytes; 0 for none
+ */
+struct cmap_window_bucket {
+	__u32 head;
+	__u16 tag[CMAP_WINDOW_SLOTS];
+	__u32 ref[CMAP_WINDOW_SLOTS];
+};
+
+/**
+ * struct cmap_window_node - one version of one entry
+ * @version: the entry's version; 0 while it is no entry's
+ * @order: the highest 32 bits of the key's hash
+ * @value_len: bytes in the value, which follows the key at a multiple of 8
+ * @key_len: bytes in the key, which follows this structure
+ * @tag: the lowest 16 bits of the key's hash
+ * @__internal: the kernel's
+ */
+struct cmap_window_node {
+	__aligned_u64 version;
+	__u32 order;
+	__u32 value_len;
+	__u16 key_len;
+	__u16 tag;
+	__u32 __internal;
+	/* char key[]; */
 };
 
 #endif /* _UAPI_LINUX_CMAP_H */

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The window: a map's own tables and nodes, mapped read-only.
+ */
+#ifndef CMAP_WINDOW_H
+#define CMAP_WINDOW_H
+
+struct file;
+struct vm_area_struct;
+
+int cmap_window_init(void);
+void cmap_window_exit(void);
+
+void cmap_window_open_file(struct file *file);
+int cmap_window_mmap(struct file *file, struct vm_area_struct *vma);
+
+#endif /* CMAP_WINDOW_H */
