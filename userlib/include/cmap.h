@@ -32,6 +32,8 @@ struct cmap_batch;		/* commands gathered for one call */
 /* cmap_options.flags */
 #define CMAP_FIXED_KEY		(1U << 0)	/* every key has key_max bytes */
 #define CMAP_FIXED_VALUE	(1U << 1)	/* every value has value_max bytes */
+#define CMAP_NO_WINDOW		(1U << 2)	/* reads take system calls */
+#define CMAP_WIPE		(1U << 3)	/* what is deleted is overwritten */
 
 /*
  * What a new map shall be.  Zero it, set sz to sizeof(struct cmap_options),
@@ -39,7 +41,7 @@ struct cmap_batch;		/* commands gathered for one call */
  */
 struct cmap_options {
 	size_t sz;
-	uint32_t flags;		/* CMAP_FIXED_* */
+	uint32_t flags;		/* any of the above */
 	uint32_t key_max;	/* longest key; default: the module's, 512 */
 	uint32_t value_max;	/* longest value; default: the module's, 1 MiB */
 	uint32_t shards;	/* power of two; default: possible CPUs */
@@ -53,7 +55,13 @@ struct cmap_options {
  * O_RDWR, and any of O_CREAT (with the options of the map to make, or NULL
  * for the defaults), O_EXCL and O_CLOEXEC (always implied).  A @name of NULL
  * makes an anonymous map and needs O_CREAT.
+ *
+ * Reads go through the map's window, in the process's own memory, with no
+ * system call, if the map has one.  CMAP_O_NO_WINDOW, or CMAP_NO_WINDOW in the
+ * environment, has the kernel asked for everything.
  */
+#define CMAP_O_NO_WINDOW	0x40000000
+
 struct cmap *cmap_open(const char *name, int oflag,
 		       const struct cmap_options *options);
 
@@ -84,6 +92,33 @@ ssize_t cmap_get(struct cmap *map, const void *key, size_t key_len,
 /* The same into memory of the right size from malloc(), with *len set. */
 void *cmap_get_dup(struct cmap *map, const void *key, size_t key_len,
 		   size_t *len, uint64_t *version);
+
+/*
+ * Call @fn with the value where it is.  Others may change the map meanwhile,
+ * and then what @fn sees may be a mix, or change under its eyes: it must read
+ * nothing beyond @len bytes, and keep only what its last call found.  It is
+ * called again until it has seen the value whole, then this returns 0.
+ */
+int cmap_visit(struct cmap *map, const void *key, size_t key_len,
+	       void (*fn)(const void *value, size_t len, void *arg),
+	       void *arg, uint64_t *version);
+
+/* One of many keys to get; what stands below @error is its outcome. */
+struct cmap_lookup {
+	const void *key;
+	size_t key_len;
+	void *buf;
+	size_t size;
+	int error;		/* 0 or an errno, as from cmap_get() */
+	size_t len;		/* of the value, also with EMSGSIZE */
+	uint64_t version;
+};
+
+/*
+ * Get many keys, each as by cmap_get(), with their cache misses overlapping.
+ * Returns how many were found.
+ */
+ssize_t cmap_get_many(struct cmap *map, struct cmap_lookup *lookups, size_t n);
 
 int cmap_set(struct cmap *map, const void *key, size_t key_len,
 	     const void *value, size_t len, uint64_t *version);
@@ -171,6 +206,20 @@ struct cmap_info {
 };
 
 int cmap_info(struct cmap *map, struct cmap_info *info);
+
+/*
+ * How reading through the window went since the map was opened here.  Set sz
+ * to sizeof(struct cmap_window_stat) first.  ENODEV: the map is read by system
+ * calls.
+ */
+struct cmap_window_stat {
+	size_t sz;
+	uint64_t retries;	/* reads begun anew because of a writer */
+	uint64_t calls;		/* reads that asked the kernel after all */
+	uint64_t maps;		/* blocks and tables mapped */
+};
+
+int cmap_window_stat(struct cmap *map, struct cmap_window_stat *stat);
 
 /* ---- range ---- */
 

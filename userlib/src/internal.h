@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <stdint.h>
+#include <sys/cdefs.h>
 #include <sys/ioctl.h>
 
 #include <linux/cmap.h>
@@ -13,8 +14,22 @@
 /* Everything else is hidden; libcmap.map says under which version. */
 #define API __attribute__((visibility("default")))
 
+/* What other threads, or the kernel, change under us. */
+#define LOAD(p)			__atomic_load_n(p, __ATOMIC_RELAXED)
+#define LOAD_ACQUIRE(p)		__atomic_load_n(p, __ATOMIC_ACQUIRE)
+#define LOAD_FENCE()		__atomic_thread_fence(__ATOMIC_ACQUIRE)
+#define STORE_RELEASE(p, v)	__atomic_store_n(p, v, __ATOMIC_RELEASE)
+#define COUNT(p)		__atomic_fetch_add(p, 1, __ATOMIC_RELAXED)
+#define EXCHANGE_IF(p, old, new)					\
+	__atomic_compare_exchange_n(p, old, new, 0, __ATOMIC_SEQ_CST,	\
+				    __ATOMIC_SEQ_CST)
+
+struct cmap_view;
+
 struct cmap {
 	int fd;
+	int no_window;	/* it has none, or is not to be used */
+	struct cmap_view *view;	/* NULL until the first read */
 };
 
 static inline uint64_t ptr_to_u64(const void *p)

@@ -1,24 +1,34 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "internal.h"
+#include "window.h"
 
 #include <stdlib.h>
 
 #define BUF_SIZE 65536
 
+/* The tie of the only entry, or the last one, at its position. */
+#define TIE_LAST UINT64_MAX
+#define POSITION_END (1ULL << 48)
+
 /*
- * A buffer of records as the kernel filled it.  @kernel is where the next
- * buffer begins, @here is behind the item that was handed out last.
+ * Entries come a bucket at a time through the window, or in a buffer of
+ * records as the kernel filled it.  @ahead is where the next ones begin, @here
+ * is behind the item that was handed out last.
  */
 struct cmap_iter {
 	struct cmap *map;
-	uint32_t flags;
-	uint32_t left;
-	char *buf;
-	uint32_t size;
-	const struct cmap_entry *next;
-	struct cmap_cursor kernel;
+	struct cmap_view *view;
+	struct cmap_cursor ahead;
 	struct cmap_cursor here;
 	int ended;
+	uint32_t flags;
+	/* records */
+	uint32_t left;
+	uint32_t size;
+	char *buf;
+	const struct cmap_entry *next;
+	/* a bucket */
+	unsigned int given;
+	struct cmap_bucket_read read;
 };
 
 API struct cmap_iter *cmap_iter_new(struct cmap *map, unsigned int flags,
@@ -35,21 +45,80 @@ API struct cmap_iter *cmap_iter_new(struct cmap *map, unsigned int flags,
 	if (!iter)
 		return NULL;
 	iter->map = map;
+	iter->view = cmap_view_of(map);
 	iter->flags = flags & CMAP_KEYS_ONLY ? CMAP_RANGE_KEYS : 0;
+	iter->read.keys_only = !!iter->flags;
 	if (from) {
-		iter->kernel.position = from->position;
-		iter->kernel.tie = from->tie;
-		iter->here = iter->kernel;
-	}
-	iter->size = BUF_SIZE;
-	iter->buf = malloc(iter->size);
-	if (!iter->buf) {
-		free(iter);
-		return NULL;
+		iter->ahead.position = from->position;
+		iter->ahead.tie = from->tie;
+		iter->here = iter->ahead;
 	}
 
 	return iter;
 }
+
+/* ---- through the window ---- */
+
+static int enlarge_read(struct cmap_bucket_read *read)
+{
+	size_t size = read->used > BUF_SIZE ? read->used : BUF_SIZE;
+	char *buf = realloc(read->buf, size);
+
+	if (!buf)
+		return -1;
+	read->buf = buf;
+	read->size = size;
+	return 0;
+}
+
+/* The next bucket that holds anything; CMAP_CALL if the kernel must help. */
+static enum cmap_outcome fill_window(struct cmap_iter *iter)
+{
+	struct cmap_bucket_read *read = &iter->read;
+	uint64_t position = iter->ahead.position;
+	enum cmap_outcome outcome;
+
+	if (!iter->view || (iter->ahead.tie && iter->ahead.tie != TIE_LAST))
+		return CMAP_CALL;
+	if (iter->ahead.tie)
+		position++;
+
+	iter->given = 0;
+	read->count = 0;
+	while (position < POSITION_END) {
+		outcome = cmap_window_bucket(iter->view, position, read);
+		if (outcome == CMAP_TOO_SMALL && !enlarge_read(read))
+			continue;
+		if (outcome != CMAP_FOUND) {
+			read->count = 0;
+			return CMAP_CALL;
+		}
+		position = read->end;
+		iter->ahead.position = position;
+		iter->ahead.tie = 0;
+		if (read->count)
+			return CMAP_FOUND;
+	}
+
+	return CMAP_ABSENT;
+}
+
+static void give_gathered(struct cmap_iter *iter, struct cmap_item *item)
+{
+	const struct cmap_gathered *entry = &iter->read.entry[iter->given++];
+	const char *key = iter->read.buf + entry->at;
+
+	item->key = key;
+	item->key_len = entry->key_len;
+	item->value = iter->read.keys_only ?
+		      NULL : key + ((entry->key_len + 7) & ~7U);
+	item->value_len = entry->value_len;
+	item->version = entry->version;
+	iter->here.position = entry->position;
+	iter->here.tie = TIE_LAST;
+}
+
+/* ---- by system calls ---- */
 
 static int enlarge(struct cmap_iter *iter, uint32_t size)
 {
@@ -62,19 +131,21 @@ static int enlarge(struct cmap_iter *iter, uint32_t size)
 	return 0;
 }
 
-static int fill(struct cmap_iter *iter)
+static int fill_records(struct cmap_iter *iter)
 {
+	if (!iter->size && enlarge(iter, BUF_SIZE))
+		return -1;
 	for (;;) {
 		struct cmap_range range = {
 			.size = sizeof(range),
 			.flags = iter->flags,
 			.buf = ptr_to_u64(iter->buf),
 			.buf_len = iter->size,
-			.cursor = iter->kernel,
+			.cursor = iter->ahead,
 		};
 
 		if (!ioctl(iter->map->fd, CMAP_IOCTL_RANGE, &range)) {
-			iter->kernel = range.cursor;
+			iter->ahead = range.cursor;
 			iter->left = range.count;
 			iter->next = (const struct cmap_entry *)iter->buf;
 			iter->ended = !range.count;
@@ -82,20 +153,14 @@ static int fill(struct cmap_iter *iter)
 		}
 		if (errno != EMSGSIZE || enlarge(iter, range.buf_len))
 			return -1;
-		iter->kernel = range.cursor;
+		iter->ahead = range.cursor;
 	}
 }
 
-API int cmap_iter_next(struct cmap_iter *iter, struct cmap_item *item)
+static void give_record(struct cmap_iter *iter, struct cmap_item *item)
 {
-	const struct cmap_entry *entry;
+	const struct cmap_entry *entry = iter->next;
 
-	if (!iter->left && !iter->ended && fill(iter))
-		return -1;
-	if (iter->ended)
-		return 0;
-
-	entry = iter->next;
 	item->key = entry + 1;
 	item->key_len = entry->key_len;
 	item->value = entry->value_offset ?
@@ -106,13 +171,39 @@ API int cmap_iter_next(struct cmap_iter *iter, struct cmap_item *item)
 	iter->here = entry->cursor;
 	iter->next = (const void *)((const char *)entry + entry->size);
 	iter->left--;
+}
 
+static int fill(struct cmap_iter *iter)
+{
+	switch (fill_window(iter)) {
+	case CMAP_FOUND:
+		return 0;
+	case CMAP_ABSENT:
+		iter->ended = 1;
+		return 0;
+	default:
+		return fill_records(iter);
+	}
+}
+
+API int cmap_iter_next(struct cmap_iter *iter, struct cmap_item *item)
+{
+	if (!iter->left && iter->given == iter->read.count && !iter->ended &&
+	    fill(iter))
+		return -1;
+	if (iter->ended)
+		return 0;
+
+	if (iter->left)
+		give_record(iter, item);
+	else
+		give_gathered(iter, item);
 	return 1;
 }
 
 API int cmap_iter_position(struct cmap_iter *iter, struct cmap_position *pos)
 {
-	const struct cmap_cursor *cursor = iter->ended ? &iter->kernel :
+	const struct cmap_cursor *cursor = iter->ended ? &iter->ahead :
 							 &iter->here;
 
 	pos->position = cursor->position;
@@ -124,6 +215,7 @@ API void cmap_iter_free(struct cmap_iter *iter)
 {
 	if (!iter)
 		return;
+	free(iter->read.buf);
 	free(iter->buf);
 	free(iter);
 }

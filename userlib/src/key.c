@@ -2,7 +2,7 @@
 /*
  * Calls on one key.
  */
-#include "internal.h"
+#include "window.h"
 
 #include <stdlib.h>
 
@@ -17,11 +17,53 @@ static int call(struct cmap *map, unsigned long command, struct cmap_op *op,
 	return err;
 }
 
+#define CALL (-2)
+
+static void skip(const void *value, size_t len, void *arg)
+{
+	(void)value;
+	(void)len;
+	(void)arg;
+}
+
+/* What cmap_get() returns, or CALL if a system call has to find out. */
+static inline ssize_t read_window(struct cmap *map, const void *key,
+				  size_t key_len, void *buf, size_t size,
+				  uint64_t *version)
+{
+	struct cmap_view *view = cmap_view_of(map);
+	const struct cmap_want length_only = {
+		.key = key, .key_len = key_len, .visit = skip,
+	};
+	enum cmap_outcome outcome;
+	struct cmap_got got;
+
+	if (!view || (!buf && size))
+		return CALL;
+	if (buf)
+		outcome = cmap_window_get(view, key, key_len, buf, size, &got);
+	else
+		outcome = cmap_window_visit(view, &length_only, &got);
+
+	if (__builtin_expect(outcome == CMAP_FOUND, 1)) {
+		if (version)
+			*version = got.version;
+		return (ssize_t)got.len;
+	}
+	if (outcome == CMAP_CALL)
+		return CALL;
+	errno = outcome == CMAP_ABSENT ? ENOENT : EMSGSIZE;
+	return -1;
+}
+
 API ssize_t cmap_get(struct cmap *map, const void *key, size_t key_len,
 		     void *buf, size_t size, uint64_t *version)
 {
 	struct cmap_op op = { .value = ptr_to_u64(buf) };
+	ssize_t len = read_window(map, key, key_len, buf, size, version);
 
+	if (len != CALL)
+		return len;
 	if (cmap_op_key(&op, key, key_len))
 		return -1;
 	cmap_op_room(&op.value_len, size);
@@ -33,32 +75,27 @@ API ssize_t cmap_get(struct cmap *map, const void *key, size_t key_len,
 API void *cmap_get_dup(struct cmap *map, const void *key, size_t key_len,
 		       size_t *len, uint64_t *version)
 {
-	size_t size = 0;
-	void *buf = NULL;
+	ssize_t size = cmap_get(map, key, key_len, NULL, 0, version);
+	char *buf = NULL;
 
 	/* The value may grow between asking for its length and getting it. */
-	for (;;) {
-		struct cmap_op op = { .value = ptr_to_u64(buf) };
-		void *larger;
-
-		if (cmap_op_key(&op, key, key_len))
-			break;
-		cmap_op_room(&op.value_len, size);
-		if (!call(map, CMAP_IOCTL_GET, &op, version)) {
-			if (buf) {
-				*len = op.value_len;
-				return buf;
-			}
-		} else if (errno != EMSGSIZE) {
-			break;
-		}
-
+	while (size >= 0) {
 		/* Not even an empty value comes without memory. */
-		size = op.value_len ? op.value_len : 1;
-		larger = realloc(buf, size);
+		char *larger = realloc(buf, (size_t)size + 1);
+		ssize_t got;
+
 		if (!larger)
 			break;
 		buf = larger;
+		got = cmap_get(map, key, key_len, buf, (size_t)size + 1,
+			       version);
+		if (got >= 0) {
+			*len = (size_t)got;
+			return buf;
+		}
+		if (errno != EMSGSIZE)
+			break;
+		size = cmap_get(map, key, key_len, NULL, 0, version);
 	}
 
 	free(buf);

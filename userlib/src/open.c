@@ -1,17 +1,20 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "internal.h"
+#include "window.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-static struct cmap *handle_new(int fd)
+static struct cmap *handle_new(int fd, int no_window)
 {
-	struct cmap *map = malloc(sizeof(*map));
+	const char *choice = getenv("CMAP_NO_WINDOW");
+	struct cmap *map = calloc(1, sizeof(*map));
 
-	if (map)
+	if (map) {
 		map->fd = fd;
+		map->no_window = no_window || (choice && *choice);
+	}
 	return map;
 }
 
@@ -96,7 +99,8 @@ API struct cmap *cmap_open(const char *name, int oflag,
 	struct cmap *map;
 	int fd;
 
-	if (oflag & ~(O_ACCMODE | O_CREAT | O_EXCL | O_CLOEXEC) ||
+	if (oflag & ~(O_ACCMODE | O_CREAT | O_EXCL | O_CLOEXEC |
+		      CMAP_O_NO_WINDOW) ||
 	    (oflag & O_EXCL && !(oflag & O_CREAT)) ||
 	    (!name && !(oflag & O_CREAT))) {
 		errno = EINVAL;
@@ -113,7 +117,7 @@ API struct cmap *cmap_open(const char *name, int oflag,
 		return NULL;
 	}
 
-	map = handle_new(fd);
+	map = handle_new(fd, oflag & CMAP_O_NO_WINDOW);
 	if (!map)
 		close_quietly(fd);
 	return map;
@@ -129,7 +133,7 @@ API struct cmap *cmap_from_fd(int fd)
 			errno = EINVAL;
 		return NULL;
 	}
-	return handle_new(fd);
+	return handle_new(fd, 0);
 }
 
 API int cmap_fd(const struct cmap *map)
@@ -141,6 +145,7 @@ API void cmap_close(struct cmap *map)
 {
 	if (!map)
 		return;
+	cmap_view_close(map->view);
 	close_quietly(map->fd);
 	free(map);
 }

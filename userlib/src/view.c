@@ -1,0 +1,324 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * Mapping what the window shows, and finding it again.
+ */
+#include "window.h"
+
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#define SPAN		((size_t)1 << CMAP_WINDOW_SHIFT)
+#define SEGMENTS_MIN	32
+
+/*
+ * One thread maps at a time; the others do not wait for it but ask the kernel
+ * for what they want.  A child that was forked meanwhile has nobody else to
+ * wait for.
+ */
+static int mapper_begin(struct cmap_view *view)
+{
+	int self = getpid();
+	int owner = 0;
+
+	if (EXCHANGE_IF(&view->mapper, &owner, self))
+		return 0;
+	if (owner != self && EXCHANGE_IF(&view->mapper, &owner, self))
+		return 0;
+	return -1;
+}
+
+static void mapper_end(struct cmap_view *view)
+{
+	STORE_RELEASE(&view->mapper, 0);
+}
+
+static void *map_blocks(struct cmap_view *view, void *at, size_t size,
+			uint64_t number)
+{
+	COUNT(&view->maps);
+	return mmap(at, size, PROT_READ, MAP_SHARED | (at ? MAP_FIXED : 0),
+		    view->fd, (off_t)(number << CMAP_WINDOW_SHIFT));
+}
+
+/* ---- segments ---- */
+
+/* Room for more; what there is stays for those who are in it. */
+static struct cmap_segments *more_segments(struct cmap_window_part *part,
+					   uint32_t index)
+{
+	struct cmap_segments *old = part->segments, *new;
+	uint32_t count = old ? old->count : SEGMENTS_MIN;
+
+	while (count <= index)
+		count *= 2;
+	new = calloc(1, sizeof(*new) + count * sizeof(*new->number));
+	if (!new)
+		return NULL;
+	new->base = mmap(NULL, count * SPAN, PROT_NONE,
+			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (new->base == MAP_FAILED) {
+		free(new);
+		return NULL;
+	}
+	new->count = count;
+	new->older = old;
+	STORE_RELEASE(&part->segments, new);
+
+	return new;
+}
+
+/*
+ * If mapping over another block fails the place may be left with nothing
+ * mapped, where some thread may be reading: put zeroes there.
+ */
+static int map_over(struct cmap_view *view, char *at, size_t size,
+		    uint64_t number)
+{
+	if (map_blocks(view, at, size, number) != MAP_FAILED)
+		return 0;
+	mmap(at, size, PROT_READ,
+	     MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0);
+	return -1;
+}
+
+int cmap_view_map_segment(struct cmap_view *view,
+			  struct cmap_window_part *part, uint32_t index,
+			  uint64_t number)
+{
+	struct cmap_segments *segments;
+	int err = -1;
+
+	if (mapper_begin(view))
+		return -1;
+
+	segments = part->segments;
+	if (!segments || index >= segments->count)
+		segments = more_segments(part, index);
+	if (segments) {
+		STORE_RELEASE(&segments->number[index], 0);
+		err = map_over(view, segments->base + index * SPAN, SPAN,
+			       number);
+		if (!err)
+			STORE_RELEASE(&segments->number[index], number);
+	}
+
+	mapper_end(view);
+	return err;
+}
+
+/* ---- tables ---- */
+
+static size_t table_size(uint64_t table)
+{
+	unsigned int bits = CMAP_WINDOW_TABLE_BITS(table);
+	unsigned int chunk_bits = CMAP_WINDOW_TABLE_CHUNK_BITS(table);
+	unsigned int pool_bits = CMAP_WINDOW_TABLE_POOL_BITS(table);
+	size_t chunks, pool;
+
+	if (CMAP_WINDOW_TABLE_INSIDE(table))
+		return SPAN;
+	chunks = (size_t)1 << (bits - chunk_bits);
+	pool = bits > pool_bits ? (size_t)1 << (bits - pool_bits) : 1;
+	return (chunks + pool) * SPAN;
+}
+
+/*
+ * A larger place, because the blocks are smaller than those of the last table
+ * of this size were.  The smaller one stays for those who are in it.
+ */
+static int enlarge(struct cmap_view *view, struct cmap_place *place,
+		   size_t size, uint64_t table)
+{
+	struct cmap_outgrown *outgrown = malloc(sizeof(*outgrown));
+	char *base;
+
+	if (!outgrown)
+		return -1;
+	base = map_blocks(view, NULL, size, CMAP_WINDOW_TABLE_NUMBER(table));
+	if (base == MAP_FAILED) {
+		free(outgrown);
+		return -1;
+	}
+
+	outgrown->base = place->base;
+	outgrown->size = place->size;
+	outgrown->next = view->outgrown;
+	view->outgrown = outgrown;
+	STORE_RELEASE(&place->base, base);
+	place->size = size;
+
+	return 0;
+}
+
+/*
+ * Whether all of a table that says so lies in its place.  The kernel shows no
+ * other; where all that is read depends on it, that is not taken on trust.
+ */
+static int table_valid(const struct cmap_view *view, uint64_t table)
+{
+	unsigned int bits = CMAP_WINDOW_TABLE_BITS(table);
+	unsigned int chunk_bits = CMAP_WINDOW_TABLE_CHUNK_BITS(table);
+	unsigned int pool_bits = CMAP_WINDOW_TABLE_POOL_BITS(table);
+
+	if (!bits || bits + view->shard_bits > 32 || chunk_bits > bits)
+		return 0;
+	if (CMAP_WINDOW_TABLE_INSIDE(table))
+		return chunk_bits == bits && pool_bits == bits &&
+		       sizeof(struct cmap_window_bucket) << bits <= SPAN / 2;
+	return 1;
+}
+
+static int map_table(struct cmap_view *view, struct cmap_place *place,
+		     uint64_t table)
+{
+	size_t size = table_size(table);
+	int err;
+
+	STORE_RELEASE(&place->table, 0);
+	if (size > place->size)
+		err = enlarge(view, place, size, table);
+	else
+		err = map_over(view, place->base, size,
+			       CMAP_WINDOW_TABLE_NUMBER(table));
+	if (!err)
+		STORE_RELEASE(&place->table, table);
+
+	return err;
+}
+
+int cmap_view_map_table(struct cmap_view *view, struct cmap_window_part *part,
+			uint64_t table)
+{
+	int err;
+
+	if (!table_valid(view, table) || mapper_begin(view))
+		return -1;
+	err = map_table(view, &part->place[CMAP_WINDOW_TABLE_BITS(table)],
+			table);
+	mapper_end(view);
+
+	return err;
+}
+
+/* ---- the whole ---- */
+
+static struct cmap_view *view_new(int fd, const struct cmap_window *header)
+{
+	size_t size = header->header_bytes +
+		      (size_t)header->shards * header->shard_bytes;
+	struct cmap_view *view;
+	uint32_t i;
+
+	view = calloc(1, sizeof(*view) + header->shards * sizeof(*view->part));
+	if (!view)
+		return NULL;
+	view->header = mmap(NULL, size, PROT_READ, MAP_SHARED, fd, 0);
+	if (view->header == MAP_FAILED) {
+		free(view);
+		return NULL;
+	}
+
+	view->header_size = size;
+	view->secret[0] = header->secret[0];
+	view->secret[1] = header->secret[1];
+	view->shard_bits = header->shard_bits;
+	view->key_max = header->key_max;
+	view->fixed_key = header->create_flags & CMAP_CREATE_FIXED_KEY;
+	view->fd = fd;
+	for (i = 0; i < header->shards; i++)
+		view->part[i].shard = (const void *)
+			((const char *)view->header + header->header_bytes +
+			 (size_t)i * header->shard_bytes);
+
+	return view;
+}
+
+static int header_valid(const struct cmap_window *header, size_t page)
+{
+	return header->magic == CMAP_WINDOW_MAGIC &&
+	       header->format == CMAP_WINDOW_FORMAT &&
+	       header->header_bytes == page &&
+	       header->shard_bytes % page == 0 &&
+	       header->shard_bytes >= sizeof(struct cmap_window_shard) &&
+	       header->shard_bits < 16 &&
+	       header->shards == 1U << header->shard_bits;
+}
+
+/* NULL if the map has no window, or none that we know how to read. */
+struct cmap_view *cmap_view_open(int fd)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	struct cmap_view *view = NULL;
+	struct cmap_window *header;
+
+	/* Its places would take more than all of 32 bits. */
+	if (sizeof(void *) < 8)
+		return NULL;
+
+	header = mmap(NULL, page, PROT_READ, MAP_SHARED, fd, 0);
+	if (header == MAP_FAILED)
+		return NULL;
+	if (header_valid(header, page))
+		view = view_new(fd, header);
+	munmap(header, page);
+
+	return view;
+}
+
+static void part_close(struct cmap_window_part *part)
+{
+	struct cmap_segments *segments = part->segments, *older;
+	int i;
+
+	for (; segments; segments = older) {
+		older = segments->older;
+		munmap(segments->base, segments->count * SPAN);
+		free(segments);
+	}
+	for (i = 0; i < CMAP_PLACES; i++)
+		if (part->place[i].size)
+			munmap(part->place[i].base, part->place[i].size);
+}
+
+void cmap_view_close(struct cmap_view *view)
+{
+	struct cmap_outgrown *outgrown;
+	uint32_t i;
+
+	if (!view)
+		return;
+	for (i = 0; i < 1U << view->shard_bits; i++)
+		part_close(&view->part[i]);
+	while ((outgrown = view->outgrown)) {
+		view->outgrown = outgrown->next;
+		if (outgrown->size)
+			munmap(outgrown->base, outgrown->size);
+		free(outgrown);
+	}
+	munmap((void *)view->header, view->header_size);
+	free(view);
+}
+
+/*
+ * The view of a map, made when the first thread asks for it; NULL if the map
+ * is to be read by system calls.
+ */
+struct cmap_view *cmap_view_make(struct cmap *map)
+{
+	struct cmap_view *view, *none = NULL;
+
+	if (LOAD(&map->no_window))
+		return NULL;
+
+	view = cmap_view_open(map->fd);
+	if (!view) {
+		map->no_window = 1;
+		return NULL;
+	}
+	if (!EXCHANGE_IF(&map->view, &none, view)) {
+		cmap_view_close(view);
+		view = none;
+	}
+	return view;
+}

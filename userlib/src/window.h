@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Reading a map through its window, with no system call.
+ *
+ * view.c maps what the kernel shows; window.c reads it, by the rules that
+ * <linux/cmap.h> gives under "The window".
+ */
+#ifndef LIBCMAP_WINDOW_H
+#define LIBCMAP_WINDOW_H
+
+#include "internal.h"
+
+
+/*
+ * What is mapped where in this process.  A place is used for one block after
+ * the other and stays mapped, so that a thread which is late can read no more
+ * than something wrong, which it will notice: when it looks again the block it
+ * meant is no longer the shard's.
+ */
+
+/* Places for segments, one for each index. */
+struct cmap_segments {
+	struct cmap_segments *older;	/* freed when the map is closed */
+	char *base;
+	uint32_t count;
+	uint64_t number[];	/* block that is mapped there, or 0 */
+};
+
+/* A place for tables of one size. */
+struct cmap_place {
+	uint64_t table;		/* the one that is mapped there, or 0 */
+	char *base;
+	size_t size;
+};
+
+/* A place that became too small; unmapped when the map is closed. */
+struct cmap_outgrown {
+	struct cmap_outgrown *next;
+	char *base;
+	size_t size;
+};
+
+#define CMAP_PLACES 32			/* by log2 of the buckets */
+
+struct cmap_window_part {
+	const struct cmap_window_shard *shard;
+	struct cmap_segments *segments;
+	struct cmap_place place[CMAP_PLACES];
+};
+
+struct cmap_view {
+	const struct cmap_window *header;
+	size_t header_size;
+	uint64_t secret[2];
+	unsigned int shard_bits;
+	uint32_t key_max;
+	int fixed_key;
+	int fd;
+	struct cmap_outgrown *outgrown;
+	int mapper;		/* pid of who is mapping, or 0 */
+	uint64_t retries;
+	uint64_t calls;
+	uint64_t maps;
+	struct cmap_window_part part[];
+};
+
+struct cmap_view *cmap_view_open(int fd);
+void cmap_view_close(struct cmap_view *view);
+struct cmap_view *cmap_view_make(struct cmap *map);
+
+/* NULL if the map is to be read by system calls. */
+static inline struct cmap_view *cmap_view_of(struct cmap *map)
+{
+	struct cmap_view *view = LOAD_ACQUIRE(&map->view);
+
+	return __builtin_expect(!!view, 1) ? view : cmap_view_make(map);
+}
+
+int cmap_view_map_table(struct cmap_view *view, struct cmap_window_part *part,
+			uint64_t table);
+int cmap_view_map_segment(struct cmap_view *view,
+			  struct cmap_window_part *part, uint32_t index,
+			  uint64_t number);
+
+/* How a read through the window went. */
+enum cmap_outcome {
+	CMAP_FOUND,
+	CMAP_ABSENT,
+	CMAP_TOO_SMALL,		/* the buffer; the length is known */
+	CMAP_CALL,		/* ask the kernel */
+};
+
+/* One key to read. */
+struct cmap_want {
+	const void *key;
+	size_t key_len;
+	void *buf;		/* copied to, unless there is @visit */
+	size_t size;
+	void (*visit)(const void *value, size_t len, void *arg);
+	void *arg;
+};
+
+/* What was found. */
+struct cmap_got {
+	size_t len;
+	uint64_t version;
+};
+
+enum cmap_outcome cmap_window_get(struct cmap_view *view, const void *key,
+				  size_t key_len, void *buf, size_t size,
+				  struct cmap_got *got);
+enum cmap_outcome cmap_window_visit(struct cmap_view *view,
+				    const struct cmap_want *want,
+				    struct cmap_got *got);
+
+/* Instead of an error: a system call has to find out. */
+#define CMAP_ASK (-1)
+
+void cmap_window_get_many(struct cmap_view *view, struct cmap_lookup *lookups,
+			  size_t n);
+
+/* The entries of one bucket. */
+struct cmap_gathered {
+	uint64_t position;
+	uint64_t version;
+	uint32_t key_len;
+	uint32_t value_len;
+	size_t at;		/* where the key is in the buffer, value behind */
+};
+
+#define CMAP_GATHER_MAX 170	/* all that a bucket can hold */
+
+struct cmap_bucket_read {
+	int keys_only;
+	char *buf;
+	size_t size;
+	size_t used;		/* or, if that is more than size, needed */
+	unsigned int count;
+	uint64_t end;		/* first position behind the bucket */
+	struct cmap_gathered entry[CMAP_GATHER_MAX];
+};
+
+enum cmap_outcome cmap_window_bucket(struct cmap_view *view, uint64_t position,
+				     struct cmap_bucket_read *read);
+
+#endif /* LIBCMAP_WINDOW_H */
