@@ -268,9 +268,13 @@ static void perform(int fd, uint64_t key, struct event *e, bool in_batch)
 		.op_size = sizeof(op),
 	};
 
+	uint32_t len = 4;
+
 	e->begin = tick();
 	if (in_batch)
 		e->err = call(fd, CMAP_IOCTL_BATCH, &batch) ?: op.error;
+	else if (e->kind == GET)
+		e->err = get(fd, &key, sizeof(key), &e->out, &len);
 	else
 		e->err = call(fd, _IO(CMAP_IOC_MAGIC, op.code), &op);
 	e->end = tick();

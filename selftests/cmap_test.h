@@ -4,6 +4,9 @@
  * the library cannot hide one in the module.
  *
  * Everything returns 0 or a negative errno.
+ *
+ * With CMAP_TEST_WINDOW values are got, and maps ranged over, through the
+ * window by libcmap: the same guarantees, seen by another reader.
  */
 #ifndef CMAP_TEST_H
 #define CMAP_TEST_H
@@ -40,6 +43,43 @@ static inline int device(int flags)
 {
 	return open(CMAP_DEVICE, flags | O_CLOEXEC);
 }
+
+/* ---- the window ---- */
+
+#ifdef CMAP_TEST_WINDOW
+#include <cmap.h>
+
+/* A handle for each descriptor, made when it is first needed. */
+static struct cmap *window_handles[1024];
+
+static inline void forget_window(unsigned int fd)
+{
+	if (fd >= sizeof(window_handles) / sizeof(*window_handles))
+		return;
+	cmap_close(window_handles[fd]);
+	window_handles[fd] = NULL;
+}
+
+/* It must really read through the window. */
+static inline struct cmap *window_of(int fd)
+{
+	struct cmap_window_stat stat = { .sz = sizeof(stat) };
+
+	if (!window_handles[fd]) {
+		window_handles[fd] = cmap_from_fd(dup(fd));
+		if (!window_handles[fd] ||
+		    cmap_window_stat(window_handles[fd], &stat)) {
+			printf("# no window\n");
+			abort();
+		}
+	}
+	return window_handles[fd];
+}
+#else
+static inline void forget_window(int fd)
+{
+}
+#endif
 
 /* ---- binding ---- */
 
@@ -92,6 +132,7 @@ static inline int new_map_with(struct cmap_create *args)
 		close(fd);
 		return err;
 	}
+	forget_window(fd);
 	return fd;
 }
 
@@ -133,6 +174,21 @@ static inline int set(int fd, const void *key, size_t key_len,
 	return set_flags(fd, key, key_len, value, len, 0, NULL);
 }
 
+#ifdef CMAP_TEST_WINDOW
+static inline int get_version(int fd, const void *key, size_t key_len,
+			      void *buf, uint32_t *len, uint64_t *version)
+{
+	ssize_t got;
+
+	if (buf)
+		memset(buf, POISON, *len);
+	got = cmap_get(window_of(fd), key, key_len, buf, *len, version);
+	if (got < 0)
+		return -errno;
+	*len = got;
+	return 0;
+}
+#else
 static inline int get_version(int fd, const void *key, size_t key_len,
 			      void *buf, uint32_t *len, uint64_t *version)
 {
@@ -150,6 +206,7 @@ static inline int get_version(int fd, const void *key, size_t key_len,
 		*version = op.version;
 	return err;
 }
+#endif
 
 static inline int get(int fd, const void *key, size_t key_len, void *buf,
 		      uint32_t *len)
@@ -206,6 +263,36 @@ static inline struct cmap_stat map_stat(int fd)
 	return stat;
 }
 
+#ifdef CMAP_TEST_WINDOW
+static inline int64_t range_all(int fd, size_t size,
+				void (*fn)(const struct cmap_entry *e,
+					   const void *key, const void *value,
+					   void *arg), void *arg)
+{
+	struct cmap_iter *iter = cmap_iter_new(window_of(fd), 0, NULL);
+	struct cmap_position position;
+	struct cmap_item item;
+	int64_t seen = 0;
+	int got;
+
+	while ((got = cmap_iter_next(iter, &item)) > 0) {
+		struct cmap_entry e = {
+			.key_len = item.key_len, .value_len = item.value_len,
+			.version = item.version,
+		};
+
+		cmap_iter_position(iter, &position);
+		e.cursor.position = position.position;
+		e.cursor.tie = position.tie;
+		if (fn)
+			fn(&e, item.key, item.value, arg);
+		seen++;
+	}
+	cmap_iter_free(iter);
+
+	return got < 0 ? -errno : seen;
+}
+#else
 /* Call @fn for each entry, in buffers of @size; entries seen or an errno. */
 static inline int64_t range_all(int fd, size_t size,
 				void (*fn)(const struct cmap_entry *e,
@@ -237,6 +324,7 @@ static inline int64_t range_all(int fd, size_t size,
 
 	return err ? err : seen;
 }
+#endif
 
 /* ---- time and children ---- */
 

@@ -1,0 +1,827 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The window: who may map what, what a mapping shows and what it never shows,
+ * and that it keeps no memory of the map.  How it is read is tested by the
+ * tests of the guarantees, built with CMAP_TEST_WINDOW, and by window_step.
+ *
+ * deadline: 240
+ */
+#define CMAP_TEST_WINDOW
+#include "cmap_test.h"
+#include "kselftest_harness.h"
+
+#include <linux/cmap.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/uio.h>
+
+#define SPAN (1UL << CMAP_WINDOW_SHIFT)
+
+static void *map_at(int fd, uint64_t number, size_t size)
+{
+	return mmap(NULL, size, PROT_READ, MAP_SHARED, fd,
+		    number << CMAP_WINDOW_SHIFT);
+}
+
+static int mmap_error(int fd, size_t size, int prot, int flags, off_t offset)
+{
+	void *p = mmap(NULL, size, prot, flags, fd, offset);
+
+	if (p == MAP_FAILED)
+		return errno;
+	munmap(p, size);
+	return 0;
+}
+
+/* ---- who may map, and how ---- */
+
+TEST(mapping_is_shared_and_read_only)
+{
+	int fd = new_map();
+
+	EXPECT_EQ(0, mmap_error(fd, 4096, PROT_READ, MAP_SHARED, 0));
+	EXPECT_EQ(0, mmap_error(fd, 4096, PROT_NONE, MAP_SHARED, 0));
+	EXPECT_EQ(EACCES, mmap_error(fd, 4096, PROT_READ | PROT_WRITE,
+				     MAP_SHARED, 0));
+	EXPECT_EQ(EACCES, mmap_error(fd, 4096, PROT_WRITE, MAP_SHARED, 0));
+	EXPECT_EQ(EACCES, mmap_error(fd, 4096, PROT_READ | PROT_EXEC,
+				     MAP_SHARED, 0));
+	EXPECT_EQ(EINVAL, mmap_error(fd, 4096, PROT_READ, MAP_PRIVATE, 0));
+	EXPECT_EQ(EACCES, mmap_error(fd, 4096, PROT_READ | PROT_WRITE,
+				     MAP_PRIVATE, 0));
+	/* Where nothing ever was, and beyond all that can be. */
+	EXPECT_EQ(EINVAL, mmap_error(fd, 4096, PROT_READ, MAP_SHARED,
+				     1L << 62));
+	EXPECT_EQ(EINVAL, mmap_error(fd, 1UL << 40, PROT_READ, MAP_SHARED,
+				     1L << 50));
+	close(fd);
+}
+
+TEST(mapping_never_becomes_writable)
+{
+	int fd = new_map();
+	char *p;
+
+	ASSERT_EQ(0, set(fd, "k", 1, "v", 1));
+	p = map_at(fd, 0, 4096);
+	ASSERT_NE(MAP_FAILED, p);
+	EXPECT_EQ(-1, mprotect(p, 4096, PROT_READ | PROT_WRITE));
+	EXPECT_EQ(EACCES, errno);
+	EXPECT_EQ(-1, mprotect(p, 4096, PROT_READ | PROT_EXEC));
+	EXPECT_EQ(EACCES, errno);
+	EXPECT_EQ(MAP_FAILED, mremap(p, 4096, 8192, MREMAP_MAYMOVE));
+	/* It can be moved, and closed behind. */
+	p = mremap(p, 4096, 4096, MREMAP_MAYMOVE | MREMAP_FIXED, p + (1 << 30));
+	ASSERT_NE(MAP_FAILED, p);
+	close(fd);
+	EXPECT_EQ(CMAP_WINDOW_MAGIC, ((struct cmap_window *)p)->magic);
+	munmap(p, 4096);
+}
+
+/* Debuggers may write to what a process cannot; not to this. */
+TEST(no_way_around_through_proc_or_ptrace)
+{
+	int fd = new_map(), mem, status;
+	char byte = 'x', *p = map_at(fd, 0, 4096);
+	struct iovec local = { &byte, 1 }, remote = { p, 1 };
+	pid_t child;
+
+	ASSERT_NE(MAP_FAILED, p);
+	mem = open("/proc/self/mem", O_RDWR);
+	ASSERT_GE(mem, 0);
+	EXPECT_EQ(-1, pwrite(mem, &byte, 1, (off_t)(uintptr_t)p));
+	EXPECT_EQ(1, pread(mem, &byte, 1, (off_t)(uintptr_t)p));
+	EXPECT_EQ(-1, process_vm_writev(getpid(), &local, 1, &remote, 1, 0));
+	close(mem);
+
+	child = fork();
+	if (!child) {
+		ptrace(PTRACE_TRACEME, 0, 0, 0);
+		raise(SIGSTOP);
+		_exit(0);
+	}
+	waitpid(child, &status, 0);
+	ASSERT_TRUE(WIFSTOPPED(status));
+	EXPECT_EQ(-1, ptrace(PTRACE_POKEDATA, child, p, 0));
+	kill(child, SIGKILL);
+	waitpid(child, NULL, 0);
+	EXPECT_EQ(CMAP_WINDOW_MAGIC, ((struct cmap_window *)p)->magic);
+	munmap(p, 4096);
+	close(fd);
+}
+
+TEST(only_readers_of_a_map_with_a_window)
+{
+	struct cmap_create without = { .flags = CMAP_CREATE_NO_WINDOW };
+	int unbound = device(O_RDWR), fd, writer;
+
+	EXPECT_EQ(EBADFD, mmap_error(unbound, 4096, PROT_READ, MAP_SHARED, 0));
+	fd = new_map_with(&without);
+	ASSERT_GE(fd, 0);
+	EXPECT_EQ(CMAP_CREATE_NO_WINDOW, map_stat(fd).create_flags);
+	EXPECT_EQ(ENODEV, mmap_error(fd, 4096, PROT_READ, MAP_SHARED, 0));
+	close(fd);
+
+	unlink_named("window-test");
+	fd = device(O_RDWR);
+	ASSERT_EQ(0, create_named(fd, "window-test", 0600));
+	writer = device(O_WRONLY);
+	ASSERT_EQ(0, open_named(writer, "window-test"));
+	EXPECT_EQ(EACCES, mmap_error(writer, 4096, PROT_READ, MAP_SHARED, 0));
+	EXPECT_EQ(0, unlink_named("window-test"));
+	close(writer);
+	close(fd);
+	close(unbound);
+}
+
+/* ---- what it shows ---- */
+
+static const struct cmap_window *header_of(int fd)
+{
+	const struct cmap_window *header = map_at(fd, 0, 4096);
+	size_t size;
+
+	if (header == MAP_FAILED)
+		return NULL;
+	size = header->header_bytes + (size_t)header->shards *
+				      header->shard_bytes;
+	munmap((void *)header, 4096);
+	header = map_at(fd, 0, size);
+	return header == MAP_FAILED ? NULL : header;
+}
+
+static const struct cmap_window_shard *
+shard_of(const struct cmap_window *header, unsigned int i)
+{
+	return (const void *)((const char *)header + header->header_bytes +
+			      (size_t)i * header->shard_bytes);
+}
+
+TEST(header)
+{
+	struct cmap_create args = {
+		.flags = CMAP_CREATE_FIXED_KEY, .key_max = 8, .shards = 4,
+	};
+	int fd = new_map_with(&args), other = new_map_with(&args);
+	const struct cmap_window *h = header_of(fd), *o = header_of(other);
+
+	ASSERT_NE(NULL, h);
+	ASSERT_NE(NULL, o);
+	EXPECT_EQ(CMAP_WINDOW_MAGIC, h->magic);
+	EXPECT_EQ(CMAP_WINDOW_FORMAT, h->format);
+	EXPECT_EQ(4, h->shards);
+	EXPECT_EQ(2, h->shard_bits);
+	EXPECT_EQ(CMAP_CREATE_FIXED_KEY, h->create_flags);
+	EXPECT_EQ(8, h->key_max);
+	EXPECT_EQ(map_stat(fd).id, h->id);
+	EXPECT_NE(h->secret[0], o->secret[0]);
+	EXPECT_EQ(0, shard_of(h, 0)->table);
+	close(fd);
+	close(other);
+}
+
+/* All that is mapped by this process that its file says is ours. */
+struct area {
+	const char *at;
+	size_t size;
+};
+
+/* Map all there is of a map, wherever it is. */
+static int map_all(int fd, struct area *areas, int max)
+{
+	const struct cmap_window *header = header_of(fd);
+	int n = 0;
+	unsigned int s, i, t;
+
+	areas[n++] = (struct area){ (const char *)header, 4096 };
+	for (s = 0; s < header->shards; s++) {
+		const struct cmap_window_shard *shard = shard_of(header, s);
+		uint64_t tables[2] = { shard->table, shard->next };
+
+		areas[n++] = (struct area){ (const char *)shard,
+					    sizeof(*shard) };
+		for (t = 0; t < 2; t++) {
+			uint64_t table = tables[t];
+			size_t chunks = 1ULL <<
+				(CMAP_WINDOW_TABLE_BITS(table) -
+				 CMAP_WINDOW_TABLE_CHUNK_BITS(table));
+
+			if (!table)
+				continue;
+			areas[n].size = CMAP_WINDOW_TABLE_INSIDE(table) ?
+					SPAN : (chunks + 1) * SPAN;
+			areas[n].at = map_at(fd,
+					     CMAP_WINDOW_TABLE_NUMBER(table),
+					     areas[n].size);
+			n++;
+		}
+		for (i = 1; i < 440 && n < max; i++) {
+			if (!shard->segment[i])
+				continue;
+			areas[n].size = SPAN;
+			areas[n++].at = map_at(fd, shard->segment[i], SPAN);
+		}
+	}
+
+	for (i = 0; i < n; i++)
+		if (areas[i].at == MAP_FAILED)
+			return -errno;
+	return n;
+}
+
+static bool contains(const struct area *areas, int n, const char *what,
+		     size_t len)
+{
+	int i;
+
+	for (i = 0; i < n; i++)
+		if (memmem(areas[i].at, areas[i].size, what, len))
+			return true;
+	return false;
+}
+
+/*
+ * Words that look like addresses of the kernel.  The map holds none of its
+ * own making: all its values are small.  The secret and the numbers of hashes
+ * are random, so one in 2^17 words of those may look so.
+ */
+static int kernel_pointers(const struct area *area)
+{
+	const uint64_t *word = (const void *)area->at;
+	size_t i;
+	int found = 0;
+
+	for (i = 0; i < area->size / 8; i++)
+		if (word[i] >> 47 == 0x1ffff && word[i] != UINT64_MAX)
+			found++;
+	return found;
+}
+
+static void churn(int fd, int rounds)
+{
+	static char value[3000];
+	uint64_t seed = 99;
+	int i;
+
+	for (i = 0; i < rounds; i++) {
+		uint64_t r = random_next(&seed);
+		uint32_t key = r % 3000;
+
+		if (r >> 32 & 3)
+			set(fd, &key, 4, value, (r >> 16) % sizeof(value));
+		else
+			del(fd, &key, 4);
+	}
+}
+
+#define SECRET "a secret that nobody else may ever see."
+
+/* Pages that held it before, in the kernel's free memory. */
+static void plant_in_free_memory(void)
+{
+	size_t size = 64 << 20, i;
+	char *p = mmap(NULL, size, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char name[] = "/tmp/plantedXXXXXX";
+	int fd = mkstemp(name);
+
+	for (i = 0; i + 64 <= size; i += 64)
+		memcpy(p + i, SECRET, sizeof(SECRET));
+	/* In the page cache and, by pipes and sockets, in the slab too. */
+	for (i = 0; i < 200; i++) {
+		int ends[2];
+
+		if (write(fd, p, 65536) < 0 || pipe(ends))
+			break;
+		if (write(ends[1], p, 4000) < 0)
+			break;
+		close(ends[0]);
+		close(ends[1]);
+	}
+	munmap(p, size);
+	close(fd);
+	unlink(name);
+}
+
+TEST(shows_nothing_that_is_not_the_maps)
+{
+	static struct area areas[4096];
+	int fd, other = new_map(), n, i, pointers = 0;
+	struct cmap_create no_window = { .flags = CMAP_CREATE_NO_WINDOW };
+	int hidden = new_map_with(&no_window);
+
+	for (i = 0; i < 2000; i++) {
+		ASSERT_EQ(0, set(other, &i, 4, SECRET, sizeof(SECRET)));
+		ASSERT_EQ(0, set(hidden, &i, 4, SECRET, sizeof(SECRET)));
+	}
+	/* Maps that were, too. */
+	for (i = 0; i < 1000; i++)
+		ASSERT_EQ(0, del(other, &i, 4));
+	close(hidden);
+	plant_in_free_memory();
+	usleep(300000);
+
+	fd = new_map();
+	churn(fd, 20000);
+	n = map_all(fd, areas, 4000);
+	ASSERT_GT(n, 10);
+	churn(fd, 5000);
+	EXPECT_FALSE(contains(areas, n, SECRET, sizeof(SECRET) - 1));
+	for (i = 1; i < n; i++)
+		pointers += kernel_pointers(&areas[i]);
+	EXPECT_LE(pointers, 2);
+	TH_LOG("%d areas, %d words that might be addresses", n, pointers);
+
+	/* The search would find it. */
+	ASSERT_EQ(0, set(fd, "s", 1, SECRET, sizeof(SECRET)));
+	n = map_all(fd, areas, 4000);
+	EXPECT_TRUE(contains(areas, n, SECRET, sizeof(SECRET) - 1));
+	close(fd);
+	close(other);
+}
+
+/* Another map's blocks are nothing at all through this one's descriptor. */
+TEST(shows_no_other_maps_blocks)
+{
+	int fd = new_map(), other = new_map();
+	const struct cmap_window *header = header_of(other);
+	unsigned int s;
+
+	ASSERT_EQ(0, set(other, "k", 1, SECRET, sizeof(SECRET)));
+	for (s = 0; s < header->shards; s++) {
+		uint64_t number = shard_of(header, s)->segment[1];
+		const char *p;
+
+		if (!number)
+			continue;
+		p = map_at(fd, number, SPAN);
+		ASSERT_NE(MAP_FAILED, p);
+		EXPECT_EQ(NULL, memmem(p, SPAN, SECRET, 20));
+		munmap((void *)p, SPAN);
+		p = map_at(other, number, SPAN);
+		EXPECT_NE(NULL, memmem(p, SPAN, SECRET, 20));
+	}
+	close(fd);
+	close(other);
+}
+
+/* ---- wiping ---- */
+
+static bool secret_visible(int fd)
+{
+	static struct area areas[4096];
+	int n = map_all(fd, areas, 4000), i;
+	bool visible = contains(areas, n, SECRET, sizeof(SECRET) - 1);
+
+	for (i = 0; i < n; i++)
+		if (areas[i].size == SPAN)
+			munmap((void *)areas[i].at, SPAN);
+	return visible;
+}
+
+TEST(wiped_when_deleted)
+{
+	struct cmap_create args = { .flags = CMAP_CREATE_WIPE };
+	char value[600];
+	int fd = new_map_with(&args), plain = new_map(), i;
+
+	memset(value, 'v', sizeof(value));
+	memcpy(value + 500, SECRET, sizeof(SECRET));
+	for (i = 0; i < 300; i++) {
+		ASSERT_EQ(0, set(fd, &i, 4, "small", 5));
+		ASSERT_EQ(0, set(fd, &i, 4, value, i % 2 ? 600 : 550));
+		ASSERT_EQ(0, set(plain, &i, 4, value, 600));
+	}
+	EXPECT_TRUE(secret_visible(fd));
+	/* In the plain map some of the segments stay in use. */
+	memset(value, 'v', sizeof(value));
+	for (i = 0; i < 20; i++)
+		ASSERT_EQ(0, set(plain, &i, 3, value, 600));
+	for (i = 0; i < 299; i++) {
+		/* One replaced by less, one deleted, one taken. */
+		ASSERT_EQ(0, i % 3 ? del(fd, &i, 4) : set(fd, &i, 4, "x", 1));
+		ASSERT_EQ(0, set(plain, &i, 4, "x", 1));
+	}
+	EXPECT_TRUE(secret_visible(fd));
+	ASSERT_EQ(0, del(fd, &i, 4));
+	ASSERT_EQ(0, del(plain, &i, 4));
+	for (i = 0; i < 100 && secret_visible(fd); i++)
+		usleep(50000);
+	EXPECT_FALSE(secret_visible(fd));
+	/* Keys, too; and there is no need for another write. */
+	EXPECT_TRUE(secret_visible(plain));
+	churn(fd, 3000);
+	close(fd);
+	close(plain);
+}
+
+/* ---- memory and address space ---- */
+
+static uint64_t vm_kib(void)
+{
+	FILE *f = fopen("/proc/self/status", "r");
+	unsigned long kib = 0;
+	char line[200];
+
+	while (fgets(line, sizeof(line), f))
+		if (sscanf(line, "VmSize: %lu", &kib) == 1)
+			break;
+	fclose(f);
+	return kib;
+}
+
+static uint64_t wait_until_below(int fd, uint64_t bytes)
+{
+	int i;
+
+	for (i = 0; i < 200 && map_stat(fd).bytes > bytes; i++)
+		usleep(50000);
+	return map_stat(fd).bytes;
+}
+
+/* Guarantees D1 and E1: who keeps a mapping for ever keeps no memory. */
+TEST(mapped_memory_is_given_back)
+{
+	static struct area areas[4096];
+	static char value[2000];
+	int fd = new_map(), n, i, gone = 0, touched = 0;
+	size_t at;
+
+	memset(value, 'v', sizeof(value));
+	for (i = 0; i < 5000; i++)
+		ASSERT_EQ(0, set(fd, &i, 4, value, sizeof(value)));
+	EXPECT_GT(map_stat(fd).bytes, 10000000);
+	n = map_all(fd, areas, 4000);
+	for (i = 0; i < n; i++)
+		for (at = 0; at < areas[i].size; at += 4096)
+			touched += !!areas[i].at[at];
+	EXPECT_GT(touched, 0);
+	EXPECT_EQ(5000, clear(fd));
+	EXPECT_LT(wait_until_below(fd, 300000), 300000);
+	/* What is gone is all zeroes, and no fault. */
+	for (i = 0; i < n; i++)
+		for (at = 0; at < areas[i].size; at += 4096)
+			gone += areas[i].size == SPAN &&
+				!*(const uint64_t *)(areas[i].at + at);
+	EXPECT_GT(gone, 0);
+	EXPECT_EQ(0, shard_of(header_of(fd), 0)->segment[1]);
+	for (i = 0; i < n; i++)
+		if (areas[i].size == SPAN)
+			ASSERT_FALSE(contains(&areas[i], 1, "vvvvvvvv", 8));
+	close(fd);
+}
+
+/* And so does one that stopped in the middle of reading a value. */
+static void stop_here(const void *value, size_t len, void *arg)
+{
+	int *times = arg;
+
+	if (!(*times)++)
+		raise(SIGSTOP);
+	if (len && ((const char *)value)[len - 1] == 'x')
+		*times += 100;
+}
+
+TEST(stopped_reader_keeps_nothing_and_goes_on_right)
+{
+	static char value[100000];
+	int fd = new_map(), status, i;
+	pid_t child;
+
+	memset(value, 'x', sizeof(value));
+	ASSERT_EQ(0, set(fd, "k", 1, value, sizeof(value)));
+	child = fork();
+	if (!child) {
+		int times = 0;
+
+		if (cmap_visit(window_of(fd), "k", 1, stop_here, &times, NULL))
+			_exit(1);
+		/* It saw the old one, or zeroes; then the new one. */
+		_exit(times % 100 == 2 ? 0 : 2);
+	}
+	waitpid(child, &status, WUNTRACED);
+	ASSERT_TRUE(WIFSTOPPED(status));
+	for (i = 0; i < 500; i++)
+		ASSERT_EQ(0, set(fd, &i, 4, value, 20000));
+	ASSERT_EQ(0, set(fd, "k", 1, "short", 5));
+	for (i = 0; i < 500; i++)
+		ASSERT_EQ(0, del(fd, &i, 4));
+	EXPECT_LT(wait_until_below(fd, 100000), 100000);
+	kill(child, SIGCONT);
+	waitpid(child, &status, 0);
+	EXPECT_EQ(0, WEXITSTATUS(status));
+	EXPECT_TRUE(WIFEXITED(status));
+	close(fd);
+}
+
+/* Days of growing and shrinking, in little. */
+TEST(address_space_does_not_grow)
+{
+	static char value[1500];
+	struct cmap_window_stat stat = { .sz = sizeof(stat) };
+	int fd = new_map(), round, i;
+	struct cmap *map = window_of(fd);
+	uint64_t first = 0, last = 0, len;
+	char buf[2000];
+
+	for (round = 0; round < 12; round++) {
+		/* Other sizes each time: other segments, other tables. */
+		len = 100 + round % 4 * 400;
+		for (i = 0; i < 2000; i++)
+			ASSERT_EQ(0, set(fd, &i, 4, value, len));
+		for (i = 0; i < 2000; i++)
+			ASSERT_EQ(len, cmap_get(map, &i, 4, buf, sizeof(buf),
+						NULL));
+		EXPECT_EQ(2000, clear(fd));
+		wait_until_below(fd, 100000);
+		if (round == 3)
+			first = vm_kib();
+	}
+	last = vm_kib();
+	ASSERT_EQ(0, cmap_window_stat(map, &stat));
+	TH_LOG("%llu blocks mapped, address space %llu then %llu KiB",
+	       (unsigned long long)stat.maps, (unsigned long long)first,
+	       (unsigned long long)last);
+	EXPECT_GT(stat.maps, 100);
+	EXPECT_LE(last, first + 4096);
+	EXPECT_EQ(0, stat.calls);
+	cmap_close(map);
+	window_handles[fd] = NULL;
+	EXPECT_LT(vm_kib(), last - 60000);
+	close(fd);
+}
+
+/* Numbers of blocks: none comes again, whatever map it is for. */
+TEST(numbers_are_never_used_again)
+{
+	static char value[3000];
+	uint64_t highest = 0;
+	int round, i;
+	unsigned int s;
+
+	for (round = 0; round < 10; round++) {
+		uint64_t lowest = UINT64_MAX, top = highest;
+		int fd = new_map();
+		const struct cmap_window *header = header_of(fd);
+
+		for (i = 0; i < 300; i++)
+			ASSERT_EQ(0, set(fd, &i, 4, value, sizeof(value)));
+		for (s = 0; s < header->shards; s++) {
+			const struct cmap_window_shard *shard =
+				shard_of(header, s);
+			uint64_t n = CMAP_WINDOW_TABLE_NUMBER(shard->table);
+
+			for (i = 0; i < 400; i++) {
+				n = shard->segment[i];
+				if (!n)
+					continue;
+				lowest = n < lowest ? n : lowest;
+				top = n > top ? n : top;
+			}
+		}
+		EXPECT_GT(lowest, highest);
+		EXPECT_GE(lowest, CMAP_WINDOW_FIRST);
+		highest = top;
+		close(fd);
+	}
+}
+
+/* The map lives as long as it is mapped, and no longer. */
+TEST(mapping_keeps_the_map)
+{
+	int fd = new_map();
+	const struct cmap_window *header;
+	unsigned int i, tables = 0;
+	uint64_t id;
+
+	ASSERT_EQ(0, set(fd, "k", 1, "v", 1));
+	header = header_of(fd);
+	id = header->id;
+	close(fd);
+	usleep(200000);
+	EXPECT_EQ(id, header->id);
+	for (i = 0; i < header->shards; i++)
+		tables += !!shard_of(header, i)->table;
+	EXPECT_EQ(1, tables);
+}
+
+/* ---- the library ---- */
+
+/* What the window says is what the system call says. */
+TEST(same_as_the_system_call)
+{
+	uint64_t seed = 5, version, other_version;
+	static char value[5000], got[5000], other[5000];
+	int fd = new_map(), i;
+	struct cmap *map = window_of(fd), *plain;
+
+	setenv("CMAP_NO_WINDOW", "1", 1);
+	plain = cmap_from_fd(dup(fd));
+	unsetenv("CMAP_NO_WINDOW");
+	ASSERT_NE(NULL, plain);
+	errno = 0;
+	EXPECT_EQ(-1, cmap_window_stat(plain, &(struct cmap_window_stat){
+				.sz = sizeof(struct cmap_window_stat) }));
+	EXPECT_EQ(ENODEV, errno);
+
+	for (i = 0; i < 20000; i++) {
+		uint64_t r = random_next(&seed);
+		char key[600];
+		size_t key_len = r % 3 ? r % 24 : r % 520;
+		size_t size = r >> 10 & 15 ? sizeof(got) : r >> 20 & 255;
+		ssize_t a, b;
+		int err;
+
+		memset(key, 'a' + (r >> 30) % 3, sizeof(key));
+		memset(value, 'A' + i % 26, sizeof(value));
+		if (r >> 40 & 1)
+			cmap_set(plain, key, key_len, value,
+				 (r >> 41) % (r >> 60 ? 300 : 5000), NULL);
+		if ((r >> 50 & 7) == 0)
+			cmap_delete(plain, key, key_len, NULL);
+		memset(got, 0, sizeof(got));
+		memset(other, 0, sizeof(other));
+		version = other_version = 0;
+		errno = 0;
+		a = cmap_get(map, key, key_len, got, size, &version);
+		err = errno;
+		errno = 0;
+		b = cmap_get(plain, key, key_len, other, size, &other_version);
+		ASSERT_EQ(b, a);
+		ASSERT_EQ(errno, err);
+		ASSERT_EQ(other_version, version);
+		if (a >= 0)
+			ASSERT_EQ(0, memcmp(got, other, a));
+	}
+	cmap_close(plain);
+	close(fd);
+}
+
+TEST(get_many)
+{
+	int fd = new_map(), i, n = 300;
+	struct cmap *map = window_of(fd);
+	struct cmap_lookup lookups[300];
+	static char bufs[300][40];
+	uint32_t keys[300];
+
+	for (i = 0; i < n; i++) {
+		char value[40];
+
+		keys[i] = i;
+		memset(value, i, sizeof(value));
+		if (i % 3)
+			ASSERT_EQ(0, set(fd, &keys[i], 4, value, i % 40));
+		lookups[i] = (struct cmap_lookup){
+			.key = &keys[i], .key_len = i == 7 ? 0 : 4,
+			.buf = bufs[i], .size = i == 31 ? 5 : 40,
+		};
+	}
+	EXPECT_EQ(198, cmap_get_many(map, lookups, n));
+	for (i = 0; i < n; i++) {
+		if (i == 7) {
+			EXPECT_EQ(EINVAL, lookups[i].error);
+		} else if (i == 31) {
+			EXPECT_EQ(EMSGSIZE, lookups[i].error);
+			EXPECT_EQ(31, lookups[i].len);
+		} else if (i % 3) {
+			EXPECT_EQ(0, lookups[i].error);
+			EXPECT_EQ(i % 40, lookups[i].len);
+			EXPECT_NE(0, lookups[i].version);
+			EXPECT_TRUE(!(i % 40) || bufs[i][0] == (char)i);
+		} else {
+			EXPECT_EQ(ENOENT, lookups[i].error);
+			EXPECT_EQ(0, lookups[i].len);
+		}
+	}
+	EXPECT_EQ(0, cmap_get_many(map, NULL, 0));
+	close(fd);
+}
+
+static void remember(const void *value, size_t len, void *arg)
+{
+	snprintf(arg, 100, "%.*s", (int)len, (const char *)value);
+}
+
+TEST(visit)
+{
+	int fd = new_map();
+	struct cmap *map = window_of(fd);
+	char seen[100] = "";
+	uint64_t version;
+
+	EXPECT_EQ(-1, cmap_visit(map, "k", 1, remember, seen, NULL));
+	EXPECT_EQ(ENOENT, errno);
+	ASSERT_EQ(0, set(fd, "k", 1, "in place", 8));
+	EXPECT_EQ(0, cmap_visit(map, "k", 1, remember, seen, &version));
+	EXPECT_STREQ("in place", seen);
+	EXPECT_NE(0, version);
+	close(fd);
+}
+
+/* Children and threads read what the parent mapped, and map more. */
+static void *read_all(void *arg)
+{
+	struct cmap *map = arg;
+	uint32_t key, value;
+	int rounds = 0, bad = 0;
+
+	for (; rounds < 20; rounds++)
+		for (key = 0; key < 2000; key++)
+			if (cmap_get(map, &key, 4, &value, 4, NULL) != 4 ||
+			    value % 2000 != key)
+				bad++;
+	return (void *)(intptr_t)bad;
+}
+
+TEST(threads_and_children)
+{
+	int fd = new_map(), i, stop = 0;
+	struct cmap *map = window_of(fd);
+	pthread_t threads[3];
+	uint32_t key, n = 0;
+	pid_t writer;
+
+	for (key = 0; key < 2000; key++)
+		ASSERT_EQ(0, set(fd, &key, 4, &key, 4));
+	writer = fork();
+	if (!writer) {
+		for (;; n++) {
+			uint32_t big = 10000 + n % 20000, value = n;
+
+			key = n % 2000;
+			set(fd, &key, 4, &value, 4);
+			if (n / 20000 % 2)
+				del(fd, &big, 4);
+			else
+				set(fd, &big, 4, "grow", 4);
+		}
+	}
+	for (i = 0; i < 3; i++)
+		ASSERT_EQ(0, pthread_create(&threads[i], NULL, read_all, map));
+	for (i = 0; i < 20; i++) {
+		pid_t child = fork();
+		int status;
+
+		if (!child)
+			_exit(!!read_all(map));
+		waitpid(child, &status, 0);
+		stop |= status;
+	}
+	EXPECT_EQ(0, stop);
+	for (i = 0; i < 3; i++) {
+		void *bad;
+
+		pthread_join(threads[i], &bad);
+		EXPECT_EQ(NULL, bad);
+	}
+	kill(writer, SIGKILL);
+	waitpid(writer, NULL, 0);
+	close(fd);
+}
+
+/* A read of what another CPU overwrites without pause gets on. */
+TEST(reads_get_on_beside_a_writer)
+{
+	struct cmap_window_stat stat = { .sz = sizeof(stat) };
+	int fd = new_map();
+	struct cmap *map = window_of(fd);
+	double end = now() + race_seconds();
+	uint64_t value[8] = {}, last = 0, n = 0, reads = 0, seen = 0;
+	pid_t writer;
+	int i;
+
+	ASSERT_EQ(0, set(fd, "k", 1, value, sizeof(value)));
+	writer = fork();
+	if (!writer) {
+		for (;;) {
+			n++;
+			for (i = 0; i < 8; i++)
+				value[i] = n;
+			set(fd, "k", 1, value, sizeof(value));
+		}
+	}
+	while (now() < end) {
+		ASSERT_EQ(64, cmap_get(map, "k", 1, value, 64, NULL));
+		for (i = 1; i < 8; i++)
+			ASSERT_EQ(value[0], value[i]);
+		ASSERT_GE(value[0], last);
+		seen += value[0] != last;
+		last = value[0];
+		reads++;
+	}
+	kill(writer, SIGKILL);
+	waitpid(writer, NULL, 0);
+	ASSERT_EQ(0, cmap_window_stat(map, &stat));
+	TH_LOG("%llu reads saw %llu values of %llu, retries for each read: %.6f, system calls: %llu",
+	       (unsigned long long)reads, (unsigned long long)seen,
+	       (unsigned long long)last, (double)stat.retries / reads,
+	       (unsigned long long)stat.calls);
+	EXPECT_LT(stat.retries, reads);
+	EXPECT_GT(seen, 100);
+	close(fd);
+}
+
+TEST_HARNESS_MAIN

@@ -1,0 +1,597 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A reader of the window is stopped at each instruction of a read in turn,
+ * and while it stands there the map is changed under it: replaced, deleted,
+ * its memory used for others or given back, its tables grown and shrunk.  Then
+ * it goes on, and must get what was right at some moment of its read.
+ *
+ * deadline: 300
+ */
+#include "cmap_test.h"
+#include "kselftest_harness.h"
+
+#include <cmap.h>
+#include <signal.h>
+#include <sys/ptrace.h>
+#include <sys/user.h>
+
+/* Where a breakpoint is one byte long. */
+static __always_inline void stop_here(void)
+{
+	__asm__ volatile("int3" ::: "memory");
+}
+
+#define OTHERS 400		/* make a table grow, and leave */
+#define WORDS 8
+
+/* Every value says whose it is, and which. */
+struct value {
+	uint64_t key;
+	uint64_t stamp[WORDS - 1];
+};
+
+static struct value value_of(uint64_t key, uint64_t stamp)
+{
+	struct value v = { .key = key };
+	int i;
+
+	for (i = 0; i < WORDS - 1; i++)
+		v.stamp[i] = stamp;
+	return v;
+}
+
+/* ---- the reader, a child that is traced ---- */
+
+enum how { GET, MISS, MANY, VISIT, RANGE };
+
+#define KEY 7ULL
+#define ABSENT 8ULL		/* never there */
+
+struct shared {
+	enum how how;
+	bool end;
+	/* of the last read */
+	bool done;
+	bool over;		/* and judged */
+	bool found;
+	bool torn;		/* a mix, or another key's */
+	uint64_t stamp;
+	uint64_t version;
+};
+
+static void judge(struct shared *s, const void *value, size_t len)
+{
+	struct value v;
+	int i;
+
+	s->found = true;
+	s->torn = len != sizeof(v);
+	if (s->torn)
+		return;
+	memcpy(&v, value, sizeof(v));
+	s->stamp = v.stamp[0];
+	if (v.key != KEY)
+		s->torn = true;
+	for (i = 1; i < WORDS - 1; i++)
+		if (v.stamp[i] != v.stamp[0])
+			s->torn = true;
+}
+
+static struct value visited;
+static size_t visited_len;
+
+static void copy_visited(const void *value, size_t len, void *arg)
+{
+	visited_len = len;
+	memcpy(&visited, value, len < sizeof(visited) ? len : sizeof(visited));
+}
+
+static void read_once(struct cmap *map, struct shared *s)
+{
+	static const uint64_t keys[3] = { ABSENT, KEY, ABSENT + 1 };
+	uint64_t key = s->how == MISS ? ABSENT : KEY;
+	struct cmap_lookup lookups[3];
+	struct value values[3];
+	struct cmap_iter *iter;
+	struct cmap_item item;
+	ssize_t len = -1;
+	int i;
+
+	s->found = s->torn = false;
+	switch (s->how) {
+	case GET:
+	case MISS:
+		stop_here();
+		len = cmap_get(map, &key, 8, values, sizeof(*values),
+			       &s->version);
+		break;
+	case VISIT:
+		stop_here();
+		if (!cmap_visit(map, &key, 8, copy_visited, NULL, &s->version))
+			len = visited_len;
+		values[0] = visited;
+		break;
+	case MANY:
+		for (i = 0; i < 3; i++)
+			lookups[i] = (struct cmap_lookup){
+				.key = &keys[i], .key_len = 8,
+				.buf = &values[i], .size = sizeof(*values),
+			};
+		stop_here();
+		cmap_get_many(map, lookups, 3);
+		if (!lookups[1].error)
+			len = lookups[1].len;
+		s->version = lookups[1].version;
+		s->torn = !lookups[0].error || !lookups[2].error;
+		values[0] = values[1];
+		break;
+	case RANGE:
+		iter = cmap_iter_new(map, 0, NULL);
+		stop_here();
+		while (cmap_iter_next(iter, &item) > 0) {
+			if (memcmp(item.key, &key, 8))
+				continue;
+			if (len >= 0)	/* twice */
+				s->torn = true;
+			len = item.value_len;
+			memcpy(values, item.value, sizeof(*values));
+			s->version = item.version;
+		}
+		cmap_iter_free(iter);
+		break;
+	}
+	s->done = true;
+	if (len >= 0 && !s->torn)
+		judge(s, values, len);
+	s->over = true;
+	stop_here();
+}
+
+static void reader(int fd, struct shared *s)
+{
+	struct cmap *map = cmap_from_fd(dup(fd));
+
+	ptrace(PTRACE_TRACEME, 0, 0, 0);
+	raise(SIGSTOP);
+	while (!s->end)
+		read_once(map, s);
+	_exit(0);
+}
+
+/* ---- the tracer ---- */
+
+struct stepper {
+	int fd;
+	pid_t pid;
+	struct shared *shared;
+	uint64_t stamp;
+};
+
+FIXTURE(step)
+{
+	struct stepper it;
+};
+
+FIXTURE_SETUP(step)
+{
+	struct cmap_create args = { .shards = 1 };
+	struct value v = value_of(KEY, 1);
+	uint64_t key = KEY;
+	int status;
+
+	self->it.fd = new_map_with(&args);
+	self->it.stamp = 1;
+	self->it.shared = shared_memory(sizeof(*self->it.shared));
+	ASSERT_GE(self->it.fd, 0);
+	ASSERT_EQ(0, set(self->it.fd, &key, 8, &v, sizeof(v)));
+	self->it.pid = fork();
+	if (!self->it.pid)
+		reader(self->it.fd, self->it.shared);
+	ASSERT_EQ(self->it.pid, waitpid(self->it.pid, &status, 0));
+}
+
+FIXTURE_TEARDOWN(step)
+{
+	kill(self->it.pid, SIGKILL);
+	waitpid(self->it.pid, NULL, 0);
+	close(self->it.fd);
+}
+
+/* Let it run to its next stop of its own. */
+static bool run_on(pid_t pid)
+{
+	int status;
+
+	return !ptrace(PTRACE_CONT, pid, 0, 0) &&
+	       waitpid(pid, &status, 0) == pid && WIFSTOPPED(status) &&
+	       WSTOPSIG(status) == SIGTRAP;
+}
+
+static bool one_step(pid_t pid)
+{
+	int status;
+
+	return !ptrace(PTRACE_SINGLESTEP, pid, 0, 0) &&
+	       waitpid(pid, &status, 0) == pid && WIFSTOPPED(status);
+}
+
+static int set_stamp(int fd, uint64_t key, uint64_t stamp)
+{
+	struct value v = value_of(key, stamp);
+
+	return set(fd, &key, 8, &v, sizeof(v));
+}
+
+/* So many others that the tables grow; then none, and they shrink. */
+static void grow(int fd)
+{
+	uint64_t key;
+
+	for (key = 100; key < 100 + OTHERS; key++)
+		set_stamp(fd, key, key);
+}
+
+static void shrink(int fd)
+{
+	uint64_t key;
+
+	for (key = 100; key < 100 + OTHERS; key++)
+		del(fd, &key, 8);
+}
+
+/* Time for a grace period, and for the map to tidy up. */
+static void wait_a_while(int fd, bool long_one)
+{
+	usleep(long_one ? 250000 : 15000);
+}
+
+enum what {
+	NOTHING, REPLACE, REPLACE_AND_REUSE, DELETE, DELETE_AND_REUSE,
+	DELETE_AND_SET, GROW, GROW_AND_REPLACE, SHRINK, CLEAR_AND_GIVE_BACK,
+};
+
+/* Change the map; true if the key is there throughout. */
+static bool change(int fd, enum what what, uint64_t *stamp)
+{
+	static const char small[40];
+	uint64_t key = KEY, other, i;
+
+	switch (what) {
+	case NOTHING:
+		return true;
+	case REPLACE:
+		set_stamp(fd, KEY, ++*stamp);
+		return true;
+	case REPLACE_AND_REUSE:
+		set_stamp(fd, KEY, ++*stamp);
+		wait_a_while(fd, false);
+		for (other = 50; other < 60; other++)
+			set_stamp(fd, other, 1000 + other);
+		for (other = 50; other < 60; other++)
+			del(fd, &other, 8);
+		return true;
+	case DELETE:
+		del(fd, &key, 8);
+		return false;
+	case DELETE_AND_REUSE:
+		del(fd, &key, 8);
+		wait_a_while(fd, false);
+		for (other = 50; other < 60; other++)
+			set_stamp(fd, other, 1000 + other);
+		for (other = 50; other < 60; other++)
+			del(fd, &other, 8);
+		return false;
+	case DELETE_AND_SET:
+		del(fd, &key, 8);
+		other = 51;
+		set_stamp(fd, other, 51);
+		set_stamp(fd, KEY, ++*stamp);
+		del(fd, &other, 8);
+		return false;
+	case GROW:
+		grow(fd);
+		return true;
+	case GROW_AND_REPLACE:
+		grow(fd);
+		set_stamp(fd, KEY, ++*stamp);
+		wait_a_while(fd, false);
+		grow(fd);
+		return true;
+	case SHRINK:
+		shrink(fd);
+		wait_a_while(fd, true);
+		set_stamp(fd, KEY, ++*stamp);
+		return true;
+	case CLEAR_AND_GIVE_BACK:
+		clear(fd);
+		wait_a_while(fd, true);
+		/* Segments of other sizes get the indices. */
+		for (i = 0; i < 200; i++)
+			set(fd, &i, 4, small, i % 40);
+		set_stamp(fd, KEY, ++*stamp);
+		clear(fd);
+		set_stamp(fd, KEY, *stamp);
+		return false;
+	}
+	return false;
+}
+
+/* Make things as they shall be before a read. */
+static void prepare(int fd, enum what what, uint64_t *stamp)
+{
+	uint64_t key;
+
+	switch (what) {
+	case DELETE:
+	case DELETE_AND_REUSE:
+		set_stamp(fd, KEY, ++*stamp);
+		break;
+	case GROW:
+	case GROW_AND_REPLACE:
+		/* Down to where growing begins. */
+		for (key = 100; key < 100 + OTHERS; key++)
+			del(fd, &key, 8);
+		break;
+	case SHRINK:
+		grow(fd);
+		break;
+	default:
+		break;
+	}
+}
+
+/*
+ * To stop at the nth instruction of a read without stepping through all that
+ * come before: where the reader was, step by step, is written down once, and
+ * from then on a breakpoint takes it there.
+ */
+#define TRACE_MAX 200000
+
+static unsigned long *trace;
+
+static unsigned long position(pid_t pid)
+{
+	struct user_regs_struct regs = {};
+
+	ptrace(PTRACE_GETREGS, pid, 0, &regs);
+	return regs.rip;
+}
+
+/* One read, from its stop before to its stop behind, undisturbed. */
+static bool read_undisturbed(struct stepper *self)
+{
+	struct shared *s = self->shared;
+
+	s->done = s->over = false;
+	return run_on(self->pid) && run_on(self->pid) && s->over && !s->torn &&
+	       s->found == (s->how != MISS);
+}
+
+static int record(struct stepper *self)
+{
+	struct shared *s = self->shared;
+	int n = 0;
+
+	trace = malloc(TRACE_MAX * sizeof(*trace));
+	s->done = s->over = false;
+	if (!run_on(self->pid))
+		return -1;
+	while (!s->done && n < TRACE_MAX) {
+		trace[n++] = position(self->pid);
+		if (!one_step(self->pid))
+			return -1;
+	}
+	return run_on(self->pid) && s->over ? n : -1;
+}
+
+/* Run to the nth instruction; false if that was not come by. */
+static bool run_to(pid_t pid, struct shared *s, int n)
+{
+	unsigned long at = trace[n], text, times = 0;
+	struct user_regs_struct regs;
+	bool there = false;
+	int i;
+
+	for (i = 0; i <= n; i++)
+		times += trace[i] == at;
+	if (position(pid) == at && !--times)
+		return true;
+
+	while (times) {
+		/* Off the place itself before it becomes a breakpoint. */
+		if (position(pid) == at && !one_step(pid))
+			break;
+		text = ptrace(PTRACE_PEEKTEXT, pid, at, 0);
+		ptrace(PTRACE_POKETEXT, pid, at, (text & ~0xffUL) | 0xcc);
+		there = run_on(pid);
+		ptrace(PTRACE_POKETEXT, pid, at, text);
+		there &= position(pid) == at + 1;
+		if (!there)
+			break;
+		ptrace(PTRACE_GETREGS, pid, 0, &regs);
+		regs.rip = at;
+		ptrace(PTRACE_SETREGS, pid, 0, &regs);
+		times--;
+	}
+
+	return there && !s->done;
+}
+
+/*
+ * A read that is stopped at its nth instruction and changed under.  Returns 1
+ * if it went right, 0 if it did not come by, negative if it went wrong.
+ */
+static int try_at(struct stepper *self, enum what what, int n)
+{
+	struct shared *s = self->shared;
+	bool there = true, stopped;
+	uint64_t before;
+
+	prepare(self->fd, what, &self->stamp);
+	/* What is new to the reader it maps now. */
+	if (!read_undisturbed(self))
+		return -1;
+	before = self->stamp;
+	s->done = s->over = false;
+	if (!run_on(self->pid))
+		return -2;
+	stopped = run_to(self->pid, s, n);
+	if (stopped)
+		there = change(self->fd, what, &self->stamp);
+	if (!s->over && !run_on(self->pid))
+		return -3;
+	if (!s->over)
+		return -4;
+	if (s->torn)
+		return -5;
+	if (s->how == MISS)
+		return s->found ? -6 : stopped;
+	if (!s->found && there)
+		return -7;
+	if (s->found && (s->stamp < before || s->stamp > self->stamp))
+		return -8;
+
+	return stopped;
+}
+
+/* Returns how many stops there were, or something negative. */
+static int every(struct stepper *self, enum how how, enum what what,
+		 int stride)
+{
+	int length, n, got, stops = 0, missed = 0;
+
+	self->shared->how = how;
+	prepare(self->fd, what, &self->stamp);
+	if (!read_undisturbed(self) || !read_undisturbed(self))
+		return -10;
+	length = record(self);
+	if (length < 0)
+		return -11;
+	for (n = 0; n < length; n += stride) {
+		got = try_at(self, what, n);
+		if (got < 0) {
+			printf("# %d at instruction %d of %d\n", got, n,
+			       length);
+			return got;
+		}
+		stops += got;
+		missed += !got;
+	}
+	printf("# %d stops in %d instructions, %d not come by\n", stops,
+	       length, missed);
+	return missed > stops / 4 ? -12 : stops;
+}
+
+TEST_F_TIMEOUT(step, get_alone, 120)
+{
+	EXPECT_GT(every(&self->it, GET, NOTHING, 1), 15);
+}
+
+TEST_F_TIMEOUT(step, get_while_replaced, 120)
+{
+	EXPECT_GT(every(&self->it, GET, REPLACE, 1), 15);
+}
+
+TEST_F_TIMEOUT(step, get_while_memory_is_reused, 120)
+{
+	EXPECT_GT(every(&self->it, GET, REPLACE_AND_REUSE, 1), 15);
+}
+
+TEST_F_TIMEOUT(step, get_while_deleted, 120)
+{
+	EXPECT_GT(every(&self->it, GET, DELETE, 1), 15);
+}
+
+TEST_F_TIMEOUT(step, get_while_deleted_and_reused, 120)
+{
+	EXPECT_GT(every(&self->it, GET, DELETE_AND_REUSE, 1), 15);
+}
+
+TEST_F_TIMEOUT(step, get_while_deleted_and_set, 120)
+{
+	EXPECT_GT(every(&self->it, GET, DELETE_AND_SET, 1), 15);
+}
+
+TEST_F_TIMEOUT(step, get_while_table_grows, 120)
+{
+	EXPECT_GT(every(&self->it, GET, GROW, 3), 15);
+}
+
+TEST_F_TIMEOUT(step, get_while_table_grows_and_replaced, 120)
+{
+	EXPECT_GT(every(&self->it, GET, GROW_AND_REPLACE, 5), 15);
+}
+
+TEST_F_TIMEOUT(step, get_while_table_shrinks, 120)
+{
+	EXPECT_GT(every(&self->it, GET, SHRINK, 9), 15);
+}
+
+TEST_F_TIMEOUT(step, get_while_cleared_and_given_back, 120)
+{
+	EXPECT_GT(every(&self->it, GET, CLEAR_AND_GIVE_BACK, 7), 15);
+}
+
+TEST_F_TIMEOUT(step, miss_while_table_grows, 120)
+{
+	EXPECT_GT(every(&self->it, MISS, GROW, 3), 15);
+}
+
+TEST_F_TIMEOUT(step, miss_while_cleared_and_given_back, 120)
+{
+	EXPECT_GT(every(&self->it, MISS, CLEAR_AND_GIVE_BACK, 9), 15);
+}
+
+TEST_F_TIMEOUT(step, many_while_memory_is_reused, 120)
+{
+	EXPECT_GT(every(&self->it, MANY, REPLACE_AND_REUSE, 3), 15);
+}
+
+TEST_F_TIMEOUT(step, many_while_cleared_and_given_back, 120)
+{
+	EXPECT_GT(every(&self->it, MANY, CLEAR_AND_GIVE_BACK, 41), 15);
+}
+
+TEST_F_TIMEOUT(step, visit_while_memory_is_reused, 120)
+{
+	EXPECT_GT(every(&self->it, VISIT, REPLACE_AND_REUSE, 1), 15);
+}
+
+TEST_F_TIMEOUT(step, range_while_memory_is_reused, 120)
+{
+	EXPECT_GT(every(&self->it, RANGE, REPLACE_AND_REUSE, 97), 15);
+}
+
+TEST_F_TIMEOUT(step, range_while_table_grows, 120)
+{
+	EXPECT_GT(every(&self->it, RANGE, GROW_AND_REPLACE, 397), 15);
+}
+
+/* The worst of writers, one that replaces before each instruction. */
+TEST_F_TIMEOUT(step, get_replaced_before_every_instruction, 120)
+{
+	struct shared *s = self->it.shared;
+	uint64_t before;
+	int steps = 0;
+
+	s->how = GET;
+	s->done = s->over = false;
+	ASSERT_TRUE(run_on(self->it.pid));
+	before = self->it.stamp;
+	/* At some time it asks the kernel, so it comes to an end. */
+	while (!s->done && steps < 200000) {
+		ASSERT_EQ(0, set_stamp(self->it.fd, KEY, ++self->it.stamp));
+		ASSERT_TRUE(one_step(self->it.pid));
+		steps++;
+	}
+	ASSERT_TRUE(s->done);
+	ASSERT_TRUE(run_on(self->it.pid));
+	ASSERT_TRUE(s->over);
+	TH_LOG("%d instructions, replaced before each", steps);
+	EXPECT_TRUE(s->found);
+	EXPECT_FALSE(s->torn);
+	EXPECT_GE(s->stamp, before);
+	EXPECT_LE(s->stamp, self->it.stamp);
+}
+
+TEST_HARNESS_MAIN
