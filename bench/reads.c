@@ -1,0 +1,496 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Reading a map through its window, beside what else there is: cmap's own
+ * system call, BPF's, and LMDB inside one read transaction.
+ *
+ * In one process, in turns: A B A B...  All read the same keys in the same
+ * order.  Ratios are taken round by round; absolute times say little on an
+ * emulated or a busy machine.
+ *
+ * usage: reads [-e ENTRIES] [-r ROUNDS] [-n READS] [-j FILE] [-x PEER]...
+ */
+#include <bpf/bpf.h>
+#include <cmap.h>
+#include <lmdb.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define VALUE_SIZE	64
+#define HOT_KEYS	1000
+#define MANY_MAX	512
+#define ROUNDS_MAX	101
+
+static uint64_t entries = 1000000;
+static int rounds = 11;
+static size_t reads = 100000;	/* in a round */
+
+static struct cmap *window, *plain;
+static int bpf = -1;
+static MDB_env *env;
+static MDB_txn *txn;
+static MDB_dbi dbi;
+
+/* The keys of a round, made before it begins. */
+static uint64_t *keys;
+
+struct value {
+	uint64_t word[VALUE_SIZE / 8];
+};
+
+static double now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec + ts.tv_nsec / 1e9;
+}
+
+static void check(int failed, const char *what)
+{
+	if (failed) {
+		perror(what);
+		exit(1);
+	}
+}
+
+static void pin(int cpu)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	sched_setaffinity(0, sizeof(set), &set);
+}
+
+/* The nth key: spread over all 64 bits, so that order tells nothing. */
+static uint64_t key_of(uint64_t n)
+{
+	n = (n ^ n >> 30) * 0xbf58476d1ce4e5b9ULL;
+	n = (n ^ n >> 27) * 0x94d049bb133111ebULL;
+	return n ^ n >> 31;
+}
+
+static uint64_t seed = 88172645463325252ULL;
+
+static uint64_t random_below(uint64_t n)
+{
+	seed ^= seed << 13;
+	seed ^= seed >> 7;
+	seed ^= seed << 17;
+	return seed % n;
+}
+
+enum kind { PRESENT, ABSENT, HOT, ONE };
+
+static void make_keys(enum kind kind)
+{
+	size_t i;
+
+	for (i = 0; i < reads; i++) {
+		switch (kind) {
+		case PRESENT:
+			keys[i] = key_of(random_below(entries));
+			break;
+		case ABSENT:
+			keys[i] = key_of(entries + random_below(entries));
+			break;
+		case HOT:
+			keys[i] = key_of(random_below(HOT_KEYS));
+			break;
+		case ONE:
+			keys[i] = key_of(0);
+			break;
+		}
+	}
+}
+
+typedef void reader(void);
+
+/* ---- what is measured: each reads all of @keys, and looks at each value ---- */
+
+static void window_get(void)
+{
+	struct value v;
+	size_t i;
+
+	for (i = 0; i < reads; i++)
+		check(cmap_get(window, &keys[i], 8, &v, sizeof(v), NULL) !=
+		      VALUE_SIZE || v.word[0] != keys[i], "window get");
+}
+
+static void window_miss(void)
+{
+	struct value v;
+	size_t i;
+
+	for (i = 0; i < reads; i++)
+		check(cmap_get(window, &keys[i], 8, &v, sizeof(v), NULL) >= 0,
+		      "window found");
+}
+
+static uint64_t seen;
+
+static void look(const void *value, size_t len, void *arg)
+{
+	(void)len;
+	seen = ((const struct value *)value)->word[0];
+	*(uint64_t *)arg = seen;
+}
+
+static void window_visit(void)
+{
+	uint64_t key;
+	size_t i;
+
+	for (i = 0; i < reads; i++)
+		check(cmap_visit(window, &keys[i], 8, look, &key, NULL) ||
+		      key != keys[i], "visit");
+}
+
+static void get_many(size_t at_once)
+{
+	static struct cmap_lookup lookups[MANY_MAX];
+	static struct value values[MANY_MAX];
+	size_t i, n;
+
+	for (i = 0; i < reads; i += at_once) {
+		for (n = 0; n < at_once && i + n < reads; n++)
+			lookups[n] = (struct cmap_lookup){
+				.key = &keys[i + n], .key_len = 8,
+				.buf = &values[n], .size = VALUE_SIZE,
+			};
+		check(cmap_get_many(window, lookups, n) != (ssize_t)n,
+		      "get many");
+		while (n--)
+			check(values[n].word[0] != keys[i + n], "many");
+	}
+}
+
+static void many_8(void) { get_many(8); }
+static void many_64(void) { get_many(64); }
+static void many_512(void) { get_many(512); }
+
+static void call_get(void)
+{
+	struct value v;
+	size_t i;
+
+	for (i = 0; i < reads; i++)
+		check(cmap_get(plain, &keys[i], 8, &v, sizeof(v), NULL) !=
+		      VALUE_SIZE || v.word[0] != keys[i], "get");
+}
+
+static void bpf_get(void)
+{
+	struct value v;
+	size_t i;
+
+	for (i = 0; i < reads; i++)
+		check(bpf_map_lookup_elem(bpf, &keys[i], &v) ||
+		      v.word[0] != keys[i], "bpf lookup");
+}
+
+static void bpf_miss(void)
+{
+	struct value v;
+	size_t i;
+
+	for (i = 0; i < reads; i++)
+		check(!bpf_map_lookup_elem(bpf, &keys[i], &v), "bpf found");
+}
+
+static void lmdb_get(void)
+{
+	struct value v;
+	size_t i;
+
+	for (i = 0; i < reads; i++) {
+		MDB_val key = { 8, &keys[i] }, data;
+
+		check(mdb_get(txn, dbi, &key, &data) ||
+		      data.mv_size != VALUE_SIZE, "mdb_get");
+		/* It is the transaction's; a user who keeps it copies it. */
+		memcpy(&v, data.mv_data, sizeof(v));
+		check(v.word[0] != keys[i], "lmdb value");
+	}
+}
+
+static void lmdb_miss(void)
+{
+	size_t i;
+
+	for (i = 0; i < reads; i++) {
+		MDB_val key = { 8, &keys[i] }, data;
+
+		check(mdb_get(txn, dbi, &key, &data) != MDB_NOTFOUND,
+		      "lmdb found");
+	}
+}
+
+/* ---- measuring ---- */
+
+static int by_size(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+static double median(double *values)
+{
+	qsort(values, rounds, sizeof(*values), by_size);
+	return values[rounds / 2];
+}
+
+static double time_of(reader *fn)
+{
+	double begin = now();
+
+	fn();
+	return (now() - begin) / reads * 1e9;
+}
+
+static FILE *json;
+
+/* Times of @b over those of @a: how many times faster @a is. */
+static void compare(const char *name, enum kind kind, const char *a_name,
+		    reader *a, const char *b_name, reader *b, double bar)
+{
+	double as[ROUNDS_MAX], bs[ROUNDS_MAX], ratios[ROUNDS_MAX], ratio;
+	int i;
+
+	if (!a || !b)
+		return;
+	make_keys(kind);
+	a();
+	b();
+	for (i = 0; i < rounds; i++) {
+		make_keys(kind);
+		as[i] = time_of(a);
+		bs[i] = time_of(b);
+		ratios[i] = bs[i] / as[i];
+	}
+	ratio = median(ratios);
+	printf("  %-10s %-14s %8.1f   %-12s %8.1f  %6.2f  (%.2f to %.2f)",
+	       name, a_name, median(as), b_name, median(bs), ratio, ratios[0],
+	       ratios[rounds - 1]);
+	if (bar > 0)
+		printf("  bar %g%s", bar, ratio < bar ? " MISSED" : "");
+	printf("\n");
+	fflush(stdout);
+	if (json)
+		fprintf(json, "  {\"what\": \"%s\", \"a\": \"%s\", \"b\": \"%s\", \"a_ns\": %.2f, \"b_ns\": %.2f, \"ratio\": %.3f, \"low\": %.3f, \"high\": %.3f, \"bar\": %g},\n",
+			name, a_name, b_name, as[rounds / 2], bs[rounds / 2],
+			ratio, ratios[0], ratios[rounds - 1], bar);
+}
+
+/* One key that a process on another CPU overwrites without pause. */
+static void beside_writer(void)
+{
+	struct cmap_window_stat before = { .sz = sizeof(before) }, after;
+	uint64_t total = 0;
+	double begin, quiet;
+	pid_t writer;
+
+	make_keys(ONE);
+	window_get();
+	quiet = time_of(window_get);
+	cmap_window_stat(window, &before);
+	writer = fork();
+	if (!writer) {
+		struct value v = { .word = { key_of(0) } };
+
+		pin(1);
+		for (;;) {
+			v.word[1]++;
+			cmap_set(plain, &v.word[0], 8, &v, sizeof(v), NULL);
+		}
+	}
+	begin = now();
+	do {
+		window_get();
+		total += reads;
+	} while (now() - begin < 1);
+	begin = (now() - begin) / total * 1e9;
+	kill(writer, SIGKILL);
+	waitpid(writer, NULL, 0);
+	after = before;
+	cmap_window_stat(window, &after);
+	printf("\n  a key that another CPU overwrites without pause: %.1f ns a read (%.1f in peace),\n  %.4f retries a read, %.7f system calls a read\n",
+	       begin, quiet, (double)(after.retries - before.retries) / total,
+	       (double)(after.calls - before.calls) / total);
+	if (json)
+		fprintf(json, "  {\"what\": \"overwritten\", \"a\": \"window\", \"a_ns\": %.2f, \"quiet_ns\": %.2f, \"retries\": %.6f, \"calls\": %.9f},\n",
+			begin, quiet,
+			(double)(after.retries - before.retries) / total,
+			(double)(after.calls - before.calls) / total);
+}
+
+/* ---- filling ---- */
+
+static void fill_cmap(void)
+{
+	struct value v = {};
+	uint64_t n;
+
+	cmap_unlink("bench-reads");
+	window = cmap_open("bench-reads", O_RDWR | O_CREAT, NULL);
+	check(!window, "cmap_open");
+	plain = cmap_open("bench-reads", O_RDWR | CMAP_O_NO_WINDOW, NULL);
+	check(!plain, "cmap_open");
+	cmap_unlink("bench-reads");
+	for (n = 0; n < entries; n++) {
+		v.word[0] = key_of(n);
+		check(cmap_set(plain, v.word, 8, &v, sizeof(v), NULL), "set");
+	}
+}
+
+static int fill_bpf(void)
+{
+	LIBBPF_OPTS(bpf_map_create_opts, options);
+	struct rlimit unlimited = { RLIM_INFINITY, RLIM_INFINITY };
+	struct value v = {};
+	uint64_t n;
+
+	setrlimit(RLIMIT_MEMLOCK, &unlimited);
+	bpf = bpf_map_create(BPF_MAP_TYPE_HASH, "reads", 8, VALUE_SIZE,
+			     entries, &options);
+	if (bpf < 0)
+		return -1;
+	for (n = 0; n < entries; n++) {
+		v.word[0] = key_of(n);
+		check(bpf_map_update_elem(bpf, v.word, &v, BPF_ANY), "bpf");
+	}
+	return 0;
+}
+
+static int fill_lmdb(void)
+{
+	struct value v = {};
+	uint64_t n;
+
+	mkdir("/tmp/bench-reads.mdb", 0700);
+	if (mdb_env_create(&env) ||
+	    mdb_env_set_mapsize(env, entries * 300 + (16 << 20)) ||
+	    mdb_env_open(env, "/tmp/bench-reads.mdb", MDB_NOSYNC, 0600) ||
+	    mdb_txn_begin(env, NULL, 0, &txn) ||
+	    mdb_dbi_open(txn, NULL, 0, &dbi) || mdb_drop(txn, dbi, 0))
+		return -1;
+	for (n = 0; n < entries; n++) {
+		MDB_val key = { 8, v.word }, data = { sizeof(v), &v };
+
+		v.word[0] = key_of(n);
+		check(mdb_put(txn, dbi, &key, &data, 0), "mdb_put");
+	}
+	check(mdb_txn_commit(txn), "mdb_txn_commit");
+	return mdb_txn_begin(env, NULL, MDB_RDONLY, &txn);
+}
+
+static void refuse(void)
+{
+	fprintf(stderr, "usage: reads [-e ENTRIES] [-r ROUNDS] [-n READS] [-j FILE] [-x bpf|lmdb|call]...\n");
+	exit(2);
+}
+
+int main(int argc, char **argv)
+{
+	int with_bpf = 1, with_lmdb = 1, with_call = 1, option;
+	reader *call, *bpf_hit, *bpf_none, *lmdb_hit, *lmdb_none;
+
+	while ((option = getopt(argc, argv, "e:r:n:j:x:")) != -1) {
+		switch (option) {
+		case 'e':
+			entries = strtoull(optarg, NULL, 0);
+			break;
+		case 'r':
+			rounds = atoi(optarg);
+			break;
+		case 'n':
+			reads = strtoull(optarg, NULL, 0);
+			break;
+		case 'j':
+			json = fopen(optarg, "w");
+			check(!json, optarg);
+			break;
+		case 'x':
+			with_bpf &= !!strcmp(optarg, "bpf");
+			with_lmdb &= !!strcmp(optarg, "lmdb");
+			with_call &= !!strcmp(optarg, "call");
+			break;
+		default:
+			refuse();
+		}
+	}
+	if (optind != argc || entries < HOT_KEYS || rounds < 1 ||
+	    rounds > ROUNDS_MAX || !reads)
+		refuse();
+
+	keys = malloc(reads * sizeof(*keys));
+	check(!keys, "malloc");
+	pin(0);
+	fill_cmap();
+	if (with_bpf && fill_bpf()) {
+		printf("  BPF skipped: %s\n", strerror(errno));
+		with_bpf = 0;
+	}
+	if (with_lmdb && fill_lmdb()) {
+		printf("  LMDB skipped\n");
+		with_lmdb = 0;
+	}
+	call = with_call ? call_get : NULL;
+	bpf_hit = with_bpf ? bpf_get : NULL;
+	bpf_none = with_bpf ? bpf_miss : NULL;
+	lmdb_hit = with_lmdb ? lmdb_get : NULL;
+	lmdb_none = with_lmdb ? lmdb_miss : NULL;
+
+	printf("  %llu entries of 8 + %d bytes; medians of %d rounds of %zu reads, in turns\n\n",
+	       (unsigned long long)entries, VALUE_SIZE, rounds, reads);
+	printf("  %-10s %-14s %8s   %-12s %8s  %6s\n", "keys", "cmap", "ns",
+	       "peer", "ns", "ratio");
+	if (json)
+		fprintf(json, "[\n");
+	compare("random", PRESENT, "window get", window_get, "BPF call",
+		bpf_hit, 6);
+	compare("random", PRESENT, "window get", window_get, "LMDB", lmdb_hit,
+		4);
+	compare("random", PRESENT, "64 at once", many_64, "window get",
+		window_get, 4);
+	compare("random", PRESENT, "64 at once", many_64, "LMDB", lmdb_hit,
+		15);
+	compare("random", PRESENT, "8 at once", many_8, "window get",
+		window_get, 0);
+	compare("random", PRESENT, "512 at once", many_512, "window get",
+		window_get, 0);
+	compare("random", PRESENT, "window visit", window_visit, "window get",
+		window_get, 0);
+	compare("random", PRESENT, "window get", window_get, "cmap call",
+		call, 0);
+	compare("absent", ABSENT, "window get", window_miss, "LMDB",
+		lmdb_none, 0);
+	compare("absent", ABSENT, "window get", window_miss, "BPF call",
+		bpf_none, 0);
+	compare("1000 hot", HOT, "window get", window_get, "LMDB", lmdb_hit,
+		0);
+	compare("1000 hot", HOT, "window get", window_get, "BPF call", bpf_hit,
+		0);
+	beside_writer();
+	if (json) {
+		fprintf(json, "  {\"entries\": %llu, \"reads\": %zu, \"rounds\": %d}\n]\n",
+			(unsigned long long)entries, reads, rounds);
+		check(fclose(json), "json");
+	}
+
+	return 0;
+}
