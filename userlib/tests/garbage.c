@@ -1,0 +1,345 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * A window that is garbage, and changes while it is read: reads must end, and
+ * touch nothing that is not theirs.
+ *
+ * The window is a file in memory, with a map in it that is right at first, so
+ * that reads get deep into it; then words of it are overwritten, mostly with
+ * what looks likely, by a thread of its own.
+ * usage: garbage [SECONDS [SEED]]
+ */
+#include "../src/window.h"
+#include "../src/hash.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+#define PAGE		4096
+#define SPAN		((size_t)1 << CMAP_WINDOW_SHIFT)
+#define SHARD_BITS	1
+#define SHARDS		(1 << SHARD_BITS)
+#define SHARD_BYTES	(sizeof(struct cmap_window_shard) + PAGE - 64)
+#define BLOCKS		64		/* from CMAP_WINDOW_FIRST on */
+#define FILE_SIZE	((CMAP_WINDOW_FIRST + BLOCKS) * SPAN)
+#define KEYS		64
+#define KEY_MAX		32
+#define VALUE_MAX	256
+#define NODE_UNITS	20
+#define TABLE_BITS	6
+
+static char *file;
+static int fd;
+static int over;
+static __thread uint64_t state;
+
+static uint64_t any(void)
+{
+	state ^= state << 13;
+	state ^= state >> 7;
+	state ^= state << 17;
+	return state;
+}
+
+static void *block(uint64_t number)
+{
+	return file + (number << CMAP_WINDOW_SHIFT);
+}
+
+static struct cmap_window_shard *shard(uint32_t i)
+{
+	return (void *)(file + PAGE + i * SHARD_BYTES);
+}
+
+/* What the device does not let be mapped, this file would, and then SIGBUS. */
+void *__wrap_mmap(void *at, size_t size, int prot, int flags, int from,
+		  off_t offset);
+void *__real_mmap(void *at, size_t size, int prot, int flags, int from,
+		  off_t offset);
+void *__wrap_mmap(void *at, size_t size, int prot, int flags, int from,
+		  off_t offset)
+{
+	if (from >= 0 &&
+	    (offset < 0 || (uint64_t)offset + size > FILE_SIZE)) {
+		errno = EINVAL;
+		return MAP_FAILED;
+	}
+	return __real_mmap(at, size, prot, flags, from, offset);
+}
+
+/* ---- a map that is right ---- */
+
+static size_t key_of(uint32_t i, char *key)
+{
+	return (size_t)snprintf(key, KEY_MAX + 1, "%0*u", i % 3 ? 8 : 20, i);
+}
+
+static uint64_t table_at(uint64_t number, unsigned int bits,
+			 unsigned int chunk_bits, unsigned int pool_bits,
+			 unsigned int inside)
+{
+	return number << 16 | inside << 13 | pool_bits << 9 | chunk_bits << 5 |
+	       bits;
+}
+
+static void put(const __u64 *words, uint32_t i)
+{
+	const uint64_t secret[2] = { words[0], words[1] };
+	uint32_t index = i % 2, ref;
+	struct cmap_window_bucket *bucket;
+	struct cmap_window_shard *s;
+	struct cmap_window_node *node;
+	char key[KEY_MAX + 1];
+	size_t len = key_of(i, key);
+	uint64_t hash = cmap_hash(secret, key, len);
+	unsigned int slot = 0;
+
+	s = shard((uint32_t)(hash >> (64 - SHARD_BITS)));
+	ref = index << 17 | i * NODE_UNITS;
+	node = (void *)((char *)block(s->segment[index]) +
+			(size_t)i * NODE_UNITS * 16);
+	node->version = i + 1;
+	node->order = (uint32_t)(hash >> 32);
+	node->tag = (uint16_t)hash;
+	node->key_len = (uint16_t)len;
+	node->value_len = i % VALUE_MAX;
+	memcpy(node + 1, key, len);
+
+	bucket = block(s->table >> 16);
+	bucket += hash << SHARD_BITS >> (64 - TABLE_BITS);
+	while (bucket->ref[slot])
+		slot++;
+	bucket->tag[slot] = (uint16_t)hash;
+	bucket->ref[slot] = ref;
+}
+
+static void make(void)
+{
+	struct cmap_window *header = (void *)file;
+	uint64_t number = CMAP_WINDOW_FIRST;
+	uint32_t i;
+
+	header->magic = CMAP_WINDOW_MAGIC;
+	header->format = CMAP_WINDOW_FORMAT;
+	header->header_bytes = PAGE;
+	header->shard_bytes = SHARD_BYTES;
+	header->shards = SHARDS;
+	header->shard_bits = SHARD_BITS;
+	header->key_max = KEY_MAX;
+	header->secret[0] = any();
+	header->secret[1] = any();
+	for (i = 0; i < SHARDS; i++) {
+		memset(shard(i), 0, SHARD_BYTES);
+		shard(i)->table = table_at(number, TABLE_BITS, TABLE_BITS,
+					   TABLE_BITS, 1);
+		shard(i)->segment[0] = number + 1;
+		shard(i)->segment[1] = number + 2;
+		memset(block(number), 0, 2 * 64 << TABLE_BITS);
+		number += 3;
+	}
+	for (i = 0; i < KEYS; i++)
+		put(header->secret, i);
+}
+
+/* ---- and that becomes wrong ---- */
+
+static void spoil(void)
+{
+	struct cmap_window_shard *s = shard(any() % SHARDS);
+	uint64_t number = CMAP_WINDOW_FIRST + any() % (BLOCKS + 4);
+	char *at = (char *)block(CMAP_WINDOW_FIRST + any() % 6);
+
+	switch (any() % 12) {
+	case 0:		/* a table of some shape */
+		s->table = table_at(number, any() & 31, any() & 15,
+				    any() & 15, any() & 1);
+		break;
+	case 1:
+		s->next = any() % 4 ? table_at(number, any() % 16, any() & 15,
+					       any() & 15, any() & 1) :
+				      any();
+		break;
+	case 2:		/* one that may be right */
+		s->table = table_at(CMAP_WINDOW_FIRST + any() % 2 * 3,
+				    TABLE_BITS, TABLE_BITS, TABLE_BITS, 1);
+		break;
+	case 3:
+		s->segment[any() % 3] = any() % 8 ? number : any();
+		break;
+	case 4:		/* chains, also in circles, and moved buckets */
+	case 5:
+		*(uint32_t *)(at + any() % 256 * 64) =
+			(uint32_t)(any() % 4 ? any() % 600 : any());
+		break;
+	case 6:		/* refs */
+	case 7:
+		*(uint32_t *)(at + any() % 128 * 64 + 24 + any() % 10 * 4) =
+			(uint32_t)(any() % 4 ? any() % 2000 | any() % 3 << 17 :
+					       any());
+		break;
+	case 8:		/* versions, lengths, keys */
+	case 9:
+	case 10:
+		*(uint32_t *)(at + any() % KEYS * NODE_UNITS * 16 +
+			      any() % 12 * 4) =
+			(uint32_t)(any() >> any() % 64);
+		break;
+	default:
+		*(uint64_t *)(at + any() % (SPAN / 8) * 8) = any();
+	}
+}
+
+static void *spoiler(void *seed)
+{
+	unsigned int i;
+
+	state = (uint64_t)(uintptr_t)seed;
+	for (i = 0; !LOAD(&over); i++) {
+		spoil();
+		if (i % 256 == 0)
+			make();
+		if (i % 16 == 0)
+			usleep(1);
+	}
+	return NULL;
+}
+
+/* ---- while it is read ---- */
+
+static unsigned long outcomes[4];
+static unsigned long many_found;
+
+static void look(const void *value, size_t len, void *arg)
+{
+	const char *bytes = value;
+	unsigned int *sum = arg;
+	size_t i;
+
+	for (i = 0; i < len; i++)
+		*sum += (unsigned char)bytes[i];
+}
+
+static void get(struct cmap_view *view)
+{
+	char key[KEY_MAX + 1], *buf;
+	size_t len = key_of(any() % KEYS, key), size = any() % VALUE_MAX;
+	unsigned int sum = 0;
+	const struct cmap_want want = {
+		.key = key, .key_len = len, .visit = look, .arg = &sum,
+	};
+	struct cmap_got got;
+
+	/* Of the heap, where each byte too far is noticed. */
+	buf = malloc(size);
+	outcomes[cmap_window_get(view, key, len, buf, size, &got)]++;
+	free(buf);
+	outcomes[cmap_window_visit(view, &want, &got)]++;
+}
+
+static void get_many(struct cmap_view *view)
+{
+	struct cmap_lookup lookup[70] = {};
+	char key[70][KEY_MAX + 1];
+	size_t i, n = any() % 70;
+
+	for (i = 0; i < n; i++) {
+		lookup[i].key_len = key_of(any() % KEYS, key[i]);
+		lookup[i].key = key[i];
+		lookup[i].size = any() % VALUE_MAX;
+		lookup[i].buf = malloc(lookup[i].size);
+	}
+	cmap_window_get_many(view, lookup, n);
+	for (i = 0; i < n; i++) {
+		many_found += !lookup[i].error;
+		free(lookup[i].buf);
+	}
+}
+
+static void bucket(struct cmap_view *view)
+{
+	static struct cmap_bucket_read read;
+
+	read.size = any() % 4096;
+	read.keys_only = any() & 1;
+	read.buf = malloc(read.size);
+	outcomes[cmap_window_bucket(view, any() >> 16, &read)]++;
+	free(read.buf);
+}
+
+static void *reader(void *seed)
+{
+	struct cmap_view *view = NULL;
+	unsigned int i;
+
+	state = (uint64_t)(uintptr_t)seed;
+	for (i = 0; !LOAD(&over); i++) {
+		if (i % 4096 == 0) {
+			cmap_view_close(view);
+			view = cmap_view_open(fd);
+		}
+		get(view);
+		if (i % 16 == 0)
+			get_many(view);
+		bucket(view);
+	}
+	cmap_view_close(view);
+	return NULL;
+}
+
+/* A chain that has no end, and no entry that would end it. */
+static void circle(void)
+{
+	struct cmap_view *view = cmap_view_open(fd);
+	uint32_t i, j;
+
+	make();
+	for (i = 0; i < SHARDS; i++) {
+		struct cmap_window_bucket *at = block(shard(i)->table >> 16);
+
+		memset(at, 0, 2 * sizeof(*at) << TABLE_BITS);
+		for (j = 0; j < 2 << TABLE_BITS; j++)
+			at[j].head = 1 << 1;
+	}
+	for (i = 0; i < 100; i++) {
+		get(view);
+		bucket(view);
+	}
+	cmap_view_close(view);
+}
+
+int main(int argc, char **argv)
+{
+	unsigned int seconds = argc > 1 ? (unsigned int)atoi(argv[1]) : 5;
+	uint64_t seed = argc > 2 ? strtoull(argv[2], NULL, 0) :
+				   (uint64_t)time(NULL);
+	pthread_t threads[2];
+
+	printf("seed %llu\n", (unsigned long long)seed);
+	state = seed | 1;
+	fd = memfd_create("window", 0);
+	if (fd < 0 || ftruncate(fd, FILE_SIZE))
+		return perror("memfd"), 1;
+	file = mmap(NULL, FILE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (file == MAP_FAILED)
+		return perror("mmap"), 1;
+	make();
+
+	pthread_create(&threads[0], NULL, spoiler, (void *)(uintptr_t)(any() | 1));
+	pthread_create(&threads[1], NULL, reader, (void *)(uintptr_t)(any() | 1));
+	sleep(seconds);
+	__atomic_store_n(&over, 1, __ATOMIC_RELAXED);
+	pthread_join(threads[0], NULL);
+	pthread_join(threads[1], NULL);
+	circle();
+
+	printf("%lu found, %lu absent, %lu too small, %lu to ask for; %lu of many\n",
+	       outcomes[CMAP_FOUND], outcomes[CMAP_ABSENT],
+	       outcomes[CMAP_TOO_SMALL], outcomes[CMAP_CALL], many_found);
+	/* Garbage that no read gets into would prove nothing. */
+	return !(outcomes[CMAP_FOUND] > 100 && outcomes[CMAP_ABSENT] > 100 &&
+		 outcomes[CMAP_CALL] > 100 && many_found > 100);
+}
