@@ -236,7 +236,7 @@ int cmap_pool_attach(struct cmap_table *table, u8 pool_bits,
  */
 struct cmap_bucket *cmap_bucket_next(const struct cmap_table *table, u32 head)
 {
-	u32 index = head >> 1;
+	u32 index = head >> CMAP_BUCKET_NEXT_SHIFT;
 
 	if (!index--)
 		return NULL;
@@ -398,7 +398,7 @@ int cmap_table_place(struct cmap_table *table, u32 order, u32 chain_max,
 		     struct cmap_slot *slot)
 {
 	struct cmap_bucket *bucket, *last;
-	u32 length = 0;
+	u32 head, length = 0;
 
 	bucket = cmap_table_bucket(table, cmap_table_index(table, order));
 	do {
@@ -413,9 +413,11 @@ int cmap_table_place(struct cmap_table *table, u32 order, u32 chain_max,
 	if (table->pool_used == cmap_pool_capacity(table))
 		return -EAGAIN;
 
+	head = last->head | ++table->pool_used << CMAP_BUCKET_NEXT_SHIFT;
+	bucket = cmap_bucket_next(table, head);
+	WRITE_ONCE(bucket->head, CMAP_BUCKET_LINKED);
 	/* Pairs with the acquires of heads by readers. */
-	smp_store_release(&last->head, last->head | ++table->pool_used << 1);
-	bucket = cmap_bucket_next(table, last->head);
+	smp_store_release(&last->head, head);
 	*slot = (struct cmap_slot){ bucket, 0 };
 	WRITE_ONCE(table->longest, max(table->longest, length + 2));
 

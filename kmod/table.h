@@ -21,8 +21,13 @@
 #define CMAP_TABLE_BITS_MAX	26
 #define CMAP_CHAIN_MAX		16	/* buckets behind the first */
 
-/* @head: bit 0: moved; above it: 1 + index of the next bucket in the pool */
+/*
+ * @head: bit 0: moved; bit 1: of the pool, and in use; above: 1 + index of the
+ * next bucket in the pool
+ */
 #define CMAP_BUCKET_MOVED	1U
+#define CMAP_BUCKET_LINKED	2U
+#define CMAP_BUCKET_NEXT_SHIFT	2
 
 struct cmap_bucket {
 	union {

@@ -3,7 +3,9 @@
  * Mapping a map.
  *
  * Nothing is mapped by mmap() itself: page faults bring in what is there, and
- * a page of zeroes where nothing is, or is any more.  A block that is freed is
+ * a page of zeroes where nothing is, or is any more.  Zeroes stay when
+ * something comes there, so they are only for processes that look themselves,
+ * not for MAP_POPULATE or locked memory.  A block that is freed is
  * taken out of all mappings first (see block.c), so a process that keeps its
  * mapping for ever keeps none of the map's memory.
  */
@@ -34,6 +36,8 @@ SAME(cmap_window_bucket, cmap_bucket, ref, ref);
 static_assert(sizeof(struct cmap_window_bucket) == sizeof(struct cmap_bucket));
 static_assert(CMAP_WINDOW_SLOTS == CMAP_BUCKET_SLOTS);
 static_assert(CMAP_WINDOW_MOVED == CMAP_BUCKET_MOVED);
+static_assert(CMAP_WINDOW_LINKED == CMAP_BUCKET_LINKED);
+static_assert(CMAP_WINDOW_NEXT(1U << CMAP_BUCKET_NEXT_SHIFT) == 1);
 SAME(cmap_window_node, cmap_node, version, version);
 SAME(cmap_window_node, cmap_node, order, order);
 SAME(cmap_window_node, cmap_node, value_len, value_len);
@@ -228,7 +232,10 @@ static vm_fault_t window_fault(struct vm_fault *vmf)
 	cookie = srcu_read_lock(&cmap_block_faults);
 	find_run(map, vmf->pgoff, &run);
 	clip_run(&run, vma);
-	err = map_run(vma, &run);
+	if (run.page == zeroes && !(vmf->flags & FAULT_FLAG_USER))
+		err = -EFAULT;
+	else
+		err = map_run(vma, &run);
 	if (err == -EBUSY) {
 		/* Some are there already; the one asked for is what counts. */
 		run.page += (vmf->pgoff - run.pgoff) * run.step;

@@ -9,12 +9,14 @@
 #define CMAP_TEST_WINDOW
 #include "cmap_test.h"
 #include "kselftest_harness.h"
+#include "../userlib/src/hash.h"
 
 #include <linux/cmap.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
+#include <sys/resource.h>
 #include <sys/uio.h>
 
 #define SPAN (1UL << CMAP_WINDOW_SHIFT)
@@ -779,6 +781,109 @@ TEST(threads_and_children)
 	}
 	kill(writer, SIGKILL);
 	waitpid(writer, NULL, 0);
+	close(fd);
+}
+
+/* Read a byte of each page that is mapped of the device. */
+static void look_everywhere(void)
+{
+	FILE *maps = fopen("/proc/self/maps", "r");
+	unsigned long start, end;
+	char line[512];
+
+	while (fgets(line, sizeof(line), maps)) {
+		if (!strstr(line, CMAP_DEVICE) ||
+		    sscanf(line, "%lx-%lx r", &start, &end) != 2)
+			continue;
+		for (; start < end; start += 4096)
+			*(volatile char *)start;
+	}
+	fclose(maps);
+}
+
+/*
+ * The next key from *key on whose bucket is one of the first sixteenth of all:
+ * of such keys a table's pool gets one block after the other.
+ */
+static uint32_t next_crowded(const struct cmap_window *header, uint32_t key)
+{
+	const uint64_t secret[2] = { header->secret[0], header->secret[1] };
+
+	while (cmap_hash(secret, &key, sizeof(key)) >> 60)
+		key++;
+	return key;
+}
+
+/* Entries up to a key that could not be read. */
+static int missing(struct cmap *map, const struct cmap_window *header,
+		   uint32_t end)
+{
+	uint32_t key = 0, value;
+	int bad = 0;
+
+	while ((key = next_crowded(header, key)) < end) {
+		bad += cmap_get(map, &key, 4, &value, 4, NULL) != 4;
+		key++;
+	}
+	return bad;
+}
+
+/*
+ * Where nothing is yet a look finds zeroes, and they stay.  A table's pool got
+ * another block after somebody had looked there, and what was in that block
+ * was absent for this process ever after.
+ */
+TEST(looked_there_before_there_was_anything)
+{
+	struct cmap_create create = { .shards = 1 };
+	const struct cmap_window *header;
+	int fd = device(O_RDWR), n;
+	uint32_t key = 0;
+	struct cmap *map;
+
+	ASSERT_EQ(0, create_with(fd, &create));
+	map = window_of(fd);
+	header = header_of(fd);
+	for (n = 0; n < 3000; n++) {
+		key = next_crowded(header, key);
+		ASSERT_EQ(0, set(fd, &key, 4, &key, 4));
+		key++;
+		if (n % 100)
+			continue;
+		ASSERT_EQ(0, missing(map, header, key));
+		look_everywhere();
+	}
+	EXPECT_EQ(0, missing(map, header, key));
+	close(fd);
+}
+
+/* A process that locks its memory has all looked at for it, by the kernel. */
+TEST(locked_memory)
+{
+	struct cmap_window_stat stat = { .sz = sizeof(stat) };
+	struct rlimit all = { RLIM_INFINITY, RLIM_INFINITY };
+	struct cmap_create create = { .shards = 1 };
+	const struct cmap_window *header;
+	int fd = device(O_RDWR), n;
+	uint32_t key = 0;
+	struct cmap *map;
+
+	ASSERT_EQ(0, setrlimit(RLIMIT_MEMLOCK, &all));
+	ASSERT_EQ(0, create_with(fd, &create));
+	ASSERT_EQ(0, mlockall(MCL_CURRENT | MCL_FUTURE));
+	map = window_of(fd);
+	header = header_of(fd);
+	for (n = 0; n < 3000; n++) {
+		key = next_crowded(header, key);
+		ASSERT_EQ(0, set(fd, &key, 4, &key, 4));
+		key++;
+		if (n % 100 == 0)
+			ASSERT_EQ(0, missing(map, header, key));
+	}
+	EXPECT_EQ(0, missing(map, header, key));
+	ASSERT_EQ(0, munlockall());
+	ASSERT_EQ(0, cmap_window_stat(map, &stat));
+	EXPECT_EQ(0, stat.calls);
 	close(fd);
 }
 

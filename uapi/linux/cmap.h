@@ -465,7 +465,9 @@ struct cmap_ops {
  * A file has 2^CMAP_WINDOW_SHIFT bytes for each block number: block n is at
  * offset n << CMAP_WINDOW_SHIFT.  A number is never used for another block
  * again.  Beyond a block's end, and where a block is no more, a mapping is all
- * zeroes; it never faults.  At offset 0 is &struct cmap_window, and
+ * zeroes; a load never faults.  Where a block is not yet the zeroes that a load
+ * found may stay when it comes.  (System calls that are to read where nothing
+ * is fail with EFAULT.)  At offset 0 is &struct cmap_window, and
  * header_bytes behind it, shard_bytes apart, one &struct cmap_window_shard
  * for each shard.
  *
@@ -487,9 +489,10 @@ struct cmap_ops {
  *    neither the shard's @table nor its @next any more, begin anew.  What was
  *    copied is one whole value, and was the key's at the second load of the
  *    ref.
- * 4. If no slot of the bucket and those chained to it has the key, look again
- *    at the first bucket's head, then at @table and @next, as above; then the
- *    key was absent.
+ * 4. Go on in the buckets chained to it; one that is not CMAP_WINDOW_LINKED is
+ *    not to be seen here (begin anew).  If no slot has the key, look again at
+ *    the first bucket's head, then at @table and @next, as above; then the key
+ *    was absent.
  *
  * Each load up to the second one of @head has acquire semantics, and a load
  * fence stands before each "look again".
@@ -562,11 +565,14 @@ struct cmap_window_shard {
 
 #define CMAP_WINDOW_SLOTS	10
 #define CMAP_WINDOW_MOVED	1U
+#define CMAP_WINDOW_LINKED	2U
+#define CMAP_WINDOW_NEXT(head)	((head) >> 2)
 
 /**
  * struct cmap_window_bucket - a bucket
- * @head: bit 0: CMAP_WINDOW_MOVED; above it: 1 + the place in the pool of the
- *	bucket that this one goes on in, or 0
+ * @head: CMAP_WINDOW_MOVED; CMAP_WINDOW_LINKED if another goes on in this
+ *	one; and CMAP_WINDOW_NEXT: 1 + the place in the pool of the one that
+ *	this one goes on in, or 0
  * @tag: tags of the entries
  * @ref: where their nodes are: the highest 15 bits are an index in @segment,
  *	the others a place in that block in units of 16 bytes; 0 for none

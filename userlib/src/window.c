@@ -152,7 +152,7 @@ next_bucket(const struct bucket *bucket, uint32_t head)
 	unsigned int bits = CMAP_WINDOW_TABLE_BITS(table);
 	unsigned int chunk_bits = CMAP_WINDOW_TABLE_CHUNK_BITS(table);
 	unsigned int pool_bits = CMAP_WINDOW_TABLE_POOL_BITS(table);
-	uint32_t place = head >> 1;
+	uint32_t place = CMAP_WINDOW_NEXT(head);
 	size_t pool;
 
 	if (likely(!place--))
@@ -420,6 +420,8 @@ static __always_inline enum step try_bucket(struct cmap_view *view, uint64_t has
 		if (likely(!at) || unlikely(++length > CMAP_GATHER_MAX))
 			break;
 		head = LOAD_ACQUIRE(&at->head);
+		if (unlikely(!(head & CMAP_WINDOW_LINKED)))
+			return AGAIN;
 	}
 
 	/* Step 4: the slots that were read were those of the live bucket. */
@@ -696,6 +698,8 @@ static enum step gather(struct cmap_view *view, uint64_t position,
 		if (!at || ++length > CMAP_GATHER_MAX)
 			break;
 		head = LOAD_ACQUIRE(&at->head);
+		if (unlikely(!(head & CMAP_WINDOW_LINKED)))
+			return AGAIN;
 	}
 
 	LOAD_FENCE();

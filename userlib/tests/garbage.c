@@ -302,7 +302,7 @@ static void circle(void)
 
 		memset(at, 0, 2 * sizeof(*at) << TABLE_BITS);
 		for (j = 0; j < 2 << TABLE_BITS; j++)
-			at[j].head = 1 << 1;
+			at[j].head = 1 << 2 | CMAP_WINDOW_LINKED;
 	}
 	for (i = 0; i < 100; i++) {
 		get(view);
