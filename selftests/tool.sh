@@ -40,6 +40,11 @@ sky" 0 sh -c 'cmap --keys dump colours | sort'
 check "ls" "0640 root     root              3 colours" 0 \
 	sh -c "cmap ls | grep colours | sed 's/ *[0-9]* colours/ colours/'"
 check "stat" "entries:       3" 0 sh -c 'cmap stat colours | grep ^entries'
+check "with a window" "window:        yes
+wipe:          no" 0 sh -c 'cmap stat colours | grep -e ^window -e ^wipe'
+check "without" "window:        no
+wipe:          yes" 0 sh -c 'cmap --no-window --wipe create secrets &&
+	cmap stat secrets | grep -e ^window -e ^wipe; cmap rm secrets'
 check "del" "" 0 cmap del colours n
 check "clear" "2" 0 cmap clear colours
 check "rm" "" 0 cmap rm colours

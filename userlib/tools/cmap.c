@@ -86,7 +86,8 @@ static void print_bytes(const void *data, size_t len)
 
 static struct cmap *open_map(const char *name, int oflag)
 {
-	struct cmap *map = cmap_open(name, oflag, NULL);
+	/* One read is not worth mapping the map. */
+	struct cmap *map = cmap_open(name, oflag | CMAP_O_NO_WINDOW, NULL);
 
 	if (!map)
 		die(name);
@@ -281,6 +282,9 @@ static void do_stat(const struct arguments *args)
 	printf("owner:         %u:%u\n", info.uid, info.gid);
 	printf("key_max:       %u\n", info.key_max);
 	printf("value_max:     %u\n", info.value_max);
+	printf("window:        %s\n",
+	       info.flags & CMAP_NO_WINDOW ? "no" : "yes");
+	printf("wipe:          %s\n", info.flags & CMAP_WIPE ? "yes" : "no");
 	printf("shards:        %u\n", info.shards);
 	printf("max_entries:   %" PRIu64 "\n", info.max_entries);
 	printf("max_bytes:     %" PRIu64 "\n", info.max_bytes);
@@ -322,6 +326,8 @@ enum {
 	OPT_ENTRIES = 0x100,
 	OPT_BYTES,
 	OPT_SHARDS,
+	OPT_NO_WINDOW,
+	OPT_WIPE,
 };
 
 static const struct argp_option options[] = {
@@ -330,6 +336,9 @@ static const struct argp_option options[] = {
 	{ "max-entries", OPT_ENTRIES, "N", 0, "create: most entries", 0 },
 	{ "max-bytes", OPT_BYTES, "N", 0, "create: most memory", 0 },
 	{ "shards", OPT_SHARDS, "N", 0, "create: shards, a power of two", 0 },
+	{ "no-window", OPT_NO_WINDOW, NULL, 0,
+	  "create: reads take system calls", 0 },
+	{ "wipe", OPT_WIPE, NULL, 0, "create: overwrite what is deleted", 0 },
 	{ 0 },
 };
 
@@ -369,6 +378,12 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		break;
 	case OPT_SHARDS:
 		args->options.shards = (uint32_t)parse_number(arg);
+		break;
+	case OPT_NO_WINDOW:
+		args->options.flags |= CMAP_NO_WINDOW;
+		break;
+	case OPT_WIPE:
+		args->options.flags |= CMAP_WIPE;
 		break;
 	case ARGP_KEY_ARGS:
 		args->argc = state->argc - state->next;
