@@ -1,0 +1,348 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * One get through the window while entries are inserted, replaced and deleted,
+ * their nodes used again at once, and segments of nodes freed and others given
+ * their index.  Tables do not change here: see move.pml.  README.md says what
+ * the model leaves out and how memory that is ordered weakly is modelled.
+ *
+ * A segment has one node, so a ref is the segment's index.
+ */
+
+#ifndef WRITES
+#define WRITES	3	/* inserts and replaces */
+#endif
+#ifndef DELETES
+#define DELETES	2
+#endif
+#ifndef FREES
+#define FREES	1	/* segments freed, each followed by another there */
+#endif
+
+#define SLOTS	2
+#define INDICES	2
+#define IDS	(INDICES + FREES + 1)	/* numbers begin at 1 */
+
+#define KEY	1	/* the one that is read */
+#define OTHER	2	/* another with the same tag at times, in the same bucket */
+
+#define BIT(x)	(1 << (x))
+
+/* ---- what the kernel shows ---- */
+
+byte tag[SLOTS];	/* a key, or 0 */
+byte ref[SLOTS];	/* index + 1, or 0 */
+byte dir[INDICES];	/* number of the segment that is there, or 0 */
+
+/* Each segment's node. */
+byte version[IDS];
+byte key[IDS];
+byte v0[IDS];		/* the value: the number of the write, twice */
+byte v1[IDS];
+
+/* ---- what the reader's process has mapped at each index ---- */
+
+byte place[INDICES];
+
+/* ---- what the properties speak of ---- */
+
+byte now;		/* the write that KEY's value is of; 0: absent */
+byte seen;		/* all that this was since the get began, a bit each */
+bool begun;		/* the get has; before, nobody looks */
+bool over;		/* the get has ended; nothing more matters */
+
+/* ---- pages of freed segments ---- */
+
+/*
+ * One page after the other becomes zeroes, for whoever has it mapped; a node
+ * can lie in two.
+ */
+bool heads[IDS];	/* still to become zeroes */
+bool values[IDS];
+
+#define UNMAP(i)							\
+	:: d_step { begun && !over && heads[i] ->				\
+		heads[i] = false; version[i] = 0; key[i] = 0 }		\
+	:: d_step { begun && !over && values[i] ->				\
+		values[i] = false; v0[i] = 0; v1[i] = 0 }
+
+active proctype Unmap()
+{
+end:
+	do
+	UNMAP(1)
+	UNMAP(2)
+#if FREES > 1
+	UNMAP(3)
+#endif
+	od
+}
+
+/* ---- another thread of the reader's process, which maps what it meets ---- */
+
+active proctype Neighbour()
+{
+end:
+	do
+	:: d_step { begun && !over && dir[0] && place[0] != dir[0] -> place[0] = dir[0] }
+	:: d_step { begun && !over && dir[1] && place[1] != dir[1] -> place[1] = dir[1] }
+	od
+}
+
+/* ---- the kernel, under the shard's lock ---- */
+
+/*
+ * Stores that become visible in any order, until a barrier.  Of the two halves
+ * of the value it can be the first one that comes first: they are alike, and
+ * the reader loads them in any order.
+ */
+#define P_BLANK	1
+#define P_KEY	2
+#define P_V0	4
+#define P_V1	8
+#define P_SEAL	16
+#define P_TAG	32
+#define P_REF	64
+
+inline publish(s, r, k, w)
+{
+	ref[s] = r;
+	if
+	:: k == KEY -> now = w; seen = seen | BIT(w)
+	:: else
+	fi
+}
+
+inline barrier()
+{
+	do
+	:: d_step { p & P_BLANK -> version[n] = 0; p = p & ~P_BLANK }
+	:: d_step { p & P_KEY -> key[n] = k; p = p & ~P_KEY }
+	:: d_step { p & P_V0 -> v0[n] = w; p = p & ~P_V0 }
+	:: d_step { p & P_V1 && !(p & P_V0) -> v1[n] = w; p = p & ~P_V1 }
+	:: d_step { p & P_SEAL -> version[n] = w; p = p & ~P_SEAL }
+	:: d_step { p & P_TAG -> tag[s] = k; p = p & ~P_TAG }
+	:: d_step { p & P_REF -> publish(s, r, k, w); p = p & ~P_REF }
+	:: atomic { p == 0 || over -> break }
+	od
+}
+
+#define UNUSED(i)	(ref[0] != (i) + 1 && ref[1] != (i) + 1)
+
+active proctype Writer()
+{
+	byte holds[SLOTS];		/* the key that stands there */
+	byte writes, deletes, frees;
+	byte p;
+	byte n, k, w, s, r;
+
+	/* Either key may be there at first. */
+	atomic {
+		dir[0] = 1; dir[1] = 2;
+		if
+		:: version[1] = 1; key[1] = KEY; v0[1] = 1; v1[1] = 1;
+			tag[0] = KEY; ref[0] = 1; holds[0] = KEY; now = 1
+		:: skip
+		fi;
+		if
+		:: version[2] = 2; key[2] = OTHER; v0[2] = 2; v1[2] = 2;
+			tag[1] = KEY; ref[1] = 2; holds[1] = OTHER
+		:: skip
+		fi;
+		run Reader()
+	}
+
+next:
+	atomic { n = 0; k = 0; w = 0; s = 0; r = 0 }
+	if
+	:: atomic { !over && writes < WRITES ->
+		writes++; w = writes + 2;		/* numbers 1 and 2 are used */
+		if
+		:: k = KEY
+		:: k = OTHER
+		fi;
+		/* Where it stands, or any free slot; then a node. */
+		if
+		:: holds[0] == k -> s = 0
+		:: holds[1] == k -> s = 1
+		:: holds[0] != k && holds[1] != k && !holds[0] -> s = 0
+		:: holds[0] != k && holds[1] != k && !holds[1] -> s = 1
+		:: else -> goto next
+		fi;
+		if
+		:: dir[0] && UNUSED(0) -> r = 1
+		:: dir[1] && UNUSED(1) -> r = 2
+		:: else -> goto next
+		fi;
+		n = dir[r - 1] }
+
+#ifndef M_NO_BLANK
+		p = p | P_BLANK;
+#endif
+#ifndef M_NO_BLANK_BARRIER
+		barrier();
+#endif
+		p = p | P_KEY | P_V0 | P_V1;
+		/* Either of these would do for this reader; the kernel has both. */
+#ifndef M_NO_RELEASE
+		barrier();
+#endif
+		p = p | P_SEAL;
+#ifndef M_NO_RELEASE
+		barrier();
+#endif
+		if
+		:: holds[s] == 0 ->
+			p = p | P_TAG;
+#ifndef M_NO_TAG_RELEASE
+			barrier()
+#endif
+		:: else
+		fi;
+		p = p | P_REF;
+		barrier();
+		holds[s] = k
+
+	:: atomic { !over && deletes < DELETES ->
+		deletes++;
+		if
+		:: holds[0] -> s = 0
+		:: holds[1] -> s = 1
+		:: else -> goto next
+		fi;
+		k = holds[s]; w = 0; r = 0;
+		holds[s] = 0;
+		publish(s, r, k, w) }
+
+	:: atomic { !over && frees < FREES ->
+		frees++;
+		if
+		:: UNUSED(0) -> r = 0
+		:: UNUSED(1) -> r = 1
+		:: else -> goto next
+		fi;
+		heads[dir[r]] = true; values[dir[r]] = true;
+		dir[r] = 0 }
+		dir[r] = INDICES + frees
+
+	:: atomic { over || (writes == WRITES && deletes == DELETES &&
+			     frees == FREES) -> goto done }
+	fi;
+	goto next;
+done:
+	skip
+}
+
+/* ---- the reader ---- */
+
+/* Loads that are done in any order, until a fence. */
+#define L_TAG0	1
+#define L_TAG1	2
+#define L_REF0	4
+#define L_REF1	8
+#define L_KEY	16
+#define L_V0	32
+#define L_V1	64
+#define L_AGAIN	128	/* the version */
+#define L_DIR	256
+
+inline fence()
+{
+	do
+	:: d_step { l & L_TAG0 -> t[0] = tag[0]; l = l & ~L_TAG0 }
+	:: d_step { l & L_TAG1 -> t[1] = tag[1]; l = l & ~L_TAG1 }
+	:: d_step { l & L_REF0 -> r[0] = ref[0]; l = l & ~L_REF0 }
+	:: d_step { l & L_REF1 -> r[1] = ref[1]; l = l & ~L_REF1 }
+	:: d_step { l & L_KEY -> k = key[place[i]]; l = l & ~L_KEY }
+	:: d_step { l & L_V0 -> a = v0[place[i]]; l = l & ~L_V0 }
+	:: d_step { l & L_V1 -> b = v1[place[i]]; l = l & ~L_V1 }
+	:: d_step { l & L_AGAIN -> again = version[place[i]];
+		    l = l & ~L_AGAIN }
+	:: d_step { l & L_DIR -> d2 = dir[i]; l = l & ~L_DIR }
+	:: atomic { l == 0 -> break }
+	od
+}
+
+proctype Reader()
+{
+	byte t[SLOTS], r[SLOTS];
+	byte s, i, d, d2, v, again, k, a, b;
+	short l;
+
+	/*
+	 * At any moment; another try would be another get.  What another
+	 * thread has mapped before may be long gone.
+	 */
+	atomic {
+		begun = true;
+		seen = BIT(now);
+		if
+		:: place[0] = 1
+		:: skip
+		fi;
+		if
+		:: place[1] = 2
+		:: skip
+		fi;
+		l = L_TAG0 | L_TAG1 | L_REF0 | L_REF1
+	}
+	fence();
+
+	do
+	:: atomic { s == SLOTS -> break }
+	:: atomic { s < SLOTS && (t[s] != KEY || r[s] == 0) -> s++ }
+	:: atomic { s < SLOTS && t[s] == KEY && r[s] != 0 -> i = r[s] - 1 }
+		atomic {
+			d = dir[i];
+			if
+			:: d == 0 -> goto out
+			:: else
+			fi
+		}
+		atomic {
+			if
+			:: place[i] != d -> place[i] = d
+			:: else
+			fi
+		}
+		v = version[place[i]];
+		atomic {
+			if
+#ifndef M_NO_SECOND_REF
+			:: ref[s] != r[s] -> goto out
+#endif
+			:: v == 0 -> goto out
+			:: else
+			fi;
+			l = L_KEY | L_V0 | L_V1
+		}
+#ifndef M_NO_FENCE
+		fence();
+#endif
+		l = l | L_AGAIN | L_DIR;
+		fence();
+		atomic {
+			if
+#ifndef M_NO_VERSION_AGAIN
+			:: again != v -> goto out
+#endif
+#ifndef M_NO_SEGMENT_AGAIN
+			:: d2 != d -> goto out
+#endif
+			:: else
+			fi;
+			if
+			:: k == KEY ->
+				assert(a == b && a != 0);	/* A2 */
+				assert(seen & BIT(a));		/* A1 */
+				goto out
+			:: else
+			fi;
+			s++; i = 0; d = 0; d2 = 0; v = 0; again = 0; k = 0;
+			a = 0; b = 0
+		}
+	od;
+	assert(seen & BIT(0));					/* A1, A3 */
+
+out:
+	over = true
+}
