@@ -24,7 +24,7 @@ help:
 	@echo '  make check        all tests, on kernels $(KERNELS)'
 	@echo '  make check-6.1    the selftests on one kernel; T="a b" chooses'
 	@echo '  make shell        a shell in a guest with everything in place'
-	@echo '  make bench        cmap beside BPF maps'
+	@echo '  make bench        cmap beside BPF maps and LMDB'
 	@echo '  make clean        remove what was built'
 
 modules:
@@ -69,7 +69,7 @@ shell:
 
 bench:
 	tools/deps bench
-	$(MAKE) -s modules-6.12 lib
+	$(MAKE) -s modules-6.12 modules-uml lib
 	$(MAKE) -s -C bench O=$(BUILD)/user/bench LIB=$(LIB)
 	bench/run
 

@@ -8,7 +8,13 @@
  * emulated or a busy machine.
  *
  * usage: reads [-e ENTRIES] [-r ROUNDS] [-n READS] [-j FILE] [-x PEER]...
+ *              [-s COPY | -c COPY]
+ *
+ * -s saves a copy of the window and does nothing else; -c reads one where there
+ * is no module, beside what runs there.
  */
+#include "copy.h"
+
 #include <bpf/bpf.h>
 #include <cmap.h>
 #include <lmdb.h>
@@ -400,16 +406,17 @@ static int fill_lmdb(void)
 
 static void refuse(void)
 {
-	fprintf(stderr, "usage: reads [-e ENTRIES] [-r ROUNDS] [-n READS] [-j FILE] [-x bpf|lmdb|call]...\n");
+	fprintf(stderr, "usage: reads [-e ENTRIES] [-r ROUNDS] [-n READS] [-j FILE] [-x bpf|lmdb|call]... [-s COPY | -c COPY]\n");
 	exit(2);
 }
 
 int main(int argc, char **argv)
 {
 	int with_bpf = 1, with_lmdb = 1, with_call = 1, option;
+	const char *save = NULL, *copy = NULL;
 	reader *call, *bpf_hit, *bpf_none, *lmdb_hit, *lmdb_none;
 
-	while ((option = getopt(argc, argv, "e:r:n:j:x:")) != -1) {
+	while ((option = getopt(argc, argv, "e:r:n:j:x:s:c:")) != -1) {
 		switch (option) {
 		case 'e':
 			entries = strtoull(optarg, NULL, 0);
@@ -423,6 +430,13 @@ int main(int argc, char **argv)
 		case 'j':
 			json = fopen(optarg, "w");
 			check(!json, optarg);
+			break;
+		case 's':
+			save = optarg;
+			break;
+		case 'c':
+			copy = optarg;
+			with_call = 0;
 			break;
 		case 'x':
 			with_bpf &= !!strcmp(optarg, "bpf");
@@ -440,7 +454,16 @@ int main(int argc, char **argv)
 	keys = malloc(reads * sizeof(*keys));
 	check(!keys, "malloc");
 	pin(0);
-	fill_cmap();
+	if (copy) {
+		window = copy_open(copy);
+		check(!window, copy);
+	} else {
+		fill_cmap();
+	}
+	if (save) {
+		check(copy_save(window, save), save);
+		return 0;
+	}
 	if (with_bpf && fill_bpf()) {
 		printf("  BPF skipped: %s\n", strerror(errno));
 		with_bpf = 0;
@@ -485,7 +508,8 @@ int main(int argc, char **argv)
 		0);
 	compare("1000 hot", HOT, "window get", window_get, "BPF call", bpf_hit,
 		0);
-	beside_writer();
+	if (!copy)
+		beside_writer();
 	if (json) {
 		fprintf(json, "  {\"entries\": %llu, \"reads\": %zu, \"rounds\": %d}\n]\n",
 			(unsigned long long)entries, reads, rounds);

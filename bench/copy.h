@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Copies of a map's window, to be read where the module cannot be loaded: the
+ * same library reads the same layout, beside peers that only run there.
+ */
+#ifndef BENCH_COPY_H
+#define BENCH_COPY_H
+
+#include <cmap.h>
+
+int copy_save(struct cmap *map, const char *path);
+struct cmap *copy_open(const char *path);
+
+#endif /* BENCH_COPY_H */
