@@ -98,8 +98,6 @@ int copy_save(struct cmap *map, const char *path)
 /* What the library asks of a map when it opens it, a copy answers too. */
 static int copy = -1;
 
-int __real_ioctl(int fd, unsigned long request, ...);
-int __wrap_ioctl(int fd, unsigned long request, ...);
 int __wrap_ioctl(int fd, unsigned long request, ...)
 {
 	va_list args;

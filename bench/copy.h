@@ -11,4 +11,8 @@
 int copy_save(struct cmap *map, const char *path);
 struct cmap *copy_open(const char *path);
 
+/* Of the linker: --wrap=ioctl. */
+int __real_ioctl(int fd, unsigned long request, ...);
+int __wrap_ioctl(int fd, unsigned long request, ...);
+
 #endif /* BENCH_COPY_H */

@@ -796,7 +796,7 @@ static void look_everywhere(void)
 		    sscanf(line, "%lx-%lx r", &start, &end) != 2)
 			continue;
 		for (; start < end; start += 4096)
-			*(volatile char *)start;
+			__atomic_load_n((char *)start, __ATOMIC_RELAXED);
 	}
 	fclose(maps);
 }
