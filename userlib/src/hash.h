@@ -10,10 +10,8 @@
 #include <string.h>
 #include <sys/cdefs.h>
 
-static inline uint64_t cmap_rotate(uint64_t x, int n)
-{
-	return x << n | x >> (64 - n);
-}
+/* Of one word or of several. */
+#define cmap_rotate(x, n) ((x) << (n) | (x) >> (64 - (n)))
 
 #define CMAP_SIP_ROUND(v0, v1, v2, v3) do {				\
 	(v0) += (v1); (v1) = cmap_rotate(v1, 13) ^ (v0);		\
@@ -32,13 +30,25 @@ static inline uint64_t cmap_word(const unsigned char *p)
 	return le64toh(word);
 }
 
-static __always_inline uint64_t
-cmap_hash_len(const uint64_t secret[2], const void *key, size_t len)
+/* The state that all keys of a map begin with. */
+struct cmap_hash {
+	uint64_t v0, v1, v2, v3;
+};
+
+static inline struct cmap_hash cmap_hash_begin(const uint64_t secret[2])
 {
-	uint64_t v0 = secret[0] ^ 0x736f6d6570736575ULL;
-	uint64_t v1 = secret[1] ^ 0x646f72616e646f6dULL;
-	uint64_t v2 = secret[0] ^ 0x6c7967656e657261ULL;
-	uint64_t v3 = secret[1] ^ 0x7465646279746573ULL;
+	return (struct cmap_hash){
+		secret[0] ^ 0x736f6d6570736575ULL,
+		secret[1] ^ 0x646f72616e646f6dULL,
+		secret[0] ^ 0x6c7967656e657261ULL,
+		secret[1] ^ 0x7465646279746573ULL,
+	};
+}
+
+static __always_inline uint64_t
+cmap_hash_len(const struct cmap_hash *begin, const void *key, size_t len)
+{
+	uint64_t v0 = begin->v0, v1 = begin->v1, v2 = begin->v2, v3 = begin->v3;
 	const unsigned char *p = key;
 	uint64_t last = (uint64_t)len << 56;
 	size_t i;
@@ -66,18 +76,18 @@ cmap_hash_len(const uint64_t secret[2], const void *key, size_t len)
 }
 
 static __attribute_noinline__ uint64_t
-cmap_hash_any(const uint64_t secret[2], const void *key, size_t len)
+cmap_hash_any(const struct cmap_hash *begin, const void *key, size_t len)
 {
-	return cmap_hash_len(secret, key, len);
+	return cmap_hash_len(begin, key, len);
 }
 
 /* Most keys are a word; for those there is nothing to go round. */
 static __always_inline uint64_t
-cmap_hash(const uint64_t secret[2], const void *key, size_t len)
+cmap_hash(const struct cmap_hash *begin, const void *key, size_t len)
 {
 	if (__builtin_expect(len == 8, 1))
-		return cmap_hash_len(secret, key, 8);
-	return cmap_hash_any(secret, key, len);
+		return cmap_hash_len(begin, key, 8);
+	return cmap_hash_any(begin, key, len);
 }
 
 #endif /* LIBCMAP_HASH_H */

@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * Calls on one key.
+ * Calls that change one key; read.c has those that read.
  */
-#include "window.h"
-
-#include <stdlib.h>
+#include "internal.h"
 
 /* Carry out a command, and hand out the version where there is one. */
 static int call(struct cmap *map, unsigned long command, struct cmap_op *op,
@@ -15,91 +13,6 @@ static int call(struct cmap *map, unsigned long command, struct cmap_op *op,
 	if (version && (!err || errno == EEXIST || errno == ESTALE))
 		*version = op->version;
 	return err;
-}
-
-#define CALL (-2)
-
-static void skip(const void *value, size_t len, void *arg)
-{
-	(void)value;
-	(void)len;
-	(void)arg;
-}
-
-/* What cmap_get() returns, or CALL if a system call has to find out. */
-static inline ssize_t read_window(struct cmap *map, const void *key,
-				  size_t key_len, void *buf, size_t size,
-				  uint64_t *version)
-{
-	struct cmap_view *view = cmap_view_of(map);
-	const struct cmap_want length_only = {
-		.key = key, .key_len = key_len, .visit = skip,
-	};
-	enum cmap_outcome outcome;
-	struct cmap_got got;
-
-	if (!view || (!buf && size))
-		return CALL;
-	if (buf)
-		outcome = cmap_window_get(view, key, key_len, buf, size, &got);
-	else
-		outcome = cmap_window_visit(view, &length_only, &got);
-
-	if (__builtin_expect(outcome == CMAP_FOUND, 1)) {
-		if (version)
-			*version = got.version;
-		return (ssize_t)got.len;
-	}
-	if (outcome == CMAP_CALL)
-		return CALL;
-	errno = outcome == CMAP_ABSENT ? ENOENT : EMSGSIZE;
-	return -1;
-}
-
-API ssize_t cmap_get(struct cmap *map, const void *key, size_t key_len,
-		     void *buf, size_t size, uint64_t *version)
-{
-	struct cmap_op op = { .value = ptr_to_u64(buf) };
-	ssize_t len = read_window(map, key, key_len, buf, size, version);
-
-	if (len != CALL)
-		return len;
-	if (cmap_op_key(&op, key, key_len))
-		return -1;
-	cmap_op_room(&op.value_len, size);
-	if (call(map, CMAP_IOCTL_GET, &op, version))
-		return -1;
-	return op.value_len;
-}
-
-API void *cmap_get_dup(struct cmap *map, const void *key, size_t key_len,
-		       size_t *len, uint64_t *version)
-{
-	ssize_t size = cmap_get(map, key, key_len, NULL, 0, version);
-	char *buf = NULL;
-
-	/* The value may grow between asking for its length and getting it. */
-	while (size >= 0) {
-		/* Not even an empty value comes without memory. */
-		char *larger = realloc(buf, (size_t)size + 1);
-		ssize_t got;
-
-		if (!larger)
-			break;
-		buf = larger;
-		got = cmap_get(map, key, key_len, buf, (size_t)size + 1,
-			       version);
-		if (got >= 0) {
-			*len = (size_t)got;
-			return buf;
-		}
-		if (errno != EMSGSIZE)
-			break;
-		size = cmap_get(map, key, key_len, NULL, 0, version);
-	}
-
-	free(buf);
-	return NULL;
 }
 
 static int set(struct cmap *map, const void *key, size_t key_len,

@@ -1,29 +1,255 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * Reading in ways that only the window makes fast.  Without one they work as
- * well, by system calls.
+ * Reading, quickly where it can be quick.
+ *
+ * A quick read is for a key that is 8 bytes long or not, in the first bucket,
+ * in the first slot that has its tag, in memory that is mapped here, while
+ * nobody is changing any of it; that is nearly every read.  Any other is begun
+ * anew, with care: see window.c.
  */
-#include "window.h"
+#include "steps.h"
+#include "lanes.h"
 
 #include <stdlib.h>
-#include <string.h>
 
-/* ---- in place ---- */
+/* ---- a quick read, in three steps with a cache miss before each ---- */
 
-API int cmap_visit(struct cmap *map, const void *key, size_t key_len,
-		   void (*fn)(const void *value, size_t len, void *arg),
-		   void *arg, uint64_t *version)
+/* One read on its way. */
+struct read {
+	struct bucket bucket;
+	struct node node;
+	uint16_t tag;
+};
+
+/* The key's length is the map's to judge: let the kernel refuse it. */
+static __always_inline int key_fits(const struct cmap_view *view,
+				    size_t key_len)
+{
+	return likely(key_len - view->key_min <= view->key_span);
+}
+
+static __always_inline enum step begin(struct cmap_view *view, uint64_t hash,
+				       struct read *read)
+{
+	struct bucket *bucket = &read->bucket;
+	enum step step;
+
+	read->tag = (uint16_t)hash;
+	find_shard(view, hash, bucket);
+	step = find_bucket(LOAD_ACQUIRE(&bucket->part->current), hash, bucket);
+	/* It may be the one that is being moved into, where not all is yet. */
+	if (unlikely(LOAD_ACQUIRE(&bucket->part->shard->table) !=
+		     bucket->table))
+		return FURTHER;
+	return step;
+}
+
+static __always_inline enum step choose_slot(struct read *read)
+{
+	const struct cmap_window_bucket *first = read->bucket.first;
+	uint32_t head = LOAD_ACQUIRE(&first->head);
+	unsigned int slots = slots_with(first, read->tag);
+
+	if (unlikely(head & CMAP_WINDOW_MOVED))
+		return FURTHER;
+	if (!slots) {
+		if (unlikely(CMAP_WINDOW_NEXT(head)))
+			return FURTHER;
+		return likely(was_live(&read->bucket)) ? NONE : AGAIN;
+	}
+
+	if (unlikely(find_node(&first->ref[__builtin_ctz(slots)],
+			       &read->node) != OK))
+		return FURTHER;
+	return place_node(&read->bucket, &read->node);
+}
+
+static __always_inline enum step finish(const struct read *read,
+					const struct cmap_want *want,
+					struct cmap_got *got)
+{
+	const struct bucket *bucket = &read->bucket;
+	const struct node *node = &read->node;
+	const char *value;
+
+	if (unlikely(open_node(bucket, node, &got->version) != OK))
+		return AGAIN;
+	if (unlikely(!has_key(node, want->key, want->key_len)))
+		return FURTHER;
+	value = value_of(node, want->key_len, &got->len);
+	if (unlikely(!value))
+		return AGAIN;
+	if (want->visit)
+		want->visit(value, got->len, want->arg);
+	else if (likely(got->len <= want->size))
+		copy(want->buf, value, got->len);
+	else
+		return FURTHER;
+	return likely(still(bucket, node, got->version)) ? OK : AGAIN;
+}
+
+/* All three. */
+static __always_inline enum step quickly(struct cmap_view *view,
+					 const struct cmap_want *want,
+					 struct cmap_got *got)
+{
+	struct read read;
+	enum step step;
+
+	if (unlikely(!key_fits(view, want->key_len)))
+		return FURTHER;
+	step = begin(view, cmap_hash(&view->hash, want->key, want->key_len),
+		     &read);
+	if (likely(step == OK))
+		step = choose_slot(&read);
+	if (likely(step == OK)) {
+		prefetch_rest(&read.node);
+		step = finish(&read, want, got);
+	}
+	return step;
+}
+
+/* ---- one key ---- */
+
+/* The window did not have it, or there is none. */
+static __attribute_noinline__ ssize_t
+get_by_call(struct cmap *map, const void *key, size_t key_len, void *buf,
+	    size_t size, uint64_t *version)
+{
+	struct cmap_op op = { .value = ptr_to_u64(buf) };
+
+	if (cmap_op_key(&op, key, key_len))
+		return -1;
+	cmap_op_room(&op.value_len, size);
+	if (ioctl(map->fd, CMAP_IOCTL_GET, &op))
+		return -1;
+	if (version)
+		*version = op.version;
+	return op.value_len;
+}
+
+static void skip(const void *value, size_t len, void *arg)
+{
+	(void)value;
+	(void)len;
+	(void)arg;
+}
+
+/* Whatever is unusual about the read, the map, or what it is doing. */
+static __attribute_noinline__ ssize_t
+get_with_care(struct cmap *map, const void *key, size_t key_len, void *buf,
+	      size_t size, uint64_t *version, enum step step)
 {
 	struct cmap_view *view = cmap_view_of(map);
 	const struct cmap_want want = {
-		.key = key, .key_len = key_len, .visit = fn, .arg = arg,
+		.key = key, .key_len = key_len, .buf = buf, .size = size,
+		.visit = buf ? NULL : skip,
 	};
+	struct cmap_got got;
+
+	if (view && step == AGAIN)
+		COUNT(&view->retries);
+	/* Without a buffer it is the length that is asked for. */
+	if (!view || (!buf && size) || !key_fits(view, key_len))
+		return get_by_call(map, key, key_len, buf, size, version);
+
+	switch (cmap_window_read(view, &want, &got)) {
+	case CMAP_FOUND:
+		if (version)
+			*version = got.version;
+		return (ssize_t)got.len;
+	case CMAP_ABSENT:
+		errno = ENOENT;
+		return -1;
+	case CMAP_TOO_SMALL:
+		errno = EMSGSIZE;
+		return -1;
+	default:
+		return get_by_call(map, key, key_len, buf, size, version);
+	}
+}
+
+static __always_inline ssize_t get(struct cmap *map, const void *key,
+				   size_t key_len, void *buf, size_t size,
+				   uint64_t *version)
+{
+	struct cmap_view *view = LOAD_ACQUIRE(&map->view);
+	const struct cmap_want want = {
+		.key = key, .key_len = key_len, .buf = buf, .size = size,
+	};
+	enum step step = FURTHER;
+	struct cmap_got got;
+
+	if (likely(view && buf)) {
+		step = quickly(view, &want, &got);
+		if (likely(step == OK)) {
+			if (version)
+				*version = got.version;
+			return (ssize_t)got.len;
+		}
+		if (likely(step == NONE)) {
+			errno = ENOENT;
+			return -1;
+		}
+	}
+
+	return get_with_care(map, key, key_len, buf, size, version, step);
+}
+
+API ssize_t cmap_get(struct cmap *map, const void *key, size_t key_len,
+		     void *buf, size_t size, uint64_t *version)
+{
+	/* With a length that the compiler knows it is a third shorter. */
+	if (likely(key_len == 8))
+		return get(map, key, 8, buf, size, version);
+	return get(map, key, key_len, buf, size, version);
+}
+
+API void *cmap_get_dup(struct cmap *map, const void *key, size_t key_len,
+		       size_t *len, uint64_t *version)
+{
+	ssize_t size = cmap_get(map, key, key_len, NULL, 0, version);
+	char *buf = NULL;
+
+	/* The value may grow between asking for its length and getting it. */
+	while (size >= 0) {
+		/* Not even an empty value comes without memory. */
+		char *larger = realloc(buf, (size_t)size + 1);
+		ssize_t got;
+
+		if (!larger)
+			break;
+		buf = larger;
+		got = cmap_get(map, key, key_len, buf, (size_t)size + 1,
+			       version);
+		if (got >= 0) {
+			*len = (size_t)got;
+			return buf;
+		}
+		if (errno != EMSGSIZE)
+			break;
+		size = cmap_get(map, key, key_len, NULL, 0, version);
+	}
+
+	free(buf);
+	return NULL;
+}
+
+/* ---- in place ---- */
+
+static __attribute_noinline__ int
+visit_with_care(struct cmap *map, const struct cmap_want *want,
+		uint64_t *version, enum step step)
+{
+	struct cmap_view *view = cmap_view_of(map);
 	struct cmap_got got;
 	size_t len;
 	void *value;
 
-	if (view) {
-		switch (cmap_window_visit(view, &want, &got)) {
+	if (view && step == AGAIN)
+		COUNT(&view->retries);
+	if (view && key_fits(view, want->key_len)) {
+		switch (cmap_window_read(view, want, &got)) {
 		case CMAP_FOUND:
 			if (version)
 				*version = got.version;
@@ -36,29 +262,162 @@ API int cmap_visit(struct cmap *map, const void *key, size_t key_len,
 		}
 	}
 
-	value = cmap_get_dup(map, key, key_len, &len, version);
+	value = cmap_get_dup(map, want->key, want->key_len, &len, version);
 	if (!value)
 		return -1;
-	fn(value, len, arg);
+	want->visit(value, len, want->arg);
 	free(value);
 	return 0;
 }
 
+API int cmap_visit(struct cmap *map, const void *key, size_t key_len,
+		   void (*fn)(const void *value, size_t len, void *arg),
+		   void *arg, uint64_t *version)
+{
+	struct cmap_view *view = LOAD_ACQUIRE(&map->view);
+	const struct cmap_want want = {
+		.key = key, .key_len = key_len, .visit = fn, .arg = arg,
+	};
+	enum step step = FURTHER;
+	struct cmap_got got;
+
+	if (likely(view))
+		step = quickly(view, &want, &got);
+	if (likely(step == OK)) {
+		if (version)
+			*version = got.version;
+		return 0;
+	}
+	if (likely(step == NONE)) {
+		errno = ENOENT;
+		return -1;
+	}
+
+	return visit_with_care(map, &want, version, step);
+}
+
 /* ---- many keys ---- */
 
-static void look_up(struct cmap *map, struct cmap_lookup *lookup)
+static __attribute_noinline__ void
+look_up_with_care(struct cmap *map, struct cmap_lookup *lookup, enum step step)
 {
-	ssize_t len = cmap_get(map, lookup->key, lookup->key_len, lookup->buf,
-			       lookup->size, &lookup->version);
+	ssize_t len;
 
+	/* Without a buffer there is room for nothing. */
+	len = get_with_care(map, lookup->key, lookup->key_len,
+			    lookup->buf ? lookup->buf : (void *)&len,
+			    lookup->buf ? lookup->size : 0, &lookup->version,
+			    step);
 	lookup->error = len < 0 ? errno : 0;
 	lookup->len = len < 0 ? 0 : (size_t)len;
-	/* As with the window, the length that the buffer is too small for. */
+	/* The length that the buffer is too small for. */
 	if (lookup->error == EMSGSIZE) {
 		len = cmap_get(map, lookup->key, lookup->key_len, NULL, 0,
-			       NULL);
+			       &lookup->version);
 		lookup->len = len < 0 ? 0 : (size_t)len;
 	}
+}
+
+/*
+ * In rounds, each over all keys of a group, so that many misses are under way
+ * at once.  Short rounds, one after the other, are faster than one long one
+ * that does all for keys some places apart: of short ones the processor itself
+ * has several under way.
+ */
+#define GROUP	64
+
+/* The hashes of keys that are no longer than the map's longest. */
+static __always_inline void hash_group(struct cmap_view *view,
+				       const struct cmap_lookup *lookups,
+				       size_t n, uint64_t *hash)
+{
+	const void *key[CMAP_HASH_LANES];
+	size_t i = 0, lane, words;
+
+	for (; i + CMAP_HASH_LANES <= n; i += CMAP_HASH_LANES) {
+		for (words = lane = 0; lane < CMAP_HASH_LANES; lane++) {
+			key[lane] = lookups[i + lane].key;
+			words += lookups[i + lane].key_len == 8;
+		}
+		if (unlikely(words != CMAP_HASH_LANES))
+			break;
+		cmap_hash_words(&view->hash, key, &hash[i]);
+	}
+	for (; i < n; i++)
+		if (likely(key_fits(view, lookups[i].key_len)))
+			hash[i] = cmap_hash(&view->hash, lookups[i].key,
+					    lookups[i].key_len);
+}
+
+static __always_inline enum step finish_lookup(const struct read *read,
+					       struct cmap_lookup *lookup,
+					       size_t key_len)
+{
+	const struct cmap_want want = {
+		.key = lookup->key, .key_len = key_len,
+		.buf = lookup->buf, .size = lookup->size,
+	};
+	struct cmap_got got;
+	enum step step = finish(read, &want, &got);
+
+	if (likely(step == OK)) {
+		lookup->len = got.len;
+		lookup->version = got.version;
+		lookup->error = 0;
+	}
+	return step;
+}
+
+CMAP_HASH_CLONES
+static ssize_t get_group(struct cmap *map, struct cmap_view *view,
+			 struct cmap_lookup *lookups, size_t n)
+{
+	struct read reads[GROUP];
+	uint64_t hash[GROUP];
+	enum step steps[GROUP];
+	ssize_t found = 0;
+	size_t i;
+
+	hash_group(view, lookups, n, hash);
+	for (i = 0; i < n; i++) {
+		steps[i] = FURTHER;
+		if (likely(key_fits(view, lookups[i].key_len)))
+			steps[i] = begin(view, hash[i], &reads[i]);
+		if (likely(steps[i] == OK))
+			__builtin_prefetch(reads[i].bucket.first);
+	}
+
+	for (i = 0; i < n; i++) {
+		if (likely(steps[i] == OK))
+			steps[i] = choose_slot(&reads[i]);
+		if (likely(steps[i] == OK)) {
+			__builtin_prefetch(reads[i].node.at);
+			prefetch_rest(&reads[i].node);
+		}
+	}
+
+	for (i = 0; i < n; i++) {
+		struct cmap_lookup *lookup = &lookups[i];
+		enum step step = steps[i];
+
+		if (likely(step == OK))
+			step = likely(lookup->key_len == 8) ?
+			       finish_lookup(&reads[i], lookup, 8) :
+			       finish_lookup(&reads[i], lookup,
+					     lookup->key_len);
+		if (likely(step == OK)) {
+			found++;
+		} else if (likely(step == NONE)) {
+			lookup->error = ENOENT;
+			lookup->len = 0;
+			lookup->version = 0;
+		} else {
+			look_up_with_care(map, lookup, step);
+			found += !lookup->error;
+		}
+	}
+
+	return found;
 }
 
 API ssize_t cmap_get_many(struct cmap *map, struct cmap_lookup *lookups,
@@ -68,15 +427,17 @@ API ssize_t cmap_get_many(struct cmap *map, struct cmap_lookup *lookups,
 	ssize_t found = 0;
 	size_t i;
 
-	if (view)
-		cmap_window_get_many(view, lookups, n);
-	for (i = 0; i < n; i++) {
-		if (!view || lookups[i].error == CMAP_ASK)
-			look_up(map, &lookups[i]);
-		found += !lookups[i].error;
+	if (!view) {
+		for (i = 0; i < n; i++) {
+			look_up_with_care(map, &lookups[i], FURTHER);
+			found += !lookups[i].error;
+		}
+		return found;
 	}
 
-	return found;
+	for (; n > GROUP; n -= GROUP, lookups += GROUP)
+		found += get_group(map, view, lookups, GROUP);
+	return found + get_group(map, view, lookups, n);
 }
 
 /* ---- what the window costs ---- */

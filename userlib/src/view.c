@@ -5,11 +5,13 @@
 #include "window.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #define SPAN		((size_t)1 << CMAP_WINDOW_SHIFT)
 #define SEGMENTS_MIN	32
+#define BEHIND		4096	/* more than a node's header and longest key */
 
 /*
  * One thread maps at a time; the others do not wait for it but ask the kernel
@@ -33,12 +35,31 @@ static void mapper_end(struct cmap_view *view)
 	STORE_RELEASE(&view->mapper, 0);
 }
 
-static void *map_blocks(struct cmap_view *view, void *at, size_t size,
-			uint64_t number)
+/*
+ * Zeroes where blocks will be, and a little behind them, where what lies at
+ * the very end of one seems to go on when the block is not what it was taken
+ * for; NULL if there is no room.
+ */
+static char *reserve(size_t size)
+{
+	char *at = mmap(NULL, size + BEHIND, PROT_READ,
+			MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	return at == MAP_FAILED ? NULL : at;
+}
+
+static void give_back(char *at, size_t size)
+{
+	munmap(at, size + BEHIND);
+}
+
+static int map_blocks(struct cmap_view *view, char *at, size_t size,
+		      uint64_t number)
 {
 	COUNT(&view->maps);
-	return mmap(at, size, PROT_READ, MAP_SHARED | (at ? MAP_FIXED : 0),
-		    view->fd, (off_t)(number << CMAP_WINDOW_SHIFT));
+	return mmap(at, size, PROT_READ, MAP_SHARED | MAP_FIXED, view->fd,
+		    (off_t)(number << CMAP_WINDOW_SHIFT)) == MAP_FAILED ?
+	       -1 : 0;
 }
 
 /* ---- segments ---- */
@@ -48,16 +69,16 @@ static struct cmap_segments *more_segments(struct cmap_window_part *part,
 					   uint32_t index)
 {
 	struct cmap_segments *old = part->segments, *new;
-	uint32_t count = old ? old->count : SEGMENTS_MIN;
+	uint32_t count = old->count ? old->count : SEGMENTS_MIN;
 
 	while (count <= index)
 		count *= 2;
-	new = calloc(1, sizeof(*new) + count * sizeof(*new->number));
+	new = malloc(sizeof(*new) + count * sizeof(*new->number));
 	if (!new)
 		return NULL;
-	new->base = mmap(NULL, count * SPAN, PROT_NONE,
-			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (new->base == MAP_FAILED) {
+	memset(new->number, 0xff, count * sizeof(*new->number));
+	new->base = reserve(count * SPAN);
+	if (!new->base) {
 		free(new);
 		return NULL;
 	}
@@ -75,13 +96,17 @@ static struct cmap_segments *more_segments(struct cmap_window_part *part,
 static int map_over(struct cmap_view *view, char *at, size_t size,
 		    uint64_t number)
 {
-	if (map_blocks(view, at, size, number) != MAP_FAILED)
+	if (!map_blocks(view, at, size, number))
 		return 0;
 	mmap(at, size, PROT_READ,
 	     MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0);
 	return -1;
 }
 
+/*
+ * Map a segment of a shard.  0; -1 if it cannot be mapped, or another thread
+ * is mapping; 1 if the shard does not have it any more.
+ */
 int cmap_view_map_segment(struct cmap_view *view,
 			  struct cmap_window_part *part, uint32_t index,
 			  uint64_t number)
@@ -91,12 +116,17 @@ int cmap_view_map_segment(struct cmap_view *view,
 
 	if (mapper_begin(view))
 		return -1;
+	/* See cmap_view_map_table(). */
+	if (LOAD_ACQUIRE(&part->shard->segment[index]) != number) {
+		mapper_end(view);
+		return 1;
+	}
 
 	segments = part->segments;
-	if (!segments || index >= segments->count)
+	if (index >= segments->count)
 		segments = more_segments(part, index);
 	if (segments) {
-		STORE_RELEASE(&segments->number[index], 0);
+		STORE_RELEASE(&segments->number[index], NO_BLOCK);
 		err = map_over(view, segments->base + index * SPAN, SPAN,
 			       number);
 		if (!err)
@@ -131,13 +161,13 @@ static int enlarge(struct cmap_view *view, struct cmap_place *place,
 		   size_t size, uint64_t table)
 {
 	struct cmap_outgrown *outgrown = malloc(sizeof(*outgrown));
-	char *base;
+	char *base = reserve(size);
 
-	if (!outgrown)
-		return -1;
-	base = map_blocks(view, NULL, size, CMAP_WINDOW_TABLE_NUMBER(table));
-	if (base == MAP_FAILED) {
+	if (!outgrown || !base ||
+	    map_blocks(view, base, size, CMAP_WINDOW_TABLE_NUMBER(table))) {
 		free(outgrown);
+		if (base)
+			give_back(base, size);
 		return -1;
 	}
 
@@ -169,39 +199,82 @@ static int table_valid(const struct cmap_view *view, uint64_t table)
 	return 1;
 }
 
+/* Whether its buckets lie one after the other without gaps. */
+static int table_linear(uint64_t table)
+{
+	unsigned int chunk_bits = CMAP_WINDOW_TABLE_CHUNK_BITS(table);
+
+	return chunk_bits == CMAP_WINDOW_TABLE_BITS(table) ||
+	       sizeof(struct cmap_window_bucket) << chunk_bits == SPAN;
+}
+
 static int map_table(struct cmap_view *view, struct cmap_place *place,
 		     uint64_t table)
 {
 	size_t size = table_size(table);
 	int err;
 
-	STORE_RELEASE(&place->table, 0);
+	STORE_RELEASE(&place->table, NO_BLOCK);
 	if (size > place->size)
 		err = enlarge(view, place, size, table);
 	else
 		err = map_over(view, place->base, size,
 			       CMAP_WINDOW_TABLE_NUMBER(table));
-	if (!err)
+	if (!err) {
+		STORE_RELEASE(&place->linear, table_linear(table));
 		STORE_RELEASE(&place->table, table);
+	}
 
 	return err;
 }
 
+/*
+ * Map a table of a shard.  0; -1 if it cannot be mapped, or another thread is
+ * mapping; 1 if the shard does not have it any more.
+ *
+ * A thread may come here long after it met the table.  If it mapped that all
+ * the same it would take the place of one that has as many buckets and is the
+ * shard's now, from under those who read that, and who would then find zeroes
+ * in a table that is still listed.  Of a table that is listed here and now
+ * that cannot be said: if another one is so later, nobody has mapped that yet,
+ * and who reads one that was so earlier finds out.
+ */
 int cmap_view_map_table(struct cmap_view *view, struct cmap_window_part *part,
 			uint64_t table)
 {
-	int err;
+	int err = 1;
 
 	if (!table_valid(view, table) || mapper_begin(view))
 		return -1;
-	err = map_table(view, &part->place[CMAP_WINDOW_TABLE_BITS(table)],
-			table);
+	if (LOAD_ACQUIRE(&part->shard->table) == table ||
+	    LOAD_ACQUIRE(&part->shard->next) == table)
+		err = map_table(view,
+				&part->place[CMAP_WINDOW_TABLE_BITS(table)],
+				table);
 	mapper_end(view);
 
 	return err;
 }
 
 /* ---- the whole ---- */
+
+static void part_open(struct cmap_window_part *part, const void *shard,
+		      unsigned int shard_bits)
+{
+	static struct cmap_segments none;
+	unsigned int bits;
+
+	part->shard = shard;
+	part->segments = &none;
+	part->current = &part->place[0];
+	for (bits = 0; bits < CMAP_PLACES; bits++) {
+		struct cmap_place *place = &part->place[bits];
+
+		place->table = NO_BLOCK;
+		place->mask = (1U << bits) - 1;
+		place->shift = (64 - shard_bits - bits) & 63;
+	}
+}
 
 static struct cmap_view *view_new(int fd, const struct cmap_window *header)
 {
@@ -220,16 +293,18 @@ static struct cmap_view *view_new(int fd, const struct cmap_window *header)
 	}
 
 	view->header_size = size;
-	view->secret[0] = header->secret[0];
-	view->secret[1] = header->secret[1];
+	view->hash = cmap_hash_begin((const uint64_t *)header->secret);
 	view->shard_bits = header->shard_bits;
-	view->key_max = header->key_max;
-	view->fixed_key = header->create_flags & CMAP_CREATE_FIXED_KEY;
+	view->shard_shift = 63 - header->shard_bits;
+	view->key_min = header->create_flags & CMAP_CREATE_FIXED_KEY ?
+			header->key_max : 1;
+	view->key_span = header->key_max - view->key_min;
 	view->fd = fd;
 	for (i = 0; i < header->shards; i++)
-		view->part[i].shard = (const void *)
-			((const char *)view->header + header->header_bytes +
-			 (size_t)i * header->shard_bytes);
+		part_open(&view->part[i], (const char *)view->header +
+			  header->header_bytes +
+			  (size_t)i * header->shard_bytes,
+			  header->shard_bits);
 
 	return view;
 }
@@ -242,7 +317,8 @@ static int header_valid(const struct cmap_window *header, size_t page)
 	       header->shard_bytes % page == 0 &&
 	       header->shard_bytes >= sizeof(struct cmap_window_shard) &&
 	       header->shard_bits < 16 &&
-	       header->shards == 1U << header->shard_bits;
+	       header->shards == 1U << header->shard_bits &&
+	       header->key_max;
 }
 
 /* NULL if the map has no window, or none that we know how to read. */
@@ -271,14 +347,14 @@ static void part_close(struct cmap_window_part *part)
 	struct cmap_segments *segments = part->segments, *older;
 	int i;
 
-	for (; segments; segments = older) {
+	for (; segments->count; segments = older) {
 		older = segments->older;
-		munmap(segments->base, segments->count * SPAN);
+		give_back(segments->base, segments->count * SPAN);
 		free(segments);
 	}
 	for (i = 0; i < CMAP_PLACES; i++)
 		if (part->place[i].size)
-			munmap(part->place[i].base, part->place[i].size);
+			give_back(part->place[i].base, part->place[i].size);
 }
 
 void cmap_view_close(struct cmap_view *view)
@@ -293,7 +369,7 @@ void cmap_view_close(struct cmap_view *view)
 	while ((outgrown = view->outgrown)) {
 		view->outgrown = outgrown->next;
 		if (outgrown->size)
-			munmap(outgrown->base, outgrown->size);
+			give_back(outgrown->base, outgrown->size);
 		free(outgrown);
 	}
 	munmap((void *)view->header, view->header_size);

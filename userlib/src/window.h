@@ -2,14 +2,15 @@
 /*
  * Reading a map through its window, with no system call.
  *
- * view.c maps what the kernel shows; window.c reads it, by the rules that
- * <linux/cmap.h> gives under "The window".
+ * view.c maps what the kernel shows.  It is read by the steps that
+ * <linux/cmap.h> gives under "The window"; steps.h has them.  read.c takes
+ * them quickly, and where that is not enough window.c with care.
  */
 #ifndef LIBCMAP_WINDOW_H
 #define LIBCMAP_WINDOW_H
 
 #include "internal.h"
-
+#include "hash.h"
 
 /*
  * What is mapped where in this process.  A place is used for one block after
@@ -18,19 +19,24 @@
  * meant is no longer the shard's.
  */
 
-/* Places for segments, one for each index. */
+/* Places for segments, one for each index; the oldest has none. */
 struct cmap_segments {
 	struct cmap_segments *older;	/* freed when the map is closed */
 	char *base;
 	uint32_t count;
-	uint64_t number[];	/* block that is mapped there, or 0 */
+	uint64_t number[];	/* block that is mapped there, or NO_BLOCK */
 };
+
+#define NO_BLOCK UINT64_MAX
 
 /* A place for tables of one size. */
 struct cmap_place {
-	uint64_t table;		/* the one that is mapped there, or 0 */
+	uint64_t table;		/* the one that is mapped there, or NO_BLOCK */
 	char *base;
 	size_t size;
+	uint32_t mask;		/* of a bucket's index, when the hash has */
+	uint8_t shift;		/* been shifted so far */
+	uint8_t linear;		/* no gaps between this table's buckets */
 };
 
 /* A place that became too small; unmapped when the map is closed. */
@@ -45,16 +51,18 @@ struct cmap_outgrown {
 struct cmap_window_part {
 	const struct cmap_window_shard *shard;
 	struct cmap_segments *segments;
+	struct cmap_place *current;	/* the shard's table was there lately */
 	struct cmap_place place[CMAP_PLACES];
 };
 
 struct cmap_view {
 	const struct cmap_window *header;
 	size_t header_size;
-	uint64_t secret[2];
+	struct cmap_hash hash;
 	unsigned int shard_bits;
-	uint32_t key_max;
-	int fixed_key;
+	unsigned int shard_shift;	/* 63 - shard_bits */
+	size_t key_min;
+	size_t key_span;	/* the longest key has so much more */
 	int fd;
 	struct cmap_outgrown *outgrown;
 	int mapper;		/* pid of who is mapping, or 0 */
@@ -106,18 +114,9 @@ struct cmap_got {
 	uint64_t version;
 };
 
-enum cmap_outcome cmap_window_get(struct cmap_view *view, const void *key,
-				  size_t key_len, void *buf, size_t size,
-				  struct cmap_got *got);
-enum cmap_outcome cmap_window_visit(struct cmap_view *view,
-				    const struct cmap_want *want,
-				    struct cmap_got *got);
-
-/* Instead of an error: a system call has to find out. */
-#define CMAP_ASK (-1)
-
-void cmap_window_get_many(struct cmap_view *view, struct cmap_lookup *lookups,
-			  size_t n);
+enum cmap_outcome cmap_window_read(struct cmap_view *view,
+				   const struct cmap_want *want,
+				   struct cmap_got *got);
 
 /* The entries of one bucket. */
 struct cmap_gathered {
