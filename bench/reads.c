@@ -382,16 +382,31 @@ static int fill_bpf(void)
 	return 0;
 }
 
+/* A database that goes when this process does. */
+static int open_nowhere(MDB_env *env)
+{
+	char path[] = "/tmp/bench-XXXXXX";
+	int dir, err;
+
+	if (!mkdtemp(path))
+		return errno;
+	err = mdb_env_open(env, path, MDB_NOSYNC, 0600);
+	dir = open(path, O_PATH);
+	unlinkat(dir, "data.mdb", 0);
+	unlinkat(dir, "lock.mdb", 0);
+	close(dir);
+	rmdir(path);
+	return err;
+}
+
 static int fill_lmdb(void)
 {
 	struct value v = {};
 	uint64_t n;
 
-	mkdir("/tmp/bench-reads.mdb", 0700);
 	if (mdb_env_create(&env) ||
 	    mdb_env_set_mapsize(env, entries * 300 + (16 << 20)) ||
-	    mdb_env_open(env, "/tmp/bench-reads.mdb", MDB_NOSYNC, 0600) ||
-	    mdb_txn_begin(env, NULL, 0, &txn) ||
+	    open_nowhere(env) || mdb_txn_begin(env, NULL, 0, &txn) ||
 	    mdb_dbi_open(txn, NULL, 0, &dbi) || mdb_drop(txn, dbi, 0))
 		return -1;
 	for (n = 0; n < entries; n++) {
