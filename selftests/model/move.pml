@@ -9,6 +9,11 @@
  * in another page.
  */
 
+/*
+ * With QUICK the read begins as most do, with LATE another thread of the
+ * process is late: each by itself, for one search of all would take too long.
+ */
+
 #ifndef WRITES
 #define WRITES	2	/* inserts and replaces */
 #endif
@@ -83,16 +88,51 @@ end:
 
 /* ---- another thread of the reader's process, which maps what it meets ---- */
 
+bool mapper;		/* somebody maps; others do not wait for it */
+
+#ifdef M_MAP_LATE
+#define MAY_MAP(t)	true
+#else
+#define MAY_MAP(t)	(t == table || t == next)
+#endif
+
+#ifdef LATE
+/* It meets one, and maps that, if it still may, when it comes to it. */
+active proctype Neighbour()
+{
+	byte met;
+
+	if
+	:: atomic { begun && !over && place[CLASS(table)] != table ->
+		met = table }
+	:: atomic { begun && !over && next && place[CLASS(next)] != next ->
+		met = next }
+	:: atomic { over -> goto done }
+	fi;
+	atomic { !mapper || over -> mapper = true }
+	if
+	:: atomic { MAY_MAP(met) -> skip }
+		place[CLASS(met)] = met
+	:: atomic { else -> skip }
+	fi;
+	mapper = false;
+done:
+	skip
+}
+#else
+/* It maps again and again, what is there now. */
 active proctype Neighbour()
 {
 end:
 	do
-	:: d_step { begun && !over && place[CLASS(table)] != table ->
+	:: d_step { begun && !over && !mapper && place[CLASS(table)] != table ->
 		place[CLASS(table)] = table }
-	:: d_step { begun && !over && next && place[CLASS(next)] != next ->
+	:: d_step { begun && !over && !mapper && next &&
+		    place[CLASS(next)] != next ->
 		place[CLASS(next)] = next }
 	od
 }
+#endif
 
 /* ---- the kernel, under the shard's lock ---- */
 
@@ -252,12 +292,19 @@ inline fence()
 	od
 }
 
+/* What is met, unless it is mapped there; some other get asks the kernel. */
 inline map(t)
 {
-	atomic {
-		c = CLASS(t);
-		place[c] = t
-	}
+	c = CLASS(t);
+	if
+	:: atomic { place[c] == t -> skip }
+	:: atomic { place[c] != t ->
+		if
+		:: mapper || !MAY_MAP(t) -> goto out
+		:: else -> mapper = true
+		fi }
+		d_step { place[c] = t; mapper = false }
+	fi
 }
 
 /* The second looks at what the bucket is of. */
@@ -329,8 +376,26 @@ proctype Reader()
 		:: skip
 		fi
 	}
+#ifdef QUICK
+	/* A quick read begins with what is mapped, if that is the table. */
+	if
+	:: atomic { place[0] -> c = 0; t = place[0] }
+	:: atomic { place[1] -> c = 1; t = place[1] }
+	:: atomic { else -> goto out }
+	fi;
+#ifndef M_ANY_TABLE
+	/* It may be the next one, where not all is yet. */
+	atomic {
+		if
+		:: table != t -> goto out
+		:: else
+		fi
+	}
+#endif
+#else
 	t = table;
 	map(t);
+#endif
 	do
 	:: atomic { !moved[place[c]] -> link = chained[place[c]]; break }
 	:: atomic { moved[place[c]] -> skip }

@@ -291,7 +291,8 @@ proctype Reader()
 	:: atomic { s == SLOTS -> break }
 	:: atomic { s < SLOTS && (t[s] != KEY || r[s] == 0) -> s++ }
 	:: atomic { s < SLOTS && t[s] == KEY && r[s] != 0 -> i = r[s] - 1 }
-		atomic {
+		if
+		:: atomic {
 			d = dir[i];
 			if
 			:: d == 0 -> goto out
@@ -304,6 +305,9 @@ proctype Reader()
 			:: else
 			fi
 		}
+		/* A quick read takes what is mapped, and asks at the end. */
+		:: atomic { place[i] -> d = place[i] }
+		fi;
 		v = version[place[i]];
 		atomic {
 			if
