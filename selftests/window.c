@@ -807,9 +807,10 @@ static void look_everywhere(void)
  */
 static uint32_t next_crowded(const struct cmap_window *header, uint32_t key)
 {
-	const uint64_t secret[2] = { header->secret[0], header->secret[1] };
+	const struct cmap_hash begin =
+		cmap_hash_begin((const uint64_t *)header->secret);
 
-	while (cmap_hash(secret, &key, sizeof(key)) >> 60)
+	while (cmap_hash(&begin, &key, sizeof(key)) >> 60)
 		key++;
 	return key;
 }

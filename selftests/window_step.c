@@ -167,6 +167,31 @@ struct stepper {
 	uint64_t stamp;
 };
 
+/* A map and a reader of it, which stands before its first read. */
+static bool begin(struct stepper *self)
+{
+	struct cmap_create args = { .shards = 1 };
+	struct value v = value_of(KEY, 1);
+	uint64_t key = KEY;
+	int status;
+
+	self->fd = new_map_with(&args);
+	self->stamp = 1;
+	if (self->fd < 0 || set(self->fd, &key, 8, &v, sizeof(v)))
+		return false;
+	self->pid = fork();
+	if (!self->pid)
+		reader(self->fd, self->shared);
+	return waitpid(self->pid, &status, 0) == self->pid;
+}
+
+static void end(struct stepper *self)
+{
+	kill(self->pid, SIGKILL);
+	waitpid(self->pid, NULL, 0);
+	close(self->fd);
+}
+
 FIXTURE(step)
 {
 	struct stepper it;
@@ -174,27 +199,13 @@ FIXTURE(step)
 
 FIXTURE_SETUP(step)
 {
-	struct cmap_create args = { .shards = 1 };
-	struct value v = value_of(KEY, 1);
-	uint64_t key = KEY;
-	int status;
-
-	self->it.fd = new_map_with(&args);
-	self->it.stamp = 1;
 	self->it.shared = shared_memory(sizeof(*self->it.shared));
-	ASSERT_GE(self->it.fd, 0);
-	ASSERT_EQ(0, set(self->it.fd, &key, 8, &v, sizeof(v)));
-	self->it.pid = fork();
-	if (!self->it.pid)
-		reader(self->it.fd, self->it.shared);
-	ASSERT_EQ(self->it.pid, waitpid(self->it.pid, &status, 0));
+	ASSERT_TRUE(begin(&self->it));
 }
 
 FIXTURE_TEARDOWN(step)
 {
-	kill(self->it.pid, SIGKILL);
-	waitpid(self->it.pid, NULL, 0);
-	close(self->it.fd);
+	end(&self->it);
 }
 
 /* Let it run to its next stop of its own. */
@@ -465,7 +476,8 @@ static int once_at_every(struct stepper *self, enum what what, int stride)
 	length = record(self);
 	if (length < 0)
 		return -11;
-	for (n = 0; n < length; n += stride) {
+	/* Where it begins is another place each time. */
+	for (n = getpid() % stride; n < length; n += stride) {
 		got = try_at(self, what, n);
 		if (got < 0) {
 			printf("# %d at instruction %d of %d\n", got, n,
@@ -583,6 +595,39 @@ TEST_F_TIMEOUT(step, range_while_memory_is_reused, 120)
 TEST_F_TIMEOUT(step, range_while_table_grows, 120)
 {
 	EXPECT_GT(every(&self->it, RANGE, GROW_AND_REPLACE, 397), 15);
+}
+
+/*
+ * Who else had the map lets go of it: what its last user reads is there for as
+ * long as that reads it.
+ */
+TEST_F_TIMEOUT(step, get_while_destroyed_by_all_others, 120)
+{
+	struct stepper *it = &self->it;
+	struct shared *s = it->shared;
+	int length, n, stops = 0;
+
+	s->how = GET;
+	ASSERT_TRUE(read_undisturbed(it));
+	length = record(it);
+	ASSERT_GT(length, 0);
+	for (n = getpid() % 5; n < length; n += 5) {
+		end(it);
+		ASSERT_TRUE(begin(it));
+		ASSERT_TRUE(read_undisturbed(it));
+		s->done = s->over = false;
+		ASSERT_TRUE(run_on(it->pid));
+		if (!run_to(it->pid, s, n))
+			continue;
+		close(it->fd);
+		it->fd = -1;
+		stops++;
+		ASSERT_TRUE(run_on(it->pid));
+		ASSERT_TRUE(s->over && s->found && !s->torn);
+		ASSERT_EQ(1, s->stamp);
+		ASSERT_TRUE(read_undisturbed(it));
+	}
+	EXPECT_GT(stops, 15);
 }
 
 /* The worst of writers, one that replaces before each instruction. */
