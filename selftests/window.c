@@ -702,6 +702,43 @@ TEST(get_many)
 	close(fd);
 }
 
+/* Words are hashed several at a time, what is left over one by one. */
+TEST(get_many_words)
+{
+	int fd = new_map(), i, n;
+	struct cmap *map = window_of(fd);
+	struct cmap_lookup lookups[131];
+	uint64_t keys[131], values[131];
+
+	for (i = 0; i < 131; i++) {
+		keys[i] = i * 0x9e3779b97f4a7c15ULL;
+		values[i] = i;
+		if (i % 5)
+			ASSERT_EQ(0, set(fd, &keys[i], 8, &values[i], 8));
+	}
+	for (n = 0; n <= 131; n += n < 10 ? 1 : 11) {
+		memset(values, 0xff, sizeof(values));
+		for (i = 0; i < n; i++)
+			lookups[i] = (struct cmap_lookup){
+				.key = &keys[i], .key_len = 8,
+				.buf = &values[i], .size = 8,
+			};
+		/* One that is shorter, and absent. */
+		if (n == 9)
+			lookups[6].key_len = 7;
+		cmap_get_many(map, lookups, n);
+		for (i = 0; i < n; i++) {
+			if (i % 5 && !(n == 9 && i == 6)) {
+				ASSERT_EQ(0, lookups[i].error);
+				ASSERT_EQ(i, values[i]);
+			} else {
+				ASSERT_EQ(ENOENT, lookups[i].error);
+			}
+		}
+	}
+	close(fd);
+}
+
 static void remember(const void *value, size_t len, void *arg)
 {
 	snprintf(arg, 100, "%.*s", (int)len, (const char *)value);
