@@ -357,11 +357,12 @@ static void show_top(const struct count *counts, size_t n)
 
 static void show_figures(struct cmap *map, double seconds)
 {
+	struct cmap_window_stat window = { .sz = sizeof(window) };
 	struct cmap_info info = { .sz = sizeof(info) };
 	struct view view;
 
 	look(map, &view);
-	if (cmap_info(map, &info))
+	if (cmap_info(map, &info) || cmap_window_stat(map, &window))
 		die("info");
 	printf("\n  %" PRIu64 " words, %" PRIu64 " different ones, in %.1f s;"
 	       " %.0f map operations a second\n", view.counted, view.distinct,
@@ -374,6 +375,9 @@ static void show_figures(struct cmap *map, double seconds)
 	       info.longest_chain);
 	printf("  %" PRIu64 " nodes written, %" PRIu64 " of them on memory used"
 	       " before\n", info.allocs, info.reuses);
+	printf("  read through the window: %" PRIu64 " pieces of it mapped, %"
+	       PRIu64 " reads begun anew,\n  %" PRIu64 " left to a system"
+	       " call\n", window.maps, window.retries, window.calls);
 }
 
 /* ---- all of it ---- */
