@@ -64,6 +64,29 @@ static inline void *cmap_node_value(const struct cmap_node *node)
 	return (u8 *)node + cmap_node_value_offset(node->key_len);
 }
 
+/*
+ * Copy a key or a value, which are mostly a few words: less than it takes to
+ * find out how memcpy() had best go about it.
+ */
+static inline void cmap_copy(void *to, const void *from, u32 len)
+{
+	u64 *t = to;
+	const u64 *f = from;
+
+	if (len % sizeof(u64) || len > 128) {
+		memcpy(to, from, len);
+		return;
+	}
+	for (; len >= 4 * sizeof(u64); len -= 4 * sizeof(u64), t += 4, f += 4) {
+		t[0] = get_unaligned(f);
+		t[1] = get_unaligned(f + 1);
+		t[2] = get_unaligned(f + 2);
+		t[3] = get_unaligned(f + 3);
+	}
+	for (; len; len -= sizeof(u64))
+		*t++ = get_unaligned(f++);
+}
+
 /* Keys are mostly short and of one length: no call for those of a word. */
 static inline bool cmap_node_has_key(const struct cmap_node *node,
 				     const void *key, u32 key_len)

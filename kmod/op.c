@@ -10,42 +10,6 @@
 #define RECLAIM_ROUNDS		3	/* a node freed just now takes two */
 
 /**
- * cmap_op_check_key() - check a key's length
- * @map: the map
- * @len: bytes in the key
- *
- * Context: Any.
- * Return: 0, -EINVAL or -E2BIG.
- */
-int cmap_op_check_key(const struct cmap *map, u32 len)
-{
-	if (!len)
-		return -EINVAL;
-	if (len > map->key_max)
-		return -E2BIG;
-	if (map->flags & CMAP_CREATE_FIXED_KEY && len != map->key_max)
-		return -EINVAL;
-	return 0;
-}
-
-/**
- * cmap_op_check_value() - check a value's length
- * @map: the map
- * @len: bytes in the value
- *
- * Context: Any.
- * Return: 0, -EINVAL or -E2BIG.
- */
-int cmap_op_check_value(const struct cmap *map, u32 len)
-{
-	if (len > map->value_max)
-		return -E2BIG;
-	if (map->flags & CMAP_CREATE_FIXED_VALUE && len != map->value_max)
-		return -EINVAL;
-	return 0;
-}
-
-/**
  * cmap_op_key() - check a key and hash it
  * @map: the map
  * @key: set up; refers to @data
@@ -60,13 +24,9 @@ int cmap_op_key(const struct cmap *map, struct cmap_key *key, const void *data,
 {
 	int err = cmap_op_check_key(map, len);
 
-	if (err)
-		return err;
-
-	key->data = data;
-	key->len = len;
-	key->hash = cmap_hash(&map->secret, data, len);
-	return 0;
+	if (!err)
+		cmap_op_hash(map, key, data, len);
+	return err;
 }
 
 static struct cmap_shard *shard_of(const struct cmap *map,
@@ -189,6 +149,23 @@ static int relieve(struct cmap *map, struct cmap_shard *shard,
 	return 0;
 }
 
+/* Go on with a write that failed with @err for lack of something. */
+static noinline int write_relieved(struct cmap *map, struct cmap_shard *shard,
+				   struct cmap_write *write, gfp_t gfp, int err)
+{
+	unsigned int rounds = 0;
+
+	do {
+		err = relieve(map, shard, write, gfp, err, &rounds);
+		if (err)
+			return err;
+		write->need = CMAP_NEED_NOTHING;
+		err = cmap_shard_write(shard, write, gfp);
+	} while (err && write->need != CMAP_NEED_NOTHING);
+
+	return err;
+}
+
 /**
  * cmap_op_write() - write
  * @map: the map
@@ -201,18 +178,12 @@ static int relieve(struct cmap *map, struct cmap_shard *shard,
 int cmap_op_write(struct cmap *map, struct cmap_write *write, gfp_t gfp)
 {
 	struct cmap_shard *shard = shard_of(map, &write->key);
-	unsigned int rounds = 0;
 	int err;
 
-	for (;;) {
-		write->need = CMAP_NEED_NOTHING;
-		err = cmap_shard_write(shard, write, gfp);
-		if (likely(!err || write->need == CMAP_NEED_NOTHING))
-			break;
-		err = relieve(map, shard, write, gfp, err, &rounds);
-		if (err)
-			break;
-	}
+	write->need = CMAP_NEED_NOTHING;
+	err = cmap_shard_write(shard, write, gfp);
+	if (unlikely(err && write->need != CMAP_NEED_NOTHING))
+		err = write_relieved(map, shard, write, gfp, err);
 	cmap_trace_write(map, write, err);
 
 	return err;

@@ -114,7 +114,7 @@ static void fill_key(struct cmap_node *node, const struct cmap_write *write)
 	node->tag = cmap_hash_tag(write->key.hash);
 	node->key_len = write->key.len;
 	node->value_len = write->value_len;
-	memcpy(node->key, write->key.data, write->key.len);
+	cmap_copy(node->key, write->key.data, write->key.len);
 }
 
 /*
@@ -133,7 +133,8 @@ static struct cmap_node *make_node(struct cmap_shard *shard,
 	node = cmap_arena_node(&shard->arena, *ref);
 	if (!write->ref) {
 		fill_key(node, write);
-		memcpy(cmap_node_value(node), write->value, write->value_len);
+		cmap_copy(cmap_node_value(node), write->value,
+			  write->value_len);
 	}
 
 	return node;
@@ -247,10 +248,9 @@ static int write_locked(struct cmap_shard *shard, struct cmap_write *write)
 	write->old = NULL;
 	write->old_len = 0;
 	table = cmap_shard_table_locked(shard);
-	if (table) {
-		table = table_for(shard, cmap_hash_order(write->key.hash));
-		node = cmap_table_find(table, &shard->arena, &write->key, &slot);
-	}
+	if (table)
+		node = cmap_table_find(&table, &shard->arena, &write->key,
+				       &slot);
 
 	err = check(write, node);
 	if (!err && write->flags & CMAP_WRITE_ADD) {

@@ -154,7 +154,7 @@ static inline struct cmap_node *cmap_shard_find(const struct cmap_shard *shard,
 
 	if (unlikely(!table))
 		return NULL;
-	return cmap_table_find(table, &shard->arena, key, &slot);
+	return cmap_table_find(&table, &shard->arena, key, &slot);
 }
 
 #endif /* CMAP_SHARD_H */

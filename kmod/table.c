@@ -245,6 +245,22 @@ struct cmap_bucket *cmap_bucket_next(const struct cmap_table *table, u32 head)
 			    [index & ((1U << table->pool_bits) - 1)];
 }
 
+static __always_inline struct cmap_table *
+table_of(struct cmap_table *table, const struct cmap_arena *arena, u32 order,
+	 struct cmap_bucket **bucket, u32 *head)
+{
+	for (;;) {
+		*bucket = cmap_table_bucket(table,
+					    cmap_table_index(table, order));
+		/* Pairs with the release in cmap_table_move(). */
+		*head = smp_load_acquire(&(*bucket)->head);
+		if (likely(!(*head & CMAP_BUCKET_MOVED)))
+			return table;
+		table = rcu_dereference_check(table->next,
+					      lockdep_is_held(arena->lock));
+	}
+}
+
 /**
  * cmap_table_of() - find the table and bucket that an order is in now
  * @table: the shard's table
@@ -264,16 +280,7 @@ struct cmap_table *cmap_table_of(struct cmap_table *table,
 				 const struct cmap_arena *arena, u32 order,
 				 struct cmap_bucket **bucket, u32 *head)
 {
-	for (;;) {
-		*bucket = cmap_table_bucket(table,
-					    cmap_table_index(table, order));
-		/* Pairs with the release in cmap_table_move(). */
-		*head = smp_load_acquire(&(*bucket)->head);
-		if (likely(!(*head & CMAP_BUCKET_MOVED)))
-			return table;
-		table = rcu_dereference_check(table->next,
-					      lockdep_is_held(arena->lock));
-	}
+	return table_of(table, arena, order, bucket, head);
 }
 
 #define LANES		0x0001000100010001ULL
@@ -300,10 +307,9 @@ static int lane_slot(unsigned int word, unsigned int bit)
 	return (int)(word * 4 + lane) - 2;
 }
 
-static struct cmap_node *bucket_find(struct cmap_bucket *bucket,
-				     const struct cmap_arena *arena,
-				     const struct cmap_key *key,
-				     struct cmap_slot *slot)
+static __always_inline struct cmap_node *
+bucket_find(struct cmap_bucket *bucket, const struct cmap_arena *arena,
+	    const struct cmap_key *key, struct cmap_slot *slot)
 {
 	u16 tag = cmap_hash_tag(key->hash);
 	unsigned int w;
@@ -335,7 +341,7 @@ static struct cmap_node *bucket_find(struct cmap_bucket *bucket,
 
 /**
  * cmap_table_find() - find an entry
- * @table: the shard's table
+ * @table: in: the shard's table; out: the one that the key's bucket is in now
  * @arena: the shard's arena
  * @key: the key
  * @slot: set to where the entry stands
@@ -343,7 +349,7 @@ static struct cmap_node *bucket_find(struct cmap_bucket *bucket,
  * Context: RCU read section or the shard's lock.
  * Return: the entry's node, or NULL.
  */
-struct cmap_node *cmap_table_find(struct cmap_table *table,
+struct cmap_node *cmap_table_find(struct cmap_table **table,
 				  const struct cmap_arena *arena,
 				  const struct cmap_key *key,
 				  struct cmap_slot *slot)
@@ -352,13 +358,13 @@ struct cmap_node *cmap_table_find(struct cmap_table *table,
 	struct cmap_node *node;
 	u32 head;
 
-	table = cmap_table_of(table, arena, cmap_hash_order(key->hash),
-			      &bucket, &head);
+	*table = table_of(*table, arena, cmap_hash_order(key->hash), &bucket,
+			  &head);
 	for (;;) {
 		node = bucket_find(bucket, arena, key, slot);
 		if (node)
 			return node;
-		bucket = cmap_bucket_next(table, head);
+		bucket = cmap_bucket_next(*table, head);
 		if (likely(!bucket))
 			return NULL;
 		/* Pairs with the release in cmap_table_place(). */

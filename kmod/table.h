@@ -144,7 +144,7 @@ void cmap_table_free(struct cmap_table *table);
 void cmap_table_free_rcu(struct cmap_table *table);
 u64 cmap_table_bytes(const struct cmap_table *table);
 
-struct cmap_node *cmap_table_find(struct cmap_table *table,
+struct cmap_node *cmap_table_find(struct cmap_table **table,
 				  const struct cmap_arena *arena,
 				  const struct cmap_key *key,
 				  struct cmap_slot *slot);
