@@ -5,6 +5,7 @@
 #include "cmd.h"
 #include "op.h"
 #include "trace.h"
+#include "user.h"
 
 #include <linux/mm.h>
 #include <linux/pagemap.h>
@@ -12,38 +13,32 @@
 #include <linux/uaccess.h>
 #include <uapi/linux/cmap.h>
 
-/* User memory, copied in. */
+/* User memory, copied in; of no use beyond the lengths of what was. */
 struct input {
 	u8 key[CMAP_KEY_MAX] __aligned(8);
 	u8 value[CMAP_COPY_LOCKED_MAX] __aligned(8);
 };
 
-static int copy_key(const struct cmap *map, const struct cmap_op *op,
+static __always_inline int copy_key(const struct cmap *map, const struct cmap_op *op,
 		    struct input *input, struct cmap_key *key)
 {
 	int err = cmap_op_check_key(map, op->key_len);
 
 	if (err)
 		return err;
-	if (copy_from_user(input->key, u64_to_user_ptr(op->key), op->key_len))
+	if (cmap_user_read(input->key, u64_to_user_ptr(op->key), op->key_len))
 		return -EFAULT;
-	return cmap_op_key(map, key, input->key, op->key_len);
+	cmap_op_hash(map, key, input->key, op->key_len);
+	return 0;
 }
 
-/* Bring in the new value: short ones beside the key, long ones in a node. */
-static int copy_value(struct cmap *map, const struct cmap_op *op,
-		      struct input *input, struct cmap_write *write)
+/* A long value comes in a node. */
+static int copy_long_value(struct cmap *map, const struct cmap_op *op,
+			   struct cmap_write *write)
 {
 	void __user *from = u64_to_user_ptr(op->value);
 	struct cmap_node *node;
 	int err;
-
-	write->value_len = op->value_len;
-	if (op->value_len <= sizeof(input->value)) {
-		write->value = input->value;
-		return copy_from_user(input->value, from, op->value_len) ?
-		       -EFAULT : 0;
-	}
 
 	node = cmap_op_reserve(map, write, GFP_KERNEL, &err);
 	if (!node)
@@ -58,10 +53,24 @@ static int copy_value(struct cmap *map, const struct cmap_op *op,
 static int copy_key_and_value(struct cmap *map, const struct cmap_op *op,
 			      struct input *input, struct cmap_write *write)
 {
-	int err = cmap_op_check_value(map, op->value_len);
+	int err = cmap_op_check_value(map, op->value_len) ?:
+		  cmap_op_check_key(map, op->key_len);
 
-	return err ?: copy_key(map, op, input, &write->key) ?:
-		      copy_value(map, op, input, write);
+	if (err)
+		return err;
+
+	write->value_len = op->value_len;
+	if (unlikely(op->value_len > sizeof(input->value)))
+		return copy_key(map, op, input, &write->key) ?:
+		       copy_long_value(map, op, write);
+
+	write->value = input->value;
+	if (cmap_user_read_both(input->key, u64_to_user_ptr(op->key),
+				op->key_len, input->value,
+				u64_to_user_ptr(op->value), op->value_len))
+		return -EFAULT;
+	cmap_op_hash(map, &write->key, input->key, op->key_len);
+	return 0;
 }
 
 /* ---- get ---- */
@@ -98,9 +107,9 @@ static int peek(struct cmap *map, const struct cmap_key *key,
 		if (output->buf && output->len > output->room)
 			err = -EMSGSIZE;
 		else if (output->buf && output->len)
-			err = copy_to_user_nofault(output->buf,
-						   cmap_node_value(node),
-						   output->len);
+			err = cmap_user_write_nofault(output->buf,
+						      cmap_node_value(node),
+						      output->len);
 	}
 	rcu_read_unlock();
 
@@ -162,7 +171,7 @@ static int get(struct cmap *map, const struct cmap_key *key,
 int cmap_cmd_get(struct cmap_context *context, struct cmap_op *op)
 {
 	struct output output = {};
-	struct input input;
+	struct input input __uninitialized;
 	struct cmap_key key;
 	int err;
 
@@ -188,7 +197,8 @@ static int write_and_tidy(struct cmap *map, struct cmap_write *write,
 {
 	int err = cmap_op_write(map, write, GFP_KERNEL);
 
-	cmap_op_unreserve(map, write);
+	if (unlikely(write->ref))
+		cmap_op_unreserve(map, write);
 	if (!err || err == -EEXIST || err == -ESTALE)
 		op->version = write->version;
 	return err;
@@ -197,7 +207,7 @@ static int write_and_tidy(struct cmap *map, struct cmap_write *write,
 int cmap_cmd_set(struct cmap_context *context, struct cmap_op *op)
 {
 	struct cmap_write write = { .code = CMAP_CODE_SET };
-	struct input input;
+	struct input input __uninitialized;
 	int err;
 
 	switch (op->flags) {
@@ -229,7 +239,7 @@ int cmap_cmd_delete(struct cmap_context *context, struct cmap_op *op)
 		.code = CMAP_CODE_DELETE,
 		.flags = CMAP_WRITE_REMOVE,
 	};
-	struct input input;
+	struct input input __uninitialized;
 	int err;
 
 	if (op->flags & CMAP_OP_VERSION) {
@@ -252,7 +262,7 @@ int cmap_cmd_add(struct cmap_context *context, struct cmap_op *op)
 		.number = op->number,
 		.start = op->start,
 	};
-	struct input input;
+	struct input input __uninitialized;
 	int err;
 
 	err = cmap_op_check_value(context->map, write.value_len) ?:
@@ -334,7 +344,7 @@ int cmap_cmd_take(struct cmap_context *context, struct cmap_op *op)
 		.flags = CMAP_WRITE_REMOVE,
 	};
 	struct output output = {};
-	struct input input;
+	struct input input __uninitialized;
 	int err;
 
 	err = output_check(&output, op->old, op->old_len) ?:
@@ -346,7 +356,7 @@ int cmap_cmd_swap(struct cmap_context *context, struct cmap_op *op)
 {
 	struct cmap_write write = { .code = CMAP_CODE_SWAP };
 	struct output output = {};
-	struct input input;
+	struct input input __uninitialized;
 	int err;
 
 	err = output_check(&output, op->old, op->old_len) ?:
@@ -362,7 +372,7 @@ int cmap_cmd_get_or_set(struct cmap_context *context, struct cmap_op *op)
 	};
 	struct cmap *map = context->map;
 	struct output output = {};
-	struct input input;
+	struct input input __uninitialized;
 	bool got;
 	int err;
 
@@ -414,7 +424,7 @@ static void *copy_expected(const struct cmap *map, const struct cmap_op *op,
 static int compare_and_write(struct cmap *map, struct cmap_write *write,
 			     struct cmap_op *op)
 {
-	u8 buf[CMAP_COPY_LOCKED_MAX];
+	u8 buf[CMAP_COPY_LOCKED_MAX] __uninitialized;
 	void *expected = copy_expected(map, op, buf, sizeof(buf));
 	int err;
 
@@ -436,7 +446,7 @@ static int compare_and_write(struct cmap *map, struct cmap_write *write,
 int cmap_cmd_compare_swap(struct cmap_context *context, struct cmap_op *op)
 {
 	struct cmap_write write = { .code = CMAP_CODE_COMPARE_SWAP };
-	struct input input;
+	struct input input __uninitialized;
 	int err;
 
 	err = copy_key_and_value(context->map, op, &input, &write);
@@ -449,7 +459,7 @@ int cmap_cmd_compare_delete(struct cmap_context *context, struct cmap_op *op)
 		.code = CMAP_CODE_COMPARE_DELETE,
 		.flags = CMAP_WRITE_REMOVE,
 	};
-	struct input input;
+	struct input input __uninitialized;
 	int err;
 
 	err = copy_key(context->map, op, &input, &write.key);

@@ -18,6 +18,15 @@
 #define vm_flags_clear(vma, flags)	((vma)->vm_flags &= ~(flags))
 #endif
 
+/* For what is written before it is read, where compilers zero the stack. */
+#ifndef __uninitialized
+#if __has_attribute(__uninitialized__)
+#define __uninitialized		__attribute__((__uninitialized__))
+#else
+#define __uninitialized
+#endif
+#endif
+
 #ifdef CMAP_HAVE_STRING_NS
 #define CMAP_NAMESPACE		"CMAP"
 #else

@@ -18,7 +18,8 @@
  * @unbound: works on a descriptor without a map
  * @flags: CMAP_OP_* that it knows
  * @least: bytes of its &struct cmap_op that it needs
- * @out: first byte of the op that it may write; they go up to @least
+ * @out: first byte of the op that it may write; they go up to @least.  Of a
+ *	command that changes the map both are multiples of 8
  * @op: carries out a &struct cmap_op
  * @own: carries out a structure of its own
  */
@@ -133,35 +134,77 @@ int cmap_op_execute(struct cmap_context *context, u32 code, struct cmap_op *op)
 	return command->own(context, u64_to_user_ptr(op->value));
 }
 
-static unsigned long write_results(const struct command *command,
-				   void __user *arg, const struct cmap_op *op)
+static int check_op(const struct command *command, u32 code,
+		    const struct cmap_op *op)
 {
-	return copy_to_user(arg + command->out,
-			    (const void *)op + command->out,
-			    command->least - command->out);
+	return op->flags & ~command->flags || (op->code && op->code != code) ?
+	       -EINVAL : 0;
+}
+
+static int write_results(const struct command *command, void __user *arg,
+			 const struct cmap_op *op)
+{
+	return cmap_user_write(arg + command->out,
+			       (const void *)op + command->out,
+			       command->least - command->out);
+}
+
+/* An op of another size than ours, or one that cannot be read or written. */
+static noinline int read_other_op(const struct command *command, u32 code,
+				  struct cmap_op *op, void __user *arg)
+{
+	int err = cmap_user_copy_in(op, sizeof(*op), command->least, arg) ?:
+		  check_op(command, code, op);
+
+	if (!err && command->mode & FMODE_WRITE)
+		err = write_results(command, arg, op);
+	return err;
+}
+
+/*
+ * Copy an op in and check it.  Of one that writes the results are written
+ * once as they are: nothing may change if they cannot be.
+ *
+ * Nearly all callers have the structure that we have.
+ */
+static int read_op(const struct command *command, u32 code,
+		   struct cmap_op *op, void __user *arg)
+{
+	u64 __user *to = arg;
+	u32 i;
+	int err;
+
+	if (!user_access_begin(arg, sizeof(*op)))
+		goto other;
+	cmap_user_get_struct(op, arg, fault);
+	if (unlikely(op->size != sizeof(*op)))
+		goto fault;
+	err = check_op(command, code, op);
+	if (!err && command->mode & FMODE_WRITE)
+		for (i = command->out / 8; i < command->least / 8; i++)
+			unsafe_put_user(((u64 *)op)[i], to + i, fault);
+	user_access_end();
+	return err;
+
+fault:
+	user_access_end();
+other:
+	return read_other_op(command, code, op, arg);
 }
 
 static int execute_op(struct cmap_context *context,
 		      const struct command *command, u32 code,
 		      void __user *arg)
 {
-	struct cmap_op op;
+	struct cmap_op op __uninitialized;
 	int err;
 
-	err = cmap_user_copy_in(&op, sizeof(op), command->least, arg);
+	err = read_op(command, code, &op, arg);
 	if (err)
 		return err;
-	if (op.flags & ~command->flags || (op.code && op.code != code))
-		return -EINVAL;
-
-	/* Nothing may change if the results cannot be written. */
-	if (command->mode & FMODE_WRITE && write_results(command, arg, &op))
-		return -EFAULT;
 	err = command->op(context, &op);
-	if (write_results(command, arg, &op))
-		return -EFAULT;
 
-	return err;
+	return write_results(command, arg, &op) ?: err;
 }
 
 /**

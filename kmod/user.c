@@ -49,3 +49,156 @@ int cmap_user_copy_in(void *to, size_t size, size_t least,
 
 	return 0;
 }
+
+/*
+ * Most keys and values are a few words, for which copy_from_user() and
+ * copy_to_user() do more to find out what they are to copy, and how, than to
+ * copy it.  Up to so many bytes are moved a word at a time instead.  That the
+ * kernel's side has room for these is for the caller to see to.
+ */
+#define SHORT_MAX	128
+
+static bool is_short(u32 len)
+{
+	return len <= SHORT_MAX &&
+	       IS_ENABLED(CONFIG_HAVE_EFFICIENT_UNALIGNED_ACCESS);
+}
+
+#define get_each(to, from, at, len, type, fault)			\
+	for (; (at) + sizeof(type) <= (len); (at) += sizeof(type))	\
+		unsafe_get_user(*(type *)((to) + (at)),			\
+				(const type __user *)((from) + (at)), fault)
+#define get_all(to, from, len, fault) do {				\
+	u32 __at = 0;							\
+									\
+	get_each(to, from, __at, len, u64, fault);			\
+	if (likely(__at == (len)))					\
+		break;							\
+	get_each(to, from, __at, len, u32, fault);			\
+	get_each(to, from, __at, len, u16, fault);			\
+	get_each(to, from, __at, len, u8, fault);			\
+} while (0)
+
+#define put_each(to, from, at, len, type, fault)			\
+	for (; (at) + sizeof(type) <= (len); (at) += sizeof(type))	\
+		unsafe_put_user(*(const type *)((from) + (at)),		\
+				(type __user *)((to) + (at)), fault)
+#define put_all(to, from, len, fault) do {				\
+	u32 __at = 0;							\
+									\
+	put_each(to, from, __at, len, u64, fault);			\
+	if (likely(__at == (len)))					\
+		break;							\
+	put_each(to, from, __at, len, u32, fault);			\
+	put_each(to, from, __at, len, u16, fault);			\
+	put_each(to, from, __at, len, u8, fault);			\
+} while (0)
+
+/**
+ * cmap_user_read() - copy from user memory what is mostly short
+ * @to: where to, room for @len bytes
+ * @from: user pointer
+ * @len: bytes
+ *
+ * Context: Process; may fault.
+ * Return: 0 or -EFAULT.
+ */
+int cmap_user_read(void *to, const void __user *from, u32 len)
+{
+	if (!is_short(len))
+		return copy_from_user(to, from, len) ? -EFAULT : 0;
+	if (!user_read_access_begin(from, len))
+		return -EFAULT;
+
+	get_all(to, from, len, fault);
+	user_read_access_end();
+	return 0;
+
+fault:
+	user_read_access_end();
+	return -EFAULT;
+}
+
+/**
+ * cmap_user_read_both() - cmap_user_read() twice, at the price of once
+ * @a: where to, room for @a_len bytes
+ * @from_a: user pointer
+ * @a_len: bytes
+ * @b: where to, room for @b_len bytes
+ * @from_b: user pointer
+ * @b_len: bytes
+ *
+ * Context: Process; may fault.
+ * Return: 0 or -EFAULT.
+ */
+int cmap_user_read_both(void *a, const void __user *from_a, u32 a_len,
+			void *b, const void __user *from_b, u32 b_len)
+{
+	if (!is_short(a_len) || !is_short(b_len))
+		return cmap_user_read(a, from_a, a_len) ?:
+		       cmap_user_read(b, from_b, b_len);
+	if (!access_ok(from_b, b_len) ||
+	    !user_read_access_begin(from_a, a_len))
+		return -EFAULT;
+
+	get_all(a, from_a, a_len, fault);
+	get_all(b, from_b, b_len, fault);
+	user_read_access_end();
+	return 0;
+
+fault:
+	user_read_access_end();
+	return -EFAULT;
+}
+
+static __always_inline int write_short(void __user *to, const void *from, u32 len)
+{
+	if (!user_write_access_begin(to, len))
+		return -EFAULT;
+
+	put_all(to, from, len, fault);
+	user_write_access_end();
+	return 0;
+
+fault:
+	user_write_access_end();
+	return -EFAULT;
+}
+
+/**
+ * cmap_user_write() - copy to user memory what is mostly short
+ * @to: user pointer
+ * @from: @len bytes
+ * @len: bytes
+ *
+ * Context: Process; may fault.
+ * Return: 0 or -EFAULT.
+ */
+int cmap_user_write(void __user *to, const void *from, u32 len)
+{
+	if (!is_short(len))
+		return copy_to_user(to, from, len) ? -EFAULT : 0;
+	return write_short(to, from, len);
+}
+
+/**
+ * cmap_user_write_nofault() - copy to user memory if that takes no page fault
+ * @to: user pointer
+ * @from: @len bytes
+ * @len: bytes
+ *
+ * Context: Process; also in an RCU read section.
+ * Return: 0 or -EFAULT.
+ */
+int cmap_user_write_nofault(void __user *to, const void *from, u32 len)
+{
+	int err;
+
+	if (!is_short(len))
+		return copy_to_user_nofault(to, from, len);
+
+	pagefault_disable();
+	err = write_short(to, from, len);
+	pagefault_enable();
+	return err;
+}

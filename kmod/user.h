@@ -7,6 +7,7 @@
 #define CMAP_USER_H
 
 #include <linux/types.h>
+#include <linux/uaccess.h>
 
 int cmap_user_copy_in(void *to, size_t size, size_t least,
 		      const void __user *from);
@@ -26,5 +27,26 @@ int cmap_user_copy_in(void *to, size_t size, size_t least,
 		      &(from)->first,					\
 		      offsetofend(typeof(*(from)), last) -		\
 		      offsetof(typeof(*(from)), first)) ? -EFAULT : 0)
+
+int cmap_user_read(void *to, const void __user *from, u32 len);
+int cmap_user_read_both(void *a, const void __user *from_a, u32 a_len,
+			void *b, const void __user *from_b, u32 b_len);
+int cmap_user_write(void __user *to, const void *from, u32 len);
+int cmap_user_write_nofault(void __user *to, const void *from, u32 len);
+
+/*
+ * Copy a structure in, within user_access_begin() and _end().  Word by word,
+ * for it has but a few.
+ */
+#define cmap_user_get_struct(to, from, fault) do {			\
+	const u64 __user *__from = (const u64 __user *)(from);		\
+	u64 *__to = (u64 *)(to);					\
+	unsigned int __i;						\
+									\
+	BUILD_BUG_ON(sizeof(*(to)) % sizeof(u64));			\
+	_Pragma("GCC unroll 16")					\
+	for (__i = 0; __i < sizeof(*(to)) / sizeof(u64); __i++)		\
+		unsafe_get_user(__to[__i], __from + __i, fault);	\
+} while (0)
 
 #endif /* CMAP_USER_H */
