@@ -24,45 +24,92 @@ static int check(const struct cmap_ops *batch)
 }
 
 /*
- * Copy elements in.  What is wrong with an element alone is put into its
- * error field.
+ * Results go into fields of 36 bytes, from value_len to number.  Who can write
+ * the first and the last of them can write all.
  */
-static int copy_ops_in(struct cmap_op *ops, u32 count, u32 stride,
+static_assert(offsetof(struct cmap_op, value_len) == 28);
+static_assert(offsetofend(struct cmap_op, number) == 64);
+
+/*
+ * Copy elements in that have the size of ours, as far as they can be read and
+ * their results be written.
+ */
+static u32 read_ops(struct cmap_op *op, u32 count, struct cmap_op __user *from)
+{
+	u32 done = 0;
+
+	/* Where the user's addresses end, one by one up to there. */
+	if (!access_ok(from, count * sizeof(*from)))
+		count = 1;
+	if (!user_access_begin(from, count * sizeof(*from)))
+		return 0;
+	for (; done < count; done++, op++, from++) {
+		cmap_user_get_struct(op, from, fault);
+		unsafe_put_user(op->value_len, &from->value_len, fault);
+		unsafe_put_user(op->number, &from->number, fault);
+	}
+fault:
+	user_access_end();
+	return done;
+}
+
+static bool write_results(const struct cmap_op *op, u32 count, u32 stride,
+			  void __user *at)
+{
+	if (!user_write_access_begin(at, (size_t)count * stride))
+		return false;
+	for (; count; count--, op++, at += stride) {
+		struct cmap_op __user *to = at;
+
+		unsafe_put_user(op->value_len, &to->value_len, fault);
+		unsafe_put_user(op->version, &to->version, fault);
+		unsafe_put_user(op->old_len, &to->old_len, fault);
+		unsafe_put_user(op->error, &to->error, fault);
+		unsafe_put_user(op->number, &to->number, fault);
+	}
+	user_write_access_end();
+	return true;
+
+fault:
+	user_write_access_end();
+	return false;
+}
+
+/* The same for elements of any size, one at a time. */
+static u32 read_other_ops(struct cmap_op *ops, u32 count, u32 stride,
+			  void __user *from)
+{
+	u32 i;
+
+	for (i = 0; i < count; i++, from += stride) {
+		int err = cmap_user_copy_in(&ops[i], sizeof(*ops),
+					    sizeof(*ops), from);
+
+		if (err == -EFAULT || !write_results(&ops[i], 1, stride, from))
+			break;
+		ops[i].error = err;
+	}
+
+	return i;
+}
+
+/*
+ * Copy elements in, as many as can be carried out: nothing may change if the
+ * results cannot be written.  What is wrong with an element alone is put into
+ * its error field.
+ */
+static u32 copy_ops_in(struct cmap_op *ops, u32 count, u32 stride,
 		       void __user *from)
 {
 	u32 i;
 
-	if (stride == sizeof(*ops) &&
-	    copy_from_user(ops, from, count * sizeof(*ops)))
-		return -EFAULT;
+	if (stride != sizeof(*ops))
+		return read_other_ops(ops, count, stride, from);
 
-	for (i = 0; i < count; i++, from += stride) {
-		int err = 0;
-
-		if (stride != sizeof(*ops))
-			err = cmap_user_copy_in(&ops[i], sizeof(*ops),
-						sizeof(*ops), from);
-		if (err == -EFAULT)
-			return err;
-		ops[i].error = err ?: ops[i].size == stride ? 0 : -EINVAL;
-	}
-
-	return 0;
-}
-
-static int copy_ops_out(const struct cmap_op *ops, u32 count, u32 stride,
-			void __user *to)
-{
-	u32 i;
-
-	if (stride == sizeof(*ops))
-		return copy_to_user(to, ops, count * sizeof(*ops)) ?
-		       -EFAULT : 0;
-
-	for (i = 0; i < count; i++, to += stride)
-		if (copy_to_user(to, &ops[i], sizeof(*ops)))
-			return -EFAULT;
-	return 0;
+	count = read_ops(ops, count, from);
+	for (i = 0; i < count; i++)
+		ops[i].error = ops[i].size == stride ? 0 : -EINVAL;
+	return count;
 }
 
 static int execute_all(struct cmap_context *context, struct cmap_ops *batch,
@@ -77,22 +124,15 @@ static int execute_all(struct cmap_context *context, struct cmap_ops *batch,
 
 		if (fatal_signal_pending(current))
 			return -EINTR;
-		/*
-		 * Nothing may change if the results cannot be written; a fault
-		 * is the first element's that it hits.
-		 */
-		while (copy_ops_in(ops, count, stride, at) ||
-		       copy_ops_out(ops, count, stride, at)) {
-			count /= 2;
-			if (!count)
-				return -EFAULT;
-		}
+		count = copy_ops_in(ops, count, stride, at);
+		if (!count)
+			return -EFAULT;
 
 		for (i = 0; i < count; i++)
 			if (!ops[i].error)
 				ops[i].error = cmap_op_execute(context,
 						ops[i].code, &ops[i]);
-		if (copy_ops_out(ops, count, stride, at))
+		if (!write_results(ops, count, stride, at))
 			return -EFAULT;
 
 		at += count * stride;
