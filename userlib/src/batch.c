@@ -37,8 +37,8 @@ API void cmap_batch_reset(struct cmap_batch *batch)
 }
 
 /* Put a command behind the others; its index, or -1 if the batch is full. */
-static int append(struct cmap_batch *batch, uint16_t code,
-		  const struct cmap_op *op)
+static inline int append(struct cmap_batch *batch, uint16_t code,
+			 const struct cmap_op *op)
 {
 	struct cmap_op *last;
 
