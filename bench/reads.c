@@ -7,12 +7,13 @@
  * order.  Ratios are taken round by round; absolute times say little on an
  * emulated or a busy machine.
  *
- * usage: reads [-e ENTRIES] [-r ROUNDS] [-n READS] [-j FILE] [-x PEER]...
+ * usage: reads [-e ENTRIES] [-r ROUNDS] [-n READS] [-j] [-x PEER]... [-S SUITE]
  *              [-s COPY | -c COPY]
  *
  * -s saves a copy of the window and does nothing else; -c reads one where there
  * is no module, beside what runs there.
  */
+#include "bench.h"
 #include "copy.h"
 
 #include <bpf/bpf.h>
@@ -36,11 +37,6 @@
 #define VALUE_SIZE	64
 #define HOT_KEYS	1000
 #define MANY_MAX	512
-#define ROUNDS_MAX	101
-
-static uint64_t entries = 1000000;
-static int rounds = 11;
-static size_t reads = 100000;	/* in a round */
 
 static struct cmap *window, *plain;
 static int bpf = -1;
@@ -51,52 +47,11 @@ static MDB_dbi dbi;
 /* The keys of a round, made before it begins. */
 static uint64_t *keys;
 
+static const char *suite = "reads";
+
 struct value {
 	uint64_t word[VALUE_SIZE / 8];
 };
-
-static double now(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec + ts.tv_nsec / 1e9;
-}
-
-static void check(int failed, const char *what)
-{
-	if (failed) {
-		perror(what);
-		exit(1);
-	}
-}
-
-static void pin(int cpu)
-{
-	cpu_set_t set;
-
-	CPU_ZERO(&set);
-	CPU_SET(cpu, &set);
-	sched_setaffinity(0, sizeof(set), &set);
-}
-
-/* The nth key: spread over all 64 bits, so that order tells nothing. */
-static uint64_t key_of(uint64_t n)
-{
-	n = (n ^ n >> 30) * 0xbf58476d1ce4e5b9ULL;
-	n = (n ^ n >> 27) * 0x94d049bb133111ebULL;
-	return n ^ n >> 31;
-}
-
-static uint64_t seed = 88172645463325252ULL;
-
-static uint64_t random_below(uint64_t n)
-{
-	seed ^= seed << 13;
-	seed ^= seed >> 7;
-	seed ^= seed << 17;
-	return seed % n;
-}
 
 enum kind { PRESENT, ABSENT, HOT, ONE };
 
@@ -104,13 +59,13 @@ static void make_keys(enum kind kind)
 {
 	size_t i;
 
-	for (i = 0; i < reads; i++) {
+	for (i = 0; i < bench.calls; i++) {
 		switch (kind) {
 		case PRESENT:
-			keys[i] = key_of(random_below(entries));
+			keys[i] = key_of(random_below(bench.entries));
 			break;
 		case ABSENT:
-			keys[i] = key_of(entries + random_below(entries));
+			keys[i] = key_of(bench.entries + random_below(bench.entries));
 			break;
 		case HOT:
 			keys[i] = key_of(random_below(HOT_KEYS));
@@ -131,7 +86,7 @@ static void window_get(void)
 	struct value v;
 	size_t i;
 
-	for (i = 0; i < reads; i++)
+	for (i = 0; i < bench.calls; i++)
 		check(cmap_get(window, &keys[i], 8, &v, sizeof(v), NULL) !=
 		      VALUE_SIZE || v.word[0] != keys[i], "window get");
 }
@@ -141,7 +96,7 @@ static void window_miss(void)
 	struct value v;
 	size_t i;
 
-	for (i = 0; i < reads; i++)
+	for (i = 0; i < bench.calls; i++)
 		check(cmap_get(window, &keys[i], 8, &v, sizeof(v), NULL) >= 0,
 		      "window found");
 }
@@ -160,7 +115,7 @@ static void window_visit(void)
 	uint64_t key;
 	size_t i;
 
-	for (i = 0; i < reads; i++)
+	for (i = 0; i < bench.calls; i++)
 		check(cmap_visit(window, &keys[i], 8, look, &key, NULL) ||
 		      key != keys[i], "visit");
 }
@@ -171,8 +126,8 @@ static void get_many(size_t at_once)
 	static struct value values[MANY_MAX];
 	size_t i, n;
 
-	for (i = 0; i < reads; i += at_once) {
-		for (n = 0; n < at_once && i + n < reads; n++)
+	for (i = 0; i < bench.calls; i += at_once) {
+		for (n = 0; n < at_once && i + n < bench.calls; n++)
 			lookups[n] = (struct cmap_lookup){
 				.key = &keys[i + n], .key_len = 8,
 				.buf = &values[n], .size = VALUE_SIZE,
@@ -193,7 +148,7 @@ static void call_get(void)
 	struct value v;
 	size_t i;
 
-	for (i = 0; i < reads; i++)
+	for (i = 0; i < bench.calls; i++)
 		check(cmap_get(plain, &keys[i], 8, &v, sizeof(v), NULL) !=
 		      VALUE_SIZE || v.word[0] != keys[i], "get");
 }
@@ -203,7 +158,7 @@ static void bpf_get(void)
 	struct value v;
 	size_t i;
 
-	for (i = 0; i < reads; i++)
+	for (i = 0; i < bench.calls; i++)
 		check(bpf_map_lookup_elem(bpf, &keys[i], &v) ||
 		      v.word[0] != keys[i], "bpf lookup");
 }
@@ -213,7 +168,7 @@ static void bpf_miss(void)
 	struct value v;
 	size_t i;
 
-	for (i = 0; i < reads; i++)
+	for (i = 0; i < bench.calls; i++)
 		check(!bpf_map_lookup_elem(bpf, &keys[i], &v), "bpf found");
 }
 
@@ -222,7 +177,7 @@ static void lmdb_get(void)
 	struct value v;
 	size_t i;
 
-	for (i = 0; i < reads; i++) {
+	for (i = 0; i < bench.calls; i++) {
 		MDB_val key = { 8, &keys[i] }, data;
 
 		check(mdb_get(txn, dbi, &key, &data) ||
@@ -237,7 +192,7 @@ static void lmdb_miss(void)
 {
 	size_t i;
 
-	for (i = 0; i < reads; i++) {
+	for (i = 0; i < bench.calls; i++) {
 		MDB_val key = { 8, &keys[i] }, data;
 
 		check(mdb_get(txn, dbi, &key, &data) != MDB_NOTFOUND,
@@ -247,34 +202,26 @@ static void lmdb_miss(void)
 
 /* ---- measuring ---- */
 
-static int by_size(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return x < y ? -1 : x > y;
-}
-
-static double median(double *values)
-{
-	qsort(values, rounds, sizeof(*values), by_size);
-	return values[rounds / 2];
-}
-
 static double time_of(reader *fn)
 {
 	double begin = now();
 
 	fn();
-	return (now() - begin) / reads * 1e9;
+	return (now() - begin) / bench.calls * 1e9;
 }
-
-static FILE *json;
 
 /* Times of @b over those of @a: how many times faster @a is. */
 static void compare(const char *name, enum kind kind, const char *a_name,
 		    reader *a, const char *b_name, reader *b, double bar)
 {
-	double as[ROUNDS_MAX], bs[ROUNDS_MAX], ratios[ROUNDS_MAX], ratio;
+	struct series as = {}, bs = {}, ratios = {};
+	struct what what = {
+		.suite = suite, .operation = kind == ABSENT ? "get, absent" :
+							      "get",
+		.distribution = name, .unit = "ns", .threads = 1,
+		.peer = a_name,
+	};
+	char both[64];
 	int i;
 
 	if (!a || !b)
@@ -282,24 +229,38 @@ static void compare(const char *name, enum kind kind, const char *a_name,
 	make_keys(kind);
 	a();
 	b();
-	for (i = 0; i < rounds; i++) {
+	for (i = 0; i < bench.rounds; i++) {
 		make_keys(kind);
-		as[i] = time_of(a);
-		bs[i] = time_of(b);
-		ratios[i] = bs[i] / as[i];
+		series_add(&as, time_of(a));
+		series_add(&bs, time_of(b));
+		series_add(&ratios, bs.value[i] / as.value[i]);
 	}
-	ratio = median(ratios);
-	printf("  %-10s %-14s %8.1f   %-12s %8.1f  %6.2f  (%.2f to %.2f)",
-	       name, a_name, median(as), b_name, median(bs), ratio, ratios[0],
-	       ratios[rounds - 1]);
+	printf("  %-8s %-24s %7.1f   %-12s %8.1f  %6.2f  (%.2f to %.2f)",
+	       name, a_name, series_median(&as), b_name, series_median(&bs),
+	       series_median(&ratios), series_min(&ratios),
+	       series_max(&ratios));
 	if (bar > 0)
-		printf("  bar %g%s", bar, ratio < bar ? " MISSED" : "");
+		printf("  bar %g%s", bar,
+		       series_median(&ratios) < bar ? " MISSED" : "");
 	printf("\n");
+	result(&what, &as);
+	what.peer = b_name;
+	result(&what, &bs);
+	snprintf(both, sizeof(both), "%s, not %s", a_name, b_name);
+	what.peer = both;
+	what.unit = "times";
+	result(&what, &ratios);
 	fflush(stdout);
-	if (json)
-		fprintf(json, "  {\"what\": \"%s\", \"a\": \"%s\", \"b\": \"%s\", \"a_ns\": %.2f, \"b_ns\": %.2f, \"ratio\": %.3f, \"low\": %.3f, \"high\": %.3f, \"bar\": %g},\n",
-			name, a_name, b_name, as[rounds / 2], bs[rounds / 2],
-			ratio, ratios[0], ratios[rounds - 1], bar);
+}
+
+static void overwritten(const char *operation, const char *unit, double value)
+{
+	const struct what what = {
+		.suite = suite, .peer = "cmap window", .operation = operation,
+		.distribution = "one key", .unit = unit, .threads = 2,
+	};
+
+	result_one(&what, value);
 }
 
 /* One key that a process on another CPU overwrites without pause. */
@@ -327,7 +288,7 @@ static void beside_writer(void)
 	begin = now();
 	do {
 		window_get();
-		total += reads;
+		total += bench.calls;
 	} while (now() - begin < 1);
 	begin = (now() - begin) / total * 1e9;
 	kill(writer, SIGKILL);
@@ -337,11 +298,12 @@ static void beside_writer(void)
 	printf("\n  a key that another CPU overwrites without pause: %.1f ns a read (%.1f in peace),\n  %.4f retries a read, %.7f system calls a read\n",
 	       begin, quiet, (double)(after.retries - before.retries) / total,
 	       (double)(after.calls - before.calls) / total);
-	if (json)
-		fprintf(json, "  {\"what\": \"overwritten\", \"a\": \"window\", \"a_ns\": %.2f, \"quiet_ns\": %.2f, \"retries\": %.6f, \"calls\": %.9f},\n",
-			begin, quiet,
-			(double)(after.retries - before.retries) / total,
-			(double)(after.calls - before.calls) / total);
+	overwritten("get, being overwritten", "ns", begin);
+	overwritten("get, in peace", "ns", quiet);
+	overwritten("get, being overwritten", "retries/read",
+		    (double)(after.retries - before.retries) / total);
+	overwritten("get, being overwritten", "calls/read",
+		    (double)(after.calls - before.calls) / total);
 }
 
 /* ---- filling ---- */
@@ -357,7 +319,7 @@ static void fill_cmap(void)
 	plain = cmap_open("bench-reads", O_RDWR | CMAP_O_NO_WINDOW, NULL);
 	check(!plain, "cmap_open");
 	cmap_unlink("bench-reads");
-	for (n = 0; n < entries; n++) {
+	for (n = 0; n < bench.entries; n++) {
 		v.word[0] = key_of(n);
 		check(cmap_set(plain, v.word, 8, &v, sizeof(v), NULL), "set");
 	}
@@ -372,44 +334,31 @@ static int fill_bpf(void)
 
 	setrlimit(RLIMIT_MEMLOCK, &unlimited);
 	bpf = bpf_map_create(BPF_MAP_TYPE_HASH, "reads", 8, VALUE_SIZE,
-			     entries, &options);
+			     bench.entries, &options);
 	if (bpf < 0)
 		return -1;
-	for (n = 0; n < entries; n++) {
+	for (n = 0; n < bench.entries; n++) {
 		v.word[0] = key_of(n);
 		check(bpf_map_update_elem(bpf, v.word, &v, BPF_ANY), "bpf");
 	}
 	return 0;
 }
 
-/* A database that goes when this process does. */
-static int open_nowhere(MDB_env *env)
-{
-	char path[] = "/tmp/bench-XXXXXX";
-	int dir, err;
-
-	if (!mkdtemp(path))
-		return errno;
-	err = mdb_env_open(env, path, MDB_NOSYNC, 0600);
-	dir = open(path, O_PATH);
-	unlinkat(dir, "data.mdb", 0);
-	unlinkat(dir, "lock.mdb", 0);
-	close(dir);
-	rmdir(path);
-	return err;
-}
+static char *lmdb_dir;
 
 static int fill_lmdb(void)
 {
 	struct value v = {};
 	uint64_t n;
 
-	if (mdb_env_create(&env) ||
-	    mdb_env_set_mapsize(env, entries * 300 + (16 << 20)) ||
-	    open_nowhere(env) || mdb_txn_begin(env, NULL, 0, &txn) ||
-	    mdb_dbi_open(txn, NULL, 0, &dbi) || mdb_drop(txn, dbi, 0))
+	lmdb_dir = strdup("/tmp/bench-reads-XXXXXX");
+	if (!lmdb_dir || !mkdtemp(lmdb_dir) || mdb_env_create(&env) ||
+	    mdb_env_set_mapsize(env, bench.entries * 300 + (16 << 20)) ||
+	    mdb_env_open(env, lmdb_dir, MDB_NOSYNC, 0600) ||
+	    mdb_txn_begin(env, NULL, 0, &txn) ||
+	    mdb_dbi_open(txn, NULL, 0, &dbi))
 		return -1;
-	for (n = 0; n < entries; n++) {
+	for (n = 0; n < bench.entries; n++) {
 		MDB_val key = { 8, v.word }, data = { sizeof(v), &v };
 
 		v.word[0] = key_of(n);
@@ -419,9 +368,23 @@ static int fill_lmdb(void)
 	return mdb_txn_begin(env, NULL, MDB_RDONLY, &txn);
 }
 
+static void end_lmdb(void)
+{
+	char path[64];
+
+	mdb_txn_abort(txn);
+	mdb_env_close(env);
+	snprintf(path, sizeof(path), "%s/data.mdb", lmdb_dir);
+	unlink(path);
+	snprintf(path, sizeof(path), "%s/lock.mdb", lmdb_dir);
+	unlink(path);
+	rmdir(lmdb_dir);
+	free(lmdb_dir);
+}
+
 static void refuse(void)
 {
-	fprintf(stderr, "usage: reads [-e ENTRIES] [-r ROUNDS] [-n READS] [-j FILE] [-x bpf|lmdb|call]... [-s COPY | -c COPY]\n");
+	fprintf(stderr, "usage: reads [-e ENTRIES] [-r ROUNDS] [-n READS] [-j] [-x bpf|lmdb|call]... [-S SUITE] [-s COPY | -c COPY]\n");
 	exit(2);
 }
 
@@ -431,20 +394,14 @@ int main(int argc, char **argv)
 	const char *save = NULL, *copy = NULL;
 	reader *call, *bpf_hit, *bpf_none, *lmdb_hit, *lmdb_none;
 
-	while ((option = getopt(argc, argv, "e:r:n:j:x:s:c:")) != -1) {
+	bench = (struct bench_options){
+		.entries = 1000000, .value_size = VALUE_SIZE, .rounds = 11,
+		.calls = 100000,
+	};
+	while ((option = getopt(argc, argv, BENCH_OPTIONS "x:s:c:S:")) != -1) {
 		switch (option) {
-		case 'e':
-			entries = strtoull(optarg, NULL, 0);
-			break;
-		case 'r':
-			rounds = atoi(optarg);
-			break;
-		case 'n':
-			reads = strtoull(optarg, NULL, 0);
-			break;
-		case 'j':
-			json = fopen(optarg, "w");
-			check(!json, optarg);
+		case 'S':
+			suite = optarg;
 			break;
 		case 's':
 			save = optarg;
@@ -459,14 +416,15 @@ int main(int argc, char **argv)
 			with_call &= !!strcmp(optarg, "call");
 			break;
 		default:
-			refuse();
+			if (bench_option(option, optarg))
+				refuse();
 		}
 	}
-	if (optind != argc || entries < HOT_KEYS || rounds < 1 ||
-	    rounds > ROUNDS_MAX || !reads)
+	if (optind != argc || bench.entries < HOT_KEYS || !bench.calls ||
+	    bench.value_size != VALUE_SIZE)
 		refuse();
 
-	keys = malloc(reads * sizeof(*keys));
+	keys = malloc(bench.calls * sizeof(*keys));
 	check(!keys, "malloc");
 	pin(0);
 	if (copy) {
@@ -494,42 +452,38 @@ int main(int argc, char **argv)
 	lmdb_none = with_lmdb ? lmdb_miss : NULL;
 
 	printf("  %llu entries of 8 + %d bytes; medians of %d rounds of %zu reads, in turns\n\n",
-	       (unsigned long long)entries, VALUE_SIZE, rounds, reads);
-	printf("  %-10s %-14s %8s   %-12s %8s  %6s\n", "keys", "cmap", "ns",
+	       (unsigned long long)bench.entries, VALUE_SIZE, bench.rounds,
+	       bench.calls);
+	printf("  %-8s %-24s %7s   %-12s %8s  %6s\n", "keys", "cmap", "ns",
 	       "peer", "ns", "ratio");
-	if (json)
-		fprintf(json, "[\n");
-	compare("random", PRESENT, "window get", window_get, "BPF call",
+	compare("random", PRESENT, "cmap window", window_get, "BPF call",
 		bpf_hit, 6);
-	compare("random", PRESENT, "window get", window_get, "LMDB", lmdb_hit,
+	compare("random", PRESENT, "cmap window", window_get, "LMDB", lmdb_hit,
 		4);
-	compare("random", PRESENT, "64 at once", many_64, "window get",
+	compare("random", PRESENT, "cmap window, 64 at once", many_64, "cmap window",
 		window_get, 4);
-	compare("random", PRESENT, "64 at once", many_64, "LMDB", lmdb_hit,
+	compare("random", PRESENT, "cmap window, 64 at once", many_64, "LMDB", lmdb_hit,
 		15);
-	compare("random", PRESENT, "8 at once", many_8, "window get",
+	compare("random", PRESENT, "cmap window, 8 at once", many_8, "cmap window",
 		window_get, 0);
-	compare("random", PRESENT, "512 at once", many_512, "window get",
+	compare("random", PRESENT, "cmap window, 512 at once", many_512, "cmap window",
 		window_get, 0);
-	compare("random", PRESENT, "window visit", window_visit, "window get",
+	compare("random", PRESENT, "cmap window, visit", window_visit, "cmap window",
 		window_get, 0);
-	compare("random", PRESENT, "window get", window_get, "cmap call",
+	compare("random", PRESENT, "cmap window", window_get, "cmap call",
 		call, 0);
-	compare("absent", ABSENT, "window get", window_miss, "LMDB",
+	compare("absent", ABSENT, "cmap window", window_miss, "LMDB",
 		lmdb_none, 0);
-	compare("absent", ABSENT, "window get", window_miss, "BPF call",
+	compare("absent", ABSENT, "cmap window", window_miss, "BPF call",
 		bpf_none, 0);
-	compare("1000 hot", HOT, "window get", window_get, "LMDB", lmdb_hit,
+	compare("1000 hot", HOT, "cmap window", window_get, "LMDB", lmdb_hit,
 		0);
-	compare("1000 hot", HOT, "window get", window_get, "BPF call", bpf_hit,
+	compare("1000 hot", HOT, "cmap window", window_get, "BPF call", bpf_hit,
 		0);
 	if (!copy)
 		beside_writer();
-	if (json) {
-		fprintf(json, "  {\"entries\": %llu, \"reads\": %zu, \"rounds\": %d}\n]\n",
-			(unsigned long long)entries, reads, rounds);
-		check(fclose(json), "json");
-	}
+	if (with_lmdb)
+		end_lmdb();
 
 	return 0;
 }
