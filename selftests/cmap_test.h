@@ -344,6 +344,21 @@ static inline double race_seconds(void)
 	return given ? atof(given) : 4;
 }
 
+/* How many times slower than others this machine is. */
+static inline unsigned int slowness(void)
+{
+	const char *slow = getenv("CMAP_TEST_SLOW");
+
+	return slow && atoi(slow) > 0 ? atoi(slow) : 1;
+}
+
+/* The harness's deadlines, too. */
+static inline unsigned int slow_alarm(unsigned int seconds)
+{
+	return alarm(seconds * slowness());
+}
+#define alarm slow_alarm
+
 /* Wait for @n children; true if all exited with 0. */
 static inline bool children_ok(int n)
 {
