@@ -336,7 +336,8 @@ void cmap_arena_unalloc(struct cmap_arena *arena, cmap_ref ref)
 static unsigned int segment_order(const struct cmap_arena *arena, u32 class,
 				  u32 size)
 {
-	const struct cmap_class *classes = READ_ONCE(arena->classes);
+	/* Pairs with the release in cmap_refill_attach(). */
+	const struct cmap_class *classes = smp_load_acquire(&arena->classes);
 	u32 pages = classes ? READ_ONCE(classes[class].pages) / 8 : 0;
 	unsigned int order = get_order(size);
 
@@ -559,8 +560,11 @@ void cmap_refill_attach(struct cmap_arena *arena, struct cmap_refill *refill)
 	struct cmap_class *class;
 	u32 index;
 
-	if (!arena->classes)
-		swap(arena->classes, refill->classes);
+	if (!arena->classes) {
+		/* Pairs with the acquire in segment_order(). */
+		smp_store_release(&arena->classes, refill->classes);
+		refill->classes = NULL;
+	}
 	segtab_replace(arena, refill);
 
 	index = free_index(arena);
@@ -569,7 +573,7 @@ void cmap_refill_attach(struct cmap_arena *arena, struct cmap_refill *refill)
 		return;
 
 	segment->index = index;
-	arena->hint = index + 1;
+	WRITE_ONCE(arena->hint, index + 1);
 	segtab = segtab_locked(arena);
 	segtab->slot[index].base = segment->base;
 	WRITE_ONCE(segtab->slot[index].segment, segment);
@@ -622,8 +626,8 @@ static void detach(struct cmap_arena *arena, struct cmap_segment *segment,
 		unlist_segment(arena, segment);
 	if (class->bump == index)
 		class->bump = 0;
-	class->pages -= 1U << segment->block->order;
-	arena->hint = min(arena->hint, index);
+	WRITE_ONCE(class->pages, class->pages - (1U << segment->block->order));
+	WRITE_ONCE(arena->hint, min(arena->hint, index));
 	/* Before another segment gets the index, and before this one is zero. */
 	cmap_view_set_segment(arena->view, index, 0);
 	segtab->slot[index].base = NULL;
