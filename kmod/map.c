@@ -178,7 +178,7 @@ struct cmap *cmap_map_new(const struct cmap_spec *wanted)
 			goto free_map;
 	}
 	map->counters = alloc_percpu_gfp(struct cmap_counters,
-					 GFP_KERNEL_ACCOUNT);
+					 CMAP_GFP_KERNEL);
 	if (!map->counters)
 		goto free_map;
 	err = shards_new(map);
