@@ -60,6 +60,7 @@ static void __exit cmap_exit(void)
 	destroy_workqueue(cmap_workqueue);
 	rcu_barrier();
 	cmap_window_exit();
+	WARN_ON_ONCE(atomic64_read(&cmap_account_all.bytes));
 }
 
 module_init(cmap_init);
