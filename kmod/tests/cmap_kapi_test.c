@@ -3,6 +3,10 @@
  * Every function of the kernel API, in process and in softirq context.  The
  * module loads if all is well, and otherwise says in the log which line was
  * not, and does not.
+ *
+ * Once loaded it makes single calls for a process that wants to see them fail
+ * (selftests/fail_nth.c): who writes the name of one to the parameter "call"
+ * makes it, on the map "fail_nth" and with what that test has put there.
  */
 #include <linux/cmap.h>
 
@@ -155,6 +159,166 @@ static void test_names(struct cmap *map)
 	CHECK(!cmap_unlink("kapi_test"));
 	CHECK(cmap_unlink("kapi_test") == -ENOENT);
 }
+
+/* ---- single calls ---- */
+
+#define LONG	20000		/* bytes in the value of "long" */
+#define SOME	650		/* of a size that nothing in the map has */
+
+static u8 big[LONG];
+
+static int call_create(struct cmap *map, gfp_t gfp)
+{
+	const struct cmap_params params = { .name = "kapi_create", .shards = 2 };
+	struct cmap *new = cmap_create(&params);
+
+	if (IS_ERR(new))
+		return cmap_unlink(params.name) == -ENOENT ? PTR_ERR(new) :
+							     -EEXIST;
+	cmap_put(new);
+	return cmap_unlink(params.name);
+}
+
+/* That the caller's open has succeeded was all. */
+static int call_open(struct cmap *map, gfp_t gfp)
+{
+	return 0;
+}
+
+static int call_get(struct cmap *map, gfp_t gfp)
+{
+	u32 len = sizeof(big);
+
+	return cmap_get(map, "long", 4, big, &len, NULL);
+}
+
+static int call_set(struct cmap *map, gfp_t gfp)
+{
+	return cmap_set(map, "new", 3, big, SOME, 0, NULL, gfp);
+}
+
+static int call_set_long(struct cmap *map, gfp_t gfp)
+{
+	return cmap_set(map, "new", 3, big, sizeof(big), 0, NULL, gfp);
+}
+
+static int call_delete(struct cmap *map, gfp_t gfp)
+{
+	return cmap_delete(map, "long", 4, 0, NULL, gfp);
+}
+
+static int call_take(struct cmap *map, gfp_t gfp)
+{
+	u32 len = sizeof(big);
+
+	return cmap_take(map, "long", 4, big, &len, NULL, gfp);
+}
+
+static int call_swap(struct cmap *map, gfp_t gfp)
+{
+	static u8 old[8];
+	u32 len = sizeof(old);
+	int had = cmap_swap(map, "short", 5, big, SOME, old, &len, NULL, gfp);
+
+	return min(had, 0);
+}
+
+static int call_compare_swap(struct cmap *map, gfp_t gfp)
+{
+	return cmap_compare_swap(map, "short", 5, "12345678", 8, big, SOME,
+				 NULL, gfp);
+}
+
+static int call_compare_delete(struct cmap *map, gfp_t gfp)
+{
+	return cmap_compare_delete(map, "short", 5, "12345678", 8, NULL, gfp);
+}
+
+static int call_get_or_set(struct cmap *map, gfp_t gfp)
+{
+	u32 len = 0;
+
+	return cmap_get_or_set(map, "new", 3, big, SOME, NULL, &len, NULL, gfp);
+}
+
+static int call_add(struct cmap *map, gfp_t gfp)
+{
+	return cmap_add(map, "new", 3, 1, 1, NULL, NULL, gfp);
+}
+
+static int call_clear(struct cmap *map, gfp_t gfp)
+{
+	cmap_clear(map);
+	return 0;
+}
+
+static bool go_on(const void *key, u32 key_len, const struct cmap_value *value,
+		  void *arg)
+{
+	return true;
+}
+
+static int call_range(struct cmap *map, gfp_t gfp)
+{
+	struct cmap_cursor cursor = {};
+
+	return cmap_range(map, &cursor, go_on, NULL, gfp);
+}
+
+static const struct {
+	const char *name;
+	int (*fn)(struct cmap *map, gfp_t gfp);
+	bool atomic;
+} calls[] = {
+	{ "create", call_create },
+	{ "open", call_open },
+	{ "get", call_get },
+	{ "set", call_set },
+	{ "set_long", call_set_long },
+	{ "set_atomic", call_set, true },
+	{ "set_long_atomic", call_set_long, true },
+	{ "delete", call_delete },
+	{ "take", call_take },
+	{ "swap", call_swap },
+	{ "compare_swap", call_compare_swap },
+	{ "compare_delete", call_compare_delete },
+	{ "get_or_set", call_get_or_set },
+	{ "add", call_add },
+	{ "add_atomic", call_add, true },
+	{ "clear", call_clear },
+	{ "range", call_range },
+	{ "range_atomic", call_range, true },
+};
+
+static int call(const char *name, const struct kernel_param *kp)
+{
+	struct cmap *map;
+	unsigned int i;
+	int err;
+
+	for (i = 0; i < ARRAY_SIZE(calls); i++)
+		if (sysfs_streq(name, calls[i].name))
+			break;
+	if (i == ARRAY_SIZE(calls))
+		return -EINVAL;
+	map = cmap_open("fail_nth");
+	if (IS_ERR(map))
+		return PTR_ERR(map);
+
+	if (calls[i].atomic)
+		local_bh_disable();
+	err = calls[i].fn(map, calls[i].atomic ? GFP_ATOMIC : GFP_KERNEL);
+	if (calls[i].atomic)
+		local_bh_enable();
+	cmap_put(map);
+
+	return err;
+}
+
+static const struct kernel_param_ops call_ops = { .set = call };
+
+module_param_cb(call, &call_ops, NULL, 0200);
+MODULE_PARM_DESC(call, "Name of a call to make");
 
 static int __init kapi_test_init(void)
 {
