@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Fifty processes at once do everything to two maps, one of them named; money
- * that they move around between accounts is neither made nor lost.
+ * that they move around between accounts is neither made nor lost.  Then once
+ * more, in kernels that can do so, while allocations fail at random: theirs,
+ * and those of the work that resizes tables.
  *
  * deadline: 300
  */
@@ -11,6 +13,14 @@
 #define PROCESSES 50
 #define ACCOUNTS 100
 #define START 1000
+
+static bool memory_fails;
+
+/* What is out of memory is tried again, where that is to be expected. */
+static bool again(int err)
+{
+	return err == -ESTALE || (memory_fails && err == -ENOMEM);
+}
 
 /* Take from one, give to another; by version, by compare, by add. */
 static int move_money(int fd, uint64_t *seed)
@@ -26,6 +36,8 @@ static int move_money(int fd, uint64_t *seed)
 	do {
 		len = 8;
 		err = get_version(fd, &from, 4, &value, &len, &version);
+		if (again(err))
+			continue;
 		if (err)
 			return err;
 		value -= amount;
@@ -42,9 +54,15 @@ static int move_money(int fd, uint64_t *seed)
 			err = set_flags(fd, &from, 4, &value, 8,
 					CMAP_OP_VERSION, &version);
 		}
-	} while (err == -ESTALE);
+	} while (again(err));
 
-	return err ?: add(fd, &to, 4, amount, NULL);
+	while (!err) {
+		err = add(fd, &to, 4, amount, NULL);
+		if (!again(err))
+			break;
+		err = 0;
+	}
+	return err;
 }
 
 /* And a lot of other traffic, in the same shards. */
@@ -77,11 +95,13 @@ static int other_things(int fd, int named, uint64_t *seed)
 		err = set(named, &key, 4, value, r >> 20 & 255);
 		if (!err && !(r >> 50 & 255))
 			err = clear(named) < 0;
+		/* This allocates memory of its own. */
 		if (!err && !(r >> 50 & 127))
-			err = range_all(named, 30000, NULL, NULL) < 0;
+			err = range_all(named, 30000, NULL, NULL) < 0 &&
+			      !memory_fails;
 	}
 
-	return err == -ENOENT ? 0 : err;
+	return err == -ENOENT || again(err) ? 0 : err;
 }
 
 static void add_up(const struct cmap_entry *e, const void *key,
@@ -91,7 +111,7 @@ static void add_up(const struct cmap_entry *e, const void *key,
 		*(int64_t *)arg += *(const int64_t *)value;
 }
 
-TEST(fifty_processes)
+static void soak(struct __test_metadata *_metadata, void (*begin)(void))
 {
 	int fd = new_map(), named = device(O_RDWR), p;
 	double end = now() + race_seconds() * 4;
@@ -110,6 +130,7 @@ TEST(fifty_processes)
 		mine = device(O_RDWR);
 		if (open_named(mine, "soak"))
 			_exit(1);
+		begin();
 		while (now() < end)
 			if (move_money(fd, &seed) ||
 			    other_things(fd, mine, &seed))
@@ -123,6 +144,89 @@ TEST(fifty_processes)
 	EXPECT_EQ(0, unlink_named("soak"));
 	close(named);
 	close(fd);
+}
+
+static void begin_at_once(void)
+{
+}
+
+TEST(fifty_processes)
+{
+	soak(_metadata, begin_at_once);
+}
+
+/* ---- short of memory ---- */
+
+static bool write_file(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	bool ok = fd >= 0 && write(fd, text, strlen(text)) > 0;
+
+	close(fd);
+	return ok;
+}
+
+static bool inject(const char *what, const char *setting, const char *value)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "/sys/kernel/debug/%s/%s", what, setting);
+	return write_file(path, value);
+}
+
+/* Of each @interval allocations that could fail, one in ten does. */
+static bool inject_failures(const char *what, const char *interval)
+{
+	return inject(what, "verbose", "0") &&
+	       inject(what, "task-filter", "Y") &&
+	       inject(what, "ignore-gfp-wait", "N") &&
+	       inject(what, "interval", interval) &&
+	       inject(what, "times", "-1") &&
+	       inject(what, "probability", "10");
+}
+
+static void begin_to_fail(void)
+{
+	memory_fails = true;
+	if (!write_file("/proc/self/make-it-fail", "1"))
+		_exit(3);
+}
+
+/* Kernel threads too, among which are those that work for us. */
+static void let_workers_fail(const char *fail)
+{
+	char path[64], name[32];
+	int pid;
+
+	for (pid = 2; pid < 1000; pid++) {
+		int fd;
+
+		snprintf(path, sizeof(path), "/proc/%d/comm", pid);
+		fd = open(path, O_RDONLY | O_CLOEXEC);
+		memset(name, 0, sizeof(name));
+		if (fd >= 0 && read(fd, name, sizeof(name) - 1) > 0 &&
+		    !strncmp(name, "kworker/u", 9)) {
+			snprintf(path, sizeof(path), "/proc/%d/make-it-fail",
+				 pid);
+			write_file(path, fail);
+		}
+		close(fd);
+	}
+}
+
+TEST(fifty_processes_short_of_memory)
+{
+	if (access("/proc/self/make-it-fail", W_OK) ||
+	    !inject("fail_page_alloc", "min-order", "0") ||
+	    !inject_failures("failslab", "3") ||
+	    !inject_failures("fail_page_alloc", "3"))
+		SKIP(return, "no fault injection in this kernel");
+
+	let_workers_fail("1");
+	soak(_metadata, begin_to_fail);
+	let_workers_fail("0");
+	inject("failslab", "probability", "0");
+	inject("fail_page_alloc", "probability", "0");
 }
 
 TEST_HARNESS_MAIN
