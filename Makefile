@@ -22,6 +22,7 @@ help:
 	@echo 'In virtual machines, which need no kernel module here:'
 	@echo '  make demo         processes count words in one map'
 	@echo '  make check        all tests, on kernels $(KERNELS)'
+	@echo '  make check-long   what takes hours'
 	@echo '  make check-6.1    the selftests on one kernel; T="a b" chooses'
 	@echo '  make shell        a shell in a guest with everything in place'
 	@echo '  make bench        cmap beside BPF maps, LMDB, memcached, Redis and a table'
@@ -50,6 +51,10 @@ modules-%:
 check:
 	tools/deps check
 	tools/check $(KERNELS)
+
+check-long:
+	tools/deps check
+	tools/check-long
 
 check-%: modules-% user
 	selftests/vm/run --kernel $* $(T)
@@ -98,5 +103,5 @@ uninstall:
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all bench bench-host bench-programs bench-quick check check-host clean \
-	demo help install lib modules shell uninstall user
+.PHONY: all bench bench-host bench-programs bench-quick check check-host \
+	check-long clean demo help install lib modules shell uninstall user
