@@ -140,15 +140,17 @@ static int extend_pool(struct cmap_shard *shard, gfp_t gfp)
 	struct cmap_block *block;
 	struct cmap_table *new;
 	u8 pool_bits = 0;
-	int err;
+	int err = 0;
 
 	spin_lock_bh(&shard->lock);
 	new = next_locked(shard, cmap_shard_table_locked(shard));
 	if (new)
 		pool_bits = new->pool_bits;
+	if (new && new->pool_chunks == new->pool_chunks_max)
+		err = -EXFULL;
 	spin_unlock_bh(&shard->lock);
-	if (!new)
-		return 0;
+	if (!new || err)
+		return err;
 
 	block = cmap_pool_prepare(shard->arena.memory, shard->arena.node,
 				  pool_bits, gfp, &err);

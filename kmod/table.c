@@ -462,14 +462,16 @@ void cmap_slot_replace(const struct cmap_slot *slot, cmap_ref ref)
 
 /* ---- moving ---- */
 
-static u32 chain_length(const struct cmap_table *table,
-			const struct cmap_bucket *bucket)
+static u32 chain_entries(const struct cmap_table *table,
+			 const struct cmap_bucket *bucket)
 {
-	u32 length = 0;
+	u32 entries = 0;
+	unsigned int i;
 
-	while ((bucket = cmap_bucket_next(table, bucket->head)))
-		length++;
-	return length;
+	for (; bucket; bucket = cmap_bucket_next(table, bucket->head))
+		for (i = 0; i < CMAP_BUCKET_SLOTS; i++)
+			entries += !!bucket->ref[i];
+	return entries;
 }
 
 static void chain_prefetch(const struct cmap_arena *arena,
@@ -509,11 +511,12 @@ static void chain_copy(struct cmap_table *old, struct cmap_bucket *bucket,
 /**
  * cmap_table_move() - move the next bucket, or two when shrinking
  * @old: the table to move from, not yet moved whole
- * @new: the table to move to, twice or half the size
+ * @new: the table to move to, of twice, half or the same size
  * @arena: the shard's arena
  *
- * Entries of one old bucket that fit into n buckets of the pool fit into as
- * many when they are split over two; two chains put together need one more.
+ * What the new table's pool must have goes by the entries, not by the chains
+ * they are in, which stay as long as they once had to be.  Entries that need
+ * n buckets of the pool behind one bucket need no more behind two.
  *
  * Context: The shard's lock.
  * Return: 0, or -EAGAIN with nothing moved if @new's pool needs more buckets.
@@ -522,12 +525,15 @@ int cmap_table_move(struct cmap_table *old, struct cmap_table *new,
 		    const struct cmap_arena *arena)
 {
 	u32 count = new->bits < old->bits ? 2 : 1;
-	u32 need = count - 1;
+	u32 entries = 0;
 	u32 i;
 
 	for (i = 0; i < count; i++)
-		need += chain_length(old, cmap_table_bucket(old, old->moved + i));
-	if (need > cmap_pool_capacity(new) - new->pool_used)
+		entries += chain_entries(old, cmap_table_bucket(old,
+								old->moved + i));
+	if (entries > CMAP_BUCKET_SLOTS &&
+	    DIV_ROUND_UP(entries - CMAP_BUCKET_SLOTS, CMAP_BUCKET_SLOTS) >
+	    cmap_pool_capacity(new) - new->pool_used)
 		return -EAGAIN;
 
 	for (i = 0; i < count; i++)
