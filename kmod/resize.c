@@ -41,6 +41,20 @@ static u8 bits_wanted(const struct cmap_shard *shard,
 	return table->bits;
 }
 
+/*
+ * Whether there should be another table: of another size, or of the same one
+ * but with a pool that has buckets again, which it has unless the entries
+ * themselves need them all.
+ */
+static bool table_wanted(const struct cmap_shard *shard,
+			 const struct cmap_table *table, u8 *bits)
+{
+	*bits = bits_wanted(shard, table);
+	return *bits != table->bits ||
+	       (cmap_pool_exhausted(table) && shard->entries <
+		(u64)CMAP_BUCKET_SLOTS << table->bits);
+}
+
 static struct cmap_table *next_locked(const struct cmap_shard *shard,
 				      const struct cmap_table *table)
 {
@@ -96,20 +110,26 @@ unsigned int cmap_resize_help(struct cmap_shard *shard)
 	return move_some(shard, HELP_MOVES) == -EAGAIN ? CMAP_CHORE_POOL : 0;
 }
 
-/* Make a table of the size wanted and begin to move into it. */
+/*
+ * Make the table wanted and begin to move into it.  Returns -EXFULL if there
+ * is none that would help.
+ */
 static int begin(struct cmap_shard *shard, gfp_t gfp)
 {
 	struct cmap_table *table, *new;
-	u8 from, to;
+	bool idle, wanted;
+	u8 from, to, bits;
 	int err;
 
 	spin_lock_bh(&shard->lock);
 	table = cmap_shard_table_locked(shard);
 	from = table->bits;
-	to = next_locked(shard, table) ? from : bits_wanted(shard, table);
+	idle = !next_locked(shard, table);
+	wanted = idle && table_wanted(shard, table, &to);
+	err = idle && !wanted && cmap_pool_exhausted(table) ? -EXFULL : 0;
 	spin_unlock_bh(&shard->lock);
-	if (to == from)
-		return 0;
+	if (!wanted)
+		return err;
 
 	new = cmap_table_new(shard->arena.memory, shard->arena.node, to,
 			     shard->shard_bits, gfp, &err);
@@ -119,13 +139,13 @@ static int begin(struct cmap_shard *shard, gfp_t gfp)
 	spin_lock_bh(&shard->lock);
 	table = cmap_shard_table_locked(shard);
 	if (table->bits == from && !next_locked(shard, table) &&
-	    bits_wanted(shard, table) == to) {
+	    table_wanted(shard, table, &bits) && bits == to) {
 		rcu_assign_pointer(table->next, new);
 		cmap_view_set_next(shard->arena.view, new);
 		new = NULL;
 		if (to > from)
 			shard->grows++;
-		else
+		else if (to < from)
 			shard->shrinks++;
 	}
 	spin_unlock_bh(&shard->lock);
@@ -184,12 +204,11 @@ static int move_all(struct cmap_shard *shard)
 
 static bool resize_wanted(struct cmap_shard *shard)
 {
-	struct cmap_table *table;
 	bool wanted;
+	u8 bits;
 
 	spin_lock_bh(&shard->lock);
-	table = cmap_shard_table_locked(shard);
-	wanted = bits_wanted(shard, table) != table->bits;
+	wanted = table_wanted(shard, cmap_shard_table_locked(shard), &bits);
 	spin_unlock_bh(&shard->lock);
 
 	return wanted;
@@ -199,11 +218,12 @@ static bool resize_wanted(struct cmap_shard *shard)
  * cmap_resize_now() - give a shard a table of the size it needs, at once
  * @shard: the shard
  *
- * For a writer that found every bucket of the pool taken, because the work
- * that should have made a larger table long ago did not get to run.
+ * For a writer that found every bucket of the pool taken: by chains that are
+ * empty now, or because the work that should have made a larger table long ago
+ * did not get to run.
  *
  * Context: Process; no lock.
- * Return: 0, -ENOMEM or -ENOSPC.
+ * Return: 0, -ENOMEM, -ENOSPC or -EXFULL.
  */
 int cmap_resize_now(struct cmap_shard *shard)
 {
@@ -281,11 +301,11 @@ unsigned int cmap_chores(struct cmap_shard *shard)
 {
 	struct cmap_table *table = cmap_shard_table_locked(shard);
 	unsigned int chores = 0;
+	u8 bits;
 
 	if (!table)
 		return 0;
-	if (bits_wanted(shard, table) != table->bits &&
-	    !next_locked(shard, table))
+	if (table_wanted(shard, table, &bits) && !next_locked(shard, table))
 		chores |= CMAP_CHORE_RESIZE;
 	if (shard->arena.untidy) {
 		shard->arena.untidy = false;

@@ -106,6 +106,16 @@ static inline u32 cmap_pool_capacity(const struct cmap_table *table)
 	return table->pool_chunks << table->pool_bits;
 }
 
+/*
+ * No bucket can be had from the pool any more.  The table need not be full for
+ * that: chains keep what they once needed.
+ */
+static inline bool cmap_pool_exhausted(const struct cmap_table *table)
+{
+	return table->pool_chunks == table->pool_chunks_max &&
+	       table->pool_used == cmap_pool_capacity(table);
+}
+
 static inline u32 cmap_table_index(const struct cmap_table *table, u32 order)
 {
 	return (u32)(order << table->shard_bits) >> (32 - table->bits);

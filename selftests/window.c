@@ -852,6 +852,36 @@ static uint32_t next_crowded(const struct cmap_window *header, uint32_t key)
 	return key;
 }
 
+/*
+ * A window's reader knows the hash's secret, so a writer can aim.  Chains once
+ * long kept all of a table's pool after their entries were gone, and the next
+ * write that needed a bucket of it never came back.
+ */
+TEST(emptied_chains_do_not_keep_the_pool)
+{
+	struct cmap_create one = { .shards = 1 };
+	int fd = new_map_with(&one), chain, i;
+	const struct cmap_window *header = map_at(fd, 0, 4096);
+	uint64_t secret[2];
+	uint32_t key = 0, keys[170];
+
+	ASSERT_NE(MAP_FAILED, header);
+	secret[0] = header->secret[0];
+	secret[1] = header->secret[1];
+	for (chain = 0; chain < 8; chain++) {
+		for (i = 0; i < 170; i++) {
+			do {
+				key++;
+			} while (cmap_hash(secret, &key, 4) >> 58 != chain * 8);
+			keys[i] = key;
+			ASSERT_EQ(0, set(fd, &key, 4, "v", 1));
+		}
+		for (i = 0; i < 170; i++)
+			ASSERT_EQ(0, del(fd, &keys[i], 4));
+	}
+	close(fd);
+}
+
 /* Entries up to a key that could not be read. */
 static int missing(struct cmap *map, const struct cmap_window *header,
 		   uint32_t end)
