@@ -27,6 +27,17 @@ static u8 bits_max(const struct cmap_shard *shard)
 	return min(CMAP_TABLE_BITS_MAX, 32 - shard->shard_bits);
 }
 
+/*
+ * Shrinking puts two chains together.  It is left alone where that could make
+ * one too long: such chains do not come by chance, and who has made them would
+ * otherwise have them grow with each time that the table shrinks.
+ */
+static bool may_shrink(const struct cmap_table *table)
+{
+	return table->bits > CMAP_TABLE_BITS_MIN &&
+	       table->longest <= (1 + CMAP_CHAIN_MAX) / 2;
+}
+
 static u8 bits_wanted(const struct cmap_shard *shard,
 		      const struct cmap_table *table)
 {
@@ -35,8 +46,7 @@ static u8 bits_wanted(const struct cmap_shard *shard,
 	if (shard->entries * 4 > buckets * GROW_ABOVE &&
 	    table->bits < bits_max(shard))
 		return table->bits + 1;
-	if (shard->entries * 4 < buckets * SHRINK_BELOW &&
-	    table->bits > CMAP_TABLE_BITS_MIN)
+	if (shard->entries * 4 < buckets * SHRINK_BELOW && may_shrink(table))
 		return table->bits - 1;
 	return table->bits;
 }
