@@ -252,4 +252,32 @@ TEST_F(batch, longer_elements)
 	EXPECT_EQ(39, sum);
 }
 
+/* They are written back one by one, where that can be. */
+TEST_F(batch, longer_elements_read_only)
+{
+	const size_t longer = sizeof(struct cmap_op) + 8;
+	char *array = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct cmap_ops args = {
+		.size = sizeof(args), .ops = u64_of(array), .count = 3,
+		.op_size = longer,
+	};
+	int64_t sum;
+	int i;
+
+	ASSERT_NE(MAP_FAILED, array);
+	for (i = 0; i < 3; i++) {
+		struct cmap_op op = (struct cmap_op)OP(ADD, .number = 1);
+
+		op.size = longer;
+		memcpy(array + i * longer, &op, sizeof(op));
+	}
+	ASSERT_EQ(0, mprotect(array, 4096, PROT_READ));
+	EXPECT_EQ(-EFAULT, call(self->fd, CMAP_IOCTL_BATCH, &args));
+	EXPECT_EQ(0, args.done);
+	EXPECT_EQ(0, add(self->fd, "k", 1, 0, &sum));
+	EXPECT_EQ(0, sum);
+	munmap(array, 4096);
+}
+
 TEST_HARNESS_MAIN

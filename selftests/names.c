@@ -243,6 +243,11 @@ TEST_F(names, list)
 		total += found[i] == 1;
 	EXPECT_EQ(20, total);
 
+	list.buf = 8;
+	list.buf_len = sizeof(buf);
+	list.cursor = 0;
+	EXPECT_EQ(-EFAULT, call(self->fd, CMAP_IOCTL_LIST, &list));
+	list.buf = u64_of(buf);
 	list.buf_len = 10;
 	list.cursor = 0;
 	EXPECT_EQ(-EMSGSIZE, call(self->fd, CMAP_IOCTL_LIST, &list));
