@@ -23,6 +23,7 @@ help:
 	@echo '  make demo         processes count words in one map'
 	@echo '  make check        all tests, on kernels $(KERNELS)'
 	@echo '  make check-long   what takes hours'
+	@echo '  make kunit        the tests of the core; SEED=N repeats a run'
 	@echo '  make check-6.1    the selftests on one kernel; T="a b" chooses'
 	@echo '  make shell        a shell in a guest with everything in place'
 	@echo '  make bench        cmap beside BPF maps, LMDB, memcached, Redis and a table'
@@ -62,6 +63,10 @@ check-%: modules-% user
 check-host: user
 	selftests/vm/module '$(KDIR)' '$(BUILD)/module-check'
 	selftests/host $(T)
+
+kunit:
+	tools/deps check
+	tools/kunit $(SEED)
 
 demo:
 	tools/deps guest
@@ -104,4 +109,4 @@ clean:
 	rm -rf $(BUILD)
 
 .PHONY: all bench bench-host bench-programs bench-quick check check-host \
-	check-long clean demo help install lib modules shell uninstall user
+	check-long clean demo help install kunit lib modules shell uninstall user

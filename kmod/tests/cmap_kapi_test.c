@@ -90,6 +90,25 @@ static void test_one_key(struct cmap *map, gfp_t gfp)
 	CHECK(cmap_count(map) == 0);
 }
 
+/* A key of no bytes is none, whatever is to be done with it. */
+static void test_bad_keys(struct cmap *map, gfp_t gfp)
+{
+	char buf[16];
+	u32 len = sizeof(buf);
+
+	CHECK(cmap_get(map, "", 0, buf, &len, NULL) == -EINVAL);
+	CHECK(cmap_set(map, "", 0, "x", 1, 0, NULL, gfp) == -EINVAL);
+	CHECK(cmap_delete(map, "", 0, 0, NULL, gfp) == -EINVAL);
+	CHECK(cmap_take(map, "", 0, buf, &len, NULL, gfp) == -EINVAL);
+	CHECK(cmap_swap(map, "", 0, "x", 1, buf, &len, NULL, gfp) == -EINVAL);
+	CHECK(cmap_compare_swap(map, "", 0, "x", 1, "y", 1, NULL, gfp) ==
+	      -EINVAL);
+	CHECK(cmap_compare_delete(map, "", 0, "x", 1, NULL, gfp) == -EINVAL);
+	CHECK(cmap_get_or_set(map, "", 0, "x", 1, buf, &len, NULL, gfp) ==
+	      -EINVAL);
+	CHECK(cmap_add(map, "", 0, 1, 0, NULL, NULL, gfp) == -EINVAL);
+}
+
 static bool add_up(const void *key, u32 key_len, const struct cmap_value *value,
 		   void *arg)
 {
@@ -140,6 +159,24 @@ static void test_long(struct cmap *map, gfp_t gfp)
 		       gfp) == -EEXIST);
 	CHECK(!cmap_take(map, "long", 4, value + size, &len, NULL, gfp));
 	CHECK(len == size && !memcmp(value, value + size, size));
+	kfree(value);
+}
+
+/* One for which there is no room. */
+static void test_limit(void)
+{
+	const struct cmap_params params = { .shards = 1, .max_bytes = 30000 };
+	struct cmap *map = cmap_create(&params);
+	char *value = kzalloc(60000, GFP_KERNEL);
+
+	CHECK(!IS_ERR(map) && value);
+	if (!IS_ERR(map) && value) {
+		CHECK(cmap_set(map, "k", 1, value, 60000, 0, NULL,
+			       GFP_KERNEL) == -ENOSPC);
+		CHECK(cmap_count(map) == 0);
+	}
+	if (!IS_ERR(map))
+		cmap_put(map);
 	kfree(value);
 }
 
@@ -334,12 +371,14 @@ static int __init kapi_test_init(void)
 	/* As a softirq has it: no sleeping allowed. */
 	local_bh_disable();
 	test_one_key(map, GFP_ATOMIC);
+	test_bad_keys(map, GFP_ATOMIC);
 	test_long(map, GFP_ATOMIC);
 	test_many(map, GFP_ATOMIC);
 	local_bh_enable();
 	CHECK(!cmap_set(map, "k", 1, "v", 1, 0, NULL, GFP_KERNEL));
 	CHECK(cmap_clear(map) == 1);
 	test_names(map);
+	test_limit();
 	cmap_put(map);
 
 	if (failed_line)

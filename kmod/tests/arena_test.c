@@ -1,0 +1,684 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Node memory: what is handed out is nobody else's, what is given back waits
+ * for its readers, and the account has every page.
+ */
+#include "lab.h"
+#include "model.h"
+#include "stock.h"
+#include "../view.h"
+
+#include <linux/delay.h>
+#include <linux/jiffies.h>
+#include <linux/sizes.h>
+#include <uapi/linux/cmap.h>
+
+#define NODE_MIN	32
+#define NODE_MAX	(sizeof(struct cmap_node) + CMAP_KEY_MAX + CMAP_VALUE_MAX)
+
+static void unalloc(struct stock *stock, cmap_ref ref)
+{
+	spin_lock_bh(&stock->lock);
+	cmap_arena_unalloc(&stock->arena, ref);
+	spin_unlock_bh(&stock->lock);
+}
+
+/* True if there is more to come after a grace period. */
+static bool trim(struct stock *stock, u32 step)
+{
+	LIST_HEAD(detached);
+	bool pending = false;
+	u32 from = 0;
+
+	while (from != U32_MAX) {
+		spin_lock_bh(&stock->lock);
+		pending |= cmap_arena_trim(&stock->arena, &from, step,
+					   &detached);
+		spin_unlock_bh(&stock->lock);
+	}
+	cmap_arena_free_detached(&detached);
+
+	return pending;
+}
+
+/* Whoever looks here is alone. */
+static struct cmap_segtab *segtab_of(struct stock *stock)
+{
+	return rcu_dereference_protected(stock->arena.segtab, 1);
+}
+
+static struct cmap_segment *segment_of(struct stock *stock, cmap_ref ref)
+{
+	return segtab_of(stock)->slot[ref >> CMAP_OFFSET_BITS].segment;
+}
+
+struct census {
+	u32 segments;
+	u32 live;
+	u64 bytes;
+};
+
+static struct census census_of(struct stock *stock)
+{
+	struct cmap_segtab *segtab = segtab_of(stock);
+	struct census census = {};
+	u32 i;
+
+	for (i = 0; segtab && i < segtab->size; i++) {
+		struct cmap_segment *segment = segtab->slot[i].segment;
+
+		if (!segment)
+			continue;
+		census.segments++;
+		census.live += segment->live;
+		census.bytes += PAGE_SIZE << segment->block->order;
+	}
+
+	return census;
+}
+
+/* ---- sizes ---- */
+
+/* A node has the room asked for, and an eighth more at most. */
+static void size_classes(struct kunit *test)
+{
+	struct stock *stock = stock_new(test, false);
+	u32 size, class = 0;
+	int err;
+
+	for (size = NODE_MIN; size <= NODE_MAX;
+	     size += size < 4096 ? 1 : size / 37) {
+		cmap_ref ref = stock_take(stock, size, &err);
+		struct cmap_segment *segment;
+		u32 room;
+
+		KUNIT_ASSERT_NE_MSG(test, ref, 0, "%u bytes: error %d", size,
+				    err);
+		segment = segment_of(stock, ref);
+		room = segment->units << CMAP_UNIT_SHIFT;
+		KUNIT_EXPECT_GE(test, room, size);
+		KUNIT_EXPECT_LT(test, room - size, max(16U, room / 8));
+		KUNIT_EXPECT_GE(test, segment->class, class);
+		KUNIT_EXPECT_LT(test, segment->class, CMAP_CLASSES);
+		class = segment->class;
+		stock_retire(stock, ref);
+		KUNIT_EXPECT_EQ(test, lab_bytes(stock->lab),
+				census_of(stock).bytes);
+	}
+	KUNIT_EXPECT_GT(test, class, CMAP_CLASSES - 4);
+
+	cmap_arena_destroy(&stock->arena);
+}
+
+/* ---- reuse ---- */
+
+/* Take nodes until the class has none that was never used. */
+static u32 take_all(struct stock *stock, u32 size, cmap_ref *refs, u32 max)
+{
+	u32 n = 0;
+	int err;
+
+	do {
+		refs[n] = stock_take(stock, size, &err);
+		if (!refs[n])
+			return 0;
+	} while (stock->arena.classes[segment_of(stock, refs[n++])->class].bump &&
+		 n < max);
+
+	return n;
+}
+
+static void reuse_waits_for_readers(struct kunit *test)
+{
+	struct stock *stock = stock_new(test, false);
+	u32 size = 1000, n, round;
+	cmap_ref refs[16], ref;
+
+	n = take_all(stock, size, refs, ARRAY_SIZE(refs));
+	KUNIT_ASSERT_GT(test, n, 2);
+
+	/* A reader that was there before the node was given back. */
+	rcu_read_lock();
+	stock_retire(stock, refs[0]);
+	for (round = 0; round < 50; round++) {
+		ref = stock_take_ready(stock, size);
+		if (ref)
+			break;
+		mdelay(1);
+	}
+	rcu_read_unlock();
+	KUNIT_EXPECT_EQ_MSG(test, ref, 0, "after %u ms", round);
+
+	/* One given back later, whose grace period is not the first one's. */
+	synchronize_rcu();
+	rcu_read_lock();
+	stock_retire(stock, refs[1]);
+	ref = stock_take_ready(stock, size);
+	KUNIT_EXPECT_EQ(test, ref, refs[0]);
+	for (round = 0; round < 20; round++) {
+		ref = stock_take_ready(stock, size);
+		if (ref)
+			break;
+		mdelay(1);
+	}
+	rcu_read_unlock();
+	KUNIT_EXPECT_EQ_MSG(test, ref, 0, "after %u ms", round);
+
+	synchronize_rcu();
+	KUNIT_EXPECT_EQ(test, stock_take_ready(stock, size), refs[1]);
+	KUNIT_EXPECT_EQ(test, stock->arena.reuses, 2);
+
+	/* One that no reader can have seen need not wait. */
+	unalloc(stock, refs[1]);
+	KUNIT_EXPECT_EQ(test, stock_take_ready(stock, size), refs[1]);
+
+	cmap_arena_destroy(&stock->arena);
+}
+
+static void version_is_0_when_handed_out(struct kunit *test)
+{
+	struct stock *stock = stock_new(test, false);
+	int round, err;
+
+	for (round = 0; round < 3; round++) {
+		cmap_ref ref = stock_take(stock, 4000, &err);
+
+		KUNIT_ASSERT_NE(test, ref, 0);
+		KUNIT_EXPECT_EQ(test, stock_node(stock, ref)->version, 0);
+		stock_node(stock, ref)->version = 77;
+		stock_retire(stock, ref);
+		synchronize_rcu();
+	}
+	KUNIT_EXPECT_EQ(test, stock->arena.reuses, 2);
+
+	cmap_arena_destroy(&stock->arena);
+}
+
+/* ---- wiping ---- */
+
+static bool wiped(struct stock *stock, cmap_ref ref, u32 size)
+{
+	struct cmap_node *node = stock_node(stock, ref);
+
+	return !node->version && !node->order && !node->value_len &&
+	       !node->key_len && !node->tag &&
+	       !memchr_inv(node + 1, 0, size - sizeof(*node));
+}
+
+static void wiping(struct kunit *test)
+{
+	struct stock *stock = stock_new(test, true);
+	u32 size = 512, i, n;
+	cmap_ref refs[64];
+
+	n = take_all(stock, size, refs, ARRAY_SIZE(refs));
+	KUNIT_ASSERT_GT(test, n, 4);
+	for (i = 0; i < n; i++)
+		memset(stock_node(stock, refs[i]), 0xff, size);
+
+	/* Not published: at once. */
+	unalloc(stock, refs[0]);
+	KUNIT_EXPECT_TRUE(test, wiped(stock, refs[0], size));
+	/* Reused: before. */
+	stock_retire(stock, refs[1]);
+	KUNIT_EXPECT_FALSE(test, wiped(stock, refs[1], size));
+	KUNIT_EXPECT_EQ(test, stock_take_ready(stock, size), refs[0]);
+	synchronize_rcu();
+	KUNIT_EXPECT_EQ(test, stock_take_ready(stock, size), refs[1]);
+	KUNIT_EXPECT_TRUE(test, wiped(stock, refs[1], size));
+	/* Nobody asks for it: soon. */
+	stock_retire(stock, refs[2]);
+	stock_retire(stock, refs[3]);
+	KUNIT_EXPECT_TRUE(test, stock->arena.untidy);
+	for (i = 0; trim(stock, 1); i++) {
+		KUNIT_ASSERT_LT(test, i, 10);
+		synchronize_rcu();
+	}
+	KUNIT_EXPECT_TRUE(test, wiped(stock, refs[2], size));
+	KUNIT_EXPECT_TRUE(test, wiped(stock, refs[3], size));
+	KUNIT_EXPECT_FALSE(test, wiped(stock, refs[4], size));
+
+	cmap_arena_destroy(&stock->arena);
+}
+
+/* A trim wipes so much in one lock hold and no more, and gets there. */
+static void wiping_in_pieces(struct kunit *test)
+{
+	struct stock *stock = stock_new(test, true);
+	u32 size = SZ_32K, i, from = 0;
+	LIST_HEAD(detached);
+	cmap_ref refs[8];
+	int err;
+
+	for (i = 0; i < ARRAY_SIZE(refs); i++) {
+		refs[i] = stock_take(stock, size, &err);
+		KUNIT_ASSERT_NE(test, refs[i], 0);
+		memset(stock_node(stock, refs[i]), 0xff, size);
+	}
+	for (i = 0; i < ARRAY_SIZE(refs); i++)
+		stock_retire(stock, refs[i]);
+	synchronize_rcu();
+
+	spin_lock_bh(&stock->lock);
+	KUNIT_EXPECT_TRUE(test, cmap_arena_trim(&stock->arena, &from, U32_MAX,
+						&detached));
+	spin_unlock_bh(&stock->lock);
+	KUNIT_EXPECT_NE(test, from, U32_MAX);
+	cmap_arena_free_detached(&detached);
+	for (i = 0; trim(stock, 256); i++) {
+		KUNIT_ASSERT_LT(test, i, 20);
+		synchronize_rcu();
+	}
+	KUNIT_EXPECT_EQ(test, lab_bytes(stock->lab), 0);
+
+	cmap_arena_destroy(&stock->arena);
+}
+
+/* ---- giving back ---- */
+
+static void empty_segments_go_back(struct kunit *test)
+{
+	struct stock *stock = stock_new(test, false);
+	u32 size = 200, i, n = 4000, before, hint;
+	cmap_ref *refs = kunit_kcalloc(test, n, sizeof(*refs), GFP_KERNEL);
+	int err;
+
+	KUNIT_ASSERT_NOT_NULL(test, refs);
+	for (i = 0; i < n; i++) {
+		refs[i] = stock_take(stock, size, &err);
+		KUNIT_ASSERT_NE(test, refs[i], 0);
+	}
+	before = census_of(stock).segments;
+	KUNIT_ASSERT_GT(test, before, 10);
+	KUNIT_EXPECT_FALSE(test, trim(stock, 3));
+
+	/* All but one: its segment stays. */
+	for (i = 1; i < n; i++)
+		stock_retire(stock, refs[i]);
+	KUNIT_EXPECT_TRUE(test, stock->arena.untidy);
+	rcu_read_lock();
+	for (i = 0; i < 5; i++)
+		KUNIT_EXPECT_TRUE(test, trim(stock, 3));
+	KUNIT_EXPECT_EQ(test, census_of(stock).segments, before);
+	rcu_read_unlock();
+	synchronize_rcu();
+	trim(stock, 3);
+	KUNIT_EXPECT_EQ(test, census_of(stock).segments, 1);
+	KUNIT_EXPECT_EQ(test, census_of(stock).live, 1);
+	KUNIT_EXPECT_EQ(test, lab_bytes(stock->lab), census_of(stock).bytes);
+
+	/* Their indices are used again, the lowest first. */
+	hint = stock->arena.hint;
+	KUNIT_EXPECT_EQ(test, stock_refill(stock, 4000, GFP_KERNEL), 0);
+	KUNIT_EXPECT_EQ(test, stock_take_ready(stock, 4000) >> CMAP_OFFSET_BITS,
+			hint);
+
+	cmap_arena_destroy(&stock->arena);
+}
+
+/* One that is used again while it waits to go back stays. */
+static void emptied_and_used_again(struct kunit *test)
+{
+	struct stock *stock = stock_new(test, false);
+	cmap_ref ref;
+	int err;
+
+	ref = stock_take(stock, 2000, &err);
+	KUNIT_ASSERT_NE(test, ref, 0);
+	stock_retire(stock, ref);
+	KUNIT_EXPECT_TRUE(test, trim(stock, 256));
+	ref = stock_take_ready(stock, 2000);
+	KUNIT_ASSERT_NE(test, ref, 0);
+	synchronize_rcu();
+	KUNIT_EXPECT_FALSE(test, trim(stock, 256));
+	KUNIT_EXPECT_EQ(test, census_of(stock).segments, 1);
+	/* Its last reader comes after the first time it was empty. */
+	rcu_read_lock();
+	stock_retire(stock, ref);
+	KUNIT_EXPECT_TRUE(test, trim(stock, 256));
+	KUNIT_EXPECT_EQ(test, census_of(stock).segments, 1);
+	rcu_read_unlock();
+	synchronize_rcu();
+	KUNIT_EXPECT_FALSE(test, trim(stock, 256));
+	KUNIT_EXPECT_EQ(test, lab_bytes(stock->lab), 0);
+
+	cmap_arena_destroy(&stock->arena);
+}
+
+/* ---- lack of memory ---- */
+
+static void account_limit(struct kunit *test)
+{
+	struct stock *stock = stock_new(test, false);
+	u32 taken = 0, i, n = 0;
+	cmap_ref refs[64];
+	int err;
+
+	stock->lab->memory.account.max = 5 * PAGE_SIZE;
+	do {
+		refs[n] = stock_take(stock, 1000, &err);
+		KUNIT_EXPECT_LE(test, lab_bytes(stock->lab), 5 * PAGE_SIZE);
+	} while (refs[n] && ++n < ARRAY_SIZE(refs));
+	KUNIT_EXPECT_EQ(test, err, -ENOSPC);
+	/* 4 to a page, and every page there may be. */
+	KUNIT_EXPECT_EQ(test, n, 20);
+	KUNIT_EXPECT_EQ(test, lab_bytes(stock->lab), 5 * PAGE_SIZE);
+	KUNIT_EXPECT_EQ(test, census_of(stock).live, n);
+
+	/* A larger one fails too, and goes when there is room again. */
+	KUNIT_EXPECT_EQ(test, stock_refill(stock, 9000, GFP_KERNEL), -ENOSPC);
+	for (i = 0; i < n; i++)
+		stock_retire(stock, refs[i]);
+	for (i = 0; trim(stock, 256); i++) {
+		KUNIT_ASSERT_LT(test, i, 10);
+		synchronize_rcu();
+	}
+	KUNIT_EXPECT_EQ(test, lab_bytes(stock->lab), 0);
+	taken = stock_take(stock, 9000, &err);
+	KUNIT_EXPECT_NE(test, taken, 0);
+
+	cmap_arena_destroy(&stock->arena);
+}
+
+/* Every allocation of a refill fails in turn; none leaves a trace. */
+static void no_memory(struct kunit *test)
+{
+	gfp_t how[] = { GFP_KERNEL, GFP_ATOMIC | __GFP_NOWARN };
+	u32 g, n, reached = 0;
+
+	for (g = 0; g < ARRAY_SIZE(how); g++) {
+		struct stock *stock = stock_new(test, false);
+
+		stock->lab->memory.offered = true;
+		for (n = 0;; n++) {
+			int err;
+
+			lab_fail(n, U32_MAX);
+			err = stock_refill(stock, 100, how[g]);
+			if (!lab_fail_end()) {
+				KUNIT_EXPECT_EQ(test, err, 0);
+				break;
+			}
+			KUNIT_EXPECT_EQ(test, err, -ENOMEM);
+			KUNIT_EXPECT_EQ(test, lab_bytes(stock->lab), 0);
+			KUNIT_EXPECT_EQ(test, stock_take_ready(stock, 100), 0);
+			reached++;
+		}
+		KUNIT_EXPECT_NE(test, stock_take_ready(stock, 100), 0);
+		cmap_arena_destroy(&stock->arena);
+	}
+	/* Segment, block, pages, number, segment table, classes. */
+	KUNIT_EXPECT_EQ(test, reached, 12);
+}
+
+/* Where pages come in small pieces only, small segments do. */
+static void smaller_segments(struct kunit *test)
+{
+	struct stock *stock = stock_new(test, false);
+	cmap_ref refs[256];
+	struct census before;
+	u32 n = 0;
+	int err;
+
+	do {
+		refs[n] = stock_take(stock, 4000, &err);
+		KUNIT_ASSERT_NE(test, refs[n], 0);
+	} while (++n < 100 || stock->arena.classes[
+			segment_of(stock, refs[n - 1])->class].bump);
+	before = census_of(stock);
+	/* The segment, then the block; the first pages are not to be had. */
+	lab_fail(2, 1);
+	KUNIT_EXPECT_EQ(test, stock_refill(stock, 4000, GFP_KERNEL), 0);
+	KUNIT_EXPECT_EQ(test, lab_fail_end(), 1);
+	KUNIT_EXPECT_EQ(test, census_of(stock).segments, before.segments + 1);
+	KUNIT_EXPECT_EQ(test, lab_bytes(stock->lab), census_of(stock).bytes);
+
+	cmap_arena_destroy(&stock->arena);
+}
+
+/* ---- everything at random ---- */
+
+#define HELD		600
+
+struct held {
+	cmap_ref ref;
+	u32 size;
+	u32 origin;
+};
+
+static bool intact(struct stock *stock, const struct held *held)
+{
+	u8 want[64], *have = stock_node(stock, held->ref)->key;
+	u32 left = held->size - sizeof(struct cmap_node);
+
+	model_fill(want, sizeof(want), held->origin);
+	return !memcmp(have, want, min(left, 64U)) &&
+	       stock_node(stock, held->ref)->order == held->origin;
+}
+
+static u32 any_size(struct lab *lab)
+{
+	switch (lab_below(lab, 10)) {
+	case 0:
+		return NODE_MIN + lab_below(lab, 20000);
+	case 1 ... 3:
+		return NODE_MIN + lab_below(lab, 1000);
+	default:
+		return NODE_MIN + lab_below(lab, 64);
+	}
+}
+
+static void hold(struct kunit *test, struct stock *stock, struct held *held,
+		 u32 origin)
+{
+	struct cmap_node *node;
+	int err;
+
+	held->size = any_size(stock->lab);
+	held->origin = origin;
+	held->ref = stock_take(stock, held->size, &err);
+	KUNIT_ASSERT_NE(test, held->ref, 0);
+	node = stock_node(stock, held->ref);
+	node->order = origin;
+	model_fill(node->key, min_t(u32, held->size - sizeof(*node), 64),
+		   origin);
+}
+
+/*
+ * Nodes held are nobody else's, and those given back stay as they were while
+ * a reader can be in them.
+ */
+static void at_random(struct kunit *test)
+{
+	struct stock *stock = stock_new(test, false);
+	struct held *held = kunit_kcalloc(test, HELD, sizeof(*held), GFP_KERNEL);
+	struct lab *lab = stock->lab;
+	u32 i, n = 0, step;
+
+	KUNIT_ASSERT_NOT_NULL(test, held);
+	for (step = 0; step < 60000; step++) {
+		bool grow = step / 10000 % 2 == 0;
+		u32 dice = lab_below(lab, 100);
+
+		if (dice < (grow ? 60 : 30) && n < HELD) {
+			hold(test, stock, &held[n++], step);
+		} else if (dice < 95 && n) {
+			struct held gone;
+
+			i = lab_below(lab, n);
+			gone = held[i];
+			held[i] = held[--n];
+			KUNIT_ASSERT_TRUE(test, intact(stock, &gone));
+			if (dice % 4) {
+				rcu_read_lock();
+				stock_retire(stock, gone.ref);
+				stock_take_ready(stock, NODE_MIN);
+				KUNIT_EXPECT_TRUE(test, intact(stock, &gone));
+				rcu_read_unlock();
+			} else {
+				unalloc(stock, gone.ref);
+			}
+		} else if (dice == 95) {
+			trim(stock, 1 + lab_below(lab, 8));
+		} else if (dice == 96 && step % 10 == 0) {
+			synchronize_rcu();
+		}
+		KUNIT_ASSERT_EQ(test, lab_bytes(lab), census_of(stock).bytes);
+	}
+	for (i = 0; i < n; i++)
+		KUNIT_EXPECT_TRUE(test, intact(stock, &held[i]));
+	KUNIT_EXPECT_GT(test, stock->arena.reuses, 1000);
+
+	cmap_arena_destroy(&stock->arena);
+}
+
+/* ---- what processes see ---- */
+
+static u64 shown(const struct cmap_view *view, u32 index)
+{
+	size_t at = offsetof(struct cmap_window_shard, segment) +
+		    index * sizeof(u64);
+
+	if (!view->page[at / PAGE_SIZE])
+		return 0;
+	return *(u64 *)(view->page[at / PAGE_SIZE]->base + at % PAGE_SIZE);
+}
+
+static void show(struct kunit *test, struct stock *stock)
+{
+	struct cmap_view *view;
+	int err;
+
+	view = cmap_view_new(&stock->lab->memory, NUMA_NO_NODE,
+			     cmap_arena_segments(&stock->arena), &err);
+	KUNIT_ASSERT_NOT_NULL(test, view);
+	spin_lock_bh(&stock->lock);
+	cmap_arena_show(&stock->arena, view);
+	spin_unlock_bh(&stock->lock);
+}
+
+static void expect_shown(struct kunit *test, struct stock *stock)
+{
+	struct cmap_segtab *segtab = segtab_of(stock);
+	u32 i;
+
+	for (i = 0; i < segtab->size; i++) {
+		struct cmap_segment *segment = segtab->slot[i].segment;
+
+		KUNIT_EXPECT_EQ(test, shown(stock->arena.view, i),
+				segment ? segment->block->number : 0);
+	}
+}
+
+/* Segments of many classes, small ones, until there are so many. */
+static void many_segments(struct kunit *test, struct stock *stock, u32 count)
+{
+	u32 size = NODE_MIN;
+	int err = 0;
+
+	while (!err && census_of(stock).segments < count) {
+		/* Each refill brings one if the one before was used up. */
+		while (stock_take_ready(stock, size))
+			;
+		err = stock_refill(stock, size, GFP_KERNEL);
+		size = size < 4000 ? size + size / 6 + 16 : NODE_MIN;
+	}
+	KUNIT_ASSERT_EQ(test, err, 0);
+}
+
+static void view_grows_with_the_segments(struct kunit *test)
+{
+	struct stock *stock = stock_new(test, false);
+	const u32 first_page = (PAGE_SIZE -
+		offsetof(struct cmap_window_shard, segment)) / sizeof(u64);
+	struct cmap_refill early;
+	u32 n;
+
+	stock->lab->memory.offered = true;
+	many_segments(test, stock, 20);
+	show(test, stock);
+	expect_shown(test, stock);
+	/* Index 0 is never used. */
+	many_segments(test, stock, first_page - 2);
+	KUNIT_EXPECT_NULL(test, stock->arena.view->page[1]);
+
+	/* One made for the last place in the first page comes too late. */
+	KUNIT_ASSERT_EQ(test, cmap_refill_prepare(&stock->arena, 40000,
+						  GFP_KERNEL, &early), 0);
+	KUNIT_ASSERT_EQ(test, stock_refill(stock, 50000, GFP_KERNEL), 0);
+	spin_lock_bh(&stock->lock);
+	cmap_refill_attach(&stock->arena, &early);
+	spin_unlock_bh(&stock->lock);
+	KUNIT_EXPECT_NOT_NULL(test, early.segment);
+	cmap_refill_discard(&early);
+
+	/* The next page fails in its turn, too. */
+	for (n = 0;; n++) {
+		u64 before = lab_bytes(stock->lab);
+
+		lab_fail(n, U32_MAX);
+		if (!stock_refill(stock, 40000, GFP_KERNEL))
+			break;
+		KUNIT_EXPECT_NE(test, lab_fail_end(), 0);
+		KUNIT_EXPECT_EQ(test, lab_bytes(stock->lab), before);
+	}
+	KUNIT_EXPECT_EQ(test, lab_fail_end(), 0);
+	KUNIT_EXPECT_GE(test, n, 6);
+	KUNIT_EXPECT_NOT_NULL(test, stock->arena.view->page[1]);
+	many_segments(test, stock, first_page + 50);
+	expect_shown(test, stock);
+
+	cmap_arena_destroy(&stock->arena);
+}
+
+static void view_without_memory(struct kunit *test)
+{
+	struct lab *lab = test->priv;
+	struct cmap_view *view;
+	u32 n;
+	int err;
+
+	for (n = 0;; n++) {
+		lab_fail(n, U32_MAX);
+		view = cmap_view_new(&lab->memory, NUMA_NO_NODE, 2000, &err);
+		if (!lab_fail_end())
+			break;
+		KUNIT_EXPECT_NULL(test, view);
+		KUNIT_EXPECT_EQ(test, err, -ENOMEM);
+		KUNIT_EXPECT_EQ(test, lab_bytes(lab), 0);
+	}
+	KUNIT_ASSERT_NOT_NULL(test, view);
+	KUNIT_EXPECT_EQ(test, lab_bytes(lab), 4 * PAGE_SIZE);
+	cmap_view_free(view);
+
+	lab->memory.account.max = 2 * PAGE_SIZE;
+	KUNIT_EXPECT_NULL(test, cmap_view_new(&lab->memory, NUMA_NO_NODE, 2000,
+					      &err));
+	KUNIT_EXPECT_EQ(test, err, -ENOSPC);
+}
+
+static struct kunit_case cases[] = {
+	KUNIT_CASE(size_classes),
+	KUNIT_CASE(reuse_waits_for_readers),
+	KUNIT_CASE(version_is_0_when_handed_out),
+	KUNIT_CASE(wiping),
+	KUNIT_CASE(wiping_in_pieces),
+	KUNIT_CASE(empty_segments_go_back),
+	KUNIT_CASE(emptied_and_used_again),
+	KUNIT_CASE(account_limit),
+	KUNIT_CASE(no_memory),
+	KUNIT_CASE(smaller_segments),
+	KUNIT_CASE_SLOW(at_random),
+	KUNIT_CASE(view_grows_with_the_segments),
+	KUNIT_CASE(view_without_memory),
+	{}
+};
+
+static struct kunit_suite suite = {
+	.name = "cmap_arena",
+	.init = lab_init,
+	.exit = lab_exit,
+	.test_cases = cases,
+};
+
+kunit_test_suite(suite);

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Force-included where the core is compiled for its tests: allocations ask
+ * the test first.
+ */
+#ifndef CMAP_TESTS_FAIL_H
+#define CMAP_TESTS_FAIL_H
+
+#include <linux/gfp.h>
+#include <linux/mm.h>
+#include <linux/percpu.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+#include <linux/xarray.h>
+
+/* Whether the allocation about to be made shall fail. */
+bool cmap_lab_fails(void);
+
+static inline void *cmap_lab_kzalloc(size_t size, gfp_t gfp)
+{
+	return cmap_lab_fails() ? NULL : kzalloc(size, gfp);
+}
+
+static inline void *cmap_lab_kmalloc(size_t size, gfp_t gfp)
+{
+	return cmap_lab_fails() ? NULL : kmalloc(size, gfp);
+}
+
+static inline void *cmap_lab_kvmalloc(size_t size, gfp_t gfp)
+{
+	return cmap_lab_fails() ? NULL : kvmalloc(size, gfp);
+}
+
+static inline void *cmap_lab_kcalloc(size_t n, size_t size, gfp_t gfp)
+{
+	return cmap_lab_fails() ? NULL : kcalloc(n, size, gfp);
+}
+
+static inline void *cmap_lab_kzalloc_node(size_t size, gfp_t gfp, int node)
+{
+	return cmap_lab_fails() ? NULL : kzalloc_node(size, gfp, node);
+}
+
+static inline char *cmap_lab_kstrdup(const char *s, gfp_t gfp)
+{
+	return cmap_lab_fails() ? NULL : kstrdup(s, gfp);
+}
+
+static inline struct page *cmap_lab_pages(int node, gfp_t gfp,
+					  unsigned int order)
+{
+	return cmap_lab_fails() ? NULL : alloc_pages_node(node, gfp, order);
+}
+
+static inline void *cmap_lab_store(struct xarray *xa, unsigned long index,
+				   void *entry, gfp_t gfp)
+{
+	return cmap_lab_fails() ? XA_ERROR(-ENOMEM) :
+				  xa_store_bh(xa, index, entry, gfp);
+}
+
+#undef kzalloc
+#undef kmalloc
+#undef kvmalloc
+#undef kcalloc
+#undef kzalloc_node
+#undef kstrdup
+#undef alloc_pages_node
+#undef alloc_percpu_gfp
+#undef xa_store_bh
+#define kzalloc			cmap_lab_kzalloc
+#define kmalloc			cmap_lab_kmalloc
+#define kvmalloc		cmap_lab_kvmalloc
+#define kcalloc			cmap_lab_kcalloc
+#define kzalloc_node		cmap_lab_kzalloc_node
+#define kstrdup			cmap_lab_kstrdup
+#define alloc_pages_node	cmap_lab_pages
+#define xa_store_bh		cmap_lab_store
+#define alloc_percpu_gfp(type, gfp)					\
+	(cmap_lab_fails() ? NULL :					\
+	 (typeof(type) __percpu *)__alloc_percpu_gfp(sizeof(type),	\
+						     __alignof__(type), gfp))
+
+#endif /* CMAP_TESTS_FAIL_H */

@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * insmod cmap_kunit.ko [seed=N]
+ */
+#include "lab.h"
+#include "fail.h"
+#include "../resize.h"
+
+#include <linux/completion.h>
+#include <linux/cpumask.h>
+#include <linux/kthread.h>
+#include <linux/module.h>
+#include <linux/random.h>
+#include <linux/rcupdate.h>
+#include <linux/workqueue.h>
+
+static ulong seed;
+module_param(seed, ulong, 0444);
+MODULE_PARM_DESC(seed, "What chance begins with (default 0: another each time)");
+
+int lab_init(struct kunit *test)
+{
+	struct lab *lab = kunit_kzalloc(test, sizeof(*lab), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, lab);
+	kunit_info(test, "seed=%lu", seed);
+	prandom_seed_state(&lab->random, seed);
+	lab->secret.k0 = lab_u64(lab);
+	lab->secret.k1 = lab_u64(lab);
+	cmap_quota_init(&lab->quota, 0, 1);
+	test->priv = lab;
+
+	return 0;
+}
+
+void lab_exit(struct kunit *test)
+{
+	struct lab *lab = test->priv;
+
+	lab_fail_end();
+	lab_settle();
+	KUNIT_EXPECT_EQ(test, lab_bytes(lab), 0);
+	KUNIT_EXPECT_EQ(test, atomic_read(&lab->memory.leaving), 0);
+}
+
+u32 lab_below(struct lab *lab, u32 end)
+{
+	return ((u64)prandom_u32_state(&lab->random) * end) >> 32;
+}
+
+u64 lab_u64(struct lab *lab)
+{
+	return (u64)prandom_u32_state(&lab->random) << 32 |
+	       prandom_u32_state(&lab->random);
+}
+
+/* ---- allocations that fail ---- */
+
+/* Only @task's do, and only it changes the rest. */
+static struct {
+	struct task_struct *task;
+	unsigned int skip;
+	unsigned int count;
+	unsigned int failed;
+} failing;
+
+bool cmap_lab_fails(void)
+{
+	if (READ_ONCE(failing.task) != current)
+		return false;
+	if (failing.skip) {
+		failing.skip--;
+		return false;
+	}
+	if (failing.failed == failing.count)
+		return false;
+
+	failing.failed++;
+	return true;
+}
+
+void lab_fail(unsigned int skip, unsigned int count)
+{
+	failing.skip = skip;
+	failing.count = count;
+	failing.failed = 0;
+	WRITE_ONCE(failing.task, current);
+}
+
+unsigned int lab_fail_end(void)
+{
+	WRITE_ONCE(failing.task, NULL);
+	return failing.failed;
+}
+
+/* ---- threads ---- */
+
+struct racer {
+	struct kunit *test;
+	unsigned int thread;
+	void (*run)(struct kunit *test, unsigned int thread);
+	struct completion done;
+};
+
+static int race(void *arg)
+{
+	struct racer *racer = arg;
+
+	racer->run(racer->test, racer->thread);
+	complete(&racer->done);
+	return 0;
+}
+
+void lab_race(struct kunit *test, unsigned int count,
+	      void (*run)(struct kunit *test, unsigned int thread))
+{
+	struct racer *racers = kunit_kcalloc(test, count, sizeof(*racers),
+					     GFP_KERNEL);
+	unsigned int cpu = cpumask_first(cpu_online_mask);
+	unsigned int i, started;
+
+	KUNIT_ASSERT_NOT_NULL(test, racers);
+	for (started = 0; started < count; started++) {
+		struct racer *racer = &racers[started];
+		struct task_struct *task;
+
+		*racer = (struct racer){
+			.test = test, .thread = started, .run = run,
+		};
+		init_completion(&racer->done);
+		task = kthread_create(race, racer, "cmap_race/%u", started);
+		if (IS_ERR(task))
+			break;
+		kthread_bind(task, cpu);
+		wake_up_process(task);
+
+		cpu = cpumask_next(cpu, cpu_online_mask);
+		if (cpu >= nr_cpu_ids)
+			cpu = cpumask_first(cpu_online_mask);
+	}
+
+	for (i = 0; i < started; i++)
+		wait_for_completion(&racers[i].done);
+	KUNIT_ASSERT_EQ(test, started, count);
+}
+
+void lab_settle(void)
+{
+	flush_workqueue(cmap_workqueue);
+	rcu_barrier();
+	cmap_block_flush();
+}
+
+/* ---- the module ---- */
+
+static int __init lab_module_init(void)
+{
+	while (!seed)
+		seed = get_random_u32();
+	cmap_workqueue = alloc_workqueue("cmap_kunit", WQ_UNBOUND, 0);
+	return cmap_workqueue ? 0 : -ENOMEM;
+}
+
+static void __exit lab_module_exit(void)
+{
+	destroy_workqueue(cmap_workqueue);
+	rcu_barrier();
+	cmap_block_exit();
+}
+
+module_init(lab_module_init);
+module_exit(lab_module_exit);
+
+MODULE_DESCRIPTION("KUnit tests of cmap's core");
+MODULE_LICENSE("GPL");

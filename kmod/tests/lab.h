@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What the tests share: chance that can be repeated, allocations that fail,
+ * threads that race, and memory whose account is looked at in the end.
+ */
+#ifndef CMAP_TESTS_LAB_H
+#define CMAP_TESTS_LAB_H
+
+#include "../block.h"
+#include "../hash.h"
+#include "../quota.h"
+
+#include <kunit/test.h>
+#include <linux/prandom.h>
+
+/**
+ * struct lab - what a test works with
+ * @random: chance, from the seed that the log names
+ * @secret: of a hash
+ * @memory: no limit, not offered; the test must leave it empty
+ * @quota: no limit
+ */
+struct lab {
+	struct rnd_state random;
+	struct cmap_hash_key secret;
+	struct cmap_memory memory;
+	struct cmap_quota quota;
+};
+
+/* For &struct kunit_suite. */
+int lab_init(struct kunit *test);
+void lab_exit(struct kunit *test);
+
+u32 lab_below(struct lab *lab, u32 end);
+u64 lab_u64(struct lab *lab);
+
+static inline u64 lab_bytes(struct lab *lab)
+{
+	return atomic64_read(&lab->memory.account.bytes);
+}
+
+/*
+ * The caller's allocations in the core fail from here on: @count of them,
+ * after @skip that do not.  lab_fail_end() says how many did.
+ */
+void lab_fail(unsigned int skip, unsigned int count);
+unsigned int lab_fail_end(void);
+
+/*
+ * Run a function in @count threads, the first on the first CPU, the next on
+ * the next, and wait for them.
+ */
+void lab_race(struct kunit *test, unsigned int count,
+	      void (*run)(struct kunit *test, unsigned int thread));
+
+/* Wait until what was freed under RCU, and what waited for that, is free. */
+void lab_settle(void);
+
+#endif /* CMAP_TESTS_LAB_H */

@@ -1,0 +1,580 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Maps: what may be asked for, names and references, limits, and walks, in
+ * which every entry comes once and in order.
+ */
+#include "lab.h"
+#include "model.h"
+#include "../map.h"
+#include "../names.h"
+#include "../op.h"
+#include "../walk.h"
+
+#include <linux/cred.h>
+#include <linux/fs.h>
+#include <linux/slab.h>
+#include <uapi/linux/cmap.h>
+
+/* Until the maps that were put are gone. */
+static void settle(void)
+{
+	lab_settle();
+	lab_settle();
+}
+
+static void map_exit(struct kunit *test)
+{
+	settle();
+	KUNIT_EXPECT_EQ(test, atomic64_read(&cmap_account_all.bytes), 0);
+	lab_exit(test);
+}
+
+static struct cmap *map_new(struct kunit *test, const struct cmap_spec *spec)
+{
+	struct cmap *map = cmap_map_new(spec);
+
+	KUNIT_ASSERT_FALSE(test, IS_ERR(map));
+	return map;
+}
+
+/* ---- parameters ---- */
+
+static void bad_parameters(struct kunit *test)
+{
+	static const struct cmap_spec bad[] = {
+		{ .flags = 1U << 31 },
+		{ .mode = 01000 },
+		{ .mode = 0111 },
+		{ .key_max = CMAP_KEY_MAX + 1 },
+		{ .value_max = CMAP_VALUE_MAX + 1 },
+		{ .shards = 3 },
+		{ .shards = 2 * CMAP_SHARDS_MAX },
+		{ .max_entries = (u64)S64_MAX + 1 },
+		{ .max_bytes = (u64)S64_MAX + 1 },
+	};
+	u32 i;
+
+	for (i = 0; i < ARRAY_SIZE(bad); i++)
+		KUNIT_EXPECT_PTR_EQ_MSG(test, cmap_map_new(&bad[i]),
+					ERR_PTR(-EINVAL), "number %u", i);
+}
+
+static void defaults(struct kunit *test)
+{
+	const struct cmap_spec nothing = {};
+	const struct cmap_spec fixed = {
+		.flags = CMAP_CREATE_FIXED_KEY | CMAP_CREATE_FIXED_VALUE,
+		.key_max = 8, .shards = 4,
+	};
+	struct cmap *map = map_new(test, &nothing);
+
+	KUNIT_EXPECT_EQ(test, map->key_max, CMAP_KEY_MAX);
+	KUNIT_EXPECT_EQ(test, map->value_max, CMAP_VALUE_MAX);
+	KUNIT_EXPECT_EQ(test, map->shards,
+			roundup_pow_of_two(num_possible_cpus()));
+	KUNIT_EXPECT_EQ(test, 1U << map->shard_bits, map->shards);
+	KUNIT_EXPECT_EQ(test, cmap_op_check_key(map, 0), -EINVAL);
+	KUNIT_EXPECT_EQ(test, cmap_op_check_key(map, CMAP_KEY_MAX), 0);
+	KUNIT_EXPECT_EQ(test, cmap_op_check_key(map, CMAP_KEY_MAX + 1), -E2BIG);
+	KUNIT_EXPECT_EQ(test, cmap_op_check_value(map, 0), 0);
+	KUNIT_EXPECT_EQ(test, cmap_op_check_value(map, CMAP_VALUE_MAX + 1),
+			-E2BIG);
+	cmap_map_put(map);
+
+	map = map_new(test, &fixed);
+	KUNIT_EXPECT_EQ(test, map->shards, 4);
+	KUNIT_EXPECT_EQ(test, map->value_max, 0);
+	KUNIT_EXPECT_EQ(test, cmap_op_check_key(map, 7), -EINVAL);
+	KUNIT_EXPECT_EQ(test, cmap_op_check_key(map, 8), 0);
+	KUNIT_EXPECT_EQ(test, cmap_op_check_value(map, 1), -E2BIG);
+	cmap_map_put(map);
+}
+
+/* Shards are limited by the administrator, to a power of two. */
+static void shards_limit(struct kunit *test)
+{
+	const struct cmap_spec two = { .shards = 2 }, four = { .shards = 4 };
+
+	cmap_max_shards = 3;
+	cmap_map_put(map_new(test, &two));
+	KUNIT_EXPECT_PTR_EQ(test, cmap_map_new(&four), ERR_PTR(-EINVAL));
+	cmap_max_shards = CMAP_SHARDS_MAX;
+}
+
+static void maps_limit(struct kunit *test)
+{
+	const struct cmap_spec spec = { .shards = 1 };
+	struct cmap *map;
+
+	cmap_max_maps = 1;
+	map = map_new(test, &spec);
+	KUNIT_EXPECT_PTR_EQ(test, cmap_map_new(&spec), ERR_PTR(-ENFILE));
+	cmap_map_put(map);
+	settle();
+	cmap_map_put(map_new(test, &spec));
+	cmap_max_maps = 4096;
+}
+
+/* Every allocation of a new map fails in turn; none leaves a trace. */
+static void no_memory(struct kunit *test)
+{
+	const struct cmap_spec spec = { .name = "kunit", .shards = 2 };
+	const struct cmap_spec tight = { .shards = 4, .max_bytes = 100 };
+	struct cmap *map;
+	u32 n;
+
+	for (n = 0;; n++) {
+		lab_fail(n, U32_MAX);
+		map = cmap_map_new(&spec);
+		if (!lab_fail_end())
+			break;
+		KUNIT_EXPECT_PTR_EQ(test, map, ERR_PTR(-ENOMEM));
+	}
+	/* The map, its name, the counters, two shards. */
+	KUNIT_EXPECT_EQ(test, n, 5);
+	KUNIT_ASSERT_FALSE(test, IS_ERR(map));
+	lab_fail(0, 1);
+	KUNIT_EXPECT_EQ(test, cmap_names_add(map), -ENOMEM);
+	KUNIT_EXPECT_EQ(test, lab_fail_end(), 1);
+	KUNIT_EXPECT_PTR_EQ(test, cmap_names_open("kunit", 0),
+			    ERR_PTR(-ENOENT));
+	cmap_map_put(map);
+	KUNIT_EXPECT_PTR_EQ(test, cmap_map_new(&tight), ERR_PTR(-ENOSPC));
+}
+
+/* ---- names ---- */
+
+static void valid_names(struct kunit *test)
+{
+	char longest[CMAP_NAME_MAX + 2];
+
+	memset(longest, 'n', sizeof(longest));
+	longest[CMAP_NAME_MAX] = 0;
+	KUNIT_EXPECT_TRUE(test, cmap_name_valid(longest, CMAP_NAME_MAX));
+	longest[CMAP_NAME_MAX] = 'n';
+	longest[CMAP_NAME_MAX + 1] = 0;
+	KUNIT_EXPECT_FALSE(test, cmap_name_valid(longest, CMAP_NAME_MAX + 1));
+	KUNIT_EXPECT_TRUE(test, cmap_name_valid("...", 3));
+	KUNIT_EXPECT_FALSE(test, cmap_name_valid("", 0));
+	KUNIT_EXPECT_FALSE(test, cmap_name_valid(".", 1));
+	KUNIT_EXPECT_FALSE(test, cmap_name_valid("..", 2));
+	KUNIT_EXPECT_FALSE(test, cmap_name_valid("a/b", 3));
+	KUNIT_EXPECT_FALSE(test, cmap_name_valid("a\0b", 3));
+}
+
+/* The name is a reference, every open is one, and the last one counts. */
+static void names_and_references(struct kunit *test)
+{
+	const struct cmap_spec spec = {
+		.name = "kunit", .shards = 1, .mode = 0600,
+	};
+	struct cmap *map = map_new(test, &spec), *other = map_new(test, &spec);
+	u64 id = 0;
+
+	KUNIT_EXPECT_PTR_EQ(test, cmap_names_open("kunit", 0),
+			    ERR_PTR(-ENOENT));
+	KUNIT_ASSERT_EQ(test, cmap_names_add(map), 0);
+	KUNIT_EXPECT_EQ(test, cmap_names_add(other), -EEXIST);
+	cmap_map_put(other);
+	KUNIT_EXPECT_EQ(test, refcount_read(&map->refs), 2);
+	KUNIT_EXPECT_PTR_EQ(test, cmap_names_open("kunit", MAY_READ), map);
+	KUNIT_EXPECT_EQ(test, refcount_read(&map->refs), 3);
+	cmap_map_put(map);
+	cmap_map_put(map);
+
+	/* Only the name is left. */
+	KUNIT_EXPECT_EQ(test, refcount_read(&map->refs), 1);
+	KUNIT_EXPECT_PTR_EQ(test, cmap_names_next(&id), map);
+	KUNIT_EXPECT_EQ(test, id, map->id);
+	KUNIT_EXPECT_NULL(test, cmap_names_next(&id));
+	KUNIT_EXPECT_EQ(test, cmap_names_unlink("kunit"), 0);
+	KUNIT_EXPECT_TRUE(test, map->unlinked);
+	KUNIT_EXPECT_EQ(test, cmap_names_unlink("kunit"), -ENOENT);
+	cmap_map_put(map);
+	id = 0;
+	KUNIT_EXPECT_NULL(test, cmap_names_next(&id));
+}
+
+static void unlink_all(struct kunit *test)
+{
+	u32 i;
+
+	for (i = 0; i < 40; i++) {
+		char name[16];
+		struct cmap_spec spec = { .name = name, .shards = 1 };
+		struct cmap *map;
+
+		snprintf(name, sizeof(name), "kunit%u", i);
+		map = map_new(test, &spec);
+		KUNIT_ASSERT_EQ(test, cmap_names_add(map), 0);
+		cmap_map_put(map);
+	}
+	cmap_names_unlink_all();
+	KUNIT_EXPECT_EQ(test, cmap_names_unlink("kunit7"), -ENOENT);
+}
+
+/* ---- walks ---- */
+
+static int set(struct cmap *map, const void *data, u32 len, u64 *version)
+{
+	struct cmap_write write = { .code = CMAP_CODE_SET, .value = "" };
+	int err = cmap_op_key(map, &write.key, data, len) ?:
+		  cmap_op_write(map, &write, GFP_KERNEL);
+
+	*version = write.version;
+	return err;
+}
+
+static int del(struct cmap *map, const void *data, u32 len)
+{
+	struct cmap_write write = {
+		.code = CMAP_CODE_DELETE, .flags = CMAP_WRITE_REMOVE,
+	};
+
+	return cmap_op_key(map, &write.key, data, len) ?:
+	       cmap_op_write(map, &write, GFP_KERNEL);
+}
+
+/*
+ * Set an entry at a position of the test's choice, as its key's hash would,
+ * if it were that.  Its key starts with @number.
+ */
+static int set_at(struct cmap *map, u32 number, u32 order, u16 tag, u64 *version)
+{
+	struct cmap_write write = {
+		.key = { &number, sizeof(number), (u64)order << 32 | tag },
+		.value = "",
+	};
+	int err = cmap_shard_write(cmap_map_shard(map, order), &write,
+				   GFP_KERNEL);
+
+	*version = write.version;
+	return err;
+}
+
+/* Walk on for at most @most entries; false at the end. */
+static bool walk_on(struct kunit *test, struct cmap_walk *walk, u32 most,
+		    void (*visit)(struct kunit *test,
+				  const struct cmap_found *found, void *arg),
+		    void *arg)
+{
+	u64 position = walk->position, tie = walk->tie;
+	bool more;
+	u32 i;
+
+	rcu_read_lock();
+	more = cmap_walk_next(walk);
+	for (i = 0; more && i < min(most, walk->count); i++) {
+		const struct cmap_found *found = &walk->found[i];
+
+		KUNIT_EXPECT_TRUE(test, found->position > position ||
+				  (found->position == position &&
+				   found->tie > tie));
+		position = found->position;
+		tie = found->tie;
+		visit(test, found, arg);
+	}
+	if (more && i == walk->count) {
+		cmap_walk_pass(walk);
+	} else if (more) {
+		walk->position = position;
+		walk->tie = tie;
+	}
+	rcu_read_unlock();
+
+	return more;
+}
+
+static void count_in_model(struct kunit *test, const struct cmap_found *found,
+			   void *arg)
+{
+	struct model_entry *entry = model_find(arg, found->node->key,
+					       found->node->key_len);
+
+	/* Others come and go. */
+	if (!entry)
+		return;
+	KUNIT_EXPECT_EQ(test, entry->version, found->node->version);
+	entry->seen++;
+}
+
+static void expect_seen_once(struct kunit *test, struct model *model)
+{
+	u32 i;
+
+	for (i = 0; i < model->count; i++) {
+		KUNIT_EXPECT_EQ(test, model->entry[i].seen, 1);
+		model->entry[i].seen = 0;
+	}
+}
+
+/*
+ * Everything that stays comes once, in pieces of any size, while other entries
+ * make the tables grow and shrink.
+ */
+static void walk_at_random(struct kunit *test)
+{
+	const struct cmap_spec spec = { .shards = 4 };
+	struct cmap *map = map_new(test, &spec);
+	struct cmap_walk *walk = kunit_kzalloc(test, sizeof(*walk), GFP_KERNEL);
+	struct model *model = model_new(test, 500);
+	struct lab *lab = test->priv;
+	u8 key[MODEL_KEY_MAX];
+	u32 i, round, len;
+	u64 version;
+
+	KUNIT_ASSERT_NOT_NULL(test, walk);
+	for (i = 0; i < 500; i++) {
+		len = model_key(i, key);
+		KUNIT_ASSERT_EQ(test, set(map, key, len, &version), 0);
+		KUNIT_ASSERT_TRUE(test, model_set(model, key, len, "", 0,
+						  version));
+	}
+	for (round = 0; round < 20; round++) {
+		bool grow = round % 2 == 0;
+
+		*walk = (struct cmap_walk){ .map = map };
+		i = 500;
+		while (walk_on(test, walk, 1 + lab_below(lab, 12),
+			       count_in_model, model)) {
+			u32 end = i + lab_below(lab, 40);
+
+			for (; i < end && i < 8000; i++) {
+				int err;
+
+				len = model_key(i, key);
+				err = grow ? set(map, key, len, &version) :
+					     del(map, key, len);
+				KUNIT_EXPECT_TRUE(test, !err ||
+						  (!grow && err == -ENOENT));
+			}
+		}
+		expect_seen_once(test, model);
+		KUNIT_EXPECT_EQ(test, walk->position, CMAP_POSITION_END);
+	}
+	KUNIT_EXPECT_GE(test, cmap_map_entries(map), 500);
+	cmap_map_put(map);
+}
+
+static void count_by_number(struct kunit *test, const struct cmap_found *found,
+			    void *arg)
+{
+	u32 *seen = arg;
+
+	seen[*(u32 *)found->node->key]++;
+}
+
+/* All at one position: the tie alone tells them apart. */
+static void walk_over_ties(struct kunit *test)
+{
+	const u32 most = CMAP_BUCKET_SLOTS * (1 + CMAP_CHAIN_MAX);
+	const struct cmap_spec spec = { .shards = 2 };
+	struct cmap *map = map_new(test, &spec);
+	struct cmap_walk *walk = kunit_kzalloc(test, sizeof(*walk), GFP_KERNEL);
+	u32 *seen = kunit_kcalloc(test, most + 2, sizeof(*seen), GFP_KERNEL);
+	u32 i, step;
+	u64 version;
+
+	KUNIT_ASSERT_TRUE(test, walk && seen);
+	for (i = 0; i < most; i++)
+		KUNIT_ASSERT_EQ(test, set_at(map, i, 0x80000000, 7, &version),
+				0);
+	/* In other buckets, before and behind. */
+	KUNIT_ASSERT_EQ(test, set_at(map, most, 1, 7, &version), 0);
+	KUNIT_ASSERT_EQ(test, set_at(map, most + 1, ~0U, 0xffff, &version), 0);
+
+	for (step = 1; step < 2 * CMAP_WALK_MAX; step += 1 + step / 4) {
+		*walk = (struct cmap_walk){ .map = map };
+		memset(seen, 0, (most + 2) * sizeof(*seen));
+		while (walk_on(test, walk, step, count_by_number, seen))
+			;
+		for (i = 0; i < most + 2; i++)
+			KUNIT_EXPECT_EQ_MSG(test, seen[i], 1, "%u by %u", i,
+					    step);
+	}
+
+	/* Those that go are not waited for, and the others come all the same. */
+	*walk = (struct cmap_walk){ .map = map };
+	memset(seen, 0, (most + 2) * sizeof(*seen));
+	for (i = 0; walk_on(test, walk, 3, count_by_number, seen); i += 2) {
+		struct cmap_write write = {
+			.key = { &i, sizeof(i), 0x80000000ULL << 32 | 7 },
+			.flags = CMAP_WRITE_REMOVE,
+		};
+
+		if (i < most)
+			KUNIT_EXPECT_EQ(test, cmap_shard_write(map->shard[1],
+						&write, GFP_KERNEL), 0);
+	}
+	for (i = 1; i < most; i += 2)
+		KUNIT_EXPECT_EQ(test, seen[i], 1);
+	cmap_map_put(map);
+}
+
+/*
+ * Deleted and set again while a bucket is read, an entry stands in two slots
+ * for that reader; here the second is put there by hand.  It comes once, as
+ * its later version.
+ */
+static void walk_over_two_slots(struct kunit *test)
+{
+	const struct cmap_spec spec = { .shards = 1 };
+	struct cmap *map = map_new(test, &spec);
+	struct cmap_shard *shard = map->shard[0];
+	struct cmap_walk *walk = kunit_kzalloc(test, sizeof(*walk), GFP_KERNEL);
+	struct cmap_bucket *bucket;
+	struct cmap_table *table;
+	u64 version[2];
+	u32 way;
+
+	KUNIT_ASSERT_NOT_NULL(test, walk);
+	KUNIT_ASSERT_EQ(test, set_at(map, 0, 5, 5, &version[0]), 0);
+	KUNIT_ASSERT_EQ(test, set_at(map, 1, 5, 5, &version[1]), 0);
+	table = rcu_dereference_protected(shard->table, 1);
+	bucket = cmap_table_bucket(table, cmap_table_index(table, 5));
+	/* Two versions of key 0. */
+	rcu_read_lock();
+	*(u32 *)cmap_arena_node(&shard->arena, bucket->ref[1])->key = 0;
+	rcu_read_unlock();
+	for (way = 0; way < 2; way++) {
+		*walk = (struct cmap_walk){ .map = map };
+		rcu_read_lock();
+		KUNIT_EXPECT_TRUE(test, cmap_walk_next(walk));
+		KUNIT_EXPECT_EQ(test, walk->count, 1);
+		KUNIT_EXPECT_EQ(test, walk->found[0].node->version, version[1]);
+		rcu_read_unlock();
+		swap(bucket->ref[0], bucket->ref[1]);
+	}
+	cmap_map_put(map);
+}
+
+/* ---- limits ---- */
+
+/* At every limit on entries exactly so many fit, however they are spread. */
+static void entries_limit(struct kunit *test)
+{
+	u32 limit;
+
+	for (limit = 1; limit < 2000; limit += 1 + limit / 2) {
+		const struct cmap_spec spec = {
+			.shards = 8, .max_entries = limit,
+		};
+		struct cmap *map = map_new(test, &spec);
+		u8 key[MODEL_KEY_MAX];
+		u64 version;
+		u32 i, len;
+
+		for (i = 0; i < limit; i++) {
+			len = model_key(i, key);
+			KUNIT_ASSERT_EQ(test, set(map, key, len, &version), 0);
+		}
+		len = model_key(i, key);
+		KUNIT_EXPECT_EQ(test, set(map, key, len, &version), -ENOSPC);
+		KUNIT_EXPECT_EQ(test, cmap_map_entries(map), limit);
+		KUNIT_EXPECT_EQ(test, cmap_op_clear(map), limit);
+		KUNIT_EXPECT_EQ(test, set(map, key, len, &version), 0);
+		cmap_map_put(map);
+	}
+}
+
+/* What is deleted makes room, in all sizes, and the limit is never passed. */
+static void bytes_limit(struct kunit *test)
+{
+	const struct cmap_spec spec = { .shards = 2, .max_bytes = 400000 };
+	struct cmap *map = map_new(test, &spec);
+	char *value = kunit_kzalloc(test, 20000, GFP_KERNEL);
+	struct lab *lab = test->priv;
+	u32 i, refused = 0, len;
+	u8 key[MODEL_KEY_MAX];
+
+	KUNIT_ASSERT_NOT_NULL(test, value);
+	for (i = 0; i < 3000; i++) {
+		struct cmap_write write = {
+			.code = CMAP_CODE_SET, .value = value,
+			.value_len = lab_below(lab, i % 2000 < 1000 ? 200 : 20000),
+		};
+		int err;
+
+		len = model_key(lab_below(lab, 2000), key);
+		KUNIT_ASSERT_EQ(test, cmap_op_key(map, &write.key, key, len), 0);
+		err = cmap_op_write(map, &write, GFP_KERNEL);
+		if (err) {
+			KUNIT_EXPECT_EQ(test, err, -ENOSPC);
+			refused++;
+			cmap_op_clear(map);
+		}
+		KUNIT_EXPECT_LE(test,
+				atomic64_read(&map->memory.account.bytes),
+				400000);
+	}
+	KUNIT_EXPECT_GT(test, refused, 5);
+	KUNIT_EXPECT_LT(test, refused, 300);
+	cmap_map_put(map);
+}
+
+/* Who cannot wait for memory is told whether waiting would help. */
+static void bytes_limit_without_sleeping(struct kunit *test)
+{
+	const struct cmap_spec spec = { .shards = 1, .max_bytes = 100000 };
+	struct cmap *map = map_new(test, &spec);
+	char *value = kunit_kzalloc(test, 1000, GFP_KERNEL);
+	struct cmap_write write = {};
+	u32 i, again = 0;
+	int err;
+
+	KUNIT_ASSERT_NOT_NULL(test, value);
+	for (i = 0; i < 200; i++) {
+		write = (struct cmap_write){
+			.code = CMAP_CODE_SET, .value = value,
+			.value_len = 200,
+		};
+		KUNIT_ASSERT_EQ(test, cmap_op_key(map, &write.key, &i,
+						  sizeof(i)), 0);
+		err = cmap_op_write(map, &write, GFP_ATOMIC);
+		KUNIT_ASSERT_EQ(test, err, 0);
+	}
+	/* One longer than a page needs new memory each time. */
+	do {
+		write.value_len = 1000;
+		write.key.hash++;
+		err = cmap_op_write(map, &write, GFP_ATOMIC);
+	} while (!err && again++ < 100);
+	KUNIT_EXPECT_EQ(test, err, -ENOSPC);
+	KUNIT_EXPECT_EQ(test, cmap_op_clear(map), 200 + again);
+	write.value_len = 200;
+	do {
+		rcu_read_lock();
+		err = cmap_op_write(map, &write, GFP_ATOMIC);
+		rcu_read_unlock();
+		write.key.hash += 1ULL << 40;
+	} while (!err && again++ < 1000);
+	KUNIT_EXPECT_EQ(test, err, -EAGAIN);
+	cmap_map_put(map);
+}
+
+static struct kunit_case cases[] = {
+	KUNIT_CASE(bad_parameters),
+	KUNIT_CASE(defaults),
+	KUNIT_CASE(shards_limit),
+	KUNIT_CASE(maps_limit),
+	KUNIT_CASE(no_memory),
+	KUNIT_CASE(valid_names),
+	KUNIT_CASE(names_and_references),
+	KUNIT_CASE(unlink_all),
+	KUNIT_CASE_SLOW(walk_at_random),
+	KUNIT_CASE(walk_over_ties),
+	KUNIT_CASE(walk_over_two_slots),
+	KUNIT_CASE(entries_limit),
+	KUNIT_CASE_SLOW(bytes_limit),
+	KUNIT_CASE(bytes_limit_without_sleeping),
+	{}
+};
+
+static struct kunit_suite suite = {
+	.name = "cmap_map",
+	.init = lab_init,
+	.exit = map_exit,
+	.test_cases = cases,
+};
+
+kunit_test_suite(suite);

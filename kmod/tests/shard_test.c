@@ -1,0 +1,923 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Writes to a shard, against the model, while its table grows and shrinks.
+ */
+#include "lab.h"
+#include "model.h"
+#include "../resize.h"
+#include "../shard.h"
+#include "../view.h"
+
+#include <linux/bottom_half.h>
+#include <linux/overflow.h>
+#include <linux/slab.h>
+#include <uapi/linux/cmap.h>
+
+#define INDEX		3	/* which shard, */
+#define SHARDS		8	/* of how many */
+#define VALUE_MAX	600
+
+struct site {
+	struct cmap_shard *shard;
+	struct model *model;
+	struct lab *lab;
+	u64 version;		/* of the last write */
+	u8 *buf;
+};
+
+static void shard_free(void *shard)
+{
+	cmap_shard_close(shard);
+	rcu_barrier();
+	cmap_block_flush();
+	cmap_shard_destroy(shard);
+	kfree(shard);
+}
+
+static struct site *site_new(struct kunit *test, u32 room, bool wipe)
+{
+	struct site *site = kunit_kzalloc(test, sizeof(*site), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, site);
+	site->lab = test->priv;
+	site->model = model_new(test, room);
+	site->version = INDEX;
+	site->buf = kunit_kmalloc(test, VALUE_MAX, GFP_KERNEL);
+	site->shard = kzalloc(sizeof(*site->shard), GFP_KERNEL);
+	KUNIT_ASSERT_TRUE(test, site->buf && site->shard);
+	cmap_shard_init(site->shard, INDEX, SHARDS, &site->lab->memory,
+			&site->lab->quota, NULL, NUMA_NO_NODE, wipe);
+
+	return site;
+}
+
+static void site_free(struct site *site)
+{
+	shard_free(site->shard);
+}
+
+/* As if the shard were the map: the topmost bits are its number. */
+static struct cmap_key key_of(struct site *site, u32 number,
+			      u8 buf[MODEL_KEY_MAX])
+{
+	u32 len = model_key(number, buf);
+	u64 hash = cmap_hash(&site->lab->secret, buf, len);
+
+	return (struct cmap_key){
+		.data = buf,
+		.len = len,
+		.hash = (u64)INDEX << 61 | hash >> 3,
+	};
+}
+
+static int set(struct site *site, const struct cmap_key *key,
+	       const void *value, u32 len, gfp_t gfp)
+{
+	struct cmap_write write = {
+		.key = *key, .value = value, .value_len = len,
+	};
+
+	return cmap_shard_write(site->shard, &write, gfp);
+}
+
+static int del(struct site *site, const struct cmap_key *key)
+{
+	struct cmap_write write = { .key = *key, .flags = CMAP_WRITE_REMOVE };
+
+	return cmap_shard_write(site->shard, &write, GFP_KERNEL);
+}
+
+static bool has(struct site *site, const struct cmap_key *key)
+{
+	bool found;
+
+	rcu_read_lock();
+	found = cmap_shard_find(site->shard, key);
+	rcu_read_unlock();
+
+	return found;
+}
+
+/* The entry is what the model says, or is not there. */
+static void expect_entry(struct kunit *test, struct site *site,
+			 const struct cmap_key *key,
+			 const struct model_entry *entry)
+{
+	struct cmap_node *node;
+
+	rcu_read_lock();
+	node = cmap_shard_find(site->shard, key);
+	KUNIT_EXPECT_EQ(test, !!node, !!entry);
+	if (node && entry) {
+		KUNIT_EXPECT_EQ(test, node->version, entry->version);
+		KUNIT_EXPECT_EQ(test, node->value_len, entry->value_len);
+		KUNIT_EXPECT_TRUE(test, node->value_len == entry->value_len &&
+				  !memcmp(cmap_node_value(node), entry->value,
+					  entry->value_len));
+	}
+	rcu_read_unlock();
+}
+
+static void expect_all(struct kunit *test, struct site *site)
+{
+	u32 i;
+
+	KUNIT_EXPECT_EQ(test, site->shard->entries, site->model->count);
+	for (i = 0; i < site->model->count; i++) {
+		struct model_entry *entry = &site->model->entry[i];
+		struct cmap_key key = {
+			.data = entry->key,
+			.len = entry->key_len,
+			.hash = (u64)INDEX << 61 |
+				cmap_hash(&site->lab->secret, entry->key,
+					  entry->key_len) >> 3,
+		};
+
+		expect_entry(test, site, &key, entry);
+	}
+}
+
+/* ---- random writes ---- */
+
+/* A write of some kind, with conditions that hold or do not. */
+static void random_conditions(struct site *site, struct cmap_write *write,
+			      const struct model_entry *entry, bool grow)
+{
+	struct lab *lab = site->lab;
+
+	if (lab_below(lab, 100) < (grow ? 15 : 95))
+		write->flags |= CMAP_WRITE_REMOVE;
+	else if (lab_below(lab, 8) == 0)
+		write->flags |= CMAP_WRITE_ADD;
+	switch (lab_below(lab, 8)) {
+	case 0:
+		write->flags |= CMAP_WRITE_ABSENT;
+		break;
+	case 1:
+		write->flags |= CMAP_WRITE_PRESENT;
+		break;
+	case 2:
+		write->flags |= CMAP_WRITE_VERSION;
+		write->expected = entry && lab_below(lab, 2) ?
+				  entry->version : lab_below(lab, 1000) + 1;
+		break;
+	}
+	if (lab_below(lab, 4) == 0) {
+		write->flags |= CMAP_WRITE_KEEP_OLD;
+		write->old_room = lab_below(lab, 3) ? VALUE_MAX :
+						      lab_below(lab, 20);
+	}
+	write->number = (s64)lab_u64(lab) >> lab_below(lab, 64);
+	write->start = (s64)lab_u64(lab) >> lab_below(lab, 64);
+	write->value_len = lab_below(lab, 10) ? lab_below(lab, 40) :
+						lab_below(lab, VALUE_MAX);
+	if (lab_below(lab, 6) == 0 || write->flags & CMAP_WRITE_ADD)
+		write->value_len = sizeof(s64);
+}
+
+/* What should come of it, by the model. */
+static int expected_result(const struct cmap_write *write,
+			   const struct model_entry *entry, s64 *sum)
+{
+	*sum = write->start;
+	if (!entry && write->flags & (CMAP_WRITE_PRESENT | CMAP_WRITE_VERSION |
+				      CMAP_WRITE_REMOVE))
+		return -ENOENT;
+	if (entry && write->flags & CMAP_WRITE_ABSENT)
+		return -EEXIST;
+	if (entry && write->flags & CMAP_WRITE_VERSION &&
+	    write->expected != entry->version)
+		return -ESTALE;
+	if (entry && write->flags & CMAP_WRITE_KEEP_OLD &&
+	    write->old_room < entry->value_len)
+		return -EMSGSIZE;
+	if (!(write->flags & CMAP_WRITE_ADD))
+		return 0;
+	if (entry && entry->value_len != sizeof(s64))
+		return -EDOM;
+	if (entry)
+		memcpy(sum, entry->value, sizeof(*sum));
+	return check_add_overflow(*sum, write->number, sum) ? -EOVERFLOW : 0;
+}
+
+/* The old node is the writer's until it is given back. */
+static void expect_old(struct kunit *test, struct site *site,
+		       struct cmap_write *write, struct model_entry *entry)
+{
+	if (!(write->flags & CMAP_WRITE_KEEP_OLD) || !entry) {
+		KUNIT_EXPECT_NULL(test, write->old);
+		return;
+	}
+	KUNIT_ASSERT_NOT_NULL(test, write->old);
+	KUNIT_EXPECT_EQ(test, write->old_len, entry->value_len);
+	KUNIT_EXPECT_EQ(test, write->old->version, entry->version);
+	KUNIT_EXPECT_EQ(test, memcmp(cmap_node_value(write->old), entry->value,
+				     entry->value_len), 0);
+	cmap_shard_retire(site->shard, write->old_ref);
+}
+
+static void random_write(struct kunit *test, struct site *site, u32 keys,
+			 bool grow)
+{
+	u8 buf[MODEL_KEY_MAX];
+	struct cmap_write write = {
+		.key = key_of(site, lab_below(site->lab, keys), buf),
+	};
+	struct model_entry *entry = model_find(site->model, buf, write.key.len);
+	s64 sum;
+	int err, want;
+
+	random_conditions(site, &write, entry, grow);
+	want = expected_result(&write, entry, &sum);
+	model_fill(site->buf, write.value_len, (u32)site->version);
+	if (write.flags & (CMAP_WRITE_REMOVE | CMAP_WRITE_ADD) ||
+	    lab_below(site->lab, 4)) {
+		write.value = site->buf;
+	} else {
+		struct cmap_node *node = cmap_shard_reserve(site->shard, &write,
+							    GFP_KERNEL, &err);
+
+		KUNIT_ASSERT_NOT_NULL(test, node);
+		memcpy(cmap_node_value(node), site->buf, write.value_len);
+	}
+
+	err = cmap_shard_write(site->shard, &write, GFP_KERNEL);
+	cmap_shard_unreserve(site->shard, &write);
+	KUNIT_ASSERT_EQ(test, err, want);
+	if (err) {
+		if (err == -ESTALE || err == -EEXIST)
+			KUNIT_EXPECT_EQ(test, write.version, entry->version);
+		expect_entry(test, site, &write.key, entry);
+		return;
+	}
+
+	KUNIT_EXPECT_GT(test, write.version, site->version);
+	KUNIT_EXPECT_EQ(test, write.version % SHARDS, INDEX);
+	site->version = write.version;
+	expect_old(test, site, &write, entry);
+	if (write.flags & CMAP_WRITE_REMOVE) {
+		model_remove(site->model, entry);
+		expect_entry(test, site, &write.key, NULL);
+		return;
+	}
+	if (write.flags & CMAP_WRITE_ADD) {
+		KUNIT_EXPECT_EQ(test, write.number, sum);
+		memcpy(site->buf, &sum, sizeof(sum));
+	}
+	KUNIT_ASSERT_TRUE(test, model_set(site->model, buf, write.key.len,
+					  site->buf, write.value_len,
+					  write.version));
+	expect_entry(test, site, &write.key,
+		     model_find(site->model, buf, write.key.len));
+}
+
+static void writes_at_random(struct kunit *test)
+{
+	struct site *site = site_new(test, 4000, false);
+	u32 i;
+
+	for (i = 0; i < 60000; i++) {
+		random_write(test, site, 4000, i / 12000 % 2 == 0);
+		if (i % 6000 == 0)
+			expect_all(test, site);
+	}
+	expect_all(test, site);
+	KUNIT_EXPECT_GT(test, site->shard->grows, 3);
+	KUNIT_EXPECT_GT(test, site->shard->shrinks, 0);
+	site_free(site);
+}
+
+static void writes_at_random_wiped(struct kunit *test)
+{
+	struct site *site = site_new(test, 1000, true);
+	u32 i;
+
+	for (i = 0; i < 20000; i++)
+		random_write(test, site, 1000, i / 4000 % 2 == 0);
+	expect_all(test, site);
+	site_free(site);
+}
+
+/* Cleared bucket by bucket, with writes between. */
+static void clear_at_random(struct kunit *test)
+{
+	struct site *site = site_new(test, 3000, false);
+	u64 removed = 0, order = 0, added;
+	u32 i;
+
+	KUNIT_EXPECT_EQ(test, cmap_shard_clear(site->shard, &order), 0);
+	KUNIT_EXPECT_GT(test, order, U32_MAX);
+	for (i = 0; i < 9000; i++)
+		random_write(test, site, 3000, true);
+	added = site->shard->entries;
+	order = 0;
+	while (order <= U32_MAX) {
+		u8 buf[MODEL_KEY_MAX];
+		struct cmap_key key = key_of(site, 100000 + i++, buf);
+
+		removed += cmap_shard_clear(site->shard, &order);
+		added += !set(site, &key, NULL, 0, GFP_KERNEL);
+	}
+	KUNIT_EXPECT_EQ(test, site->shard->entries, added - removed);
+	model_free(site->model);
+	for (i = 0; i < 3000; i++) {
+		u8 buf[MODEL_KEY_MAX];
+		struct cmap_key key = key_of(site, i, buf);
+
+		expect_entry(test, site, &key, NULL);
+	}
+	site_free(site);
+}
+
+/* ---- hashes of the test's choice ---- */
+
+static struct cmap_key aimed(u32 number, u32 order, u8 buf[MODEL_KEY_MAX])
+{
+	return (struct cmap_key){
+		.data = buf,
+		.len = model_key(number, buf),
+		.hash = (u64)INDEX << 61 | (u64)order << 29 |
+			(number & 0xffff),
+	};
+}
+
+#define FULL	(CMAP_BUCKET_SLOTS * (1 + CMAP_CHAIN_MAX))
+
+static void exfull_hurts_its_bucket_only(struct kunit *test)
+{
+	struct site *site = site_new(test, 1, false);
+	u8 buf[MODEL_KEY_MAX];
+	struct cmap_key key;
+	u32 i;
+
+	for (i = 0; i < FULL; i++) {
+		key = aimed(i, 7, buf);
+		KUNIT_ASSERT_EQ(test, set(site, &key, "v", 1, GFP_KERNEL), 0);
+	}
+	key = aimed(FULL, 7, buf);
+	KUNIT_EXPECT_EQ(test, set(site, &key, "v", 1, GFP_KERNEL), -EXFULL);
+	KUNIT_EXPECT_EQ(test, site->shard->entries, FULL);
+	/* Replacing goes on, and so does the rest of the table. */
+	key = aimed(5, 7, buf);
+	KUNIT_EXPECT_EQ(test, set(site, &key, "w", 1, GFP_KERNEL), 0);
+	key = aimed(FULL, ~0U, buf);
+	KUNIT_EXPECT_EQ(test, set(site, &key, "v", 1, GFP_KERNEL), 0);
+	key = aimed(5, 7, buf);
+	KUNIT_EXPECT_EQ(test, del(site, &key), 0);
+	key = aimed(FULL, 7, buf);
+	KUNIT_EXPECT_EQ(test, set(site, &key, "v", 1, GFP_KERNEL), 0);
+	site_free(site);
+}
+
+/*
+ * Chains that were long once kept all of the pool, so that a write to another
+ * bucket looked for a larger table, was told that this one would do, and tried
+ * again for ever.
+ */
+static void emptied_chains_give_way(struct kunit *test, gfp_t gfp)
+{
+	struct site *site = site_new(test, 1, false);
+	u8 buf[MODEL_KEY_MAX];
+	struct cmap_key key;
+	u32 chain, i;
+	int err;
+
+	for (chain = 0; chain < 8; chain++) {
+		u32 order = chain << 28;
+
+		for (i = 0; i < FULL; i++) {
+			key = aimed(i, order, buf);
+			err = set(site, &key, "v", 1, gfp);
+			KUNIT_ASSERT_EQ(test, err, 0);
+		}
+		for (i = 0; i < FULL; i++) {
+			key = aimed(i, order, buf);
+			KUNIT_ASSERT_EQ(test, del(site, &key), 0);
+		}
+	}
+	KUNIT_EXPECT_EQ(test, site->shard->entries, 0);
+	site_free(site);
+}
+
+static void pool_taken_by_empty_chains(struct kunit *test)
+{
+	emptied_chains_give_way(test, GFP_KERNEL);
+}
+
+static void pool_taken_by_empty_chains_atomic(struct kunit *test)
+{
+	emptied_chains_give_way(test, GFP_ATOMIC);
+}
+
+/* The writer that needs the bucket does not wait for the work. */
+static void pool_taken_and_no_work(struct kunit *test)
+{
+	struct site *site = site_new(test, 1, false);
+	u8 buf[MODEL_KEY_MAX];
+	struct cmap_table *table;
+	struct cmap_key key;
+	u32 i;
+
+	for (i = 0; i < CMAP_BUCKET_SLOTS; i++) {
+		key = aimed(i, 0, buf);
+		KUNIT_ASSERT_EQ(test, set(site, &key, "v", 1, GFP_KERNEL), 0);
+	}
+	table = rcu_dereference_protected(site->shard->table, 1);
+	table->pool_used = cmap_pool_capacity(table);
+	key = aimed(i, 0, buf);
+	KUNIT_EXPECT_EQ(test, set(site, &key, "v", 1, GFP_KERNEL), 0);
+	KUNIT_EXPECT_EQ(test, site->shard->entries, CMAP_BUCKET_SLOTS + 1);
+	KUNIT_EXPECT_EQ(test, site->shard->grows, 0);
+	site_free(site);
+}
+
+/* A move whose new table has no buckets left ends, and can be taken up again. */
+static void move_without_a_pool(struct kunit *test)
+{
+	struct site *site = site_new(test, 1, false);
+	struct cmap_table *table, *next;
+	u8 buf[MODEL_KEY_MAX];
+	struct cmap_key key;
+	u32 i;
+	int err;
+
+	for (i = 0; i < 2 * CMAP_BUCKET_SLOTS; i++) {
+		key = aimed(i, 0, buf);
+		KUNIT_ASSERT_EQ(test, set(site, &key, "v", 1, GFP_KERNEL), 0);
+	}
+	table = rcu_dereference_protected(site->shard->table, 1);
+	next = cmap_table_new(&site->lab->memory, NUMA_NO_NODE, table->bits,
+			      table->shard_bits, GFP_KERNEL, &err);
+	KUNIT_ASSERT_NOT_NULL(test, next);
+	next->pool_used = cmap_pool_capacity(next);
+	rcu_assign_pointer(table->next, next);
+	KUNIT_EXPECT_EQ(test, cmap_resize_now(site->shard), -EXFULL);
+	KUNIT_EXPECT_EQ(test, table->moved, 0);
+	next->pool_used = 0;
+	KUNIT_EXPECT_EQ(test, cmap_resize_now(site->shard), 0);
+	KUNIT_EXPECT_PTR_EQ(test, rcu_dereference_protected(site->shard->table,
+							    1), next);
+	for (i = 0; i < 2 * CMAP_BUCKET_SLOTS; i++) {
+		key = aimed(i, 0, buf);
+		KUNIT_EXPECT_TRUE(test, has(site, &key));
+	}
+
+	/* Where the entries are too many for any pool no table helps. */
+	next->pool_used = cmap_pool_capacity(next);
+	next->bits = CMAP_TABLE_BITS_MAX;
+	site->shard->entries = (u64)CMAP_BUCKET_SLOTS << next->bits;
+	KUNIT_EXPECT_EQ(test, cmap_resize_now(site->shard), -EXFULL);
+	next->bits = CMAP_TABLE_BITS_MIN;
+	site->shard->entries = 2 * CMAP_BUCKET_SLOTS;
+	site_free(site);
+}
+
+/* A move that cannot have the buckets it needs waits for them, as writes go on. */
+static void move_without_memory(struct kunit *test)
+{
+	struct site *site = site_new(test, 1, false);
+	struct cmap_table *table, *next;
+	u8 buf[MODEL_KEY_MAX];
+	struct cmap_key key;
+	u32 i;
+	int err;
+
+	for (i = 0; i < 2 * CMAP_BUCKET_SLOTS; i++) {
+		key = aimed(i, 0, buf);
+		KUNIT_ASSERT_EQ(test, set(site, &key, "v", 1, GFP_KERNEL), 0);
+	}
+	table = rcu_dereference_protected(site->shard->table, 1);
+	next = cmap_table_new(&site->lab->memory, NUMA_NO_NODE, table->bits + 1,
+			      table->shard_bits, GFP_KERNEL, &err);
+	KUNIT_ASSERT_NOT_NULL(test, next);
+	rcu_assign_pointer(table->next, next);
+	site->lab->memory.account.max = lab_bytes(site->lab);
+	KUNIT_EXPECT_EQ(test, cmap_resize_now(site->shard), -ENOSPC);
+	key = aimed(0, 0, buf);
+	KUNIT_EXPECT_EQ(test, set(site, &key, "w", 1, GFP_KERNEL), 0);
+	lab_settle();
+	KUNIT_EXPECT_EQ(test, table->moved, 0);
+	site->lab->memory.account.max = 0;
+	KUNIT_EXPECT_EQ(test, set(site, &key, "x", 1, GFP_KERNEL), 0);
+	KUNIT_EXPECT_EQ(test, cmap_resize_now(site->shard), 0);
+	KUNIT_EXPECT_EQ(test, site->shard->entries, 2 * CMAP_BUCKET_SLOTS);
+	KUNIT_EXPECT_TRUE(test, has(site, &key));
+	site_free(site);
+}
+
+/*
+ * Chains were put together each time that the table shrank, until one bucket
+ * had them all, and every look at it took as long.
+ */
+static void shrinking_keeps_chains_short(struct kunit *test)
+{
+	const u32 filler = 26000, chains = 8;
+	struct site *site = site_new(test, 1, false);
+	u8 buf[MODEL_KEY_MAX];
+	struct cmap_table *table;
+	struct cmap_key key;
+	u32 i, c;
+
+	for (i = 0; i < filler; i++) {
+		key = key_of(site, i, buf);
+		KUNIT_ASSERT_EQ(test, set(site, &key, "v", 1, GFP_KERNEL), 0);
+	}
+	lab_settle();
+	table = rcu_dereference_protected(site->shard->table, 1);
+	KUNIT_ASSERT_EQ(test, table->bits, 13);
+	for (c = 0; c < chains; c++) {
+		for (i = 0; i < FULL - 20; i++) {
+			key = aimed(filler + c * FULL + i, c << (32 - 13), buf);
+			KUNIT_ASSERT_EQ(test, set(site, &key, "v", 1,
+						  GFP_KERNEL), 0);
+		}
+	}
+	for (i = 0; i < filler; i++) {
+		key = key_of(site, i, buf);
+		KUNIT_ASSERT_EQ(test, del(site, &key), 0);
+	}
+	lab_settle();
+	table = rcu_dereference_protected(site->shard->table, 1);
+	KUNIT_EXPECT_LE(test, table->longest, 2 * (1 + CMAP_CHAIN_MAX));
+	for (c = 0; c < chains; c++) {
+		for (i = 0; i < FULL - 20; i++) {
+			key = aimed(filler + c * FULL + i, c << (32 - 13), buf);
+			KUNIT_EXPECT_TRUE(test, has(site, &key));
+		}
+	}
+	site_free(site);
+}
+
+/* ---- limits, and lack of memory ---- */
+
+static void quota_exact(struct kunit *test)
+{
+	struct site *site = site_new(test, 1, false);
+	u8 buf[MODEL_KEY_MAX];
+	struct cmap_key key;
+	u32 i;
+
+	cmap_quota_init(&site->lab->quota, 500, 1);
+	for (i = 0; i < 500; i++) {
+		key = key_of(site, i, buf);
+		KUNIT_ASSERT_EQ(test, set(site, &key, "v", 1, GFP_KERNEL), 0);
+	}
+	key = key_of(site, i, buf);
+	KUNIT_EXPECT_EQ(test, set(site, &key, "v", 1, GFP_KERNEL), -ENOSPC);
+	cmap_shard_collect(site->shard);
+	KUNIT_EXPECT_EQ(test, set(site, &key, "v", 1, GFP_KERNEL), -ENOSPC);
+	key = key_of(site, 0, buf);
+	KUNIT_EXPECT_EQ(test, set(site, &key, "w", 1, GFP_KERNEL), 0);
+	KUNIT_EXPECT_EQ(test, del(site, &key), 0);
+	key = key_of(site, i, buf);
+	KUNIT_EXPECT_EQ(test, set(site, &key, "v", 1, GFP_KERNEL), 0);
+	KUNIT_EXPECT_EQ(test, site->shard->entries, 500);
+	site_free(site);
+}
+
+/* At the limit on memory writes fail, and nothing else is different. */
+static void memory_limit(struct kunit *test)
+{
+	struct site *site = site_new(test, 2000, false);
+	u8 buf[MODEL_KEY_MAX];
+	struct cmap_key key;
+	u32 i, n = 0;
+	int err;
+
+	site->lab->memory.account.max = 20 * PAGE_SIZE;
+	for (i = 0; i < 2000; i++) {
+		struct cmap_write write = {
+			.key = key_of(site, i, buf),
+			.value = site->buf, .value_len = 100,
+		};
+
+		model_fill(site->buf, 100, i);
+		err = cmap_shard_write(site->shard, &write, GFP_KERNEL);
+		if (err) {
+			KUNIT_EXPECT_EQ(test, err, -ENOSPC);
+			KUNIT_EXPECT_EQ(test, write.need, CMAP_NEED_NODE);
+			expect_entry(test, site, &write.key, NULL);
+			continue;
+		}
+		n++;
+		KUNIT_ASSERT_TRUE(test, model_set(site->model, buf,
+						  write.key.len, site->buf, 100,
+						  write.version));
+	}
+	KUNIT_EXPECT_GT(test, n, 300);
+	KUNIT_EXPECT_LT(test, n, 700);
+	KUNIT_EXPECT_LE(test, lab_bytes(site->lab), 20 * PAGE_SIZE);
+	expect_all(test, site);
+	while (site->model->count) {
+		struct model_entry *entry = &site->model->entry[0];
+
+		key = (struct cmap_key){
+			entry->key, entry->key_len,
+			(u64)INDEX << 61 | cmap_hash(&site->lab->secret,
+						     entry->key,
+						     entry->key_len) >> 3
+		};
+		KUNIT_ASSERT_EQ(test, del(site, &key), 0);
+		model_remove(site->model, entry);
+	}
+	site_free(site);
+}
+
+/* The first write needs it all: table, node, segment table. */
+static void no_memory_for_the_first(struct kunit *test)
+{
+	struct site *site = site_new(test, 1, false);
+	u8 buf[MODEL_KEY_MAX];
+	struct cmap_key key = key_of(site, 1, buf);
+	u32 n;
+
+	site->lab->memory.offered = true;
+	for (n = 0;; n++) {
+		int err;
+
+		lab_fail(n, U32_MAX);
+		err = set(site, &key, "v", 1, GFP_KERNEL);
+		if (!lab_fail_end()) {
+			KUNIT_EXPECT_EQ(test, err, 0);
+			break;
+		}
+		KUNIT_EXPECT_EQ(test, err, -ENOMEM);
+		KUNIT_EXPECT_FALSE(test, has(site, &key));
+		KUNIT_EXPECT_EQ(test, site->shard->entries, 0);
+	}
+	KUNIT_EXPECT_GE(test, n, 6);
+	KUNIT_EXPECT_TRUE(test, has(site, &key));
+	site_free(site);
+}
+
+/* A pool bucket, its number, a long value's node. */
+static void no_memory_for_more(struct kunit *test)
+{
+	struct site *site = site_new(test, 1, false);
+	struct cmap_write write = { .value_len = 3000 };
+	u8 buf[MODEL_KEY_MAX];
+	struct cmap_key key;
+	u32 i, n, failures = 0;
+	int err;
+
+	site->lab->memory.offered = true;
+	/* A table of 64 buckets, whose pool comes when it is needed. */
+	for (i = 0; i < 210; i++) {
+		key = aimed(i, i * (U32_MAX / 210), buf);
+		KUNIT_ASSERT_EQ(test, set(site, &key, "v", 1, GFP_KERNEL), 0);
+	}
+	lab_settle();
+	for (i = 0; i < 60; i++) {
+		for (n = 0;; n++) {
+			key = aimed(1000 + i, 0x12345678, buf);
+			lab_fail(n, U32_MAX);
+			err = set(site, &key, "v", 1, GFP_KERNEL);
+			if (!err)
+				break;
+			KUNIT_ASSERT_NE(test, lab_fail_end(), 0);
+			KUNIT_EXPECT_EQ(test, err, -ENOMEM);
+			KUNIT_EXPECT_FALSE(test, has(site, &key));
+			failures++;
+		}
+		lab_fail_end();
+	}
+	KUNIT_EXPECT_GE(test, failures, 3);
+
+	for (n = 0;; n++) {
+		write.key = key;
+		lab_fail(n, U32_MAX);
+		if (cmap_shard_reserve(site->shard, &write, GFP_KERNEL, &err))
+			break;
+		KUNIT_ASSERT_NE(test, lab_fail_end(), 0);
+		KUNIT_EXPECT_EQ(test, err, -ENOMEM);
+		KUNIT_EXPECT_EQ(test, write.need, CMAP_NEED_NODE);
+	}
+	lab_fail_end();
+	KUNIT_EXPECT_GE(test, n, 4);
+	cmap_shard_unreserve(site->shard, &write);
+	KUNIT_EXPECT_EQ(test, write.ref, 0);
+	site_free(site);
+}
+
+/* No table to grow into: writes go on in the one there is. */
+static void no_memory_to_grow(struct kunit *test)
+{
+	struct site *site = site_new(test, 1, false);
+	u8 buf[MODEL_KEY_MAX];
+	struct cmap_key key;
+	u32 i = 0;
+
+	while (site->shard->entries < 200) {
+		key = key_of(site, i++, buf);
+		KUNIT_ASSERT_EQ(test, set(site, &key, "v", 1, GFP_KERNEL), 0);
+	}
+	/* Room for nodes there is, but no page more. */
+	site->lab->memory.account.max = lab_bytes(site->lab);
+	while (site->shard->entries < 220) {
+		key = key_of(site, i++, buf);
+		if (set(site, &key, "v", 1, GFP_KERNEL))
+			break;
+	}
+	KUNIT_EXPECT_GT(test, site->shard->entries, 200);
+	KUNIT_EXPECT_EQ(test, site->shard->grows, 0);
+	KUNIT_EXPECT_EQ(test, cmap_resize_now(site->shard), -ENOSPC);
+
+	site->lab->memory.account.max = 0;
+	KUNIT_EXPECT_EQ(test, cmap_resize_now(site->shard), 0);
+	KUNIT_EXPECT_EQ(test, site->shard->grows, 1);
+	site_free(site);
+}
+
+/* ---- atomic ---- */
+
+/* As softirqs write, through many sizes of the table. */
+static void writes_without_sleeping(struct kunit *test)
+{
+	struct site *site = site_new(test, 1, false);
+	u8 buf[MODEL_KEY_MAX];
+	struct cmap_key key;
+	u32 i;
+
+	for (i = 0; i < 5000; i++) {
+		int err;
+
+		key = key_of(site, i, buf);
+		local_bh_disable();
+		err = set(site, &key, buf, key.len, GFP_ATOMIC);
+		local_bh_enable();
+		KUNIT_ASSERT_EQ(test, err, 0);
+	}
+	for (i = 0; i < 5000; i++) {
+		key = key_of(site, i, buf);
+		KUNIT_EXPECT_TRUE(test, has(site, &key));
+	}
+	KUNIT_EXPECT_GT(test, site->shard->grows, 3);
+	site_free(site);
+}
+
+/* ---- showing ---- */
+
+static u64 shown(struct site *site, size_t offset)
+{
+	return *(u64 *)(site->shard->arena.view->page[0]->base + offset);
+}
+
+static void show(struct kunit *test)
+{
+	struct site *site = site_new(test, 1, false);
+	struct cmap_table *table;
+	u8 buf[MODEL_KEY_MAX];
+	struct cmap_key key;
+	u32 i, n;
+
+	site->lab->memory.offered = true;
+	for (i = 0; i < 3000; i++) {
+		key = key_of(site, i, buf);
+		KUNIT_ASSERT_EQ(test, set(site, &key, "v", 1, GFP_KERNEL), 0);
+	}
+	for (n = 0;; n++) {
+		int err;
+
+		lab_fail(n, U32_MAX);
+		err = cmap_shard_show(site->shard);
+		if (!lab_fail_end()) {
+			KUNIT_EXPECT_EQ(test, err, 0);
+			break;
+		}
+		KUNIT_EXPECT_EQ(test, err, -ENOMEM);
+		KUNIT_EXPECT_NULL(test, site->shard->arena.view);
+	}
+	KUNIT_EXPECT_GT(test, n, 2);
+	KUNIT_EXPECT_EQ(test, cmap_shard_show(site->shard), 0);
+	for (; i < 9000; i++) {
+		key = key_of(site, i, buf);
+		KUNIT_ASSERT_EQ(test, set(site, &key, "v", 1, GFP_KERNEL), 0);
+	}
+	lab_settle();
+	table = rcu_dereference_protected(site->shard->table, 1);
+	KUNIT_EXPECT_EQ(test, CMAP_WINDOW_TABLE_NUMBER(shown(site,
+			offsetof(struct cmap_window_shard, table))),
+			table->number);
+	KUNIT_EXPECT_EQ(test, CMAP_WINDOW_TABLE_BITS(shown(site,
+			offsetof(struct cmap_window_shard, table))),
+			table->bits);
+	KUNIT_EXPECT_EQ(test, shown(site, offsetof(struct cmap_window_shard,
+						   next)), 0);
+	site_free(site);
+}
+
+/* ---- a race ---- */
+
+#define RACERS		3
+#define OWN_KEYS	2000
+#define ROUNDS		60000
+
+static struct site *arena_of_race;
+
+static u32 own_value(unsigned int thread, u32 key, u32 round)
+{
+	return (round * RACERS + thread) * 31 + key;
+}
+
+/* Each thread has keys of its own, and all of them add to one. */
+static void write_in_a_race(struct kunit *test, unsigned int thread)
+{
+	struct site *site = arena_of_race;
+	u32 *last = kcalloc(OWN_KEYS, sizeof(*last), GFP_KERNEL);
+	u8 buf[MODEL_KEY_MAX], shared_buf[MODEL_KEY_MAX];
+	struct cmap_key shared = key_of(site, 1 << 30, shared_buf);
+	struct rnd_state random;
+	u64 version = 0;
+	u32 i;
+
+	prandom_seed_state(&random, thread + site->lab->secret.k0);
+	for (i = 1; last && i <= ROUNDS; i++) {
+		u32 n = prandom_u32_state(&random) % OWN_KEYS;
+		struct cmap_key key = key_of(site, n * RACERS + thread, buf);
+		u32 value = own_value(thread, n, i);
+		struct cmap_node *node;
+
+		rcu_read_lock();
+		node = cmap_shard_find(site->shard, &key);
+		KUNIT_EXPECT_EQ(test, node ? *(u32 *)cmap_node_value(node) : 0,
+				last[n]);
+		rcu_read_unlock();
+		if (i / 10000 % 2 && last[n]) {
+			KUNIT_EXPECT_EQ(test, del(site, &key), 0);
+			last[n] = 0;
+		} else {
+			KUNIT_EXPECT_EQ(test, set(site, &key, &value,
+						  sizeof(value), GFP_KERNEL),
+					0);
+			last[n] = value;
+		}
+		if (i % 10 == 0) {
+			struct cmap_write add = {
+				.key = shared, .flags = CMAP_WRITE_ADD,
+				.value_len = sizeof(s64), .number = 1,
+			};
+
+			KUNIT_EXPECT_EQ(test, cmap_shard_write(site->shard,
+						&add, GFP_KERNEL), 0);
+			KUNIT_EXPECT_GT(test, add.version, version);
+			version = add.version;
+		}
+	}
+	for (i = 0; last && i < OWN_KEYS; i++) {
+		struct cmap_key key = key_of(site, i * RACERS + thread, buf);
+
+		KUNIT_EXPECT_EQ(test, has(site, &key), !!last[i]);
+	}
+	KUNIT_EXPECT_NOT_NULL(test, last);
+	kfree(last);
+}
+
+static void race(struct kunit *test)
+{
+	struct site *site = site_new(test, 1, false);
+	u8 buf[MODEL_KEY_MAX];
+	struct cmap_key shared = key_of(site, 1 << 30, buf);
+	struct cmap_node *node;
+
+	arena_of_race = site;
+	lab_race(test, RACERS, write_in_a_race);
+	rcu_read_lock();
+	node = cmap_shard_find(site->shard, &shared);
+	KUNIT_EXPECT_NOT_NULL(test, node);
+	if (node)
+		KUNIT_EXPECT_EQ(test, *(s64 *)cmap_node_value(node),
+				RACERS * ROUNDS / 10);
+	rcu_read_unlock();
+	site_free(site);
+}
+
+static struct kunit_case cases[] = {
+	KUNIT_CASE_SLOW(writes_at_random),
+	KUNIT_CASE(writes_at_random_wiped),
+	KUNIT_CASE(clear_at_random),
+	KUNIT_CASE(exfull_hurts_its_bucket_only),
+	KUNIT_CASE(pool_taken_by_empty_chains),
+	KUNIT_CASE(pool_taken_by_empty_chains_atomic),
+	KUNIT_CASE(pool_taken_and_no_work),
+	KUNIT_CASE(move_without_a_pool),
+	KUNIT_CASE(move_without_memory),
+	KUNIT_CASE(shrinking_keeps_chains_short),
+	KUNIT_CASE(quota_exact),
+	KUNIT_CASE(memory_limit),
+	KUNIT_CASE(no_memory_for_the_first),
+	KUNIT_CASE(no_memory_for_more),
+	KUNIT_CASE(no_memory_to_grow),
+	KUNIT_CASE(writes_without_sleeping),
+	KUNIT_CASE(show),
+	KUNIT_CASE_SLOW(race),
+	{}
+};
+
+static struct kunit_suite suite = {
+	.name = "cmap_shard",
+	.init = lab_init,
+	.exit = lab_exit,
+	.test_cases = cases,
+};
+
+kunit_test_suite(suite);
