@@ -22,8 +22,9 @@ help:
 	@echo 'In virtual machines, which need no kernel module here:'
 	@echo '  make demo         processes count words in one map'
 	@echo '  make check        all tests, on kernels $(KERNELS)'
-	@echo '  make check-long   what takes hours'
+	@echo '  make check-long   what takes long'
 	@echo '  make kunit        the tests of the core; SEED=N repeats a run'
+	@echo '  make coverage     which lines the tests run'
 	@echo '  make check-6.1    the selftests on one kernel; T="a b" chooses'
 	@echo '  make shell        a shell in a guest with everything in place'
 	@echo '  make bench        cmap beside BPF maps, LMDB, memcached, Redis and a table'
@@ -54,7 +55,7 @@ check:
 	tools/check $(KERNELS)
 
 check-long:
-	tools/deps check
+	tools/deps check coverage
 	tools/check-long
 
 check-%: modules-% user
@@ -67,6 +68,10 @@ check-host: user
 kunit:
 	tools/deps check
 	tools/kunit $(SEED)
+
+coverage: user
+	tools/deps check coverage
+	tools/coverage $(T)
 
 demo:
 	tools/deps guest
@@ -109,4 +114,5 @@ clean:
 	rm -rf $(BUILD)
 
 .PHONY: all bench bench-host bench-programs bench-quick check check-host \
-	check-long clean demo help install kunit lib modules shell uninstall user
+	check-long clean coverage demo help install kunit lib modules shell \
+	uninstall user
