@@ -74,10 +74,11 @@ static cmap_ref node_for(struct kunit *test, struct bench *bench,
 static struct cmap_node *find(struct bench *bench, const struct cmap_key *key,
 			      struct cmap_slot *slot)
 {
+	struct cmap_table *table = bench->table;
 	struct cmap_node *node;
 
 	rcu_read_lock();
-	node = cmap_table_find(bench->table, &bench->stock->arena, key, slot);
+	node = cmap_table_find(&table, &bench->stock->arena, key, slot);
 	rcu_read_unlock();
 
 	return node;
