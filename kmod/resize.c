@@ -150,6 +150,7 @@ static int begin(struct cmap_shard *shard, gfp_t gfp)
 	table = cmap_shard_table_locked(shard);
 	if (table->bits == from && !next_locked(shard, table) &&
 	    table_wanted(shard, table, &bits) && bits == to) {
+		new->turn = !table->turn;
 		rcu_assign_pointer(table->next, new);
 		cmap_view_set_next(shard->arena.view, new);
 		new = NULL;

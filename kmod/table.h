@@ -50,6 +50,7 @@ static_assert(sizeof(struct cmap_bucket) == 64);
  * @blocks: the pages
  * @number: of the first block, if they are offered; the others' follow
  * @bits: log2 of the number of buckets
+ * @turn: 0 or 1, other than that of the table it is moved from or into
  * @shard_bits: hash bits that chose the shard, to be skipped
  * @chunk_bits: log2 of the buckets in a chunk
  * @pool_bits: log2 of the buckets in a chunk of the pool
@@ -74,6 +75,7 @@ struct cmap_table {
 	u8 shard_bits;
 	u8 chunk_bits;
 	u8 pool_bits;
+	u8 turn;
 	u32 chunks;
 	u32 pool_chunks;
 	u32 pool_chunks_max;

@@ -69,8 +69,9 @@ static u64 describe(const struct cmap_table *table)
 {
 	if (!table)
 		return 0;
-	return table->number << 16 | (u64)cmap_table_inside(table) << 13 |
-	       table->pool_bits << 9 | table->chunk_bits << 5 | table->bits;
+	return table->number << 16 | table->turn << 14 |
+	       (u64)cmap_table_inside(table) << 13 | table->pool_bits << 9 |
+	       table->chunk_bits << 5 | table->bits;
 }
 
 /**

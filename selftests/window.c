@@ -920,6 +920,56 @@ static uint32_t next_crowded(const struct cmap_window *header, uint32_t key)
 	return key;
 }
 
+#define CHAIN 160
+
+/* In one bucket, and gone again: nearly as many as a chain takes. */
+static int exhaust_pool(int fd, unsigned int bucket)
+{
+	const struct cmap_window *header = map_at(fd, 0, 4096);
+	uint32_t key = 0, keys[CHAIN];
+	struct cmap_hash begin;
+	int i, err = 0;
+
+	if (header == MAP_FAILED)
+		return -1;
+	begin = cmap_hash_begin((const uint64_t *)header->secret);
+	munmap((void *)header, 4096);
+	for (i = 0; i < CHAIN && !err; i++) {
+		do {
+			key++;
+		} while (cmap_hash(&begin, &key, 4) >> 58 != bucket * 8);
+		keys[i] = key;
+		err = set(fd, &key, 4, "v", 1);
+	}
+	while (i--)
+		err |= del(fd, &keys[i], 4);
+	return err;
+}
+
+#define STABLE 64
+
+struct stable {
+	struct cmap *map;
+	bool over;
+	unsigned long reads;
+	unsigned long missing;
+};
+
+static void *read_stable(void *arg)
+{
+	struct stable *stable = arg;
+	unsigned long reads = 0, missing = 0;
+	uint64_t key, value;
+
+	while (!__atomic_load_n(&stable->over, __ATOMIC_RELAXED)) {
+		key = reads++ % STABLE;
+		missing += cmap_get(stable->map, &key, 8, &value, 8, NULL) != 8;
+	}
+	__atomic_fetch_add(&stable->reads, reads, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&stable->missing, missing, __ATOMIC_RELAXED);
+	return NULL;
+}
+
 /*
  * A window's reader knows the hash's secret, so a writer can aim.  Chains once
  * long kept all of a table's pool after their entries were gone, and the next
@@ -928,25 +978,40 @@ static uint32_t next_crowded(const struct cmap_window *header, uint32_t key)
 TEST(emptied_chains_do_not_keep_the_pool)
 {
 	struct cmap_create one = { .shards = 1 };
-	int fd = new_map_with(&one), chain, i;
-	const struct cmap_window *header = map_at(fd, 0, 4096);
-	uint64_t secret[2];
-	uint32_t key = 0, keys[170];
+	int fd = new_map_with(&one), round;
 
-	ASSERT_NE(MAP_FAILED, header);
-	secret[0] = header->secret[0];
-	secret[1] = header->secret[1];
-	for (chain = 0; chain < 8; chain++) {
-		for (i = 0; i < 170; i++) {
-			do {
-				key++;
-			} while (cmap_hash(secret, &key, 4) >> 58 != chain * 8);
-			keys[i] = key;
-			ASSERT_EQ(0, set(fd, &key, 4, "v", 1));
-		}
-		for (i = 0; i < 170; i++)
-			ASSERT_EQ(0, del(fd, &keys[i], 4));
-	}
+	for (round = 0; round < 8; round++)
+		ASSERT_EQ(0, exhaust_pool(fd, round));
+	close(fd);
+}
+
+/*
+ * Then the entries move to a table of the same size, so that there are two of
+ * that size at once.  Threads that mapped the one over the other, each for
+ * itself, would find buckets of the wrong one, and keys absent.
+ */
+TEST(moved_to_a_table_of_the_same_size)
+{
+	struct stable stable = { .missing = 0 };
+	struct cmap_create one = { .shards = 1 };
+	double end = now() + race_seconds();
+	int fd = new_map_with(&one), round, i;
+	pthread_t threads[2];
+	uint64_t key;
+
+	stable.map = window_of(fd);
+	for (key = 0; key < STABLE; key++)
+		ASSERT_EQ(0, set(fd, &key, 8, &key, 8));
+	for (i = 0; i < 2; i++)
+		pthread_create(&threads[i], NULL, read_stable, &stable);
+	for (round = 0; now() < end; round++)
+		ASSERT_EQ(0, exhaust_pool(fd, round % 8));
+	__atomic_store_n(&stable.over, true, __ATOMIC_RELAXED);
+	for (i = 0; i < 2; i++)
+		pthread_join(threads[i], NULL);
+	TH_LOG("%d times, %lu reads", round, stable.reads);
+	EXPECT_GT(stable.reads, 0);
+	EXPECT_EQ(0, stable.missing);
 	close(fd);
 }
 

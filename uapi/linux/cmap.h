@@ -555,13 +555,15 @@ struct cmap_window_shard {
  * other; behind these, by number, blocks of 2^pool_bits buckets that buckets
  * are chained to, together as many as the table has, but at least one block.
  * A table whose pool is inside has all in one block, the pool right behind
- * the buckets.
+ * the buckets.  A table and the next one, which may have the same shape, take
+ * turns: one has 0 and the other 1.
  */
 #define CMAP_WINDOW_TABLE_NUMBER(t)	((t) >> 16)
 #define CMAP_WINDOW_TABLE_BITS(t)	((t) & 31)
 #define CMAP_WINDOW_TABLE_CHUNK_BITS(t)	((t) >> 5 & 15)
 #define CMAP_WINDOW_TABLE_POOL_BITS(t)	((t) >> 9 & 15)
 #define CMAP_WINDOW_TABLE_INSIDE(t)	((t) >> 13 & 1)
+#define CMAP_WINDOW_TABLE_TURN(t)	((t) >> 14 & 1)
 
 #define CMAP_WINDOW_SLOTS	10
 #define CMAP_WINDOW_MOVED	1U

@@ -248,9 +248,7 @@ int cmap_view_map_table(struct cmap_view *view, struct cmap_window_part *part,
 		return -1;
 	if (LOAD_ACQUIRE(&part->shard->table) == table ||
 	    LOAD_ACQUIRE(&part->shard->next) == table)
-		err = map_table(view,
-				&part->place[CMAP_WINDOW_TABLE_BITS(table)],
-				table);
+		err = map_table(view, cmap_place_of(part, table), table);
 	mapper_end(view);
 
 	return err;
@@ -262,14 +260,15 @@ static void part_open(struct cmap_window_part *part, const void *shard,
 		      unsigned int shard_bits)
 {
 	static struct cmap_segments none;
-	unsigned int bits;
+	unsigned int bits, i;
 
 	part->shard = shard;
 	part->segments = &none;
 	part->current = &part->place[0];
-	for (bits = 0; bits < CMAP_PLACES; bits++) {
-		struct cmap_place *place = &part->place[bits];
+	for (i = 0; i < CMAP_PLACES; i++) {
+		struct cmap_place *place = &part->place[i];
 
+		bits = i >> 1;
 		place->table = NO_BLOCK;
 		place->mask = (1U << bits) - 1;
 		place->shift = (64 - shard_bits - bits) & 63;

@@ -17,8 +17,7 @@
 static enum step bucket_in(struct cmap_view *view, uint64_t table,
 			   uint64_t hash, struct bucket *bucket)
 {
-	struct cmap_place *place =
-		&bucket->part->place[CMAP_WINDOW_TABLE_BITS(table)];
+	struct cmap_place *place = cmap_place_of(bucket->part, table);
 	int err;
 
 	if (LOAD_ACQUIRE(&place->table) != table) {
@@ -44,7 +43,7 @@ static enum step first_bucket(struct cmap_view *view, uint64_t hash,
 	if (!table)
 		return NONE;
 	step = bucket_in(view, table, hash, bucket);
-	place = &bucket->part->place[CMAP_WINDOW_TABLE_BITS(table)];
+	place = cmap_place_of(bucket->part, table);
 	if (step == OK && LOAD(&bucket->part->current) != place)
 		STORE_RELEASE(&bucket->part->current, place);
 	return step;

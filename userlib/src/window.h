@@ -29,7 +29,7 @@ struct cmap_segments {
 
 #define NO_BLOCK UINT64_MAX
 
-/* A place for tables of one size. */
+/* A place for tables of one size and one turn. */
 struct cmap_place {
 	uint64_t table;		/* the one that is mapped there, or NO_BLOCK */
 	char *base;
@@ -46,7 +46,7 @@ struct cmap_outgrown {
 	size_t size;
 };
 
-#define CMAP_PLACES 32			/* by log2 of the buckets */
+#define CMAP_PLACES 64			/* two for each log2 of the buckets */
 
 struct cmap_window_part {
 	const struct cmap_window_shard *shard;
@@ -54,6 +54,14 @@ struct cmap_window_part {
 	struct cmap_place *current;	/* the shard's table was there lately */
 	struct cmap_place place[CMAP_PLACES];
 };
+
+/* No two tables that a shard has at one time share a place. */
+static inline struct cmap_place *cmap_place_of(struct cmap_window_part *part,
+					       uint64_t table)
+{
+	return &part->place[CMAP_WINDOW_TABLE_BITS(table) << 1 |
+			    CMAP_WINDOW_TABLE_TURN(table)];
+}
 
 struct cmap_view {
 	const struct cmap_window *header;

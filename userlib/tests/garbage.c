@@ -157,11 +157,11 @@ static void spoil(void)
 	switch (any() % 12) {
 	case 0:		/* a table of some shape */
 		s->table = table_at(number, any() & 31, any() & 15,
-				    any() & 15, any() & 1);
+				    any() & 15, any() & 3);
 		break;
 	case 1:
 		s->next = any() % 4 ? table_at(number, any() % 16, any() & 15,
-					       any() & 15, any() & 1) :
+					       any() & 15, any() & 3) :
 				      any();
 		break;
 	case 2:		/* one that may be right */
@@ -335,7 +335,7 @@ static int late(void)
 	make();
 	map.view = cmap_view_open(fd);
 	part = &map.view->part[0];
-	place = &part->place[TABLE_BITS];
+	place = cmap_place_of(part, shard(0)->table);
 	for (i = 0; i < KEYS; i++)
 		get(&map);
 	if (place->table != shard(0)->table ||
