@@ -26,8 +26,12 @@
 
 #define IDS	(MOVES + 2)	/* numbers of tables begin at 1 */
 #define CLASSES	2
-/* Tables of one size share a place in the reader's process. */
+/* Tables share a place in the reader's process, but two in a row do not. */
+#ifdef M_SAME_PLACE
+#define CLASS(t)	(0 * (t))
+#else
 #define CLASS(t)	((t) & 1)
+#endif
 
 #define BIT(x)	(1 << (x))
 
