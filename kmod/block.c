@@ -3,22 +3,15 @@
 
 #include <linux/mm.h>
 #include <linux/slab.h>
-#include <linux/workqueue.h>
-#include <linux/xarray.h>
 #include <uapi/linux/cmap.h>
-
-/* Blocks that are offered, by number. */
-static DEFINE_XARRAY_FLAGS(blocks, XA_FLAGS_LOCK_BH);
 
 /* What lies below is for what every map has: see window.c. */
 static atomic64_t last_number = ATOMIC64_INIT(CMAP_WINDOW_FIRST - 1);
 
 DEFINE_SRCU(cmap_block_faults);
 
-/* The device's file, as far as mappings go. */
-static struct address_space *device_mapping;
-
-static LLIST_HEAD(gone);
+/* What the kernel asks about the file behind a mapping, this one answers. */
+static struct inode *host;
 
 /* Large blocks are a wish that must cost nobody anything. */
 static gfp_t pages_gfp(gfp_t gfp, unsigned int order)
@@ -125,7 +118,7 @@ int cmap_block_offer(struct cmap_block *block, u64 number, gfp_t gfp)
 	if (!number)
 		return 0;
 
-	err = xa_err(xa_store_bh(&blocks, number, block, gfp));
+	err = xa_err(xa_store_bh(&block->memory->blocks, number, block, gfp));
 	if (!err)
 		block->number = number;
 	return err;
@@ -133,18 +126,15 @@ int cmap_block_offer(struct cmap_block *block, u64 number, gfp_t gfp)
 
 /**
  * cmap_block_find() - find a block
- * @memory: the memory that it must be of
+ * @memory: the memory that it must be of, which can be mapped
  * @number: its number
  *
  * Context: Read section of cmap_block_faults.
  * Return: the block, or NULL if there is none, or none any more.
  */
-struct cmap_block *cmap_block_find(const struct cmap_memory *memory,
-				   u64 number)
+struct cmap_block *cmap_block_find(struct cmap_memory *memory, u64 number)
 {
-	struct cmap_block *block = xa_load(&blocks, number);
-
-	return block && block->memory == memory ? block : NULL;
+	return xa_load(&memory->blocks, number);
 }
 
 /* ---- the end of a block ---- */
@@ -155,14 +145,14 @@ struct cmap_block *cmap_block_find(const struct cmap_memory *memory,
  */
 static void free_gone(struct work_struct *work)
 {
-	struct llist_node *list = llist_del_all(&gone);
+	struct cmap_memory *memory = container_of(work, struct cmap_memory,
+						  free_gone);
+	struct llist_node *list = llist_del_all(&memory->gone);
 	struct cmap_block *block, *next;
 
 	synchronize_srcu(&cmap_block_faults);
 	llist_for_each_entry_safe(block, next, list, gone) {
-		struct cmap_memory *memory = block->memory;
-
-		unmap_mapping_range(device_mapping,
+		unmap_mapping_range(&memory->mapping,
 				    (loff_t)block->number << CMAP_WINDOW_SHIFT,
 				    PAGE_SIZE << block->order, 1);
 		free_now(block);
@@ -170,8 +160,6 @@ static void free_gone(struct work_struct *work)
 		cond_resched();
 	}
 }
-
-static DECLARE_WORK(free_gone_work, free_gone);
 
 /**
  * cmap_block_free() - free a block
@@ -184,52 +172,92 @@ static DECLARE_WORK(free_gone_work, free_gone);
  */
 void cmap_block_free(struct cmap_block *block)
 {
+	struct cmap_memory *memory;
+
 	if (!block)
 		return;
 
+	memory = block->memory;
 	if (block->number)
-		xa_erase_bh(&blocks, block->number);
+		xa_erase_bh(&memory->blocks, block->number);
 	/* Pairs with the barrier in open_locked() of window.c. */
 	smp_mb();
-	if (!block->number || !READ_ONCE(block->memory->mapped)) {
+	if (!block->number || !READ_ONCE(memory->mapped)) {
 		free_now(block);
 		return;
 	}
 
-	atomic_inc(&block->memory->leaving);
-	if (llist_add(&block->gone, &gone))
-		schedule_work(&free_gone_work);
+	atomic_inc(&memory->leaving);
+	if (llist_add(&block->gone, &memory->gone))
+		schedule_work(&memory->free_gone);
 }
 
 /**
  * cmap_block_flush() - wait until all blocks freed so far are free
+ * @memory: where they came from
  *
  * Context: Process.
  */
-void cmap_block_flush(void)
+void cmap_block_flush(struct cmap_memory *memory)
 {
-	flush_work(&free_gone_work);
+	flush_work(&memory->free_gone);
+}
+
+/* ---- memory ---- */
+
+/* Nobody ever forbids writable mappings; see cmap_memory_init(). */
+#define HEAD_START	(1 << 30)
+
+/**
+ * cmap_memory_init() - say where a map's memory comes from
+ * @memory: the map's memory
+ * @max: how much it can be; 0 for no limit of its own
+ * @offered: whether processes can map it
+ *
+ * Context: Process.
+ */
+void cmap_memory_init(struct cmap_memory *memory, u64 max, bool offered)
+{
+	struct address_space *mapping = &memory->mapping;
+
+	*memory = (struct cmap_memory){
+		.account = { .max = max, .parent = &cmap_account_all },
+		.offered = offered,
+	};
+	xa_init_flags(&memory->blocks, XA_FLAGS_LOCK_BH | XA_FLAGS_ACCOUNT);
+	init_llist_head(&memory->gone);
+	INIT_WORK(&memory->free_gone, free_gone);
+
+	address_space_init_once(mapping);
+	mapping->host = host;
+	mapping->a_ops = host ? host->i_mapping->a_ops : NULL;
+	/*
+	 * A file that is bound while another thread maps it has that mapping
+	 * counted here only when it is uncounted.
+	 */
+	atomic_set(&mapping->i_mmap_writable, HEAD_START);
 }
 
 /**
- * cmap_block_init() - say where blocks are mapped
- * @mapping: of the device's file
+ * cmap_memory_exit() - the end, when no block is left
+ * @memory: the map's memory
  *
  * Context: Process.
  */
-void cmap_block_init(struct address_space *mapping)
+void cmap_memory_exit(struct cmap_memory *memory)
 {
-	device_mapping = mapping;
+	cmap_block_flush(memory);
+	WARN_ON_ONCE(!xa_empty(&memory->blocks));
+	xa_destroy(&memory->blocks);
 }
 
 /**
- * cmap_block_exit() - end when no block is left
+ * cmap_block_host() - say what file mappings belong to
+ * @inode: an inode of our own, or NULL
  *
  * Context: Process.
  */
-void cmap_block_exit(void)
+void cmap_block_host(struct inode *inode)
 {
-	cmap_block_flush();
-	WARN_ON_ONCE(!xa_empty(&blocks));
-	xa_destroy(&blocks);
+	host = inode;
 }

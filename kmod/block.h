@@ -12,11 +12,12 @@
 
 #include "account.h"
 
+#include <linux/fs.h>
 #include <linux/llist.h>
 #include <linux/srcu.h>
 #include <linux/types.h>
-
-struct address_space;
+#include <linux/workqueue.h>
+#include <linux/xarray.h>
 
 /**
  * struct cmap_memory - where a map's memory comes from
@@ -25,12 +26,23 @@ struct address_space;
  *	grace period, blocks once nobody has them mapped
  * @offered: blocks are offered to processes; constant
  * @mapped: a process may have mapped some
+ * @blocks: those that are offered, by number
+ * @mapping: of the files that are bound to the map: who has mapped what
+ * @gone: blocks that wait to be freed
+ * @free_gone: frees them
+ *
+ * Each map has all this for itself: what somebody does to his map, or how often
+ * he maps it, is nothing to the others.
  */
 struct cmap_memory {
 	struct cmap_account account;
 	atomic_t leaving;
 	bool offered;
 	bool mapped;
+	struct xarray blocks;
+	struct address_space mapping;
+	struct llist_head gone;
+	struct work_struct free_gone;
 };
 
 /**
@@ -51,6 +63,9 @@ struct cmap_block {
 	struct llist_node gone;
 };
 
+void cmap_memory_init(struct cmap_memory *memory, u64 max, bool offered);
+void cmap_memory_exit(struct cmap_memory *memory);
+
 struct cmap_block *cmap_block_alloc(struct cmap_memory *memory, int node,
 				    unsigned int order, gfp_t gfp, int *err);
 void cmap_block_free(struct cmap_block *block);
@@ -62,11 +77,9 @@ u64 cmap_block_numbers(const struct cmap_memory *memory, u32 count);
 bool cmap_block_number_used(u64 number);
 int cmap_block_offer(struct cmap_block *block, u64 number, gfp_t gfp);
 
-struct cmap_block *cmap_block_find(const struct cmap_memory *memory,
-				   u64 number);
+struct cmap_block *cmap_block_find(struct cmap_memory *memory, u64 number);
 
-void cmap_block_flush(void);
-void cmap_block_init(struct address_space *mapping);
-void cmap_block_exit(void);
+void cmap_block_flush(struct cmap_memory *memory);
+void cmap_block_host(struct inode *inode);
 
 #endif /* CMAP_BLOCK_H */

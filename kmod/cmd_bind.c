@@ -7,6 +7,7 @@
 #include "map.h"
 #include "names.h"
 #include "user.h"
+#include "window.h"
 
 #include <linux/cred.h>
 #include <linux/fs.h>
@@ -72,6 +73,7 @@ int cmap_cmd_create(struct cmap_context *context, void __user *arg)
 	err = cmap_names_add(map);
 	if (err)
 		goto put_map;
+	cmap_window_bind(context->file, map);
 	cmap_file_bind(context->file, map);
 	kfree(name);
 
@@ -119,10 +121,12 @@ int cmap_cmd_open(struct cmap_context *context, void __user *arg)
 		goto free_name;
 	map = cmap_names_open(name, access);
 	err = PTR_ERR_OR_ZERO(map);
-	if (err)
+	if (err) {
 		cmap_file_unclaim(context->file);
-	else
-		cmap_file_bind(context->file, map);
+		goto free_name;
+	}
+	cmap_window_bind(context->file, map);
+	cmap_file_bind(context->file, map);
 free_name:
 	kfree(name);
 	return err;

@@ -13,7 +13,6 @@
 static int dev_open(struct inode *inode, struct file *file)
 {
 	file->private_data = NULL;
-	cmap_window_open_file(file);
 	return nonseekable_open(inode, file);
 }
 
@@ -21,6 +20,8 @@ static int dev_release(struct inode *inode, struct file *file)
 {
 	struct cmap *map = cmap_file_map(file);
 
+	/* It was the map's since the file was bound. */
+	file->f_mapping = inode->i_mapping;
 	if (map)
 		cmap_map_put(map);
 	return 0;

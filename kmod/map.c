@@ -102,11 +102,12 @@ static void map_destroy(struct work_struct *work)
 	/* What is on its way to be freed knows the map's memory. */
 	if (atomic_read(&map->memory.leaving)) {
 		rcu_barrier();
-		cmap_block_flush();
+		cmap_block_flush(&map->memory);
 	}
 	for (i = 0; i < map->shards; i++)
 		cmap_shard_destroy(map->shard[i]);
 	cmap_block_free(map->window);
+	cmap_memory_exit(&map->memory);
 
 	cmap_uncharge(&map->memory.account, own_bytes(map));
 	cmap_names_uncount();
@@ -131,9 +132,8 @@ static struct cmap *map_alloc(const struct cmap_spec *spec)
 	map->mode = spec->mode;
 	map->uid = spec->uid;
 	map->gid = spec->gid;
-	map->memory.account.max = spec->max_bytes;
-	map->memory.account.parent = &cmap_account_all;
-	map->memory.offered = !(spec->flags & CMAP_CREATE_NO_WINDOW);
+	cmap_memory_init(&map->memory, spec->max_bytes,
+			 !(spec->flags & CMAP_CREATE_NO_WINDOW));
 	mutex_init(&map->window_mutex);
 	map->memcg = current->mm ? get_mem_cgroup_from_mm(current->mm) : NULL;
 	refcount_set(&map->refs, 1);

@@ -17,7 +17,7 @@ static atomic_t maps_count;
 static atomic64_t last_id;
 
 /* Every map that can be found, by id.  Its own lock protects it. */
-static DEFINE_XARRAY_FLAGS(maps, XA_FLAGS_LOCK_BH);
+static DEFINE_XARRAY_FLAGS(maps, XA_FLAGS_LOCK_BH | XA_FLAGS_ACCOUNT);
 
 /*
  * The named ones.  The name holds a reference of its map, and the mutex is

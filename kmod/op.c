@@ -105,7 +105,7 @@ static bool reclaim(struct cmap *map, struct cmap_shard *shard, u32 size)
 		return true;
 	if (atomic_read(&map->memory.leaving)) {
 		rcu_barrier();
-		cmap_block_flush();
+		cmap_block_flush(&map->memory);
 	} else if (pending || waiting_for(shard, size)) {
 		synchronize_rcu();
 	} else {

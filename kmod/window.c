@@ -50,7 +50,7 @@ static_assert(1U << CMAP_WINDOW_SHIFT ==
 static_assert(1 + (u64)CMAP_SHARDS_MAX * SHARD_PAGES <=
 	      (u64)CMAP_WINDOW_FIRST << NUMBER_SHIFT);
 
-/* An inode of our own, so that all mappings are found by one address_space. */
+/* What the maps' address spaces belong to. */
 static struct vfsmount *mount;
 static struct inode *inode;
 
@@ -300,14 +300,15 @@ int cmap_window_mmap(struct file *file, struct vm_area_struct *vma)
 }
 
 /**
- * cmap_window_open_file() - make an open file's mappings ours to find
- * @file: the file
+ * cmap_window_bind() - make a file's mappings the map's to find
+ * @file: the file, about to be bound to the map
+ * @map: the map
  *
  * Context: Process.
  */
-void cmap_window_open_file(struct file *file)
+void cmap_window_bind(struct file *file, struct cmap *map)
 {
-	file->f_mapping = inode->i_mapping;
+	file->f_mapping = &map->memory.mapping;
 }
 
 /* ---- init ---- */
@@ -347,7 +348,7 @@ int cmap_window_init(void)
 		err = PTR_ERR(inode);
 		goto unmount;
 	}
-	cmap_block_init(inode->i_mapping);
+	cmap_block_host(inode);
 
 	return 0;
 
@@ -365,7 +366,7 @@ free_zeroes:
  */
 void cmap_window_exit(void)
 {
-	cmap_block_exit();
+	cmap_block_host(NULL);
 	iput(inode);
 	kern_unmount(mount);
 	__free_page(zeroes);
