@@ -148,7 +148,6 @@ void lab_settle(void)
 {
 	flush_workqueue(cmap_workqueue);
 	rcu_barrier();
-	cmap_block_flush();
 }
 
 /* ---- the module ---- */
@@ -165,7 +164,6 @@ static void __exit lab_module_exit(void)
 {
 	destroy_workqueue(cmap_workqueue);
 	rcu_barrier();
-	cmap_block_exit();
 }
 
 module_init(lab_module_init);
