@@ -1,0 +1,414 @@
+/* SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note */
+/*
+ * Histories of operations, as processes and kernel code record them together:
+ * what a record is, what is done next, and how a value looks.
+ *
+ * All write into one area of memory that all share.  The clock is a counter
+ * there: each invocation and each response takes the next number.  An
+ * operation takes its first number before it is called and its second one
+ * when it has returned, so the interval that is recorded is never shorter
+ * than the true one, on any machine, whatever its CPUs' own clocks say; and
+ * no two events are at the same time, so none is longer than it must be.
+ */
+#ifndef CMAP_HISTORY_H
+#define CMAP_HISTORY_H
+
+#include <linux/errno.h>
+#include <linux/ioctl.h>
+#include <linux/types.h>
+
+enum history_kind {
+	HISTORY_NOTHING,	/* begun by a process that died before the call */
+	HISTORY_GET,
+	HISTORY_LENGTH,		/* get, without the value */
+	HISTORY_SET,
+	HISTORY_CREATE,		/* set, only if absent */
+	HISTORY_REPLACE,	/* set, only if present */
+	HISTORY_SET_VERSION,	/* set, only if of that version */
+	HISTORY_DELETE,
+	HISTORY_DELETE_VERSION,
+	HISTORY_TAKE,
+	HISTORY_SWAP,
+	HISTORY_COMPARE_SWAP,
+	HISTORY_COMPARE_DELETE,
+	HISTORY_GET_OR_SET,
+	HISTORY_ADD,
+	HISTORY_CLEAR,		/* deletes each key at a moment of its own */
+	HISTORY_KINDS
+};
+
+/* The ways into a map. */
+enum history_door {
+	HISTORY_IOCTL,
+	HISTORY_LIBRARY,
+	HISTORY_WINDOW,
+	HISTORY_BATCH,
+	HISTORY_LIBRARY_BATCH,
+	HISTORY_RANGE,
+	HISTORY_ITER,
+	HISTORY_KERNEL,
+	HISTORY_SOFTIRQ,
+	HISTORY_DOORS
+};
+
+/**
+ * struct history_op - one operation on one key
+ * @begin: when it was called; one call's elements have the same
+ * @end: when it had returned; 0 if it has not
+ * @in: value to write; ADD: what is added
+ * @expect: value or version to compare with; ADD: what it starts from
+ * @out: value read, 0 for none; ADD: the sum; with -EMSGSIZE, and for
+ *	LENGTH, the value's length
+ * @version: version returned; 0 for none
+ * @err: 0 or a negative errno
+ * @kind: enum history_kind
+ * @key: which key
+ * @door: enum history_door
+ * @place: in a batch, from 1: they are carried out in order; else 0
+ * @pending: the process died meanwhile: done by @end, or never
+ */
+struct history_op {
+	__u64 begin;
+	__u64 end;
+	__u64 in;
+	__u64 expect;
+	__u64 out;
+	__u64 version;
+	__s32 err;
+	__u8 kind;
+	__u8 key;
+	__u8 door;
+	__u8 place;
+	__u64 pending;
+};
+
+#define HISTORY_KEYS	16
+
+/**
+ * struct history_log - what one worker did
+ * @count: records in the log; a record counts from before it is called
+ * @room: records there is room for
+ * @state: of its random numbers
+ * @id: of the worker, unique, from 1
+ * @keys: how many keys it uses
+ * @classes: how many classes of length its values have
+ * @written: values it has made so far
+ * @value: per key: the value it saw last
+ * @version: per key: the version it saw last
+ * @op: the records
+ */
+struct history_log {
+	__u64 count;
+	__u64 room;
+	__u64 state;
+	__u32 id;
+	__u32 keys;
+	__u64 classes;
+	__u64 written;
+	__u64 value[HISTORY_KEYS];
+	__u64 version[HISTORY_KEYS];
+	struct history_op op[];
+};
+
+/**
+ * struct history_area - what the shared memory begins with
+ * @clock: the last number given out
+ * @progress: records written by those that set the pace
+ * @goal: how many they will write
+ * @stop: not 0 when those that have no number of their own shall end
+ */
+struct history_area {
+	__u64 clock;
+	__u64 __pad0[7];
+	__u64 progress;
+	__u64 __pad1[7];
+	__u64 goal;
+	__u64 stop;
+};
+
+/**
+ * struct history_run - what kernel code shall do
+ * @log: where in the area its log is
+ * @door: HISTORY_KERNEL for a thread, HISTORY_SOFTIRQ
+ * @__pad: 0
+ * @name: of the map
+ *
+ * It fills the log, no faster than @progress goes to @goal, and returns.
+ */
+struct history_run {
+	__u64 log;
+	__u32 door;
+	__u32 __pad;
+	char name[64];
+};
+
+#define HISTORY_DEVICE	"/dev/cmap_history"
+#define HISTORY_RUN	_IOW('h', 1, struct history_run)
+
+/* ---- keys and values ---- */
+
+#define HISTORY_KEY_MAX	24
+
+/* Keys of a word and longer ones: they are compared in different ways. */
+static inline __u32 history_key(unsigned int key, __u8 buf[HISTORY_KEY_MAX])
+{
+	__u32 len = key & 1 ? 8 + key : 8, i;
+
+	for (i = 0; i < len; i++)
+		buf[i] = 'a' + key;
+	return len;
+}
+
+/*
+ * A value is a number, written as often as its length has room for.  From the
+ * top: its class of length, the worker that made it, which one of that
+ * worker's values it is, and room for what is added.
+ */
+#define HISTORY_CLASS_SHIFT	60
+#define HISTORY_WORKER_SHIFT	48
+#define HISTORY_NUMBER_SHIFT	16
+#define HISTORY_CLASSES		4
+#define HISTORY_TORN		(~0ULL)	/* what is no value */
+#define HISTORY_NEVER		8	/* a value that nobody writes */
+#define HISTORY_VALUE_MAX	(196608U)
+
+static inline unsigned int history_class(__u64 value)
+{
+	return value >> HISTORY_CLASS_SHIFT;
+}
+
+static inline __u32 history_len(__u64 value)
+{
+	__u32 number = value >> HISTORY_NUMBER_SHIFT;
+
+	switch (history_class(value)) {
+	case 0:
+		return 8;
+	case 1:
+		return 16 + 8 * (number % 30);
+	case 2:
+		return 264 + 8 * (number % 400);
+	default:
+		return 65536 + 8 * (number % 16384);
+	}
+}
+
+/* Returns the length. */
+static inline __u32 history_fill(__u64 value, void *to)
+{
+	__u32 len = history_len(value), i;
+	__u64 *buf = to;
+
+	for (i = 0; i < len / 8; i++)
+		buf[i] = value;
+	return len;
+}
+
+/* What was read: a value, or HISTORY_TORN. */
+static inline __u64 history_value_of(const void *from, __u64 len)
+{
+	const __u64 *buf = from;
+	__u64 value;
+	__u32 i;
+
+	if (len < 8 || len > HISTORY_VALUE_MAX)
+		return HISTORY_TORN;
+	value = buf[0];
+	if (!value || history_len(value) != len)
+		return HISTORY_TORN;
+	for (i = 1; i < len / 8; i++)
+		if (buf[i] != value)
+			return HISTORY_TORN;
+	return value;
+}
+
+/* ---- what is done next ---- */
+
+static inline __u64 history_random(struct history_log *log)
+{
+	log->state ^= log->state << 13;
+	log->state ^= log->state >> 7;
+	log->state ^= log->state << 17;
+	return log->state >> 8;
+}
+
+/* The longest ones are rare: they take time. */
+static inline __u64 history_new_value(struct history_log *log,
+				      unsigned int classes)
+{
+	__u64 r = history_random(log), class = r % classes;
+
+	if (class == 3 && r >> 8 & 7)
+		class = 0;
+	return class << HISTORY_CLASS_SHIFT |
+	       (__u64)log->id << HISTORY_WORKER_SHIFT |
+	       (++log->written & 0xffffffff) << HISTORY_NUMBER_SHIFT;
+}
+
+static inline int history_writes_value(unsigned int kind)
+{
+	switch (kind) {
+	case HISTORY_SET:
+	case HISTORY_CREATE:
+	case HISTORY_REPLACE:
+	case HISTORY_SET_VERSION:
+	case HISTORY_SWAP:
+	case HISTORY_COMPARE_SWAP:
+	case HISTORY_GET_OR_SET:
+		return 1;
+	}
+	return 0;
+}
+
+/* What an operation needs; conditions are on what was seen last. */
+static inline void history_give(struct history_log *log, struct history_op *op,
+				unsigned int classes)
+{
+	switch (op->kind) {
+	case HISTORY_ADD:
+		op->in = 1 + (history_random(log) & 1);
+		op->expect = history_new_value(log, 1);
+		break;
+	case HISTORY_SET_VERSION:
+	case HISTORY_DELETE_VERSION:
+		op->expect = log->version[op->key] ? log->version[op->key] : 1;
+		break;
+	case HISTORY_COMPARE_SWAP:
+	case HISTORY_COMPARE_DELETE:
+		op->expect = log->value[op->key] ? log->value[op->key] :
+						   HISTORY_NEVER;
+		break;
+	}
+	if (history_writes_value(op->kind))
+		op->in = history_new_value(log, classes);
+}
+
+/*
+ * Begin a record: choose what to do, a read in every other case, with which
+ * key, the last one in every other case.  Values have classes below @classes.
+ */
+static inline struct history_op *history_choose(struct history_log *log,
+						unsigned int door,
+						unsigned int classes)
+{
+	struct history_op *op = &log->op[log->count];
+	__u64 r = history_random(log);
+	unsigned int key = (r >> 16) % log->keys;
+
+	if (r & 2 && log->count)
+		key = op[-1].key;
+	*op = (struct history_op){
+		.kind = r & 1 ? HISTORY_GET : HISTORY_LENGTH +
+				(r >> 8) % (HISTORY_CLEAR - HISTORY_LENGTH),
+		.key = key,
+		.door = door,
+	};
+	history_give(log, op, classes);
+	log->count++;
+
+	return op;
+}
+
+static inline int history_deletes(unsigned int kind)
+{
+	switch (kind) {
+	case HISTORY_DELETE:
+	case HISTORY_DELETE_VERSION:
+	case HISTORY_COMPARE_DELETE:
+	case HISTORY_TAKE:
+		return 1;
+	}
+	return 0;
+}
+
+/* Remember what an operation showed of the entry. */
+static inline void history_learn(struct history_log *log,
+				 const struct history_op *op)
+{
+	if (!op->err && history_deletes(op->kind))
+		return;
+	if (op->version)
+		log->version[op->key] = op->version;
+	if (op->err || op->kind == HISTORY_LENGTH)
+		return;
+	if (op->out && op->kind != HISTORY_SWAP)
+		log->value[op->key] = op->out;
+	else
+		log->value[op->key] = op->in;
+}
+
+/* What a range showed of the keys of a history, and when. */
+struct history_seen {
+	__u64 value[HISTORY_KEYS];	/* 0: it did not come */
+	__u64 version[HISTORY_KEYS];
+	__u64 begin[HISTORY_KEYS];
+	__u64 end[HISTORY_KEYS];
+};
+
+/* An entry came; those of others are none of our business. */
+static inline void history_see(struct history_seen *seen, const void *key,
+			       __u32 key_len, const void *value, __u64 len,
+			       __u64 version, __u64 begin, __u64 end)
+{
+	unsigned int i = *(const __u8 *)key - 'a';
+	__u8 ours[HISTORY_KEY_MAX];
+
+	if (i >= HISTORY_KEYS || history_key(i, ours) != key_len)
+		return;
+	/* None comes twice. */
+	seen->value[i] = seen->value[i] ? HISTORY_TORN :
+					  history_value_of(value, len);
+	seen->version[i] = version;
+	seen->begin[i] = begin;
+	seen->end[i] = end;
+}
+
+/*
+ * Each key that came was there at some moment of the range, each that did not
+ * come was away at some moment: else it would have come.
+ */
+static inline void history_note_seen(struct history_log *log,
+				     unsigned int door, __u64 begin, __u64 end,
+				     const struct history_seen *seen)
+{
+	unsigned int i;
+
+	for (i = 0; i < log->keys; i++)
+		log->op[log->count++] = (struct history_op){
+			.begin = seen->value[i] ? seen->begin[i] : begin,
+			.end = seen->value[i] ? seen->end[i] : end,
+			.out = seen->value[i],
+			.version = seen->version[i],
+			.err = seen->value[i] ? 0 : -ENOENT,
+			.kind = HISTORY_GET,
+			.key = i,
+			.door = door,
+		};
+}
+
+/* Each key is deleted at a moment of its own, if it is there then. */
+static inline void history_choose_clear(struct history_log *log,
+					unsigned int door, unsigned int place)
+{
+	unsigned int i;
+
+	for (i = 0; i < log->keys; i++)
+		log->op[log->count++] = (struct history_op){
+			.kind = HISTORY_CLEAR,
+			.key = i,
+			.door = door,
+			.place = place,
+		};
+}
+
+/* Whether the rest of a log may be written yet, by one that keeps the pace. */
+static inline int history_may_go_on(const struct history_area *area,
+				    const struct history_log *log)
+{
+	__u64 progress = __atomic_load_n(&area->progress, __ATOMIC_RELAXED);
+
+	return log->count * area->goal <= log->room * progress ||
+	       __atomic_load_n(&area->stop, __ATOMIC_RELAXED);
+}
+
+#endif /* CMAP_HISTORY_H */

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Good histories made bad: one response of many is falsified, as a map would
+ * that has gone wrong once.
+ */
+#ifndef CMAP_FALSIFY_H
+#define CMAP_FALSIFY_H
+
+#include "cmap_test.h"
+#include "../kmod/tests/cmap_history.h"
+
+enum falsehood {
+	OTHER_VALUE,		/* read what was there at another time */
+	OTHER_WRITTEN,		/* wrote something else than was read */
+	OTHER_VERSION,		/* returned another one's version */
+	FOUND_NOTHING,		/* did not find what it found */
+	FALSEHOODS
+};
+
+static inline bool falsify_one(struct history_op *x, const struct history_op *y,
+			       enum falsehood falsehood)
+{
+	if (x->pending || y->pending || x->err || y->err)
+		return false;
+
+	switch (falsehood) {
+	case OTHER_VALUE:
+		if (!x->out || !y->out || x->out == y->out)
+			return false;
+		x->out = y->out;
+		return true;
+	case OTHER_WRITTEN:
+		if (!history_writes_value(x->kind) || !y->out ||
+		    y->out != x->in)
+			return false;
+		x->in++;
+		return true;
+	case OTHER_VERSION:
+		if (!x->version || !y->version || x->version == y->version)
+			return false;
+		x->version = y->version;
+		return true;
+	case FOUND_NOTHING:
+		if (x->kind != HISTORY_GET)
+			return false;
+		x->out = 0;
+		x->err = -ENOENT;
+		x->version = 0;
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* False if nothing was found to falsify. */
+static inline bool falsify(struct history_op *op, uint64_t n,
+			   enum falsehood falsehood, uint64_t *seed)
+{
+	uint64_t tries, r;
+
+	for (tries = 0; tries < 1000 * n; tries++) {
+		r = random_next(seed) >> 8;
+		if (falsify_one(&op[r % n], &op[(r >> 24) % n], falsehood))
+			return true;
+	}
+	return false;
+}
+
+#endif /* CMAP_FALSIFY_H */

@@ -1,0 +1,312 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "linear_model.h"
+
+
+/*
+ * The entry was seen to have this version: possible?  If its version is not
+ * known yet, it is now.
+ */
+static bool has_version(struct linear_state *state, uint64_t version)
+{
+	if (!version || version == state->version)
+		return true;
+	if (state->version || version <= state->last)
+		return false;
+	state->version = version;
+	state->last = version;
+	return true;
+}
+
+/* A write made this version. */
+static bool new_version(struct linear_state *state, uint64_t version)
+{
+	if (!version)
+		return true;
+	if (version <= state->last)
+		return false;
+	state->last = version;
+	return true;
+}
+
+static enum linear_step seen(struct linear_state *state, uint64_t version)
+{
+	return has_version(state, version) ? LINEAR_SAME : LINEAR_CANNOT;
+}
+
+static enum linear_step write(struct linear_state *state, uint64_t value,
+			      uint64_t version)
+{
+	if (!new_version(state, version))
+		return LINEAR_CANNOT;
+	state->value = value;
+	state->version = value ? version : 0;
+	return LINEAR_CHANGED;
+}
+
+static enum linear_step yes_if(bool condition)
+{
+	return condition ? LINEAR_SAME : LINEAR_CANNOT;
+}
+
+static bool needs_entry(unsigned int kind)
+{
+	switch (kind) {
+	case HISTORY_SET:
+	case HISTORY_CREATE:
+	case HISTORY_SWAP:
+	case HISTORY_GET_OR_SET:
+	case HISTORY_ADD:
+	case HISTORY_CLEAR:
+		return false;
+	}
+	return true;
+}
+
+/* It failed: was that right?  Nothing has changed. */
+static enum linear_step apply_failed(const struct history_op *op,
+				     struct linear_state *state)
+{
+	bool present = state->value;
+
+	switch (op->err) {
+	case -ENOENT:
+		return yes_if(!present && needs_entry(op->kind));
+	case -EEXIST:
+		if (!present || op->kind != HISTORY_CREATE)
+			return LINEAR_CANNOT;
+		return seen(state, op->version);
+	case -EMSGSIZE:
+		if (!present ||
+		    (op->out && op->out != history_len(state->value)))
+			return LINEAR_CANNOT;
+		return seen(state, op->version);
+	case -EDOM:
+		return yes_if(present && op->kind == HISTORY_ADD &&
+			      history_class(state->value));
+	case -ESTALE:
+		if (!present)
+			return LINEAR_CANNOT;
+		switch (op->kind) {
+		case HISTORY_SET_VERSION:
+		case HISTORY_DELETE_VERSION:
+			if (op->expect == op->version ||
+			    op->expect == state->version)
+				return LINEAR_CANNOT;
+			return seen(state, op->version);
+		case HISTORY_COMPARE_SWAP:
+		case HISTORY_COMPARE_DELETE:
+			if (op->expect == state->value)
+				return LINEAR_CANNOT;
+			return seen(state, op->version);
+		}
+		return LINEAR_CANNOT;
+	case -EAGAIN:
+	case -ENOMEM:
+	case -ENOSPC:
+		/* For want of memory, whatever is there; but reads need none. */
+		return yes_if(op->kind >= HISTORY_SET);
+	}
+
+	return LINEAR_CANNOT;
+}
+
+/* An entry that is there, and an operation that succeeded. */
+static enum linear_step apply_to_entry(const struct history_op *op,
+				       struct linear_state *state)
+{
+	uint64_t value = state->value;
+
+	switch (op->kind) {
+	case HISTORY_GET:
+		return op->out == value ? seen(state, op->version) :
+					  LINEAR_CANNOT;
+	case HISTORY_LENGTH:
+		return op->out == history_len(value) ?
+		       seen(state, op->version) : LINEAR_CANNOT;
+	case HISTORY_GET_OR_SET:
+		return op->out == value ? seen(state, op->version) :
+					  LINEAR_CANNOT;
+	case HISTORY_SET:
+	case HISTORY_REPLACE:
+		return write(state, op->in, op->version);
+	case HISTORY_SET_VERSION:
+		return has_version(state, op->expect) ?
+		       write(state, op->in, op->version) : LINEAR_CANNOT;
+	case HISTORY_DELETE:
+	case HISTORY_CLEAR:
+		return write(state, 0, op->version);
+	case HISTORY_DELETE_VERSION:
+		return has_version(state, op->expect) ?
+		       write(state, 0, op->version) : LINEAR_CANNOT;
+	case HISTORY_TAKE:
+		return op->out == value ? write(state, 0, op->version) :
+					  LINEAR_CANNOT;
+	case HISTORY_SWAP:
+		return op->out == value ? write(state, op->in, op->version) :
+					  LINEAR_CANNOT;
+	case HISTORY_COMPARE_SWAP:
+		return op->expect == value ?
+		       write(state, op->in, op->version) : LINEAR_CANNOT;
+	case HISTORY_COMPARE_DELETE:
+		return op->expect == value ? write(state, 0, op->version) :
+					     LINEAR_CANNOT;
+	case HISTORY_ADD:
+		return !history_class(value) && op->out == value + op->in ?
+		       write(state, op->out, op->version) : LINEAR_CANNOT;
+	}
+
+	return LINEAR_CANNOT;
+}
+
+/* No entry, and an operation that succeeded. */
+static enum linear_step apply_to_nothing(const struct history_op *op,
+					 struct linear_state *state)
+{
+	switch (op->kind) {
+	case HISTORY_SET:
+	case HISTORY_CREATE:
+		return write(state, op->in, op->version);
+	case HISTORY_SWAP:
+	case HISTORY_GET_OR_SET:
+		return op->out ? LINEAR_CANNOT :
+				 write(state, op->in, op->version);
+	case HISTORY_ADD:
+		return op->out == op->expect + op->in ?
+		       write(state, op->out, op->version) : LINEAR_CANNOT;
+	case HISTORY_CLEAR:
+		return LINEAR_SAME;
+	}
+
+	return LINEAR_CANNOT;
+}
+
+/*
+ * Nobody knows what it returned: it did what it does in this state.  A
+ * condition on a version that is not known is taken to hold: that it did not
+ * is the case that the operation was not carried out at all.
+ */
+static enum linear_step apply_pending(const struct history_op *op,
+				      struct linear_state *state)
+{
+	uint64_t value = state->value, new = op->in;
+
+	switch (op->kind) {
+	case HISTORY_SET:
+	case HISTORY_SWAP:
+		break;
+	case HISTORY_CREATE:
+	case HISTORY_GET_OR_SET:
+		if (value)
+			return LINEAR_SAME;
+		break;
+	case HISTORY_REPLACE:
+		if (!value)
+			return LINEAR_SAME;
+		break;
+	case HISTORY_SET_VERSION:
+		if (!value || !has_version(state, op->expect))
+			return LINEAR_SAME;
+		break;
+	case HISTORY_COMPARE_SWAP:
+		if (value != op->expect)
+			return LINEAR_SAME;
+		break;
+	case HISTORY_DELETE_VERSION:
+		if (!value || !has_version(state, op->expect))
+			return LINEAR_SAME;
+		new = 0;
+		break;
+	case HISTORY_COMPARE_DELETE:
+		if (value != op->expect)
+			return LINEAR_SAME;
+		new = 0;
+		break;
+	case HISTORY_DELETE:
+	case HISTORY_TAKE:
+	case HISTORY_CLEAR:
+		new = 0;
+		break;
+	case HISTORY_ADD:
+		if (history_class(value))
+			return LINEAR_SAME;
+		new = (value ?: op->expect) + op->in;
+		break;
+	default:
+		return LINEAR_SAME;
+	}
+	if (!new && !value)
+		return LINEAR_SAME;
+
+	return write(state, new, 0);
+}
+
+enum linear_step linear_apply(const struct history_op *op,
+			      struct linear_state *state)
+{
+	if (op->pending)
+		return apply_pending(op, state);
+	if (op->err)
+		return apply_failed(op, state);
+	return state->value ? apply_to_entry(op, state) :
+			      apply_to_nothing(op, state);
+}
+
+/* ---- in words ---- */
+
+static const char * const kinds[HISTORY_KINDS] = {
+	[HISTORY_NOTHING] = "nothing",
+	[HISTORY_GET] = "get",
+	[HISTORY_LENGTH] = "length",
+	[HISTORY_SET] = "set",
+	[HISTORY_CREATE] = "create",
+	[HISTORY_REPLACE] = "replace",
+	[HISTORY_SET_VERSION] = "set-version",
+	[HISTORY_DELETE] = "delete",
+	[HISTORY_DELETE_VERSION] = "delete-version",
+	[HISTORY_TAKE] = "take",
+	[HISTORY_SWAP] = "swap",
+	[HISTORY_COMPARE_SWAP] = "compare-swap",
+	[HISTORY_COMPARE_DELETE] = "compare-delete",
+	[HISTORY_GET_OR_SET] = "get-or-set",
+	[HISTORY_ADD] = "add",
+	[HISTORY_CLEAR] = "clear",
+};
+
+static const char * const doors[HISTORY_DOORS] = {
+	[HISTORY_IOCTL] = "ioctl",
+	[HISTORY_LIBRARY] = "library",
+	[HISTORY_WINDOW] = "window",
+	[HISTORY_BATCH] = "batch",
+	[HISTORY_LIBRARY_BATCH] = "library batch",
+	[HISTORY_RANGE] = "range",
+	[HISTORY_ITER] = "iterator",
+	[HISTORY_KERNEL] = "kernel",
+	[HISTORY_SOFTIRQ] = "softirq",
+};
+
+void linear_print(FILE *out, const struct history_op *op)
+{
+	fprintf(out, "#   %8llu .. %8llu %s", op->begin, op->end,
+		kinds[op->kind]);
+	if (op->in)
+		fprintf(out, " in %llx", op->in);
+	if (op->expect)
+		fprintf(out, " expect %llx", op->expect);
+	if (op->pending) {
+		fprintf(out, ", killed");
+	} else {
+		fprintf(out, ": ");
+		if (op->err)
+			fprintf(out, "error %d", op->err);
+		else
+			fprintf(out, "ok");
+		if (op->out)
+			fprintf(out, " out %llx", op->out);
+		if (op->version)
+			fprintf(out, " version %llu", op->version);
+	}
+	fprintf(out, " (%s", doors[op->door]);
+	if (op->place)
+		fprintf(out, ", element %u", op->place);
+	fprintf(out, ")\n");
+}

@@ -1,0 +1,589 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The checker of histories, checked: on histories known to be good and known
+ * to be bad, against one that tries every order, and on good ones with one
+ * response falsified.  Needs no kernel of ours.
+ */
+#include "cmap_test.h"
+#include "falsify.h"
+#include "linear_model.h"
+#include "kselftest_harness.h"
+
+#define COUNT(array) (sizeof(array) / sizeof(*(array)))
+
+/* A few values of class 0, and one of another. */
+#define A 0x10
+#define B 0x11
+#define C 0x12
+#define LONG (1ULL << HISTORY_CLASS_SHIFT | 0x50000)
+
+#define OP(b, e, k, ...) \
+	{ .begin = b, .end = e, .kind = HISTORY_##k, ##__VA_ARGS__ }
+
+static enum linear_verdict verdict_of(const struct history_op *op, size_t n)
+{
+	struct history_op copy[64];
+	struct linear_states states = { .count = 1 };
+
+	memcpy(copy, op, n * sizeof(*op));
+	return linear_check(copy, n, &states, NULL, NULL);
+}
+
+#define EXPECT_GOOD(...) do {						\
+	const struct history_op _h[] = { __VA_ARGS__ };			\
+	EXPECT_EQ(LINEAR_YES, verdict_of(_h, COUNT(_h)));		\
+} while (0)
+
+#define EXPECT_BAD(...) do {						\
+	const struct history_op _h[] = { __VA_ARGS__ };			\
+	EXPECT_EQ(LINEAR_NO, verdict_of(_h, COUNT(_h)));		\
+} while (0)
+
+TEST(reads_beside_a_write)
+{
+	EXPECT_GOOD(OP(1, 10, SET, .in = A),
+		    OP(2, 3, GET, .err = -ENOENT),
+		    OP(4, 5, GET, .out = A),
+		    OP(11, 20, COMPARE_SWAP, .expect = A, .in = B),
+		    OP(12, 19, GET, .out = B),
+		    OP(13, 21, TAKE, .out = B),
+		    OP(22, 23, CREATE, .in = C));
+}
+
+TEST(stale_read)
+{
+	EXPECT_BAD(OP(1, 2, SET, .in = A), OP(3, 4, SET, .in = B),
+		   OP(5, 6, GET, .out = A));
+	EXPECT_GOOD(OP(1, 2, SET, .in = A), OP(3, 5, SET, .in = B),
+		    OP(4, 6, GET, .out = A));
+	/* Long after it, with others in between. */
+	EXPECT_BAD(OP(1, 2, SET, .in = A), OP(3, 4, SET, .in = B),
+		   OP(5, 6, GET, .out = B), OP(7, 8, DELETE),
+		   OP(9, 10, GET, .out = B));
+}
+
+TEST(new_value_then_old_one_by_two_readers)
+{
+	EXPECT_BAD(OP(1, 2, SET, .in = A), OP(3, 20, SET, .in = B),
+		   OP(4, 5, GET, .out = B), OP(6, 7, GET, .out = A));
+	EXPECT_GOOD(OP(1, 2, SET, .in = A), OP(3, 20, SET, .in = B),
+		    OP(4, 6, GET, .out = B), OP(5, 7, GET, .out = A));
+}
+
+TEST(two_readers_disagree_on_the_order_of_two_writers)
+{
+	EXPECT_BAD(OP(1, 20, SET, .in = A), OP(2, 21, SET, .in = B),
+		   OP(3, 4, GET, .out = A), OP(5, 6, GET, .out = B),
+		   OP(7, 8, GET, .out = A));
+}
+
+TEST(value_from_the_future)
+{
+	EXPECT_BAD(OP(1, 2, GET, .out = A), OP(3, 4, SET, .in = A));
+	EXPECT_GOOD(OP(1, 4, GET, .out = A), OP(3, 5, SET, .in = A));
+}
+
+TEST(value_from_nowhere)
+{
+	EXPECT_BAD(OP(1, 2, SET, .in = A), OP(3, 4, GET, .out = B));
+	EXPECT_BAD(OP(1, 2, SET, .in = A),
+		   OP(3, 4, GET, .out = HISTORY_TORN));
+}
+
+TEST(lost_update)
+{
+	EXPECT_BAD(OP(1, 2, SET, .in = A),
+		   OP(3, 10, COMPARE_SWAP, .expect = A, .in = B),
+		   OP(4, 11, COMPARE_SWAP, .expect = A, .in = C));
+	EXPECT_BAD(OP(1, 2, SET, .in = A), OP(3, 10, ADD, .in = 1, .out = A + 1),
+		   OP(4, 11, ADD, .in = 1, .out = A + 1));
+	EXPECT_GOOD(OP(1, 2, SET, .in = A), OP(3, 10, ADD, .in = 1, .out = A + 2),
+		    OP(4, 11, ADD, .in = 1, .out = A + 1));
+	EXPECT_BAD(OP(1, 2, SET, .in = A), OP(3, 9, SWAP, .in = B, .out = A),
+		   OP(4, 10, SWAP, .in = C, .out = A));
+}
+
+TEST(taken_twice)
+{
+	EXPECT_BAD(OP(1, 2, SET, .in = A), OP(3, 10, TAKE, .out = A),
+		   OP(4, 11, TAKE, .out = A));
+	EXPECT_BAD(OP(1, 2, SET, .in = A), OP(3, 10, DELETE),
+		   OP(4, 11, TAKE, .out = A));
+	EXPECT_BAD(OP(1, 2, SET, .in = A), OP(3, 10, DELETE), OP(4, 11, DELETE));
+}
+
+TEST(absent_while_it_is_replaced)
+{
+	EXPECT_BAD(OP(1, 2, SET, .in = A), OP(3, 10, SET, .in = B),
+		   OP(4, 5, GET, .err = -ENOENT));
+	EXPECT_BAD(OP(1, 2, SET, .in = A), OP(3, 10, REPLACE, .in = B),
+		   OP(4, 5, CREATE, .in = C));
+	EXPECT_BAD(OP(1, 2, SET, .in = A), OP(3, 10, SWAP, .in = B, .out = A),
+		   OP(4, 5, REPLACE, .in = C, .err = -ENOENT));
+}
+
+TEST(two_creators)
+{
+	EXPECT_BAD(OP(1, 10, CREATE, .in = A), OP(2, 11, CREATE, .in = B));
+	EXPECT_GOOD(OP(1, 10, CREATE, .in = A), OP(2, 11, DELETE),
+		    OP(3, 12, CREATE, .in = B));
+	EXPECT_BAD(OP(1, 10, GET_OR_SET, .in = A),
+		   OP(2, 11, GET_OR_SET, .in = B));
+	EXPECT_BAD(OP(1, 10, GET_OR_SET, .in = A),
+		   OP(2, 11, GET_OR_SET, .in = B, .out = C));
+	EXPECT_GOOD(OP(1, 10, GET_OR_SET, .in = A),
+		    OP(2, 11, GET_OR_SET, .in = B, .out = A));
+}
+
+TEST(errors_are_observations)
+{
+	EXPECT_BAD(OP(1, 2, SET, .in = A), OP(3, 4, DELETE, .err = -ENOENT));
+	EXPECT_BAD(OP(1, 2, CREATE, .in = A, .err = -EEXIST));
+	EXPECT_BAD(OP(1, 2, SET, .in = A),
+		   OP(3, 4, COMPARE_SWAP, .expect = A, .in = B, .err = -ESTALE));
+	EXPECT_GOOD(OP(1, 2, SET, .in = A),
+		    OP(3, 4, COMPARE_DELETE, .expect = B, .err = -ESTALE));
+	EXPECT_BAD(OP(1, 2, COMPARE_DELETE, .expect = B, .err = -ESTALE));
+	EXPECT_BAD(OP(1, 2, SET, .in = A), OP(3, 4, ADD, .in = 1, .err = -EDOM));
+	EXPECT_GOOD(OP(1, 2, SET, .in = LONG),
+		    OP(3, 4, ADD, .in = 1, .err = -EDOM));
+	/* No operation fails like this. */
+	EXPECT_BAD(OP(1, 2, SET, .in = A), OP(3, 4, SET, .in = B, .err = -EIO));
+	EXPECT_BAD(OP(1, 2, GET, .err = -ENOMEM));
+	EXPECT_BAD(OP(1, 2, SET, .in = A, .err = -ENOENT));
+}
+
+TEST(what_failed_changed_nothing)
+{
+	EXPECT_BAD(OP(1, 2, SET, .in = A),
+		   OP(3, 4, SET, .in = B, .err = -ENOMEM),
+		   OP(5, 6, GET, .out = B));
+	EXPECT_BAD(OP(1, 2, SET, .in = A),
+		   OP(3, 4, CREATE, .in = B, .err = -EEXIST),
+		   OP(5, 6, GET, .out = B));
+	EXPECT_BAD(OP(1, 2, SET, .in = LONG),
+		   OP(3, 4, TAKE, .out = history_len(LONG), .err = -EMSGSIZE),
+		   OP(5, 6, GET, .err = -ENOENT));
+	EXPECT_GOOD(OP(1, 2, SET, .in = LONG),
+		    OP(3, 4, TAKE, .out = history_len(LONG), .err = -EMSGSIZE),
+		    OP(5, 6, GET, .out = LONG));
+}
+
+TEST(lengths)
+{
+	EXPECT_BAD(OP(1, 2, SET, .in = LONG), OP(3, 4, LENGTH, .out = 8));
+	EXPECT_BAD(OP(1, 2, LENGTH, .out = 8));
+	EXPECT_BAD(OP(1, 2, SET, .in = LONG),
+		   OP(3, 4, SWAP, .in = A, .out = 8, .err = -EMSGSIZE));
+}
+
+TEST(versions)
+{
+	/* Versions tell the order of what is at the same time otherwise. */
+	EXPECT_GOOD(OP(1, 10, SET, .in = A, .version = 8),
+		    OP(2, 11, SET, .in = B, .version = 4),
+		    OP(12, 13, GET, .out = A, .version = 8));
+	EXPECT_BAD(OP(1, 10, SET, .in = A, .version = 8),
+		   OP(2, 11, SET, .in = B, .version = 4),
+		   OP(12, 13, GET, .out = B, .version = 4));
+	/* They never go back, nor come twice. */
+	EXPECT_BAD(OP(1, 2, SET, .in = A, .version = 8),
+		   OP(3, 4, SET, .in = B, .version = 8));
+	EXPECT_BAD(OP(1, 2, SET, .in = A, .version = 8),
+		   OP(3, 4, DELETE, .version = 12),
+		   OP(5, 6, SET, .in = B, .version = 9));
+	/* A version belongs to a value. */
+	EXPECT_BAD(OP(1, 2, SET, .in = A, .version = 8),
+		   OP(3, 4, GET, .out = A, .version = 9));
+	EXPECT_BAD(OP(1, 2, SET, .in = A, .version = 8),
+		   OP(3, 4, LENGTH, .out = 8, .version = 9));
+	EXPECT_BAD(OP(1, 2, SET, .in = A, .version = 8),
+		   OP(3, 4, CREATE, .in = B, .err = -EEXIST, .version = 7));
+}
+
+TEST(conditions_on_versions)
+{
+	EXPECT_GOOD(OP(1, 2, SET, .in = A, .version = 8),
+		    OP(3, 4, SET_VERSION, .in = B, .expect = 8, .version = 12),
+		    OP(5, 6, DELETE_VERSION, .expect = 8, .err = -ESTALE,
+		       .version = 12));
+	EXPECT_BAD(OP(1, 2, SET, .in = A, .version = 8),
+		   OP(3, 9, SET_VERSION, .in = B, .expect = 8, .version = 12),
+		   OP(4, 10, DELETE_VERSION, .expect = 8, .version = 16));
+	EXPECT_BAD(OP(1, 2, SET, .in = A, .version = 8),
+		   OP(3, 4, SET_VERSION, .in = B, .expect = 8, .err = -ESTALE,
+		      .version = 8));
+	EXPECT_BAD(OP(1, 2, SET, .in = A, .version = 8),
+		   OP(3, 4, SET_VERSION, .in = B, .expect = 4, .err = -ESTALE,
+		      .version = 12));
+}
+
+TEST(batch_in_order)
+{
+	EXPECT_GOOD(OP(1, 9, SET, .in = A, .place = 1),
+		    OP(1, 9, GET, .out = A, .place = 2),
+		    OP(1, 9, DELETE, .place = 5));
+	/* The second element saw what the third one did. */
+	EXPECT_BAD(OP(1, 9, SET, .in = A, .place = 1),
+		   OP(1, 9, GET, .out = B, .place = 2),
+		   OP(1, 9, SET, .in = B, .place = 3));
+	EXPECT_BAD(OP(1, 9, SET, .in = A, .place = 1),
+		   OP(1, 9, SET, .in = B, .place = 2),
+		   OP(10, 11, GET, .out = A));
+	/* Without an order among them it can be so. */
+	EXPECT_GOOD(OP(1, 9, SET, .in = A), OP(1, 9, GET, .out = B),
+		    OP(1, 9, SET, .in = B));
+	/* Others can come in between. */
+	EXPECT_GOOD(OP(1, 9, SET, .in = A, .place = 1),
+		    OP(2, 3, SET, .in = B),
+		    OP(1, 9, GET, .out = B, .place = 2));
+}
+
+TEST(killed_before_or_after)
+{
+	EXPECT_GOOD(OP(1, 2, SET, .in = A),
+		    OP(3, 9, SET, .in = B, .pending = 1),
+		    OP(10, 11, GET, .out = A));
+	EXPECT_GOOD(OP(1, 2, SET, .in = A),
+		    OP(3, 9, SET, .in = B, .pending = 1),
+		    OP(10, 11, GET, .out = B, .version = 5));
+	EXPECT_GOOD(OP(1, 2, SET, .in = A),
+		    OP(3, 9, TAKE, .pending = 1),
+		    OP(10, 11, GET, .err = -ENOENT));
+	/* Not both. */
+	EXPECT_BAD(OP(1, 2, SET, .in = A),
+		   OP(3, 9, SET, .in = B, .pending = 1),
+		   OP(10, 11, GET, .out = B), OP(12, 13, GET, .out = A));
+	/* Nor when it is dead for long. */
+	EXPECT_BAD(OP(1, 2, SET, .in = A),
+		   OP(3, 9, SET, .in = B, .pending = 1),
+		   OP(10, 11, GET, .out = A), OP(12, 13, GET, .out = B));
+	/* Nor what its condition forbids. */
+	EXPECT_BAD(OP(1, 2, SET, .in = A),
+		   OP(3, 9, COMPARE_SWAP, .expect = C, .in = B, .pending = 1),
+		   OP(10, 11, GET, .out = B));
+	EXPECT_BAD(OP(1, 2, SET, .in = A),
+		   OP(3, 9, ADD, .in = 1, .pending = 1),
+		   OP(10, 11, GET, .out = A + 2));
+}
+
+TEST(version_of_what_a_killed_one_wrote)
+{
+	/* An error tells a version without telling whose it is. */
+	EXPECT_GOOD(OP(1, 2, SET, .in = A, .version = 4),
+		    OP(3, 9, SET, .in = B, .pending = 1),
+		    OP(4, 20, SET, .in = C, .version = 12),
+		    OP(5, 21, CREATE, .in = A + 4, .err = -EEXIST, .version = 12),
+		    OP(6, 7, GET, .out = B),
+		    OP(22, 23, GET, .out = C, .version = 12));
+	EXPECT_BAD(OP(1, 2, SET, .in = A, .version = 4),
+		   OP(3, 9, SET, .in = B, .pending = 1),
+		   OP(10, 11, GET, .out = B, .version = 8),
+		   OP(12, 13, GET, .out = B, .version = 9));
+}
+
+TEST(clear_takes_each_key_once)
+{
+	EXPECT_GOOD(OP(1, 2, SET, .in = A), OP(3, 9, CLEAR),
+		    OP(4, 5, GET, .out = A), OP(6, 7, GET, .err = -ENOENT));
+	EXPECT_GOOD(OP(3, 9, CLEAR), OP(4, 5, SET, .in = A),
+		    OP(6, 10, GET, .err = -ENOENT));
+	/* What is there throughout goes. */
+	EXPECT_BAD(OP(1, 2, SET, .in = A), OP(3, 9, CLEAR),
+		   OP(10, 11, GET, .out = A));
+	EXPECT_BAD(OP(3, 9, CLEAR), OP(1, 2, SET, .in = A),
+		   OP(4, 5, GET, .err = -ENOENT), OP(6, 7, SET, .in = B),
+		   OP(10, 11, GET, .err = -ENOENT));
+}
+
+TEST(states_are_carried_over_cuts)
+{
+	/* Either of two writes can be the last, until somebody looks. */
+	EXPECT_GOOD(OP(1, 5, SET, .in = A), OP(2, 6, SET, .in = B),
+		    OP(10, 11, GET, .out = A), OP(12, 13, GET, .out = A));
+	EXPECT_BAD(OP(1, 5, SET, .in = A), OP(2, 6, SET, .in = B),
+		   OP(10, 11, GET, .out = A), OP(12, 13, GET, .out = B));
+}
+
+TEST(it_says_what_is_wrong)
+{
+	struct history_op h[] = {
+		OP(1, 2, SET, .in = A), OP(3, 4, SET, .in = B),
+		OP(5, 6, GET, .out = A, .door = HISTORY_WINDOW),
+	};
+	struct linear_states states = { .count = 1 };
+	char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+
+	EXPECT_EQ(LINEAR_NO, linear_check(h, COUNT(h), &states, out, NULL));
+	fclose(out);
+	EXPECT_NE(NULL, strstr(text, "value 11"));
+	EXPECT_NE(NULL, strstr(text, "5 ..        6 get: ok out 10 (window)"));
+	free(text);
+}
+
+/* ---- against a checker that tries every order ---- */
+
+static bool any_order(const struct history_op *op, unsigned int n,
+		      unsigned int done, struct linear_state state)
+{
+	unsigned int i, j;
+
+	if (done == (1U << n) - 1)
+		return true;
+	for (i = 0; i < n; i++) {
+		struct linear_state after = state;
+		bool first = !(done & 1U << i);
+
+		for (j = 0; j < n; j++)
+			if (!(done & 1U << j) && (op[j].end < op[i].begin ||
+			    (op[j].begin == op[i].begin && op[j].place &&
+			     op[j].place < op[i].place)))
+				first = false;
+		if (!first)
+			continue;
+		if (op[i].pending &&
+		    any_order(op, n, done | 1U << i, state))
+			return true;
+		if (linear_apply(&op[i], &after) != LINEAR_CANNOT &&
+		    any_order(op, n, done | 1U << i, after))
+			return true;
+	}
+
+	return false;
+}
+
+/* Few values and little time, so that about as many are good as are bad. */
+static void random_op(struct history_op *op, uint64_t *seed, unsigned int n)
+{
+	static const int errors[] = { -ENOENT, -EEXIST, -ESTALE, -ENOMEM };
+	uint64_t r = random_next(seed) >> 8;
+
+	*op = (struct history_op){
+		.kind = HISTORY_GET + r % (HISTORY_KINDS - HISTORY_GET),
+		.begin = (r >> 8) % (2 * n + 2) + 1,
+		.in = 0x100 * (n + 1),
+		.pending = (r >> 16) % 8 == 0,
+	};
+	if (op->kind == HISTORY_LENGTH)
+		op->kind = HISTORY_GET;
+	op->end = op->begin + 1 + (r >> 24) % 6;
+	if ((r >> 32) % 3 == 0)
+		op->err = errors[(r >> 34) % COUNT(errors)];
+	if (op->kind == HISTORY_ADD)
+		op->in = 1;
+	op->expect = 0x100 * ((r >> 40) % 4);
+	if (op->kind == HISTORY_SET_VERSION ||
+	    op->kind == HISTORY_DELETE_VERSION)
+		op->expect = 1 + (r >> 40) % 4;
+	if (!op->err && (op->kind == HISTORY_GET || op->kind == HISTORY_SWAP ||
+			 op->kind == HISTORY_TAKE ||
+			 op->kind == HISTORY_GET_OR_SET ||
+			 op->kind == HISTORY_ADD))
+		op->out = 0x100 * ((r >> 44) % 5) + (op->kind == HISTORY_ADD);
+	if (!op->out && (op->kind == HISTORY_GET || op->kind == HISTORY_TAKE))
+		op->err = -ENOENT;
+	/* An ESTALE always tells the version that there is. */
+	if (((r >> 50) % 3 == 0 && op->err != -ENOENT &&
+	     op->kind != HISTORY_CLEAR) || op->err == -ESTALE)
+		op->version = 1 + (r >> 52) % 6;
+}
+
+/*
+ * Make it so that some are good: let what is returned be what it was in a
+ * run of them by begin, in most cases.
+ */
+static void make_plausible(struct history_op *op, unsigned int n,
+			   uint64_t *seed)
+{
+	struct linear_state state = {};
+	unsigned int i;
+
+	for (i = 0; i < n; i++) {
+		struct linear_state after = state;
+
+		if (linear_apply(&op[i], &after) == LINEAR_CANNOT &&
+		    random_next(seed) >> 8 & 3) {
+			op[i].kind = HISTORY_GET;
+			op[i].err = state.value ? 0 : -ENOENT;
+			op[i].out = state.value;
+			op[i].version = state.value ? state.version : 0;
+			op[i].pending = 0;
+			after = state;
+		}
+		state = after;
+	}
+}
+
+TEST(agrees_with_one_that_tries_every_order)
+{
+	unsigned int verdicts[2] = {}, i, round;
+	uint64_t seed = 4711;
+
+	for (round = 0; round < 200000; round++) {
+		unsigned int n = 3 + round % 4;
+		struct history_op h[6];
+		bool good;
+
+		for (i = 0; i < n; i++)
+			random_op(&h[i], &seed, i);
+		make_plausible(h, n, &seed);
+		/* The first two are a batch now and then. */
+		if (round % 5 == 0) {
+			h[1].begin = h[0].begin;
+			h[1].end = h[0].end;
+			h[0].place = 1;
+			h[1].place = 2;
+			h[1].pending = h[0].pending;
+		}
+		good = any_order(h, n, 0, (struct linear_state){});
+		ASSERT_EQ(good ? LINEAR_YES : LINEAR_NO, verdict_of(h, n)) {
+			for (i = 0; i < n; i++)
+				linear_print(stdout, &h[i]);
+		}
+		verdicts[good]++;
+	}
+	TH_LOG("%u good, %u bad", verdicts[1], verdicts[0]);
+	EXPECT_GT(verdicts[0], 20000);
+	EXPECT_GT(verdicts[1], 20000);
+}
+
+/* ---- long histories, and falsified ones ---- */
+
+#define WORKERS 6
+#define LONG_N 20000
+
+/*
+ * A history that is linearizable by the way it is made: each operation is
+ * carried out at a moment of its own, within its interval.
+ */
+static void make_history(struct history_op *op, unsigned int n, bool versions,
+			 uint64_t *seed)
+{
+	uint64_t free_at[WORKERS] = {};
+	uint64_t value = 0, version = 0, seen[WORKERS] = {}, last = 0;
+	unsigned int i;
+
+	for (i = 0; i < n; i++) {
+		uint64_t r = random_next(seed) >> 8, at = 100 * (i + 1);
+		unsigned int w = r % WORKERS, tries;
+
+		/* One whose last operation ended before this moment. */
+		for (tries = 0; free_at[w] >= at && tries < WORKERS; tries++)
+			w = (w + 1) % WORKERS;
+		op[i] = (struct history_op){
+			.begin = at - (r >> 8) % 400 > at ? 1 :
+				 at - (r >> 8) % 400,
+			.end = at + 1 + (r >> 20) % 400,
+			.in = (i + 1ULL) << HISTORY_NUMBER_SHIFT,
+			.expect = seen[w],
+		};
+		if (op[i].begin <= free_at[w])
+			op[i].begin = free_at[w] + 1;
+		if (op[i].begin > at)
+			op[i].begin = at;
+		free_at[w] = op[i].end;
+		switch ((r >> 32) % 8) {
+		case 0:
+			op[i].kind = HISTORY_SET;
+			break;
+		case 1:
+			op[i].kind = HISTORY_SWAP;
+			op[i].out = value;
+			break;
+		case 2:
+			op[i].kind = HISTORY_TAKE;
+			op[i].in = 0;
+			op[i].out = value;
+			op[i].err = value ? 0 : -ENOENT;
+			break;
+		case 3:
+			op[i].kind = HISTORY_COMPARE_SWAP;
+			op[i].err = !value ? -ENOENT :
+				    value == seen[w] ? 0 : -ESTALE;
+			break;
+		case 4:
+			op[i].kind = HISTORY_CREATE;
+			op[i].err = value ? -EEXIST : 0;
+			break;
+		default:
+			op[i].kind = HISTORY_GET;
+			op[i].out = value;
+			op[i].err = value ? 0 : -ENOENT;
+		}
+		seen[w] = value;
+		if (!op[i].err && op[i].kind != HISTORY_GET) {
+			value = op[i].in;
+			version = ++last;
+		}
+		if (versions && op[i].err != -ENOENT)
+			op[i].version = version;
+	}
+}
+
+static enum linear_verdict check_copy(const struct history_op *op,
+				      unsigned int n, struct linear_work *work)
+{
+	struct history_op *copy = malloc(n * sizeof(*op));
+	struct linear_states states = { .count = 1 };
+	enum linear_verdict verdict;
+
+	memcpy(copy, op, n * sizeof(*op));
+	verdict = linear_check(copy, n, &states, NULL, work);
+	free(copy);
+	return verdict;
+}
+
+TEST(long_histories)
+{
+	struct history_op *op = calloc(LONG_N + 1, sizeof(*op));
+	struct linear_work work = {};
+	uint64_t seed = 99;
+	int versions;
+
+	for (versions = 0; versions < 2; versions++) {
+		make_history(op, LONG_N, versions, &seed);
+		EXPECT_EQ(LINEAR_YES, check_copy(op, LONG_N, &work));
+	}
+	/* With one that is under way all the time there is no cut. */
+	op[LONG_N] = (struct history_op){
+		.begin = 1, .end = 200 * LONG_N, .kind = HISTORY_SET,
+		.in = HISTORY_NEVER, .pending = 1,
+	};
+	EXPECT_EQ(LINEAR_YES, check_copy(op, LONG_N + 1, &work));
+	EXPECT_EQ(LONG_N + 1, work.longest);
+	TH_LOG("%lu operations in %lu parts, %lu in the longest, %lu tried",
+	       work.ops, work.parts, work.longest, work.tried);
+	free(op);
+}
+
+/*
+ * The histories are dense: four are under way at any time and one in eight
+ * deletes.  So for half of those that found nothing there was a moment when
+ * nothing was there.
+ */
+TEST(falsified_responses_are_found)
+{
+	static const unsigned int least[FALSEHOODS] = {
+		[OTHER_VALUE] = 990, [OTHER_WRITTEN] = 990,
+		[OTHER_VERSION] = 970, [FOUND_NOTHING] = 400,
+	};
+	unsigned int found[FALSEHOODS] = {}, i, n = 400, f;
+	struct history_op *op = calloc(n, sizeof(*op));
+	uint64_t seed = 7;
+
+	for (f = 0; f < FALSEHOODS; f++) {
+		for (i = 0; i < 1000; i++) {
+			make_history(op, n, true, &seed);
+			ASSERT_EQ(LINEAR_YES, check_copy(op, n, NULL));
+			ASSERT_TRUE(falsify(op, n, f, &seed));
+			found[f] += check_copy(op, n, NULL) == LINEAR_NO;
+		}
+		TH_LOG("falsehood %u: %u of 1000 found", f, found[f]);
+		EXPECT_GE(found[f], least[f]);
+	}
+	free(op);
+}
+
+TEST_HARNESS_MAIN
