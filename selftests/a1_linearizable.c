@@ -1,475 +1,588 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Guarantee A1: operations on one key are linearizable.
+ * Guarantee A1: operations on one key are linearizable, from any mix of system
+ * calls, windows, batches and kernel callers.
  *
- * Processes race on a few keys and write down what they asked, what they got
- * and when.  A checker after Wing and Gong, with Lowe's memory of states
- * already tried, looks key by key for an order of the operations that agrees
- * with both time and outcomes.  Values are unique, so that a state is small.
+ * Threads and processes, some of which are killed, a kernel thread and a
+ * tasklet work on a few keys and write down what they asked, what they got
+ * and when.  What they wrote is checked key by key (linear.h), in rounds: the
+ * states in which one can have ended are those in which the next one begins.
  *
- * deadline: 240
+ * How many operations that are in all depends on how long a race shall run: at
+ * least 350 000 in four seconds, though they may take longer.
+ *
+ * deadline: 900
  */
-#include "cmap_test.h"
+#include "falsify.h"
+#include "linear.h"
+#include "load.h"
+#include "recorder.h"
 #include "kselftest_harness.h"
 
-enum kind { GET, SET, CREATE, DELETE, SWAP, CAS, TAKE, ADD_CODE };
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
 
-/* What an operation did; 0 stands for "no value". */
-struct event {
-	uint64_t begin;
-	uint64_t end;
-	enum kind kind;
-	int err;
-	uint32_t in;		/* value written */
-	uint32_t expect;	/* CAS: value compared with */
-	uint32_t out;		/* value read */
+#define OPS 87500		/* for each second of a race */
+
+/* Who works, and what part of a round is theirs. */
+enum {
+	THREAD_1,		/* of one process */
+	THREAD_2,
+	PROCESS,
+	VICTIM,			/* killed, and another takes its place */
+	WINDOW,			/* only reads, as fast as it goes */
+	KERNEL,
+	SOFTIRQ,
+	WORKERS
 };
 
-#define WORKERS 4
-#define KEYS 4
-#define ROUNDS 1500		/* operations of a worker */
+static const unsigned int parts[WORKERS] = { 1, 1, 1, 1, 3, 3, 3 };
+#define PARTS 13
+#define ROOM_MAX 3000		/* records in a part */
+#define ROOM_MIN 200
 
-/* ---- the checker ---- */
+#define FALSIFIED 30
 
-/* Carry out an event on a state; false if it could not have gone so. */
-static bool apply(const struct event *e, uint32_t *state)
-{
-	uint32_t value = *state;
+/* ---- memory that all share ---- */
 
-	switch (e->kind) {
-	case GET:
-		return e->err == (value ? 0 : -ENOENT) && e->out == value;
-	case SET:
-		*state = e->in;
-		return !e->err;
-	case CREATE:
-		if (value)
-			return e->err == -EEXIST;
-		*state = e->in;
-		return !e->err;
-	case DELETE:
-		*state = 0;
-		return e->err == (value ? 0 : -ENOENT);
-	case TAKE:
-		*state = 0;
-		return e->err == (value ? 0 : -ENOENT) && e->out == value;
-	case SWAP:
-		*state = e->in;
-		return !e->err && e->out == value;
-	case CAS:
-		if (!value)
-			return e->err == -ENOENT;
-		if (value != e->expect)
-			return e->err == -ESTALE;
-		*state = e->in;
-		return !e->err;
-	default:
-		return false;
-	}
-}
-
-/*
- * Configurations tried: which events are done, as the sum of a random number
- * for each, and the state they left.
- */
-struct memo {
-	uint64_t done;
-	uint64_t state;
+struct shared {
+	struct history_area *area;
+	size_t log_at[WORKERS];
+	size_t size;
+	unsigned int room;	/* of a part */
+	int device;		/* -1: there is no kernel code to take part */
 };
 
-#define MEMO (1 << 20)
-static struct memo *memo;
-static bool *done;
-
-static uint64_t number_of(uint32_t i)
+static struct history_log *log_of(const struct shared *shared, int worker)
 {
-	uint64_t x = (i + 1) * 0x9e3779b97f4a7c15ULL;
-
-	x = (x ^ x >> 31) * 0xbf58476d1ce4e5b9ULL;
-	return x ^ x >> 29;
+	return (void *)((char *)shared->area + shared->log_at[worker]);
 }
 
-static bool known(uint64_t sum, uint32_t state)
+/* Memory of the module that takes part, or else just memory. */
+static int share(struct shared *shared, unsigned int room)
 {
-	struct memo entry = { sum, 1ULL << 32 | state };
-	uint32_t i = (sum ^ state * 0x9e3779b97f4a7c15ULL) % MEMO;
-
-	for (;; i = (i + 1) % MEMO) {
-		if (!memo[i].state) {
-			memo[i] = entry;
-			return false;
-		}
-		if (!memcmp(&memo[i], &entry, sizeof(entry)))
-			return true;
-	}
-}
-
-/*
- * Events are sorted by begin; all before @first are done.  Depth first: which
- * of those that began before any other ended comes next?
- */
-static bool search(const struct event *e, uint32_t n, uint32_t first,
-		   uint64_t sum, uint32_t state)
-{
-	uint64_t earliest_end = UINT64_MAX;
-	uint32_t i;
-
-	while (first < n && done[first])
-		first++;
-	if (first == n)
-		return true;
-	if (known(sum, state))
-		return false;
-
-	for (i = first; i < n && e[i].begin <= earliest_end; i++)
-		if (!done[i] && e[i].end < earliest_end)
-			earliest_end = e[i].end;
-	for (i = first; i < n && e[i].begin <= earliest_end; i++) {
-		uint32_t next = state;
-
-		if (done[i] || !apply(&e[i], &next))
-			continue;
-		done[i] = true;
-		if (search(e, n, first, sum + number_of(i), next))
-			return true;
-		done[i] = false;
-	}
-
-	return false;
-}
-
-static int by_begin(const void *a, const void *b)
-{
-	const struct event *x = a, *y = b;
-
-	return x->begin < y->begin ? -1 : x->begin > y->begin;
-}
-
-static bool linearizable(struct event *events, uint32_t n)
-{
-	bool ok;
-
-	qsort(events, n, sizeof(*events), by_begin);
-	memo = calloc(MEMO, sizeof(*memo));
-	done = calloc(n, sizeof(*done));
-	ok = search(events, n, 0, 0, 0);
-	free(done);
-	free(memo);
-	return ok;
-}
-
-/* ---- histories known good and bad ---- */
-
-TEST(checker_accepts_what_is_right)
-{
-	struct event h[] = {
-		{ 1, 10, SET, 0, 5 },
-		{ 2, 3, GET, -ENOENT },		/* before it */
-		{ 4, 5, GET, 0, 0, 0, 5 },	/* after it */
-		{ 11, 20, CAS, 0, 6, 5 },
-		{ 12, 19, GET, 0, 0, 0, 6 },
-		{ 13, 21, TAKE, 0, 0, 0, 6 },
-		{ 22, 23, CREATE, 0, 9 },
-	};
-
-	EXPECT_TRUE(linearizable(h, sizeof(h) / sizeof(*h)));
-}
-
-TEST(checker_refuses_a_stale_read)
-{
-	struct event h[] = {
-		{ 1, 2, SET, 0, 5 },
-		{ 3, 4, SET, 0, 6 },
-		{ 5, 6, GET, 0, 0, 0, 5 },
-	};
-
-	EXPECT_FALSE(linearizable(h, 3));
-}
-
-TEST(checker_refuses_time_going_back)
-{
-	struct event h[] = {
-		{ 1, 2, SET, 0, 5 },
-		{ 3, 20, SET, 0, 6 },
-		{ 4, 5, GET, 0, 0, 0, 6 },
-		{ 6, 7, GET, 0, 0, 0, 5 },
-	};
-
-	EXPECT_FALSE(linearizable(h, 4));
-}
-
-TEST(checker_refuses_a_lost_update)
-{
-	struct event h[] = {
-		{ 1, 2, SET, 0, 1 },
-		{ 3, 10, CAS, 0, 2, 1 },
-		{ 4, 11, CAS, 0, 3, 1 },
-	};
-
-	EXPECT_FALSE(linearizable(h, 3));
-}
-
-TEST(checker_refuses_two_takers)
-{
-	struct event h[] = {
-		{ 1, 2, SET, 0, 1 },
-		{ 3, 10, TAKE, 0, 0, 0, 1 },
-		{ 4, 11, TAKE, 0, 0, 0, 1 },
-	};
-
-	EXPECT_FALSE(linearizable(h, 3));
-}
-
-TEST(checker_refuses_a_hidden_replace)
-{
-	struct event h[] = {
-		{ 1, 2, SET, 0, 1 },
-		{ 3, 10, SET, 0, 2 },
-		{ 4, 5, GET, -ENOENT },
-	};
-
-	EXPECT_FALSE(linearizable(h, 3));
-}
-
-/* ---- histories of the real thing ---- */
-
-/*
- * The clock is a counter that all share: whatever began after something else
- * ended has the larger number, on any machine.
- */
-static uint64_t *shared_clock;
-
-static uint64_t tick(void)
-{
-	return __atomic_add_fetch(shared_clock, 1, __ATOMIC_SEQ_CST);
-}
-
-/* Ask for one operation, alone or as a batch of one. */
-static void perform(int fd, uint64_t key, struct event *e, bool in_batch)
-{
-	static const unsigned int codes[] = {
-		[GET] = CMAP_CODE_GET, [SET] = CMAP_CODE_SET,
-		[CREATE] = CMAP_CODE_SET, [DELETE] = CMAP_CODE_DELETE,
-		[SWAP] = CMAP_CODE_SWAP, [CAS] = CMAP_CODE_COMPARE_SWAP,
-		[TAKE] = CMAP_CODE_TAKE,
-	};
-	struct cmap_op op = {
-		.size = sizeof(op),
-		.code = codes[e->kind],
-		.flags = e->kind == CREATE ? CMAP_OP_CREATE : 0,
-		.key = u64_of(&key), .key_len = sizeof(key),
-		.value = u64_of(e->kind == GET ? &e->out : &e->in),
-		.value_len = 4,
-		.old = u64_of(e->kind == CAS ? &e->expect : &e->out),
-		.old_len = 4,
-	};
-	struct cmap_ops batch = {
-		.size = sizeof(batch), .ops = u64_of(&op), .count = 1,
-		.op_size = sizeof(op),
-	};
-
-	uint32_t len = 4;
-
-	e->begin = tick();
-	if (in_batch)
-		e->err = call(fd, CMAP_IOCTL_BATCH, &batch) ?: op.error;
-	else if (e->kind == GET)
-		e->err = get(fd, &key, sizeof(key), &e->out, &len);
-	else
-		e->err = call(fd, _IO(CMAP_IOC_MAGIC, op.code), &op);
-	e->end = tick();
-	if (e->err || (e->kind == SWAP && !op.old_len))
-		e->out = 0;
-}
-
-struct history {
-	uint32_t count[KEYS];
-	struct event events[KEYS][ROUNDS];
-};
-
-static void work(int fd, int worker, int round, struct history *history)
-{
-	uint64_t seed = worker * 7919 + round * 104729 + 1;
-	uint32_t seen[KEYS] = {};
+	size_t at = sizeof(*shared->area);
 	int i;
 
-	for (i = 0; i < ROUNDS; i++) {
-		uint64_t r = random_next(&seed);
-		uint64_t key = r >> 8 & (KEYS - 1);
-		struct event *e =
-			&history->events[key][history->count[key]++];
-
-		memset(e, 0, sizeof(*e));
-		e->kind = (r >> 16) % 7;
-		e->in = (worker + 1) << 24 | (i + 1);
-		e->expect = seen[key];
-		perform(fd, key, e, r >> 40 & 1);
-		if (e->out)
-			seen[key] = e->out;
-		else if (!e->err)
-			seen[key] = e->in;
+	shared->room = room;
+	for (i = 0; i < WORKERS; i++) {
+		shared->log_at[i] = at;
+		at += sizeof(struct history_log) +
+		      (size_t)parts[i] * room * sizeof(struct history_op);
 	}
+	shared->size = (at + 4095) & ~4095UL;
+	shared->device = open(HISTORY_DEVICE, O_RDWR | O_CLOEXEC);
+	if (shared->device < 0)
+		shared->area = shared_memory(shared->size);
+	else
+		shared->area = mmap(NULL, shared->size, PROT_READ | PROT_WRITE,
+				    MAP_SHARED, shared->device, 0);
+	return shared->area == MAP_FAILED ? -errno : 0;
 }
 
-TEST(processes_race)
+static void unshare_all(struct shared *shared)
 {
-	struct history *histories = shared_memory(WORKERS * sizeof(*histories));
-	struct event *all = calloc(WORKERS * ROUNDS, sizeof(*all));
-	int fd = new_map(), round, w, k, checked = 0;
-	double end = now() + race_seconds() * 2;
-
-	shared_clock = shared_memory(sizeof(*shared_clock));
-	ASSERT_GE(fd, 0);
-	for (round = 0; now() < end; round++) {
-		clear(fd);
-		memset(histories, 0, WORKERS * sizeof(*histories));
-		for (w = 0; w < WORKERS; w++) {
-			if (!fork()) {
-				work(fd, w, round, &histories[w]);
-				_exit(0);
-			}
-		}
-		ASSERT_TRUE(children_ok(WORKERS));
-		for (k = 0; k < KEYS; k++) {
-			uint32_t n = 0;
-
-			for (w = 0; w < WORKERS; w++) {
-				memcpy(all + n, histories[w].events[k],
-				       histories[w].count[k] * sizeof(*all));
-				n += histories[w].count[k];
-			}
-			ASSERT_TRUE(linearizable(all, n));
-			checked += n;
-		}
-	}
-	TH_LOG("%d operations in %d histories", checked, round * KEYS);
-	close(fd);
+	munmap(shared->area, shared->size);
+	close(shared->device);
 }
 
-/* Sums tell of every lost update, in many more operations. */
-TEST(no_update_is_lost)
+/* ---- workers ---- */
+
+static bool has_room(const struct history_log *log)
 {
-	int64_t *added = shared_memory(4 * sizeof(*added)), sum;
-	int fd = new_map(), w;
+	return log->count + RECORDER_STEP <= log->room;
+}
 
-	for (w = 0; w < 4; w++) {
-		double end = now() + race_seconds();
-		uint64_t version;
-		int64_t value;
-		uint32_t len;
+struct worker {
+	const struct shared *shared;
+	const char *name;
+	int log;
+};
 
-		if (fork())
+/* One of those that set the pace. */
+static void *work(void *arg)
+{
+	const struct worker *worker = arg;
+	struct history_log *log = log_of(worker->shared, worker->log);
+	struct history_area *area = worker->shared->area;
+	struct recorder recorder;
+	uint64_t before;
+
+	if (recorder_init(&recorder, area, log, worker->name))
+		return arg;
+	while (has_room(log)) {
+		before = log->count;
+		recorder_step(&recorder);
+		__atomic_add_fetch(&area->progress, log->count - before,
+				   __ATOMIC_RELAXED);
+	}
+	recorder_close(&recorder);
+
+	return NULL;
+}
+
+static int work_in_threads(struct worker *workers)
+{
+	void *failed = NULL;
+	pthread_t thread;
+
+	if (pthread_create(&thread, NULL, work, &workers[THREAD_1]))
+		return 1;
+	if (work(&workers[THREAD_2]))
+		return 1;
+	pthread_join(thread, &failed);
+	return failed != NULL;
+}
+
+static int look(const struct worker *worker)
+{
+	struct history_log *log = log_of(worker->shared, WINDOW);
+	struct history_area *area = worker->shared->area;
+	struct recorder recorder;
+
+	if (recorder_init(&recorder, area, log, worker->name))
+		return 1;
+	while (has_room(log)) {
+		recorder_look(&recorder);
+		while (!history_may_go_on(area, log))
+			usleep(50);
+	}
+	recorder_close(&recorder);
+
+	return 0;
+}
+
+/* What it was at when it died was done by now, or never will be. */
+static void bury(const struct worker *worker, uint64_t from)
+{
+	struct history_log *log = log_of(worker->shared, VICTIM);
+	uint64_t now = history_tick(worker->shared->area);
+
+	for (; from < log->count; from++) {
+		struct history_op *op = &log->op[from];
+
+		if (op->end)
 			continue;
-		while (now() < end) {
-			/* By add, by compare-and-swap, by version. */
-			if (add(fd, "a", 1, 1, NULL))
-				_exit(1);
-			len = 8;
-			if (get_version(fd, "b", 1, &value, &len, &version)) {
-				value = 0;
-				set_flags(fd, "b", 1, &value, 8,
-					  CMAP_OP_CREATE, NULL);
+		op->end = now;
+		op->pending = 1;
+	}
+}
+
+static void work_until_killed(const struct worker *worker)
+{
+	struct history_log *log = log_of(worker->shared, VICTIM);
+	struct recorder recorder;
+
+	if (recorder_init(&recorder, worker->shared->area, log, worker->name))
+		_exit(1);
+	while (has_room(log))
+		recorder_step(&recorder);
+	pause();
+}
+
+static int kill_workers(const struct worker *worker)
+{
+	struct history_log *log = log_of(worker->shared, VICTIM);
+	struct history_area *area = worker->shared->area;
+	uint64_t from, seed = log->state;
+	pid_t victim, gone = 0;
+
+	while (has_room(log) && !area->stop && !gone) {
+		from = log->count;
+		victim = fork();
+		if (victim < 0)
+			return 1;
+		if (!victim)
+			work_until_killed(worker);
+		/* It begins when it has opened the map. */
+		while (log->count == from && !gone) {
+			sched_yield();
+			gone = waitpid(victim, NULL, WNOHANG);
+		}
+		if (gone)
+			break;
+		usleep(random_next(&seed) % 600);
+		kill(victim, SIGKILL);
+		waitpid(victim, NULL, 0);
+		bury(worker, from);
+	}
+
+	return gone != 0;
+}
+
+static int run_kernel(const struct worker *worker, int log, unsigned int door)
+{
+	struct history_run run = {
+		.log = worker->shared->log_at[log], .door = door,
+	};
+
+	snprintf(run.name, sizeof(run.name), "%s", worker->name);
+	return ioctl(worker->shared->device, HISTORY_RUN, &run) != 0;
+}
+
+#define CHURN 500
+
+/* Others come and go in waves, and the tables grow and shrink. */
+static int churn(const struct worker *worker)
+{
+	static struct cmap_op ops[CHURN];
+	static char keys[CHURN][5];
+	struct cmap_ops batch = {
+		.size = sizeof(batch), .ops = u64_of(ops), .count = CHURN,
+		.op_size = sizeof(ops[0]),
+	};
+	int fd = device(O_RDWR), wave, i;
+
+	if (open_named(fd, worker->name))
+		return 1;
+	for (wave = 0; !worker->shared->area->stop; wave++) {
+		for (i = 0; i < CHURN; i++) {
+			int number = wave % 8 * CHURN + i;
+
+			keys[i][0] = 'z';
+			memcpy(keys[i] + 1, &number, 4);
+			ops[i] = (struct cmap_op){
+				.size = sizeof(ops[i]),
+				.code = wave & 8 ? CMAP_CODE_DELETE :
+						   CMAP_CODE_SET,
+				.key = u64_of(keys[i]), .key_len = 5,
+				.value = u64_of(keys[i]), .value_len = 5,
+			};
+		}
+		call(fd, CMAP_IOCTL_BATCH, &batch);
+	}
+	close(fd);
+
+	return 0;
+}
+
+/* ---- a round ---- */
+
+static void new_round(const struct shared *shared)
+{
+	struct history_area *area = shared->area;
+	int i;
+
+	area->progress = 0;
+	area->goal = 0;
+	area->stop = 0;
+	for (i = 0; i < WORKERS; i++) {
+		struct history_log *log = log_of(shared, i);
+
+		log->count = 0;
+		/* A record that was never begun has no begin. */
+		memset(log->op, 0, log->room * sizeof(log->op[0]));
+		if (i <= PROCESS)
+			area->goal += log->room;
+	}
+}
+
+static int be(struct worker *workers, int i)
+{
+	switch (i) {
+	case THREAD_1:
+		return work_in_threads(workers);
+	case PROCESS:
+		return work(&workers[PROCESS]) != NULL;
+	case VICTIM:
+		return kill_workers(&workers[VICTIM]);
+	case WINDOW:
+		return look(&workers[WINDOW]);
+	case KERNEL:
+		return run_kernel(&workers[KERNEL], KERNEL, HISTORY_KERNEL);
+	case SOFTIRQ:
+		return run_kernel(&workers[SOFTIRQ], SOFTIRQ, HISTORY_SOFTIRQ);
+	case WORKERS:
+		return churn(&workers[0]);
+	}
+	return 0;
+}
+
+/* Wait for one; its exit status, or 1 if it was killed. */
+static int wait_for(pid_t pid)
+{
+	int status;
+
+	if (pid <= 0)
+		return 0;
+	if (waitpid(pid, &status, 0) != pid || !WIFEXITED(status))
+		return 1;
+	return WEXITSTATUS(status);
+}
+
+static int run_round(const struct shared *shared, const char *name,
+		     bool with_churn)
+{
+	struct worker workers[WORKERS];
+	pid_t pids[WORKERS + 1] = {};
+	int i, failed = 0;
+
+	new_round(shared);
+	for (i = 0; i < WORKERS; i++)
+		workers[i] = (struct worker){ shared, name, i };
+	for (i = 0; i < WORKERS + with_churn; i++) {
+		if (i == THREAD_2 || (shared->device < 0 &&
+				      (i == KERNEL || i == SOFTIRQ)))
+			continue;
+		pids[i] = fork();
+		if (!pids[i])
+			_exit(be(workers, i));
+	}
+	failed |= wait_for(pids[THREAD_1]);
+	failed |= wait_for(pids[PROCESS]);
+	shared->area->stop = 1;
+	for (i = VICTIM; i <= WORKERS; i++)
+		failed |= wait_for(pids[i]);
+
+	return failed;
+}
+
+/* ---- what comes of it ---- */
+
+struct tally {
+	uint64_t by_door[HISTORY_DOORS];
+	uint64_t pending;
+	uint64_t refused;	/* for lack of memory */
+	uint64_t changed;	/* successful writes */
+	struct linear_work work;
+};
+
+static void count_op(struct tally *tally, const struct history_op *op)
+{
+	if (!op->begin)
+		return;
+	tally->by_door[op->door]++;
+	tally->pending += op->pending;
+	if (op->err == -ENOMEM || op->err == -ENOSPC || op->err == -EAGAIN)
+		tally->refused++;
+	if (!op->err && !op->pending && op->kind >= HISTORY_SET)
+		tally->changed++;
+}
+
+/* All that was done to one key. */
+static size_t gather(const struct shared *shared, unsigned int key,
+		     struct history_op *all, struct tally *tally)
+{
+	size_t n = 0;
+	uint64_t i;
+	int w;
+
+	for (w = 0; w < WORKERS; w++) {
+		const struct history_log *log = log_of(shared, w);
+
+		for (i = 0; i < log->count; i++) {
+			if (log->op[i].key != key)
 				continue;
-			}
-			if (w & 1) {
-				int64_t next = value + 1;
-				struct cmap_op op = {
-					.key = u64_of("b"), .key_len = 1,
-					.value = u64_of(&next), .value_len = 8,
-					.old = u64_of(&value), .old_len = 8,
-				};
-
-				if (!op_call(fd, CMAP_IOCTL_COMPARE_SWAP, &op))
-					added[w]++;
-			} else {
-				value++;
-				if (!set_flags(fd, "b", 1, &value, 8,
-					       CMAP_OP_VERSION, &version))
-					added[w]++;
-			}
-			added[w] += 1LL << 32;
+			all[n++] = log->op[i];
+			count_op(tally, &log->op[i]);
 		}
-		_exit(0);
 	}
-	ASSERT_TRUE(children_ok(4));
-	EXPECT_EQ(0, add(fd, "a", 1, 0, &sum));
-	EXPECT_GE(sum, (added[0] + added[1] + added[2] + added[3]) >> 32);
-	EXPECT_EQ(0, add(fd, "b", 1, 0, &sum));
-	EXPECT_EQ((uint32_t)(added[0] + added[1] + added[2] + added[3]), sum);
-	close(fd);
+	return n;
 }
 
-/* Of many that get-or-set one key, one sets, and all get what that one set. */
-TEST(get_or_set_has_one_winner)
+/* ---- a recording ---- */
+
+/**
+ * struct recording - histories of one map
+ * @shared: where they are written
+ * @name: of the map
+ * @keys: how many there are
+ * @churn: with others that come and go
+ * @states: per key: what it can be at the end of the last round
+ * @before: what it could be at its beginning
+ * @all: room to bring together what was done to one key
+ * @tally: of all rounds
+ */
+struct recording {
+	struct shared shared;
+	char name[32];
+	unsigned int keys;
+	bool churn;
+	struct linear_states states[HISTORY_KEYS];
+	struct linear_states before[HISTORY_KEYS];
+	struct history_op *all;
+	struct tally tally;
+};
+
+/* Check a round; false if something is wrong. */
+static bool check_round(struct recording *r)
 {
-	int *winners = shared_memory(2000 * sizeof(int));
-	int fd = new_map(), w, i;
+	unsigned int key;
 
-	for (w = 1; w <= 4; w++) {
-		if (fork())
-			continue;
-		for (i = 0; i < 2000; i++) {
-			int got = 0;
-			struct cmap_op op = {
-				.key = u64_of(&i), .key_len = 4,
-				.value = u64_of(&w), .value_len = 4,
-				.old = u64_of(&got), .old_len = 4,
-			};
+	memcpy(r->before, r->states, sizeof(r->states));
+	for (key = 0; key < r->keys; key++) {
+		size_t n = gather(&r->shared, key, r->all, &r->tally);
 
-			if (op_call(fd, CMAP_IOCTL_GET_OR_SET, &op))
-				_exit(1);
-			if (!op.number &&
-			    __atomic_exchange_n(&winners[i], w,
-						__ATOMIC_SEQ_CST))
-				_exit(2);
-			if (op.number && (got < 1 || got > 4 || got == w))
-				_exit(3);
-		}
-		_exit(0);
+		if (linear_check(r->all, n, &r->states[key], stdout,
+				 &r->tally.work) != LINEAR_YES)
+			return false;
 	}
-	EXPECT_TRUE(children_ok(4));
-	for (i = 0; i < 2000; i++) {
-		int value;
-		uint32_t len = 4;
-
-		ASSERT_EQ(0, get(fd, &i, 4, &value, &len));
-		ASSERT_EQ(winners[i], value);
-	}
-	close(fd);
+	return true;
 }
 
-/* Every value that is put is taken by exactly one. */
-TEST(take_is_exactly_once)
+/* The last round again, with a response falsified: is that found? */
+static bool finds(struct recording *r, unsigned int key,
+		  enum falsehood falsehood, uint64_t *seed)
 {
-	int *taken = shared_memory(4000 * sizeof(int));
-	int fd = new_map(), w, i;
+	struct linear_states states = r->before[key];
+	struct tally none = {};
+	size_t n = gather(&r->shared, key, r->all, &none);
 
-	for (i = 0; i < 4000; i++)
-		ASSERT_EQ(0, set(fd, &i, 4, &i, 4));
-	for (w = 0; w < 4; w++) {
-		if (fork())
-			continue;
-		for (i = 0; i < 4000; i++) {
-			int got = -1;
-			struct cmap_op op = {
-				.key = u64_of(&i), .key_len = 4,
-				.old = u64_of(&got), .old_len = 4,
-			};
-			int err = op_call(fd, CMAP_IOCTL_TAKE, &op);
+	return falsify(r->all, n, falsehood, seed) &&
+	       linear_check(r->all, n, &states, NULL, NULL) == LINEAR_NO;
+}
 
-			if (!err && got == i)
-				__atomic_fetch_add(&taken[i], 1,
-						   __ATOMIC_SEQ_CST);
-			else if (err != -ENOENT)
-				_exit(1);
-		}
-		_exit(0);
+static void report(const struct tally *tally, unsigned int rounds)
+{
+	const uint64_t *by = tally->by_door;
+
+	printf("# %lu operations checked in %u rounds, %lu parts, the longest %lu\n",
+	       tally->work.ops, rounds, tally->work.parts, tally->work.longest);
+	printf("# %lu writes done, %lu refused, %lu operations of killed ones\n",
+	       tally->changed, tally->refused, tally->pending);
+	printf("# ioctl %lu, library %lu, window %lu, batches %lu + %lu, ranges %lu + %lu, kernel %lu, softirq %lu\n",
+	       by[HISTORY_IOCTL], by[HISTORY_LIBRARY], by[HISTORY_WINDOW],
+	       by[HISTORY_BATCH], by[HISTORY_LIBRARY_BATCH],
+	       by[HISTORY_RANGE], by[HISTORY_ITER], by[HISTORY_KERNEL],
+	       by[HISTORY_SOFTIRQ]);
+}
+
+/* ---- the maps it is done with ---- */
+
+FIXTURE(history)
+{
+	struct recording recording;
+	uint64_t goal;
+	int fd;
+	bool loaded;
+};
+
+FIXTURE_VARIANT(history)
+{
+	unsigned int percent;	/* of all operations */
+	unsigned int keys;
+	unsigned int classes;	/* of values */
+	bool churn;
+	struct cmap_create map;
+};
+
+FIXTURE_VARIANT_ADD(history, hot)
+{
+	.percent = 30, .keys = 6, .classes = 3,
+};
+
+/* Every node is used again and again, and all meet at one lock. */
+FIXTURE_VARIANT_ADD(history, one_shard_one_size)
+{
+	.percent = 25, .keys = 2, .classes = 1,
+	.map = {
+		.flags = CMAP_CREATE_FIXED_VALUE, .value_max = 8, .shards = 1,
+	},
+};
+
+FIXTURE_VARIANT_ADD(history, growing_and_shrinking)
+{
+	.percent = 20, .keys = 6, .classes = 2, .churn = true,
+};
+
+FIXTURE_VARIANT_ADD(history, wiped)
+{
+	.percent = 10, .keys = 4, .classes = 3, .churn = true,
+	.map = { .flags = CMAP_CREATE_WIPE, .shards = 1 },
+};
+
+FIXTURE_VARIANT_ADD(history, long_values)
+{
+	.percent = 5, .keys = 4, .classes = 4,
+};
+
+FIXTURE_VARIANT_ADD(history, full)
+{
+	.percent = 10, .keys = 8, .classes = 2,
+	.map = { .max_entries = 4 },
+};
+
+static void prepare_logs(const struct shared *shared, unsigned int keys,
+			 unsigned int classes)
+{
+	int i;
+
+	for (i = 0; i < WORKERS; i++) {
+		struct history_log *log = log_of(shared, i);
+
+		log->room = parts[i] * shared->room;
+		log->id = i + 1;
+		log->state = (i + 1) * 0x9e3779b97f4a7c15ULL;
+		log->keys = keys;
+		log->classes = classes;
 	}
-	EXPECT_TRUE(children_ok(4));
-	for (i = 0; i < 4000; i++)
-		ASSERT_EQ(1, taken[i]);
-	EXPECT_EQ(0, count(fd));
-	close(fd);
+}
+
+FIXTURE_SETUP(history)
+{
+	struct recording *r = &self->recording;
+	struct cmap_create args = variant->map;
+	uint64_t room;
+	int err, i;
+
+	self->goal = race_seconds() * OPS * variant->percent / 100;
+	room = self->goal / PARTS;
+	room = room > ROOM_MAX ? ROOM_MAX : room < ROOM_MIN ? ROOM_MIN : room;
+	r->keys = variant->keys;
+	r->churn = variant->churn;
+	for (i = 0; i < HISTORY_KEYS; i++)
+		r->states[i].count = 1;
+
+	err = load("cmap_history");
+	self->loaded = !err;
+	ASSERT_TRUE(!err || err == -EEXIST || err == -ENOENT);
+	ASSERT_EQ(0, share(&r->shared, room));
+	r->all = malloc(r->shared.size);
+	prepare_logs(&r->shared, variant->keys, variant->classes);
+
+	snprintf(r->name, sizeof(r->name), "history-%d", getpid());
+	args.name = u64_of(r->name);
+	args.name_len = strlen(r->name);
+	args.mode = 0600;
+	self->fd = device(O_RDWR);
+	ASSERT_EQ(0, create_with(self->fd, &args));
+}
+
+FIXTURE_TEARDOWN(history)
+{
+	unlink_named(self->recording.name);
+	close(self->fd);
+	unshare_all(&self->recording.shared);
+	free(self->recording.all);
+	if (self->loaded)
+		EXPECT_EQ(0, unload("cmap_history"));
+}
+
+TEST_F_TIMEOUT(history, is_linearizable, 7200)
+{
+	struct recording *r = &self->recording;
+	unsigned int rounds = 0, found = 0, i;
+	uint64_t seed = 1;
+
+	do {
+		ASSERT_EQ(0, run_round(&r->shared, r->name, r->churn));
+		ASSERT_TRUE(check_round(r));
+		rounds++;
+	} while (r->tally.work.ops < self->goal);
+	report(&r->tally, rounds);
+
+	/* All have taken part, even those that seldom do. */
+	for (i = 0; i < HISTORY_DOORS && r->tally.work.ops > 15000; i++)
+		if (r->shared.device >= 0 ||
+		    (i != HISTORY_KERNEL && i != HISTORY_SOFTIRQ))
+			EXPECT_GT(r->tally.by_door[i], 0);
+	EXPECT_GT(r->tally.changed, r->tally.work.ops / 20);
+
+	/* And what is wrong is found, but for what could have been so. */
+	for (i = 0; i < FALSIFIED; i++)
+		found += finds(r, i % r->keys, i % FOUND_NOTHING, &seed);
+	EXPECT_GE(found, FALSIFIED * 9 / 10);
 }
 
 TEST_HARNESS_MAIN

@@ -1,0 +1,481 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Kernel code that takes part in histories: a thread and a tasklet that do
+ * operations through the kernel API, beside processes that do theirs, and
+ * write them down in the same memory with the same clock.
+ *
+ * What is in that memory is trusted: only root can open the device.
+ */
+#include "cmap_history.h"
+
+#include <linux/cmap.h>
+
+#include <linux/atomic.h>
+#include <linux/completion.h>
+#include <linux/cpu.h>
+#include <linux/delay.h>
+#include <linux/err.h>
+#include <linux/fs.h>
+#include <linux/interrupt.h>
+#include <linux/kthread.h>
+#include <linux/miscdevice.h>
+#include <linux/mm.h>
+#include <linux/module.h>
+#include <linux/mutex.h>
+#include <linux/rcupdate.h>
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+#include <linux/smp.h>
+#include <linux/string.h>
+#include <linux/uaccess.h>
+#include <linux/vmalloc.h>
+
+#define BURST		32	/* operations at a time */
+#define RANGE_EVERY	32	/* bursts */
+
+/* What an open file has: the shared memory, once it is mapped. */
+struct session {
+	struct mutex lock;	/* guards the making of it */
+	struct history_area *area;
+	unsigned long size;
+};
+
+/**
+ * struct runner - one that does operations
+ * @area: the shared memory
+ * @log: where it writes down what it does
+ * @room: records that fit there
+ * @map: the map
+ * @door: HISTORY_KERNEL or HISTORY_SOFTIRQ
+ * @classes: of values
+ * @bursts: done so far
+ * @in: value to write
+ * @out: value read
+ * @expect: value to compare with
+ * @tasklet: does a burst
+ * @done: a burst, or all, is done
+ * @cancel: end early
+ */
+struct runner {
+	struct history_area *area;
+	struct history_log *log;
+	u64 room;
+	struct cmap *map;
+	u32 door;
+	u32 classes;
+	u32 bursts;
+	u64 *in;
+	u64 *out;
+	u64 *expect;
+	struct tasklet_struct tasklet;
+	struct completion done;
+	bool cancel;
+};
+
+/* Fully ordered, as processes' own. */
+static u64 tick(struct runner *runner)
+{
+	return atomic64_inc_return((atomic64_t *)&runner->area->clock);
+}
+
+/* ---- operations ---- */
+
+/* Copied, or where it stands. */
+static int get(struct runner *runner, struct history_op *op, const u8 *key,
+	       u32 key_len)
+{
+	u32 len = HISTORY_VALUE_MAX;
+	struct cmap_value value;
+	int err;
+
+	if (op->kind == HISTORY_GET && op->begin & 1) {
+		err = cmap_get(runner->map, key, key_len, runner->out, &len,
+			       &op->version);
+		if (!err)
+			op->out = history_value_of(runner->out, len);
+		return err;
+	}
+
+	rcu_read_lock();
+	err = cmap_lookup(runner->map, key, key_len, &value) ? 0 : -ENOENT;
+	if (!err) {
+		op->out = op->kind == HISTORY_LENGTH ? value.len :
+			  history_value_of(value.data, value.len);
+		op->version = value.version;
+	}
+	rcu_read_unlock();
+
+	return err;
+}
+
+/* Those that give back what was there return 1 if something was. */
+static int give_back(struct runner *runner, struct history_op *op, int err,
+		     u32 len)
+{
+	if (err == 1)
+		op->out = history_value_of(runner->out, len);
+	return min(err, 0);
+}
+
+static int write(struct runner *runner, struct history_op *op, const u8 *key,
+		 u32 key_len, gfp_t gfp)
+{
+	struct cmap *map = runner->map;
+	u64 *in = runner->in, *out = runner->out, *expect = runner->expect;
+	u32 in_len = history_writes_value(op->kind) ?
+		     history_fill(op->in, in) : 0;
+	u32 len = HISTORY_VALUE_MAX;
+	int err;
+
+	switch (op->kind) {
+	case HISTORY_SET:
+		return cmap_set(map, key, key_len, in, in_len, 0, &op->version,
+				gfp);
+	case HISTORY_CREATE:
+		return cmap_set(map, key, key_len, in, in_len, CMAP_OP_CREATE,
+				&op->version, gfp);
+	case HISTORY_REPLACE:
+		return cmap_set(map, key, key_len, in, in_len, CMAP_OP_REPLACE,
+				&op->version, gfp);
+	case HISTORY_DELETE:
+		return cmap_delete(map, key, key_len, 0, &op->version, gfp);
+	case HISTORY_TAKE:
+		err = cmap_take(map, key, key_len, out, &len, &op->version,
+				gfp);
+		return give_back(runner, op, err ?: 1, len);
+	case HISTORY_SWAP:
+		err = cmap_swap(map, key, key_len, in, in_len, out, &len,
+				&op->version, gfp);
+		return give_back(runner, op, err, len);
+	case HISTORY_GET_OR_SET:
+		err = cmap_get_or_set(map, key, key_len, in, in_len, out, &len,
+				      &op->version, gfp);
+		return give_back(runner, op, err, len);
+	case HISTORY_COMPARE_SWAP:
+		return cmap_compare_swap(map, key, key_len, expect,
+					 history_fill(op->expect, expect), in,
+					 in_len, &op->version, gfp);
+	case HISTORY_COMPARE_DELETE:
+		return cmap_compare_delete(map, key, key_len, expect,
+					   history_fill(op->expect, expect),
+					   &op->version, gfp);
+	case HISTORY_ADD:
+		return cmap_add(map, key, key_len, op->in, op->expect,
+				(s64 *)&op->out, &op->version, gfp);
+	}
+
+	return -EINVAL;
+}
+
+/* The version to compare with goes in where the version there is comes out. */
+static int write_if_version(struct runner *runner, struct history_op *op,
+			    const u8 *key, u32 key_len, gfp_t gfp)
+{
+	u64 version = op->expect;
+	int err;
+
+	if (op->kind == HISTORY_SET_VERSION)
+		err = cmap_set(runner->map, key, key_len, runner->in,
+			       history_fill(op->in, runner->in),
+			       CMAP_OP_VERSION, &version, gfp);
+	else
+		err = cmap_delete(runner->map, key, key_len, CMAP_OP_VERSION,
+				  &version, gfp);
+	if (!err || err == -ESTALE)
+		op->version = version;
+
+	return err;
+}
+
+static void do_one(struct runner *runner, gfp_t gfp)
+{
+	struct history_log *log = runner->log;
+	struct history_op *op = history_choose(log, runner->door,
+					       runner->classes);
+	u8 key[HISTORY_KEY_MAX];
+	u32 key_len = history_key(op->key, key);
+
+	op->begin = tick(runner);
+	switch (op->kind) {
+	case HISTORY_GET:
+	case HISTORY_LENGTH:
+		op->err = get(runner, op, key, key_len);
+		break;
+	case HISTORY_SET_VERSION:
+	case HISTORY_DELETE_VERSION:
+		op->err = write_if_version(runner, op, key, key_len, gfp);
+		break;
+	default:
+		op->err = write(runner, op, key, key_len, gfp);
+	}
+	op->end = tick(runner);
+	history_learn(log, op);
+}
+
+struct look {
+	struct runner *runner;
+	struct history_seen seen;
+	u64 begin;
+};
+
+static bool see(const void *key, u32 key_len, const struct cmap_value *value,
+		void *arg)
+{
+	struct look *look = arg;
+
+	history_see(&look->seen, key, key_len, value->data, value->len,
+		    value->version, look->begin, tick(look->runner));
+	return true;
+}
+
+static void do_range(struct runner *runner, gfp_t gfp)
+{
+	struct look *look = kzalloc(sizeof(*look), gfp);
+	struct cmap_cursor cursor = {};
+
+	if (!look)
+		return;
+	look->runner = runner;
+	look->begin = tick(runner);
+	if (!cmap_range(runner->map, &cursor, see, look, gfp))
+		history_note_seen(runner->log, runner->door, look->begin,
+				  tick(runner), &look->seen);
+	kfree(look);
+}
+
+/* ---- bursts ---- */
+
+static void burst(struct runner *runner, gfp_t gfp)
+{
+	struct history_log *log = runner->log;
+	u32 i;
+
+	if (++runner->bursts % RANGE_EVERY == 0 &&
+	    log->count + HISTORY_KEYS <= runner->room)
+		do_range(runner, gfp);
+	for (i = 0; i < BURST && log->count < runner->room; i++)
+		do_one(runner, gfp);
+}
+
+static bool ended(const struct runner *runner)
+{
+	return runner->log->count >= runner->room ||
+	       READ_ONCE(runner->cancel);
+}
+
+/* Others are slower, at least where system calls are; all shall meet. */
+static void keep_pace(const struct runner *runner)
+{
+	while (!history_may_go_on(runner->area, runner->log) &&
+	       !READ_ONCE(runner->cancel) && !fatal_signal_pending(current))
+		usleep_range(50, 200);
+}
+
+static int thread(void *arg)
+{
+	struct runner *runner = arg;
+
+	while (!ended(runner)) {
+		keep_pace(runner);
+		burst(runner, GFP_KERNEL);
+		cond_resched();
+	}
+	complete(&runner->done);
+
+	return 0;
+}
+
+static int run_thread(struct runner *runner)
+{
+	struct task_struct *task;
+	int err;
+
+	task = kthread_run(thread, runner, "cmap_history");
+	if (IS_ERR(task))
+		return PTR_ERR(task);
+	err = wait_for_completion_killable(&runner->done);
+	if (err) {
+		WRITE_ONCE(runner->cancel, true);
+		wait_for_completion(&runner->done);
+	}
+
+	return err;
+}
+
+static void burst_in_softirq(struct tasklet_struct *tasklet)
+{
+	struct runner *runner = from_tasklet(runner, tasklet, tasklet);
+
+	burst(runner, GFP_ATOMIC);
+	complete(&runner->done);
+}
+
+static void schedule_burst(void *arg)
+{
+	struct runner *runner = arg;
+
+	tasklet_schedule(&runner->tasklet);
+}
+
+/*
+ * From here each CPU in turn gets an interrupt, wherever it is, and the
+ * tasklet runs at its end.
+ */
+static int run_softirq(struct runner *runner)
+{
+	unsigned int cpu = 0;
+
+	tasklet_setup(&runner->tasklet, burst_in_softirq);
+	while (!ended(runner) && !fatal_signal_pending(current)) {
+		keep_pace(runner);
+		reinit_completion(&runner->done);
+		cpus_read_lock();
+		cpu = cpumask_next(cpu, cpu_online_mask);
+		if (cpu >= nr_cpu_ids)
+			cpu = cpumask_first(cpu_online_mask);
+		smp_call_function_single(cpu, schedule_burst, runner, 1);
+		cpus_read_unlock();
+		wait_for_completion(&runner->done);
+	}
+	tasklet_kill(&runner->tasklet);
+
+	return fatal_signal_pending(current) ? -EINTR : 0;
+}
+
+/* ---- the device ---- */
+
+static struct runner *runner_new(const struct session *session,
+				 const struct history_run *args)
+{
+	struct runner *runner;
+	u64 left;
+
+	if (!session->area || args->log > session->size ||
+	    !IS_ALIGNED(args->log, 8) || args->name[sizeof(args->name) - 1] ||
+	    session->size - args->log < sizeof(struct history_log))
+		return ERR_PTR(-EINVAL);
+	runner = kzalloc(sizeof(*runner), GFP_KERNEL);
+	if (!runner)
+		return ERR_PTR(-ENOMEM);
+
+	left = session->size - args->log - sizeof(struct history_log);
+	runner->area = session->area;
+	runner->log = (void *)session->area + args->log;
+	runner->room = min_t(u64, runner->log->room,
+			     left / sizeof(struct history_op));
+	runner->door = args->door;
+	runner->classes = runner->log->classes;
+	/* Without sleeping, long ones could hardly be had. */
+	if (args->door == HISTORY_SOFTIRQ)
+		runner->classes = min(runner->classes, 3U);
+	init_completion(&runner->done);
+	runner->in = vmalloc(3 * HISTORY_VALUE_MAX);
+	if (!runner->in) {
+		kfree(runner);
+		return ERR_PTR(-ENOMEM);
+	}
+	runner->out = runner->in + HISTORY_VALUE_MAX / sizeof(u64);
+	runner->expect = runner->out + HISTORY_VALUE_MAX / sizeof(u64);
+
+	return runner;
+}
+
+static void runner_free(struct runner *runner)
+{
+	vfree(runner->in);
+	kfree(runner);
+}
+
+static int run(const struct session *session, const struct history_run *args)
+{
+	struct runner *runner = runner_new(session, args);
+	int err;
+
+	if (IS_ERR(runner))
+		return PTR_ERR(runner);
+	runner->map = cmap_open(args->name);
+	if (IS_ERR(runner->map)) {
+		err = PTR_ERR(runner->map);
+		goto free_runner;
+	}
+
+	err = args->door == HISTORY_SOFTIRQ ? run_softirq(runner) :
+					      run_thread(runner);
+	cmap_put(runner->map);
+free_runner:
+	runner_free(runner);
+	return err;
+}
+
+static int history_open(struct inode *inode, struct file *file)
+{
+	struct session *session = kzalloc(sizeof(*session), GFP_KERNEL);
+
+	if (!session)
+		return -ENOMEM;
+	mutex_init(&session->lock);
+	file->private_data = session;
+	return 0;
+}
+
+static int history_release(struct inode *inode, struct file *file)
+{
+	struct session *session = file->private_data;
+
+	vfree(session->area);
+	kfree(session);
+	return 0;
+}
+
+static int history_mmap(struct file *file, struct vm_area_struct *vma)
+{
+	struct session *session = file->private_data;
+	unsigned long size = vma->vm_end - vma->vm_start;
+	int err = 0;
+
+	mutex_lock(&session->lock);
+	if (session->area) {
+		err = -EBUSY;
+	} else {
+		session->area = vmalloc_user(size);
+		session->size = size;
+		if (!session->area)
+			err = -ENOMEM;
+	}
+	mutex_unlock(&session->lock);
+
+	return err ?: remap_vmalloc_range(vma, session->area, 0);
+}
+
+static long history_ioctl(struct file *file, unsigned int command,
+			  unsigned long arg)
+{
+	struct history_run args;
+
+	if (command != HISTORY_RUN)
+		return -ENOTTY;
+	if (copy_from_user(&args, (void __user *)arg, sizeof(args)))
+		return -EFAULT;
+	return run(file->private_data, &args);
+}
+
+static const struct file_operations history_fops = {
+	.owner = THIS_MODULE,
+	.open = history_open,
+	.release = history_release,
+	.mmap = history_mmap,
+	.unlocked_ioctl = history_ioctl,
+};
+
+static struct miscdevice history_device = {
+	.minor = MISC_DYNAMIC_MINOR,
+	.name = "cmap_history",
+	.fops = &history_fops,
+	.mode = 0600,
+};
+
+module_misc_device(history_device);
+
+MODULE_DESCRIPTION("Records histories of cmap's kernel API");
+MODULE_LICENSE("GPL");
+MODULE_IMPORT_NS(CMAP_NAMESPACE);

@@ -1,0 +1,305 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "recorder_op.h"
+#include "cmap_test.h"
+
+#include <cmap.h>
+
+/* ---- an operation for the kernel ---- */
+
+static const unsigned int codes[HISTORY_KINDS] = {
+	[HISTORY_GET] = CMAP_CODE_GET,
+	[HISTORY_LENGTH] = CMAP_CODE_GET,
+	[HISTORY_SET] = CMAP_CODE_SET,
+	[HISTORY_CREATE] = CMAP_CODE_SET,
+	[HISTORY_REPLACE] = CMAP_CODE_SET,
+	[HISTORY_SET_VERSION] = CMAP_CODE_SET,
+	[HISTORY_DELETE] = CMAP_CODE_DELETE,
+	[HISTORY_DELETE_VERSION] = CMAP_CODE_DELETE,
+	[HISTORY_TAKE] = CMAP_CODE_TAKE,
+	[HISTORY_SWAP] = CMAP_CODE_SWAP,
+	[HISTORY_COMPARE_SWAP] = CMAP_CODE_COMPARE_SWAP,
+	[HISTORY_COMPARE_DELETE] = CMAP_CODE_COMPARE_DELETE,
+	[HISTORY_GET_OR_SET] = CMAP_CODE_GET_OR_SET,
+	[HISTORY_ADD] = CMAP_CODE_ADD,
+	[HISTORY_CLEAR] = CMAP_CODE_CLEAR,
+};
+
+static const uint16_t op_flags[HISTORY_KINDS] = {
+	[HISTORY_CREATE] = CMAP_OP_CREATE,
+	[HISTORY_REPLACE] = CMAP_OP_REPLACE,
+	[HISTORY_SET_VERSION] = CMAP_OP_VERSION,
+	[HISTORY_DELETE_VERSION] = CMAP_OP_VERSION,
+};
+
+bool recorder_compares_values(unsigned int kind)
+{
+	return kind == HISTORY_COMPARE_SWAP || kind == HISTORY_COMPARE_DELETE;
+}
+
+/* What it says on paper becomes bytes. */
+void recorder_prepare(struct recorder_buf *buf, const struct history_op *op,
+		    uint32_t room)
+{
+	buf->key_len = history_key(op->key, buf->key);
+	buf->room = room;
+	if (history_writes_value(op->kind))
+		buf->in_len = history_fill(op->in, buf->in);
+	if (recorder_compares_values(op->kind))
+		buf->expect_len = history_fill(op->expect, buf->expect);
+}
+
+void recorder_fill(struct cmap_op *c, const struct history_op *op,
+		 const struct recorder_buf *buf)
+{
+	*c = (struct cmap_op){
+		.size = sizeof(*c),
+		.code = codes[op->kind],
+		.flags = op_flags[op->kind],
+		.key = u64_of(buf->key), .key_len = buf->key_len,
+	};
+	switch (op->kind) {
+	case HISTORY_GET:
+		c->value = u64_of(buf->out);
+		c->value_len = buf->room;
+		break;
+	case HISTORY_TAKE:
+	case HISTORY_SWAP:
+	case HISTORY_GET_OR_SET:
+		c->old = u64_of(buf->out);
+		c->old_len = buf->room;
+		break;
+	case HISTORY_COMPARE_SWAP:
+	case HISTORY_COMPARE_DELETE:
+		c->old = u64_of(buf->expect);
+		c->old_len = buf->expect_len;
+		break;
+	case HISTORY_SET_VERSION:
+	case HISTORY_DELETE_VERSION:
+		c->version = op->expect;
+		break;
+	case HISTORY_ADD:
+		c->number = op->in;
+		c->start = op->expect;
+		break;
+	case HISTORY_CLEAR:
+		c->key = 0;
+		c->key_len = 0;
+		break;
+	}
+	if (history_writes_value(op->kind)) {
+		c->value = u64_of(buf->in);
+		c->value_len = buf->in_len;
+	}
+}
+
+/* What came out, into the record. */
+void recorder_note(struct history_op *op, const struct cmap_op *c, int err,
+		 const struct recorder_buf *buf)
+{
+	uint32_t len = op->kind == HISTORY_GET ? c->value_len : c->old_len;
+
+	op->err = err;
+	switch (op->kind) {
+	case HISTORY_LENGTH:
+		op->out = err ? 0 : c->value_len;
+		break;
+	case HISTORY_GET:
+	case HISTORY_TAKE:
+	case HISTORY_SWAP:
+	case HISTORY_GET_OR_SET:
+		if (err == -EMSGSIZE)
+			op->out = len;
+		else if (!err && (c->number || op->kind == HISTORY_GET ||
+				  op->kind == HISTORY_TAKE))
+			op->out = history_value_of(buf->out, len);
+		break;
+	case HISTORY_ADD:
+		op->out = err ? 0 : c->number;
+		break;
+	}
+	if (!err || err == -EEXIST || err == -ESTALE || err == -EMSGSIZE)
+		op->version = c->version;
+}
+
+/* ---- by the library ---- */
+
+static void note_len(struct history_op *op, const struct recorder_buf *buf,
+		     ssize_t len)
+{
+	if (len < 0)
+		op->err = -errno;
+	else
+		op->out = history_value_of(buf->out, len);
+}
+
+/* Of those that return what was there. */
+static void note_old(struct history_op *op, const struct recorder_buf *buf,
+		     int there, size_t len)
+{
+	if (there < 0)
+		op->err = -errno;
+	else if (there)
+		op->out = history_value_of(buf->out, len);
+	if (op->err == -EMSGSIZE)
+		op->out = len;
+}
+
+static void read_by_library(struct cmap *map, struct history_op *op,
+			    struct recorder_buf *b)
+{
+	uint64_t *version = (uint64_t *)&op->version;
+	ssize_t len;
+
+	if (op->kind == HISTORY_GET) {
+		note_len(op, b, cmap_get(map, b->key, b->key_len, b->out,
+					 b->room, version));
+		return;
+	}
+	len = cmap_get(map, b->key, b->key_len, NULL, 0, version);
+	if (len < 0)
+		op->err = -errno;
+	else
+		op->out = len;
+}
+
+static int write_by_library(struct cmap *map, struct history_op *op,
+			    struct recorder_buf *b)
+{
+	uint64_t *version = (uint64_t *)&op->version;
+	int64_t *sum = (int64_t *)&op->out;
+
+	switch (op->kind) {
+	case HISTORY_SET:
+		return cmap_set(map, b->key, b->key_len, b->in, b->in_len,
+				version);
+	case HISTORY_CREATE:
+		return cmap_create(map, b->key, b->key_len, b->in, b->in_len,
+				   version);
+	case HISTORY_REPLACE:
+		return cmap_replace(map, b->key, b->key_len, b->in, b->in_len,
+				    version);
+	case HISTORY_SET_VERSION:
+		return cmap_set_version(map, b->key, b->key_len, b->in,
+					b->in_len, op->expect, version);
+	case HISTORY_DELETE:
+		return cmap_delete(map, b->key, b->key_len, version);
+	case HISTORY_DELETE_VERSION:
+		return cmap_delete_version(map, b->key, b->key_len, op->expect,
+					   version);
+	case HISTORY_COMPARE_SWAP:
+		return cmap_compare_swap(map, b->key, b->key_len, b->expect,
+					 b->expect_len, b->in, b->in_len,
+					 version);
+	case HISTORY_COMPARE_DELETE:
+		return cmap_compare_delete(map, b->key, b->key_len, b->expect,
+					   b->expect_len, version);
+	case HISTORY_ADD:
+		return cmap_add(map, b->key, b->key_len, op->in, op->expect,
+				sum, version);
+	case HISTORY_CLEAR:
+		return cmap_clear(map) < 0 ? -1 : 0;
+	}
+
+	errno = EINVAL;
+	return -1;
+}
+
+void recorder_call_library(struct cmap *map, struct history_op *op,
+			  struct recorder_buf *b)
+{
+	uint64_t *version = (uint64_t *)&op->version;
+	size_t len = b->room;
+	int there;
+
+	switch (op->kind) {
+	case HISTORY_GET:
+	case HISTORY_LENGTH:
+		read_by_library(map, op, b);
+		break;
+	case HISTORY_TAKE:
+		note_len(op, b, cmap_take(map, b->key, b->key_len, b->out,
+					  b->room, version));
+		break;
+	case HISTORY_SWAP:
+		there = cmap_swap(map, b->key, b->key_len, b->in, b->in_len,
+				  b->out, &len, version);
+		note_old(op, b, there, len);
+		break;
+	case HISTORY_GET_OR_SET:
+		there = cmap_get_or_set(map, b->key, b->key_len, b->in,
+					b->in_len, b->out, &len, version);
+		note_old(op, b, there, len);
+		break;
+	default:
+		if (write_by_library(map, op, b))
+			op->err = -errno;
+	}
+}
+
+/* ---- in a batch of the library's ---- */
+
+int recorder_append(struct cmap_batch *batch, const struct history_op *op,
+		  struct recorder_buf *b)
+{
+	switch (op->kind) {
+	case HISTORY_GET:
+		return cmap_batch_get(batch, b->key, b->key_len, b->out,
+				      b->room);
+	case HISTORY_LENGTH:
+		return cmap_batch_get(batch, b->key, b->key_len, NULL, 0);
+	case HISTORY_SET:
+		return cmap_batch_set(batch, b->key, b->key_len, b->in,
+				      b->in_len);
+	case HISTORY_CREATE:
+		return cmap_batch_create(batch, b->key, b->key_len, b->in,
+					 b->in_len);
+	case HISTORY_REPLACE:
+		return cmap_batch_replace(batch, b->key, b->key_len, b->in,
+					  b->in_len);
+	case HISTORY_SET_VERSION:
+		return cmap_batch_set_version(batch, b->key, b->key_len, b->in,
+					      b->in_len, op->expect);
+	case HISTORY_DELETE:
+		return cmap_batch_delete(batch, b->key, b->key_len);
+	case HISTORY_DELETE_VERSION:
+		return cmap_batch_delete_version(batch, b->key, b->key_len,
+						 op->expect);
+	case HISTORY_TAKE:
+		return cmap_batch_take(batch, b->key, b->key_len, b->out,
+				       b->room);
+	case HISTORY_SWAP:
+		return cmap_batch_swap(batch, b->key, b->key_len, b->in,
+				       b->in_len, b->out, b->room);
+	case HISTORY_COMPARE_SWAP:
+		return cmap_batch_compare_swap(batch, b->key, b->key_len,
+					       b->expect, b->expect_len, b->in,
+					       b->in_len);
+	case HISTORY_COMPARE_DELETE:
+		return cmap_batch_compare_delete(batch, b->key, b->key_len,
+						 b->expect, b->expect_len);
+	case HISTORY_GET_OR_SET:
+		return cmap_batch_get_or_set(batch, b->key, b->key_len, b->in,
+					     b->in_len, b->out, b->room);
+	case HISTORY_ADD:
+		return cmap_batch_add(batch, b->key, b->key_len, op->in,
+				      op->expect);
+	case HISTORY_CLEAR:
+		return cmap_batch_clear(batch);
+	}
+	return -1;
+}
+
+/* As the kernel has it, so that it is noted alike. */
+void recorder_note_result(struct history_op *op, const struct cmap_result *result,
+			const struct recorder_buf *buf)
+{
+	struct cmap_op c = {
+		.value_len = result->value_len,
+		.old_len = result->value_len,
+		.version = result->version,
+		.number = op->kind == HISTORY_ADD ? result->number :
+						    result->existed,
+	};
+
+	recorder_note(op, &c, -result->error, buf);
+}
