@@ -48,7 +48,7 @@ static bool all_stable_once(const struct seen *seen)
 }
 
 /* Until time is up, and longer if told to. */
-static volatile bool *longer;
+static bool *longer;
 
 static void churn(int fd, int id)
 {
@@ -56,7 +56,8 @@ static void churn(int fd, int id)
 	uint64_t seed = id + 1;
 	uint32_t k;
 
-	while (now() < end || (longer && *longer)) {
+	while (now() < end ||
+	       (longer && __atomic_load_n(longer, __ATOMIC_RELAXED))) {
 		/* Whole waves, so that the table grows and shrinks. */
 		for (k = STABLE + id; k < STABLE + COMING; k += 2)
 			if (set(fd, &k, 4, &k, 4))
@@ -95,7 +96,7 @@ TEST(exactly_once_while_all_changes)
 
 	ASSERT_GE(fd, 0);
 	longer = shared_memory(sizeof(*longer));
-	*longer = true;
+	__atomic_store_n(longer, true, __ATOMIC_RELAXED);
 	if (!fork())
 		churn(fd, 0);
 	if (!fork())
@@ -107,7 +108,7 @@ TEST(exactly_once_while_all_changes)
 		ASSERT_TRUE(all_stable_once(seen));
 		ranges++;
 	}
-	*longer = false;
+	__atomic_store_n(longer, false, __ATOMIC_RELAXED);
 	EXPECT_TRUE(children_ok(2));
 	TH_LOG("%d ranges, %llu grows, %llu shrinks", ranges,
 	       (unsigned long long)map_stat(fd).grows,

@@ -29,7 +29,6 @@ static void shard_free(void *shard)
 {
 	cmap_shard_close(shard);
 	rcu_barrier();
-	cmap_block_flush();
 	cmap_shard_destroy(shard);
 	kfree(shard);
 }
