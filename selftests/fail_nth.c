@@ -1048,7 +1048,7 @@ TEST_F(fail, growth)
 		grow(_metadata, ++nth, &fired);
 	while (fired && nth < NTH_MAX);
 	TH_LOG("%u places to fail", nth - 1);
-	EXPECT_GT(nth, 10);
+	EXPECT_GT(nth, 5);
 	EXPECT_LT(nth, NTH_MAX);
 }
 
