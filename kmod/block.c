@@ -118,7 +118,8 @@ int cmap_block_offer(struct cmap_block *block, u64 number, gfp_t gfp)
 	if (!number)
 		return 0;
 
-	err = xa_err(xa_store_bh(&block->memory->blocks, number, block, gfp));
+	err = xa_err(xa_store_bh(&block->memory->blocks, number, block,
+				 cmap_gfp(gfp)));
 	if (!err)
 		block->number = number;
 	return err;
