@@ -10,7 +10,7 @@
 
 #include <sys/syscall.h>
 
-static inline int load(const char *name)
+static inline int load_with(const char *name, const char *parameters)
 {
 	static const char * const below[] = { "", "sample/", "tests/" };
 	const char *dir = getenv("CMAP_MODULES");
@@ -25,9 +25,14 @@ static inline int load(const char *name)
 	}
 	if (fd < 0)
 		return -errno;
-	err = syscall(SYS_finit_module, fd, "", 0) ? -errno : 0;
+	err = syscall(SYS_finit_module, fd, parameters, 0) ? -errno : 0;
 	close(fd);
 	return err;
+}
+
+static inline int load(const char *name)
+{
+	return load_with(name, "");
 }
 
 static inline int unload(const char *name)

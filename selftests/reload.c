@@ -1,0 +1,502 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Loading and unloading without end, each time with as much as possible still
+ * on its way: nothing is left behind, memory included; who uses a map keeps
+ * the module, and a refusal changes nothing; loading that fails half-way is
+ * undone.
+ *
+ * CMAP_TEST_ROUNDS says how often (100).
+ *
+ * deadline: 3000
+ */
+#include "load.h"
+#include "kselftest_harness.h"
+
+#include <linux/cmap.h>
+#include <signal.h>
+#include <sys/socket.h>
+
+#define ENTRIES 600
+#define MAPS 200
+#define DRIFT_MAX 2000		/* bytes a round */
+#define CACHES_NOISE (300 << 10)
+#define MEMORY_NOISE (4 << 20)
+#define SPAN (1UL << CMAP_WINDOW_SHIFT)
+
+static int rounds(void)
+{
+	const char *given = getenv("CMAP_TEST_ROUNDS");
+
+	return given ? atoi(given) : 100;
+}
+
+/* ---- what can be seen of the module ---- */
+
+static bool file_mentions(const char *path, const char *word)
+{
+	FILE *file = fopen(path, "r");
+	char line[512];
+	bool found = false;
+
+	while (file && fgets(line, sizeof(line), file))
+		found |= !!strstr(line, word);
+	if (file)
+		fclose(file);
+	return found;
+}
+
+/* How many of these there are: all with the module, none without it. */
+static int traces(void)
+{
+	static const char * const paths[] = {
+		CMAP_DEVICE, "/sys/class/misc/cmap", "/sys/module/cmap",
+		"/sys/module/cmap/parameters/max_maps",
+	};
+	static const char * const optional[] = {
+		"/sys/kernel/debug/cmap", "/sys/kernel/tracing/events/cmap",
+	};
+	int n = 0;
+	unsigned int i;
+
+	for (i = 0; i < sizeof(paths) / sizeof(*paths); i++)
+		n += !access(paths[i], F_OK);
+	for (i = 0; i < sizeof(optional) / sizeof(*optional); i++)
+		n += !access(optional[i], F_OK);
+	n += file_mentions("/proc/misc", " cmap");
+	n += file_mentions("/proc/kallsyms", "[cmap]");
+	n += file_mentions("/proc/modules", "cmap ");
+	/* It has none of these, and so can leave none. */
+	n += 100 * file_mentions("/proc/slabinfo", "cmap");
+	n += 100 * file_mentions("/proc/filesystems", "cmap");
+	return n;
+}
+
+/* In bytes, summed over the lines of /proc/meminfo that begin so. */
+static double sum_of(const char * const *words, int n)
+{
+	FILE *file = fopen("/proc/meminfo", "r");
+	double sum = 0;
+	char line[128];
+	int i;
+
+	while (file && fgets(line, sizeof(line), file))
+		for (i = 0; i < n; i++)
+			if (!strncmp(line, words[i], strlen(words[i])))
+				sum += atof(strchr(line, ':') + 1) * 1024;
+	if (file)
+		fclose(file);
+	return sum;
+}
+
+/* ---- one life of the module ---- */
+
+static void fill(int fd, int n)
+{
+	char value[300] = {};
+	int i;
+
+	for (i = 0; i < n; i++)
+		set(fd, &i, sizeof(i), value, i % sizeof(value));
+}
+
+static void touch(const char *p)
+{
+	__atomic_load_n(p, __ATOMIC_RELAXED);
+}
+
+/* Map the window up to its first blocks, and bring in what is there. */
+static char *look(int fd, size_t *size)
+{
+	size_t offset;
+	char *p;
+
+	*size = SPAN * (CMAP_WINDOW_FIRST + 4);
+	p = mmap(NULL, *size, PROT_READ, MAP_SHARED, fd, 0);
+	if (p == MAP_FAILED)
+		return NULL;
+	touch(p);
+	touch(p + 4096);
+	for (offset = SPAN * CMAP_WINDOW_FIRST; offset < *size; offset += SPAN)
+		touch(p + offset);
+	return p;
+}
+
+/* Another process, at work until it is killed. */
+static pid_t start_worker(int fd)
+{
+	pid_t pid = fork();
+
+	if (pid)
+		return pid;
+	for (;;) {
+		fill(fd, 200);
+		clear(fd);
+		range_all(fd, 4096, NULL, NULL);
+	}
+}
+
+/*
+ * Leave tables waiting for their grace period, tables moving, blocks waiting
+ * to be unmapped, segments waiting to be given back, maps being destroyed.
+ */
+static int live(int round)
+{
+	int mapped = new_map(), named = device(O_RDWR), left = device(O_RDWR);
+	int anonymous = new_map();
+	pid_t worker = start_worker(anonymous);
+	size_t size;
+	char *window;
+
+	if (create_named(named, "unlinked", 0600) ||
+	    create_named(left, "left_behind", 0600))
+		return 1;
+	fill(mapped, 100);
+	window = look(mapped, &size);
+	if (!window)
+		return 2;
+	fill(mapped, ENTRIES);
+	fill(named, 100 * (round % 10));
+	fill(left, ENTRIES);
+	touch(window + SPAN * (CMAP_WINDOW_FIRST + 1));
+	if (clear(mapped) != ENTRIES || unlink_named("unlinked"))
+		return 3;
+	if (unload("cmap") != -EWOULDBLOCK)
+		return 4;
+	kill(worker, SIGKILL);
+	waitpid(worker, NULL, 0);
+	close(named);
+	close(left);
+	close(anonymous);
+	close(mapped);
+	/* The mapping alone is a user too. */
+	if (unload("cmap") != -EWOULDBLOCK)
+		return 5;
+	munmap(window, size);
+	return 0;
+}
+
+/* ---- does memory drift? ---- */
+
+/* Pages that CPUs keep at hand are free, too. */
+static double at_hand(void)
+{
+	FILE *file = fopen("/proc/zoneinfo", "r");
+	double sum = 0, n;
+	char line[128];
+
+	while (file && fgets(line, sizeof(line), file))
+		if (sscanf(line, " count: %lf", &n) == 1)
+			sum += n * 4096;
+	if (file)
+		fclose(file);
+	return sum;
+}
+
+static const char * const used[] = { "Slab:", "Percpu:", "PageTables:",
+				     "VmallocUsed:" };
+static const char * const free_[] = { "MemFree:" };
+
+static int by_size(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+static double median(double *y, int n)
+{
+	qsort(y, n, sizeof(*y), by_size);
+	return y[n / 2];
+}
+
+/* By how many bytes a round it grew, once the caches are full. */
+static double drift(double *y, int n)
+{
+	int third = n / 3;
+
+	return (median(y + n - third, third) - median(y + third, third)) /
+	       third;
+}
+
+FIXTURE(reload)
+{
+};
+
+FIXTURE_SETUP(reload)
+{
+	load("cmap");
+}
+
+FIXTURE_TEARDOWN(reload)
+{
+	load("cmap");
+}
+
+/*
+ * What each round leaves behind adds up, and what else comes and goes does
+ * not: the more rounds the less is seen, down to two pages in each of a thousand.
+ */
+TEST_F_TIMEOUT(reload, again_and_again, 2900)
+{
+	int n = rounds(), round;
+	double more;
+	double *caches = calloc(n, sizeof(*caches));
+	double *taken = calloc(n, sizeof(*taken));
+
+	EXPECT_GE(traces(), 7);
+	for (round = 0; round < n; round++) {
+		ASSERT_EQ(0, live(round));
+		ASSERT_EQ(0, unload("cmap"));
+		ASSERT_EQ(0, traces());
+		caches[round] = sum_of(used, 4);
+		taken[round] = -sum_of(free_, 1) - at_hand();
+		ASSERT_EQ(0, load("cmap"));
+	}
+	more = drift(caches, n);
+	TH_LOG("%d rounds, each with %.0f bytes more in caches", n, more);
+	EXPECT_LT(more, DRIFT_MAX + CACHES_NOISE / n);
+	more = drift(taken, n);
+	TH_LOG("and %.0f in all", more);
+	EXPECT_LT(more, DRIFT_MAX + MEMORY_NOISE / n);
+	free(caches);
+	free(taken);
+}
+
+/*
+ * The work that gives memory back starts with a delay.  Once the delays of
+ * maps that only their names kept ended while the module waited for its work
+ * to end, and so were refused; and the end of those maps waited for ever.
+ */
+TEST_F_TIMEOUT(reload, delays_end_as_it_goes, 120)
+{
+	char name[16];
+	int round, i, fd;
+
+	for (round = 0; round < 10; round++) {
+		for (i = 0; i < MAPS; i++) {
+			snprintf(name, sizeof(name), "delay%d", i);
+			fd = device(O_RDWR);
+			ASSERT_EQ(0, create_named(fd, name, 0600));
+			ASSERT_EQ(0, set(fd, "k", 1, "v", 1));
+			ASSERT_EQ(0, del(fd, "k", 1));
+			close(fd);
+		}
+		usleep(round * 10000);
+		ASSERT_EQ(0, unload("cmap"));
+		ASSERT_EQ(0, load("cmap"));
+	}
+}
+
+/* ---- refused ---- */
+
+/* A descriptor that nobody holds, but a message that nobody has read. */
+static int send_away(int fd, int *sockets)
+{
+	char byte = 'x', control[CMSG_SPACE(sizeof(int))] = {};
+	struct iovec iov = { &byte, 1 };
+	struct msghdr msg = {
+		.msg_iov = &iov, .msg_iovlen = 1,
+		.msg_control = control, .msg_controllen = sizeof(control),
+	};
+	struct cmsghdr *cmsg = CMSG_FIRSTHDR(&msg);
+
+	cmsg->cmsg_level = SOL_SOCKET;
+	cmsg->cmsg_type = SCM_RIGHTS;
+	cmsg->cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(cmsg), &fd, sizeof(int));
+	if (socketpair(AF_UNIX, SOCK_STREAM, 0, sockets) ||
+	    sendmsg(sockets[0], &msg, 0) != 1)
+		return -errno;
+	close(fd);
+	return 0;
+}
+
+TEST_F_TIMEOUT(reload, refused_to_whoever_uses_it_and_nothing_changes, 60)
+{
+	int fd = new_map(), sockets[2], seq, seen = traces();
+	uint32_t len = 8;
+	char buf[8];
+	size_t size;
+	char *window;
+	pid_t child;
+
+	/* By a descriptor; what works before works after. */
+	fill(fd, 100);
+	ASSERT_EQ(-EWOULDBLOCK, unload("cmap"));
+	EXPECT_EQ(seen, traces());
+	EXPECT_EQ(100, count(fd));
+	EXPECT_EQ(0, set(fd, "after", 5, "12345678", 8));
+	ASSERT_EQ(0, get(fd, "after", 5, buf, &len));
+	EXPECT_EQ(101, range_all(fd, 4096, NULL, NULL));
+
+	/* By a mapping alone, in a process alone. */
+	window = look(fd, &size);
+	ASSERT_NE(NULL, window);
+	child = fork();
+	if (!child)
+		for (;;)
+			pause();
+	munmap(window, size);
+	close(fd);
+	EXPECT_EQ(-EWOULDBLOCK, unload("cmap"));
+	kill(child, SIGKILL);
+	waitpid(child, NULL, 0);
+
+	/* By a message in a socket. */
+	fd = new_map();
+	ASSERT_EQ(0, send_away(fd, sockets));
+	EXPECT_EQ(-EWOULDBLOCK, unload("cmap"));
+	close(sockets[0]);
+	close(sockets[1]);
+
+	/* By somebody who reads in debugfs. */
+	seq = open("/sys/kernel/debug/cmap/maps", O_RDONLY);
+	if (seq >= 0)
+		EXPECT_EQ(-EWOULDBLOCK, unload("cmap"));
+	close(seq);
+
+	EXPECT_EQ(seen, traces());
+	EXPECT_EQ(0, unload("cmap"));
+	EXPECT_EQ(0, traces());
+}
+
+/* ---- races ---- */
+
+/* Open, use and close; whoever gets in can do everything. */
+static int use_without_end(const bool *stop)
+{
+	while (!__atomic_load_n(stop, __ATOMIC_RELAXED)) {
+		int fd = device(O_RDWR), err, i;
+
+		if (fd < 0 && errno != ENOENT && errno != ENODEV &&
+		    errno != ENXIO)
+			return 1;
+		if (fd < 0)
+			continue;
+		err = create_with(fd, &(struct cmap_create){});
+		for (i = 0; i < 20 && !err; i++)
+			err = set(fd, &i, sizeof(i), "value", 5);
+		if (err || count(fd) != 20)
+			return 2;
+		close(fd);
+	}
+	return 0;
+}
+
+/* Read whatever comes and goes with the module. */
+static int peep_without_end(const bool *stop)
+{
+	static const char * const paths[] = {
+		"/sys/kernel/debug/cmap/maps",
+		"/sys/module/cmap/parameters/max_bytes",
+		"/sys/kernel/tracing/events/cmap/cmap_set/format",
+	};
+	char buf[4096];
+	unsigned int i;
+	int fd;
+
+	while (!__atomic_load_n(stop, __ATOMIC_RELAXED)) {
+		for (i = 0; i < sizeof(paths) / sizeof(*paths); i++) {
+			fd = open(paths[i], O_RDONLY);
+			while (fd >= 0 && read(fd, buf, sizeof(buf)) > 0)
+				;
+			close(fd);
+		}
+	}
+	return 0;
+}
+
+TEST_F_TIMEOUT(reload, races_with_those_who_come, 300)
+{
+	double end = now() + race_seconds();
+	bool *stop = shared_memory(sizeof(*stop));
+	int gone = 0, refused = 0, i, err;
+
+	for (i = 0; i < 3; i++)
+		if (!fork())
+			_exit(i < 2 ? use_without_end(stop) :
+				      peep_without_end(stop));
+	while (now() < end || gone < 3 || refused < 3) {
+		err = unload("cmap");
+		gone += !err;
+		refused += err == -EWOULDBLOCK;
+		if (!err)
+			err = load("cmap");
+		ASSERT_TRUE(!err || err == -EWOULDBLOCK);
+	}
+	__atomic_store_n(stop, true, __ATOMIC_RELAXED);
+	EXPECT_TRUE(children_ok(3));
+	TH_LOG("%d times gone, %d times refused", gone, refused);
+}
+
+/* ---- loading that fails ---- */
+
+TEST_F_TIMEOUT(reload, what_cannot_be_loaded_leaves_nothing, 60)
+{
+	EXPECT_EQ(-EEXIST, load("cmap"));
+	EXPECT_GE(traces(), 7);
+	ASSERT_EQ(0, unload("cmap"));
+	EXPECT_EQ(-EINVAL, load_with("cmap", "max_maps=many"));
+	EXPECT_EQ(0, traces());
+	EXPECT_EQ(-ERANGE, load_with("cmap", "max_maps=99999999999"));
+	EXPECT_EQ(0, traces());
+	EXPECT_EQ(0, load_with("cmap", "max_maps=3 max_shards=2"));
+	EXPECT_EQ(0, unload("cmap"));
+}
+
+static void setting(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY);
+
+	if (fd < 0 || write(fd, text, strlen(text)) < 0)
+		printf("# %s: %m\n", path);
+	close(fd);
+}
+
+/* Without this what may sleep, and single pages, are spared. */
+static void prepare_failing(void)
+{
+#define DEBUGFS "/sys/kernel/debug/"
+	setting(DEBUGFS "failslab/ignore-gfp-wait", "N");
+	setting(DEBUGFS "failslab/verbose", "0");
+	setting(DEBUGFS "fail_page_alloc/ignore-gfp-wait", "N");
+	setting(DEBUGFS "fail_page_alloc/min-order", "0");
+	setting(DEBUGFS "fail_page_alloc/verbose", "0");
+	setting(DEBUGFS "fail_usercopy/verbose", "0");
+}
+
+/*
+ * Each allocation on the way in fails once, the kernel's own and ours.  Some
+ * the module can do without.
+ */
+TEST_F_TIMEOUT(reload, fails_at_each_allocation, 2900)
+{
+	int nth, left, err, failures = 0, fd;
+	char text[16];
+
+	fd = open("/proc/thread-self/fail-nth", O_RDWR);
+	if (fd < 0)
+		SKIP(return, "no fault injection");
+	prepare_failing();
+	for (nth = 1; nth < 5000; nth++) {
+		unload("cmap");
+		ASSERT_EQ(0, traces());
+		snprintf(text, sizeof(text), "%d", nth);
+		ASSERT_GT(pwrite(fd, text, strlen(text), 0), 0);
+		err = load("cmap");
+		memset(text, 0, sizeof(text));
+		left = pread(fd, text, sizeof(text) - 1, 0) > 0 ? atoi(text) : 0;
+		pwrite(fd, "0", 1, 0);
+		failures += !!err;
+		EXPECT_EQ(!err, traces() > 0);
+		if (left)
+			break;
+	}
+	TH_LOG("%d allocations, %d of which it cannot do without", nth - 1,
+	       failures);
+	EXPECT_EQ(0, err);
+	EXPECT_GT(failures, 10);
+	close(fd);
+}
+
+TEST_HARNESS_MAIN
