@@ -359,7 +359,7 @@ static int segment_new(const struct cmap_arena *arena, u32 class, gfp_t gfp,
 	struct cmap_segment *segment;
 	int err;
 
-	segment = kzalloc(sizeof(*segment), cmap_gfp(gfp));
+	segment = kzalloc_node(sizeof(*segment), cmap_gfp(gfp), arena->node);
 	if (!segment)
 		return -ENOMEM;
 
@@ -411,7 +411,8 @@ static u32 guess_index(const struct cmap_arena *arena, u32 *size)
 	return i;
 }
 
-static int segtab_new(u32 size, gfp_t gfp, struct cmap_segtab **result)
+static int segtab_new(u32 size, int node, gfp_t gfp,
+		      struct cmap_segtab **result)
 {
 	struct cmap_segtab *new;
 
@@ -422,9 +423,9 @@ static int segtab_new(u32 size, gfp_t gfp, struct cmap_segtab **result)
 
 	gfp = cmap_gfp(gfp) | __GFP_ZERO;
 	if (gfpflags_allow_blocking(gfp))
-		new = kvmalloc(struct_size(new, slot, size), gfp);
+		new = kvmalloc_node(struct_size(new, slot, size), gfp, node);
 	else
-		new = kmalloc(struct_size(new, slot, size), gfp);
+		new = kmalloc_node(struct_size(new, slot, size), gfp, node);
 	if (!new)
 		return -ENOMEM;
 	new->size = size;
@@ -473,15 +474,15 @@ int cmap_refill_prepare(const struct cmap_arena *arena, u32 size, gfp_t gfp,
 		return err;
 
 	index = guess_index(arena, &segtab_size);
-	err = segtab_new(segtab_size, gfp, &refill->segtab) ?:
+	err = segtab_new(segtab_size, arena->node, gfp, &refill->segtab) ?:
 	      view_page_new(arena, index, gfp, refill);
 	if (err)
 		goto discard;
 
 	if (!READ_ONCE(arena->classes)) {
-		refill->classes = kcalloc(CMAP_CLASSES,
-					  sizeof(*refill->classes),
-					  cmap_gfp(gfp));
+		refill->classes = kcalloc_node(CMAP_CLASSES,
+					       sizeof(*refill->classes),
+					       cmap_gfp(gfp), arena->node);
 		err = -ENOMEM;
 		if (!refill->classes)
 			goto discard;

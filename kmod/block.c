@@ -2,6 +2,7 @@
 #include "block.h"
 
 #include <linux/mm.h>
+#include <linux/numa.h>
 #include <linux/slab.h>
 #include <uapi/linux/cmap.h>
 
@@ -55,6 +56,9 @@ struct cmap_block *cmap_block_alloc(struct cmap_memory *memory, int node,
 	block->base = page_address(page);
 	block->memory = memory;
 	block->order = order;
+	block->remote = node != NUMA_NO_NODE && page_to_nid(page) != node;
+	if (block->remote)
+		atomic64_add(PAGE_SIZE << order, &memory->remote);
 	return block;
 
 free:
@@ -69,6 +73,8 @@ static void free_now(struct cmap_block *block)
 	struct cmap_account *account = &block->memory->account;
 
 	free_pages((unsigned long)block->base, block->order);
+	if (block->remote)
+		atomic64_sub(PAGE_SIZE << block->order, &block->memory->remote);
 	cmap_uncharge(account, PAGE_SIZE << block->order);
 	kfree(block);
 }

@@ -26,6 +26,7 @@
  *	grace period, blocks once nobody has them mapped
  * @offered: blocks are offered to processes; constant
  * @mapped: a process may have mapped some
+ * @remote: bytes that are not on the memory node that they were wanted on
  * @blocks: those that are offered, by number
  * @mapping: of the files that are bound to the map: who has mapped what
  * @gone: blocks that wait to be freed
@@ -39,6 +40,7 @@ struct cmap_memory {
 	atomic_t leaving;
 	bool offered;
 	bool mapped;
+	atomic64_t remote;
 	struct xarray blocks;
 	struct address_space mapping;
 	struct llist_head gone;
@@ -51,6 +53,7 @@ struct cmap_memory {
  * @memory: where it came from
  * @number: where it is offered, or 0
  * @order: log2 of the number of pages
+ * @remote: they are not on the memory node that they were wanted on
  * @next: for its owner
  * @gone: while it waits to be freed
  */
@@ -59,6 +62,7 @@ struct cmap_block {
 	struct cmap_memory *memory;
 	u64 number;
 	u8 order;
+	bool remote;
 	struct cmap_block *next;
 	struct llist_node gone;
 };

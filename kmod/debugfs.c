@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * /sys/kernel/debug/cmap/maps: a paragraph for each map.
+ * /sys/kernel/debug/cmap/shards: a line for each shard of each map, with the
+ * memory nodes that its parts are on, -1 for those it does not have.
  */
 #include "debugfs.h"
 #include "map.h"
@@ -9,7 +11,11 @@
 
 #include <linux/debugfs.h>
 #include <linux/math64.h>
+#include <linux/mm.h>
 #include <linux/module.h>
+#include <linux/numa.h>
+#include <linux/rcupdate.h>
+#include <linux/sched.h>
 #include <linux/seq_file.h>
 #include <uapi/linux/cmap.h>
 
@@ -30,6 +36,8 @@ static void show_map(struct seq_file *seq, const struct cmap *map)
 	seq_printf(seq, "entries:       %llu\n", stat.entries);
 	seq_printf(seq, "bytes:         %llu\n", stat.bytes);
 	seq_printf(seq, "table_bytes:   %llu\n", stat.table_bytes);
+	seq_printf(seq, "remote_bytes:  %lld\n",
+		   atomic64_read(&map->memory.remote));
 	seq_printf(seq, "shards:        %u\n", stat.shards);
 	seq_printf(seq, "buckets:       %llu\n", stat.buckets);
 	seq_printf(seq, "longest_chain: %u\n", stat.longest_chain);
@@ -87,6 +95,53 @@ static const struct seq_operations maps_sops = {
 
 DEFINE_SEQ_ATTRIBUTE(maps);
 
+static int node_of(const void *memory)
+{
+	if (!memory)
+		return NUMA_NO_NODE;
+	if (is_vmalloc_addr(memory))
+		return page_to_nid(vmalloc_to_page(memory));
+	return page_to_nid(virt_to_page(memory));
+}
+
+static void show_shard(struct seq_file *seq, const struct cmap *map,
+		       const struct cmap_shard *shard)
+{
+	const struct cmap_segtab *segtab;
+	const struct cmap_table *table;
+
+	rcu_read_lock();
+	table = rcu_dereference(shard->table);
+	segtab = rcu_dereference(shard->arena.segtab);
+	seq_printf(seq, "map %llu shard %u node %d: entries %llu buckets %llu on nodes: shard %d table %d segments %d\n",
+		   map->id, shard->index, shard->arena.node,
+		   READ_ONCE(shard->entries),
+		   table ? (u64)cmap_table_buckets(table) : 0,
+		   node_of(shard), node_of(table), node_of(segtab));
+	rcu_read_unlock();
+}
+
+static int shards_show(struct seq_file *seq, void *v)
+{
+	const struct cmap *map = v;
+	u32 i;
+
+	for (i = 0; i < map->shards; i++) {
+		show_shard(seq, map, map->shard[i]);
+		cond_resched();
+	}
+	return 0;
+}
+
+static const struct seq_operations shards_sops = {
+	.start = maps_start,
+	.next = maps_next,
+	.stop = maps_stop,
+	.show = shards_show,
+};
+
+DEFINE_SEQ_ATTRIBUTE(shards);
+
 /**
  * cmap_debugfs_init() - make the directory; it is fine if that fails
  *
@@ -96,6 +151,7 @@ void cmap_debugfs_init(void)
 {
 	debugfs_dir = debugfs_create_dir("cmap", NULL);
 	debugfs_create_file("maps", 0400, debugfs_dir, NULL, &maps_fops);
+	debugfs_create_file("shards", 0400, debugfs_dir, NULL, &shards_fops);
 }
 
 /**

@@ -47,8 +47,9 @@ static struct cmap_table *table_try(struct cmap_memory *memory, int node,
 	u32 pool_chunks_max = max(1U, 1U << bits >> pool_bits);
 	struct cmap_table *table;
 
-	table = kzalloc(struct_size(table, chunk, chunks + pool_chunks_max),
-			cmap_gfp(gfp));
+	table = kzalloc_node(struct_size(table, chunk,
+					 chunks + pool_chunks_max),
+			     cmap_gfp(gfp), node);
 	*err = -ENOMEM;
 	if (!table)
 		return NULL;

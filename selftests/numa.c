@@ -1,0 +1,292 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Memory nodes: each shard's memory is on the node of its CPU, whoever writes,
+ * and wherever; what had to be elsewhere is counted.  Asked of the kernel page
+ * by page, through the window.
+ *
+ * deadline: 120
+ */
+#define CMAP_TEST_WINDOW
+#include "cmap_test.h"
+#include "kselftest_harness.h"
+
+#include <linux/cmap.h>
+#include <sched.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+#define SPAN (1UL << CMAP_WINDOW_SHIFT)
+#define PAGE 4096
+#define CPUS_MAX 64
+#define GROUP "/sys/fs/cgroup/cmap_numa"
+
+/* ---- the machine ---- */
+
+static int node_of_cpu(int cpu)
+{
+	char path[64];
+	int node;
+
+	for (node = 0; node < 8; node++) {
+		snprintf(path, sizeof(path),
+			 "/sys/devices/system/cpu/cpu%d/node%d", cpu, node);
+		if (!access(path, F_OK))
+			return node;
+	}
+	return -1;
+}
+
+static int cpus_count(void)
+{
+	int n = 0;
+
+	while (n < CPUS_MAX && node_of_cpu(n) >= 0)
+		n++;
+	return n;
+}
+
+static void pin(int cpu)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	sched_setaffinity(0, sizeof(set), &set);
+}
+
+/* ---- where pages are ---- */
+
+static bool page_empty(const char *p)
+{
+	static const char zeroes[PAGE];
+
+	return !memcmp(p, zeroes, PAGE);
+}
+
+/*
+ * Of the pages at @p that hold anything, how many are on @node; those that are
+ * not are added to @wrong.
+ */
+static int pages_on(const char *p, size_t size, int node, int *wrong)
+{
+	int right = 0, status;
+	size_t offset;
+
+	for (offset = 0; offset < size; offset += PAGE) {
+		void *page = (void *)(p + offset);
+
+		if (page_empty(page))
+			continue;
+		if (syscall(SYS_move_pages, 0, 1, &page, NULL, &status, 0) ||
+		    status != node)
+			++*wrong;
+		else
+			right++;
+	}
+	return right;
+}
+
+static int block_on(int fd, uint64_t number, size_t size, int node, int *wrong)
+{
+	char *p = mmap(NULL, size, PROT_READ, MAP_SHARED, fd,
+		       number << CMAP_WINDOW_SHIFT);
+	int right;
+
+	if (p == MAP_FAILED) {
+		++*wrong;
+		return 0;
+	}
+	right = pages_on(p, size, node, wrong);
+	munmap(p, size);
+	return right;
+}
+
+/* The shard's part of the window, its table and its segments. */
+static int shard_on(int fd, const struct cmap_window_shard *shard, int node,
+		    int *wrong)
+{
+	uint64_t table = shard->table;
+	unsigned int bits = CMAP_WINDOW_TABLE_CHUNK_BITS(table);
+	unsigned int chunks = 1U << (CMAP_WINDOW_TABLE_BITS(table) - bits);
+	size_t size = sizeof(struct cmap_window_bucket) << bits, i;
+	int right = pages_on((const char *)shard, sizeof(*shard), node, wrong);
+
+	if (size < PAGE)
+		size = PAGE;
+	for (i = 0; i < chunks; i++)
+		right += block_on(fd, CMAP_WINDOW_TABLE_NUMBER(table) + i,
+				  size, node, wrong);
+	for (i = 0; i < CMAP_WINDOW_SEGMENTS; i++)
+		if (shard->segment[i])
+			right += block_on(fd, shard->segment[i], SPAN, node,
+					  wrong);
+	return right;
+}
+
+/* Of a whole map; each shard must have some. */
+static int map_wrong(int fd, int cpus)
+{
+	unsigned int shards = map_stat(fd).shards, i;
+	size_t size = PAGE + shards * ((sizeof(struct cmap_window_shard) |
+					(PAGE - 1)) + 1);
+	const struct cmap_window *header =
+		mmap(NULL, size, PROT_READ, MAP_SHARED, fd, 0);
+	int wrong = 0, right;
+
+	if (header == MAP_FAILED ||
+	    header->header_bytes + shards * header->shard_bytes != size)
+		return -1;
+	for (i = 0; i < shards; i++) {
+		right = shard_on(fd, (const void *)((const char *)header +
+					header->header_bytes +
+					i * header->shard_bytes),
+				 node_of_cpu(i % cpus), &wrong);
+		printf("# shard %u: %d pages on node %d, in all %d elsewhere\n",
+		       i, right, node_of_cpu(i % cpus), wrong);
+		if (right < 5)
+			wrong++;
+	}
+	munmap((void *)header, size);
+	return wrong;
+}
+
+/* ---- what debugfs says ---- */
+
+static long long debug_remote(uint64_t id)
+{
+	FILE *file = fopen("/sys/kernel/debug/cmap/maps", "r");
+	unsigned long long map = 0;
+	long long remote = -1, n;
+	char line[256];
+
+	while (file && fgets(line, sizeof(line), file)) {
+		if (sscanf(line, "map: %llu", &map) == 1)
+			continue;
+		if (map == id && sscanf(line, "remote_bytes: %lld", &n) == 1)
+			remote = n;
+	}
+	if (file)
+		fclose(file);
+	return remote;
+}
+
+/* Shards that are there with all their parts on the right node. */
+static int debug_shards(uint64_t id, int cpus)
+{
+	FILE *file = fopen("/sys/kernel/debug/cmap/shards", "r");
+	unsigned long long map;
+	unsigned int shard;
+	int right = 0, node, at[3];
+	char line[256];
+
+	while (file && fgets(line, sizeof(line), file)) {
+		if (sscanf(line, "map %llu shard %u node %d: entries %*u buckets %*u on nodes: shard %d table %d segments %d",
+			   &map, &shard, &node, &at[0], &at[1], &at[2]) != 6 ||
+		    map != id)
+			continue;
+		right += node == node_of_cpu(shard % cpus) && at[0] == node &&
+			 at[1] == node && at[2] == node;
+	}
+	if (file)
+		fclose(file);
+	return right;
+}
+
+/* ---- the tests ---- */
+
+static int fill(int fd, int cpu, int n)
+{
+	char value[200];
+	int key[2] = { cpu };
+
+	memset(value, cpu + 1, sizeof(value));
+	for (key[1] = 0; key[1] < n; key[1]++)
+		if (set(fd, key, sizeof(key), value, sizeof(value)))
+			return 1;
+	return 0;
+}
+
+FIXTURE(numa)
+{
+};
+
+FIXTURE_SETUP(numa)
+{
+}
+
+FIXTURE_TEARDOWN(numa)
+{
+}
+
+TEST_F_TIMEOUT(numa, each_shard_is_at_home, 100)
+{
+	int cpus = cpus_count(), cpu, fd = device(O_RDWR);
+
+	if (cpus < 2 || access("/sys/devices/system/node/node1", F_OK))
+		SKIP(return, "one memory node");
+	ASSERT_EQ(0, create_named(fd, "at_home", 0600));
+	/* From everywhere, one after the other and at once. */
+	for (cpu = cpus - 1; cpu >= 0; cpu--) {
+		pin(cpu);
+		ASSERT_EQ(0, fill(fd, cpu, 100));
+	}
+	for (cpu = 0; cpu < cpus; cpu++) {
+		if (fork())
+			continue;
+		pin(cpu);
+		_exit(fill(fd, cpu, 5000));
+	}
+	ASSERT_TRUE(children_ok(cpus));
+	usleep(500000);
+
+	EXPECT_EQ(0, map_wrong(fd, cpus));
+	if (!access("/sys/kernel/debug/cmap/shards", R_OK)) {
+		EXPECT_EQ(map_stat(fd).shards,
+			  debug_shards(map_stat(fd).id, cpus));
+		EXPECT_EQ(0, debug_remote(map_stat(fd).id));
+	}
+	EXPECT_EQ(0, unlink_named("at_home"));
+	close(fd);
+}
+
+static int put(const char *file, const char *text)
+{
+	int fd = open(file, O_WRONLY), ok;
+
+	if (fd < 0)
+		return -1;
+	ok = write(fd, text, strlen(text)) == (ssize_t)strlen(text);
+	close(fd);
+	return ok ? 0 : -1;
+}
+
+/* Who may use one node only uses that, for all shards; and it is counted. */
+TEST_F_TIMEOUT(numa, a_cpuset_has_its_way, 100)
+{
+	int cpus = cpus_count(), fd = device(O_RDWR), i;
+
+	if (cpus < 2 || access("/sys/devices/system/node/node1", F_OK))
+		SKIP(return, "one memory node");
+	put("/sys/fs/cgroup/cgroup.subtree_control", "+cpuset");
+	mkdir(GROUP, 0755);
+	if (put(GROUP "/cpuset.mems", "0"))
+		SKIP(return, "no cpusets");
+	ASSERT_EQ(0, create_named(fd, "cpuset", 0600));
+	if (!fork())
+		_exit(put(GROUP "/cgroup.procs", "0") || fill(fd, 0, 1000));
+	EXPECT_TRUE(children_ok(1));
+	EXPECT_EQ(1000, count(fd));
+	if (debug_remote(map_stat(fd).id) >= 0)
+		EXPECT_GT(debug_remote(map_stat(fd).id), 100000);
+	/* What is counted is uncounted. */
+	EXPECT_EQ(1000, clear(fd));
+	for (i = 0; i < 100 && debug_remote(map_stat(fd).id) > 40000; i++)
+		usleep(50000);
+	EXPECT_LE(debug_remote(map_stat(fd).id), 40000);
+	EXPECT_EQ(0, unlink_named("cpuset"));
+	close(fd);
+	for (i = 0; i < 50 && rmdir(GROUP); i++)
+		usleep(100000);
+}
+
+TEST_HARNESS_MAIN
