@@ -1,0 +1,389 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Guarantee D1, a CPU going away: CPUs go off and on while maps are read,
+ * written, ranged over, grow and shrink; nobody notices, nothing is lost, and
+ * the shards of a CPU that is away are served as all others.
+ *
+ * deadline: 300
+ */
+#define CMAP_TEST_WINDOW
+#include "cmap_test.h"
+#include "kselftest_harness.h"
+
+#include <sched.h>
+
+#define CPUS_MAX 64
+#define KEYS 100		/* of each writer, and stable ones */
+#define TIDE 8000
+#define LIMIT 1000
+#define ROUNDS_MIN 3
+
+/* ---- CPUs ---- */
+
+static int cpu_write(int cpu, bool online)
+{
+	char path[64];
+	int fd, err = 0;
+
+	snprintf(path, sizeof(path), "/sys/devices/system/cpu/cpu%d/online",
+		 cpu);
+	fd = open(path, O_WRONLY);
+	if (fd < 0)
+		return -errno;
+	if (write(fd, online ? "1" : "0", 1) != 1)
+		err = -errno;
+	close(fd);
+	return err;
+}
+
+/* Those that can be switched off; the first one never. */
+static int cpus_find(int *cpus)
+{
+	char path[64];
+	int cpu, n = 0;
+
+	for (cpu = 1; cpu < CPUS_MAX; cpu++) {
+		snprintf(path, sizeof(path),
+			 "/sys/devices/system/cpu/cpu%d/online", cpu);
+		if (!access(path, W_OK))
+			cpus[n++] = cpu;
+	}
+	return n;
+}
+
+static void pin(int cpu)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	sched_setaffinity(0, sizeof(set), &set);
+}
+
+/* ---- what goes on meanwhile ---- */
+
+struct shared {
+	bool stop;
+	uint64_t reads;			/* by system calls */
+	uint64_t written[8][KEYS];	/* by each writer to each of its keys */
+};
+
+static bool stopped(const struct shared *shared)
+{
+	return __atomic_load_n(&shared->stop, __ATOMIC_RELAXED);
+}
+
+struct key {
+	uint32_t kind;
+	uint32_t who;
+	uint32_t i;
+};
+
+enum { WRITER = 1, STABLE, WAVE, PROBE };
+
+/* A read by system call, where get() goes through the window. */
+static int get_call(int fd, const struct key *key, int64_t *value)
+{
+	struct cmap_op op = {
+		.key = u64_of(key), .key_len = sizeof(*key),
+		.value = u64_of(value), .value_len = sizeof(*value),
+	};
+
+	return op_call(fd, CMAP_IOCTL_GET, &op);
+}
+
+static int get_window(int fd, const struct key *key, int64_t *value)
+{
+	uint32_t len = sizeof(*value);
+
+	return get(fd, key, sizeof(*key), value, &len);
+}
+
+static int write_sums(int fd, struct shared *shared, int who)
+{
+	struct key key = { WRITER, who };
+	uint64_t seed = who + 1;
+	int64_t sum;
+
+	while (!stopped(shared)) {
+		key.i = random_next(&seed) % KEYS;
+		if (add(fd, &key, sizeof(key), 1, &sum))
+			return 1;
+		if (sum != ++shared->written[who][key.i])
+			return 2;
+	}
+	return 0;
+}
+
+/* Sums only grow, whichever way and on whichever CPU they are read. */
+static int read_sums(int fd, struct shared *shared, bool window)
+{
+	static int64_t last[2][KEYS];
+	struct key key = { WRITER };
+	uint64_t seed = 99;
+	int64_t sum = 0;
+	int err;
+
+	while (!stopped(shared)) {
+		key.who = random_next(&seed) % 2;
+		key.i = random_next(&seed) % KEYS;
+		err = window ? get_window(fd, &key, &sum) :
+			       get_call(fd, &key, &sum);
+		if (!window)
+			__atomic_fetch_add(&shared->reads, 1, __ATOMIC_RELAXED);
+		if (err == -ENOENT && !last[key.who][key.i])
+			continue;
+		if (err || sum < last[key.who][key.i])
+			return 3;
+		last[key.who][key.i] = sum;
+	}
+	return 0;
+}
+
+static void note_stable(const struct cmap_entry *e, const void *key,
+			const void *value, void *arg)
+{
+	const struct key *k = key;
+
+	if (k->kind == STABLE)
+		((int *)arg)[k->i]++;
+}
+
+static int range_over(int fd, struct shared *shared)
+{
+	int i;
+
+	while (!stopped(shared)) {
+		int seen[KEYS] = {};
+
+		if (range_all(fd, 65536, note_stable, seen) < 0)
+			return 4;
+		for (i = 0; i < KEYS; i++)
+			if (seen[i] != 1)
+				return 5;
+	}
+	return 0;
+}
+
+/* Tables grow and shrink. */
+static int ebb_and_flow(int fd, struct shared *shared)
+{
+	struct key key = { WAVE };
+
+	while (!stopped(shared)) {
+		for (key.i = 0; key.i < TIDE; key.i++)
+			if (set(fd, &key, sizeof(key), "wave", 4))
+				return 6;
+		for (key.i = 0; key.i < TIDE; key.i++)
+			if (del(fd, &key, sizeof(key)))
+				return 7;
+	}
+	return 0;
+}
+
+/* Fill a map to its limit and make room again; entries are only ours. */
+static int fill_and_drain(int fd, struct shared *shared)
+{
+	struct key key = { WAVE, getpid() };
+	uint32_t n, i;
+	int err;
+
+	while (!stopped(shared)) {
+		for (err = 0, n = 0; !err; n += !err) {
+			key.i = n;
+			err = set(fd, &key, sizeof(key), "x", 1);
+		}
+		if (err != -ENOSPC)
+			return 8;
+		for (i = 0; i < n; i++) {
+			key.i = i;
+			if (del(fd, &key, sizeof(key)))
+				return 9;
+		}
+	}
+	return 0;
+}
+
+static int start_all(int fd, int limited, struct shared *shared)
+{
+	int i, n = 0;
+
+	for (i = 0; i < 8; i++, n++) {
+		if (fork())
+			continue;
+		switch (i) {
+		case 0: case 1:
+			_exit(write_sums(fd, shared, i));
+		case 2: case 3:
+			_exit(read_sums(fd, shared, i & 1));
+		case 4:
+			_exit(range_over(fd, shared));
+		case 5:
+			_exit(ebb_and_flow(fd, shared));
+		default:
+			_exit(fill_and_drain(limited, shared));
+		}
+	}
+	return n;
+}
+
+/* ---- the tests ---- */
+
+FIXTURE(hotplug)
+{
+	int cpus[CPUS_MAX];
+	int n;
+	struct shared *shared;
+};
+
+FIXTURE_SETUP(hotplug)
+{
+	self->n = cpus_find(self->cpus);
+	self->shared = shared_memory(sizeof(struct shared));
+}
+
+FIXTURE_TEARDOWN(hotplug)
+{
+	int i;
+
+	for (i = 0; i < self->n; i++)
+		cpu_write(self->cpus[i], true);
+}
+
+/* A key of every shard, as far as chance goes, can be written and read. */
+static int serve_all(int fd, int64_t round)
+{
+	struct key key = { PROBE };
+	int64_t value;
+
+	for (key.i = 0; key.i < 64; key.i++) {
+		if (set(fd, &key, sizeof(key), &round, sizeof(round)) ||
+		    get_window(fd, &key, &value) || value != round)
+			return 1;
+	}
+	return 0;
+}
+
+/* The reads that the CPUs counted, as debugfs has them; -1 if it has not. */
+static long long debug_reads(uint64_t id)
+{
+	FILE *file = fopen("/sys/kernel/debug/cmap/maps", "r");
+	unsigned long long map = 0;
+	long long reads = -1, n;
+	char line[256];
+
+	while (file && fgets(line, sizeof(line), file)) {
+		if (sscanf(line, "map: %llu", &map) == 1)
+			continue;
+		if (map == id && sscanf(line, "reads: %lld", &n) == 1)
+			reads = n;
+	}
+	if (file)
+		fclose(file);
+	return reads;
+}
+
+TEST_F_TIMEOUT(hotplug, cpus_go_and_come_under_load, 280)
+{
+	struct cmap_create limit = { .max_entries = LIMIT };
+	double end = now() + race_seconds() * 2;
+	struct shared *shared = self->shared;
+	int fd = device(O_RDWR), limited = new_map_with(&limit);
+	int rounds = 0, children, i, w;
+	struct key key = { STABLE };
+	long long reads;
+	int64_t sum;
+
+	if (!self->n)
+		SKIP(return, "no CPU can be switched off");
+	ASSERT_EQ(0, create_named(fd, "hotplug", 0600));
+	for (key.i = 0; key.i < KEYS; key.i++)
+		ASSERT_EQ(0, set(fd, &key, sizeof(key), "stays", 5));
+
+	children = start_all(fd, limited, shared);
+	while (now() < end || rounds < ROUNDS_MIN) {
+		for (i = 0; i < self->n; i++) {
+			ASSERT_EQ(0, cpu_write(self->cpus[i], false));
+			ASSERT_EQ(0, serve_all(fd, rounds));
+		}
+		for (i = 0; i < self->n; i++) {
+			ASSERT_EQ(0, cpu_write(self->cpus[i], true));
+			ASSERT_EQ(0, serve_all(fd, -rounds));
+		}
+		rounds++;
+	}
+	TH_LOG("%d CPUs went and came %d times", self->n, rounds);
+	__atomic_store_n(&shared->stop, true, __ATOMIC_RELAXED);
+	ASSERT_TRUE(children_ok(children));
+
+	/*
+	 * Nothing is lost: not a sum, not a read, not a credit; not even while
+	 * those who counted are away.
+	 */
+	for (i = 0; i < self->n; i++)
+		ASSERT_EQ(0, cpu_write(self->cpus[i], false));
+	reads = debug_reads(map_stat(fd).id);
+	if (reads >= 0)
+		EXPECT_EQ(shared->reads, reads);
+	key.kind = WRITER;
+	for (w = 0; w < 2; w++) {
+		for (i = 0; i < KEYS; i++) {
+			key.who = w;
+			key.i = i;
+			sum = 0;
+			get_call(fd, &key, &sum);
+			EXPECT_EQ(shared->written[w][i], sum);
+		}
+	}
+	EXPECT_EQ(count(fd), range_all(fd, 65536, NULL, NULL));
+	EXPECT_EQ(0, count(limited));
+	for (i = 0; i < LIMIT; i++)
+		ASSERT_EQ(0, set(limited, &i, sizeof(i), "x", 1));
+	EXPECT_EQ(-ENOSPC, set(limited, &i, sizeof(i), "x", 1));
+
+	EXPECT_EQ(0, unlink_named("hotplug"));
+	close(limited);
+	close(fd);
+}
+
+/* Shards are those of all CPUs that can be, whether they are there or not. */
+TEST_F_TIMEOUT(hotplug, map_made_while_cpus_are_away, 120)
+{
+	int fd, i, cpu, shards;
+	struct key key = { STABLE };
+	int64_t value;
+
+	if (!self->n)
+		SKIP(return, "no CPU can be switched off");
+	fd = new_map();
+	shards = map_stat(fd).shards;
+	close(fd);
+
+	for (i = 0; i < self->n; i++)
+		ASSERT_EQ(0, cpu_write(self->cpus[i], false));
+	fd = new_map();
+	ASSERT_GE(fd, 0);
+	EXPECT_EQ(shards, map_stat(fd).shards);
+	for (key.i = 0; key.i < TIDE; key.i++) {
+		value = key.i;
+		ASSERT_EQ(0, set(fd, &key, sizeof(key), &value, sizeof(value)));
+	}
+	for (i = 0; i < self->n; i++)
+		ASSERT_EQ(0, cpu_write(self->cpus[i], true));
+
+	/* Each CPU finds all, and takes its part of them away. */
+	for (cpu = 0; cpu <= self->n; cpu++) {
+		pin(cpu ? self->cpus[cpu - 1] : 0);
+		for (key.i = cpu; key.i < TIDE; key.i += self->n + 1) {
+			ASSERT_EQ(0, get_call(fd, &key, &value));
+			EXPECT_EQ(key.i, value);
+			ASSERT_EQ(0, get_window(fd, &key, &value));
+			EXPECT_EQ(key.i, value);
+			ASSERT_EQ(0, del(fd, &key, sizeof(key)));
+		}
+	}
+	EXPECT_EQ(0, count(fd));
+	close(fd);
+}
+
+TEST_HARNESS_MAIN
