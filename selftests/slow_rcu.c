@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Grace periods that take seconds, because the kernel looks for their end but
+ * once a second and a reader stays in: replaced and deleted memory waits, up
+ * to the map's limit and no further; who finds none left is told so, or
+ * waits; nothing hangs; and all memory comes back (guarantees D2, E1).
+ *
+ * deadline: 300
+ */
+#include "load.h"
+#include "kselftest_harness.h"
+
+#include <signal.h>
+
+#define MAX_BYTES (2 << 20)
+#define FIRST 1000		/* those before are the kernel's */
+#define KEYS 100
+#define VALUE 2000
+#define WRITERS 2
+#define HANGING 60	/* seconds */
+
+#define RCU "/sys/module/rcutree/parameters/"
+#define HOLD "/sys/module/cmap_hold_test/parameters/"
+
+/* ---- settings ---- */
+
+static long read_number(const char *path)
+{
+	char text[32] = {};
+	int fd = open(path, O_RDONLY);
+
+	if (fd < 0)
+		return -1;
+	if (read(fd, text, sizeof(text) - 1) < 0)
+		text[0] = 0;
+	close(fd);
+	return atol(text);
+}
+
+/* Returns what was there, -1 if it cannot be set. */
+static long set_number(const char *path, long value)
+{
+	long old = read_number(path);
+	char text[32];
+	int fd = open(path, O_WRONLY);
+	int len = snprintf(text, sizeof(text), "%ld", value);
+
+	if (fd < 0)
+		return -1;
+	if (write(fd, text, len) != len)
+		old = -1;
+	close(fd);
+	return old;
+}
+
+static const char * const settings[] = {
+	RCU "jiffies_till_first_fqs", RCU "jiffies_till_next_fqs",
+	"/sys/kernel/rcu_normal",	/* nothing is expedited */
+};
+
+FIXTURE(slow)
+{
+	long old[3];
+};
+
+FIXTURE_SETUP(slow)
+{
+	int i;
+
+	/* The kernel makes a second of what is more. */
+	for (i = 0; i < 3; i++)
+		self->old[i] = set_number(settings[i], i < 2 ? 100000 : 1);
+}
+
+static void restore(const long *old)
+{
+	int i;
+
+	for (i = 0; i < 3; i++)
+		if (old[i] >= 0)
+			set_number(settings[i], old[i]);
+}
+
+FIXTURE_TEARDOWN(slow)
+{
+	unload("cmap_hold_test");
+	restore(self->old);
+}
+
+/* ---- writers ---- */
+
+struct tally {
+	uint64_t written;
+	uint64_t refused;
+	double longest;
+};
+
+/* Replace and delete; a value's words are all the same. */
+static int write_on(int fd, int who, struct tally *tally, double end)
+{
+	uint32_t value[VALUE / 4], got[VALUE / 4], i, word, len;
+	uint64_t seed = who + 1;
+	double begin, took;
+	int err;
+
+	while (now() < end) {
+		uint32_t key = FIRST + random_next(&seed) % KEYS * WRITERS + who;
+
+		word = seed >> 32;
+		for (i = 0; i < VALUE / 4; i++)
+			value[i] = word;
+		begin = now();
+		if (seed % 8)
+			err = set(fd, &key, sizeof(key), value, sizeof(value));
+		else
+			err = del(fd, &key, sizeof(key));
+		took = now() - begin;
+		if (took > tally->longest)
+			tally->longest = took;
+
+		tally->written += !err;
+		tally->refused += err == -ENOSPC || err == -ENOMEM;
+		if (err && err != -ENOSPC && err != -ENOMEM &&
+		    !(err == -ENOENT && !(seed % 8)))
+			return 1;
+		/* What was refused changed nothing; what was not, did. */
+		len = sizeof(got);
+		if (!err && seed % 8 &&
+		    (get(fd, &key, sizeof(key), got, &len) ||
+		     got[0] != word || got[VALUE / 4 - 1] != word))
+			return 2;
+	}
+	return 0;
+}
+
+/* Until the map is that small; false if it does not get there. */
+static bool shrinks_to(int fd, uint64_t bytes)
+{
+	int tries;
+
+	for (tries = 0; tries < 600 && map_stat(fd).bytes > bytes; tries++)
+		usleep(100000);
+	return map_stat(fd).bytes <= bytes;
+}
+
+/* ---- the tests ---- */
+
+TEST_F_TIMEOUT(slow, memory_that_waits_stays_below_the_limit, 250)
+{
+	struct cmap_create args = {
+		.max_bytes = MAX_BYTES, .mode = 0600,
+		.name = u64_of("held"), .name_len = 4,
+	};
+	struct tally *tallies = shared_memory(sizeof(*tallies) * WRITERS);
+	double end = now() + race_seconds() * 3;
+	int fd = device(O_RDWR), i, err;
+	uint64_t most = 0;
+
+	ASSERT_EQ(0, create_with(fd, &args));
+	err = load_with("cmap_hold_test", "hold_ms=2000");
+	if (err == -ENOENT)
+		SKIP(return, "no test module");
+	ASSERT_EQ(0, err);
+	for (i = 0; i < WRITERS; i++)
+		if (!fork())
+			_exit(write_on(fd, i, &tallies[i], end));
+	while (now() < end) {
+		uint64_t bytes = map_stat(fd).bytes;
+
+		most = bytes > most ? bytes : most;
+		EXPECT_LE(bytes, MAX_BYTES);
+		usleep(50000);
+	}
+	EXPECT_TRUE(children_ok(WRITERS));
+	for (i = 0; i < WRITERS; i++) {
+		TH_LOG("%llu written, %llu refused, the longest took %.1f s",
+		       (unsigned long long)tallies[i].written,
+		       (unsigned long long)tallies[i].refused,
+		       tallies[i].longest);
+		EXPECT_GT(tallies[i].written, 100);
+		EXPECT_LT(tallies[i].longest, HANGING);
+	}
+	TH_LOG("the kernel: %ld written, %ld to be tried again, %ld refused",
+	       read_number(HOLD "written"), read_number(HOLD "again"),
+	       read_number(HOLD "refused"));
+	EXPECT_GT(read_number(HOLD "written"), 0);
+	EXPECT_GT(read_number(HOLD "again"), 0);
+	EXPECT_EQ(0, read_number(HOLD "wrong"));
+	/* That it was for want of a grace period at all. */
+	EXPECT_GT(most, MAX_BYTES / 2);
+
+	/* Deletes need no memory; and then all is back. */
+	ASSERT_EQ(0, unload("cmap_hold_test"));
+	EXPECT_GT(clear(fd), 0);
+	EXPECT_EQ(0, count(fd));
+	EXPECT_TRUE(shrinks_to(fd, 65536));
+	EXPECT_EQ(0, set(fd, "k", 1, "v", 1));
+	EXPECT_EQ(0, unlink_named("held"));
+	close(fd);
+}
+
+/* All of it is still waiting when the module goes. */
+TEST_F_TIMEOUT(slow, module_goes_when_all_is_waiting, 250)
+{
+	static char value[VALUE];
+	int fds[10], i, k;
+	double begin;
+
+	for (i = 0; i < 10; i++) {
+		fds[i] = new_map();
+		ASSERT_GE(fds[i], 0);
+		for (k = 0; k < 300; k++)
+			ASSERT_EQ(0, set(fds[i], &k, sizeof(k), value,
+					 i * 100));
+		void *p = mmap(NULL, 4096, PROT_READ, MAP_SHARED, fds[i], 0);
+
+		ASSERT_NE(MAP_FAILED, p);
+		EXPECT_EQ(300, clear(fds[i]));
+		munmap(p, 4096);
+	}
+	for (i = 0; i < 10; i++)
+		close(fds[i]);
+	begin = now();
+	EXPECT_EQ(0, unload("cmap"));
+	TH_LOG("gone after %.1f s", now() - begin);
+	EXPECT_LT(now() - begin, HANGING);
+	EXPECT_EQ(0, load("cmap"));
+}
+
+TEST_HARNESS_MAIN
