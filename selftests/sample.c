@@ -34,6 +34,22 @@ static struct sum read_counts(int fd)
 	return sum;
 }
 
+/*
+ * Packets that no CPU's queue had room for, so that nobody received them.
+ * Where threads empty the queues (PREEMPT_RT) that happens.
+ */
+static long dropped(void)
+{
+	FILE *file = fopen("/proc/net/softnet_stat", "r");
+	long sum = 0, n;
+
+	while (file && fscanf(file, "%*x %lx%*[^\n]", &n) == 1)
+		sum += n;
+	if (file)
+		fclose(file);
+	return sum;
+}
+
 /* Datagrams to ourselves: each is received, and so counted, once. */
 static int send_packets(int n)
 {
@@ -54,7 +70,8 @@ TEST(counts_every_packet_while_processes_read)
 {
 	struct sum before, after, last = {};
 	int err = load("cmap_sample"), fd = device(O_RDONLY), i;
-	int *sent = shared_memory(sizeof(int) * 4);
+	int *sent = shared_memory(sizeof(int) * 4), all;
+	long lost;
 
 	if (err == -ENOENT)
 		SKIP(return, "no sample module");
@@ -63,6 +80,7 @@ TEST(counts_every_packet_while_processes_read)
 	EXPECT_EQ(-EBADF, set(fd, "k", 1, "v", 1));
 
 	before = read_counts(fd);
+	lost = dropped();
 	for (i = 0; i < 4; i++) {
 		if (fork())
 			continue;
@@ -79,8 +97,10 @@ TEST(counts_every_packet_while_processes_read)
 	ASSERT_TRUE(children_ok(4));
 	usleep(200000);
 	after = read_counts(fd);
-	EXPECT_EQ(sent[0] + sent[1] + sent[2] + sent[3],
-		  after.udp - before.udp);
+	lost = dropped() - lost;
+	all = sent[0] + sent[1] + sent[2] + sent[3];
+	EXPECT_LE(after.udp - before.udp, all);
+	EXPECT_GE(after.udp - before.udp, all - lost);
 	EXPECT_GT(after.udp, before.udp);
 
 	close(fd);
