@@ -97,8 +97,7 @@ int cmap_names_add(struct cmap *map)
 		goto unlock;
 
 	map->id = atomic64_inc_return(&last_id);
-	err = xa_err(xa_store_bh(&maps, map->id, map,
-				  CMAP_GFP_KERNEL));
+	err = xa_err(xa_store_bh(&maps, map->id, map, CMAP_GFP_KERNEL));
 	if (err)
 		goto unlock;
 	if (map->name) {
