@@ -8,6 +8,10 @@
  * not for MAP_POPULATE or locked memory.  A block that is freed is
  * taken out of all mappings first (see block.c), so a process that keeps its
  * mapping for ever keeps none of the map's memory.
+ *
+ * Pages are mapped without a reference to them, so that nobody can get one: a
+ * page that a pipe or a device held on to would keep its whole block, which
+ * the map has long given back, and references are counted in 32 bits.
  */
 #include "window.h"
 #include "file.h"
@@ -209,47 +213,65 @@ static void clip_run(struct run *run, struct vm_area_struct *vma)
 	run->count = min_t(unsigned long, run->count, end - run->pgoff);
 }
 
-static int map_run(struct vm_area_struct *vma, const struct run *run)
+static vm_fault_t map_run(struct vm_area_struct *vma, const struct run *run)
 {
 	unsigned long at = vma->vm_start +
 			   ((run->pgoff - vma->vm_pgoff) << PAGE_SHIFT);
-	struct page *pages[AROUND_PAGES];
-	unsigned long left = run->count;
+	unsigned long pfn = page_to_pfn(run->page);
+	vm_fault_t fault = VM_FAULT_NOPAGE;
 	unsigned long i;
 
-	for (i = 0; i < run->count; i++)
-		pages[i] = run->page + i * run->step;
-	return vm_insert_pages(vma, at, pages, &left);
+	for (i = 0; i < run->count && fault == VM_FAULT_NOPAGE; i++)
+		fault = vmf_insert_pfn(vma, at + i * PAGE_SIZE,
+				       pfn + i * run->step);
+	return fault;
 }
 
 static vm_fault_t window_fault(struct vm_fault *vmf)
 {
 	struct vm_area_struct *vma = vmf->vma;
 	struct cmap *map = vma->vm_private_data;
+	vm_fault_t fault = VM_FAULT_SIGBUS;
 	struct run run;
-	int cookie, err;
+	int cookie;
 
 	cookie = srcu_read_lock(&cmap_block_faults);
 	find_run(map, vmf->pgoff, &run);
 	clip_run(&run, vma);
-	if (run.page == zeroes && !(vmf->flags & FAULT_FLAG_USER))
-		err = -EFAULT;
-	else
-		err = map_run(vma, &run);
-	if (err == -EBUSY) {
-		/* Some are there already; the one asked for is what counts. */
-		run.page += (vmf->pgoff - run.pgoff) * run.step;
-		err = vm_insert_page(vma, vmf->address, run.page);
-	}
+	if (run.page != zeroes || vmf->flags & FAULT_FLAG_USER)
+		fault = map_run(vma, &run);
 	srcu_read_unlock(&cmap_block_faults, cookie);
 
-	if (err && err != -EBUSY)
-		return err == -ENOMEM ? VM_FAULT_OOM : VM_FAULT_SIGBUS;
-	return VM_FAULT_NOPAGE;
+	return fault;
+}
+
+/* For debuggers, who cannot get hold of the page. */
+static int window_access(struct vm_area_struct *vma, unsigned long addr,
+			 void *buf, int len, int write)
+{
+	pgoff_t pgoff = vma->vm_pgoff + ((addr - vma->vm_start) >> PAGE_SHIFT);
+	struct run run;
+	int cookie;
+
+	if (write)
+		return -EACCES;
+
+	len = min_t(int, len, PAGE_SIZE - offset_in_page(addr));
+	cookie = srcu_read_lock(&cmap_block_faults);
+	find_run(vma->vm_private_data, pgoff, &run);
+	if (run.page == zeroes)
+		len = -EFAULT;
+	else
+		memcpy(buf, page_address(run.page + (pgoff - run.pgoff) *
+					 run.step) + offset_in_page(addr), len);
+	srcu_read_unlock(&cmap_block_faults, cookie);
+
+	return len;
 }
 
 static const struct vm_operations_struct window_vm_ops = {
 	.fault = window_fault,
+	.access = window_access,
 };
 
 /* ---- mmap ---- */
@@ -291,7 +313,7 @@ int cmap_window_mmap(struct file *file, struct vm_area_struct *vma)
 		return err;
 
 	vm_flags_clear(vma, VM_MAYWRITE | VM_MAYEXEC);
-	vm_flags_set(vma, VM_MIXEDMAP | VM_DONTEXPAND | VM_DONTDUMP);
+	vm_flags_set(vma, VM_PFNMAP | VM_DONTEXPAND | VM_DONTDUMP);
 	/* The mapping holds the file, and that the map. */
 	vma->vm_private_data = map;
 	vma->vm_ops = &window_vm_ops;
