@@ -413,12 +413,21 @@ static void *copy_expected(const struct cmap *map, const struct cmap_op *op,
 {
 	void __user *from = u64_to_user_ptr(op->old);
 	int err = cmap_op_check_value(map, op->old_len);
+	void *expected = buf;
 
 	if (err)
 		return ERR_PTR(err);
+	/* Not vmemdup_user(): this can last, and is the caller's to pay. */
 	if (op->old_len > size)
-		return vmemdup_user(from, op->old_len);
-	return copy_from_user(buf, from, op->old_len) ? ERR_PTR(-EFAULT) : buf;
+		expected = kvmalloc(op->old_len, CMAP_GFP_KERNEL);
+	if (!expected)
+		return ERR_PTR(-ENOMEM);
+	if (!copy_from_user(expected, from, op->old_len))
+		return expected;
+
+	if (expected != buf)
+		kvfree(expected);
+	return ERR_PTR(-EFAULT);
 }
 
 static int compare_and_write(struct cmap *map, struct cmap_write *write,

@@ -199,7 +199,8 @@ int cmap_op_write(struct cmap *map, struct cmap_write *write, gfp_t gfp)
  *
  * The value is compared outside the lock, and the write is made only if the
  * version is still that of the value that compared equal.  Each time this
- * starts over somebody else has written.
+ * starts over somebody else has written; as that could go on for long, a fatal
+ * signal ends it.
  *
  * Context: Process or softirq, as @gfp allows; no lock.
  * Return: 0 or a negative errno with nothing changed; -ESTALE if the value is
@@ -234,6 +235,11 @@ int cmap_op_compare_write(struct cmap *map, struct cmap_write *write,
 			return err;
 		}
 		err = cmap_op_write(map, write, gfp);
+		if (err == -ESTALE && gfpflags_allow_blocking(gfp)) {
+			if (fatal_signal_pending(current))
+				return -EINTR;
+			cond_resched();
+		}
 	} while (err == -ESTALE);
 
 	return err;
