@@ -1,0 +1,392 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Attacks on mappings, one test for each class that others have met; which and
+ * where says docs/attacks.md.
+ *
+ * deadline: 240
+ */
+#include "cmap_test.h"
+#include "kselftest_harness.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+
+#define SPAN (1UL << CMAP_WINDOW_SHIFT)
+#define SECRET "what another map holds and nobody else may see"
+
+static void *map_at(int fd, uint64_t number, size_t size)
+{
+	return mmap(NULL, size, PROT_READ, MAP_SHARED, fd,
+		    number << CMAP_WINDOW_SHIFT);
+}
+
+static const struct cmap_window_shard *shard_of(int fd)
+{
+	const struct cmap_window *header = map_at(fd, 0, 4096);
+	const struct cmap_window_shard *shard;
+
+	if (header == MAP_FAILED)
+		return NULL;
+	shard = mmap(NULL, sizeof(*shard), PROT_READ, MAP_SHARED, fd,
+		     header->header_bytes);
+	munmap((void *)header, 4096);
+	return shard == MAP_FAILED ? NULL : shard;
+}
+
+static int new_map_of_one_shard(void)
+{
+	struct cmap_create args = { .shards = 1 };
+
+	return new_map_with(&args);
+}
+
+static int fill(int fd, int n, char with, size_t size)
+{
+	char *value = malloc(size);
+	int i, bad = 0;
+
+	memset(value, with, size);
+	for (i = 0; i < n; i++)
+		bad += set(fd, &i, sizeof(i), value, size) != 0;
+	free(value);
+	return bad;
+}
+
+/* The highest number there is, as far as a new map tells. */
+static uint64_t newest_number(void)
+{
+	int fd = new_map_of_one_shard();
+	const struct cmap_window_shard *shard = shard_of(fd);
+	uint64_t number;
+
+	set(fd, "k", 1, "v", 1);
+	number = shard->segment[1];
+	munmap((void *)shard, sizeof(*shard));
+	close(fd);
+	return number;
+}
+
+static bool small_by_and_by(int fd, uint64_t bytes)
+{
+	int i;
+
+	for (i = 0; i < 3000 && map_stat(fd).bytes > bytes; i++)
+		usleep(10000);
+	return map_stat(fd).bytes <= bytes;
+}
+
+/* ---- pages that are held on to ---- */
+
+static int register_buffer(void *p)
+{
+#ifdef __NR_io_uring_setup
+	struct iovec iov = { p, 4096 };
+	char params[256] = {};
+	int ring = syscall(__NR_io_uring_setup, 4, params), err;
+
+	if (ring < 0)
+		return -EFAULT;
+	err = syscall(__NR_io_uring_register, ring, 0, &iov, 1) ? -errno : 0;
+	close(ring);
+	return err;
+#else
+	return -EFAULT;
+#endif
+}
+
+/*
+ * A page of a block that was in a pipe kept the whole block, up to 2 MiB, after
+ * the map had given it back: on the writer's bill, at any reader's pleasure.
+ */
+TEST(pinned_pages)
+{
+	int fd = new_map_of_one_shard(), ends[2];
+	const struct cmap_window_shard *shard;
+	struct iovec iov, to;
+	char byte, *p;
+
+	ASSERT_EQ(0, fill(fd, 100, 'v', 1000));
+	shard = shard_of(fd);
+	p = map_at(fd, shard->segment[1], SPAN);
+	ASSERT_NE(MAP_FAILED, p);
+	ASSERT_EQ(0, pipe(ends));
+	iov = (struct iovec){ p, 4096 };
+	to = (struct iovec){ &byte, 1 };
+
+	/* Whether the page is mapped yet or not. */
+	EXPECT_EQ(-1, vmsplice(ends[1], &iov, 1, 0));
+	EXPECT_EQ(EFAULT, errno);
+	EXPECT_NE(0, __atomic_load_n((uint64_t *)p, __ATOMIC_RELAXED));
+	EXPECT_EQ(-1, vmsplice(ends[1], &iov, 1, 0));
+	EXPECT_EQ(EFAULT, errno);
+	EXPECT_EQ(-EFAULT, register_buffer(p));
+	EXPECT_EQ(-1, process_vm_readv(getpid(), &to, 1, &iov, 1, 0));
+	/* Copying is fine. */
+	EXPECT_EQ(4096, write(ends[1], p, 4096));
+	EXPECT_EQ(1, read(ends[0], &byte, 1));
+	munmap(p, SPAN);
+	close(ends[0]);
+	close(ends[1]);
+	close(fd);
+}
+
+/* ---- counters of mappings ---- */
+
+static long rss_file(void)
+{
+	FILE *f = fopen("/proc/self/status", "r");
+	char line[200];
+	long kib = -1;
+
+	while (fgets(line, sizeof(line), f))
+		if (sscanf(line, "RssFile: %ld", &kib) == 1)
+			break;
+	fclose(f);
+	return kib;
+}
+
+/*
+ * Each mapped page was counted, in 32 bits, and one page of zeroes stood for
+ * all that there is not: 16 GiB of page tables were enough to free it.  What
+ * is mapped uncounted is not in the process's account of pages either.
+ */
+TEST(refcount_overflow)
+{
+	int fd = new_map_of_one_shard(), i;
+	size_t size = 64 * 4096, at;
+	uint64_t number;
+	long before;
+	char *p;
+
+	ASSERT_EQ(0, fill(fd, 1, 'v', 8));
+	number = newest_number();
+	before = rss_file();
+	ASSERT_GE(before, 0);
+	for (i = 0; i < 200; i++) {
+		p = map_at(fd, number, size);
+		ASSERT_NE(MAP_FAILED, p);
+		for (at = 0; at < size; at += 4096)
+			ASSERT_EQ(0, __atomic_load_n(p + at,
+						     __ATOMIC_RELAXED));
+	}
+	EXPECT_LT(rss_file(), before + 2000);
+	close(fd);
+}
+
+/* ---- lives of mappings ---- */
+
+static bool all_zero(const char *p, size_t size)
+{
+	return !*p && !memcmp(p, p + 1, size - 1);
+}
+
+/* Cut, moved, inherited, and the descriptor closed: what is freed is gone. */
+TEST(mmap_lifetime)
+{
+	int fd = new_map_of_one_shard(), ends[2], other = dup(fd);
+	const struct cmap_window_shard *shard;
+	char *p, *moved, go;
+	uint64_t number;
+	pid_t child;
+
+	ASSERT_EQ(0, fill(fd, 2000, 'v', 2000));
+	shard = shard_of(fd);
+	number = shard->segment[20];
+	ASSERT_NE(0, number);
+	p = map_at(fd, number, SPAN);
+	ASSERT_NE(MAP_FAILED, p);
+	EXPECT_FALSE(all_zero(p, 65536));
+	moved = mmap(NULL, SPAN, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	p = mremap(p, SPAN, SPAN, MREMAP_MAYMOVE | MREMAP_FIXED, moved);
+	ASSERT_EQ(moved, p);
+	EXPECT_EQ(0, munmap(p + 4096, 4096));
+	EXPECT_EQ(-1, mprotect(p, 4096, PROT_READ | PROT_WRITE));
+	EXPECT_EQ(-1, madvise(p, 4096, MADV_REMOVE));
+	EXPECT_EQ(-1, mlock2(p, 4096, 0) ? -1 : munlock(p, 4096) - 1);
+	/* Pages in the wrong order were a system call once. */
+	syscall(__NR_remap_file_pages, p, 4096, 0, 3, 0);
+	EXPECT_EQ(MAP_FAILED, mremap(p, 0, SPAN, MREMAP_MAYMOVE));
+	EXPECT_EQ(MAP_FAILED, mmap(NULL, 4096, PROT_READ, MAP_PRIVATE, fd, 0));
+
+	ASSERT_EQ(0, pipe(ends));
+	child = fork();
+	if (!child) {
+		if (read(ends[0], &go, 1) != 1)
+			_exit(1);
+		_exit(all_zero(p, 4096) && all_zero(p + 8192, 65536) ? 0 : 2);
+	}
+	close(fd);
+	EXPECT_EQ(2000, clear(other));
+	EXPECT_TRUE(small_by_and_by(other, 300000));
+	EXPECT_TRUE(all_zero(p + 8192, 65536));
+	EXPECT_EQ(1, write(ends[1], "g", 1));
+	EXPECT_TRUE(children_ok(1));
+	close(other);
+	munmap(p, SPAN);
+}
+
+/* ---- memory that comes and goes under mappings ---- */
+
+static double end;
+
+static bool holds(const char *p, size_t size, const char *what)
+{
+	return memmem(p, size, what, strlen(what)) != NULL;
+}
+
+/* Map all that is shown; look at it; fork, move, cut; until the time is up. */
+static int look_on(int fd)
+{
+	const struct cmap_window_shard *shard = shard_of(fd);
+	uint64_t seed = getpid(), r;
+	int bad = 0;
+
+	while (now() < end) {
+		uint64_t number;
+		char *p;
+
+		r = random_next(&seed);
+		number = r & 7 ? shard->segment[1 + (r >> 8) % 60] :
+				 CMAP_WINDOW_TABLE_NUMBER(shard->table);
+		p = map_at(fd, number ?: CMAP_WINDOW_FIRST, SPAN);
+		if (p == MAP_FAILED)
+			return 1;
+		bad += holds(p, 1 << 18, SECRET);
+		if (!(r >> 20 & 31) && !fork())
+			_exit(holds(p, 1 << 17, SECRET));
+		if (r >> 30 & 1)
+			p = mremap(p, SPAN, SPAN / 2, MREMAP_MAYMOVE);
+		bad += holds(p, 1 << 16, SECRET);
+		munmap(p, SPAN);
+		while (waitpid(-1, &(int){ 0 }, WNOHANG) > 0)
+			;
+	}
+	return bad;
+}
+
+static void come_and_go(int fd, const char *value, size_t size)
+{
+	int i = 0, n;
+
+	while (now() < end) {
+		size_t len = 1 + (i * 997) % size;
+
+		for (n = 0; n < 300; n++)
+			set(fd, &n, sizeof(n), value, len);
+		if (i++ & 1)
+			clear(fd);
+	}
+}
+
+TEST(resize_use_after_free)
+{
+	static char value[5000], secret[5000];
+	int fd = new_map_of_one_shard(), hidden = new_map(), i;
+
+	memset(value, 'v', sizeof(value));
+	for (i = 0; i + sizeof(SECRET) < sizeof(secret); i += sizeof(SECRET))
+		memcpy(secret + i, SECRET, sizeof(SECRET));
+	end = now() + race_seconds();
+	for (i = 0; i < 2; i++)
+		if (!fork())
+			_exit(look_on(fd));
+	if (!fork()) {
+		come_and_go(hidden, secret, sizeof(secret));
+		_exit(0);
+	}
+	come_and_go(fd, value, sizeof(value));
+	EXPECT_TRUE(children_ok(3));
+	EXPECT_EQ(count(fd), range_all(fd, 65536, NULL, NULL));
+	close(fd);
+	close(hidden);
+}
+
+/*
+ * A fault on one map looked at the block of another that had the number, and
+ * could do so while that was freed.
+ */
+TEST(offset_reuse)
+{
+	int fd = new_map_of_one_shard(), bad = 0, i;
+	uint64_t number;
+	pid_t child;
+	char *p;
+
+	end = now() + race_seconds();
+	ASSERT_EQ(0, fill(fd, 1, 'v', 8));
+	/* Leave our own ones behind. */
+	newest_number();
+	newest_number();
+	child = fork();
+	if (!child) {
+		while (now() < end) {
+			int mine = new_map_of_one_shard();
+
+			fill(mine, 20, 's', 3000);
+			clear(mine);
+			close(mine);
+		}
+		_exit(0);
+	}
+	number = newest_number();
+	while (now() < end) {
+		/* On to what is newer, as far as there is any. */
+		p = map_at(fd, number + 4, 4 * SPAN);
+		if (p == MAP_FAILED)
+			p = map_at(fd, number, 4 * SPAN);
+		else
+			number += 4;
+		ASSERT_NE(MAP_FAILED, p);
+		for (i = 3; i >= 0; i--)
+			bad += !all_zero(p + i * SPAN, 4096);
+		munmap(p, 4 * SPAN);
+	}
+	EXPECT_EQ(0, bad);
+	EXPECT_TRUE(children_ok(1));
+	close(fd);
+}
+
+/* ---- many mappings ---- */
+
+#define MAPPINGS 30000
+
+static double time_to_free(int fd)
+{
+	double begin = now();
+
+	clear(fd);
+	return small_by_and_by(fd, 300000) ? now() - begin : 1e9;
+}
+
+/* Mappings of one map made every freed block of every map take its time. */
+TEST(many_mappings_of_another_map)
+{
+	int fd = new_map_of_one_shard(), mine = new_map_of_one_shard(), i;
+	const struct cmap_window_shard *shard = shard_of(fd);
+	uint64_t first = newest_number();
+	double alone, beside;
+	size_t size;
+
+	/* Large values: a block each. */
+	ASSERT_NE(NULL, shard);
+	ASSERT_EQ(0, fill(fd, 300, 'v', 60000));
+	alone = time_to_free(fd);
+	ASSERT_EQ(0, fill(fd, 300, 'v', 60000));
+	ASSERT_EQ(0, fill(mine, 1, 'v', 8));
+	size = (newest_number() - first + 1) * SPAN;
+	end = now() + 4;
+	for (i = 0; i < MAPPINGS && now() < end; i++)
+		if (map_at(mine, first, size) == MAP_FAILED)
+			break;
+	beside = time_to_free(fd);
+	TH_LOG("%d blocks' memory back in %.2f s, beside %d mappings in %.2f s",
+	       300, alone, i, beside);
+	EXPECT_GT(i, 500);
+	EXPECT_LT(beside, 5 * alone + 1);
+	close(fd);
+	close(mine);
+}
+
+TEST_HARNESS_MAIN
