@@ -309,7 +309,7 @@ TEST(resize_use_after_free)
  */
 TEST(offset_reuse)
 {
-	int fd = new_map_of_one_shard(), bad = 0, i;
+	int fd = new_map_of_one_shard(), bad = 0, looks = 0, i;
 	uint64_t number;
 	pid_t child;
 	char *p;
@@ -338,12 +338,15 @@ TEST(offset_reuse)
 			p = map_at(fd, number, 4 * SPAN);
 		else
 			number += 4;
-		ASSERT_NE(MAP_FAILED, p);
+		if (p == MAP_FAILED)
+			continue;
 		for (i = 3; i >= 0; i--)
 			bad += !all_zero(p + i * SPAN, 4096);
 		munmap(p, 4 * SPAN);
+		looks++;
 	}
 	EXPECT_EQ(0, bad);
+	EXPECT_GT(looks, 0);
 	EXPECT_TRUE(children_ok(1));
 	close(fd);
 }
