@@ -365,10 +365,14 @@ static inline bool children_ok(int n)
 	bool ok = true;
 	int status;
 
-	while (n--)
-		if (wait(&status) < 0 || !WIFEXITED(status) ||
-		    WEXITSTATUS(status))
+	while (n--) {
+		if (wait(&status) < 0)
+			return false;
+		if (status) {
+			printf("# a child ended with status %#x\n", status);
 			ok = false;
+		}
+	}
 	return ok;
 }
 
