@@ -21,19 +21,20 @@ static inline void *cmap_lab_kzalloc(size_t size, gfp_t gfp)
 	return cmap_lab_fails() ? NULL : kzalloc(size, gfp);
 }
 
-static inline void *cmap_lab_kmalloc(size_t size, gfp_t gfp)
+static inline void *cmap_lab_kmalloc_node(size_t size, gfp_t gfp, int node)
 {
-	return cmap_lab_fails() ? NULL : kmalloc(size, gfp);
+	return cmap_lab_fails() ? NULL : kmalloc_node(size, gfp, node);
 }
 
-static inline void *cmap_lab_kvmalloc(size_t size, gfp_t gfp)
+static inline void *cmap_lab_kvmalloc_node(size_t size, gfp_t gfp, int node)
 {
-	return cmap_lab_fails() ? NULL : kvmalloc(size, gfp);
+	return cmap_lab_fails() ? NULL : kvmalloc_node(size, gfp, node);
 }
 
-static inline void *cmap_lab_kcalloc(size_t n, size_t size, gfp_t gfp)
+static inline void *cmap_lab_kcalloc_node(size_t n, size_t size, gfp_t gfp,
+					  int node)
 {
-	return cmap_lab_fails() ? NULL : kcalloc(n, size, gfp);
+	return cmap_lab_fails() ? NULL : kcalloc_node(n, size, gfp, node);
 }
 
 static inline void *cmap_lab_kzalloc_node(size_t size, gfp_t gfp, int node)
@@ -60,18 +61,18 @@ static inline void *cmap_lab_store(struct xarray *xa, unsigned long index,
 }
 
 #undef kzalloc
-#undef kmalloc
-#undef kvmalloc
-#undef kcalloc
+#undef kmalloc_node
+#undef kvmalloc_node
+#undef kcalloc_node
 #undef kzalloc_node
 #undef kstrdup
 #undef alloc_pages_node
 #undef alloc_percpu_gfp
 #undef xa_store_bh
 #define kzalloc			cmap_lab_kzalloc
-#define kmalloc			cmap_lab_kmalloc
-#define kvmalloc		cmap_lab_kvmalloc
-#define kcalloc			cmap_lab_kcalloc
+#define kmalloc_node		cmap_lab_kmalloc_node
+#define kvmalloc_node		cmap_lab_kvmalloc_node
+#define kcalloc_node		cmap_lab_kcalloc_node
 #define kzalloc_node		cmap_lab_kzalloc_node
 #define kstrdup			cmap_lab_kstrdup
 #define alloc_pages_node	cmap_lab_pages
