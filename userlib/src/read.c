@@ -319,12 +319,20 @@ look_up_with_care(struct cmap *map, struct cmap_lookup *lookup, enum step step)
 }
 
 /*
- * In rounds, each over all keys of a group, so that many misses are under way
- * at once.  Short rounds, one after the other, are faster than one long one
- * that does all for keys some places apart: of short ones the processor itself
- * has several under way.
+ * Keys are taken a few at a time, and each such group goes through the three
+ * steps with other groups' steps in between: while the misses of one are under
+ * way, hashes are computed and values copied for others.  The processor cannot
+ * have more than some twenty misses under way at once; a group has two lines a
+ * key in its nodes, and one in its bucket.
  */
-#define GROUP	64
+#define GROUP	CMAP_HASH_LANES
+#define LAG	2		/* groups between two steps of one */
+#define RING	8		/* more than are under way, a power of two */
+
+struct group {
+	struct read read[GROUP];
+	enum step step[GROUP];
+};
 
 /* The hashes of keys that are no longer than the map's longest. */
 static __always_inline void hash_group(struct cmap_view *view,
@@ -349,6 +357,39 @@ static __always_inline void hash_group(struct cmap_view *view,
 					    lookups[i].key_len);
 }
 
+static __always_inline void begin_group(struct cmap_view *view,
+					const struct cmap_lookup *lookups,
+					size_t n, struct group *group)
+{
+	uint64_t hash[GROUP];
+	size_t i;
+
+	hash_group(view, lookups, n, hash);
+	for (i = 0; i < n; i++) {
+		group->step[i] = FURTHER;
+		if (likely(key_fits(view, lookups[i].key_len)))
+			group->step[i] = begin(view, hash[i], &group->read[i]);
+		if (likely(group->step[i] == OK))
+			__builtin_prefetch(group->read[i].bucket.first);
+	}
+}
+
+static __always_inline void choose_slots(struct group *group, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		struct read *read = &group->read[i];
+
+		if (likely(group->step[i] == OK))
+			group->step[i] = choose_slot(read);
+		if (likely(group->step[i] == OK)) {
+			__builtin_prefetch(read->node.at);
+			prefetch_rest(&read->node);
+		}
+	}
+}
+
 static __always_inline enum step finish_lookup(const struct read *read,
 					       struct cmap_lookup *lookup,
 					       size_t key_len)
@@ -368,42 +409,21 @@ static __always_inline enum step finish_lookup(const struct read *read,
 	return step;
 }
 
-CMAP_HASH_CLONES
-static ssize_t get_group(struct cmap *map, struct cmap_view *view,
-			 struct cmap_lookup *lookups, size_t n)
+static __always_inline ssize_t finish_group(struct cmap *map,
+					    struct cmap_lookup *lookups,
+					    size_t n, const struct group *group)
 {
-	struct read reads[GROUP];
-	uint64_t hash[GROUP];
-	enum step steps[GROUP];
 	ssize_t found = 0;
 	size_t i;
 
-	hash_group(view, lookups, n, hash);
-	for (i = 0; i < n; i++) {
-		steps[i] = FURTHER;
-		if (likely(key_fits(view, lookups[i].key_len)))
-			steps[i] = begin(view, hash[i], &reads[i]);
-		if (likely(steps[i] == OK))
-			__builtin_prefetch(reads[i].bucket.first);
-	}
-
-	for (i = 0; i < n; i++) {
-		if (likely(steps[i] == OK))
-			steps[i] = choose_slot(&reads[i]);
-		if (likely(steps[i] == OK)) {
-			__builtin_prefetch(reads[i].node.at);
-			prefetch_rest(&reads[i].node);
-		}
-	}
-
 	for (i = 0; i < n; i++) {
 		struct cmap_lookup *lookup = &lookups[i];
-		enum step step = steps[i];
+		enum step step = group->step[i];
 
 		if (likely(step == OK))
 			step = likely(lookup->key_len == 8) ?
-			       finish_lookup(&reads[i], lookup, 8) :
-			       finish_lookup(&reads[i], lookup,
+			       finish_lookup(&group->read[i], lookup, 8) :
+			       finish_lookup(&group->read[i], lookup,
 					     lookup->key_len);
 		if (likely(step == OK)) {
 			found++;
@@ -420,6 +440,40 @@ static ssize_t get_group(struct cmap *map, struct cmap_view *view,
 	return found;
 }
 
+/* How many keys are in the group that begins at @first, of @n keys in all. */
+static __always_inline size_t in_group(size_t first, size_t n)
+{
+	return n - first < GROUP ? n - first : GROUP;
+}
+
+CMAP_HASH_CLONES
+static ssize_t get_groups(struct cmap *map, struct cmap_view *view,
+			  struct cmap_lookup *lookups, size_t n)
+{
+	struct group ring[RING];
+	ssize_t found = 0;
+	size_t first, at;
+
+	_Static_assert(2 * LAG < RING && !(RING & (RING - 1)), "RING");
+	/* @first and @at wrap around where that step has nothing to do yet. */
+	for (first = 0; first < n + 2 * LAG * GROUP; first += GROUP) {
+		at = first;
+		if (at < n)
+			begin_group(view, &lookups[at], in_group(at, n),
+				    &ring[at / GROUP % RING]);
+		at -= LAG * GROUP;
+		if (at < n)
+			choose_slots(&ring[at / GROUP % RING], in_group(at, n));
+		at -= LAG * GROUP;
+		if (at < n)
+			found += finish_group(map, &lookups[at],
+					      in_group(at, n),
+					      &ring[at / GROUP % RING]);
+	}
+
+	return found;
+}
+
 API ssize_t cmap_get_many(struct cmap *map, struct cmap_lookup *lookups,
 			  size_t n)
 {
@@ -427,17 +481,14 @@ API ssize_t cmap_get_many(struct cmap *map, struct cmap_lookup *lookups,
 	ssize_t found = 0;
 	size_t i;
 
-	if (!view) {
-		for (i = 0; i < n; i++) {
-			look_up_with_care(map, &lookups[i], FURTHER);
-			found += !lookups[i].error;
-		}
-		return found;
-	}
+	if (view)
+		return get_groups(map, view, lookups, n);
 
-	for (; n > GROUP; n -= GROUP, lookups += GROUP)
-		found += get_group(map, view, lookups, GROUP);
-	return found + get_group(map, view, lookups, n);
+	for (i = 0; i < n; i++) {
+		look_up_with_care(map, &lookups[i], FURTHER);
+		found += !lookups[i].error;
+	}
+	return found;
 }
 
 /* ---- what the window costs ---- */
