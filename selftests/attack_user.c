@@ -19,36 +19,9 @@
 #define PAGE 4096UL
 #define NOBODY 65534
 
-static int put(const char *file, const char *text)
-{
-	int fd = open(file, O_WRONLY), ok;
-
-	if (fd < 0)
-		return -1;
-	ok = write(fd, text, strlen(text)) == (ssize_t)strlen(text);
-	close(fd);
-	return ok ? 0 : -1;
-}
-
-static long long number_in(const char *file, const char *word)
-{
-	static char text[16384];
-	int fd = open(file, O_RDONLY);
-	ssize_t got = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
-	char *at = text;
-
-	close(fd);
-	if (got < 0)
-		return -1;
-	text[got] = 0;
-	if (word)
-		at = strstr(text, word);
-	return at ? strtoll(at + (word ? strlen(word) : 0), NULL, 10) : -1;
-}
-
 static bool have_group(void)
 {
-	put("/sys/fs/cgroup/cgroup.subtree_control", "+memory");
+	write_text("/sys/fs/cgroup/cgroup.subtree_control", "+memory");
 	mkdir(GROUP, 0755);
 	return !access(GROUP "/memory.current", R_OK);
 }
@@ -117,7 +90,7 @@ TEST(unprivileged_memory)
 		SKIP(return, "no memory cgroup");
 	child = fork();
 	if (!child) {
-		if (put(GROUP "/cgroup.procs", "0") || setuid(NOBODY))
+		if (write_text(GROUP "/cgroup.procs", "0") || setuid(NOBODY))
 			_exit(1);
 		drop_maps(take_maps(20));
 		bill = charged();
@@ -187,7 +160,7 @@ TEST(unprivileged_memory_of_stalled_calls)
 		SKIP(return, "no memory cgroup");
 	child = fork();
 	if (!child) {
-		if (put(GROUP "/cgroup.procs", "0"))
+		if (write_text(GROUP "/cgroup.procs", "0"))
 			_exit(1);
 		if (!make_source())
 			_exit(4);

@@ -376,6 +376,62 @@ static inline bool children_ok(int n)
 	return ok;
 }
 
+/* ---- what the kernel shows in files ---- */
+
+static inline int write_text(const char *file, const char *text)
+{
+	ssize_t len = strlen(text), written;
+	int fd = open(file, O_WRONLY | O_TRUNC), err;
+
+	if (fd < 0)
+		return -errno;
+	written = write(fd, text, len);
+	err = written == len ? 0 : written < 0 ? -errno : -EIO;
+	close(fd);
+	return err;
+}
+
+/* The number behind a word, or the first one without; -1 if there is none. */
+static inline long long number_in(const char *file, const char *word)
+{
+	static char text[1 << 16];
+	ssize_t len = 0, got = 0;
+	int fd = open(file, O_RDONLY);
+	char *at = text;
+
+	if (fd < 0)
+		return -1;
+	while (len < (ssize_t)sizeof(text) - 1 &&
+	       (got = read(fd, text + len, sizeof(text) - 1 - len)) > 0)
+		len += got;
+	close(fd);
+	if (got < 0)
+		return -1;
+	text[len] = 0;
+	if (word)
+		at = strstr(text, word);
+	return at ? strtoll(at + (word ? strlen(word) : 0), NULL, 10) : -1;
+}
+
+/* What debugfs says of a map behind a word; -1 if it does not. */
+static inline long long debug_figure(uint64_t id, const char *word)
+{
+	FILE *file = fopen("/sys/kernel/debug/cmap/maps", "r");
+	unsigned long long map = 0;
+	long long figure = -1;
+	char line[256];
+
+	while (file && fgets(line, sizeof(line), file)) {
+		if (sscanf(line, "map: %llu", &map) == 1)
+			continue;
+		if (map == id && !strncmp(line, word, strlen(word)))
+			figure = strtoll(line + strlen(word), NULL, 10);
+	}
+	if (file)
+		fclose(file);
+	return figure;
+}
+
 static inline void *shared_memory(size_t size)
 {
 	return mmap(NULL, size, PROT_READ | PROT_WRITE,

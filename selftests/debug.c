@@ -7,18 +7,6 @@
 
 #define TRACING "/sys/kernel/tracing"
 
-static int put(const char *file, const char *text)
-{
-	int fd = open(file, O_WRONLY | O_TRUNC);
-	int bad;
-
-	if (fd < 0)
-		return -1;
-	bad = write(fd, text, strlen(text)) != (ssize_t)strlen(text);
-	close(fd);
-	return bad;
-}
-
 static char *slurp(const char *file)
 {
 	size_t size = 1 << 20, len = 0;
@@ -49,8 +37,8 @@ TEST(tracepoints)
 	if (access(TRACING "/events/cmap", F_OK))
 		SKIP(return, "no tracefs");
 	ASSERT_EQ(0, create_named(fd, "traced", 0600));
-	put(TRACING "/trace", "");
-	ASSERT_EQ(0, put(TRACING "/events/cmap/enable", "1"));
+	write_text(TRACING "/trace", "");
+	ASSERT_EQ(0, write_text(TRACING "/events/cmap/enable", "1"));
 
 	ASSERT_EQ(0, set_flags(fd, "key", 3, "value", 5, 0, &version));
 	ASSERT_EQ(0, get(fd, "key", 3, buf, &len));
@@ -65,7 +53,7 @@ TEST(tracepoints)
 	}
 	ASSERT_EQ(2, range_all(fd, 4096, NULL, NULL));
 	ASSERT_EQ(2, clear(fd));
-	put(TRACING "/events/cmap/enable", "0");
+	write_text(TRACING "/events/cmap/enable", "0");
 	trace = slurp(TRACING "/trace");
 	unlink_named("traced");
 	close(fd);

@@ -267,20 +267,7 @@ static int serve_all(int fd, int64_t round)
 /* The reads that the CPUs counted, as debugfs has them; -1 if it has not. */
 static long long debug_reads(uint64_t id)
 {
-	FILE *file = fopen("/sys/kernel/debug/cmap/maps", "r");
-	unsigned long long map = 0;
-	long long reads = -1, n;
-	char line[256];
-
-	while (file && fgets(line, sizeof(line), file)) {
-		if (sscanf(line, "map: %llu", &map) == 1)
-			continue;
-		if (map == id && sscanf(line, "reads: %lld", &n) == 1)
-			reads = n;
-	}
-	if (file)
-		fclose(file);
-	return reads;
+	return debug_figure(id, "reads:");
 }
 
 TEST_F_TIMEOUT(hotplug, cpus_go_and_come_under_load, 280)

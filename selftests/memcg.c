@@ -10,32 +10,9 @@
 
 #define GROUP "/sys/fs/cgroup/cmap_test"
 
-static int put(const char *file, const char *text)
-{
-	int fd = open(file, O_WRONLY), ok;
-
-	if (fd < 0)
-		return -1;
-	ok = write(fd, text, strlen(text)) == (ssize_t)strlen(text);
-	close(fd);
-	return ok ? 0 : -1;
-}
-
-static long long number_in(const char *file, const char *word)
-{
-	char text[4096] = {}, *at;
-	int fd = open(file, O_RDONLY);
-
-	if (fd < 0 || read(fd, text, sizeof(text) - 1) < 0)
-		return -1;
-	close(fd);
-	at = word ? strstr(text, word) : text;
-	return at ? strtoll(at + (word ? strlen(word) : 0), NULL, 10) : -1;
-}
-
 static bool have_group(void)
 {
-	put("/sys/fs/cgroup/cgroup.subtree_control", "+memory");
+	write_text("/sys/fs/cgroup/cgroup.subtree_control", "+memory");
 	mkdir(GROUP, 0755);
 	return !access(GROUP "/memory.max", W_OK);
 }
@@ -49,7 +26,7 @@ TEST(charged_and_limited)
 	if (!have_group())
 		SKIP(return, "no memory cgroup");
 	if (!fork()) {
-		if (put(GROUP "/cgroup.procs", "0"))
+		if (write_text(GROUP "/cgroup.procs", "0"))
 			_exit(1);
 		fd = new_map();
 		before = number_in(GROUP "/memory.current", NULL);
@@ -59,9 +36,9 @@ TEST(charged_and_limited)
 		/* 4 MB went in; all of it must be on the group's bill. */
 		if (err || after - before < 4000000)
 			_exit(2);
-		if (put(GROUP "/memory.max", "12000000") ||
-		    put(GROUP "/memory.swap.max", "0"))
-			put(GROUP "/memory.max", "12000000");
+		if (write_text(GROUP "/memory.max", "12000000") ||
+		    write_text(GROUP "/memory.swap.max", "0"))
+			write_text(GROUP "/memory.max", "12000000");
 		for (; i < 100000 && !err; i++)
 			err = set(fd, &i, sizeof(i), value, sizeof(value));
 		if (err != -ENOMEM)

@@ -27,17 +27,6 @@
 
 /* ---- groups ---- */
 
-static int put(const char *file, const char *text)
-{
-	int fd = open(file, O_WRONLY), ok;
-
-	if (fd < 0)
-		return -errno;
-	ok = write(fd, text, strlen(text)) == (ssize_t)strlen(text);
-	close(fd);
-	return ok ? 0 : -1;
-}
-
 static const char *group_file(int group, const char *file)
 {
 	static char path[128];
@@ -48,10 +37,10 @@ static const char *group_file(int group, const char *file)
 
 static int group_make(int group, const char *limit)
 {
-	put(ROOT "/cgroup.subtree_control", "+memory");
+	write_text(ROOT "/cgroup.subtree_control", "+memory");
 	mkdir(group_file(group, ""), 0755);
-	put(group_file(group, "memory.swap.max"), "0");
-	return put(group_file(group, "memory.max"), limit);
+	write_text(group_file(group, "memory.swap.max"), "0");
+	return write_text(group_file(group, "memory.max"), limit);
 }
 
 /*
@@ -62,19 +51,7 @@ static int group_join(int group)
 {
 	if (mlockall(MCL_CURRENT | MCL_FUTURE))
 		return -errno;
-	return put(group_file(group, "cgroup.procs"), "0");
-}
-
-static long long number_in(const char *file, const char *word)
-{
-	char text[4096] = {}, *at;
-	int fd = open(file, O_RDONLY);
-
-	if (fd < 0 || read(fd, text, sizeof(text) - 1) < 0)
-		return -1;
-	close(fd);
-	at = word ? strstr(text, word) : text;
-	return at ? strtoll(at + (word ? strlen(word) : 0), NULL, 10) : -1;
+	return write_text(group_file(group, "cgroup.procs"), "0");
 }
 
 static long long group_current(int group)
@@ -90,8 +67,8 @@ static long long group_kills(int group)
 /* Take back what CPUs have charged in advance. */
 static void group_settle(int group)
 {
-	put(group_file(group, "memory.high"), "0");
-	put(group_file(group, "memory.high"), "max");
+	write_text(group_file(group, "memory.high"), "0");
+	write_text(group_file(group, "memory.high"), "max");
 }
 
 /* ---- a writer that knows what must be there ---- */
@@ -408,7 +385,7 @@ TEST_F_TIMEOUT(sides, tables_of_a_group_that_is_full, 120)
 	usleep(500000);
 	group_settle(0);
 	snprintf(limit, sizeof(limit), "%lld", group_current(0));
-	ASSERT_EQ(0, put(group_file(0, "memory.max"), limit));
+	ASSERT_EQ(0, write_text(group_file(0, "memory.max"), limit));
 	buckets = map_stat(fd).buckets;
 	for (; n < 60000; n++)
 		ASSERT_EQ(0, set(fd, &n, sizeof(n), &n, sizeof(n)));
@@ -423,7 +400,7 @@ TEST_F_TIMEOUT(sides, tables_of_a_group_that_is_full, 120)
 	EXPECT_EQ(buckets, map_stat(fd).buckets);
 
 	/* And room again: the next write makes the table grow. */
-	ASSERT_EQ(0, put(group_file(0, "memory.max"), "50000000"));
+	ASSERT_EQ(0, write_text(group_file(0, "memory.max"), "50000000"));
 	for (i = 0; i < 100 && map_stat(fd).buckets == buckets; i++) {
 		ASSERT_EQ(0, set(fd, &i, sizeof(i), &i, sizeof(i)));
 		usleep(50000);

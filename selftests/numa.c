@@ -53,20 +53,7 @@ static void pin(int cpu)
 
 static long long debug_remote(uint64_t id)
 {
-	FILE *file = fopen("/sys/kernel/debug/cmap/maps", "r");
-	unsigned long long map = 0;
-	long long remote = -1, n;
-	char line[256];
-
-	while (file && fgets(line, sizeof(line), file)) {
-		if (sscanf(line, "map: %llu", &map) == 1)
-			continue;
-		if (map == id && sscanf(line, "remote_bytes: %lld", &n) == 1)
-			remote = n;
-	}
-	if (file)
-		fclose(file);
-	return remote;
+	return debug_figure(id, "remote_bytes:");
 }
 
 /* Shards that are there with all their parts on the right node. */
@@ -146,17 +133,6 @@ TEST_F_TIMEOUT(numa, each_shard_is_at_home, 100)
 	close(fd);
 }
 
-static int put(const char *file, const char *text)
-{
-	int fd = open(file, O_WRONLY), ok;
-
-	if (fd < 0)
-		return -1;
-	ok = write(fd, text, strlen(text)) == (ssize_t)strlen(text);
-	close(fd);
-	return ok ? 0 : -1;
-}
-
 /* Who may use one node only uses that, for all shards; and it is counted. */
 TEST_F_TIMEOUT(numa, a_cpuset_has_its_way, 100)
 {
@@ -164,13 +140,13 @@ TEST_F_TIMEOUT(numa, a_cpuset_has_its_way, 100)
 
 	if (cpus < 2 || access("/sys/devices/system/node/node1", F_OK))
 		SKIP(return, "one memory node");
-	put("/sys/fs/cgroup/cgroup.subtree_control", "+cpuset");
+	write_text("/sys/fs/cgroup/cgroup.subtree_control", "+cpuset");
 	mkdir(GROUP, 0755);
-	if (put(GROUP "/cpuset.mems", "0"))
+	if (write_text(GROUP "/cpuset.mems", "0"))
 		SKIP(return, "no cpusets");
 	ASSERT_EQ(0, create_named(fd, "cpuset", 0600));
 	if (!fork())
-		_exit(put(GROUP "/cgroup.procs", "0") || fill(fd, 0, 1000));
+		_exit(write_text(GROUP "/cgroup.procs", "0") || fill(fd, 0, 1000));
 	EXPECT_TRUE(children_ok(1));
 	EXPECT_EQ(1000, count(fd));
 	if (debug_remote(map_stat(fd).id) >= 0)
