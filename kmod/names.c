@@ -67,8 +67,15 @@ bool cmap_name_valid(const char *name, size_t len)
 int cmap_names_count(void)
 {
 	int max = min_t(u32, READ_ONCE(cmap_max_maps), INT_MAX);
+	int count = atomic_read(&maps_count);
 
-	return atomic_add_unless(&maps_count, 1, max) ? 0 : -ENFILE;
+	/* The limit may have been lowered below what there is. */
+	do {
+		if (count >= max)
+			return -ENFILE;
+	} while (!atomic_try_cmpxchg(&maps_count, &count, count + 1));
+
+	return 0;
 }
 
 /**

@@ -55,6 +55,29 @@ TEST(max_maps)
 	restore("max_maps", old);
 }
 
+/*
+ * The limit was compared for equality: lowered below the number of maps there
+ * are, it was no limit any more.
+ */
+TEST(max_maps_lowered_below_what_there_is)
+{
+	int fds[4], i, fd;
+	unsigned long long old;
+
+	for (i = 0; i < 4; i++) {
+		fds[i] = new_map();
+		ASSERT_GE(fds[i], 0);
+	}
+	old = param("max_maps", "2");
+	fd = new_map();
+	EXPECT_EQ(-ENFILE, fd);
+	if (fd >= 0)
+		close(fd);
+	restore("max_maps", old);
+	for (i = 0; i < 4; i++)
+		close(fds[i]);
+}
+
 TEST(max_shards)
 {
 	unsigned long long old = param("max_shards", "4");
