@@ -26,6 +26,7 @@ help:
 	@echo '  make kunit        the tests of the core; SEED=N repeats a run'
 	@echo '  make coverage     which lines the tests run'
 	@echo '  make check-6.1    the selftests on one kernel; T="a b" chooses'
+	@echo '  make fuzz         for FUZZ_SECONDS (3600): calls at random, wrong windows'
 	@echo '  make shell        a shell in a guest with everything in place'
 	@echo '  make bench        cmap beside BPF maps, LMDB, memcached, Redis and a table'
 	@echo '                    in shared memory; bench-quick does it in 3 minutes,'
@@ -73,6 +74,14 @@ coverage: user
 	tools/deps check coverage
 	tools/coverage $(T)
 
+FUZZ_SECONDS ?= 3600
+
+fuzz:
+	tools/deps check
+	$(MAKE) -s user
+	O=$(LIB) userlib/tests/fuzz $$(($(FUZZ_SECONDS) / 4))
+	selftests/fuzz/run $(FUZZ_SECONDS)
+
 demo:
 	tools/deps guest
 	$(MAKE) -s modules-6.12 lib
@@ -114,5 +123,5 @@ clean:
 	rm -rf $(BUILD)
 
 .PHONY: all bench bench-host bench-programs bench-quick check check-host \
-	check-long clean coverage demo help install kunit lib modules shell \
+	check-long clean coverage demo fuzz help install kunit lib modules shell \
 	uninstall user

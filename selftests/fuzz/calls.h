@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Making the calls.  Each returns what the system call did, or a negative
+ * errno.
+ */
+#ifndef FUZZ_CALLS_H
+#define FUZZ_CALLS_H
+
+#include "abi.h"
+#include "kcov.h"
+
+#include <setjmp.h>
+
+#include <linux/cmap.h>
+
+#define FUZZ_FDS	8
+#define FUZZ_FD_FIRST	100	/* descriptors have numbers of their own */
+#define FUZZ_OTHERS	16	/* fuzz_run_other() */
+#define FUZZ_ADVICE	16	/* fuzz_run_madvise() */
+#define FUZZ_MEMORIES	12	/* fuzz_run_memory() */
+
+struct fuzz_thread {
+	unsigned int number;	/* 0 or 1 */
+	struct fuzz_kcov kcov;
+	int fail_fd;		/* or -1 */
+	unsigned int fail;	/* the allocation that the next call lacks */
+	uint64_t version;	/* last seen */
+	struct cmap_cursor cursor;
+};
+
+#define FUZZ_CALL(_name)						\
+	long fuzz_run_##_name(struct fuzz_thread *thread,		\
+			      const struct fuzz_type *type,		\
+			      const uint64_t *arg)
+
+FUZZ_CALL(ioctl);
+FUZZ_CALL(element);
+FUZZ_CALL(fill);
+FUZZ_CALL(drain);
+FUZZ_CALL(number);
+FUZZ_CALL(compat);
+
+FUZZ_CALL(open);
+FUZZ_CALL(close);
+FUZZ_CALL(dup);
+FUZZ_CALL(pass);
+FUZZ_CALL(reopen);
+FUZZ_CALL(other);
+
+FUZZ_CALL(mmap);
+FUZZ_CALL(munmap);
+FUZZ_CALL(mremap);
+FUZZ_CALL(mprotect);
+FUZZ_CALL(madvise);
+FUZZ_CALL(touch);
+FUZZ_CALL(memory);
+
+FUZZ_CALL(fork);
+FUZZ_CALL(die);
+FUZZ_CALL(wait);
+FUZZ_CALL(user);
+FUZZ_CALL(fail);
+
+static inline int fuzz_fd(uint64_t slot)
+{
+	return FUZZ_FD_FIRST + (int)(slot % FUZZ_FDS);
+}
+
+/* Around a call that shall fail to get memory. */
+void fuzz_fail_begin(struct fuzz_thread *thread);
+void fuzz_fail_end(struct fuzz_thread *thread);
+
+/* Whether 32-bit calls can be made; asks once. */
+void fuzz_compat_init(void);
+
+/* Loads that may fault. */
+void fuzz_touch_init(void);
+long fuzz_touch(const char *at, size_t step, size_t n);
+
+/* End what processes were forked. */
+void fuzz_reap(void);
+
+#endif /* FUZZ_CALLS_H */

@@ -1,0 +1,280 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "check.h"
+#include "../cmap_test.h"
+#include "calls.h"
+
+#include <cmap.h>
+
+#define MAPS_PARAMETER	"/sys/module/cmap/parameters/max_maps"
+#define BYTES_PARAMETER	"/sys/module/cmap/parameters/max_bytes"
+#define PATIENCE	20000	/* milliseconds, on a busy machine */
+
+/* ---- the kernel's log ---- */
+
+static int kmsg = -1;
+
+const char *fuzz_check_kernel(void)
+{
+	static const char *const complaints[] = {
+		"WARNING:", "BUG:", "Oops", "general protection", "KASAN",
+		"UBSAN", "KCSAN", "kmemleak", "possible recursive",
+		"possible circular", "possible irq", "suspicious RCU",
+		"refcount_t", "corruption", "stall", "soft lockup",
+		"hard LOCKUP", "blocked for more than", "Call Trace",
+		"Out of memory",
+	};
+	static char line[8192], first[512];
+	bool found = false;
+	ssize_t len;
+	unsigned int i;
+
+	while ((len = read(kmsg, line, sizeof(line) - 1)) > 0 ||
+	       (len < 0 && errno == EPIPE)) {
+		line[len > 0 ? len : 0] = 0;
+		line[strcspn(line, "\n")] = 0;
+		for (i = 0; i < sizeof(complaints) / sizeof(*complaints); i++) {
+			if (!found && strstr(line, complaints[i])) {
+				snprintf(first, sizeof(first), "%.500s", line);
+				found = true;
+			}
+		}
+	}
+	return found ? first : NULL;
+}
+
+/* ---- one map ---- */
+
+struct look {
+	int fd;
+	struct cmap *window;	/* or NULL */
+	uint64_t position;
+	unsigned int looked;
+	const char *wrong;
+};
+
+static char *value_buf;		/* room for the longest */
+
+static const char *stat_is_sane(const struct cmap_stat *stat)
+{
+	if (!stat->shards || stat->shards & (stat->shards - 1) ||
+	    !stat->key_max || stat->key_max > CMAP_KEY_MAX ||
+	    stat->value_max > CMAP_VALUE_MAX)
+		return "stat: shape";
+	if (stat->longest_chain > 17 || stat->reuses > stat->allocs ||
+	    stat->table_bytes > stat->bytes)
+		return "stat: numbers";
+	if ((stat->max_entries && stat->entries > stat->max_entries) ||
+	    (stat->max_bytes && stat->bytes > stat->max_bytes))
+		return "stat: more than its limit";
+	return NULL;
+}
+
+/* A worker of the map may be at it: then once more. */
+static const char *check_stat(int fd, struct cmap_stat *stat)
+{
+	const char *wrong = NULL;
+	int i;
+
+	for (i = 0; i < 20; i++) {
+		*stat = map_stat(fd);
+		wrong = stat_is_sane(stat);
+		if (!wrong)
+			break;
+		usleep(1000);
+	}
+	return wrong;
+}
+
+static void check_entry(const struct cmap_entry *e, const void *key,
+			const void *value, void *arg)
+{
+	struct look *look = arg;
+	uint32_t len = CMAP_VALUE_MAX;
+	uint64_t version = 0;
+	ssize_t got;
+
+	if (e->cursor.position < look->position)
+		look->wrong = "range: not in order";
+	look->position = e->cursor.position;
+	if (look->looked++ >= 16)
+		return;
+
+	if (get_version(look->fd, key, e->key_len, value_buf, &len, &version))
+		look->wrong = "get: not there, but ranged over";
+	else if (len != e->value_len || version != e->version ||
+		 memcmp(value, value_buf, len))
+		look->wrong = "get: not what was ranged over";
+
+	if (!look->window)
+		return;
+	got = cmap_get(look->window, key, e->key_len, value_buf,
+		       CMAP_VALUE_MAX, &version);
+	if (got < 0 || (uint32_t)got != e->value_len ||
+	    version != e->version || memcmp(value, value_buf, (size_t)got))
+		look->wrong = "window: not what was ranged over";
+}
+
+static const char *check_reads(int fd)
+{
+	static unsigned int times;
+	struct look look = { .fd = fd };
+	int64_t entries = count(fd);
+	int64_t ranged;
+
+	/* To open one takes as long as all the rest. */
+	if (times++ % 4 == 0)
+		look.window = cmap_from_fd(dup(fd));
+	ranged = range_all(fd, 2 << 20, check_entry, &look);
+	cmap_close(look.window);
+	if (entries < 0 || ranged < 0)
+		return "count or range failed";
+	if (entries != ranged)
+		return "range: not as many as count says";
+	return look.wrong;
+}
+
+static const char *check_writes(int fd, const struct cmap_stat *stat)
+{
+	static const char key[CMAP_KEY_MAX] = "a key that no program has";
+	bool fixed_key = stat->create_flags & CMAP_CREATE_FIXED_KEY;
+	bool fixed_value = stat->create_flags & CMAP_CREATE_FIXED_VALUE;
+	uint32_t key_len = fixed_key || stat->key_max < 32 ? stat->key_max : 32;
+	uint32_t len = fixed_value ? stat->value_max :
+		       stat->value_max < 8 ? stat->value_max : 8;
+	int err = set(fd, key, key_len, value_buf, len);
+	int gone;
+
+	if (err && err != -ENOSPC && err != -ENOMEM)
+		return "set failed";
+	gone = del(fd, key, key_len);
+	if (gone != (err ? -ENOENT : 0))
+		return "delete failed";
+	return NULL;
+}
+
+/* @seen: the map before it; one with two descriptors is looked at once. */
+static const char *check_map(int fd, uint64_t *seen)
+{
+	int mode = fcntl(fd, F_GETFL) & O_ACCMODE;
+	struct cmap_stat stat = { .size = sizeof(stat) };
+	const char *wrong;
+
+	if (call(fd, CMAP_IOCTL_STAT, &stat) || stat.id == *seen)
+		return NULL;
+	if (mode == O_RDWR)
+		*seen = stat.id;
+	wrong = check_stat(fd, &stat);
+	if (!wrong && mode == O_RDWR)
+		wrong = check_writes(fd, &stat);
+	if (!wrong && mode != O_WRONLY && mode != 3)
+		wrong = check_reads(fd);
+	return wrong;
+}
+
+const char *fuzz_check_maps(void)
+{
+	const char *wrong = NULL;
+	uint64_t seen = 0;
+	unsigned int i;
+
+	for (i = 0; i < FUZZ_FDS && !wrong; i++)
+		if (fcntl(fuzz_fd(i), F_GETFD) >= 0)
+			wrong = check_map(fuzz_fd(i), &seen);
+	return wrong;
+}
+
+/* ---- nothing left ---- */
+
+static unsigned long long least_bytes;	/* that a map of its own takes */
+
+static int read_parameter(const char *path, unsigned long long *value)
+{
+	FILE *file = fopen(path, "r");
+	int n = file ? fscanf(file, "%llu", value) : 0;
+
+	if (file)
+		fclose(file);
+	return n == 1 ? 0 : -1;
+}
+
+static int write_parameter(const char *path, unsigned long long value)
+{
+	char text[32];
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	int len = sprintf(text, "%llu", value);
+	int err = write(fd, text, (size_t)len) == len ? 0 : -1;
+
+	close(fd);
+	return err;
+}
+
+/* Make a map while it may be the only one, and all may take so many bytes. */
+static int try_one(unsigned long long bytes)
+{
+	struct cmap_create args = { .shards = 1 };
+	unsigned long long max_maps, max_bytes;
+	int fd = -EACCES;
+
+	if (read_parameter(MAPS_PARAMETER, &max_maps) ||
+	    read_parameter(BYTES_PARAMETER, &max_bytes))
+		return -EACCES;
+	if (!write_parameter(MAPS_PARAMETER, 1) &&
+	    !write_parameter(BYTES_PARAMETER, bytes))
+		fd = new_map_with(&args);
+	write_parameter(MAPS_PARAMETER, max_maps);
+	write_parameter(BYTES_PARAMETER, max_bytes);
+	if (fd >= 0)
+		close(fd);
+
+	return fd < 0 ? fd : 0;
+}
+
+/* Maps go some time after their last user; bytes go before the map does. */
+static int make_one(unsigned long long bytes)
+{
+	int err = -ENFILE, waited;
+
+	for (waited = 0; err == -ENFILE && waited < PATIENCE; waited += 5) {
+		err = try_one(bytes);
+		if (err == -ENFILE)
+			usleep(5000);
+	}
+	return err;
+}
+
+void fuzz_check_init(void)
+{
+	unsigned long long low = 0, high = 1 << 20, middle;
+	int err = 0;
+
+	kmsg = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	lseek(kmsg, 0, SEEK_END);
+	value_buf = calloc(1, CMAP_VALUE_MAX);
+
+	if (make_one(high))
+		return;
+	/* If maps do not go it ends here, and is told at the first look. */
+	while (high - low > 1 && err != -ENFILE) {
+		middle = (low + high) / 2;
+		err = make_one(middle);
+		if (err)
+			low = middle;
+		else
+			high = middle;
+	}
+	least_bytes = high;
+}
+
+const char *fuzz_check_nothing_left(void)
+{
+	switch (least_bytes ? make_one(least_bytes) : 0) {
+	case 0:
+		return NULL;
+	case -ENFILE:
+		return "maps are left";
+	case -ENOSPC:
+		return "bytes are left of maps that are gone";
+	default:
+		return "no map can be made any more";
+	}
+}

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Fuzzing /dev/cmap.
+ *
+ * usage: fuzz [--seconds N] [--seed N] [--quiet] [--empty] [--times N]
+ *             [--replay FILE]
+ *
+ * The stored corpus and findings are run first, unless --empty says not to,
+ * then programs made from them for so many seconds (60).  --replay runs only
+ * what is in a file (- for the standard input), --times as often as it says.
+ * The kernel, if it was built for that, says where it has been, and what got
+ * further than anything before is kept and printed at the end.
+ *
+ * Exit status: 0; 1 if anything was found; 2 for usage.
+ */
+#include "../cmap_test.h"
+#include "inputs.h"
+#include "state.h"
+#include "worker.h"
+
+#include <getopt.h>
+
+#define KEPT	200		/* programs of a corpus */
+#define FILE_MAX	(4 << 20)
+
+static void give_stored(void)
+{
+	fuzz_give_text(fuzz_findings_begin,
+		       (size_t)(fuzz_findings_end - fuzz_findings_begin));
+	fuzz_give_text(fuzz_corpus_begin,
+		       (size_t)(fuzz_corpus_end - fuzz_corpus_begin));
+}
+
+static int give_file(const char *path, unsigned int times)
+{
+	static char text[FILE_MAX];
+	FILE *file = strcmp(path, "-") ? fopen(path, "r") : stdin;
+	size_t len;
+
+	if (!file)
+		return perror(path), -1;
+	len = fread(text, 1, sizeof(text), file);
+	while (times--)
+		fuzz_give_text(text, len);
+	if (file != stdin)
+		fclose(file);
+	return 0;
+}
+
+static int bad_usage(void)
+{
+	fprintf(stderr,
+		"usage: fuzz [--seconds N] [--seed N] [--quiet] [--empty] [--times N] [--replay FILE]\n");
+	return 2;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "seconds", required_argument, NULL, 's' },
+		{ "seed", required_argument, NULL, 'S' },
+		{ "times", required_argument, NULL, 't' },
+		{ "replay", required_argument, NULL, 'r' },
+		{ "quiet", no_argument, NULL, 'q' },
+		{ "empty", no_argument, NULL, 'e' },
+		{},
+	};
+	const char *replay = NULL;
+	unsigned int times = 1;
+	double seconds = 60;
+	bool empty = false;
+	int c;
+
+	if (fuzz_work_init())
+		return perror("fuzz"), 1;
+	fuzz->seed = (uint64_t)time(NULL) * 0x9e3779b97f4a7c15 | 1;
+	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		switch (c) {
+		case 's':
+			seconds = atof(optarg);
+			break;
+		case 'S':
+			fuzz->seed = strtoull(optarg, NULL, 0) | 1;
+			break;
+		case 't':
+			times = (unsigned int)atoi(optarg);
+			break;
+		case 'r':
+			replay = optarg;
+			break;
+		case 'q':
+			fuzz->quiet = true;
+			break;
+		case 'e':
+			empty = true;
+			break;
+		default:
+			return bad_usage();
+		}
+	}
+	if (optind != argc)
+		return bad_usage();
+
+	if (replay) {
+		if (give_file(replay, times))
+			return 1;
+		seconds = 0;
+	} else if (!empty) {
+		give_stored();
+	}
+	printf("# fuzz seed: %#llx\n", (unsigned long long)fuzz->seed);
+	fuzz->end = now() + seconds;
+	fuzz_work();
+	if (!fuzz->quiet && !replay)
+		fuzz_print_corpus(KEPT);
+	fuzz_print_report();
+
+	return fuzz->findings ? 1 : 0;
+}

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What outlives a worker: shared by the supervisor and the worker of the day.
+ */
+#ifndef FUZZ_STATE_H
+#define FUZZ_STATE_H
+
+#include "program.h"
+
+#define FUZZ_EDGES	(1U << 16)
+#define FUZZ_PCS	(1U << 14)
+#define FUZZ_CORPUS	4096
+#define FUZZ_RECENT	8
+#define FUZZ_TYPES	64
+
+/* One that went where none had been before. */
+struct fuzz_entry {
+	struct fuzz_program program;
+	uint8_t edges[FUZZ_EDGES / 8];
+};
+
+struct fuzz_state {
+	/* What is to be done. */
+	double end;			/* of the random part */
+	uint64_t seed;
+	uint32_t given;			/* of the corpus, to be replayed first */
+	uint32_t replayed;
+	bool quiet;			/* print no new entries */
+
+	/* How far it is. */
+	uint64_t programs;
+	uint64_t steps;			/* calls, and whatever ends */
+	uint64_t checks;
+	struct fuzz_program current;
+	struct fuzz_program recent[FUZZ_RECENT];
+	bool running;
+	bool done;
+	uint64_t calls[FUZZ_TYPES];
+	uint64_t good[FUZZ_TYPES];
+	uint64_t deaths;
+
+	/* What was found. */
+	uint32_t findings;
+
+	/* Where the kernel has been. */
+	bool guided;
+	uint8_t edges[FUZZ_EDGES / 8];
+	uint64_t pc[FUZZ_PCS];		/* hashed; 0 for none */
+	uint32_t pcs;
+
+	uint32_t entries;
+	struct fuzz_entry entry[FUZZ_CORPUS];
+};
+
+extern struct fuzz_state *fuzz;
+
+int fuzz_state_init(void);
+
+/* Add a program to those to be replayed. */
+void fuzz_give(const struct fuzz_program *program);
+
+/* Add all of a text; how many that were. */
+unsigned int fuzz_give_text(const char *text, size_t len);
+
+/* Something is wrong: say what, and print what ran. */
+void fuzz_found(const char *what);
+
+/* Note where a run has been; true if that was new. */
+bool fuzz_note(const uint64_t *pc, size_t n, uint8_t *edges);
+bool fuzz_new(const uint8_t *edges);
+
+/* Print the corpus, without what other entries cover as well. */
+void fuzz_print_corpus(unsigned int max);
+void fuzz_print_report(void);
+
+#endif /* FUZZ_STATE_H */

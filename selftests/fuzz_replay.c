@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What the fuzzer has found, and the programs that get it furthest, run again;
+ * then some seconds of new ones.
+ *
+ * deadline: 900
+ */
+#include "cmap_test.h"
+#include "kselftest_harness.h"
+#include "fuzz/inputs.h"
+#include "fuzz/state.h"
+#include "fuzz/worker.h"
+
+static unsigned int give(const char *begin, const char *end)
+{
+	return fuzz_give_text(begin, (size_t)(end - begin));
+}
+
+FIXTURE(fuzz)
+{
+};
+
+FIXTURE_SETUP(fuzz)
+{
+	ASSERT_EQ(0, fuzz_work_init());
+	fuzz->quiet = true;
+	fuzz->seed = (uint64_t)time(NULL) * 0x9e3779b97f4a7c15 | 1;
+	printf("# seed %#llx\n", (unsigned long long)fuzz->seed);
+}
+
+FIXTURE_TEARDOWN(fuzz)
+{
+}
+
+/* What was found stands in fuzz/findings, each with its story. */
+TEST_F_TIMEOUT(fuzz, stored_programs, 290)
+{
+	unsigned int n = give(fuzz_findings_begin, fuzz_findings_end) +
+			 give(fuzz_corpus_begin, fuzz_corpus_end);
+
+	ASSERT_NE(0, n);
+	fuzz_work();
+	EXPECT_EQ(0, fuzz->findings);
+	EXPECT_GE(fuzz->programs, n);
+	fuzz_print_report();
+}
+
+TEST_F_TIMEOUT(fuzz, new_programs, 290)
+{
+	give(fuzz_corpus_begin, fuzz_corpus_end);
+	/* They are what new ones are made of, but have been run. */
+	fuzz->given = 0;
+	fuzz->end = now() + race_seconds();
+	fuzz_work();
+	EXPECT_EQ(0, fuzz->findings);
+	EXPECT_GT(fuzz->programs, 10);
+	fuzz_print_report();
+}
+
+TEST_HARNESS_MAIN
