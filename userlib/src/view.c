@@ -324,21 +324,21 @@ static int header_valid(const struct cmap_window *header, size_t page)
 struct cmap_view *cmap_view_open(int fd)
 {
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
-	struct cmap_view *view = NULL;
-	struct cmap_window *header;
+	struct cmap_window header;
+	void *first;
 
 	/* Its places would take more than all of 32 bits. */
 	if (sizeof(void *) < 8)
 		return NULL;
 
-	header = mmap(NULL, page, PROT_READ, MAP_SHARED, fd, 0);
-	if (header == MAP_FAILED)
+	first = mmap(NULL, page, PROT_READ, MAP_SHARED, fd, 0);
+	if (first == MAP_FAILED)
 		return NULL;
-	if (header_valid(header, page))
-		view = view_new(fd, header);
-	munmap(header, page);
+	/* What is found valid has to be what is used. */
+	memcpy(&header, first, sizeof(header));
+	munmap(first, page);
 
-	return view;
+	return header_valid(&header, page) ? view_new(fd, &header) : NULL;
 }
 
 static void part_close(struct cmap_window_part *part)

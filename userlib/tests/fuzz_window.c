@@ -206,9 +206,6 @@ static void spoil_node(char *node)
 	overwrite(node + field[i].at, next(field[i].bytes), field[i].bytes);
 }
 
-/* The map has been opened, or is just being. */
-static int opened;
-
 static void spoil(void)
 {
 	struct cmap_window_shard *s = shard(next(1) % SHARDS);
@@ -242,9 +239,7 @@ static void spoil(void)
 		spoil_node(at + i % KEYS * NODE_UNITS * 16);
 		break;
 	case 8:
-		/* The header is wrong from the beginning, or never. */
-		if (!opened)
-			overwrite(file + i % 14 * 4, next(4), 4);
+		overwrite(file + i % 14 * 4, next(4), 4);
 		break;
 	default:
 		overwrite(at + next(3) % (SPAN / 8) * 8, next(8), 8);
@@ -435,13 +430,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	/* Some of it is wrong from the beginning. */
 	for (i = next(1) % 8; i; i--)
 		spoil();
-	opened = 1;
 	map = cmap_from_fd(dup(fd));
 	for (i = 0; i < STEPS && input < input_end; i++)
 		read_or_spoil(map);
 	cmap_close(map);
 	mend();
-	opened = 0;
 
 	return 0;
 }
