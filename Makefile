@@ -99,9 +99,11 @@ bench-programs: lib
 
 bench bench-quick: bench-programs
 	$(MAKE) -s modules-6.12 modules-uml
+	bench/kernel/run $(if $(findstring quick,$@),--quick)
 	bench/run $(if $(findstring quick,$@),--quick)
 
 bench-host: bench-programs
+	bench/kernel/run --host
 	bench/run --host
 
 install: all

@@ -1,0 +1,282 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "crew.h"
+#include "histogram.h"
+#include "key.h"
+
+#include <linux/completion.h>
+#include <linux/cpumask.h>
+#include <linux/delay.h>
+#include <linux/err.h>
+#include <linux/kthread.h>
+#include <linux/ktime.h>
+#include <linux/rcupdate.h>
+#include <linux/sched.h>
+
+#define CHUNK		1024U	/* steps between chances to let others run */
+#define WRITES		32	/* of who writes now and then, at once */
+
+struct crew {
+	struct bench_job *job;
+	atomic_t missing;
+	bool done;
+};
+
+struct worker {
+	struct crew *crew;
+	const struct bench_script *script;
+	struct bench_histogram *histogram;
+	struct task_struct *task;
+	struct completion end;
+	u64 begun;
+	u64 ended;
+	u32 failed;
+	u32 failed_step;	/* the first, and what it returned */
+	int failed_err;
+	u64 sum;
+};
+
+/**
+ * bench_cpus() - how many CPUs threads can be pinned to
+ *
+ * Context: Process.
+ * Return: how many.
+ */
+u32 bench_cpus(void)
+{
+	return num_online_cpus();
+}
+
+/**
+ * bench_settle() - wait until what was deleted is freed
+ *
+ * So that no peer pays for what another left behind.  What kfree_rcu() has
+ * not yet handed on stays behind: it is little.
+ *
+ * Context: Process.
+ */
+void bench_settle(void)
+{
+	rcu_barrier();
+}
+
+/**
+ * bench_step() - take one step
+ * @peer: the kind of table
+ * @table: the table
+ * @key_size: bytes in its keys
+ * @step: from a script
+ * @salt: goes into the value, if one is written
+ * @sum: the value's sum is added, if one is read
+ *
+ * Context: Process.
+ * Return: 0, or an errno, -ENOENT for a lookup that finds nothing.
+ */
+int bench_step(const struct bench_peer *peer, void *table, u32 key_size,
+	       u32 step, u32 salt, u64 *sum)
+{
+	u32 number = BENCH_STEP_NUMBER(step);
+	struct bench_value value;
+	struct bench_key key;
+
+	bench_key_set(&key, key_size, number);
+	if (BENCH_STEP_OP(step) == BENCH_LOOKUP)
+		return peer->lookup(table, &key, sum) ? 0 : -ENOENT;
+	if (BENCH_STEP_OP(step) == BENCH_REMOVE)
+		return peer->remove(table, &key);
+
+	bench_value_set(&value, number, salt);
+	if (BENCH_STEP_OP(step) == BENCH_INSERT)
+		return peer->insert(table, &key, &value);
+	return peer->replace(table, &key, &value);
+}
+
+static __always_inline void take_step(struct worker *worker,
+				      const struct bench_job *job, u32 step,
+				      u32 salt, int expected)
+{
+	int err = bench_step(job->peer, job->table, job->key_size, step, salt,
+			     &worker->sum);
+
+	if (likely(err == expected))
+		return;
+	if (!worker->failed++) {
+		worker->failed_step = step;
+		worker->failed_err = err;
+	}
+}
+
+static void follow(struct worker *worker, const struct bench_job *job)
+{
+	int expected = worker->script->misses ? -ENOENT : 0;
+	u32 i, end = 0;
+
+	for (i = 0; i < worker->script->count; cond_resched()) {
+		end = min(end + CHUNK, worker->script->count);
+		for (; i < end; i++)
+			take_step(worker, job, worker->script->step[i], i,
+				  expected);
+	}
+}
+
+static void follow_timed(struct worker *worker, const struct bench_job *job)
+{
+	u32 i, end = 0;
+
+	for (i = 0; i < worker->script->count; cond_resched()) {
+		end = min(end + CHUNK, worker->script->count);
+		for (; i < end; i++) {
+			u64 begin = ktime_get_ns();
+
+			take_step(worker, job, worker->script->step[i], i, 0);
+			bench_histogram_add(worker->histogram,
+					    ktime_get_ns() - begin);
+		}
+	}
+}
+
+static int work(void *arg)
+{
+	struct worker *worker = arg;
+	struct crew *crew = worker->crew;
+
+	atomic_dec(&crew->missing);
+	while (atomic_read(&crew->missing))
+		cond_resched();
+
+	worker->begun = ktime_get_ns();
+	if (worker->histogram)
+		follow_timed(worker, crew->job);
+	else
+		follow(worker, crew->job);
+	worker->ended = ktime_get_ns();
+	kthread_complete_and_exit(&worker->end, 0);
+}
+
+static int write_now_and_then(void *arg)
+{
+	struct worker *worker = arg;
+	const struct bench_job *job = worker->crew->job;
+	struct rnd_state random;
+	u32 i;
+
+	prandom_seed_state(&random, 1);
+	while (!READ_ONCE(worker->crew->done)) {
+		for (i = 0; i < WRITES; i++) {
+			u32 number = bench_below(&random,
+						 job->writes_now_and_then);
+
+			take_step(worker, job,
+				  BENCH_STEP(BENCH_REPLACE, number), i, 0);
+		}
+		usleep_range(1000, 1100);
+	}
+	kthread_complete_and_exit(&worker->end, 0);
+}
+
+static int start(struct worker *worker, struct crew *crew,
+		 int (*function)(void *), unsigned int cpu)
+{
+	worker->crew = crew;
+	init_completion(&worker->end);
+	worker->task = kthread_create_on_cpu(function, worker, cpu,
+					     "cmap_bench/%u");
+	return PTR_ERR_OR_ZERO(worker->task);
+}
+
+static int start_all(struct crew *crew, struct worker *workers, u32 all)
+{
+	const struct bench_job *job = crew->job;
+	unsigned int cpu = cpumask_first(cpu_online_mask);
+	u32 i;
+	int err;
+
+	for (i = 0; i < all; i++) {
+		bool writer = i == job->threads;
+
+		if (writer)
+			cpu = cpumask_first(cpu_online_mask);
+		else
+			workers[i].script = &job->script[i];
+		if (!writer && job->histogram)
+			workers[i].histogram = job->histogram[i];
+		err = start(&workers[i], crew,
+			    writer ? write_now_and_then : work, cpu);
+		if (err)
+			goto stop;
+		cpu = cpumask_next(cpu, cpu_online_mask);
+	}
+	for (i = 0; i < all; i++)
+		wake_up_process(workers[i].task);
+
+	return 0;
+
+stop:
+	while (i--)
+		kthread_stop(workers[i].task);
+	return err;
+}
+
+static void complain(const struct bench_job *job, const struct worker *worker)
+{
+	pr_err("%s: %u steps went wrong; first was %u of key %u: %d\n",
+	       job->peer->name, worker->failed,
+	       BENCH_STEP_OP(worker->failed_step),
+	       BENCH_STEP_NUMBER(worker->failed_step), worker->failed_err);
+}
+
+static int add_up(struct bench_job *job, const struct worker *workers, u32 all)
+{
+	u64 begun = U64_MAX, ended = 0;
+	u32 i, failed = 0;
+
+	job->steps = 0;
+	for (i = 0; i < all; i++) {
+		if (workers[i].failed)
+			complain(job, &workers[i]);
+		failed += workers[i].failed;
+		if (i == job->threads)
+			break;
+		begun = min(begun, workers[i].begun);
+		ended = max(ended, workers[i].ended);
+		job->steps += workers[i].script->count;
+	}
+	job->ns = ended - begun;
+
+	return failed ? -EILSEQ : 0;
+}
+
+/**
+ * bench_crew_run() - have threads follow their scripts
+ * @job: what to do
+ *
+ * Context: Process.
+ * Return: 0; -ENOMEM; or -EILSEQ if any step did not do what it should have.
+ */
+int bench_crew_run(struct bench_job *job)
+{
+	u32 all = job->threads + !!job->writes_now_and_then;
+	struct crew crew = {
+		.job = job,
+		.missing = ATOMIC_INIT(job->threads),
+	};
+	struct worker *workers;
+	u32 i;
+	int err;
+
+	workers = kcalloc(all, sizeof(*workers), GFP_KERNEL);
+	if (!workers)
+		return -ENOMEM;
+
+	err = start_all(&crew, workers, all);
+	if (!err) {
+		for (i = 0; i < all; i++) {
+			if (i == job->threads)
+				WRITE_ONCE(crew.done, true);
+			wait_for_completion(&workers[i].end);
+		}
+		err = add_up(job, workers, all);
+	}
+	kfree(workers);
+
+	return err;
+}

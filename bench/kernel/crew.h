@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Threads, one pinned to each of some CPUs, that follow scripts.
+ */
+#ifndef BENCH_CREW_H
+#define BENCH_CREW_H
+
+#include "draw.h"
+#include "peer.h"
+
+struct bench_histogram;
+
+/**
+ * struct bench_job - what the threads of a crew are to do
+ * @peer: the kind of table
+ * @table: the table
+ * @key_size: bytes in its keys
+ * @threads: how many threads
+ * @script: what each of them does
+ * @histogram: takes the times of each one's steps; or NULL
+ * @writes_now_and_then: another thread, beside the first, replaces some of so
+ *	many entries each millisecond; 0 for none
+ * @ns: out: from the first's beginning to the last's end
+ * @steps: out: of all together
+ */
+struct bench_job {
+	const struct bench_peer *peer;
+	void *table;
+	u32 key_size;
+	u32 threads;
+	const struct bench_script *script;
+	struct bench_histogram **histogram;
+	u32 writes_now_and_then;
+	u64 ns;
+	u64 steps;
+};
+
+u32 bench_cpus(void);
+int bench_crew_run(struct bench_job *job);
+int bench_step(const struct bench_peer *peer, void *table, u32 key_size,
+	       u32 step, u32 salt, u64 *sum);
+void bench_settle(void);
+
+#endif /* BENCH_CREW_H */

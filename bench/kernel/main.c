@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * cmap beside what else there is in the kernel.
+ *
+ * Write "check", "quick" or "full" to cmap_bench/run in debugfs, and read
+ * cmap_bench/results when that returns.
+ */
+#include "suite.h"
+
+#include <linux/debugfs.h>
+#include <linux/err.h>
+#include <linux/fs.h>
+#include <linux/module.h>
+#include <linux/moduleparam.h>
+#include <linux/mutex.h>
+#include <linux/seq_file.h>
+#include <linux/string.h>
+#include <linux/uaccess.h>
+
+static unsigned int rounds = 5;
+module_param(rounds, uint, 0644);
+MODULE_PARM_DESC(rounds, "rounds of each measurement (default: 5)");
+
+static unsigned int steps = 50000;
+module_param(steps, uint, 0644);
+MODULE_PARM_DESC(steps, "operations of each thread in a round (default: 50000)");
+
+static unsigned int most = 4000000;
+module_param(most, uint, 0644);
+MODULE_PARM_DESC(most, "entries in the largest table (default: 4000000)");
+
+static char *only = "";
+module_param(only, charp, 0444);
+MODULE_PARM_DESC(only, "measure only operations whose name has this in it");
+
+static char *peers_wanted = "";
+module_param_named(peers, peers_wanted, charp, 0444);
+MODULE_PARM_DESC(peers, "measure only peers whose name is in this");
+
+static const struct bench_peer * const peers[] = {
+	&bench_cmap,
+	&bench_rhashtable,
+	&bench_hlist_rcu,
+	&bench_hlist_rwlock,
+	&bench_hlist_spinlock,
+	&bench_xarray,
+	&bench_bpf,
+	&bench_bpf_alloc,
+};
+
+static_assert(ARRAY_SIZE(peers) <= BENCH_PEERS_MAX);
+
+static DEFINE_MUTEX(running);
+static struct dentry *dir;
+
+/**
+ * bench_wanted() - whether an operation is to be measured
+ * @plan: how much to do
+ * @operation: its name
+ *
+ * Context: Any.
+ * Return: true if it is.
+ */
+bool bench_wanted(const struct bench_plan *plan, const char *operation)
+{
+	return strstr(operation, plan->only);
+}
+
+/* Those that are wanted, and that this kernel has. */
+static int choose(struct bench_plan *plan)
+{
+	struct bench_shape shape = { .key_size = 8, .capacity = 1 };
+	u32 i;
+
+	plan->peers = 0;
+	for (i = 0; i < ARRAY_SIZE(peers); i++) {
+		void *table;
+
+		if (*peers_wanted && !strstr(peers_wanted, peers[i]->name))
+			continue;
+		table = peers[i]->create(&shape);
+		if (table == ERR_PTR(-EOPNOTSUPP))
+			continue;
+		if (IS_ERR(table))
+			return PTR_ERR(table);
+		peers[i]->destroy(table);
+		plan->peer[plan->peers++] = peers[i];
+	}
+
+	return plan->peers ? 0 : -EINVAL;
+}
+
+static int run(const char *what)
+{
+	struct bench_plan plan = {
+		.rounds = clamp(rounds, 1U, BENCH_ROUNDS_MAX),
+		.steps = clamp(steps, 1000U, 10000000U),
+		.most = clamp(most, 1000U, 100000000U),
+		.quick = !strcmp(what, "quick"),
+		.only = only,
+	};
+	int err;
+
+	if (!plan.quick && strcmp(what, "check") && strcmp(what, "full"))
+		return -EINVAL;
+	if (plan.quick) {
+		plan.rounds = min(plan.rounds, 3U);
+		plan.steps = min(plan.steps, 20000U);
+	}
+
+	bench_result_clear();
+	err = choose(&plan) ?: bench_check(&plan);
+	if (err || !strcmp(what, "check"))
+		return err;
+	return bench_tables(&plan) ?: bench_scaling(&plan) ?:
+	       bench_growth(&plan);
+}
+
+static ssize_t run_write(struct file *file, const char __user *data,
+			 size_t size, loff_t *offset)
+{
+	char what[16];
+	int err;
+
+	if (size >= sizeof(what))
+		return -EINVAL;
+	if (copy_from_user(what, data, size))
+		return -EFAULT;
+	what[size] = 0;
+
+	if (mutex_lock_interruptible(&running))
+		return -EINTR;
+	err = run(strim(what));
+	mutex_unlock(&running);
+
+	return err ?: size;
+}
+
+static const struct file_operations run_fops = {
+	.owner = THIS_MODULE,
+	.write = run_write,
+	.llseek = noop_llseek,
+};
+
+static int results_show(struct seq_file *file, void *unused)
+{
+	bench_result_show(file);
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(results);
+
+static int __init bench_init(void)
+{
+	dir = debugfs_create_dir("cmap_bench", NULL);
+	debugfs_create_file("run", 0200, dir, NULL, &run_fops);
+	debugfs_create_file("results", 0400, dir, NULL, &results_fops);
+	return 0;
+}
+
+static void __exit bench_exit(void)
+{
+	debugfs_remove(dir);
+	bench_result_clear();
+}
+
+module_init(bench_init);
+module_exit(bench_exit);
+
+MODULE_DESCRIPTION("cmap beside what else there is in the kernel");
+MODULE_LICENSE("GPL");
+MODULE_IMPORT_NS(CMAP_NAMESPACE);

@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * How throughput grows with CPUs, and with shards.
+ */
+#include "field.h"
+
+#include <linux/math64.h>
+#include <linux/sched/signal.h>
+
+#define ENTRIES		100000U
+#define SHARDS_MAX	64U
+
+enum kind { ALONE, BESIDE_WRITER, WRITERS };
+
+static const char * const names[] = {
+	[ALONE] = "lookup, readers alone",
+	[BESIDE_WRITER] = "lookup, beside a writer",
+	[WRITERS] = "replace, all write",
+};
+
+static int run(struct bench_field *field, u32 peer, u32 threads, enum kind kind,
+	       struct bench_series *series)
+{
+	struct bench_job job = {
+		.peer = field->plan->peer[peer],
+		.table = field->table[peer],
+		.key_size = field->key_size,
+		.threads = threads,
+		.script = field->script,
+		.writes_now_and_then = kind == BESIDE_WRITER ? field->entries :
+							       0,
+	};
+	int err;
+
+	if (fatal_signal_pending(current))
+		return -EINTR;
+	err = bench_crew_run(&job);
+	if (!err && series)
+		bench_series_add(series, div64_u64(job.ns * 1000, job.steps));
+	if (kind != ALONE)
+		bench_settle();
+
+	return err;
+}
+
+static int report(const struct bench_field *field, u32 peer, u32 threads,
+		  enum kind kind, u32 shards, struct bench_series *series)
+{
+	char operation[48];
+	struct bench_what what = {
+		.peer = field->plan->peer[peer]->name,
+		.operation = operation,
+		.distribution = "uniform",
+		.unit = "ns",
+		.entries = field->entries,
+		.key_size = field->key_size,
+		.threads = threads,
+	};
+
+	if (shards)
+		snprintf(operation, sizeof(operation), "%s, %u shards",
+			 names[kind], shards);
+	else
+		strscpy(operation, names[kind], sizeof(operation));
+	return bench_result_add(&what, series);
+}
+
+static int measure(struct bench_field *field, enum kind kind, u32 threads)
+{
+	const struct bench_plan *plan = field->plan;
+	struct bench_series *series;
+	u32 round, i;
+	int err = 0;
+
+	series = kcalloc(plan->peers, sizeof(*series), GFP_KERNEL);
+	if (!series)
+		return -ENOMEM;
+
+	for (round = 0; round <= plan->rounds; round++) {
+		for (i = 0; i < threads; i++)
+			bench_draw_random(&field->script[i], &field->random,
+					  NULL, field->entries, plan->steps,
+					  kind == WRITERS ? 100 : 0);
+		for (i = 0; i < plan->peers && !err; i++)
+			err = run(field, i, threads, kind,
+				  round ? &series[i] : NULL);
+	}
+	for (i = 0; i < plan->peers && !err; i++)
+		err = report(field, i, threads, kind, 0, &series[i]);
+	kfree(series);
+
+	return err;
+}
+
+static int by_cpus(const struct bench_plan *plan)
+{
+	struct bench_field field;
+	u32 i, threads;
+	int err, kind;
+
+	err = bench_field_init(&field, plan, ENTRIES, 8);
+	for (i = 0; i < plan->peers && !err; i++)
+		err = bench_field_fill(&field, i, 0, ENTRIES);
+	for (kind = ALONE; kind <= WRITERS && !err; kind++) {
+		if (!bench_wanted(plan, names[kind]))
+			continue;
+		for (threads = 1; threads <= field.threads && !err;
+		     threads = threads < field.threads ?
+			       min(2 * threads, field.threads) : U32_MAX)
+			err = measure(&field, kind, threads);
+	}
+	bench_field_free(&field);
+
+	return err;
+}
+
+/* Maps with each number of shards take turns, as peers do. */
+static int by_shards(const struct bench_plan *plan)
+{
+	struct bench_plan shards_plan = *plan;
+	struct bench_series *series;
+	struct bench_field field;
+	u32 round, i;
+	int err;
+
+	series = kcalloc(BENCH_PEERS_MAX, sizeof(*series), GFP_KERNEL);
+	if (!series)
+		return -ENOMEM;
+	shards_plan.peers = ilog2(SHARDS_MAX) + 1;
+	for (i = 0; i < shards_plan.peers; i++)
+		shards_plan.peer[i] = &bench_cmap;
+
+	err = bench_field_init(&field, &shards_plan, ENTRIES, 8);
+	for (i = 0; i < shards_plan.peers && !err; i++)
+		err = bench_field_fill(&field, i, 1 << i, ENTRIES);
+	for (round = 0; round <= plan->rounds && !err; round++) {
+		for (i = 0; i < field.threads; i++)
+			bench_draw_random(&field.script[i], &field.random,
+					  NULL, field.entries, plan->steps,
+					  100);
+		for (i = 0; i < shards_plan.peers && !err; i++)
+			err = run(&field, i, field.threads, WRITERS,
+				  round ? &series[i] : NULL);
+	}
+	for (i = 0; i < shards_plan.peers && !err; i++)
+		err = report(&field, i, field.threads, WRITERS, 1 << i,
+			     &series[i]);
+	bench_field_free(&field);
+	kfree(series);
+
+	return err;
+}
+
+/**
+ * bench_scaling() - measure with more and more CPUs, and shards
+ * @plan: how much to do
+ *
+ * Context: Process.
+ * Return: 0 or an errno.
+ */
+int bench_scaling(const struct bench_plan *plan)
+{
+	int err = by_cpus(plan);
+
+	if (!err && bench_wanted(plan, names[WRITERS]) &&
+	    plan->peer[0] == &bench_cmap)
+		err = by_shards(plan);
+	return err;
+}

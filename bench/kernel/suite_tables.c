@@ -1,0 +1,359 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * All operations and mixes of them, in tables of several sizes; and how much
+ * memory the tables take.
+ */
+#include "field.h"
+#include "zipf.h"
+
+#include <linux/err.h>
+#include <linux/math64.h>
+#include <linux/mm.h>
+#include <linux/sched/signal.h>
+
+#define SPARE	64	/* that churn inserts before it removes */
+
+struct size {
+	u32 entries;
+	u32 key_size;
+	bool quick;		/* also when there is little time */
+	enum { LOOKUPS, SOME, ALL } operations;
+	bool memory;
+};
+
+static const struct size sizes[] = {
+	{ 1000000, 8, true, ALL, true },
+	{ 1000, 8, true, ALL, false },
+	{ 32768, 8, false, LOOKUPS, false },
+	{ 4000000, 8, false, LOOKUPS, false },
+	{ 1000000, 32, false, SOME, true },
+	{ 1000000, 100, false, SOME, true },
+};
+
+enum kind { HIT, MISS, REPLACE, INSERT, REMOVE, READ_95, READ_50, CHURN, MIX };
+
+struct operation {
+	const char *name;
+	enum kind kind;
+	bool zipf;
+	bool writes;
+	bool always;		/* also where only some are measured */
+};
+
+/* What is inserted by one is removed by the next. */
+static const struct operation operations[] = {
+	{ "lookup, hit", HIT, .always = true },
+	{ "lookup, miss", MISS, .always = true },
+	{ "lookup, hit", HIT, .zipf = true, .always = true },
+	{ "insert", INSERT, .writes = true, .always = true },
+	{ "delete", REMOVE, .writes = true, .always = true },
+	{ "replace", REPLACE, .writes = true },
+	{ "95 lookup, 5 replace", READ_95, .writes = true },
+	{ "95 lookup, 5 replace", READ_95, .zipf = true, .writes = true },
+	{ "50 lookup, 50 replace", READ_50, .writes = true },
+	{ "insert and delete", CHURN, .writes = true },
+	{ "mix", MIX, .writes = true, .always = true },
+};
+
+static const char memory_name[] = "memory beyond key and value";
+
+/* So many new entries does each thread insert at most. */
+static u32 extra(const struct bench_field *field)
+{
+	return min(field->plan->steps, field->entries / 4);
+}
+
+static void draw(struct bench_field *field, const struct operation *operation,
+		 const struct bench_zipf *zipf, u32 thread)
+{
+	struct bench_script *script = &field->script[thread];
+	u32 first = field->entries + thread * extra(field);
+	u32 count = script->room;
+
+	zipf = operation->zipf ? zipf : NULL;
+	switch (operation->kind) {
+	case HIT:
+		bench_draw_random(script, &field->random, zipf,
+				  field->entries, count, 0);
+		break;
+	case MISS:
+		bench_draw_misses(script, &field->random,
+				  field->entries + field->threads * extra(field),
+				  count);
+		break;
+	case REPLACE:
+		bench_draw_random(script, &field->random, zipf,
+				  field->entries, count, 100);
+		break;
+	case INSERT:
+		bench_draw_same(script, BENCH_INSERT, first, extra(field));
+		break;
+	case REMOVE:
+		bench_draw_same(script, BENCH_REMOVE, first, extra(field));
+		break;
+	case READ_95:
+		bench_draw_random(script, &field->random, zipf,
+				  field->entries, count, 5);
+		break;
+	case READ_50:
+		bench_draw_random(script, &field->random, zipf,
+				  field->entries, count, 50);
+		break;
+	case CHURN:
+	case MIX:
+		bench_draw_churn(script, &field->random, field->entries, first,
+				 SPARE, count,
+				 operation->kind == MIX ? 50 : 0);
+		break;
+	}
+}
+
+static int run(struct bench_field *field, u32 peer, u32 threads, bool writes,
+	       struct bench_series *series)
+{
+	struct bench_job job = {
+		.peer = field->plan->peer[peer],
+		.table = field->table[peer],
+		.key_size = field->key_size,
+		.threads = threads,
+		.script = field->script,
+	};
+	int err;
+
+	if (fatal_signal_pending(current))
+		return -EINTR;
+	err = bench_crew_run(&job);
+	if (err)
+		return err;
+	if (writes)
+		bench_settle();
+	if (series)
+		bench_series_add(series, div64_u64(job.ns * 1000, job.steps));
+
+	return 0;
+}
+
+/* All peers, in turn, over and over again. */
+static int rounds(struct bench_field *field, const struct operation *operation,
+		  const struct bench_zipf *zipf, u32 threads,
+		  struct bench_series *series)
+{
+	const struct bench_plan *plan = field->plan;
+	u32 round, i;
+	int err;
+
+	for (round = 0; round <= plan->rounds; round++) {
+		for (i = 0; i < threads; i++)
+			draw(field, operation, zipf, i);
+		for (i = 0; i < plan->peers; i++) {
+			if (!field->table[i])
+				continue;
+			err = run(field, i, threads, operation->writes,
+				  round ? &series[i] : NULL);
+			if (err)
+				return err;
+		}
+	}
+
+	return 0;
+}
+
+/* What is inserted in a round has to be removed before the next. */
+static int rounds_in_pairs(struct bench_field *field, u32 threads,
+			   struct bench_series *inserts,
+			   struct bench_series *removes)
+{
+	static const struct operation pair[] = {
+		{ "insert", INSERT, .writes = true },
+		{ "delete", REMOVE, .writes = true },
+	};
+	const struct bench_plan *plan = field->plan;
+	u32 round, i, k, thread;
+	int err;
+
+	for (round = 0; round <= plan->rounds; round++) {
+		for (i = 0; i < plan->peers; i++) {
+			if (!field->table[i])
+				continue;
+			for (k = 0; k < 2; k++) {
+				struct bench_series *series =
+					k ? &removes[i] : &inserts[i];
+
+				for (thread = 0; thread < threads; thread++)
+					draw(field, &pair[k], NULL, thread);
+				err = run(field, i, threads, true,
+					  round ? series : NULL);
+				if (err)
+					return err;
+			}
+		}
+	}
+
+	return 0;
+}
+
+static int report(const struct bench_field *field,
+		  const struct operation *operation, u32 threads,
+		  struct bench_series *series)
+{
+	u32 i;
+	int err = 0;
+
+	for (i = 0; i < field->plan->peers && !err; i++) {
+		struct bench_what what = {
+			.peer = field->plan->peer[i]->name,
+			.operation = operation->name,
+			.distribution = operation->zipf ? "zipf" : "uniform",
+			.unit = "ns",
+			.entries = field->entries,
+			.key_size = field->key_size,
+			.threads = threads,
+		};
+
+		err = bench_result_add(&what, &series[i]);
+	}
+
+	return err;
+}
+
+static int measure(struct bench_field *field, const struct operation *operation,
+		   const struct bench_zipf *zipf, u32 threads)
+{
+	struct bench_series *series;
+	u32 peers = field->plan->peers;
+	int err;
+
+	if (operation->kind == REMOVE)
+		return 0;
+	series = kcalloc(2 * peers, sizeof(*series), GFP_KERNEL);
+	if (!series)
+		return -ENOMEM;
+
+	if (operation->kind == INSERT)
+		err = rounds_in_pairs(field, threads, series, series + peers) ?:
+		      report(field, operation, threads, series) ?:
+		      report(field, operation + 1, threads, series + peers);
+	else
+		err = rounds(field, operation, zipf, threads, series) ?:
+		      report(field, operation, threads, series);
+	kfree(series);
+
+	return err;
+}
+
+static bool wanted(const struct bench_plan *plan, const struct size *size,
+		   const struct operation *operation)
+{
+	if (size->operations == LOOKUPS && operation->writes)
+		return false;
+	if (size->operations == SOME && !operation->always)
+		return false;
+	return bench_wanted(plan, operation->name);
+}
+
+static int measure_all(struct bench_field *field, const struct size *size,
+		       const struct bench_zipf *zipf)
+{
+	u32 i, threads, all = size->operations == ALL ? field->threads : 1;
+	int err = 0;
+
+	for (i = 0; i < ARRAY_SIZE(operations) && !err; i++) {
+		if (!wanted(field->plan, size, &operations[i]))
+			continue;
+		for (threads = 1; threads <= all && !err;
+		     threads += max(1U, all - 1))
+			err = measure(field, &operations[i], zipf, threads);
+	}
+
+	return err;
+}
+
+/* Free pages count everything, whoever's it is. */
+static u64 free_bytes(void)
+{
+	struct sysinfo info;
+
+	si_meminfo(&info);
+	return (u64)info.freeram * info.mem_unit;
+}
+
+static int fill_all(struct bench_field *field, const struct size *size)
+{
+	bool memory = size->memory && bench_wanted(field->plan, memory_name);
+	u32 capacity = field->entries + field->threads * extra(field);
+	u32 i;
+	int err = 0;
+
+	for (i = 0; i < field->plan->peers && !err; i++) {
+		struct bench_what what = {
+			.peer = field->plan->peer[i]->name,
+			.operation = memory_name,
+			.distribution = "uniform",
+			.unit = "bytes",
+			.entries = field->entries,
+			.key_size = field->key_size,
+			.threads = 1,
+		};
+		struct bench_series series = {};
+		u64 before = free_bytes();
+
+		/* What is full to the brim costs least for each entry. */
+		err = bench_field_fill(field, i, 0,
+				       memory ? field->entries : capacity);
+		if (err || !memory || !field->table[i])
+			continue;
+		bench_series_add(&series,
+				 div_u64((before - free_bytes()) * 1000,
+					 field->entries) -
+				 (field->key_size + BENCH_VALUE_SIZE) * 1000);
+		err = bench_result_add(&what, &series);
+		bench_field_empty(field, i);
+		err = err ?: bench_field_fill(field, i, 0, capacity);
+	}
+
+	return err;
+}
+
+static bool any_wanted(const struct bench_plan *plan, const struct size *size)
+{
+	u32 i;
+
+	for (i = 0; i < ARRAY_SIZE(operations); i++)
+		if (wanted(plan, size, &operations[i]))
+			return true;
+	return size->memory && bench_wanted(plan, memory_name);
+}
+
+/**
+ * bench_tables() - measure operations in tables of several sizes
+ * @plan: how much to do
+ *
+ * Context: Process.
+ * Return: 0 or an errno.
+ */
+int bench_tables(const struct bench_plan *plan)
+{
+	u32 i;
+	int err = 0;
+
+	for (i = 0; i < ARRAY_SIZE(sizes) && !err; i++) {
+		struct bench_zipf *zipf;
+		struct bench_field field;
+
+		if ((plan->quick && !sizes[i].quick) ||
+		    sizes[i].entries > plan->most ||
+		    !any_wanted(plan, &sizes[i]))
+			continue;
+		zipf = bench_zipf_new(sizes[i].entries);
+		err = bench_field_init(&field, plan, sizes[i].entries,
+				       sizes[i].key_size);
+		if (!zipf)
+			err = -ENOMEM;
+		err = err ?: fill_all(&field, &sizes[i]) ?:
+		      measure_all(&field, &sizes[i], zipf);
+		bench_field_free(&field);
+		bench_zipf_free(zipf);
+	}
+
+	return err;
+}
