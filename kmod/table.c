@@ -287,54 +287,70 @@ struct cmap_table *cmap_table_of(struct cmap_table *table,
 #define LANES		0x0001000100010001ULL
 #define LANES_HIGH	(LANES << 15)
 
+/* The lanes of the first word that are the head, not tags. */
+#ifdef CONFIG_CPU_BIG_ENDIAN
+#define LANES_HEAD	0x0001000100000000ULL
+#else
+#define LANES_HEAD	0x0000000000010001ULL
+#endif
+
 /*
- * Mark (by its topmost bit) each 16-bit lane of a word that may equal a tag.
+ * Mark (by its lowest bit) each 16-bit lane of a word that may equal a tag.
  * A lane above one that does can be marked by mistake; the key decides.
  */
-static u64 tag_lanes(u64 word, u16 tag)
+static u64 tag_lanes(u64 word, u64 tags)
 {
-	u64 x = word ^ tag * LANES;
+	u64 x = word ^ tags;
 
-	return (x - LANES) & ~x & LANES_HIGH;
+	return ((x - LANES) & ~x & LANES_HIGH) >> 15;
 }
 
-/* The slot that a marked lane of a word stands for; negative for the head. */
-static int lane_slot(unsigned int word, unsigned int bit)
+/*
+ * Mark each slot of a bucket that may have a tag: bit w of lane l for lane l
+ * of word w.  All words are compared before anything depends on the outcome,
+ * for a processor cannot guess where a tag will be found; so it goes on to
+ * the node, or to what the caller does next, before the bucket is there.
+ */
+static u64 bucket_match(const struct cmap_bucket *bucket, u16 tag)
+{
+	u64 tags = tag * LANES;
+
+	BUILD_BUG_ON(ARRAY_SIZE(bucket->word) != 3);
+	return (tag_lanes(READ_ONCE(bucket->word[0]), tags) & ~LANES_HEAD) |
+	       tag_lanes(READ_ONCE(bucket->word[1]), tags) << 1 |
+	       tag_lanes(READ_ONCE(bucket->word[2]), tags) << 2;
+}
+
+/* The slot that a mark stands for. */
+static unsigned int match_slot(unsigned int bit)
 {
 	unsigned int lane = bit / 16;
 
 	if (IS_ENABLED(CONFIG_CPU_BIG_ENDIAN))
 		lane = 3 - lane;
-	return (int)(word * 4 + lane) - 2;
+	return bit % 16 * 4 + lane - 2;
 }
 
 static __always_inline struct cmap_node *
 bucket_find(struct cmap_bucket *bucket, const struct cmap_arena *arena,
 	    const struct cmap_key *key, struct cmap_slot *slot)
 {
-	u16 tag = cmap_hash_tag(key->hash);
-	unsigned int w;
+	u64 match = bucket_match(bucket, cmap_hash_tag(key->hash));
 
-	for (w = 0; w < ARRAY_SIZE(bucket->word); w++) {
-		u64 lanes = tag_lanes(READ_ONCE(bucket->word[w]), tag);
+	for (; match; match &= match - 1) {
+		unsigned int i = match_slot(__ffs64(match));
+		struct cmap_node *node;
+		cmap_ref ref;
 
-		for (; lanes; lanes &= lanes - 1) {
-			int i = lane_slot(w, __ffs64(lanes));
-			struct cmap_node *node;
-			cmap_ref ref;
-
-			if (i < 0)
-				continue;
-			/* Pairs with the release in cmap_slot_replace(). */
-			ref = smp_load_acquire(&bucket->ref[i]);
-			if (!ref)
-				continue;
-			node = cmap_arena_node(arena, ref);
-			if (!cmap_node_has_key(node, key->data, key->len))
-				continue;
-			*slot = (struct cmap_slot){ bucket, i };
-			return node;
-		}
+		/* Pairs with the release in cmap_slot_replace(). */
+		ref = smp_load_acquire(&bucket->ref[i]);
+		if (!ref)
+			continue;
+		node = cmap_arena_node(arena, ref);
+		if (!cmap_node_has_key(node, key->data, key->len))
+			continue;
+		*slot = (struct cmap_slot){ bucket, i };
+		return node;
 	}
 
 	return NULL;
