@@ -48,7 +48,8 @@ static void show_map(struct seq_file *seq, const struct cmap *map)
 	seq_printf(seq, "reuse_percent: %llu\n",
 		   stat.allocs ? div64_u64(stat.reuses * 100, stat.allocs) : 0);
 	seq_printf(seq, "retries:       %llu\n", stat.retries);
-	seq_printf(seq, "reads:         %llu\n", counters.reads);
+	seq_printf(seq, "reads:         %llu\n",
+		   counters.hits + counters.misses);
 	seq_printf(seq, "hits:          %llu\n\n", counters.hits);
 }
 

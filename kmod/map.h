@@ -36,10 +36,10 @@ struct cmap_spec {
 	u64 max_bytes;
 };
 
-/* Counted by each CPU for itself. */
+/* Gets, counted by each CPU for itself; each is one or the other. */
 struct cmap_counters {
-	u64 reads;
 	u64 hits;
+	u64 misses;
 };
 
 /**

@@ -62,9 +62,10 @@ struct cmap_node *cmap_op_find(const struct cmap *map,
 void cmap_op_note_get(struct cmap *map, const struct cmap_key *key,
 		      u32 value_len, int err, u64 version)
 {
-	this_cpu_inc(map->counters->reads);
 	if (!err)
 		this_cpu_inc(map->counters->hits);
+	else
+		this_cpu_inc(map->counters->misses);
 	trace_cmap_get(map, key, value_len, err, version);
 }
 

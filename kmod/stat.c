@@ -79,7 +79,7 @@ void cmap_stat_counters(const struct cmap *map, struct cmap_counters *sum)
 		const struct cmap_counters *counters =
 			per_cpu_ptr(map->counters, cpu);
 
-		sum->reads += READ_ONCE(counters->reads);
 		sum->hits += READ_ONCE(counters->hits);
+		sum->misses += READ_ONCE(counters->misses);
 	}
 }
