@@ -589,7 +589,7 @@ TEST_F_TIMEOUT(step, visit_while_memory_is_reused, 120)
 
 TEST_F_TIMEOUT(step, range_while_memory_is_reused, 120)
 {
-	EXPECT_GT(every(&self->it, RANGE, REPLACE_AND_REUSE, 97), 15);
+	EXPECT_GT(every(&self->it, RANGE, REPLACE_AND_REUSE, 197), 15);
 }
 
 TEST_F_TIMEOUT(step, range_while_table_grows, 120)
