@@ -100,23 +100,13 @@ static void set_version(u64 *version, u64 value)
 		*version = value;
 }
 
-/**
- * cmap_lookup() - find a value and leave it where it is
- * @map: the map
- * @key: the key
- * @key_len: bytes in it
- * @value: set to the value, good for the rest of the RCU read section
- *
- * Context: RCU read section; process or softirq.
- * Return: true if there is one.
- */
-bool cmap_lookup(struct cmap *map, const void *key, u32 key_len,
-		 struct cmap_value *value)
+static __always_inline bool lookup(struct cmap *map, const void *key,
+				   u32 key_len, struct cmap_value *value)
 {
 	const struct cmap_node *node;
 	struct cmap_key k;
 
-	if (cmap_op_key(map, &k, key, key_len))
+	if (unlikely(cmap_op_key(map, &k, key, key_len)))
 		return false;
 
 	node = cmap_op_find(map, &k);
@@ -132,6 +122,25 @@ bool cmap_lookup(struct cmap *map, const void *key, u32 key_len,
 	cmap_op_note_get(map, &k, value->len, 0, value->version);
 
 	return true;
+}
+
+/**
+ * cmap_lookup() - find a value and leave it where it is
+ * @map: the map
+ * @key: the key
+ * @key_len: bytes in it
+ * @value: set to the value, good for the rest of the RCU read section
+ *
+ * Context: RCU read section; process or softirq.
+ * Return: true if there is one.
+ */
+bool cmap_lookup(struct cmap *map, const void *key, u32 key_len,
+		 struct cmap_value *value)
+{
+	/* With a length that the compiler knows it is a third shorter. */
+	if (likely(key_len == 8))
+		return lookup(map, key, 8, value);
+	return lookup(map, key, key_len, value);
 }
 EXPORT_SYMBOL_NS_GPL(cmap_lookup, CMAP_NAMESPACE);
 

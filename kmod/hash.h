@@ -16,6 +16,7 @@
 #ifndef CMAP_HASH_H
 #define CMAP_HASH_H
 
+#include <linux/bitops.h>
 #include <linux/types.h>
 
 /* Secret of a hash function; random for each map. */
@@ -24,7 +25,77 @@ struct cmap_hash_key {
 	u64 k1;
 };
 
-u64 cmap_hash(const struct cmap_hash_key *secret, const void *key, u32 len);
+/* SipHash's state; in registers, for all that has it is inlined. */
+struct cmap_sip {
+	u64 v0, v1, v2, v3;
+};
+
+static __always_inline struct cmap_sip
+cmap_sip_begin(const struct cmap_hash_key *secret)
+{
+	return (struct cmap_sip){
+		.v0 = secret->k0 ^ 0x736f6d6570736575ULL,
+		.v1 = secret->k1 ^ 0x646f72616e646f6dULL,
+		.v2 = secret->k0 ^ 0x6c7967656e657261ULL,
+		.v3 = secret->k1 ^ 0x7465646279746573ULL,
+	};
+}
+
+static __always_inline void cmap_sip_round(struct cmap_sip *s)
+{
+	s->v0 += s->v1;
+	s->v2 += s->v3;
+	s->v1 = rol64(s->v1, 13) ^ s->v0;
+	s->v3 = rol64(s->v3, 16) ^ s->v2;
+	s->v0 = rol64(s->v0, 32) + s->v3;
+	s->v2 += s->v1;
+	s->v3 = rol64(s->v3, 21) ^ s->v0;
+	s->v1 = rol64(s->v1, 17) ^ s->v2;
+	s->v2 = rol64(s->v2, 32);
+}
+
+static __always_inline void cmap_sip_word(struct cmap_sip *s, u64 word)
+{
+	s->v3 ^= word;
+	cmap_sip_round(s);
+	s->v0 ^= word;
+}
+
+static __always_inline u64 cmap_sip_end(struct cmap_sip *s)
+{
+	s->v2 ^= 0xff;
+	cmap_sip_round(s);
+	cmap_sip_round(s);
+	cmap_sip_round(s);
+	return s->v0 ^ s->v1 ^ s->v2 ^ s->v3;
+}
+
+u64 cmap_hash_bytes(const struct cmap_hash_key *secret, const void *key,
+		    u32 len);
+
+/**
+ * cmap_hash() - hash a key
+ * @secret: the hash function's secret
+ * @key: the key, of any alignment
+ * @len: its length in bytes
+ *
+ * Context: Any.
+ * Return: 64 bits, the same for the same secret and key on every machine.
+ */
+static __always_inline u64 cmap_hash(const struct cmap_hash_key *secret,
+				     const void *key, u32 len)
+{
+	/* Without loops it takes half as many instructions. */
+	if (likely(len == 8)) {
+		struct cmap_sip s = cmap_sip_begin(secret);
+
+		cmap_sip_word(&s, get_unaligned_le64(key));
+		cmap_sip_word(&s, 8ULL << 56);
+		return cmap_sip_end(&s);
+	}
+
+	return cmap_hash_bytes(secret, key, len);
+}
 
 #define CMAP_POSITION_BITS	48
 #define CMAP_POSITION_END	(1ULL << CMAP_POSITION_BITS)

@@ -47,9 +47,10 @@ struct cmap_counters {
  * @secret: of the hash of keys
  * @tie_secret: of a second hash, which orders keys at the same position; it
  *	never leaves the kernel, so nobody can aim at it
- * @shard_bits: log2 of @shards
+ * @shard_shift: how far down the bits of an order are that choose the shard
  * @shards: number of shards
  * @flags: CMAP_CREATE_*
+ * @key_min: shortest key
  * @key_max: longest key
  * @value_max: longest value
  * @counters: per CPU
@@ -76,9 +77,10 @@ struct cmap_counters {
 struct cmap {
 	struct cmap_hash_key secret;
 	struct cmap_hash_key tie_secret;
-	u8 shard_bits;
+	u8 shard_shift;
 	u32 shards;
 	u32 flags;
+	u32 key_min;
 	u32 key_max;
 	u32 value_max;
 	struct cmap_counters __percpu *counters;
@@ -108,7 +110,7 @@ u64 cmap_map_entries(const struct cmap *map);
 static inline struct cmap_shard *cmap_map_shard(const struct cmap *map,
 						u32 order)
 {
-	return map->shard[(u64)order >> (32 - map->shard_bits)];
+	return map->shard[(u64)order >> map->shard_shift];
 }
 
 #endif /* CMAP_MAP_H */

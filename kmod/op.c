@@ -10,63 +10,19 @@
 #define RECLAIM_ROUNDS		3	/* a node freed just now takes two */
 
 /**
- * cmap_op_key() - check a key and hash it
+ * cmap_op_trace_get() - trace a get
  * @map: the map
- * @key: set up; refers to @data
- * @data: the key
- * @len: bytes in it
- *
- * Context: Any.
- * Return: 0, -EINVAL or -E2BIG.
- */
-int cmap_op_key(const struct cmap *map, struct cmap_key *key, const void *data,
-		u32 len)
-{
-	int err = cmap_op_check_key(map, len);
-
-	if (!err)
-		cmap_op_hash(map, key, data, len);
-	return err;
-}
-
-static struct cmap_shard *shard_of(const struct cmap *map,
-				   const struct cmap_key *key)
-{
-	return cmap_map_shard(map, cmap_hash_order(key->hash));
-}
-
-/**
- * cmap_op_find() - find an entry
- * @map: the map
- * @key: the key
- *
- * Context: RCU read section.
- * Return: the entry's node, good for the rest of the section, or NULL.
- */
-struct cmap_node *cmap_op_find(const struct cmap *map,
-			       const struct cmap_key *key)
-{
-	return cmap_shard_find(shard_of(map, key), key);
-}
-
-/**
- * cmap_op_note_get() - count and trace a get
- * @map: the map
- * @key: the key
+ * @key: the key, by value: one whose address is asked for is in no register
  * @value_len: bytes in the value
  * @err: the outcome
  * @version: of the entry
  *
  * Context: Any.
  */
-void cmap_op_note_get(struct cmap *map, const struct cmap_key *key,
-		      u32 value_len, int err, u64 version)
+void cmap_op_trace_get(const struct cmap *map, struct cmap_key key,
+		       u32 value_len, int err, u64 version)
 {
-	if (!err)
-		this_cpu_inc(map->counters->hits);
-	else
-		this_cpu_inc(map->counters->misses);
-	trace_cmap_get(map, key, value_len, err, version);
+	trace_cmap_get(map, &key, value_len, err, version);
 }
 
 /* ---- memory that others no longer need ---- */
@@ -178,7 +134,7 @@ static noinline int write_relieved(struct cmap *map, struct cmap_shard *shard,
  */
 int cmap_op_write(struct cmap *map, struct cmap_write *write, gfp_t gfp)
 {
-	struct cmap_shard *shard = shard_of(map, &write->key);
+	struct cmap_shard *shard = cmap_op_shard(map, &write->key);
 	int err;
 
 	write->need = CMAP_NEED_NOTHING;
@@ -210,7 +166,7 @@ int cmap_op_write(struct cmap *map, struct cmap_write *write, gfp_t gfp)
 int cmap_op_compare_write(struct cmap *map, struct cmap_write *write,
 			  const void *expected, u32 expected_len, gfp_t gfp)
 {
-	struct cmap_shard *shard = shard_of(map, &write->key);
+	struct cmap_shard *shard = cmap_op_shard(map, &write->key);
 	struct cmap_node *node;
 	int err;
 
@@ -259,7 +215,7 @@ int cmap_op_compare_write(struct cmap *map, struct cmap_write *write,
 struct cmap_node *cmap_op_reserve(struct cmap *map, struct cmap_write *write,
 				  gfp_t gfp, int *err)
 {
-	struct cmap_shard *shard = shard_of(map, &write->key);
+	struct cmap_shard *shard = cmap_op_shard(map, &write->key);
 	struct cmap_node *node;
 	unsigned int rounds = 0;
 
@@ -282,7 +238,7 @@ struct cmap_node *cmap_op_reserve(struct cmap *map, struct cmap_write *write,
  */
 void cmap_op_unreserve(struct cmap *map, struct cmap_write *write)
 {
-	cmap_shard_unreserve(shard_of(map, &write->key), write);
+	cmap_shard_unreserve(cmap_op_shard(map, &write->key), write);
 }
 
 /**
@@ -295,7 +251,7 @@ void cmap_op_unreserve(struct cmap *map, struct cmap_write *write)
 void cmap_op_retire_old(struct cmap *map, struct cmap_write *write)
 {
 	if (write->old)
-		cmap_shard_retire(shard_of(map, &write->key), write->old_ref);
+		cmap_shard_retire(cmap_op_shard(map, &write->key), write->old_ref);
 	write->old = NULL;
 }
 

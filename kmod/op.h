@@ -7,7 +7,10 @@
 
 #include "map.h"
 
+#include <linux/tracepoint-defs.h>
 #include <uapi/linux/cmap.h>
+
+DECLARE_TRACEPOINT(cmap_get);
 
 /*
  * Values up to this are copied under the shard's lock; longer ones are put
@@ -25,11 +28,9 @@
  */
 static inline int cmap_op_check_key(const struct cmap *map, u32 len)
 {
-	if (!len)
-		return -EINVAL;
-	if (len > map->key_max)
+	if (unlikely(len > map->key_max))
 		return -E2BIG;
-	if (map->flags & CMAP_CREATE_FIXED_KEY && len != map->key_max)
+	if (unlikely(len < map->key_min))
 		return -EINVAL;
 	return 0;
 }
@@ -60,21 +61,81 @@ static inline int cmap_op_check_value(const struct cmap *map, u32 len)
  *
  * Context: Any.
  */
-static inline void cmap_op_hash(const struct cmap *map, struct cmap_key *key,
-				const void *data, u32 len)
+static __always_inline void
+cmap_op_hash(const struct cmap *map, struct cmap_key *key, const void *data,
+	     u32 len)
 {
 	key->data = data;
 	key->len = len;
 	key->hash = cmap_hash(&map->secret, data, len);
 }
 
-int cmap_op_key(const struct cmap *map, struct cmap_key *key, const void *data,
-		u32 len);
+/**
+ * cmap_op_key() - check a key and hash it
+ * @map: the map
+ * @key: set up; refers to @data
+ * @data: the key
+ * @len: bytes in it
+ *
+ * Context: Any.
+ * Return: 0, -EINVAL or -E2BIG.
+ */
+static __always_inline int cmap_op_key(const struct cmap *map,
+				       struct cmap_key *key, const void *data,
+				       u32 len)
+{
+	int err = cmap_op_check_key(map, len);
 
-struct cmap_node *cmap_op_find(const struct cmap *map,
-			       const struct cmap_key *key);
-void cmap_op_note_get(struct cmap *map, const struct cmap_key *key,
-		      u32 value_len, int err, u64 version);
+	if (!err)
+		cmap_op_hash(map, key, data, len);
+	return err;
+}
+
+static inline struct cmap_shard *cmap_op_shard(const struct cmap *map,
+					       const struct cmap_key *key)
+{
+	return cmap_map_shard(map, cmap_hash_order(key->hash));
+}
+
+/**
+ * cmap_op_find() - find an entry
+ * @map: the map
+ * @key: the key
+ *
+ * Context: RCU read section.
+ * Return: the entry's node, good for the rest of the section, or NULL.
+ */
+static __always_inline struct cmap_node *
+cmap_op_find(const struct cmap *map, const struct cmap_key *key)
+{
+	return cmap_shard_find(cmap_op_shard(map, key), key);
+}
+
+void cmap_op_trace_get(const struct cmap *map, struct cmap_key key,
+		       u32 value_len, int err, u64 version);
+
+/**
+ * cmap_op_note_get() - count and trace a get
+ * @map: the map
+ * @key: the key
+ * @value_len: bytes in the value
+ * @err: the outcome
+ * @version: of the entry
+ *
+ * Context: Any.
+ */
+static __always_inline void
+cmap_op_note_get(struct cmap *map, const struct cmap_key *key, u32 value_len,
+		 int err, u64 version)
+{
+	if (!err)
+		this_cpu_inc(map->counters->hits);
+	else
+		this_cpu_inc(map->counters->misses);
+	if (tracepoint_enabled(cmap_get))
+		cmap_op_trace_get(map, *key, value_len, err, version);
+}
+
 int cmap_op_write(struct cmap *map, struct cmap_write *write, gfp_t gfp);
 int cmap_op_compare_write(struct cmap *map, struct cmap_write *write,
 			  const void *expected, u32 expected_len, gfp_t gfp);

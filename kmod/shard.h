@@ -9,8 +9,7 @@
 #ifndef CMAP_SHARD_H
 #define CMAP_SHARD_H
 
-#include "arena.h"
-#include "table.h"
+#include "find.h"
 
 #include <linux/cache.h>
 #include <linux/spinlock.h>
@@ -146,8 +145,8 @@ cmap_shard_table_locked(const struct cmap_shard *shard)
  * Context: RCU read section.
  * Return: the entry's node, good for the rest of the section, or NULL.
  */
-static inline struct cmap_node *cmap_shard_find(const struct cmap_shard *shard,
-						const struct cmap_key *key)
+static __always_inline struct cmap_node *
+cmap_shard_find(const struct cmap_shard *shard, const struct cmap_key *key)
 {
 	struct cmap_table *table = rcu_dereference(shard->table);
 	struct cmap_slot slot;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-#include "table.h"
+#include "find.h"
 #include "block.h"
 #include "hash.h"
 
@@ -56,9 +56,9 @@ static struct cmap_table *table_try(struct cmap_memory *memory, int node,
 
 	table->memory = memory;
 	table->number = cmap_block_numbers(memory, chunks + pool_chunks_max);
-	table->bits = bits;
-	table->shard_bits = shard_bits;
+	cmap_table_set_bits(table, bits, shard_bits);
 	table->chunk_bits = chunk_bits;
+	table->chunk_mask = (1U << chunk_bits) - 1;
 	table->pool_bits = pool_bits;
 	table->pool_chunks_max = pool_chunks_max;
 	table->longest = 1;
@@ -221,172 +221,6 @@ int cmap_pool_attach(struct cmap_table *table, u8 pool_bits,
 	WRITE_ONCE(table->pool_chunks, table->pool_chunks + 1);
 	*block = NULL;
 	return 0;
-}
-
-/* ---- reading ---- */
-
-/**
- * cmap_bucket_next() - the bucket behind one
- * @table: the table they are in
- * @head: the head of the one, loaded with acquire semantics
- *
- * The acquire pairs with the release in cmap_table_place().
- *
- * Context: RCU read section or the shard's lock.
- * Return: the next bucket, or NULL.
- */
-struct cmap_bucket *cmap_bucket_next(const struct cmap_table *table, u32 head)
-{
-	u32 index = head >> CMAP_BUCKET_NEXT_SHIFT;
-
-	if (!index--)
-		return NULL;
-
-	return &table->chunk[table->chunks + (index >> table->pool_bits)]
-			    [index & ((1U << table->pool_bits) - 1)];
-}
-
-static __always_inline struct cmap_table *
-table_of(struct cmap_table *table, const struct cmap_arena *arena, u32 order,
-	 struct cmap_bucket **bucket, u32 *head)
-{
-	for (;;) {
-		*bucket = cmap_table_bucket(table,
-					    cmap_table_index(table, order));
-		/* Pairs with the release in cmap_table_move(). */
-		*head = smp_load_acquire(&(*bucket)->head);
-		if (likely(!(*head & CMAP_BUCKET_MOVED)))
-			return table;
-		table = rcu_dereference_check(table->next,
-					      lockdep_is_held(arena->lock));
-	}
-}
-
-/**
- * cmap_table_of() - find the table and bucket that an order is in now
- * @table: the shard's table
- * @arena: the shard's arena
- * @order: high half of a hash
- * @bucket: set to the bucket
- * @head: set to its head, as loaded with acquire semantics
- *
- * A bucket that was moved stays as it was at that moment, so whoever finds it
- * not yet moved can go on in it: what is read is what was there at some
- * moment since.
- *
- * Context: RCU read section or the shard's lock.
- * Return: the table, or one it has been moved into.
- */
-struct cmap_table *cmap_table_of(struct cmap_table *table,
-				 const struct cmap_arena *arena, u32 order,
-				 struct cmap_bucket **bucket, u32 *head)
-{
-	return table_of(table, arena, order, bucket, head);
-}
-
-#define LANES		0x0001000100010001ULL
-#define LANES_HIGH	(LANES << 15)
-
-/* The lanes of the first word that are the head, not tags. */
-#ifdef CONFIG_CPU_BIG_ENDIAN
-#define LANES_HEAD	0x0001000100000000ULL
-#else
-#define LANES_HEAD	0x0000000000010001ULL
-#endif
-
-/*
- * Mark (by its lowest bit) each 16-bit lane of a word that may equal a tag.
- * A lane above one that does can be marked by mistake; the key decides.
- */
-static u64 tag_lanes(u64 word, u64 tags)
-{
-	u64 x = word ^ tags;
-
-	return ((x - LANES) & ~x & LANES_HIGH) >> 15;
-}
-
-/*
- * Mark each slot of a bucket that may have a tag: bit w of lane l for lane l
- * of word w.  All words are compared before anything depends on the outcome,
- * for a processor cannot guess where a tag will be found; so it goes on to
- * the node, or to what the caller does next, before the bucket is there.
- */
-static u64 bucket_match(const struct cmap_bucket *bucket, u16 tag)
-{
-	u64 tags = tag * LANES;
-
-	BUILD_BUG_ON(ARRAY_SIZE(bucket->word) != 3);
-	return (tag_lanes(READ_ONCE(bucket->word[0]), tags) & ~LANES_HEAD) |
-	       tag_lanes(READ_ONCE(bucket->word[1]), tags) << 1 |
-	       tag_lanes(READ_ONCE(bucket->word[2]), tags) << 2;
-}
-
-/* The slot that a mark stands for. */
-static unsigned int match_slot(unsigned int bit)
-{
-	unsigned int lane = bit / 16;
-
-	if (IS_ENABLED(CONFIG_CPU_BIG_ENDIAN))
-		lane = 3 - lane;
-	return bit % 16 * 4 + lane - 2;
-}
-
-static __always_inline struct cmap_node *
-bucket_find(struct cmap_bucket *bucket, const struct cmap_arena *arena,
-	    const struct cmap_key *key, struct cmap_slot *slot)
-{
-	u64 match = bucket_match(bucket, cmap_hash_tag(key->hash));
-
-	for (; match; match &= match - 1) {
-		unsigned int i = match_slot(__ffs64(match));
-		struct cmap_node *node;
-		cmap_ref ref;
-
-		/* Pairs with the release in cmap_slot_replace(). */
-		ref = smp_load_acquire(&bucket->ref[i]);
-		if (!ref)
-			continue;
-		node = cmap_arena_node(arena, ref);
-		if (!cmap_node_has_key(node, key->data, key->len))
-			continue;
-		*slot = (struct cmap_slot){ bucket, i };
-		return node;
-	}
-
-	return NULL;
-}
-
-/**
- * cmap_table_find() - find an entry
- * @table: in: the shard's table; out: the one that the key's bucket is in now
- * @arena: the shard's arena
- * @key: the key
- * @slot: set to where the entry stands
- *
- * Context: RCU read section or the shard's lock.
- * Return: the entry's node, or NULL.
- */
-struct cmap_node *cmap_table_find(struct cmap_table **table,
-				  const struct cmap_arena *arena,
-				  const struct cmap_key *key,
-				  struct cmap_slot *slot)
-{
-	struct cmap_bucket *bucket;
-	struct cmap_node *node;
-	u32 head;
-
-	*table = table_of(*table, arena, cmap_hash_order(key->hash), &bucket,
-			  &head);
-	for (;;) {
-		node = bucket_find(bucket, arena, key, slot);
-		if (node)
-			return node;
-		bucket = cmap_bucket_next(*table, head);
-		if (likely(!bucket))
-			return NULL;
-		/* Pairs with the release in cmap_table_place(). */
-		head = smp_load_acquire(&bucket->head);
-	}
 }
 
 /* ---- writing ---- */

@@ -51,8 +51,10 @@ static_assert(sizeof(struct cmap_bucket) == 64);
  * @number: of the first block, if they are offered; the others' follow
  * @bits: log2 of the number of buckets
  * @turn: 0 or 1, other than that of the table it is moved from or into
- * @shard_bits: hash bits that chose the shard, to be skipped
+ * @shift: how far down the bits of an order are that choose the bucket
+ * @mask: of these bits; those above chose the shard
  * @chunk_bits: log2 of the buckets in a chunk
+ * @chunk_mask: of as many bits
  * @pool_bits: log2 of the buckets in a chunk of the pool
  * @chunks: chunks of the array
  * @pool_chunks: chunks the pool has now
@@ -72,10 +74,12 @@ struct cmap_table {
 	struct cmap_block *blocks;
 	u64 number;
 	u8 bits;
-	u8 shard_bits;
+	u8 shift;
 	u8 chunk_bits;
 	u8 pool_bits;
 	u8 turn;
+	u32 mask;
+	u32 chunk_mask;
 	u32 chunks;
 	u32 pool_chunks;
 	u32 pool_chunks_max;
@@ -83,13 +87,6 @@ struct cmap_table {
 	u32 longest;
 	u32 moved;
 	struct cmap_bucket *chunk[];
-};
-
-/* What a find looks for. */
-struct cmap_key {
-	const void *data;
-	u32 len;
-	u64 hash;
 };
 
 /* Where an entry stands. */
@@ -118,25 +115,32 @@ static inline bool cmap_pool_exhausted(const struct cmap_table *table)
 	       table->pool_used == cmap_pool_capacity(table);
 }
 
+/* Which bits of an order choose the bucket. */
+static inline void cmap_table_set_bits(struct cmap_table *table, u8 bits,
+				       u8 shard_bits)
+{
+	table->bits = bits;
+	table->shift = 32 - bits - shard_bits;
+	table->mask = cmap_table_buckets(table) - 1;
+}
+
 static inline u32 cmap_table_index(const struct cmap_table *table, u32 order)
 {
-	return (u32)(order << table->shard_bits) >> (32 - table->bits);
+	return order >> table->shift & table->mask;
 }
 
 /* First order that is no longer in the bucket of @order. */
 static inline u64 cmap_table_bucket_end(const struct cmap_table *table,
 					u32 order)
 {
-	unsigned int below = 32 - table->bits - table->shard_bits;
-
-	return (((u64)order >> below) + 1) << below;
+	return (((u64)order >> table->shift) + 1) << table->shift;
 }
 
 static inline struct cmap_bucket *
 cmap_table_bucket(const struct cmap_table *table, u32 index)
 {
 	return &table->chunk[index >> table->chunk_bits]
-			    [index & ((1U << table->chunk_bits) - 1)];
+			    [index & table->chunk_mask];
 }
 
 /* The smallest table's pool is the rest of its only page. */
@@ -145,21 +149,12 @@ static inline bool cmap_table_inside(const struct cmap_table *table)
 	return table->bits == CMAP_TABLE_BITS_MIN;
 }
 
-struct cmap_bucket *cmap_bucket_next(const struct cmap_table *table, u32 head);
-struct cmap_table *cmap_table_of(struct cmap_table *table,
-				 const struct cmap_arena *arena, u32 order,
-				 struct cmap_bucket **bucket, u32 *head);
-
 struct cmap_table *cmap_table_new(struct cmap_memory *memory, int node,
 				  u8 bits, u8 shard_bits, gfp_t gfp, int *err);
 void cmap_table_free(struct cmap_table *table);
 void cmap_table_free_rcu(struct cmap_table *table);
 u64 cmap_table_bytes(const struct cmap_table *table);
 
-struct cmap_node *cmap_table_find(struct cmap_table **table,
-				  const struct cmap_arena *arena,
-				  const struct cmap_key *key,
-				  struct cmap_slot *slot);
 int cmap_table_place(struct cmap_table *table, u32 order, u32 chain_max,
 		     struct cmap_slot *slot);
 void cmap_slot_fill(const struct cmap_slot *slot, u16 tag, cmap_ref ref);

@@ -134,7 +134,7 @@ static void set_ties(struct cmap_walk *walk)
 bool cmap_walk_next(struct cmap_walk *walk)
 {
 	u32 order = walk->position >> 16;
-	unsigned int below = 32 - walk->map->shard_bits;
+	unsigned int below = walk->map->shard_shift;
 	struct cmap_shard *shard;
 	struct cmap_table *table;
 	struct cmap_bucket *bucket;

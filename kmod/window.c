@@ -20,6 +20,7 @@
 
 #include <linux/fs.h>
 #include <linux/fs_context.h>
+#include <linux/log2.h>
 #include <linux/magic.h>
 #include <linux/mm.h>
 #include <linux/mount.h>
@@ -80,7 +81,7 @@ static int header_new(struct cmap *map, struct cmap_block **result)
 	header->header_bytes = PAGE_SIZE;
 	header->shard_bytes = SHARD_PAGES * PAGE_SIZE;
 	header->shards = map->shards;
-	header->shard_bits = map->shard_bits;
+	header->shard_bits = ilog2(map->shards);
 	header->create_flags = map->flags;
 	header->key_max = map->key_max;
 	header->id = map->id;

@@ -446,7 +446,7 @@ static void move_without_a_pool(struct kunit *test)
 	}
 	table = rcu_dereference_protected(site->shard->table, 1);
 	next = cmap_table_new(&site->lab->memory, NUMA_NO_NODE, table->bits,
-			      table->shard_bits, GFP_KERNEL, &err);
+			      site->shard->shard_bits, GFP_KERNEL, &err);
 	KUNIT_ASSERT_NOT_NULL(test, next);
 	next->pool_used = cmap_pool_capacity(next);
 	rcu_assign_pointer(table->next, next);
@@ -487,7 +487,7 @@ static void move_without_memory(struct kunit *test)
 	}
 	table = rcu_dereference_protected(site->shard->table, 1);
 	next = cmap_table_new(&site->lab->memory, NUMA_NO_NODE, table->bits + 1,
-			      table->shard_bits, GFP_KERNEL, &err);
+			      site->shard->shard_bits, GFP_KERNEL, &err);
 	KUNIT_ASSERT_NOT_NULL(test, next);
 	rcu_assign_pointer(table->next, next);
 	site->lab->memory.account.max = lab_bytes(site->lab);

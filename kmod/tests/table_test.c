@@ -6,7 +6,7 @@
 #include "lab.h"
 #include "model.h"
 #include "stock.h"
-#include "../table.h"
+#include "../find.h"
 
 #include <uapi/linux/cmap.h>
 
@@ -172,8 +172,7 @@ static void check(struct kunit *test, struct bench *bench)
 				cmap_hash_tag(key.hash));
 	}
 	for (i = 0; i < buckets; i++) {
-		u32 order = (u64)i << (32 - bench->table->bits) >>
-			    bench->table->shard_bits;
+		u32 order = i << bench->table->shift;
 		struct cmap_bucket *bucket;
 		struct cmap_table *table;
 		u32 head, j;
@@ -393,8 +392,8 @@ static void move(struct kunit *test, struct bench *bench, u8 bits)
 	u32 round = 0;
 	int err;
 
-	new = cmap_table_new(old->memory, NUMA_NO_NODE, bits, old->shard_bits,
-			     GFP_KERNEL, &err);
+	new = cmap_table_new(old->memory, NUMA_NO_NODE, bits,
+			     32 - old->bits - old->shift, GFP_KERNEL, &err);
 	KUNIT_ASSERT_NOT_NULL(test, new);
 	rcu_assign_pointer(old->next, new);
 	while (old->moved < cmap_table_buckets(old)) {
@@ -607,15 +606,14 @@ static void one_order(struct kunit *test)
 
 	for (i = 0; i < 100000; i++) {
 		u32 a = lab_u64(lab), b = lab_u64(lab);
-		u32 shard_mask, index;
+		u32 shard_bits = lab_below(lab, 11);
+		u32 shard_mask = ~((1ULL << (32 - shard_bits)) - 1);
+		u32 index;
 		u64 end;
 
-		table.shard_bits = lab_below(lab, 11);
-		table.bits = CMAP_TABLE_BITS_MIN +
-			     lab_below(lab, 32 - 10 - CMAP_TABLE_BITS_MIN + 1);
-		shard_mask = ~(U32_MAX >> table.shard_bits);
-		if (!table.shard_bits)
-			shard_mask = 0;
+		cmap_table_set_bits(&table, CMAP_TABLE_BITS_MIN +
+				    lab_below(lab, 32 - 10 - CMAP_TABLE_BITS_MIN + 1),
+				    shard_bits);
 		a = (a & ~shard_mask) | (b & shard_mask);
 		if (a > b)
 			swap(a, b);
