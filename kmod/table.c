@@ -307,7 +307,7 @@ void cmap_slot_fill(const struct cmap_slot *slot, u16 tag, cmap_ref ref)
  */
 void cmap_slot_replace(const struct cmap_slot *slot, cmap_ref ref)
 {
-	/* Pairs with the acquire in bucket_find() and in the walk. */
+	/* Pairs with the acquire in cmap_bucket_find() and in the walk. */
 	smp_store_release(&slot->bucket->ref[slot->i], ref);
 }
 
