@@ -158,11 +158,12 @@ static void let_go(struct cmap_shard *shard, struct cmap_write *write,
 }
 
 static int remove(struct cmap_shard *shard, struct cmap_write *write,
-		  const struct cmap_slot *slot, struct cmap_node *node)
+		  struct cmap_table *table, const struct cmap_slot *slot,
+		  struct cmap_node *node)
 {
 	cmap_ref ref = slot->bucket->ref[slot->i];
 
-	cmap_slot_replace(slot, 0);
+	cmap_table_remove(table, slot, node);
 	write->version = next_version(shard);
 	let_go(shard, write, node, ref);
 	WRITE_ONCE(shard->entries, shard->entries - 1);
@@ -197,6 +198,21 @@ static int replace(struct cmap_shard *shard, struct cmap_write *write,
 	return 0;
 }
 
+/*
+ * Most buckets behind the first of a chain.  While a table shrinks they are
+ * fewer, for what will become of two chains then counts.
+ */
+static u32 chain_max(const struct cmap_shard *shard,
+		     const struct cmap_table *table)
+{
+	const struct cmap_table *next =
+		rcu_dereference_protected(table->next,
+					  lockdep_is_held(&shard->lock));
+
+	return next && next->bits < table->bits ? CMAP_CHAIN_HALF - 1 :
+						  CMAP_CHAIN_MAX;
+}
+
 static int insert(struct cmap_shard *shard, struct cmap_write *write,
 		  struct cmap_table *table)
 {
@@ -206,7 +222,7 @@ static int insert(struct cmap_shard *shard, struct cmap_write *write,
 	int err;
 
 	err = cmap_table_place(table, cmap_hash_order(write->key.hash),
-			       CMAP_CHAIN_MAX, &slot);
+			       chain_max(shard, table), &slot);
 	if (err)
 		return err == -EAGAIN ? need(write, CMAP_NEED_POOL) : err;
 	if (!cmap_quota_draw(shard->quota, &shard->credit))
@@ -219,7 +235,7 @@ static int insert(struct cmap_shard *shard, struct cmap_write *write,
 	}
 
 	seal(shard, write, node);
-	cmap_slot_fill(&slot, cmap_hash_tag(write->key.hash), ref);
+	cmap_table_fill(table, &slot, node, ref);
 	WRITE_ONCE(shard->entries, shard->entries + 1);
 
 	return 0;
@@ -263,7 +279,7 @@ static int write_locked(struct cmap_shard *shard, struct cmap_write *write)
 	if (!table)
 		return need(write, CMAP_NEED_TABLE);
 	if (write->flags & CMAP_WRITE_REMOVE)
-		return remove(shard, write, &slot, node);
+		return remove(shard, write, table, &slot, node);
 	if (node)
 		err = replace(shard, write, &slot, node);
 	else
@@ -506,7 +522,8 @@ static u64 clear_chain(struct cmap_shard *shard, struct cmap_table *table,
 
 			if (!ref)
 				continue;
-			cmap_slot_replace(&slot, 0);
+			cmap_table_remove(table, &slot,
+					  cmap_arena_node(&shard->arena, ref));
 			cmap_arena_retire(&shard->arena, ref);
 			cmap_quota_return(shard->quota, &shard->credit);
 			next_version(shard);

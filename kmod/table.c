@@ -282,23 +282,9 @@ int cmap_table_place(struct cmap_table *table, u32 order, u32 chain_max,
 }
 
 /**
- * cmap_slot_fill() - publish a new entry in a free slot
- * @slot: from cmap_table_place()
- * @tag: low bits of the key's hash
- * @ref: the entry's node, complete
- *
- * Context: The shard's lock.
- */
-void cmap_slot_fill(const struct cmap_slot *slot, u16 tag, cmap_ref ref)
-{
-	WRITE_ONCE(slot->bucket->tag[slot->i], tag);
-	cmap_slot_replace(slot, ref);
-}
-
-/**
- * cmap_slot_replace() - publish a new node of the same key, or none
+ * cmap_slot_replace() - publish a new node of the same key
  * @slot: where the entry stands
- * @ref: the node, complete; or 0 to remove the entry
+ * @ref: the node, complete
  *
  * The entry never leaves its slot while it is replaced, so no reader can miss
  * it (guarantee A3).
@@ -309,6 +295,63 @@ void cmap_slot_replace(const struct cmap_slot *slot, cmap_ref ref)
 {
 	/* Pairs with the acquire in cmap_bucket_find() and in the walk. */
 	smp_store_release(&slot->bucket->ref[slot->i], ref);
+}
+
+/*
+ * Whether an entry stands so far behind that its chain, put together with
+ * another, could get too long.  Slots do not say; but there is something to
+ * look for only where somebody has made a chain that does not come by chance.
+ */
+static bool stands_deep(const struct cmap_table *table,
+			const struct cmap_slot *slot,
+			const struct cmap_node *node)
+{
+	const struct cmap_bucket *bucket;
+	unsigned int i;
+
+	if (likely(table->longest <= CMAP_CHAIN_HALF))
+		return false;
+
+	bucket = cmap_table_bucket(table, cmap_table_index(table, node->order));
+	for (i = 0; i < CMAP_CHAIN_HALF; i++) {
+		if (bucket == slot->bucket)
+			return false;
+		bucket = cmap_bucket_next(table, bucket->head);
+	}
+
+	return true;
+}
+
+/**
+ * cmap_table_fill() - publish a new entry in a free slot
+ * @table: the table that the slot is in
+ * @slot: from cmap_table_place()
+ * @node: the entry's node, complete
+ * @ref: its ref
+ *
+ * Context: The shard's lock.
+ */
+void cmap_table_fill(struct cmap_table *table, const struct cmap_slot *slot,
+		     const struct cmap_node *node, cmap_ref ref)
+{
+	WRITE_ONCE(slot->bucket->tag[slot->i], node->tag);
+	cmap_slot_replace(slot, ref);
+	table->deep += stands_deep(table, slot, node);
+}
+
+/**
+ * cmap_table_remove() - take an entry away
+ * @table: the table that the slot is in
+ * @slot: where the entry stands
+ * @node: its node, still the caller's to retire
+ *
+ * Context: The shard's lock.
+ */
+void cmap_table_remove(struct cmap_table *table, const struct cmap_slot *slot,
+		       const struct cmap_node *node)
+{
+	table->deep -= stands_deep(table, slot, node);
+	cmap_slot_replace(slot, 0);
 }
 
 /* ---- moving ---- */
@@ -345,16 +388,17 @@ static void chain_copy(struct cmap_table *old, struct cmap_bucket *bucket,
 		chain_prefetch(arena, bucket);
 		for (i = 0; i < CMAP_BUCKET_SLOTS; i++) {
 			cmap_ref ref = bucket->ref[i];
+			struct cmap_node *node;
 			struct cmap_slot slot;
 
 			if (!ref)
 				continue;
+			node = cmap_arena_node(arena, ref);
 			/* cmap_table_move() has made sure there is room. */
-			if (WARN_ON_ONCE(cmap_table_place(new,
-					cmap_arena_node(arena, ref)->order,
-					U32_MAX, &slot)))
+			if (WARN_ON_ONCE(cmap_table_place(new, node->order,
+							  U32_MAX, &slot)))
 				continue;
-			cmap_slot_fill(&slot, bucket->tag[i], ref);
+			cmap_table_fill(new, &slot, node, ref);
 		}
 	}
 }

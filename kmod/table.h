@@ -20,6 +20,8 @@
 #define CMAP_TABLE_BITS_MIN	5	/* with its pool, one page of 4 KiB */
 #define CMAP_TABLE_BITS_MAX	26
 #define CMAP_CHAIN_MAX		16	/* buckets behind the first */
+/* Buckets of a chain, two of which make one that is not too long. */
+#define CMAP_CHAIN_HALF		((1 + CMAP_CHAIN_MAX) / 2)
 
 /*
  * @head: bit 0: moved; bit 1: of the pool, and in use; above: 1 + index of the
@@ -61,11 +63,13 @@ static_assert(sizeof(struct cmap_bucket) == 64);
  * @pool_chunks_max: chunks the pool can have
  * @pool_used: buckets taken from the pool
  * @longest: buckets in the longest chain there was
+ * @deep: entries behind the first CMAP_CHAIN_HALF buckets of their chains
  * @moved: buckets [0, @moved) have been moved into @next
  * @chunk: the chunks of the array, then those of the pool
  *
  * @next, buckets and pool chunks are read under RCU and changed under the
- * shard's lock; @moved and @pool_* belong to the lock; the rest is constant.
+ * shard's lock; @deep, @moved and @pool_* belong to the lock; @longest is read
+ * without it; the rest is constant.
  */
 struct cmap_table {
 	struct cmap_table __rcu *next;
@@ -85,6 +89,7 @@ struct cmap_table {
 	u32 pool_chunks_max;
 	u32 pool_used;
 	u32 longest;
+	u32 deep;
 	u32 moved;
 	struct cmap_bucket *chunk[];
 };
@@ -157,8 +162,11 @@ u64 cmap_table_bytes(const struct cmap_table *table);
 
 int cmap_table_place(struct cmap_table *table, u32 order, u32 chain_max,
 		     struct cmap_slot *slot);
-void cmap_slot_fill(const struct cmap_slot *slot, u16 tag, cmap_ref ref);
 void cmap_slot_replace(const struct cmap_slot *slot, cmap_ref ref);
+void cmap_table_fill(struct cmap_table *table, const struct cmap_slot *slot,
+		     const struct cmap_node *node, cmap_ref ref);
+void cmap_table_remove(struct cmap_table *table, const struct cmap_slot *slot,
+		       const struct cmap_node *node);
 
 int cmap_table_move(struct cmap_table *old, struct cmap_table *new,
 		    const struct cmap_arena *arena);

@@ -504,9 +504,15 @@ static void move_without_memory(struct kunit *test)
 	site_free(site);
 }
 
+static u8 bits_of(struct site *site)
+{
+	return rcu_dereference_protected(site->shard->table, 1)->bits;
+}
+
 /*
  * Chains were put together each time that the table shrank, until one bucket
- * had them all, and every look at it took as long.
+ * had them all, and every look at it took as long.  Then a table with such a
+ * chain, though long empty, did not shrink at all.
  */
 static void shrinking_keeps_chains_short(struct kunit *test)
 {
@@ -537,10 +543,147 @@ static void shrinking_keeps_chains_short(struct kunit *test)
 	}
 	lab_settle();
 	table = rcu_dereference_protected(site->shard->table, 1);
-	KUNIT_EXPECT_LE(test, table->longest, 2 * (1 + CMAP_CHAIN_MAX));
+	KUNIT_EXPECT_LE(test, table->longest, 1 + CMAP_CHAIN_MAX);
+	KUNIT_EXPECT_GT(test, table->deep, 0);
 	for (c = 0; c < chains; c++) {
 		for (i = 0; i < FULL - 20; i++) {
 			key = aimed(filler + c * FULL + i, c << (32 - 13), buf);
+			KUNIT_EXPECT_TRUE(test, has(site, &key));
+			KUNIT_ASSERT_EQ(test, del(site, &key), 0);
+		}
+	}
+	lab_settle();
+	KUNIT_EXPECT_EQ(test, bits_of(site), CMAP_TABLE_BITS_MIN);
+	site_free(site);
+}
+
+/* What is cleared is no flood any more. */
+static void cleared_flood_shrinks(struct kunit *test)
+{
+	struct site *site = site_new(test, 1, false);
+	u8 buf[MODEL_KEY_MAX];
+	struct cmap_key key;
+	u64 order;
+	u32 i;
+
+	for (i = 0; i < 1000; i++) {
+		key = key_of(site, i, buf);
+		KUNIT_ASSERT_EQ(test, set(site, &key, "v", 1, GFP_KERNEL), 0);
+	}
+	for (i = 0; i < FULL - 30; i++) {
+		key = aimed(1000 + i, 0, buf);
+		KUNIT_ASSERT_EQ(test, set(site, &key, "v", 1, GFP_KERNEL), 0);
+	}
+	lab_settle();
+	KUNIT_EXPECT_EQ(test, bits_of(site), 8);
+	for (order = 0; order <= U32_MAX;)
+		cmap_shard_clear(site->shard, &order);
+	KUNIT_EXPECT_EQ(test, site->shard->entries, 0);
+	lab_settle();
+	KUNIT_EXPECT_EQ(test, bits_of(site), CMAP_TABLE_BITS_MIN);
+	site_free(site);
+}
+
+/*
+ * The one entry that keeps a table from shrinking comes and goes: the table
+ * shrinks to what the others take, once, and does not grow again.
+ */
+static void flood_at_the_edge(struct kunit *test)
+{
+	const u32 filler = 1000, half = CMAP_CHAIN_HALF * CMAP_BUCKET_SLOTS;
+	struct site *site = site_new(test, 1, false);
+	u8 buf[MODEL_KEY_MAX];
+	struct cmap_key key;
+	u64 grows;
+	u32 i;
+
+	/* First, so that none of the others stands before one of them. */
+	for (i = 0; i <= half; i++) {
+		key = aimed(filler + i, 0, buf);
+		KUNIT_ASSERT_EQ(test, set(site, &key, "v", 1, GFP_KERNEL), 0);
+	}
+	for (i = 0; i < filler; i++) {
+		key = key_of(site, i, buf);
+		KUNIT_ASSERT_EQ(test, set(site, &key, "v", 1, GFP_KERNEL), 0);
+	}
+	lab_settle();
+	KUNIT_ASSERT_EQ(test, bits_of(site), 8);
+	for (i = 0; i < filler; i++) {
+		key = key_of(site, i, buf);
+		KUNIT_ASSERT_EQ(test, del(site, &key), 0);
+	}
+	lab_settle();
+	KUNIT_EXPECT_EQ(test, bits_of(site), 8);
+	grows = site->shard->grows;
+	for (i = 0; i < 100; i++) {
+		key = aimed(filler + half, 0, buf);
+		KUNIT_ASSERT_EQ(test, del(site, &key), 0);
+		if (i % 10 == 0)
+			lab_settle();
+		KUNIT_ASSERT_EQ(test, set(site, &key, "v", 1, GFP_KERNEL), 0);
+	}
+	lab_settle();
+	KUNIT_EXPECT_EQ(test, bits_of(site), 6);
+	KUNIT_EXPECT_EQ(test, site->shard->grows, grows);
+	KUNIT_EXPECT_EQ(test, site->shard->shrinks, 2);
+	site_free(site);
+}
+
+/*
+ * While a table shrinks its chains must not get longer than what two of them
+ * may make; those of two neighbours made one of 34 buckets.
+ */
+static void flood_while_shrinking(struct kunit *test)
+{
+	const u32 others = 201, half = CMAP_CHAIN_HALF * CMAP_BUCKET_SLOTS;
+	struct site *site = site_new(test, 1, false);
+	struct cmap_table *table, *next;
+	u8 buf[MODEL_KEY_MAX];
+	struct cmap_key key;
+	u32 i, side;
+	int err;
+
+	for (i = 0; i < others; i++) {
+		key = aimed(i, (2 + i % 62) << 26, buf);
+		KUNIT_ASSERT_EQ(test, set(site, &key, "v", 1, GFP_KERNEL), 0);
+	}
+	lab_settle();
+	table = rcu_dereference_protected(site->shard->table, 1);
+	KUNIT_ASSERT_EQ(test, table->bits, CMAP_TABLE_BITS_MIN + 1);
+	for (i = 0; i < 2 * CMAP_BUCKET_SLOTS; i++) {
+		key = aimed(others + i, 0, buf);
+		KUNIT_ASSERT_EQ(test, set(site, &key, "v", 1, GFP_KERNEL), 0);
+	}
+
+	/* The move is under way, and gets nowhere. */
+	next = cmap_table_new(&site->lab->memory, NUMA_NO_NODE, table->bits - 1,
+			      table->shard_bits, GFP_KERNEL, &err);
+	KUNIT_ASSERT_NOT_NULL(test, next);
+	next->pool_used = cmap_pool_capacity(next);
+	rcu_assign_pointer(table->next, next);
+	for (side = 0; side < 2; side++) {
+		for (i = 0; i < half; i++) {
+			key = aimed(others + side * half + i, side << 26, buf);
+			KUNIT_ASSERT_EQ(test, set(site, &key, "v", 1,
+						  GFP_KERNEL), 0);
+		}
+		key = aimed(others + side * half + i, side << 26, buf);
+		KUNIT_EXPECT_EQ(test, set(site, &key, "v", 1, GFP_KERNEL),
+				-EXFULL);
+		KUNIT_EXPECT_EQ(test, set(site, &key, "v", 1, GFP_ATOMIC),
+				-EXFULL);
+	}
+	lab_settle();
+	KUNIT_EXPECT_EQ(test, table->moved, 0);
+	KUNIT_EXPECT_EQ(test, table->deep, 0);
+
+	next->pool_used = 0;
+	KUNIT_EXPECT_EQ(test, cmap_resize_now(site->shard), 0);
+	KUNIT_EXPECT_LE(test, next->longest, 1 + CMAP_CHAIN_MAX);
+	KUNIT_EXPECT_EQ(test, next->deep, half);
+	for (side = 0; side < 2; side++) {
+		for (i = 0; i < half; i++) {
+			key = aimed(others + side * half + i, side << 26, buf);
 			KUNIT_EXPECT_TRUE(test, has(site, &key));
 		}
 	}
@@ -901,6 +1044,9 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(move_without_a_pool),
 	KUNIT_CASE(move_without_memory),
 	KUNIT_CASE(shrinking_keeps_chains_short),
+	KUNIT_CASE(cleared_flood_shrinks),
+	KUNIT_CASE(flood_at_the_edge),
+	KUNIT_CASE(flood_while_shrinking),
 	KUNIT_CASE(quota_exact),
 	KUNIT_CASE(memory_limit),
 	KUNIT_CASE(no_memory_for_the_first),

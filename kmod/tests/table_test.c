@@ -123,6 +123,7 @@ static int insert(struct kunit *test, struct bench *bench,
 {
 	struct cmap_table *table = table_of(bench, cmap_hash_order(key->hash));
 	struct cmap_slot slot;
+	cmap_ref ref;
 	int err;
 
 	for (;;) {
@@ -136,25 +137,30 @@ static int insert(struct kunit *test, struct bench *bench,
 		if (err)
 			return err;
 	}
-	if (!err)
-		cmap_slot_fill(&slot, cmap_hash_tag(key->hash),
-			       node_for(test, bench, key, version));
+	if (err)
+		return err;
+	ref = node_for(test, bench, key, version);
+	cmap_table_fill(table, &slot, stock_node(bench->stock, ref), ref);
 
-	return err;
+	return 0;
 }
 
 static void remove(struct bench *bench, const struct cmap_slot *slot)
 {
 	cmap_ref ref = slot->bucket->ref[slot->i];
+	struct cmap_node *node = stock_node(bench->stock, ref);
 
-	cmap_slot_replace(slot, 0);
+	cmap_table_remove(table_of(bench, node->order), slot, node);
 	stock_retire(bench->stock, ref);
 }
 
-/* All of the model is found, and the table holds nothing else. */
+/*
+ * All of the model is found, and the table holds nothing else, and has counted
+ * what stands far behind.
+ */
 static void check(struct kunit *test, struct bench *bench)
 {
-	u32 i, buckets = cmap_table_buckets(bench->table), held = 0;
+	u32 i, buckets = cmap_table_buckets(bench->table), held = 0, deep = 0;
 
 	for (i = 0; i < bench->model->count; i++) {
 		struct model_entry *entry = &bench->model->entry[i];
@@ -175,7 +181,7 @@ static void check(struct kunit *test, struct bench *bench)
 		u32 order = i << bench->table->shift;
 		struct cmap_bucket *bucket;
 		struct cmap_table *table;
-		u32 head, j;
+		u32 head, depth = 0, j;
 
 		rcu_read_lock();
 		table = cmap_table_of(bench->table, &bench->stock->arena,
@@ -184,13 +190,19 @@ static void check(struct kunit *test, struct bench *bench)
 		if (table == bench->table)
 			for (; bucket; bucket = cmap_bucket_next(table, head)) {
 				head = bucket->head;
-				for (j = 0; j < CMAP_BUCKET_SLOTS; j++)
+				for (j = 0; j < CMAP_BUCKET_SLOTS; j++) {
 					held += !!bucket->ref[j];
+					deep += bucket->ref[j] &&
+						depth >= CMAP_CHAIN_HALF;
+				}
+				depth++;
 			}
 		rcu_read_unlock();
 	}
-	if (!bench->table->moved)
+	if (!bench->table->moved) {
 		KUNIT_ASSERT_EQ(test, held, bench->model->count);
+		KUNIT_ASSERT_EQ(test, deep, bench->table->deep);
+	}
 }
 
 /* One random write, in the table and in the model. */
@@ -460,6 +472,23 @@ static void move_long_chains(struct kunit *test)
 	move(test, bench, 6);
 	move(test, bench, 5);
 	KUNIT_EXPECT_GT(test, bench->table->longest, 15);
+	KUNIT_EXPECT_GT(test, bench->table->deep, 0);
+	while (bench->model->count) {
+		struct model_entry *entry = bench->model->entry;
+		struct cmap_key key = {
+			.data = entry->key,
+			.len = entry->key_len,
+			.hash = *(u64 *)entry->value,
+		};
+		struct cmap_slot slot;
+
+		KUNIT_ASSERT_NOT_NULL(test, find(bench, &key, &slot));
+		remove(bench, &slot);
+		model_remove(bench->model, entry);
+		if (bench->model->count % 32 == 0)
+			check(test, bench);
+	}
+	KUNIT_EXPECT_EQ(test, bench->table->deep, 0);
 	bench_free(bench);
 }
 
