@@ -12,6 +12,9 @@
 #define GROW_ABOVE		25
 #define SHRINK_BELOW		5
 
+/* One part in so many left of a pool: time for a new one. */
+#define POOL_RESERVE		8
+
 #define HELP_MOVES		2	/* by each write */
 #define WORK_MOVES		16	/* per lock hold of the work */
 #define WRITER_BITS_MAX		9	/* tables that a writer makes itself */
@@ -20,7 +23,7 @@
 
 struct workqueue_struct *cmap_workqueue;
 
-/* ---- the size that a table should have ---- */
+/* ---- the size that a table should have: each write asks for it ---- */
 
 static u8 bits_max(const struct cmap_shard *shard)
 {
@@ -39,8 +42,8 @@ static bool may_shrink(const struct cmap_table *table)
 	return table->bits > CMAP_TABLE_BITS_MIN && !table->deep;
 }
 
-static u8 bits_wanted(const struct cmap_shard *shard,
-		      const struct cmap_table *table)
+static __always_inline u8 bits_wanted(const struct cmap_shard *shard,
+				      const struct cmap_table *table)
 {
 	u64 buckets = cmap_table_buckets(table);
 
@@ -53,17 +56,38 @@ static u8 bits_wanted(const struct cmap_shard *shard,
 }
 
 /*
+ * Whether little is left of a pool, and a new one would have more: so early that
+ * writers and the work have moved the table before one of them would have to do
+ * it whole.  Where no growth is due there are up to 6.25 entries for each
+ * bucket, and a chain that was just moved has more than ten for each bucket
+ * behind its first.  So three eighths of a new pool are left, of which a write
+ * takes one bucket at most: this does not come again at once.  Where growth
+ * cannot be had it has to wait until nothing is left.
+ */
+static __always_inline bool pool_wanted(const struct cmap_shard *shard,
+					const struct cmap_table *table)
+{
+	u32 pool = table->pool_chunks_max << table->pool_bits;
+
+	if (likely(table->pool_used <= pool - pool / POOL_RESERVE))
+		return false;
+	if (shard->entries * 4 <= (u64)cmap_table_buckets(table) * GROW_ABOVE)
+		return true;
+	return cmap_pool_exhausted(table) &&
+	       shard->entries < (u64)CMAP_BUCKET_SLOTS << table->bits;
+}
+
+/*
  * Whether there should be another table: of another size, or of the same one
  * but with a pool that has buckets again, which it has unless the entries
  * themselves need them all.
  */
-static bool table_wanted(const struct cmap_shard *shard,
-			 const struct cmap_table *table, u8 *bits)
+static __always_inline bool table_wanted(const struct cmap_shard *shard,
+					 const struct cmap_table *table,
+					 u8 *bits)
 {
 	*bits = bits_wanted(shard, table);
-	return *bits != table->bits ||
-	       (cmap_pool_exhausted(table) && shard->entries <
-		(u64)CMAP_BUCKET_SLOTS << table->bits);
+	return *bits != table->bits || pool_wanted(shard, table);
 }
 
 static struct cmap_table *next_locked(const struct cmap_shard *shard,

@@ -430,6 +430,35 @@ static void pool_taken_and_no_work(struct kunit *test)
 	site_free(site);
 }
 
+static u32 pool_used(struct site *site)
+{
+	return rcu_dereference_protected(site->shard->table, 1)->pool_used;
+}
+
+/* There is a new pool before the old one is spent, and no sooner. */
+static void pool_nearly_taken(struct kunit *test)
+{
+	struct site *site = site_new(test, 1, false);
+	u8 buf[MODEL_KEY_MAX];
+	struct cmap_key key = aimed(0, 0, buf);
+	struct cmap_table *table;
+	u32 most;
+
+	KUNIT_ASSERT_EQ(test, set(site, &key, "v", 1, GFP_KERNEL), 0);
+	table = rcu_dereference_protected(site->shard->table, 1);
+	most = cmap_pool_capacity(table) / 8 * 7;
+	table->pool_used = most;
+	KUNIT_EXPECT_EQ(test, set(site, &key, "w", 1, GFP_KERNEL), 0);
+	lab_settle();
+	KUNIT_EXPECT_EQ(test, pool_used(site), most);
+	table->pool_used++;
+	KUNIT_EXPECT_EQ(test, set(site, &key, "x", 1, GFP_KERNEL), 0);
+	lab_settle();
+	KUNIT_EXPECT_EQ(test, pool_used(site), 0);
+	KUNIT_EXPECT_TRUE(test, has(site, &key));
+	site_free(site);
+}
+
 /* A move whose new table has no buckets left ends, and can be taken up again. */
 static void move_without_a_pool(struct kunit *test)
 {
@@ -1041,6 +1070,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(pool_taken_by_empty_chains),
 	KUNIT_CASE(pool_taken_by_empty_chains_atomic),
 	KUNIT_CASE(pool_taken_and_no_work),
+	KUNIT_CASE(pool_nearly_taken),
 	KUNIT_CASE(move_without_a_pool),
 	KUNIT_CASE(move_without_memory),
 	KUNIT_CASE(shrinking_keeps_chains_short),
