@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What one who knows a map's hash can do: find keys of the bucket he wants.
+ */
+#ifndef FLOOD_H
+#define FLOOD_H
+
+#include "cmap_test.h"
+#include "../userlib/src/hash.h"
+
+#define CHAIN_ENTRIES	170	/* 17 buckets of 10: the bound that is stated */
+#define CHAIN_BUCKETS	17
+#define CHAIN_SHORT	80	/* no more of them, and the table may shrink */
+
+/* The header, and the first page of the only shard. */
+#define WINDOW_BYTES	8192
+
+/* A map of one shard, and what its window says. */
+struct target {
+	int fd;
+	const struct cmap_window *header;
+	struct cmap_hash hash;
+	const struct cmap_window_shard *shard;
+	uint64_t next;		/* key to be tried */
+};
+
+static inline bool target_open(struct target *t)
+{
+	struct cmap_create args = { .shards = 1 };
+
+	t->fd = new_map_with(&args);
+	if (t->fd < 0)
+		return false;
+	t->header = mmap(NULL, WINDOW_BYTES, PROT_READ, MAP_SHARED, t->fd, 0);
+	if (t->header == MAP_FAILED)
+		return false;
+	t->hash = cmap_hash_begin((const uint64_t *)t->header->secret);
+	t->shard = (const void *)((const char *)t->header +
+				  t->header->header_bytes);
+	t->next = 1;
+	return true;
+}
+
+static inline void target_close(struct target *t)
+{
+	munmap((void *)t->header, WINDOW_BYTES);
+	close(t->fd);
+}
+
+static inline uint64_t target_hash(const struct target *t, uint64_t key)
+{
+	return cmap_hash(&t->hash, &key, sizeof(key));
+}
+
+/* The next key whose hash begins with the @bits bits of @prefix. */
+static inline uint64_t key_in(struct target *t, unsigned int bits,
+			      uint64_t prefix)
+{
+	uint64_t key = t->next;
+
+	while (target_hash(t, key) >> (64 - bits) != prefix)
+		key++;
+	t->next = key + 1;
+	return key;
+}
+
+/* log2 of the table's buckets; 0 while it is being moved. */
+static inline unsigned int table_bits(const struct target *t)
+{
+	if (__atomic_load_n(&t->shard->next, __ATOMIC_ACQUIRE))
+		return 0;
+	return CMAP_WINDOW_TABLE_BITS(__atomic_load_n(&t->shard->table,
+						      __ATOMIC_RELAXED));
+}
+
+/* Wait until the table has 2^@bits buckets; false if it does not come to it. */
+static inline bool settles(const struct target *t, unsigned int bits)
+{
+	double end = now() + 20 * slowness();
+
+	while (table_bits(t) != bits) {
+		if (now() > end) {
+			printf("# %u bits, not %u\n", table_bits(t), bits);
+			return false;
+		}
+		usleep(10000);
+	}
+	return true;
+}
+
+static inline int put_key(const struct target *t, uint64_t key)
+{
+	return set(t->fd, &key, sizeof(key), &key, sizeof(key));
+}
+
+static inline int drop_key(const struct target *t, uint64_t key)
+{
+	return del(t->fd, &key, sizeof(key));
+}
+
+static inline bool has_key(const struct target *t, uint64_t key)
+{
+	uint64_t value = 0;
+	uint32_t len = sizeof(value);
+
+	return !get(t->fd, &key, sizeof(key), &value, &len) && value == key;
+}
+
+#endif /* FLOOD_H */
