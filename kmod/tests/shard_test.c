@@ -686,7 +686,7 @@ static void flood_while_shrinking(struct kunit *test)
 
 	/* The move is under way, and gets nowhere. */
 	next = cmap_table_new(&site->lab->memory, NUMA_NO_NODE, table->bits - 1,
-			      table->shard_bits, GFP_KERNEL, &err);
+			      site->shard->shard_bits, GFP_KERNEL, &err);
 	KUNIT_ASSERT_NOT_NULL(test, next);
 	next->pool_used = cmap_pool_capacity(next);
 	rcu_assign_pointer(table->next, next);
