@@ -9,6 +9,7 @@
 #include <linux/slab.h>
 
 #define CHUNK_BITS_MAX		15	/* 2 MiB */
+#define POOL_CHUNKS_BITS	11	/* log2 of most chunks of a pool */
 
 /* ---- memory ---- */
 
@@ -37,12 +38,27 @@ static u64 number_of(const struct cmap_table *table, u32 chunk)
 	return table->number ? table->number + chunk : 0;
 }
 
+/*
+ * Buckets for the pool come in pieces that can be had wherever there is memory
+ * at all: nothing takes the place of one that cannot, and without it a table
+ * cannot be moved.  Of the largest tables they are larger, so that a list of
+ * them takes no more than a few pages.
+ */
+static u8 pool_bits_of(u8 bits, u8 chunk_bits)
+{
+	int easy = PAGE_SHIFT + PAGE_ALLOC_COSTLY_ORDER -
+		   ilog2(sizeof(struct cmap_bucket));
+	int most = min_t(int, chunk_bits, max(easy, bits - POOL_CHUNKS_BITS));
+
+	return clamp(bits - 3, CMAP_TABLE_BITS_MIN + 1,
+		     clamp(most, CMAP_TABLE_BITS_MIN + 1, CHUNK_BITS_MAX));
+}
+
 static struct cmap_table *table_try(struct cmap_memory *memory, int node,
 				    u8 bits, u8 shard_bits, u8 chunk_bits,
 				    gfp_t gfp, int *err)
 {
-	u8 pool_bits = clamp(min_t(int, bits - 3, chunk_bits),
-			     CMAP_TABLE_BITS_MIN + 1, CHUNK_BITS_MAX);
+	u8 pool_bits = pool_bits_of(bits, chunk_bits);
 	u32 chunks = 1U << (bits - chunk_bits);
 	u32 pool_chunks_max = max(1U, 1U << bits >> pool_bits);
 	struct cmap_table *table;

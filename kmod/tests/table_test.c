@@ -547,6 +547,31 @@ static void account_exact(struct kunit *test)
 	cmap_table_free(NULL);
 }
 
+/*
+ * The pool's pieces were an eighth of the table, up to 2 MiB: with memory in
+ * small pieces a table stood half moved, for ever.
+ */
+static void pool_in_small_pieces(struct kunit *test)
+{
+	struct lab *lab = test->priv;
+	struct cmap_table *table;
+	u8 bits;
+	int err;
+
+	for (bits = CMAP_TABLE_BITS_MIN; bits <= 16; bits++) {
+		table = cmap_table_new(&lab->memory, NUMA_NO_NODE, bits, 0,
+				       GFP_KERNEL, &err);
+		KUNIT_ASSERT_NOT_NULL(test, table);
+		KUNIT_EXPECT_LE(test,
+				sizeof(struct cmap_bucket) << table->pool_bits,
+				PAGE_SIZE << PAGE_ALLOC_COSTLY_ORDER);
+		KUNIT_EXPECT_GE(test, (u64)table->pool_chunks_max <<
+				      table->pool_bits,
+				cmap_table_buckets(table));
+		cmap_table_free(table);
+	}
+}
+
 /* Without large pieces of memory a table is made of small ones. */
 static void small_chunks(struct kunit *test)
 {
@@ -666,6 +691,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(move_long_chains),
 	KUNIT_CASE(move_emptied_chains),
 	KUNIT_CASE(account_exact),
+	KUNIT_CASE(pool_in_small_pieces),
 	KUNIT_CASE(small_chunks),
 	KUNIT_CASE(pool_without_memory),
 	KUNIT_CASE(one_order),
