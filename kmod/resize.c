@@ -3,6 +3,7 @@
 #include "shard.h"
 #include "view.h"
 
+#include <linux/delay.h>
 #include <linux/jiffies.h>
 #include <linux/sched.h>
 #include <linux/sched/mm.h>
@@ -17,6 +18,8 @@
 
 #define HELP_MOVES		2	/* by each write */
 #define WORK_MOVES		16	/* per lock hold of the work */
+#define WORK_HOLDS		8	/* between pauses */
+#define WORK_PAUSE		20	/* microseconds */
 #define WRITER_BITS_MAX		9	/* tables that a writer makes itself */
 #define TRIM_SEGMENTS		256	/* per lock hold */
 #define TRIM_DELAY		(HZ / 10)
@@ -222,8 +225,13 @@ static int extend_pool(struct cmap_shard *shard, gfp_t gfp)
 	return err;
 }
 
+/*
+ * Where the lock is not fair, as in many virtual machines, or whoever holds it
+ * loses the CPU, those who wait get it only if it is free for a while.
+ */
 static int move_all(struct cmap_shard *shard)
 {
+	unsigned int holds = 0;
 	int err;
 
 	do {
@@ -232,7 +240,10 @@ static int move_all(struct cmap_shard *shard)
 		spin_unlock_bh(&shard->lock);
 		if (err == -EAGAIN)
 			err = extend_pool(shard, GFP_KERNEL) ?: 1;
-		cond_resched();
+		if (++holds % WORK_HOLDS)
+			cond_resched();
+		else
+			usleep_range(WORK_PAUSE, 2 * WORK_PAUSE);
 	} while (err > 0);
 
 	return err;

@@ -10,6 +10,8 @@
 
 #include <sched.h>
 
+#define WRITES_BEFORE 102400	/* 6.25 for each of 2^14 buckets */
+
 static void pin(int cpu)
 {
 	cpu_set_t set;
@@ -75,30 +77,50 @@ static double cpu_time(void)
 }
 
 /*
- * While a map grows from nothing to 200 000 entries, the slowest write takes
- * nowhere near the time that moving the table at its end would.
+ * Write so many entries into a new map of one shard, which grows for the last
+ * time after WRITES_BEFORE of them.  Returns what all took, or 0 if one failed.
+ */
+static double time_writes(uint32_t n, double *slowest)
+{
+	struct cmap_create args = { .shards = 1 };
+	int fd = new_map_with(&args);
+	double total = 0, begin, took;
+	uint32_t i;
+
+	*slowest = 0;
+	for (i = 0; i < n; i++) {
+		begin = cpu_time();
+		if (set(fd, &i, 4, &i, 4))
+			return 0;
+		took = cpu_time() - begin;
+		total += took;
+		if (i >= WRITES_BEFORE && took > *slowest)
+			*slowest = took;
+	}
+	if (map_stat(fd).grows < 10)
+		return 0;
+	close(fd);
+	return total;
+}
+
+/*
+ * While a table of 100 000 entries is moved no write takes anywhere near the
+ * time that moving it does.  What is not slow each time is the machine's.
  */
 TEST(c2_writes_while_growing)
 {
-	int fd = new_map(), slow = 0;
-	double total = 0, worst = 0, begin, took;
-	uint32_t i, n = 200000;
+	double total = 0, least = 1000, slowest;
+	int round;
 
-	for (i = 0; i < n; i++) {
-		begin = cpu_time();
-		ASSERT_EQ(0, set(fd, &i, 4, &i, 4));
-		took = cpu_time() - begin;
-		total += took;
-		if (took > worst)
-			worst = took;
-		if (took > 1000 * total / (i + 1) && i > 1000)
-			slow++;
+	for (round = 0; round < 5; round++) {
+		total = time_writes(WRITES_BEFORE + 20000, &slowest);
+		ASSERT_GT(total, 0);
+		if (slowest < least)
+			least = slowest;
 	}
-	TH_LOG("average %.1f us, worst %.1f us, %d beyond 1000 times the average",
-	       total / n * 1e6, worst * 1e6, slow);
-	EXPECT_LT(slow, 20);
-	EXPECT_GT(map_stat(fd).grows, 10);
-	close(fd);
+	TH_LOG("%.0f us in all, %.0f us the slowest write of the best round",
+	       total * 1e6, least * 1e6);
+	EXPECT_LT(least, total / 20);
 }
 
 /* The move is over without anybody writing on, the old table is gone. */
@@ -112,7 +134,7 @@ TEST(c2_moves_end_by_themselves)
 	before = map_stat(fd).table_bytes;
 	for (i = 100; i < 30000; i++)
 		ASSERT_EQ(0, del(fd, &i, 4));
-	for (i = 0; i < 100 && map_stat(fd).table_bytes > before / 8; i++)
+	for (i = 0; i < 600 && map_stat(fd).table_bytes > before / 8; i++)
 		usleep(50000);
 	EXPECT_LE(map_stat(fd).table_bytes, before / 8);
 	for (i = 0; i < 100; i++) {
