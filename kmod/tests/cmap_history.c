@@ -29,6 +29,7 @@
 #include <linux/string.h>
 #include <linux/uaccess.h>
 #include <linux/vmalloc.h>
+#include <linux/workqueue.h>
 
 #define BURST		32	/* operations at a time */
 #define RANGE_EVERY	32	/* bursts */
@@ -317,10 +318,25 @@ static void schedule_burst(void *arg)
 	tasklet_schedule(&runner->tasklet);
 }
 
+static long schedule_burst_from_work(void *arg)
+{
+	schedule_burst(arg);
+	return 0;
+}
+
 /*
  * From here each CPU in turn gets an interrupt, wherever it is, and the
- * tasklet runs at its end.
+ * tasklet runs at its end.  Not with PREEMPT_RT: there a thread runs it, and
+ * an interrupt of this kind may not ask for it.
  */
+static void schedule_burst_on(unsigned int cpu, struct runner *runner)
+{
+	if (IS_ENABLED(CONFIG_PREEMPT_RT))
+		work_on_cpu(cpu, schedule_burst_from_work, runner);
+	else
+		smp_call_function_single(cpu, schedule_burst, runner, 1);
+}
+
 static int run_softirq(struct runner *runner)
 {
 	unsigned int cpu = 0;
@@ -333,7 +349,7 @@ static int run_softirq(struct runner *runner)
 		cpu = cpumask_next(cpu, cpu_online_mask);
 		if (cpu >= nr_cpu_ids)
 			cpu = cpumask_first(cpu_online_mask);
-		smp_call_function_single(cpu, schedule_burst, runner, 1);
+		schedule_burst_on(cpu, runner);
 		cpus_read_unlock();
 		wait_for_completion(&runner->done);
 	}
