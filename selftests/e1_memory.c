@@ -59,7 +59,7 @@ TEST(emptied_map_is_small)
 	EXPECT_GT(map_stat(fd).bytes, 10 << 20);
 	for (i = 0; i < 20000; i++)
 		ASSERT_EQ(0, del(fd, &i, 4));
-	for (i = 0; i < 100 && map_stat(fd).bytes > 65536; i++)
+	for (i = 0; i < 600 && map_stat(fd).bytes > 65536; i++)
 		usleep(50000);
 	EXPECT_LE(map_stat(fd).bytes, 65536);
 	close(fd);
@@ -80,7 +80,7 @@ TEST(destroyed_maps_give_all_back)
 			ASSERT_EQ(0, set(fd, &i, 4, value, sizeof(value)));
 		close(fd);
 	}
-	for (i = 0; i < 40; i++) {
+	for (i = 0; i < 300; i++) {
 		usleep(100000);
 		after = available_kb();
 		if (after > before - 8192)
