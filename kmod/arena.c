@@ -9,6 +9,8 @@
 #include <linux/slab.h>
 
 #define SEGMENT_ORDER_MAX	(get_order(SZ_2M))
+#define SEGMENT_ORDER_QUICK	(get_order(SZ_64K))
+#define AHEAD_ORDER_MIN		2	/* less is cleared when it is needed */
 #define SEGTAB_SIZE_MIN		8
 #define WIPE_BYTES		SZ_64K	/* in one lock hold of the trim */
 
@@ -235,19 +237,43 @@ static cmap_ref alloc_freed(struct cmap_arena *arena, struct cmap_class *class)
 	return ref;
 }
 
+/*
+ * With half of a segment used it is time to have the next one allocated, so
+ * that no writer has to clear it; but not if that is much beside what the
+ * class has.  Of two classes that need one at a time, one is forgotten: its
+ * writer will come to the end of what there is, and allocate.
+ */
+static void look_ahead(struct cmap_arena *arena, const struct cmap_class *class,
+		       const struct cmap_segment *segment)
+{
+	unsigned int order = segment->block->order;
+
+	if (class->spare || order < AHEAD_ORDER_MIN ||
+	    class->pages < 4U << order)
+		return;
+	arena->ahead = segment->class;
+	arena->short_soon = true;
+}
+
 static cmap_ref alloc_unused(struct cmap_arena *arena, struct cmap_class *class)
 {
 	struct cmap_segment *segment;
 	cmap_ref ref;
 
-	if (!class->bump)
-		return 0;
+	if (!class->bump) {
+		class->bump = class->spare;
+		class->spare = 0;
+		if (!class->bump)
+			return 0;
+	}
 	segment = segment_at(arena, class->bump);
 
 	ref = ref_of(segment, segment->bump++);
 	segment->live++;
 	if (segment->bump == segment->capacity)
 		class->bump = 0;
+	else if (segment->bump == segment->capacity / 2)
+		look_ahead(arena, class, segment);
 
 	return ref;
 }
@@ -332,6 +358,9 @@ void cmap_arena_unalloc(struct cmap_arena *arena, cmap_ref ref)
 /*
  * A segment is an eighth of what its class has, so that at most that much
  * lies idle, and large enough that cutting it up wastes less than an eighth.
+ *
+ * But one that takes long to clear is so large that few writes in ten thousand
+ * need another: nothing lies between 64 KiB and 2 MiB.
  */
 static unsigned int segment_order(const struct cmap_arena *arena, u32 class,
 				  u32 size)
@@ -341,6 +370,8 @@ static unsigned int segment_order(const struct cmap_arena *arena, u32 class,
 	u32 pages = classes ? READ_ONCE(classes[class].pages) / 8 : 0;
 	unsigned int order = get_order(size);
 
+	if (pages < 1U << SEGMENT_ORDER_MAX)
+		pages = min(pages, 1U << SEGMENT_ORDER_QUICK);
 	while (order < SEGMENT_ORDER_MAX &&
 	       (1U << order < pages || (PAGE_SIZE << order) % size >
 				       (PAGE_SIZE << order) / 8))
@@ -495,6 +526,25 @@ discard:
 	return err;
 }
 
+/**
+ * cmap_refill_ahead() - allocate memory that will be needed soon
+ * @arena: the arena
+ * @class: size class, arena->ahead
+ * @refill: set to what was allocated
+ *
+ * Context: Process; no lock.
+ * Return: 0 with a refill that must be attached, or -ENOMEM, or -ENOSPC.
+ */
+int cmap_refill_ahead(const struct cmap_arena *arena, u32 class,
+		      struct cmap_refill *refill)
+{
+	int err = cmap_refill_prepare(arena, class_units(class) <<
+				      CMAP_UNIT_SHIFT, GFP_KERNEL, refill);
+
+	refill->ahead = true;
+	return err;
+}
+
 /* Put a larger segment table in place; the old one is left in the refill. */
 static void segtab_replace(struct cmap_arena *arena, struct cmap_refill *refill)
 {
@@ -559,6 +609,7 @@ void cmap_refill_attach(struct cmap_arena *arena, struct cmap_refill *refill)
 	struct cmap_segment *segment = refill->segment;
 	struct cmap_segtab *segtab;
 	struct cmap_class *class;
+	u16 *place;
 	u32 index;
 
 	if (!arena->classes) {
@@ -570,7 +621,8 @@ void cmap_refill_attach(struct cmap_arena *arena, struct cmap_refill *refill)
 
 	index = free_index(arena);
 	class = &arena->classes[segment->class];
-	if (!index || class->bump || !view_has(arena, index, refill))
+	place = class->bump && refill->ahead ? &class->spare : &class->bump;
+	if (!index || *place || !view_has(arena, index, refill))
 		return;
 
 	segment->index = index;
@@ -580,7 +632,7 @@ void cmap_refill_attach(struct cmap_arena *arena, struct cmap_refill *refill)
 	WRITE_ONCE(segtab->slot[index].segment, segment);
 	/* Before a ref into the segment is published. */
 	cmap_view_set_segment(arena->view, index, segment->block->number);
-	class->bump = index;
+	*place = index;
 	WRITE_ONCE(class->pages, class->pages + (1U << segment->block->order));
 	refill->segment = NULL;
 }
@@ -627,6 +679,8 @@ static void detach(struct cmap_arena *arena, struct cmap_segment *segment,
 		unlist_segment(arena, segment);
 	if (class->bump == index)
 		class->bump = 0;
+	if (class->spare == index)
+		class->spare = 0;
 	WRITE_ONCE(class->pages, class->pages - (1U << segment->block->order));
 	WRITE_ONCE(arena->hint, min(arena->hint, index));
 	/* Before another segment gets the index, and before this one is zero. */

@@ -63,6 +63,7 @@ struct cmap_class {
 	u16 head;			/* those with freed nodes, oldest first */
 	u16 tail;
 	u16 bump;			/* the one with nodes never used */
+	u16 spare;			/* the one to follow it, or 0 */
 	u32 pages;			/* in all segments of the class */
 };
 
@@ -79,6 +80,8 @@ struct cmap_class {
  * @allocs: nodes ever handed out
  * @reuses: of these, freed ones
  * @untidy: there is something for cmap_arena_trim() to do
+ * @short_soon: class @ahead will need a segment
+ * @ahead: the class that asked last
  *
  * Reading goes on under RCU; everything else needs the shard's lock.
  */
@@ -94,6 +97,8 @@ struct cmap_arena {
 	u64 allocs;
 	u64 reuses;
 	bool untidy;
+	bool short_soon;
+	u8 ahead;
 };
 
 /* Memory on its way into an arena, allocated while no lock is held. */
@@ -103,6 +108,7 @@ struct cmap_refill {
 	struct cmap_class *classes;
 	struct cmap_block *view_page;
 	u32 view_index;			/* which one it is */
+	bool ahead;			/* a spare one will do */
 };
 
 void cmap_arena_init(struct cmap_arena *arena, spinlock_t *lock,
@@ -115,6 +121,8 @@ void cmap_arena_unalloc(struct cmap_arena *arena, cmap_ref ref);
 
 int cmap_refill_prepare(const struct cmap_arena *arena, u32 size, gfp_t gfp,
 			struct cmap_refill *refill);
+int cmap_refill_ahead(const struct cmap_arena *arena, u32 class,
+		      struct cmap_refill *refill);
 void cmap_refill_attach(struct cmap_arena *arena, struct cmap_refill *refill);
 void cmap_refill_discard(struct cmap_refill *refill);
 

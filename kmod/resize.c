@@ -18,8 +18,8 @@
 
 #define HELP_MOVES		2	/* by each write */
 #define WORK_MOVES		16	/* per lock hold of the work */
-#define WORK_HOLDS		8	/* between pauses */
-#define WORK_PAUSE		20	/* microseconds */
+#define WORK_HOLDS		8	/* after which it pauses in any case */
+#define PAUSE_US		100	/* of the work, at least */
 #define WRITER_BITS_MAX		9	/* tables that a writer makes itself */
 #define TRIM_SEGMENTS		256	/* per lock hold */
 #define TRIM_DELAY		(HZ / 10)
@@ -225,13 +225,8 @@ static int extend_pool(struct cmap_shard *shard, gfp_t gfp)
 	return err;
 }
 
-/*
- * Where the lock is not fair, as in many virtual machines, or whoever holds it
- * loses the CPU, those who wait get it only if it is free for a while.
- */
 static int move_all(struct cmap_shard *shard)
 {
-	unsigned int holds = 0;
 	int err;
 
 	do {
@@ -240,10 +235,50 @@ static int move_all(struct cmap_shard *shard)
 		spin_unlock_bh(&shard->lock);
 		if (err == -EAGAIN)
 			err = extend_pool(shard, GFP_KERNEL) ?: 1;
-		if (++holds % WORK_HOLDS)
-			cond_resched();
+		cond_resched();
+	} while (err > 0);
+
+	return err;
+}
+
+/* How many buckets have been moved; 0 without a move. */
+static u32 progress(const struct cmap_shard *shard)
+{
+	const struct cmap_table *old = cmap_shard_table_locked(shard);
+
+	return next_locked(shard, old) ? old->moved : 0;
+}
+
+/*
+ * The work's share in moving a table.  As long as there are writes they move
+ * it themselves, and may be waiting for our CPU, for as long as a time slice,
+ * or for the lock: so there are pauses, and if in one of them they moved as
+ * much as we would have, that is left to them.  A lock that is not fair, as in
+ * many virtual machines, they may not even get before there is a pause.
+ */
+static int move_rest(struct cmap_shard *shard)
+{
+	unsigned int holds = 0;
+	u64 version = U64_MAX;
+	u32 moved = 0;
+	bool written;
+	int err;
+
+	do {
+		spin_lock_bh(&shard->lock);
+		err = progress(shard) - moved < WORK_MOVES ?
+		      move_some(shard, WORK_MOVES) : 1;
+		moved = progress(shard);
+		written = version != shard->version;
+		version = shard->version;
+		spin_unlock_bh(&shard->lock);
+
+		if (err == -EAGAIN)
+			err = extend_pool(shard, GFP_KERNEL) ?: 1;
+		if (err > 0 && (written || ++holds % WORK_HOLDS == 0))
+			usleep_range(PAUSE_US, 4 * PAUSE_US);
 		else
-			usleep_range(WORK_PAUSE, 2 * WORK_PAUSE);
+			cond_resched();
 	} while (err > 0);
 
 	return err;
@@ -288,10 +323,29 @@ static void resize_work(struct work_struct *work)
 	struct mem_cgroup *old = set_active_memcg(shard->memcg);
 
 	do {
-		if (begin(shard, GFP_KERNEL) || move_all(shard))
+		if (begin(shard, GFP_KERNEL) || move_rest(shard))
 			break;
 	} while (resize_wanted(shard));
 
+	set_active_memcg(old);
+}
+
+/* ---- memory for writes to come ---- */
+
+/* Without memory this does nothing: the writer will see for himself. */
+static void ahead_work(struct work_struct *work)
+{
+	struct cmap_shard *shard = container_of(work, struct cmap_shard, ahead);
+	struct mem_cgroup *old = set_active_memcg(shard->memcg);
+	u32 class = READ_ONCE(shard->arena.ahead);
+	struct cmap_refill refill;
+
+	if (!cmap_refill_ahead(&shard->arena, class, &refill)) {
+		spin_lock_bh(&shard->lock);
+		cmap_refill_attach(&shard->arena, &refill);
+		spin_unlock_bh(&shard->lock);
+		cmap_refill_discard(&refill);
+	}
 	set_active_memcg(old);
 }
 
@@ -358,6 +412,10 @@ unsigned int cmap_chores(struct cmap_shard *shard)
 		shard->arena.untidy = false;
 		chores |= CMAP_CHORE_TRIM;
 	}
+	if (shard->arena.short_soon) {
+		shard->arena.short_soon = false;
+		chores |= CMAP_CHORE_AHEAD;
+	}
 
 	return chores;
 }
@@ -380,6 +438,8 @@ void cmap_chores_start(struct cmap_shard *shard, unsigned int chores,
 
 	if (chores & CMAP_CHORE_TRIM)
 		queue_delayed_work(cmap_workqueue, &shard->trim, TRIM_DELAY);
+	if (chores & CMAP_CHORE_AHEAD)
+		queue_work(cmap_workqueue, &shard->ahead);
 	if (chores & CMAP_CHORE_POOL && extend_pool(shard, gfp))
 		queue_work(cmap_workqueue, &shard->resize);
 	if (!(chores & CMAP_CHORE_RESIZE))
@@ -404,5 +464,6 @@ void cmap_chores_start(struct cmap_shard *shard, unsigned int chores,
 void cmap_resize_init(struct cmap_shard *shard)
 {
 	INIT_WORK(&shard->resize, resize_work);
+	INIT_WORK(&shard->ahead, ahead_work);
 	INIT_DELAYED_WORK(&shard->trim, trim_work);
 }

@@ -21,6 +21,7 @@ extern struct workqueue_struct *cmap_workqueue;
 #define CMAP_CHORE_RESIZE	BIT(0)	/* the table has the wrong size */
 #define CMAP_CHORE_TRIM		BIT(1)	/* segments became empty */
 #define CMAP_CHORE_POOL		BIT(2)	/* a move waits for pool buckets */
+#define CMAP_CHORE_AHEAD	BIT(3)	/* a segment will be needed soon */
 
 void cmap_resize_init(struct cmap_shard *shard);
 int cmap_resize_now(struct cmap_shard *shard);

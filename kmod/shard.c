@@ -48,6 +48,7 @@ void cmap_shard_close(struct cmap_shard *shard)
 {
 	/* The resize can ask for a trim, not the other way round. */
 	cancel_work_sync(&shard->resize);
+	cancel_work_sync(&shard->ahead);
 	cancel_delayed_work_sync(&shard->trim);
 }
 

@@ -26,8 +26,9 @@ struct mem_cgroup;
  * @shards: how many the map has
  * @shard_bits: log2 of that
  * @quota: the map's limit on entries
- * @memcg: pays for tables that the work allocates
+ * @memcg: pays for what the works allocate
  * @resize: makes large tables and moves buckets
+ * @ahead: allocates segments before they are needed
  * @trim: gives memory back
  * @lock: serializes writers
  * @version: of the last write; each adds @shards, so that they differ between
@@ -50,6 +51,7 @@ struct cmap_shard {
 	struct cmap_quota *quota;
 	struct mem_cgroup *memcg;
 	struct work_struct resize;
+	struct work_struct ahead;
 	struct delayed_work trim;
 
 	spinlock_t lock ____cacheline_aligned_in_smp;

@@ -345,6 +345,88 @@ static void emptied_and_used_again(struct kunit *test)
 	cmap_arena_destroy(&stock->arena);
 }
 
+/* ---- ahead ---- */
+
+/* Take nodes until a segment of the class will be needed soon. */
+static u32 take_to_half(struct kunit *test, struct stock *stock, u32 size)
+{
+	cmap_ref ref;
+	u32 n = 0;
+	int err;
+
+	while (!stock->arena.short_soon && n < 10000) {
+		ref = stock_take(stock, size, &err);
+		KUNIT_ASSERT_NE(test, ref, 0);
+		n++;
+	}
+	KUNIT_ASSERT_TRUE(test, stock->arena.short_soon);
+	stock->arena.short_soon = false;
+
+	return n;
+}
+
+static void attach_ahead(struct kunit *test, struct stock *stock)
+{
+	struct cmap_refill refill;
+
+	KUNIT_ASSERT_EQ(test, cmap_refill_ahead(&stock->arena,
+						stock->arena.ahead, &refill), 0);
+	spin_lock_bh(&stock->lock);
+	cmap_refill_attach(&stock->arena, &refill);
+	spin_unlock_bh(&stock->lock);
+	cmap_refill_discard(&refill);
+}
+
+/* Nobody has to refill if there was time to do it ahead. */
+static void a_segment_ahead(struct kunit *test)
+{
+	struct stock *stock = stock_new(test, false);
+	u32 size = 1000, taken, segments, left, i;
+	struct cmap_class *class;
+
+	/* Small segments are not worth it, nor is a quarter of all there is. */
+	taken = take_to_half(test, stock, size);
+	segments = census_of(stock).segments;
+	class = &stock->arena.classes[stock->arena.ahead];
+	KUNIT_EXPECT_GE(test, taken * size, 4 * (PAGE_SIZE << 2) / 2);
+
+	attach_ahead(test, stock);
+	KUNIT_EXPECT_NE(test, class->spare, 0);
+	KUNIT_EXPECT_EQ(test, census_of(stock).segments, segments + 1);
+	/* Two spare ones are one too many. */
+	attach_ahead(test, stock);
+	KUNIT_EXPECT_EQ(test, census_of(stock).segments, segments + 1);
+	KUNIT_EXPECT_EQ(test, lab_bytes(stock->lab), census_of(stock).bytes);
+
+	left = segtab_of(stock)->slot[class->bump].segment->capacity -
+	       segtab_of(stock)->slot[class->bump].segment->bump +
+	       segtab_of(stock)->slot[class->spare].segment->capacity;
+	for (i = 0; i < left; i++)
+		KUNIT_ASSERT_NE(test, stock_take_ready(stock, size), 0);
+	KUNIT_EXPECT_EQ(test, class->spare, 0);
+	KUNIT_EXPECT_EQ(test, stock_take_ready(stock, size), 0);
+
+	cmap_arena_destroy(&stock->arena);
+}
+
+/* What was allocated ahead and not used goes back like the rest. */
+static void ahead_in_vain(struct kunit *test)
+{
+	struct stock *stock = stock_new(test, false);
+	u32 segments;
+
+	take_to_half(test, stock, 1000);
+	segments = census_of(stock).segments;
+	attach_ahead(test, stock);
+	KUNIT_EXPECT_EQ(test, census_of(stock).segments, segments + 1);
+	KUNIT_EXPECT_FALSE(test, trim(stock, 256));
+	KUNIT_EXPECT_EQ(test, census_of(stock).segments, segments);
+	KUNIT_EXPECT_EQ(test, stock->arena.classes[stock->arena.ahead].spare, 0);
+	KUNIT_EXPECT_EQ(test, lab_bytes(stock->lab), census_of(stock).bytes);
+
+	cmap_arena_destroy(&stock->arena);
+}
+
 /* ---- lack of memory ---- */
 
 static void account_limit(struct kunit *test)
@@ -665,6 +747,8 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(wiping_in_pieces),
 	KUNIT_CASE(empty_segments_go_back),
 	KUNIT_CASE(emptied_and_used_again),
+	KUNIT_CASE(a_segment_ahead),
+	KUNIT_CASE(ahead_in_vain),
 	KUNIT_CASE(account_limit),
 	KUNIT_CASE(no_memory),
 	KUNIT_CASE(smaller_segments),
