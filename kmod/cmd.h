@@ -7,6 +7,8 @@
 #ifndef CMAP_CMD_H
 #define CMAP_CMD_H
 
+#include "shard.h"
+
 #include <linux/types.h>
 
 struct cmap;
@@ -19,6 +21,18 @@ struct cmap_context {
 	struct cmap *map;	/* NULL while not bound */
 };
 
+/* Room for short sets that stand in a row in a batch. */
+#define CMAP_SETS_MAX		8
+
+struct cmap_sets {
+	struct cmap_write write[CMAP_SETS_MAX];
+	int err[CMAP_SETS_MAX];
+	struct {
+		u8 key[32] __aligned(8);
+		u8 value[96] __aligned(8);
+	} input[CMAP_SETS_MAX];
+};
+
 int cmap_cmd_create(struct cmap_context *context, void __user *arg);
 int cmap_cmd_open(struct cmap_context *context, void __user *arg);
 int cmap_cmd_unlink(struct cmap_context *context, void __user *arg);
@@ -29,6 +43,8 @@ int cmap_cmd_batch(struct cmap_context *context, void __user *arg);
 
 int cmap_cmd_get(struct cmap_context *context, struct cmap_op *op);
 int cmap_cmd_set(struct cmap_context *context, struct cmap_op *op);
+u32 cmap_cmd_set_many(struct cmap_context *context, struct cmap_op *op,
+		      u32 count, struct cmap_sets *sets);
 int cmap_cmd_delete(struct cmap_context *context, struct cmap_op *op);
 int cmap_cmd_take(struct cmap_context *context, struct cmap_op *op);
 int cmap_cmd_swap(struct cmap_context *context, struct cmap_op *op);

@@ -5,11 +5,12 @@
 #include "user.h"
 
 #include <linux/sched/signal.h>
+#include <linux/sizes.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 #include <uapi/linux/cmap.h>
 
-#define CHUNK_OPS	32	/* copied in, carried out, copied out at once */
+#define CHUNK_OPS	24	/* copied in, carried out, copied out at once */
 
 static int check(const struct cmap_ops *batch)
 {
@@ -112,27 +113,49 @@ static u32 copy_ops_in(struct cmap_op *ops, u32 count, u32 stride,
 	return count;
 }
 
+struct chunk {
+	struct cmap_op op[CHUNK_OPS];
+	struct cmap_sets sets;
+};
+
+static_assert(sizeof(struct chunk) <= SZ_4K);
+
+static void execute(struct cmap_context *context, struct chunk *chunk,
+		    u32 count)
+{
+	struct cmap_op *op = chunk->op, *end = op + count;
+
+	while (op != end) {
+		u32 sets = op->code != CMAP_CODE_SET ? 0 :
+			   cmap_op_execute_sets(context, op, end - op,
+						&chunk->sets);
+
+		op += sets;
+		if (sets)
+			continue;
+		if (!op->error)
+			op->error = cmap_op_execute(context, op->code, op);
+		op++;
+	}
+}
+
 static int execute_all(struct cmap_context *context, struct cmap_ops *batch,
-		       struct cmap_op *ops)
+		       struct chunk *chunk)
 {
 	void __user *at = u64_to_user_ptr(batch->ops);
 	u32 stride = batch->op_size;
 
 	while (batch->done < batch->count) {
 		u32 count = min_t(u32, batch->count - batch->done, CHUNK_OPS);
-		u32 i;
 
 		if (fatal_signal_pending(current))
 			return -EINTR;
-		count = copy_ops_in(ops, count, stride, at);
+		count = copy_ops_in(chunk->op, count, stride, at);
 		if (!count)
 			return -EFAULT;
 
-		for (i = 0; i < count; i++)
-			if (!ops[i].error)
-				ops[i].error = cmap_op_execute(context,
-						ops[i].code, &ops[i]);
-		if (!write_results(ops, count, stride, at))
+		execute(context, chunk, count);
+		if (!write_results(chunk->op, count, stride, at))
 			return -EFAULT;
 
 		at += count * stride;
@@ -146,19 +169,19 @@ static int execute_all(struct cmap_context *context, struct cmap_ops *batch,
 int cmap_cmd_batch(struct cmap_context *context, void __user *arg)
 {
 	struct cmap_ops batch;
-	struct cmap_op *ops;
+	struct chunk *chunk;
 	int err;
 
 	err = cmap_copy_in(&batch, arg, __reserved) ?: check(&batch);
 	if (err)
 		return err;
 
-	ops = kmalloc_array(CHUNK_OPS, sizeof(*ops), CMAP_GFP_KERNEL);
-	if (!ops)
+	chunk = kmalloc(sizeof(*chunk), CMAP_GFP_KERNEL);
+	if (!chunk)
 		return -ENOMEM;
 	batch.done = 0;
-	err = execute_all(context, &batch, ops);
-	kfree(ops);
+	err = execute_all(context, &batch, chunk);
+	kfree(chunk);
 
 	return cmap_copy_out((struct cmap_ops __user *)arg, &batch, done,
 			     done) ?: err;

@@ -50,8 +50,9 @@ static int copy_long_value(struct cmap *map, const struct cmap_op *op,
 	return 0;
 }
 
-static int copy_key_and_value(struct cmap *map, const struct cmap_op *op,
-			      struct input *input, struct cmap_write *write)
+static __always_inline int
+copy_key_and_value(struct cmap *map, const struct cmap_op *op,
+		   struct input *input, struct cmap_write *write)
 {
 	int err = cmap_op_check_value(map, op->value_len) ?:
 		  cmap_op_check_key(map, op->key_len);
@@ -192,6 +193,20 @@ int cmap_cmd_get(struct cmap_context *context, struct cmap_op *op)
 
 /* ---- writes that give nothing back but a version ---- */
 
+/*
+ * Set up a write.  Clearing all of it would take longer than what it is for;
+ * what only goes with other flags, or only comes out, stays as it is.
+ */
+static void write_begin(struct cmap_write *write, u16 code, u16 flags)
+{
+	write->code = code;
+	write->flags = flags;
+	write->value_len = 0;
+	write->value = NULL;
+	write->ref = 0;
+	write->version = 0;
+}
+
 static int write_and_tidy(struct cmap *map, struct cmap_write *write,
 			  struct cmap_op *op)
 {
@@ -204,44 +219,95 @@ static int write_and_tidy(struct cmap *map, struct cmap_write *write,
 	return err;
 }
 
-int cmap_cmd_set(struct cmap_context *context, struct cmap_op *op)
+static int set_begin(struct cmap_write *write, const struct cmap_op *op)
 {
-	struct cmap_write write = { .code = CMAP_CODE_SET };
-	struct input input __uninitialized;
-	int err;
-
+	write_begin(write, CMAP_CODE_SET, 0);
 	switch (op->flags) {
 	case 0:
-		break;
+		return 0;
 	case CMAP_OP_CREATE:
-		write.flags = CMAP_WRITE_ABSENT;
-		break;
+		write->flags = CMAP_WRITE_ABSENT;
+		return 0;
 	case CMAP_OP_REPLACE:
-		write.flags = CMAP_WRITE_PRESENT;
-		break;
+		write->flags = CMAP_WRITE_PRESENT;
+		return 0;
 	case CMAP_OP_VERSION:
-		write.flags = CMAP_WRITE_VERSION;
-		write.expected = op->version;
-		if (op->version)
-			break;
-		fallthrough;
+		write->flags = CMAP_WRITE_VERSION;
+		write->expected = op->version;
+		return op->version ? 0 : -EINVAL;
 	default:
 		return -EINVAL;
 	}
+}
 
-	err = copy_key_and_value(context->map, op, &input, &write);
+int cmap_cmd_set(struct cmap_context *context, struct cmap_op *op)
+{
+	struct cmap_write write __uninitialized;
+	struct input input __uninitialized;
+	int err;
+
+	err = set_begin(&write, op) ?:
+	      copy_key_and_value(context->map, op, &input, &write);
 	return err ?: write_and_tidy(context->map, &write, op);
+}
+
+/* Get one of many sets ready; false if it is one to carry out alone. */
+static bool prepare(const struct cmap *map, const struct cmap_op *op,
+		    struct cmap_sets *sets, u32 i)
+{
+	struct cmap_write *write = &sets->write[i];
+	void *key = sets->input[i].key, *value = sets->input[i].value;
+
+	if (op->code != CMAP_CODE_SET || op->error || set_begin(write, op))
+		return false;
+	if (op->key_len > sizeof(sets->input->key) ||
+	    op->value_len > sizeof(sets->input->value) ||
+	    cmap_op_check_key(map, op->key_len) ||
+	    cmap_op_check_value(map, op->value_len))
+		return false;
+	if (cmap_user_read_both(key, u64_to_user_ptr(op->key), op->key_len,
+				value, u64_to_user_ptr(op->value),
+				op->value_len))
+		return false;
+
+	write->value = value;
+	write->value_len = op->value_len;
+	cmap_op_hash(map, &write->key, key, op->key_len);
+	return true;
+}
+
+/*
+ * Carry out sets that stand in a row.  As none of them changes what another
+ * one reads, all can be copied in before the first is made.
+ */
+u32 cmap_cmd_set_many(struct cmap_context *context, struct cmap_op *op,
+		      u32 count, struct cmap_sets *sets)
+{
+	u32 i, n = 0;
+
+	count = min_t(u32, count, CMAP_SETS_MAX);
+	while (n < count && prepare(context->map, &op[n], sets, n))
+		n++;
+
+	cmap_op_write_many(context->map, sets->write, sets->err, n, GFP_KERNEL);
+	for (i = 0; i < n; i++) {
+		int err = sets->err[i];
+
+		op[i].error = err;
+		if (!err || err == -EEXIST || err == -ESTALE)
+			op[i].version = sets->write[i].version;
+	}
+
+	return n;
 }
 
 int cmap_cmd_delete(struct cmap_context *context, struct cmap_op *op)
 {
-	struct cmap_write write = {
-		.code = CMAP_CODE_DELETE,
-		.flags = CMAP_WRITE_REMOVE,
-	};
+	struct cmap_write write __uninitialized;
 	struct input input __uninitialized;
 	int err;
 
+	write_begin(&write, CMAP_CODE_DELETE, CMAP_WRITE_REMOVE);
 	if (op->flags & CMAP_OP_VERSION) {
 		if (!op->version)
 			return -EINVAL;

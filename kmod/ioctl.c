@@ -134,6 +134,26 @@ int cmap_op_execute(struct cmap_context *context, u32 code, struct cmap_op *op)
 	return command->own(context, u64_to_user_ptr(op->value));
 }
 
+/**
+ * cmap_op_execute_sets() - carry out the first elements of a batch if they are
+ * sets
+ * @context: whom for
+ * @op: the elements; what is wrong with one already is in its error field
+ * @count: how many there are
+ * @sets: room to do it in
+ *
+ * Context: Process; may fault.
+ * Return: how many were carried out, and have their out fields and error set;
+ * the next one is for cmap_op_execute().
+ */
+u32 cmap_op_execute_sets(struct cmap_context *context, struct cmap_op *op,
+			 u32 count, struct cmap_sets *sets)
+{
+	if (allowed(context, &commands[CMAP_CODE_SET]))
+		return 0;
+	return cmap_cmd_set_many(context, op, count, sets);
+}
+
 static int check_op(const struct command *command, u32 code,
 		    const struct cmap_op *op)
 {

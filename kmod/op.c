@@ -147,6 +147,41 @@ int cmap_op_write(struct cmap *map, struct cmap_write *write, gfp_t gfp)
 }
 
 /**
+ * cmap_op_write_many() - write, one after the other
+ * @map: the map
+ * @write: the writes
+ * @err: set to 0 or a negative errno for each
+ * @count: how many
+ * @gfp: GFP_KERNEL, or GFP_ATOMIC where sleeping is not allowed
+ *
+ * Those that follow each other in one shard take its lock once.
+ *
+ * Context: Process or softirq, as @gfp allows; no lock.
+ */
+void cmap_op_write_many(struct cmap *map, struct cmap_write *write, int *err,
+			u32 count, gfp_t gfp)
+{
+	u32 i = 0, done, end;
+
+	while (i < count) {
+		struct cmap_shard *shard = shard_of(map, &write[i].key);
+
+		for (end = i + 1; end < count; end++)
+			if (shard_of(map, &write[end].key) != shard)
+				break;
+		done = i + cmap_shard_write_many(shard, &write[i], &err[i],
+						 end - i, gfp);
+		for (; i < done; i++)
+			cmap_trace_write(map, &write[i], err[i]);
+		/* One that needs something gets it by itself. */
+		if (i < end) {
+			err[i] = cmap_op_write(map, &write[i], gfp);
+			i++;
+		}
+	}
+}
+
+/**
  * cmap_op_compare_write() - write if the value is the expected one
  * @map: the map
  * @write: the write; the version to expect is filled in here

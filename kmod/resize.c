@@ -314,7 +314,7 @@ int cmap_resize_now(struct cmap_shard *shard)
 
 /*
  * Without memory this gives up: writes go on in the table there is, and each
- * of them asks again.
+ * that adds or removes an entry asks again.
  */
 static void resize_work(struct work_struct *work)
 {

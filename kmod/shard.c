@@ -122,8 +122,8 @@ static void fill_key(struct cmap_node *node, const struct cmap_write *write)
  * Get a node that is complete but for its version.  A value longer than
  * CMAP_COPY_LOCKED_MAX came in a reserved node.
  */
-static struct cmap_node *make_node(struct cmap_shard *shard,
-				   struct cmap_write *write, cmap_ref *ref)
+static __always_inline struct cmap_node *
+make_node(struct cmap_shard *shard, struct cmap_write *write, cmap_ref *ref)
 {
 	u32 size = cmap_node_size(write->key.len, write->value_len);
 	struct cmap_node *node;
@@ -252,7 +252,7 @@ static struct cmap_table *table_for(struct cmap_shard *shard, u32 order)
 			     order, &bucket, &head);
 }
 
-static int write_locked(struct cmap_shard *shard, struct cmap_write *write)
+static __always_inline int write_locked(struct cmap_shard *shard, struct cmap_write *write)
 {
 	struct cmap_node *node = NULL;
 	struct cmap_table *table;
@@ -289,6 +289,22 @@ static int write_locked(struct cmap_shard *shard, struct cmap_write *write)
 		write->number = sum;
 
 	return err;
+}
+
+/*
+ * A write's share in what a shard needs done.  Nothing is new to one that left
+ * the number of entries as it was, unless a table moves or the arena says so.
+ */
+static __always_inline unsigned int help(struct cmap_shard *shard, u64 entries,
+					 int err)
+{
+	const struct cmap_table *table = cmap_shard_table_locked(shard);
+
+	if (likely(!err && entries == shard->entries &&
+		   !rcu_access_pointer(table->next) &&
+		   !shard->arena.untidy && !shard->arena.short_soon))
+		return 0;
+	return cmap_resize_help(shard) | cmap_chores(shard);
 }
 
 /* ---- getting what a write needs, outside the lock ---- */
@@ -398,14 +414,16 @@ int cmap_shard_write(struct cmap_shard *shard, struct cmap_write *write,
 		     gfp_t gfp)
 {
 	unsigned int chores;
+	u64 entries;
 	int err;
 
 	for (;;) {
 		spin_lock_bh(&shard->lock);
+		entries = shard->entries;
 		err = write_locked(shard, write);
 		if (err == -EAGAIN)
 			WRITE_ONCE(shard->retries, shard->retries + 1);
-		chores = cmap_resize_help(shard) | cmap_chores(shard);
+		chores = help(shard, entries, err);
 		spin_unlock_bh(&shard->lock);
 
 		if (unlikely(chores))
@@ -417,6 +435,41 @@ int cmap_shard_write(struct cmap_shard *shard, struct cmap_write *write,
 			return err;
 		write->need = CMAP_NEED_NOTHING;
 	}
+}
+
+/**
+ * cmap_shard_write_many() - carry out writes as long as they go well together
+ * @shard: the shard that the keys belong to
+ * @write: the writes
+ * @err: set to 0 or a negative errno for each that was carried out
+ * @count: how many
+ * @gfp: GFP_KERNEL, or GFP_ATOMIC where sleeping is not allowed
+ *
+ * Context: Process or softirq, as @gfp allows; no lock.
+ * Return: how many were carried out; the next one, if any, is for
+ * cmap_shard_write().
+ */
+u32 cmap_shard_write_many(struct cmap_shard *shard, struct cmap_write *write,
+			  int *err, u32 count, gfp_t gfp)
+{
+	unsigned int chores = 0;
+	u32 i;
+
+	spin_lock_bh(&shard->lock);
+	for (i = 0; i < count && !chores; i++) {
+		u64 entries = shard->entries;
+
+		write[i].need = CMAP_NEED_NOTHING;
+		err[i] = write_locked(shard, &write[i]);
+		if (err[i] == -EAGAIN)
+			break;
+		chores = help(shard, entries, err[i]);
+	}
+	spin_unlock_bh(&shard->lock);
+
+	if (unlikely(chores))
+		cmap_chores_start(shard, chores, gfp);
+	return i;
 }
 
 /**

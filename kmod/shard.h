@@ -123,6 +123,8 @@ void cmap_shard_destroy(struct cmap_shard *shard);
 
 int cmap_shard_write(struct cmap_shard *shard, struct cmap_write *write,
 		     gfp_t gfp);
+u32 cmap_shard_write_many(struct cmap_shard *shard, struct cmap_write *write,
+			  int *err, u32 count, gfp_t gfp);
 struct cmap_node *cmap_shard_reserve(struct cmap_shard *shard,
 				     struct cmap_write *write, gfp_t gfp,
 				     int *err);

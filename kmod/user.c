@@ -68,9 +68,18 @@ static bool is_short(u32 len)
 	for (; (at) + sizeof(type) <= (len); (at) += sizeof(type))	\
 		unsafe_get_user(*(type *)((to) + (at)),			\
 				(const type __user *)((from) + (at)), fault)
+#define get_word(to, from, at, fault)					\
+	unsafe_get_user(*(u64 *)((to) + (at)),				\
+			(const u64 __user *)((from) + (at)), fault)
 #define get_all(to, from, len, fault) do {				\
 	u32 __at = 0;							\
 									\
+	for (; __at + 4 * sizeof(u64) <= (len); __at += 4 * sizeof(u64)) { \
+		get_word(to, from, __at, fault);			\
+		get_word(to, from, __at + sizeof(u64), fault);		\
+		get_word(to, from, __at + 2 * sizeof(u64), fault);	\
+		get_word(to, from, __at + 3 * sizeof(u64), fault);	\
+	}								\
 	get_each(to, from, __at, len, u64, fault);			\
 	if (likely(__at == (len)))					\
 		break;							\
@@ -83,9 +92,18 @@ static bool is_short(u32 len)
 	for (; (at) + sizeof(type) <= (len); (at) += sizeof(type))	\
 		unsafe_put_user(*(const type *)((from) + (at)),		\
 				(type __user *)((to) + (at)), fault)
+#define put_word(to, from, at, fault)					\
+	unsafe_put_user(*(const u64 *)((from) + (at)),			\
+			(u64 __user *)((to) + (at)), fault)
 #define put_all(to, from, len, fault) do {				\
 	u32 __at = 0;							\
 									\
+	for (; __at + 4 * sizeof(u64) <= (len); __at += 4 * sizeof(u64)) { \
+		put_word(to, from, __at, fault);			\
+		put_word(to, from, __at + sizeof(u64), fault);		\
+		put_word(to, from, __at + 2 * sizeof(u64), fault);	\
+		put_word(to, from, __at + 3 * sizeof(u64), fault);	\
+	}								\
 	put_each(to, from, __at, len, u64, fault);			\
 	if (likely(__at == (len)))					\
 		break;							\

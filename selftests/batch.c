@@ -139,6 +139,99 @@ TEST_F(batch, many)
 	EXPECT_EQ(0, done);
 }
 
+static char long_bytes[5000], got[5000];
+
+/* Of a row of sets, the one that is different, and what comes of it. */
+static const struct odd {
+	uint16_t code;
+	uint16_t flags;
+	uint64_t version;
+	const void *key;
+	uint32_t key_len;
+	void *value;
+	uint32_t value_len;
+	int error;
+} odd_ones[] = {
+	{ CMAP_CODE_SET, 0, 0, "k", 1, (void *)8, 1, -EFAULT },
+	{ CMAP_CODE_SET, 0, 0, (void *)8, 1, "v", 1, -EFAULT },
+	{ CMAP_CODE_SET, 0, 0, "k", 0, "v", 1, -EINVAL },
+	{ CMAP_CODE_SET, 0, 0, "k", CMAP_KEY_MAX + 1, "v", 1, -E2BIG },
+	{ CMAP_CODE_SET, 0, 0, "k", 1, "v", CMAP_VALUE_MAX + 1, -E2BIG },
+	{ CMAP_CODE_SET, 0x8000, 0, "k", 1, "v", 1, -EINVAL },
+	{ CMAP_CODE_SET, CMAP_OP_VERSION, 0, "k", 1, "v", 1, -EINVAL },
+	{ CMAP_CODE_SET, CMAP_OP_CREATE, 0, "k", 1, "v", 1, -EEXIST },
+	{ CMAP_CODE_SET, CMAP_OP_VERSION, 1, "k", 1, "v", 1, -ESTALE },
+	{ CMAP_CODE_SET, CMAP_OP_REPLACE, 0, "none", 4, "v", 1, -ENOENT },
+	{ CMAP_CODE_SET, 0, 0, "k", 1, long_bytes, sizeof(long_bytes), 0 },
+	{ CMAP_CODE_SET, 0, 0, long_bytes, 200, "v", 1, 0 },
+	{ CMAP_CODE_GET, 0, 0, "k", 1, got, sizeof(got), 0 },
+	{ CMAP_CODE_DELETE, 0, 0, "k", 1, NULL, 0, 0 },
+};
+
+#define ROW 30
+
+/* Sets of one key in a row, each to another value, and an odd one among them. */
+static void make_row(struct cmap_op *ops, int *values, unsigned int at,
+		     const struct odd *odd)
+{
+	unsigned int i;
+
+	for (i = 0; i < ROW; i++) {
+		values[i] = at * 100 + i;
+		ops[i] = (struct cmap_op)OP(SET, .value = u64_of(&values[i]),
+					    .value_len = sizeof(values[i]));
+	}
+	ops[at].code = odd->code;
+	ops[at].flags = odd->flags;
+	ops[at].version = odd->version;
+	ops[at].key = u64_of(odd->key);
+	ops[at].key_len = odd->key_len;
+	ops[at].value = u64_of(odd->value);
+	ops[at].value_len = odd->value_len;
+}
+
+/*
+ * Sets in a row are carried out together.  Each must still find what those
+ * before it left, and one that fails must not touch the others: here each
+ * place of a row in turn is the odd one's.
+ */
+TEST_F(batch, sets_in_a_row)
+{
+	const struct odd *odd = odd_ones, *end = odd + sizeof(odd_ones) / sizeof(*odd);
+	struct cmap_op ops[ROW];
+	unsigned int done, at, i;
+	int values[ROW];
+	uint64_t version;
+	uint32_t len;
+
+	for (; odd < end; odd++) {
+		for (at = 1; at < ROW - 1; at++) {
+			make_row(ops, values, at, odd);
+			ASSERT_EQ(0, batch(self->fd, ops, ROW, &done));
+			ASSERT_EQ(ROW, done);
+			for (version = 0, i = 0; i < ROW; i++) {
+				if (i == at)
+					continue;
+				ASSERT_EQ(0, ops[i].error);
+				ASSERT_GT(ops[i].version, version);
+				version = ops[i].version;
+			}
+			ASSERT_EQ(odd->error, ops[at].error)
+				TH_LOG("odd one %td at %u", odd - odd_ones, at);
+			if (odd->error == -EEXIST || odd->error == -ESTALE)
+				ASSERT_EQ(ops[at - 1].version, ops[at].version);
+			if (odd->code == CMAP_CODE_GET)
+				ASSERT_EQ(0, memcmp(got, &values[at - 1],
+						    sizeof(int)));
+			len = sizeof(got);
+			ASSERT_EQ(0, get(self->fd, "k", 1, got, &len));
+			ASSERT_EQ(sizeof(int), len);
+			ASSERT_EQ(0, memcmp(got, &values[ROW - 1], len));
+		}
+	}
+	EXPECT_EQ(2, count(self->fd));
+}
+
 TEST_F(batch, an_element_with_a_bad_pointer_fails_alone)
 {
 	struct cmap_op ops[] = {
