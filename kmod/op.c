@@ -164,10 +164,10 @@ void cmap_op_write_many(struct cmap *map, struct cmap_write *write, int *err,
 	u32 i = 0, done, end;
 
 	while (i < count) {
-		struct cmap_shard *shard = shard_of(map, &write[i].key);
+		struct cmap_shard *shard = cmap_op_shard(map, &write[i].key);
 
 		for (end = i + 1; end < count; end++)
-			if (shard_of(map, &write[end].key) != shard)
+			if (cmap_op_shard(map, &write[end].key) != shard)
 				break;
 		done = i + cmap_shard_write_many(shard, &write[i], &err[i],
 						 end - i, gfp);

@@ -252,7 +252,8 @@ static struct cmap_table *table_for(struct cmap_shard *shard, u32 order)
 			     order, &bucket, &head);
 }
 
-static __always_inline int write_locked(struct cmap_shard *shard, struct cmap_write *write)
+static __always_inline int write_locked(struct cmap_shard *shard,
+					struct cmap_write *write)
 {
 	struct cmap_node *node = NULL;
 	struct cmap_table *table;

@@ -448,10 +448,12 @@ static void pool_nearly_taken(struct kunit *test)
 	table = rcu_dereference_protected(site->shard->table, 1);
 	most = cmap_pool_capacity(table) / 8 * 7;
 	table->pool_used = most;
+	key = aimed(1, 1, buf);
 	KUNIT_EXPECT_EQ(test, set(site, &key, "w", 1, GFP_KERNEL), 0);
 	lab_settle();
 	KUNIT_EXPECT_EQ(test, pool_used(site), most);
 	table->pool_used++;
+	key = aimed(2, 2, buf);
 	KUNIT_EXPECT_EQ(test, set(site, &key, "x", 1, GFP_KERNEL), 0);
 	lab_settle();
 	KUNIT_EXPECT_EQ(test, pool_used(site), 0);
