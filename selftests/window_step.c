@@ -5,7 +5,7 @@
  * its memory used for others or given back, its tables grown and shrunk.  Then
  * it goes on, and must get what was right at some moment of its read.
  *
- * deadline: 300
+ * deadline: 900
  */
 #include "cmap_test.h"
 #include "kselftest_harness.h"
@@ -587,12 +587,12 @@ TEST_F_TIMEOUT(step, visit_while_memory_is_reused, 120)
 	EXPECT_GT(every(&self->it, VISIT, REPLACE_AND_REUSE, 1), 15);
 }
 
-TEST_F_TIMEOUT(step, range_while_memory_is_reused, 120)
+TEST_F_TIMEOUT(step, range_while_memory_is_reused, 300)
 {
 	EXPECT_GT(every(&self->it, RANGE, REPLACE_AND_REUSE, 197), 15);
 }
 
-TEST_F_TIMEOUT(step, range_while_table_grows, 120)
+TEST_F_TIMEOUT(step, range_while_table_grows, 300)
 {
 	EXPECT_GT(every(&self->it, RANGE, GROW_AND_REPLACE, 397), 15);
 }
