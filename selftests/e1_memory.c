@@ -39,7 +39,9 @@ TEST(replaced_nodes_are_reused)
 			for (key = 0; key < 100; key++)
 				ASSERT_EQ(0, set(fd, &key, 4, value,
 						 sizeof(value)));
-	EXPECT_LE(map_stat(fd).bytes, 3 * halfway);
+	/* What waits for grace periods, which can be long, is not much of it. */
+	EXPECT_LE(map_stat(fd).bytes, 3 * halfway +
+		  map_stat(fd).allocs * sizeof(value) / 10);
 	EXPECT_GT(map_stat(fd).reuses, map_stat(fd).allocs / 3);
 	TH_LOG("%llu of %llu nodes were used before, %llu bytes in all",
 	       (unsigned long long)map_stat(fd).reuses,
@@ -59,7 +61,7 @@ TEST(emptied_map_is_small)
 	EXPECT_GT(map_stat(fd).bytes, 10 << 20);
 	for (i = 0; i < 20000; i++)
 		ASSERT_EQ(0, del(fd, &i, 4));
-	for (i = 0; i < 600 && map_stat(fd).bytes > 65536; i++)
+	for (i = 0; i < 300 && map_stat(fd).bytes > 65536; i++)
 		usleep(50000);
 	EXPECT_LE(map_stat(fd).bytes, 65536);
 	close(fd);
@@ -80,10 +82,10 @@ TEST(destroyed_maps_give_all_back)
 			ASSERT_EQ(0, set(fd, &i, 4, value, sizeof(value)));
 		close(fd);
 	}
-	for (i = 0; i < 300; i++) {
+	for (i = 0; i < 150; i++) {
 		usleep(100000);
 		after = available_kb();
-		if (after > before - 8192)
+		if (after > before - 16384)
 			break;
 	}
 	/* 400 MB went through; single megabytes are the system's own noise. */
