@@ -22,8 +22,8 @@
 #define PRINTK "/proc/sys/kernel/printk"
 #define MANY 1000000	/* allocations */
 #define DRIFT_MAX 100		/* bytes a round */
-#define OBJECTS_NOISE (120 << 10)	/* thrice, for a third of the rounds */
-#define PAGES_NOISE (240 << 10)
+#define OBJECTS_NOISE (60 << 10)	/* of each CPU, in a third of the rounds */
+#define PAGES_NOISE (200 << 10)
 #define SPAN (1UL << CMAP_WINDOW_SHIFT)
 
 static int rounds(void)
@@ -287,11 +287,11 @@ FIXTURE_TEARDOWN(reload)
 
 /*
  * What each round leaves behind adds up, and what else comes and goes does
- * not: the more rounds the less is seen, down to 350 bytes in each of a thousand.
+ * not: the more rounds the less is seen, down to 500 bytes in each of a thousand on 2 CPUs.
  */
 TEST_F_TIMEOUT(reload, again_and_again, 2900)
 {
-	int n = rounds(), round;
+	int n = rounds(), cpus = sysconf(_SC_NPROCESSORS_ONLN), round;
 	double more;
 	double *in_objects = calloc(n, sizeof(*in_objects));
 	double *in_pages = calloc(n, sizeof(*in_pages));
@@ -311,8 +311,8 @@ TEST_F_TIMEOUT(reload, again_and_again, 2900)
 	       n, more, drift(in_pages, n));
 	/* KASAN keeps what is freed, and kmemleak knows better. */
 	if (access("/sys/kernel/debug/kmemleak", F_OK)) {
-		EXPECT_LT(more, DRIFT_MAX + OBJECTS_NOISE / n);
-		EXPECT_LT(drift(in_pages, n), DRIFT_MAX + PAGES_NOISE / n);
+		EXPECT_LT(more, DRIFT_MAX + OBJECTS_NOISE * cpus / n);
+		EXPECT_LT(drift(in_pages, n), DRIFT_MAX + PAGES_NOISE * cpus / n);
 	}
 	free(in_objects);
 	free(in_pages);
@@ -325,10 +325,10 @@ TEST_F_TIMEOUT(reload, again_and_again, 2900)
  */
 TEST_F_TIMEOUT(reload, delays_end_as_it_goes, 120)
 {
+	int n = 10 / slowness() + 1, round, i, fd;
 	char name[16];
-	int round, i, fd;
 
-	for (round = 0; round < 10; round++) {
+	for (round = 0; round < n; round++) {
 		for (i = 0; i < MAPS; i++) {
 			snprintf(name, sizeof(name), "delay%d", i);
 			fd = device(O_RDWR);
@@ -337,7 +337,7 @@ TEST_F_TIMEOUT(reload, delays_end_as_it_goes, 120)
 			ASSERT_EQ(0, del(fd, "k", 1));
 			close(fd);
 		}
-		usleep(round * 10000);
+		usleep(round * 100000 / n);
 		ASSERT_EQ(0, unload("cmap"));
 		ASSERT_EQ(0, load("cmap"));
 	}
@@ -440,11 +440,13 @@ static int use_without_end(const bool *stop)
 	return 0;
 }
 
-/* Read whatever comes and goes with the module. */
+/*
+ * Read what comes and goes with the module.  Not in debugfs: the kernel itself
+ * warns of whoever opens a file there at the moment the module begins to go.
+ */
 static int peep_without_end(const bool *stop)
 {
 	static const char * const paths[] = {
-		"/sys/kernel/debug/cmap/maps",
 		"/sys/module/cmap/parameters/max_bytes",
 		"/sys/kernel/tracing/events/cmap/cmap_set/format",
 	};
@@ -533,8 +535,8 @@ static int load_failing(int fd, int nth, int *left)
 }
 
 /*
- * The allocations on the way in fail, the kernel's own and ours: as many of
- * them, spread evenly, as there are rounds.  Some the module can do without.
+ * The allocations on the way in fail, the kernel's own and ours: five for
+ * each round, spread evenly.  Some the module can do without.
  */
 TEST_F_TIMEOUT(reload, fails_at_any_allocation, 2900)
 {
@@ -547,7 +549,7 @@ TEST_F_TIMEOUT(reload, fails_at_any_allocation, 2900)
 	ASSERT_EQ(0, unload("cmap"));
 	ASSERT_EQ(0, load_failing(fd, MANY, &left));
 	all = MANY - left;
-	step = all / rounds() + 1;
+	step = all / (rounds() * 5) + 1;
 	for (nth = 1; nth <= all; nth += step, tries++) {
 		unload("cmap");
 		ASSERT_EQ(0, traces());
