@@ -106,13 +106,17 @@ static double time_writes(uint32_t n, double *slowest)
 /*
  * While a table of 100 000 entries is moved no write takes anywhere near the
  * time that moving it does.  What is not slow each time is the machine's.
+ *
+ * Once a write waited for most of the move, where whoever has a lock can take it
+ * again before others do.  That is told from the machine's doing only where
+ * time is instructions.
  */
 TEST(c2_writes_while_growing)
 {
-	double total = 0, least = 1000, slowest;
+	double total = 0, least = 1000, end = now() + 10, slowest;
 	int round;
 
-	for (round = 0; round < 5; round++) {
+	for (round = 0; !round || (round < 5 && now() < end); round++) {
 		total = time_writes(WRITES_BEFORE + 20000, &slowest);
 		ASSERT_GT(total, 0);
 		if (slowest < least)
@@ -120,7 +124,7 @@ TEST(c2_writes_while_growing)
 	}
 	TH_LOG("%.0f us in all, %.0f us the slowest write of the best round",
 	       total * 1e6, least * 1e6);
-	EXPECT_LT(least, total / 20);
+	EXPECT_LT(least, total / (getenv("CMAP_TEST_COUNT") ? 100 : 20));
 }
 
 /* The move is over without anybody writing on, the old table is gone. */
@@ -134,7 +138,7 @@ TEST(c2_moves_end_by_themselves)
 	before = map_stat(fd).table_bytes;
 	for (i = 100; i < 30000; i++)
 		ASSERT_EQ(0, del(fd, &i, 4));
-	for (i = 0; i < 600 && map_stat(fd).table_bytes > before / 8; i++)
+	for (i = 0; i < 300 && map_stat(fd).table_bytes > before / 8; i++)
 		usleep(50000);
 	EXPECT_LE(map_stat(fd).table_bytes, before / 8);
 	for (i = 0; i < 100; i++) {
