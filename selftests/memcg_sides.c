@@ -429,10 +429,10 @@ TEST_F_TIMEOUT(sides, tables_of_a_group_that_is_full, 120)
 	EXPECT_EQ(n, count(fd));
 	EXPECT_EQ(buckets, map_stat(fd).buckets);
 
-	/* And room again: the next write makes the table grow. */
+	/* And room again: the next new entry makes the table grow. */
 	ASSERT_EQ(0, write_text(group_file(0, "memory.max"), "50000000"));
-	for (i = 0; i < 400 && map_stat(fd).buckets == buckets; i++) {
-		ASSERT_EQ(0, set(fd, &i, sizeof(i), &i, sizeof(i)));
+	for (i = 0; i < 400 && map_stat(fd).buckets == buckets; i++, n++) {
+		ASSERT_EQ(0, set(fd, &n, sizeof(n), &n, sizeof(n)));
 		usleep(50000);
 	}
 	EXPECT_GT(map_stat(fd).buckets, buckets);
