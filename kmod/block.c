@@ -24,6 +24,42 @@ static gfp_t pages_gfp(gfp_t gfp, unsigned int order)
 }
 
 /**
+ * cmap_block_alloc_charged() - allocate a block that is paid for
+ * @memory: where it comes from; the caller has charged the block to its account
+ * @node: memory node to prefer
+ * @order: log2 of the number of pages
+ * @gfp: GFP_KERNEL, or GFP_ATOMIC where sleeping is not allowed
+ *
+ * Context: Any that @gfp allows.
+ * Return: the block, with the charge its own; or NULL for lack of memory or the
+ * memory cgroup's limit, with the charge still the caller's.
+ */
+struct cmap_block *cmap_block_alloc_charged(struct cmap_memory *memory,
+					    int node, unsigned int order,
+					    gfp_t gfp)
+{
+	struct cmap_block *block;
+	struct page *page;
+
+	block = kzalloc_node(sizeof(*block), cmap_gfp(gfp), node);
+	if (!block)
+		return NULL;
+	page = alloc_pages_node(node, pages_gfp(gfp, order), order);
+	if (!page) {
+		kfree(block);
+		return NULL;
+	}
+
+	block->base = page_address(page);
+	block->memory = memory;
+	block->order = order;
+	block->remote = node != NUMA_NO_NODE && page_to_nid(page) != node;
+	if (block->remote)
+		atomic64_add(PAGE_SIZE << order, &memory->remote);
+	return block;
+}
+
+/**
  * cmap_block_alloc() - allocate a block of zeroed pages
  * @memory: where it comes from
  * @node: memory node to prefer
@@ -39,33 +75,17 @@ struct cmap_block *cmap_block_alloc(struct cmap_memory *memory, int node,
 				    unsigned int order, gfp_t gfp, int *err)
 {
 	struct cmap_block *block;
-	struct page *page;
 
 	*err = cmap_charge(&memory->account, PAGE_SIZE << order);
 	if (*err)
 		return NULL;
 
-	*err = -ENOMEM;
-	block = kzalloc_node(sizeof(*block), cmap_gfp(gfp), node);
-	if (!block)
-		goto uncharge;
-	page = alloc_pages_node(node, pages_gfp(gfp, order), order);
-	if (!page)
-		goto free;
-
-	block->base = page_address(page);
-	block->memory = memory;
-	block->order = order;
-	block->remote = node != NUMA_NO_NODE && page_to_nid(page) != node;
-	if (block->remote)
-		atomic64_add(PAGE_SIZE << order, &memory->remote);
+	block = cmap_block_alloc_charged(memory, node, order, gfp);
+	if (!block) {
+		cmap_uncharge(&memory->account, PAGE_SIZE << order);
+		*err = -ENOMEM;
+	}
 	return block;
-
-free:
-	kfree(block);
-uncharge:
-	cmap_uncharge(&memory->account, PAGE_SIZE << order);
-	return NULL;
 }
 
 static void free_now(struct cmap_block *block)

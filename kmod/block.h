@@ -72,6 +72,9 @@ void cmap_memory_exit(struct cmap_memory *memory);
 
 struct cmap_block *cmap_block_alloc(struct cmap_memory *memory, int node,
 				    unsigned int order, gfp_t gfp, int *err);
+struct cmap_block *cmap_block_alloc_charged(struct cmap_memory *memory,
+					    int node, unsigned int order,
+					    gfp_t gfp);
 void cmap_block_free(struct cmap_block *block);
 
 /* Page faults look for blocks, and map what they find, in its read sections. */

@@ -23,6 +23,7 @@
 #define WRITER_BITS_MAX		9	/* tables that a writer makes itself */
 #define TRIM_SEGMENTS		256	/* per lock hold */
 #define TRIM_DELAY		(HZ / 10)
+#define RESIZE_DELAY		(HZ / 10)	/* after one that failed */
 
 struct workqueue_struct *cmap_workqueue;
 
@@ -312,9 +313,17 @@ int cmap_resize_now(struct cmap_shard *shard)
 	return begin(shard, GFP_KERNEL) ?: move_all(shard);
 }
 
+/* Do without for a while, lest each write has all of it tried again. */
+static void give_up(struct cmap_shard *shard)
+{
+	spin_lock_bh(&shard->lock);
+	shard->resize_after = get_jiffies_64() + RESIZE_DELAY;
+	spin_unlock_bh(&shard->lock);
+}
+
 /*
- * Without memory this gives up: writes go on in the table there is, and each
- * that adds or removes an entry asks again.
+ * Without memory this gives up: writes go on in the table there is, and one of
+ * those that add or remove an entry asks again later.
  */
 static void resize_work(struct work_struct *work)
 {
@@ -323,8 +332,10 @@ static void resize_work(struct work_struct *work)
 	struct mem_cgroup *old = set_active_memcg(shard->memcg);
 
 	do {
-		if (begin(shard, GFP_KERNEL) || move_rest(shard))
+		if (begin(shard, GFP_KERNEL) || move_rest(shard)) {
+			give_up(shard);
 			break;
+		}
 	} while (resize_wanted(shard));
 
 	set_active_memcg(old);
@@ -406,7 +417,8 @@ unsigned int cmap_chores(struct cmap_shard *shard)
 
 	if (!table)
 		return 0;
-	if (table_wanted(shard, table, &bits) && !next_locked(shard, table))
+	if (table_wanted(shard, table, &bits) && !next_locked(shard, table) &&
+	    !time_before64(get_jiffies_64(), shard->resize_after))
 		chores |= CMAP_CHORE_RESIZE;
 	if (shard->arena.untidy) {
 		shard->arena.untidy = false;

@@ -38,6 +38,7 @@ struct mem_cgroup;
  * @grows: how often the table began to grow
  * @shrinks: how often it began to shrink
  * @retries: writes that started over to get memory
+ * @resize_after: in jiffies; @resize failed, and is not asked for before that
  *
  * @table, @arena, and everything below @lock are changed under @lock; @table
  * is read under RCU.
@@ -61,6 +62,7 @@ struct cmap_shard {
 	u64 grows;
 	u64 shrinks;
 	u64 retries;
+	u64 resize_after;
 };
 
 /* &struct cmap_write.flags */

@@ -54,21 +54,52 @@ static u8 pool_bits_of(u8 bits, u8 chunk_bits)
 		     clamp(most, CMAP_TABLE_BITS_MIN + 1, CHUNK_BITS_MAX));
 }
 
+/* What the array of buckets takes, in chunks of whatever size. */
+static u64 array_bytes(u8 bits)
+{
+	return max_t(u64, (u64)sizeof(struct cmap_bucket) << bits, PAGE_SIZE);
+}
+
+/* The chunks of the array, all of which are charged; @left: those to come. */
+static int fill(struct cmap_table *table, u32 chunks, int node, gfp_t gfp,
+		u64 *left)
+{
+	unsigned int order = chunk_order(table->chunk_bits);
+
+	while (table->chunks < chunks) {
+		struct cmap_block *block =
+			cmap_block_alloc_charged(table->memory, node, order,
+						 gfp);
+
+		if (!block)
+			return -ENOMEM;
+		*left -= PAGE_SIZE << order;
+		add_block(table, block);
+		if (cmap_block_offer(block, number_of(table, table->chunks),
+				     cmap_gfp(gfp)))
+			return -ENOMEM;
+		table->chunk[table->chunks++] = block->base;
+	}
+
+	return 0;
+}
+
+/* NULL for lack of memory; then none of it is charged any more. */
 static struct cmap_table *table_try(struct cmap_memory *memory, int node,
 				    u8 bits, u8 shard_bits, u8 chunk_bits,
-				    gfp_t gfp, int *err)
+				    gfp_t gfp)
 {
 	u8 pool_bits = pool_bits_of(bits, chunk_bits);
 	u32 chunks = 1U << (bits - chunk_bits);
 	u32 pool_chunks_max = max(1U, 1U << bits >> pool_bits);
+	u64 left = array_bytes(bits);
 	struct cmap_table *table;
 
 	table = kzalloc_node(struct_size(table, chunk,
 					 chunks + pool_chunks_max),
 			     cmap_gfp(gfp), node);
-	*err = -ENOMEM;
 	if (!table)
-		return NULL;
+		goto uncharge;
 
 	table->memory = memory;
 	table->number = cmap_block_numbers(memory, chunks + pool_chunks_max);
@@ -79,26 +110,17 @@ static struct cmap_table *table_try(struct cmap_memory *memory, int node,
 	table->pool_chunks_max = pool_chunks_max;
 	table->longest = 1;
 
-	while (table->chunks < chunks) {
-		struct cmap_block *block =
-			cmap_block_alloc(memory, node, chunk_order(chunk_bits),
-					 gfp, err);
-
-		if (block) {
-			add_block(table, block);
-			*err = cmap_block_offer(block,
-						number_of(table, table->chunks),
-						cmap_gfp(gfp));
-		}
-		if (*err) {
-			cmap_table_free(table);
-			return NULL;
-		}
-		table->chunk[table->chunks++] = block->base;
-	}
+	if (fill(table, chunks, node, gfp, &left))
+		goto free;
 	pool_init(table);
 
 	return table;
+
+free:
+	cmap_table_free(table);
+uncharge:
+	cmap_uncharge(&memory->account, left);
+	return NULL;
 }
 
 /**
@@ -111,6 +133,10 @@ static struct cmap_table *table_try(struct cmap_memory *memory, int node,
  * @gfp: GFP_KERNEL, or GFP_ATOMIC where sleeping is not allowed
  * @err: set on failure to -ENOMEM or -ENOSPC
  *
+ * The array is charged whole before any of it is allocated: a table that is
+ * too large for what the account has left must not take that, piece by piece,
+ * from those who would make do with it.
+ *
  * Context: Any that @gfp allows.
  * Return: the table, or NULL.
  */
@@ -122,10 +148,16 @@ struct cmap_table *cmap_table_new(struct cmap_memory *memory, int node,
 
 	/* Where memory is in small pieces, small chunks do as well. */
 	for (;;) {
+		*err = cmap_charge(&memory->account, array_bytes(bits));
+		if (*err)
+			return NULL;
 		table = table_try(memory, node, bits, shard_bits, chunk_bits,
-				  gfp, err);
-		if (table || *err != -ENOMEM || !chunk_order(chunk_bits))
+				  gfp);
+		if (table)
 			return table;
+		*err = -ENOMEM;
+		if (!chunk_order(chunk_bits))
+			return NULL;
 		chunk_bits = max_t(int, chunk_bits - 3,
 				   PAGE_SHIFT - ilog2(sizeof(struct cmap_bucket)));
 	}

@@ -9,6 +9,7 @@
 #include "../view.h"
 
 #include <linux/bottom_half.h>
+#include <linux/jiffies.h>
 #include <linux/overflow.h>
 #include <linux/slab.h>
 #include <uapi/linux/cmap.h>
@@ -901,6 +902,52 @@ static void no_memory_to_grow(struct kunit *test)
 	site_free(site);
 }
 
+static unsigned int chores(struct site *site)
+{
+	unsigned int chores;
+
+	spin_lock_bh(&site->shard->lock);
+	chores = cmap_chores(site->shard);
+	spin_unlock_bh(&site->shard->lock);
+
+	return chores;
+}
+
+/*
+ * A table that cannot be had was tried again by the work after each write, for
+ * as long as the map stayed as full as it was.
+ */
+static void no_memory_to_grow_for_a_while(struct kunit *test)
+{
+	struct site *site = site_new(test, 1, false);
+	u8 buf[MODEL_KEY_MAX];
+	struct cmap_key key;
+	u32 i = 0;
+
+	while (site->shard->entries < 200) {
+		key = key_of(site, i++, buf);
+		KUNIT_ASSERT_EQ(test, set(site, &key, "v", 1, GFP_KERNEL), 0);
+	}
+	site->lab->memory.account.max = lab_bytes(site->lab);
+	while (site->shard->entries < 220) {
+		key = key_of(site, i++, buf);
+		KUNIT_ASSERT_EQ(test, set(site, &key, "v", 1, GFP_KERNEL), 0);
+	}
+	flush_work(&site->shard->resize);
+	/* This test may be the one that does not get to run for long. */
+	site->shard->resize_after += HZ * 1000;
+	KUNIT_EXPECT_EQ(test, site->shard->grows, 0);
+	KUNIT_EXPECT_EQ(test, chores(site) & CMAP_CHORE_RESIZE, 0);
+
+	/* Later it is tried again. */
+	site->lab->memory.account.max = 0;
+	site->shard->resize_after = get_jiffies_64();
+	KUNIT_EXPECT_EQ(test, set(site, &key, "w", 1, GFP_KERNEL), 0);
+	flush_work(&site->shard->resize);
+	KUNIT_EXPECT_EQ(test, site->shard->grows, 1);
+	site_free(site);
+}
+
 /* ---- atomic ---- */
 
 /* As softirqs write, through many sizes of the table. */
@@ -1084,6 +1131,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(no_memory_for_the_first),
 	KUNIT_CASE(no_memory_for_more),
 	KUNIT_CASE(no_memory_to_grow),
+	KUNIT_CASE(no_memory_to_grow_for_a_while),
 	KUNIT_CASE(writes_without_sleeping),
 	KUNIT_CASE(show),
 	KUNIT_CASE_SLOW(race),
