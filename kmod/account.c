@@ -5,10 +5,33 @@
 
 struct cmap_account cmap_account_all;
 
+static bool fits(const struct cmap_account *account, s64 old, u64 bytes)
+{
+	u64 max = READ_ONCE(account->max);
+
+	return !max || old + bytes <= max;
+}
+
+static bool take(struct cmap_account *account, u64 bytes)
+{
+	s64 old = atomic64_read(&account->bytes);
+
+	do {
+		if (!fits(account, old, bytes))
+			return false;
+	} while (!atomic64_try_cmpxchg(&account->bytes, &old, old + bytes));
+
+	return true;
+}
+
 /**
  * cmap_charge() - take bytes from an account and all above it
  * @account: the account
  * @bytes: how many
+ *
+ * What is refused is not taken even for a moment, lest others are refused what
+ * there is room for.  Only where a limit further up is reached just then it is
+ * taken below, and given back.
  *
  * Context: Any.
  * Return: 0, or -ENOSPC with nothing taken when a limit stands in the way.
@@ -17,17 +40,17 @@ int cmap_charge(struct cmap_account *account, u64 bytes)
 {
 	struct cmap_account *a, *undo;
 
-	for (a = account; a; a = a->parent) {
-		u64 max = READ_ONCE(a->max);
-
-		if (atomic64_add_return(bytes, &a->bytes) > max && max)
+	for (a = account; a; a = a->parent)
+		if (!fits(a, atomic64_read(&a->bytes), bytes))
+			return -ENOSPC;
+	for (a = account; a; a = a->parent)
+		if (!take(a, bytes))
 			goto refuse;
-	}
 
 	return 0;
 
 refuse:
-	for (undo = account; undo != a->parent; undo = undo->parent)
+	for (undo = account; undo != a; undo = undo->parent)
 		atomic64_sub(bytes, &undo->bytes);
 	return -ENOSPC;
 }

@@ -123,11 +123,59 @@ static void charge_all_or_nothing(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, atomic64_read(&top.bytes), 100);
 }
 
+static struct cmap_account whole = { .max = 3000 };
+static struct cmap_account part = { .max = 4000, .parent = &whole };
+static u32 charged, refused;
+static bool enough;
+
+static void charge_little_or_too_much(struct kunit *test, unsigned int thread)
+{
+	u32 wrong = 0, i;
+
+	if (!thread) {
+		while (!READ_ONCE(enough)) {
+			if (cmap_charge(&part, 1000)) {
+				refused++;
+			} else {
+				charged++;
+				cmap_uncharge(&part, 1000);
+			}
+			cond_resched();
+		}
+		return;
+	}
+
+	/* Too much for the one that is asked first; or for the second. */
+	for (i = 0; i < 2000000; i++) {
+		wrong += cmap_charge(&part, 5000) != -ENOSPC;
+		wrong += cmap_charge(&part, 3500) != -ENOSPC;
+		cond_resched();
+	}
+	WRITE_ONCE(enough, true);
+	KUNIT_EXPECT_EQ(test, wrong, 0);
+}
+
+/*
+ * What could not be charged was taken, and then given back: meanwhile others
+ * were refused what there was room for.
+ */
+static void too_much_hurts_nobody_else(struct kunit *test)
+{
+	enough = false;
+	charged = refused = 0;
+	lab_race(test, 2, charge_little_or_too_much);
+	KUNIT_EXPECT_GT(test, charged, 0);
+	KUNIT_EXPECT_EQ(test, refused, 0);
+	KUNIT_EXPECT_EQ(test, atomic64_read(&part.bytes), 0);
+	KUNIT_EXPECT_EQ(test, atomic64_read(&whole.bytes), 0);
+}
+
 static struct kunit_case cases[] = {
 	KUNIT_CASE(entries_exact),
 	KUNIT_CASE(no_limit),
 	KUNIT_CASE(race),
 	KUNIT_CASE(charge_all_or_nothing),
+	KUNIT_CASE(too_much_hurts_nobody_else),
 	{}
 };
 
