@@ -12,7 +12,7 @@
 #define SEGMENT_ORDER_QUICK	(get_order(SZ_64K))
 #define AHEAD_ORDER_MIN		2	/* less is cleared when it is needed */
 #define SEGTAB_SIZE_MIN		8
-#define WIPE_BYTES		SZ_64K	/* in one lock hold of the trim */
+#define WIPE_BYTES		SZ_64K	/* per lock hold of the trim; or one node */
 
 /*
  * Size classes: every number of units up to 16, then eight steps to each
@@ -83,6 +83,8 @@ static void segment_free(struct cmap_segment *segment)
  * cmap_arena_destroy() - free all memory of an arena
  * @arena: the arena, which nobody reads or writes any more
  *
+ * In an arena that wipes all of it is wiped first, entries too.
+ *
  * Context: Process.
  */
 void cmap_arena_destroy(struct cmap_arena *arena)
@@ -92,9 +94,15 @@ void cmap_arena_destroy(struct cmap_arena *arena)
 	u32 i;
 
 	for (i = 0; segtab && i < segtab->size; i++) {
-		if (segtab->slot[i].segment)
-			segment_free(segtab->slot[i].segment);
+		struct cmap_segment *segment = segtab->slot[i].segment;
+
 		cond_resched();
+		if (!segment)
+			continue;
+		if (arena->wipe)
+			memset(segment->base, 0,
+			       PAGE_SIZE << segment->block->order);
+		segment_free(segment);
 	}
 	kvfree(segtab);
 	kfree(arena->classes);
@@ -708,7 +716,8 @@ static bool wipe_some(struct cmap_arena *arena, struct cmap_segment *segment,
  * @count: how many indices to look at
  * @detached: list for cmap_arena_free_detached()
  *
- * In an arena that wipes, freed nodes are wiped too.
+ * In an arena that wipes, freed nodes are wiped, and a segment is taken out only
+ * when all of its are.  However long a node is, it is wiped in one lock hold.
  *
  * Context: The shard's lock, hardware interrupts on.
  * Return: true if there is a segment, or a node, that only waits for a grace
@@ -728,10 +737,12 @@ bool cmap_arena_trim(struct cmap_arena *arena, u32 *from, u32 count,
 
 		if (!segment)
 			continue;
-		if (arena->wipe && wipe_some(arena, segment, &budget))
+		if (arena->wipe && wipe_some(arena, segment, &budget)) {
+			if (budget <= 0)
+				return true;
 			pending = true;
-		if (budget <= 0)
-			return true;
+			continue;
+		}
 		if (segment->live)
 			continue;
 		if (segment_idle(segment))

@@ -145,8 +145,8 @@ static int get_bounced(struct cmap *map, const struct cmap_key *key,
 		if (!node || output->len <= size || output->len > output->room)
 			break;
 		/* It was replaced by a longer one. */
+		cmap_op_free_copy(map, bounce, size);
 		size = output->len;
-		kvfree(bounce);
 	}
 
 	if (!node)
@@ -156,7 +156,7 @@ static int get_bounced(struct cmap *map, const struct cmap_key *key,
 	else
 		err = copy_to_user(output->buf, bounce, output->len) ?
 		      -EFAULT : 0;
-	kvfree(bounce);
+	cmap_op_free_copy(map, bounce, size);
 
 	return err;
 }
@@ -492,7 +492,7 @@ static void *copy_expected(const struct cmap *map, const struct cmap_op *op,
 		return expected;
 
 	if (expected != buf)
-		kvfree(expected);
+		cmap_op_free_copy(map, expected, op->old_len);
 	return ERR_PTR(-EFAULT);
 }
 
@@ -509,7 +509,7 @@ static int compare_and_write(struct cmap *map, struct cmap_write *write,
 		err = cmap_op_compare_write(map, write, expected, op->old_len,
 					    GFP_KERNEL);
 		if (expected != buf)
-			kvfree(expected);
+			cmap_op_free_copy(map, expected, op->old_len);
 	}
 	cmap_op_unreserve(map, write);
 	if (!err || err == -ESTALE)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "cmd.h"
 #include "map.h"
+#include "op.h"
 #include "trace.h"
 #include "user.h"
 #include "walk.h"
@@ -18,7 +19,8 @@
 /* Records on their way to user memory. */
 struct chunk {
 	u8 *buf;
-	u32 size;
+	u32 allocated;
+	u32 size;		/* of this, as much as may be used */
 	u32 used;
 	u32 count;
 	u32 needed;		/* by the record that did not fit */
@@ -99,10 +101,11 @@ unlock:
 }
 
 /* Make the chunk large enough for the record that did not fit. */
-static int enlarge(struct chunk *chunk, u32 size)
+static int enlarge(const struct cmap *map, struct chunk *chunk, u32 size)
 {
-	kvfree(chunk->buf);
+	cmap_op_free_copy(map, chunk->buf, chunk->allocated);
 	chunk->size = size;
+	chunk->allocated = size;
 	chunk->buf = kvmalloc(size, CMAP_GFP_KERNEL);
 	return chunk->buf ? 0 : -ENOMEM;
 }
@@ -136,7 +139,7 @@ static int fill_buffer(struct cmap_range *range, u32 room,
 					range->buf_len = chunk->needed;
 				return -EMSGSIZE;
 			}
-			if (enlarge(chunk, chunk->needed))
+			if (enlarge(walk->map, chunk, chunk->needed))
 				return -ENOMEM;
 			continue;
 		}
@@ -170,13 +173,13 @@ static int range_map(struct cmap *map, struct cmap_range *range)
 	walk->position = range->cursor.position;
 	walk->tie = range->cursor.tie;
 
-	if (!enlarge(&chunk, min_t(u32, room, CHUNK_SIZE)))
+	if (!enlarge(map, &chunk, min_t(u32, room, CHUNK_SIZE)))
 		err = fill_buffer(range, room, walk, &chunk);
 	range->cursor.position = walk->position;
 	range->cursor.tie = walk->tie;
 	trace_cmap_range(map, range->count);
 
-	kvfree(chunk.buf);
+	cmap_op_free_copy(map, chunk.buf, chunk.allocated);
 	kfree(walk);
 
 	return range->count ? 0 : err;

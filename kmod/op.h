@@ -7,6 +7,7 @@
 
 #include "map.h"
 
+#include <linux/slab.h>
 #include <linux/tracepoint-defs.h>
 #include <uapi/linux/cmap.h>
 
@@ -89,6 +90,23 @@ static __always_inline int cmap_op_key(const struct cmap *map,
 	if (!err)
 		cmap_op_hash(map, key, data, len);
 	return err;
+}
+
+/**
+ * cmap_op_free_copy() - free a copy of values
+ * @map: the map that they are of
+ * @copy: from kvmalloc(), or NULL
+ * @size: bytes in it
+ *
+ * Context: Process.
+ */
+static inline void cmap_op_free_copy(const struct cmap *map, void *copy,
+				     size_t size)
+{
+	if (map->flags & CMAP_CREATE_WIPE)
+		kvfree_sensitive(copy, size);
+	else
+		kvfree(copy);
 }
 
 static inline struct cmap_shard *cmap_op_shard(const struct cmap *map,

@@ -241,6 +241,49 @@ static void wiping(struct kunit *test)
 	cmap_arena_destroy(&stock->arena);
 }
 
+/*
+ * A node must not be handed to the rest of the kernel as it is.  A segment whose
+ * last nodes were retired one after the other went when the grace period was
+ * over that had begun with the last one, though but the first was wiped.  And
+ * of an arena that was destroyed nothing was wiped at all.
+ */
+static void wiped_before_given_back(struct kunit *test)
+{
+	struct stock *stock = stock_new(test, true);
+	u32 size = 512, i, n;
+	cmap_ref refs[64];
+
+	n = take_all(stock, size, refs, ARRAY_SIZE(refs));
+	for (i = 0; i < n; i++) {
+		struct cmap_node *node = stock_node(stock, refs[i]);
+
+		node->version = 1;
+		memset(node + 1, 0xff, size - sizeof(*node));
+	}
+	rcu_read_lock();
+	for (i = 0; i < n; i++)
+		stock_retire(stock, refs[i]);
+	KUNIT_EXPECT_TRUE(test, trim(stock, 256));
+	rcu_read_unlock();
+
+	lab_freed();
+	for (i = 0; trim(stock, 256); i++) {
+		KUNIT_ASSERT_LT(test, i, 10);
+		synchronize_rcu();
+	}
+	KUNIT_EXPECT_EQ(test, lab_bytes(stock->lab), 0);
+	/* Of each node there is the link to the next. */
+	KUNIT_EXPECT_LE(test, lab_freed_end(), n * sizeof(cmap_ref));
+
+	n = take_all(stock, size, refs, ARRAY_SIZE(refs));
+	for (i = 0; i < n; i++)
+		memset(stock_node(stock, refs[i]), 0xff, size);
+	stock_retire(stock, refs[0]);
+	lab_freed();
+	cmap_arena_destroy(&stock->arena);
+	KUNIT_EXPECT_EQ(test, lab_freed_end(), 0);
+}
+
 /* A trim wipes so much in one lock hold and no more, and gets there. */
 static void wiping_in_pieces(struct kunit *test)
 {
@@ -744,6 +787,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(reuse_waits_for_readers),
 	KUNIT_CASE(version_is_0_when_handed_out),
 	KUNIT_CASE(wiping),
+	KUNIT_CASE(wiped_before_given_back),
 	KUNIT_CASE(wiping_in_pieces),
 	KUNIT_CASE(empty_segments_go_back),
 	KUNIT_CASE(emptied_and_used_again),

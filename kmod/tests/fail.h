@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * Force-included where the core is compiled for its tests: allocations ask
- * the test first.
+ * the test first, and it sees what is in pages that are freed.
  */
 #ifndef CMAP_TESTS_FAIL_H
 #define CMAP_TESTS_FAIL_H
@@ -15,6 +15,9 @@
 
 /* Whether the allocation about to be made shall fail. */
 bool cmap_lab_fails(void);
+
+/* To look at pages about to be freed. */
+void cmap_lab_look(unsigned long addr, unsigned int order);
 
 static inline void *cmap_lab_kzalloc(size_t size, gfp_t gfp)
 {
@@ -60,6 +63,12 @@ static inline void *cmap_lab_store(struct xarray *xa, unsigned long index,
 				  xa_store_bh(xa, index, entry, gfp);
 }
 
+static inline void cmap_lab_free_pages(unsigned long addr, unsigned int order)
+{
+	cmap_lab_look(addr, order);
+	free_pages(addr, order);
+}
+
 #undef kzalloc
 #undef kmalloc_node
 #undef kvmalloc_node
@@ -69,6 +78,7 @@ static inline void *cmap_lab_store(struct xarray *xa, unsigned long index,
 #undef alloc_pages_node
 #undef alloc_percpu_gfp
 #undef xa_store_bh
+#undef free_pages
 #define kzalloc			cmap_lab_kzalloc
 #define kmalloc_node		cmap_lab_kmalloc_node
 #define kvmalloc_node		cmap_lab_kvmalloc_node
@@ -77,6 +87,7 @@ static inline void *cmap_lab_store(struct xarray *xa, unsigned long index,
 #define kstrdup			cmap_lab_kstrdup
 #define alloc_pages_node	cmap_lab_pages
 #define xa_store_bh		cmap_lab_store
+#define free_pages		cmap_lab_free_pages
 #define alloc_percpu_gfp(type, gfp)					\
 	(cmap_lab_fails() ? NULL :					\
 	 (typeof(type) __percpu *)__alloc_percpu_gfp(sizeof(type),	\

@@ -93,6 +93,33 @@ unsigned int lab_fail_end(void)
 	return failing.failed;
 }
 
+/* ---- pages that are freed ---- */
+
+static bool looking;
+static atomic64_t left_over;
+
+void cmap_lab_look(unsigned long addr, unsigned int order)
+{
+	const u8 *byte = (const u8 *)addr;
+	size_t i;
+
+	for (i = 0; READ_ONCE(looking) && i < PAGE_SIZE << order; i++)
+		if (byte[i])
+			atomic64_inc(&left_over);
+}
+
+void lab_freed(void)
+{
+	atomic64_set(&left_over, 0);
+	WRITE_ONCE(looking, true);
+}
+
+u64 lab_freed_end(void)
+{
+	WRITE_ONCE(looking, false);
+	return atomic64_read(&left_over);
+}
+
 /* ---- threads ---- */
 
 struct racer {

@@ -47,6 +47,13 @@ void lab_fail(unsigned int skip, unsigned int count);
 unsigned int lab_fail_end(void);
 
 /*
+ * Bytes that are not 0 in the pages that the core frees are counted from here
+ * on.  lab_freed_end() says how many there were.
+ */
+void lab_freed(void);
+u64 lab_freed_end(void);
+
+/*
  * Run a function in @count threads, the first on the first CPU, the next on
  * the next, and wait for them.
  */
