@@ -8,6 +8,13 @@
 #include <uapi/linux/cmap.h>
 
 #define RECLAIM_ROUNDS		3	/* a node freed just now takes two */
+#define COLLECT_ROUNDS		16
+
+/* How often a write was helped; each kind of help has an end of its own. */
+struct rounds {
+	unsigned int reclaim;
+	unsigned int collect;
+};
 
 /**
  * cmap_op_trace_get() - trace a get
@@ -73,13 +80,23 @@ static bool reclaim(struct cmap *map, struct cmap_shard *shard, u32 size)
 	return true;
 }
 
-/* All shards' credit goes back; a second refusal is final. */
-static void collect(struct cmap *map)
+/*
+ * All shards' credit goes back.  Before the write comes back for it another
+ * shard may have drawn it, so a refusal is final only when the map is full; or
+ * when others were faster too often.
+ */
+static bool collect(struct cmap *map, struct rounds *rounds)
 {
 	u32 i;
 
+	if (rounds->collect == COLLECT_ROUNDS ||
+	    (rounds->collect && cmap_map_entries(map) >= map->max_entries))
+		return false;
+
+	rounds->collect++;
 	for (i = 0; i < map->shards; i++)
 		cmap_shard_collect(map->shard[i]);
+	return true;
 }
 
 /*
@@ -88,20 +105,16 @@ static void collect(struct cmap *map)
  */
 static int relieve(struct cmap *map, struct cmap_shard *shard,
 		   struct cmap_write *write, gfp_t gfp, int err,
-		   unsigned int *rounds)
+		   struct rounds *rounds)
 {
 	u32 size = cmap_node_size(write->key.len, write->value_len);
 
-	if (write->need == CMAP_NEED_CREDIT) {
-		if ((*rounds)++)
-			return -ENOSPC;
-		collect(map);
-		return 0;
-	}
+	if (write->need == CMAP_NEED_CREDIT)
+		return collect(map, rounds) ? 0 : -ENOSPC;
 
 	if (!gfpflags_allow_blocking(gfp))
 		return waiting_for(shard, size) ? -EAGAIN : err;
-	if ((*rounds)++ == RECLAIM_ROUNDS || !reclaim(map, shard, size))
+	if (rounds->reclaim++ == RECLAIM_ROUNDS || !reclaim(map, shard, size))
 		return err;
 	return 0;
 }
@@ -110,7 +123,7 @@ static int relieve(struct cmap *map, struct cmap_shard *shard,
 static noinline int write_relieved(struct cmap *map, struct cmap_shard *shard,
 				   struct cmap_write *write, gfp_t gfp, int err)
 {
-	unsigned int rounds = 0;
+	struct rounds rounds = {};
 
 	do {
 		err = relieve(map, shard, write, gfp, err, &rounds);
@@ -252,7 +265,7 @@ struct cmap_node *cmap_op_reserve(struct cmap *map, struct cmap_write *write,
 {
 	struct cmap_shard *shard = cmap_op_shard(map, &write->key);
 	struct cmap_node *node;
-	unsigned int rounds = 0;
+	struct rounds rounds = {};
 
 	for (;;) {
 		node = cmap_shard_reserve(shard, write, gfp, err);

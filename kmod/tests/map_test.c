@@ -552,6 +552,49 @@ static void bytes_limit_without_sleeping(struct kunit *test)
 	cmap_map_put(map);
 }
 
+static struct cmap *roomy;
+static atomic_t refused;
+
+static void set_and_delete(struct kunit *test, unsigned int thread)
+{
+	struct cmap_write gone = {
+		.code = CMAP_CODE_DELETE, .flags = CMAP_WRITE_REMOVE,
+	};
+	u8 key[MODEL_KEY_MAX];
+	u32 i;
+
+	for (i = 0; i < 100000; i++) {
+		struct cmap_write write = {
+			.code = CMAP_CODE_SET, .value = key, .value_len = 8,
+		};
+		u32 len = model_key(2 * i + thread, key);
+		int err = cmap_op_key(roomy, &write.key, key, len) ?:
+			  cmap_op_write(roomy, &write, GFP_KERNEL);
+
+		if (err == -ENOSPC)
+			atomic_inc(&refused);
+		gone.key = write.key;
+		if (!err)
+			cmap_op_write(roomy, &gone, GFP_KERNEL);
+		cond_resched();
+	}
+}
+
+/*
+ * Two threads with one entry each never fill a map that can have four.  Yet
+ * they were refused: what one had collected from all shards the other drew.
+ */
+static void entries_limit_not_reached(struct kunit *test)
+{
+	const struct cmap_spec spec = { .shards = 8, .max_entries = 4 };
+
+	roomy = map_new(test, &spec);
+	atomic_set(&refused, 0);
+	lab_race(test, 2, set_and_delete);
+	KUNIT_EXPECT_EQ(test, atomic_read(&refused), 0);
+	cmap_map_put(roomy);
+}
+
 static struct kunit_case cases[] = {
 	KUNIT_CASE(bad_parameters),
 	KUNIT_CASE(defaults),
@@ -567,6 +610,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(entries_limit),
 	KUNIT_CASE_SLOW(bytes_limit),
 	KUNIT_CASE(bytes_limit_without_sleeping),
+	KUNIT_CASE(entries_limit_not_reached),
 	{}
 };
 
