@@ -484,8 +484,8 @@ static int view_page_new(const struct cmap_arena *arena, u32 index, gfp_t gfp,
 	if (!view || READ_ONCE(view->page[refill->view_index]))
 		return 0;
 
-	refill->view_page = cmap_block_alloc(arena->memory, arena->node, 0,
-					     gfp, &err);
+	refill->view_page = cmap_block_alloc_shown(arena->memory, arena->node,
+						   gfp, &err);
 	return refill->view_page ? 0 : err;
 }
 

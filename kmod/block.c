@@ -23,20 +23,9 @@ static gfp_t pages_gfp(gfp_t gfp, unsigned int order)
 	return gfp;
 }
 
-/**
- * cmap_block_alloc_charged() - allocate a block that is paid for
- * @memory: where it comes from; the caller has charged the block to its account
- * @node: memory node to prefer
- * @order: log2 of the number of pages
- * @gfp: GFP_KERNEL, or GFP_ATOMIC where sleeping is not allowed
- *
- * Context: Any that @gfp allows.
- * Return: the block, with the charge its own; or NULL for lack of memory or the
- * memory cgroup's limit, with the charge still the caller's.
- */
-struct cmap_block *cmap_block_alloc_charged(struct cmap_memory *memory,
-					    int node, unsigned int order,
-					    gfp_t gfp)
+static struct cmap_block *alloc(struct cmap_memory *memory,
+				struct cmap_account *account, int node,
+				unsigned int order, gfp_t gfp)
 {
 	struct cmap_block *block;
 	struct page *page;
@@ -52,10 +41,30 @@ struct cmap_block *cmap_block_alloc_charged(struct cmap_memory *memory,
 
 	block->base = page_address(page);
 	block->memory = memory;
+	block->account = account;
 	block->order = order;
 	block->remote = node != NUMA_NO_NODE && page_to_nid(page) != node;
 	if (block->remote)
 		atomic64_add(PAGE_SIZE << order, &memory->remote);
+	return block;
+}
+
+static struct cmap_block *charge_and_alloc(struct cmap_memory *memory,
+					   struct cmap_account *account,
+					   int node, unsigned int order,
+					   gfp_t gfp, int *err)
+{
+	struct cmap_block *block;
+
+	*err = cmap_charge(account, PAGE_SIZE << order);
+	if (*err)
+		return NULL;
+
+	block = alloc(memory, account, node, order, gfp);
+	if (!block) {
+		cmap_uncharge(account, PAGE_SIZE << order);
+		*err = -ENOMEM;
+	}
 	return block;
 }
 
@@ -74,28 +83,54 @@ struct cmap_block *cmap_block_alloc_charged(struct cmap_memory *memory,
 struct cmap_block *cmap_block_alloc(struct cmap_memory *memory, int node,
 				    unsigned int order, gfp_t gfp, int *err)
 {
-	struct cmap_block *block;
+	return charge_and_alloc(memory, &memory->account, node, order, gfp,
+				err);
+}
 
-	*err = cmap_charge(&memory->account, PAGE_SIZE << order);
-	if (*err)
-		return NULL;
+/**
+ * cmap_block_alloc_charged() - allocate a block that is paid for
+ * @memory: where it comes from; the caller has charged the block to its account
+ * @node: memory node to prefer
+ * @order: log2 of the number of pages
+ * @gfp: GFP_KERNEL, or GFP_ATOMIC where sleeping is not allowed
+ *
+ * Context: Any that @gfp allows.
+ * Return: the block, with the charge its own; or NULL for lack of memory or the
+ * memory cgroup's limit, with the charge still the caller's.
+ */
+struct cmap_block *cmap_block_alloc_charged(struct cmap_memory *memory,
+					    int node, unsigned int order,
+					    gfp_t gfp)
+{
+	return alloc(memory, &memory->account, node, order, gfp);
+}
 
-	block = cmap_block_alloc_charged(memory, node, order, gfp);
-	if (!block) {
-		cmap_uncharge(&memory->account, PAGE_SIZE << order);
-		*err = -ENOMEM;
-	}
-	return block;
+/**
+ * cmap_block_alloc_shown() - allocate a page for those who map the map
+ * @memory: where it comes from
+ * @node: memory node to prefer
+ * @gfp: GFP_KERNEL, or GFP_ATOMIC where sleeping is not allowed
+ * @err: set on failure as by cmap_block_alloc()
+ *
+ * The limit that is the map's own is none on this: whoever may only read must
+ * not be able to take from it.
+ *
+ * Context: Any that @gfp allows.
+ * Return: the block, or NULL with @err set.
+ */
+struct cmap_block *cmap_block_alloc_shown(struct cmap_memory *memory, int node,
+					  gfp_t gfp, int *err)
+{
+	return charge_and_alloc(memory, memory->account.parent, node, 0, gfp,
+				err);
 }
 
 static void free_now(struct cmap_block *block)
 {
-	struct cmap_account *account = &block->memory->account;
-
 	free_pages((unsigned long)block->base, block->order);
 	if (block->remote)
 		atomic64_sub(PAGE_SIZE << block->order, &block->memory->remote);
-	cmap_uncharge(account, PAGE_SIZE << block->order);
+	cmap_uncharge(block->account, PAGE_SIZE << block->order);
 	kfree(block);
 }
 

@@ -51,6 +51,7 @@ struct cmap_memory {
  * struct cmap_block - a block of pages
  * @base: the zeroed, physically contiguous pages
  * @memory: where it came from
+ * @account: pays for it
  * @number: where it is offered, or 0
  * @order: log2 of the number of pages
  * @remote: they are not on the memory node that they were wanted on
@@ -60,6 +61,7 @@ struct cmap_memory {
 struct cmap_block {
 	void *base;
 	struct cmap_memory *memory;
+	struct cmap_account *account;
 	u64 number;
 	u8 order;
 	bool remote;
@@ -75,6 +77,8 @@ struct cmap_block *cmap_block_alloc(struct cmap_memory *memory, int node,
 struct cmap_block *cmap_block_alloc_charged(struct cmap_memory *memory,
 					    int node, unsigned int order,
 					    gfp_t gfp);
+struct cmap_block *cmap_block_alloc_shown(struct cmap_memory *memory, int node,
+					  gfp_t gfp, int *err);
 void cmap_block_free(struct cmap_block *block);
 
 /* Page faults look for blocks, and map what they find, in its read sections. */

@@ -46,8 +46,8 @@ struct cmap_view *cmap_view_new(struct cmap_memory *memory, int node,
 		return NULL;
 
 	for (i = 0; i < pages; i++) {
-		view->page[i] = cmap_block_alloc(memory, node, 0, GFP_KERNEL,
-						 err);
+		view->page[i] = cmap_block_alloc_shown(memory, node,
+						       GFP_KERNEL, err);
 		if (!view->page[i]) {
 			cmap_view_free(view);
 			return NULL;

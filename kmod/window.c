@@ -70,8 +70,8 @@ static int header_new(struct cmap *map, struct cmap_block **result)
 	struct cmap_block *block;
 	int err;
 
-	block = cmap_block_alloc(&map->memory, NUMA_NO_NODE, 0, GFP_KERNEL,
-				 &err);
+	block = cmap_block_alloc_shown(&map->memory, NUMA_NO_NODE, GFP_KERNEL,
+				       &err);
 	if (!block)
 		return err;
 
@@ -92,7 +92,11 @@ static int header_new(struct cmap *map, struct cmap_block **result)
 	return 0;
 }
 
-/* The first time that a map is mapped its shards get views. */
+/*
+ * The first time that a map is mapped its shards get views.  Those that have
+ * theirs when it fails keep them for the next who tries: that is no more than
+ * had it not failed, and none of it is on the map's bill.
+ */
 static int open_locked(struct cmap *map)
 {
 	struct cmap_block *header;

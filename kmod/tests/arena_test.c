@@ -770,13 +770,15 @@ static void view_without_memory(struct kunit *test)
 			break;
 		KUNIT_EXPECT_NULL(test, view);
 		KUNIT_EXPECT_EQ(test, err, -ENOMEM);
-		KUNIT_EXPECT_EQ(test, lab_bytes(lab), 0);
+		KUNIT_EXPECT_EQ(test, atomic64_read(&lab->all.bytes), 0);
 	}
 	KUNIT_ASSERT_NOT_NULL(test, view);
-	KUNIT_EXPECT_EQ(test, lab_bytes(lab), 4 * PAGE_SIZE);
+	/* It is for readers, and not on the map's bill. */
+	KUNIT_EXPECT_EQ(test, lab_bytes(lab), 0);
+	KUNIT_EXPECT_EQ(test, atomic64_read(&lab->all.bytes), 4 * PAGE_SIZE);
 	cmap_view_free(view);
 
-	lab->memory.account.max = 2 * PAGE_SIZE;
+	lab->all.max = 2 * PAGE_SIZE;
 	KUNIT_EXPECT_NULL(test, cmap_view_new(&lab->memory, NUMA_NO_NODE, 2000,
 					      &err));
 	KUNIT_EXPECT_EQ(test, err, -ENOSPC);

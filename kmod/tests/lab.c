@@ -28,6 +28,7 @@ int lab_init(struct kunit *test)
 	lab->secret.k0 = lab_u64(lab);
 	lab->secret.k1 = lab_u64(lab);
 	cmap_quota_init(&lab->quota, 0, 1);
+	lab->memory.account.parent = &lab->all;
 	test->priv = lab;
 
 	return 0;
@@ -40,6 +41,7 @@ void lab_exit(struct kunit *test)
 	lab_fail_end();
 	lab_settle();
 	KUNIT_EXPECT_EQ(test, lab_bytes(lab), 0);
+	KUNIT_EXPECT_EQ(test, atomic64_read(&lab->all.bytes), 0);
 	KUNIT_EXPECT_EQ(test, atomic_read(&lab->memory.leaving), 0);
 }
 

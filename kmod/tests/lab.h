@@ -18,12 +18,14 @@
  * @random: chance, from the seed that the log names
  * @secret: of a hash
  * @memory: no limit, not offered; the test must leave it empty
+ * @all: the account above that, as of all maps; no limit, either
  * @quota: no limit
  */
 struct lab {
 	struct rnd_state random;
 	struct cmap_hash_key secret;
 	struct cmap_memory memory;
+	struct cmap_account all;
 	struct cmap_quota quota;
 };
 

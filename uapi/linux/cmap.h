@@ -143,7 +143,9 @@ enum cmap_code {
  *	module's limit; 0 for as many as possible CPUs, rounded up
  * @__reserved: 0
  * @max_entries: most entries the map can hold; 0 for no limit of its own
- * @max_bytes: most memory the map can take; 0 for no limit of its own
+ * @max_bytes: most memory the map can take; 0 for no limit of its own.  A page
+ *	or a few for each shard, which are made when the map is first mapped,
+ *	are not counted: they are not the writers' doing
  *
  * The descriptor must be open for writing.  The map's owner and group are
  * the caller's effective ones.  A named map lives until it is unlinked and
@@ -329,7 +331,7 @@ struct cmap_op {
  * @max_entries: out: limit on entries, 0 for none
  * @max_bytes: out: limit on memory, 0 for none
  * @entries: out: entries in the map
- * @bytes: out: memory the map takes, tables included
+ * @bytes: out: memory the map takes, tables included: what @max_bytes limits
  * @table_bytes: out: of these, in tables
  * @buckets: out: buckets in the tables
  * @grows: out: how many times a shard's table began to grow
