@@ -218,7 +218,7 @@ static void free_gone(struct work_struct *work)
 				    (loff_t)block->number << CMAP_WINDOW_SHIFT,
 				    PAGE_SIZE << block->order, 1);
 		free_now(block);
-		atomic_dec(&memory->leaving);
+		cmap_memory_left(memory);
 		cond_resched();
 	}
 }

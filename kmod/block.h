@@ -72,6 +72,20 @@ struct cmap_block {
 void cmap_memory_init(struct cmap_memory *memory, u64 max, bool offered);
 void cmap_memory_exit(struct cmap_memory *memory);
 
+/* The last that something on its way to be freed does with its memory. */
+static inline void cmap_memory_left(struct cmap_memory *memory)
+{
+	/* Pairs with the acquire in cmap_memory_leaving(). */
+	(void)atomic_dec_return_release(&memory->leaving);
+}
+
+/* If not, all that was on its way has done with the memory. */
+static inline bool cmap_memory_leaving(const struct cmap_memory *memory)
+{
+	/* Pairs with the release in cmap_memory_left(). */
+	return atomic_read_acquire(&memory->leaving);
+}
+
 struct cmap_block *cmap_block_alloc(struct cmap_memory *memory, int node,
 				    unsigned int order, gfp_t gfp, int *err);
 struct cmap_block *cmap_block_alloc_charged(struct cmap_memory *memory,

@@ -100,7 +100,7 @@ static void map_destroy(struct work_struct *work)
 	/* Mappings held a reference: none is left. */
 	WRITE_ONCE(map->memory.mapped, false);
 	/* What is on its way to be freed knows the map's memory. */
-	if (atomic_read(&map->memory.leaving)) {
+	if (cmap_memory_leaving(&map->memory)) {
 		rcu_barrier();
 		cmap_block_flush(&map->memory);
 	}

@@ -67,7 +67,7 @@ static bool reclaim(struct cmap *map, struct cmap_shard *shard, u32 size)
 
 	if (freed)
 		return true;
-	if (atomic_read(&map->memory.leaving)) {
+	if (cmap_memory_leaving(&map->memory)) {
 		rcu_barrier();
 		cmap_block_flush(&map->memory);
 	} else if (pending || waiting_for(shard, size)) {

@@ -189,7 +189,7 @@ static void table_free_cb(struct rcu_head *rcu)
 	struct cmap_memory *memory = table->memory;
 
 	cmap_table_free(table);
-	atomic_dec(&memory->leaving);
+	cmap_memory_left(memory);
 }
 
 /**
