@@ -432,9 +432,12 @@ int cmap_shard_write(struct cmap_shard *shard, struct cmap_write *write,
 		if (likely(err != -EAGAIN))
 			return err;
 		err = get_needed(shard, write, gfp);
-		if (err)
+		if (err && err != -EXFULL)
 			return err;
 		write->need = CMAP_NEED_NOTHING;
+		/* No memory helps where chains are as long as they may be. */
+		if (err)
+			return err;
 	}
 }
 

@@ -462,6 +462,41 @@ static void pool_nearly_taken(struct kunit *test)
 	site_free(site);
 }
 
+/*
+ * Where no table would help the write fails, and it is not for lack of memory:
+ * each such write used to wait for three grace periods, for memory to come back.
+ */
+static void pool_taken_for_good(struct kunit *test)
+{
+	struct site *site = site_new(test, 1, false);
+	struct cmap_shard *shard = site->shard;
+	struct cmap_write write = { .value = "v", .value_len = 1 };
+	u8 shard_bits = shard->shard_bits;
+	u8 buf[MODEL_KEY_MAX];
+	struct cmap_table *table;
+	u32 i;
+
+	for (i = 0; i < CMAP_BUCKET_SLOTS; i++) {
+		write.key = aimed(i, 0, buf);
+		KUNIT_ASSERT_EQ(test, cmap_shard_write(shard, &write,
+						       GFP_KERNEL), 0);
+	}
+	table = rcu_dereference_protected(shard->table, 1);
+	table->pool_used = cmap_pool_capacity(table);
+	/* As if this were the largest table there can be, and full. */
+	shard->shard_bits = 32 - table->bits;
+	shard->entries = (u64)CMAP_BUCKET_SLOTS << table->bits;
+
+	write.key = aimed(i, 0, buf);
+	KUNIT_EXPECT_EQ(test, cmap_shard_write(shard, &write, GFP_KERNEL),
+			-EXFULL);
+	KUNIT_EXPECT_EQ(test, write.need, CMAP_NEED_NOTHING);
+
+	shard->shard_bits = shard_bits;
+	shard->entries = CMAP_BUCKET_SLOTS;
+	site_free(site);
+}
+
 /* A move whose new table has no buckets left ends, and can be taken up again. */
 static void move_without_a_pool(struct kunit *test)
 {
@@ -1120,6 +1155,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(pool_taken_by_empty_chains_atomic),
 	KUNIT_CASE(pool_taken_and_no_work),
 	KUNIT_CASE(pool_nearly_taken),
+	KUNIT_CASE(pool_taken_for_good),
 	KUNIT_CASE(move_without_a_pool),
 	KUNIT_CASE(move_without_memory),
 	KUNIT_CASE(shrinking_keeps_chains_short),
