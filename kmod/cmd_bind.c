@@ -12,6 +12,7 @@
 #include <linux/cred.h>
 #include <linux/fs.h>
 #include <linux/fs_struct.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 #include <uapi/linux/cmap.h>
@@ -208,12 +209,15 @@ int cmap_cmd_list(struct cmap_context *context, void __user *arg)
 		if (map->name && !READ_ONCE(map->unlinked))
 			err = list_one(&list, room, map);
 		cmap_map_put(map);
+		if (!err && fatal_signal_pending(current))
+			err = -EINTR;
 		if (err)
 			break;
+		cond_resched();
 	}
 	if (err == -EMSGSIZE && list.count)
 		err = 0;
-	if (err == -EFAULT)
+	if (err == -EFAULT || err == -EINTR)
 		return err;
 
 	return cmap_copy_out((struct cmap_list __user *)arg, &list, buf_len,

@@ -123,6 +123,7 @@ static int get_bounced(struct cmap *map, const struct cmap_key *key,
 {
 	struct cmap_node *node;
 	u32 size = output->len;
+	unsigned int rounds = 0;
 	void *bounce;
 	int err;
 
@@ -147,6 +148,9 @@ static int get_bounced(struct cmap *map, const struct cmap_key *key,
 		/* It was replaced by a longer one. */
 		cmap_op_free_copy(map, bounce, size);
 		size = output->len;
+		err = cmap_op_start_over(GFP_KERNEL, &rounds);
+		if (err)
+			return err;
 	}
 
 	if (!node)
@@ -373,6 +377,7 @@ static int probe(struct cmap *map, const struct cmap_key *key,
 static int write_and_give_old(struct cmap *map, struct cmap_write *write,
 			      struct cmap_op *op, struct output *output)
 {
+	unsigned int rounds = 0;
 	struct cmap_node *old;
 	int err;
 
@@ -383,7 +388,10 @@ static int write_and_give_old(struct cmap *map, struct cmap_write *write,
 			break;
 		err = cmap_op_write(map, write, GFP_KERNEL);
 		/* Longer than what was proven, but not than the buffer? */
-	} while (err == -EMSGSIZE && write->old_len <= output->room);
+		if (err != -EMSGSIZE || write->old_len > output->room)
+			break;
+		err = cmap_op_start_over(GFP_KERNEL, &rounds);
+	} while (!err);
 	cmap_op_unreserve(map, write);
 
 	if (err == -EMSGSIZE)
@@ -439,6 +447,7 @@ int cmap_cmd_get_or_set(struct cmap_context *context, struct cmap_op *op)
 	struct cmap *map = context->map;
 	struct output output = {};
 	struct input input __uninitialized;
+	unsigned int rounds = 0;
 	bool got;
 	int err;
 
@@ -459,7 +468,10 @@ int cmap_cmd_get_or_set(struct cmap_context *context, struct cmap_op *op)
 		err = cmap_op_write(map, &write, GFP_KERNEL);
 		output.len = 0;
 		output.version = write.version;
-	} while (err == -EEXIST);
+		if (err != -EEXIST)
+			break;
+		err = cmap_op_start_over(GFP_KERNEL, &rounds);
+	} while (!err);
 	cmap_op_unreserve(map, &write);
 
 	if (!err || err == -EMSGSIZE) {

@@ -420,7 +420,8 @@ EXPORT_SYMBOL_NS_GPL(cmap_swap, CMAP_NAMESPACE);
  * @gfp: GFP_KERNEL or GFP_ATOMIC
  *
  * Context: Process or softirq, as @gfp allows.
- * Return: 0, -E2BIG, -EAGAIN, -EINVAL, -ENOENT, -ENOMEM, -ENOSPC or -ESTALE.
+ * Return: 0, -E2BIG, -EAGAIN, -EINTR, -EINVAL, -ENOENT, -ENOMEM, -ENOSPC or
+ * -ESTALE.
  */
 int cmap_compare_swap(struct cmap *map, const void *key, u32 key_len,
 		      const void *expected, u32 expected_len,
@@ -452,7 +453,7 @@ EXPORT_SYMBOL_NS_GPL(cmap_compare_swap, CMAP_NAMESPACE);
  * @gfp: GFP_KERNEL or GFP_ATOMIC
  *
  * Context: Process or softirq, as @gfp allows.
- * Return: 0, -E2BIG, -EINVAL, -ENOENT or -ESTALE.
+ * Return: 0, -E2BIG, -EAGAIN, -EINTR, -EINVAL, -ENOENT or -ESTALE.
  */
 int cmap_compare_delete(struct cmap *map, const void *key, u32 key_len,
 			const void *expected, u32 expected_len, u64 *version,
@@ -489,7 +490,7 @@ EXPORT_SYMBOL_NS_GPL(cmap_compare_delete, CMAP_NAMESPACE);
  *
  * Context: Process or softirq, as @gfp allows.
  * Return: 1 if there was a value, 0 if @value was set; or -E2BIG, -EAGAIN,
- * -EINVAL, -EMSGSIZE, -ENOMEM, -ENOSPC or -EXFULL.
+ * -EINTR, -EINVAL, -EMSGSIZE, -ENOMEM, -ENOSPC or -EXFULL.
  */
 int cmap_get_or_set(struct cmap *map, const void *key, u32 key_len,
 		    const void *value, u32 len, void *old, u32 *old_len,
@@ -499,6 +500,7 @@ int cmap_get_or_set(struct cmap *map, const void *key, u32 key_len,
 		.code = CMAP_CODE_GET_OR_SET,
 		.flags = CMAP_WRITE_ABSENT,
 	};
+	unsigned int rounds = 0;
 	u32 room = *old_len;
 	int err;
 
@@ -516,7 +518,10 @@ int cmap_get_or_set(struct cmap *map, const void *key, u32 key_len,
 			return err ?: 1;
 		}
 		err = cmap_op_write(map, &write, gfp);
-	} while (err == -EEXIST);
+		if (err != -EEXIST)
+			break;
+		err = cmap_op_start_over(gfp, &rounds);
+	} while (!err);
 	*old_len = 0;
 
 	return finish(map, &write, version, err);

@@ -9,6 +9,7 @@
 
 #define RECLAIM_ROUNDS		3	/* a node freed just now takes two */
 #define COLLECT_ROUNDS		16
+#define ATOMIC_ROUNDS		64	/* of starting over */
 
 /* How often a write was helped; each kind of help has an end of its own. */
 struct rounds {
@@ -51,7 +52,7 @@ static bool trim_all(struct cmap *map, bool *freed)
 	bool pending = false;
 	u32 i;
 
-	for (i = 0; i < map->shards; i++)
+	for (i = 0; i < map->shards && !fatal_signal_pending(current); i++)
 		pending |= cmap_resize_trim(map->shard[i], freed);
 	return pending;
 }
@@ -114,7 +115,8 @@ static int relieve(struct cmap *map, struct cmap_shard *shard,
 
 	if (!gfpflags_allow_blocking(gfp))
 		return waiting_for(shard, size) ? -EAGAIN : err;
-	if (rounds->reclaim++ == RECLAIM_ROUNDS || !reclaim(map, shard, size))
+	if (rounds->reclaim++ == RECLAIM_ROUNDS ||
+	    fatal_signal_pending(current) || !reclaim(map, shard, size))
 		return err;
 	return 0;
 }
@@ -195,6 +197,27 @@ void cmap_op_write_many(struct cmap *map, struct cmap_write *write, int *err,
 }
 
 /**
+ * cmap_op_start_over() - before an operation on one key is tried again
+ * @gfp: GFP_KERNEL, or GFP_ATOMIC where sleeping is not allowed
+ * @rounds: counts, 0 at first
+ *
+ * Each time this is called somebody else has written in between.  As that could
+ * go on for long, a fatal signal ends it; and so does having tried often enough
+ * where nobody else may get to run.
+ *
+ * Context: Process or softirq, as @gfp allows; no lock.
+ * Return: 0, or -EINTR or -EAGAIN to fail with.
+ */
+int cmap_op_start_over(gfp_t gfp, unsigned int *rounds)
+{
+	if (!gfpflags_allow_blocking(gfp))
+		return ++*rounds == ATOMIC_ROUNDS ? -EAGAIN : 0;
+
+	cond_resched();
+	return fatal_signal_pending(current) ? -EINTR : 0;
+}
+
+/**
  * cmap_op_compare_write() - write if the value is the expected one
  * @map: the map
  * @write: the write; the version to expect is filled in here
@@ -203,9 +226,7 @@ void cmap_op_write_many(struct cmap *map, struct cmap_write *write, int *err,
  * @gfp: GFP_KERNEL, or GFP_ATOMIC where sleeping is not allowed
  *
  * The value is compared outside the lock, and the write is made only if the
- * version is still that of the value that compared equal.  Each time this
- * starts over somebody else has written; as that could go on for long, a fatal
- * signal ends it.
+ * version is still that of the value that compared equal; else this starts over.
  *
  * Context: Process or softirq, as @gfp allows; no lock.
  * Return: 0 or a negative errno with nothing changed; -ESTALE if the value is
@@ -216,6 +237,7 @@ int cmap_op_compare_write(struct cmap *map, struct cmap_write *write,
 {
 	struct cmap_shard *shard = cmap_op_shard(map, &write->key);
 	struct cmap_node *node;
+	unsigned int rounds = 0;
 	int err;
 
 	write->flags |= CMAP_WRITE_VERSION;
@@ -240,12 +262,10 @@ int cmap_op_compare_write(struct cmap *map, struct cmap_write *write,
 			return err;
 		}
 		err = cmap_op_write(map, write, gfp);
-		if (err == -ESTALE && gfpflags_allow_blocking(gfp)) {
-			if (fatal_signal_pending(current))
-				return -EINTR;
-			cond_resched();
-		}
-	} while (err == -ESTALE);
+		if (err != -ESTALE)
+			return err;
+		err = cmap_op_start_over(gfp, &rounds);
+	} while (!err);
 
 	return err;
 }

@@ -157,6 +157,7 @@ cmap_op_note_get(struct cmap *map, const struct cmap_key *key, u32 value_len,
 int cmap_op_write(struct cmap *map, struct cmap_write *write, gfp_t gfp);
 void cmap_op_write_many(struct cmap *map, struct cmap_write *write, int *err,
 			u32 count, gfp_t gfp);
+int cmap_op_start_over(gfp_t gfp, unsigned int *rounds);
 int cmap_op_compare_write(struct cmap *map, struct cmap_write *write,
 			  const void *expected, u32 expected_len, gfp_t gfp);
 struct cmap_node *cmap_op_reserve(struct cmap *map, struct cmap_write *write,

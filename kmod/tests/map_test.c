@@ -552,6 +552,22 @@ static void bytes_limit_without_sleeping(struct kunit *test)
 	cmap_map_put(map);
 }
 
+/* What starts over because others write ends where they cannot be waited for. */
+static void starting_over_ends(struct kunit *test)
+{
+	unsigned int rounds = 0, n = 0;
+	int err;
+
+	do {
+		err = cmap_op_start_over(GFP_ATOMIC, &rounds);
+	} while (!err && ++n < 1000);
+	KUNIT_EXPECT_EQ(test, err, -EAGAIN);
+	KUNIT_EXPECT_GT(test, n, 10);
+
+	for (n = 0; n < 1000; n++)
+		KUNIT_ASSERT_EQ(test, cmap_op_start_over(GFP_KERNEL, &rounds), 0);
+}
+
 static struct cmap *roomy;
 static atomic_t refused;
 
@@ -611,6 +627,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE_SLOW(bytes_limit),
 	KUNIT_CASE(bytes_limit_without_sleeping),
 	KUNIT_CASE(entries_limit_not_reached),
+	KUNIT_CASE(starting_over_ends),
 	{}
 };
 

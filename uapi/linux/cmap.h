@@ -34,7 +34,8 @@
  * EACCES   the map's owner, group and mode do not allow this open or unlink;
  *          or a mapping that could be written or executed
  * EAGAIN   memory will be free after a grace period, which this context
- *          cannot wait for (kernel callers that may not sleep only)
+ *          cannot wait for; or others wrote to the key each time that this
+ *          was tried (kernel callers that may not sleep only)
  * EBADF    the descriptor was not opened for reading, or for writing
  * EBADFD   the descriptor is not bound to a map
  * EBUSY    the descriptor is bound to a map already
@@ -208,7 +209,7 @@ struct cmap_name {
  *
  * Works on any descriptor of the device, bound or not.
  *
- * Errors: EFAULT, EINVAL, EMSGSIZE, ENOMEM.
+ * Errors: EFAULT, EINTR, EINVAL, EMSGSIZE, ENOMEM.
  */
 struct cmap_list {
 	__u32 size;

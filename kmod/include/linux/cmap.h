@@ -8,7 +8,8 @@
  *
  * Functions that write take GFP_KERNEL, or GFP_ATOMIC where sleeping is not
  * allowed.  With the latter memory that is about to be free cannot be waited
- * for (-EAGAIN).  Nothing here may be called from hard interrupts.
+ * for, nor others who write to the same key all the time (-EAGAIN).  Nothing
+ * here may be called from hard interrupts.
  */
 #ifndef _LINUX_CMAP_H
 #define _LINUX_CMAP_H
