@@ -84,6 +84,9 @@ EXPORT_SYMBOL_NS_GPL(cmap_unlink, CMAP_NAMESPACE);
  * cmap_put() - drop a map
  * @map: from cmap_create() or cmap_open(); no more calls on it are running
  *
+ * Values found by cmap_lookup() stay good for the rest of their RCU read
+ * sections all the same.
+ *
  * Context: Process or softirq.
  */
 void cmap_put(struct cmap *map)

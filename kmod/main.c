@@ -58,9 +58,11 @@ static void __exit cmap_exit(void)
 	cmap_dev_exit();
 	cmap_names_unlink_all();
 	/*
-	 * Every map is on its way out, and ends its works.  Only then can the
-	 * queue: while it does it refuses works whose delay is over.
+	 * Every map is on its way out: after a grace period it is in the queue,
+	 * and ends its works.  Only then can the queue: while it does it refuses
+	 * works whose delay is over.
 	 */
+	rcu_barrier();
 	flush_workqueue(cmap_workqueue);
 	destroy_workqueue(cmap_workqueue);
 	rcu_barrier();

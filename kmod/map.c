@@ -92,7 +92,8 @@ static void map_free(struct cmap *map)
 
 static void map_destroy(struct work_struct *work)
 {
-	struct cmap *map = container_of(work, struct cmap, destroy);
+	struct cmap *map = container_of(to_rcu_work(work), struct cmap,
+					destroy);
 	u32 i;
 
 	for (i = 0; i < map->shards; i++)
@@ -138,7 +139,7 @@ static struct cmap *map_alloc(const struct cmap_spec *spec)
 	mutex_init(&map->window_mutex);
 	map->memcg = current->mm ? get_mem_cgroup_from_mm(current->mm) : NULL;
 	refcount_set(&map->refs, 1);
-	INIT_WORK(&map->destroy, map_destroy);
+	INIT_RCU_WORK(&map->destroy, map_destroy);
 	cmap_quota_init(&map->quota, spec->max_entries, spec->shards);
 	get_random_bytes(&map->secret, sizeof(map->secret));
 	get_random_bytes(&map->tie_secret, sizeof(map->tie_secret));
@@ -213,13 +214,16 @@ void cmap_map_get(struct cmap *map)
  * cmap_map_put() - drop a reference; the last one frees the map, soon
  * @map: the map
  *
+ * What was found in the map stays good for the rest of the RCU read section that
+ * it was found in.
+ *
  * Context: Any.
  */
 void cmap_map_put(struct cmap *map)
 {
 	if (refcount_dec_and_test(&map->refs)) {
 		cmap_names_forget(map);
-		queue_work(cmap_workqueue, &map->destroy);
+		queue_rcu_work(cmap_workqueue, &map->destroy);
 	}
 }
 

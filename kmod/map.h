@@ -63,7 +63,7 @@ struct cmap_counters {
  * @refs: references; each descriptor, the name, each kernel user
  * @id: never used again while the module is loaded
  * @memcg: of the map's creator; pays for large tables
- * @destroy: frees the map
+ * @destroy: frees the map, after a grace period
  * @name: the name, or NULL
  * @names: entry in the table of names; under its lock, like @unlinked
  * @unlinked: the name is gone
@@ -92,7 +92,7 @@ struct cmap {
 	refcount_t refs;
 	u64 id;
 	struct mem_cgroup *memcg;
-	struct work_struct destroy;
+	struct rcu_work destroy;
 	const char *name;
 	struct hlist_node names;
 	bool unlinked;

@@ -175,6 +175,8 @@ void lab_race(struct kunit *test, unsigned int count,
 
 void lab_settle(void)
 {
+	/* Works that wait for a grace period, and what those free after one. */
+	rcu_barrier();
 	flush_workqueue(cmap_workqueue);
 	rcu_barrier();
 }

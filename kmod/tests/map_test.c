@@ -11,6 +11,7 @@
 #include "../walk.h"
 
 #include <linux/cred.h>
+#include <linux/delay.h>
 #include <linux/fs.h>
 #include <linux/slab.h>
 #include <uapi/linux/cmap.h>
@@ -552,6 +553,35 @@ static void bytes_limit_without_sleeping(struct kunit *test)
 	cmap_map_put(map);
 }
 
+/*
+ * A value found in a map was promised to be good for the rest of the RCU read
+ * section, but when somebody else put the map meanwhile its memory went at once.
+ */
+static void found_and_put(struct kunit *test)
+{
+	const struct cmap_spec spec = { .shards = 1 };
+	struct cmap *map = map_new(test, &spec);
+	struct cmap_write write = {
+		.code = CMAP_CODE_SET, .value = "value", .value_len = 5,
+	};
+	u64 bytes;
+	u32 i;
+
+	KUNIT_ASSERT_EQ(test, cmap_op_key(map, &write.key, "key", 3), 0);
+	KUNIT_ASSERT_EQ(test, cmap_op_write(map, &write, GFP_KERNEL), 0);
+	bytes = atomic64_read(&cmap_account_all.bytes);
+	rcu_read_lock();
+	KUNIT_EXPECT_NOT_NULL(test, cmap_op_find(map, &write.key));
+	cmap_map_put(map);
+	for (i = 0; i < 100; i++) {
+		mdelay(1);
+		if (atomic64_read(&cmap_account_all.bytes) != bytes)
+			break;
+	}
+	rcu_read_unlock();
+	KUNIT_EXPECT_EQ_MSG(test, i, 100, "it was freed after %u ms", i);
+}
+
 /* What starts over because others write ends where they cannot be waited for. */
 static void starting_over_ends(struct kunit *test)
 {
@@ -628,6 +658,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(bytes_limit_without_sleeping),
 	KUNIT_CASE(entries_limit_not_reached),
 	KUNIT_CASE(starting_over_ends),
+	KUNIT_CASE(found_and_put),
 	{}
 };
 
