@@ -76,15 +76,31 @@ fault:
 	return false;
 }
 
+/* One that is longer than ours, and must be zero beyond. */
+static int read_longer_op(struct cmap_op *op, u32 size,
+			  const struct cmap_op __user *from)
+{
+	int zero;
+
+	if (copy_from_user(op, from, sizeof(*op)))
+		return -EFAULT;
+	/* What is behind it may be another element. */
+	if (op->size != size)
+		return -EINVAL;
+	zero = check_zeroed_user(from + 1, size - sizeof(*op));
+	return zero > 0 ? 0 : zero ?: -E2BIG;
+}
+
+static_assert(offsetofend(struct cmap_op, start) == sizeof(struct cmap_op));
+
 /* The same for elements of any size, one at a time. */
-static u32 read_other_ops(struct cmap_op *ops, u32 count, u32 stride,
-			  void __user *from)
+static u32 read_longer_ops(struct cmap_op *ops, u32 count, u32 stride,
+			   void __user *from)
 {
 	u32 i;
 
 	for (i = 0; i < count; i++, from += stride) {
-		int err = cmap_user_copy_in(&ops[i], sizeof(*ops),
-					    sizeof(*ops), from);
+		int err = read_longer_op(&ops[i], stride, from);
 
 		if (err == -EFAULT || !write_results(&ops[i], 1, stride, from))
 			break;
@@ -105,7 +121,7 @@ static u32 copy_ops_in(struct cmap_op *ops, u32 count, u32 stride,
 	u32 i;
 
 	if (stride != sizeof(*ops))
-		return read_other_ops(ops, count, stride, from);
+		return read_longer_ops(ops, count, stride, from);
 
 	count = read_ops(ops, count, from);
 	for (i = 0; i < count; i++)

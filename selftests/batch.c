@@ -345,6 +345,42 @@ TEST_F(batch, longer_elements)
 	EXPECT_EQ(39, sum);
 }
 
+/*
+ * An element's size is that of all.  In an array of longer ones another size was
+ * taken for good: what is behind the element was looked at for zeroes as far as
+ * that went, or not at all.
+ */
+TEST_F(batch, longer_elements_of_other_sizes)
+{
+	struct {
+		struct cmap_op op;
+		uint64_t more[2];
+	} ops[5] = {};
+	struct cmap_ops args = {
+		.size = sizeof(args), .ops = u64_of(ops), .count = 5,
+		.op_size = sizeof(ops[0]),
+	};
+	int64_t sum;
+	int i;
+
+	for (i = 0; i < 5; i++) {
+		ops[i].op = (struct cmap_op)OP(ADD, .number = 1);
+		ops[i].op.size = sizeof(ops[0]);
+	}
+	ops[1].op.size = sizeof(struct cmap_op);
+	ops[1].more[0] = 1;
+	ops[2].op.size = sizeof(ops[0]) + 8;
+	ops[3].op.size = 16;
+	ops[4].op.size = 4096;
+	EXPECT_EQ(0, call(self->fd, CMAP_IOCTL_BATCH, &args));
+	EXPECT_EQ(5, args.done);
+	EXPECT_EQ(0, ops[0].op.error);
+	for (i = 1; i < 5; i++)
+		EXPECT_EQ(-EINVAL, ops[i].op.error);
+	EXPECT_EQ(0, add(self->fd, "k", 1, 0, &sum));
+	EXPECT_EQ(1, sum);
+}
+
 /* They are written back one by one, where that can be. */
 TEST_F(batch, longer_elements_read_only)
 {
