@@ -271,10 +271,8 @@ static __always_inline int write_locked(struct cmap_shard *shard,
 				       &slot);
 
 	err = check(write, node);
-	if (!err && write->flags & CMAP_WRITE_ADD) {
+	if (!err && write->flags & CMAP_WRITE_ADD)
 		err = add(write, node, &sum);
-		write->value = &sum;
-	}
 	if (err)
 		return err;
 
@@ -282,12 +280,17 @@ static __always_inline int write_locked(struct cmap_shard *shard,
 		return need(write, CMAP_NEED_TABLE);
 	if (write->flags & CMAP_WRITE_REMOVE)
 		return remove(shard, write, table, &slot, node);
+	if (write->flags & CMAP_WRITE_ADD)
+		write->value = &sum;
 	if (node)
 		err = replace(shard, write, &slot, node);
 	else
 		err = insert(shard, write, table);
-	if (!err && write->flags & CMAP_WRITE_ADD)
-		write->number = sum;
+	if (write->flags & CMAP_WRITE_ADD) {
+		write->value = NULL;
+		if (!err)
+			write->number = sum;
+	}
 
 	return err;
 }

@@ -78,7 +78,8 @@ struct cmap_shard {
  * @key: the key
  * @code: which command it is, for the trace
  * @flags: CMAP_WRITE_*
- * @value: the new value, to be copied under the lock; NULL with @ref
+ * @value: the new value, to be copied under the lock; NULL with @ref and with
+ *	CMAP_WRITE_ADD
  * @value_len: bytes in the new value
  * @ref: in place of @value: a node from cmap_shard_reserve(), filled; taken
  *	over on success
