@@ -17,9 +17,17 @@
 #include <linux/rcupdate.h>
 #include <linux/sched.h>
 #include <linux/seq_file.h>
+#include <linux/string_helpers.h>
 #include <uapi/linux/cmap.h>
 
 static struct dentry *debugfs_dir;
+
+/* A name can have all bytes but two; a line, and a terminal, cannot. */
+static void show_name(struct seq_file *seq, const char *name)
+{
+	seq_escape_str(seq, name, ESCAPE_ANY | ESCAPE_NAP | ESCAPE_APPEND,
+		       "\\");
+}
 
 static void show_map(struct seq_file *seq, const struct cmap *map)
 {
@@ -30,7 +38,9 @@ static void show_map(struct seq_file *seq, const struct cmap *map)
 	cmap_stat_counters(map, &counters);
 
 	seq_printf(seq, "map:           %llu\n", map->id);
-	seq_printf(seq, "name:          %s\n", map->name ?: "");
+	seq_puts(seq, "name:          ");
+	show_name(seq, map->name ?: "");
+	seq_putc(seq, '\n');
 	seq_printf(seq, "unlinked:      %d\n", READ_ONCE(map->unlinked));
 	seq_printf(seq, "references:    %u\n", refcount_read(&map->refs) - 1);
 	seq_printf(seq, "entries:       %llu\n", stat.entries);

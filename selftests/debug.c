@@ -108,6 +108,27 @@ TEST(debugfs)
 	close(fd);
 }
 
+/* A name could end its line, forge the next, and speak to root's terminal. */
+TEST(debugfs_strange_name)
+{
+	static const char name[] = "a\nname: b\033[2J\\\x80 \xc3\xa4";
+	static const char want[] =
+		"name:          a\\nname: b\\e[2J\\\\\\200 \\303\\244\n";
+	int fd = device(O_RDWR);
+	char *text;
+
+	if (access("/sys/kernel/debug/cmap/maps", R_OK))
+		SKIP(return, "no debugfs");
+	ASSERT_EQ(0, create_named(fd, name, 0600));
+	text = slurp("/sys/kernel/debug/cmap/maps");
+	EXPECT_NE(NULL, strstr(text, want)) {
+		TH_LOG("not in: %s", text);
+	}
+	free(text);
+	unlink_named(name);
+	close(fd);
+}
+
 /* More maps than a page of text shows, each once. */
 TEST(debugfs_many)
 {
