@@ -66,6 +66,7 @@ static void __exit cmap_exit(void)
 	flush_workqueue(cmap_workqueue);
 	destroy_workqueue(cmap_workqueue);
 	rcu_barrier();
+	cmap_names_exit();
 	cmap_window_exit();
 	WARN_ON_ONCE(atomic64_read(&cmap_account_all.bytes));
 }

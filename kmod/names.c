@@ -242,3 +242,14 @@ void cmap_names_unlink_all(void)
 		unlink_locked(map);
 	mutex_unlock(&names_mutex);
 }
+
+/**
+ * cmap_names_exit() - the end, when no map is left
+ *
+ * Context: Process.
+ */
+void cmap_names_exit(void)
+{
+	/* Nodes of its own may be left, from when there was no memory for more. */
+	xa_destroy(&maps);
+}

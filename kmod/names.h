@@ -22,6 +22,7 @@ struct cmap *cmap_names_open(const char *name, int access);
 int cmap_names_unlink(const char *name);
 struct cmap *cmap_names_next(u64 *id);
 void cmap_names_unlink_all(void);
+void cmap_names_exit(void);
 
 bool cmap_name_valid(const char *name, size_t len);
 
