@@ -415,9 +415,8 @@ unsigned int cmap_chores(struct cmap_shard *shard)
 	unsigned int chores = 0;
 	u8 bits;
 
-	if (!table)
-		return 0;
-	if (table_wanted(shard, table, &bits) && !next_locked(shard, table) &&
+	if (table && table_wanted(shard, table, &bits) &&
+	    !next_locked(shard, table) &&
 	    !time_before64(get_jiffies_64(), shard->resize_after))
 		chores |= CMAP_CHORE_RESIZE;
 	if (shard->arena.untidy) {

@@ -526,13 +526,19 @@ struct cmap_node *cmap_shard_reserve(struct cmap_shard *shard,
  */
 void cmap_shard_unreserve(struct cmap_shard *shard, struct cmap_write *write)
 {
+	unsigned int chores;
+
 	if (!write->ref)
 		return;
 
 	spin_lock_bh(&shard->lock);
 	cmap_arena_unalloc(&shard->arena, write->ref);
+	chores = cmap_chores(shard);
 	spin_unlock_bh(&shard->lock);
 	write->ref = 0;
+
+	if (chores)
+		cmap_chores_start(shard, chores, GFP_ATOMIC);
 }
 
 /**

@@ -832,6 +832,28 @@ static void memory_limit(struct kunit *test)
 	site_free(site);
 }
 
+/*
+ * A segment that was made for a value, and then not needed, stayed until the next
+ * write to the shard.  That a long value's copy fails, or its condition, is all
+ * it takes; and that there was no entry yet.
+ */
+static void unreserved_goes_back(struct kunit *test)
+{
+	struct site *site = site_new(test, 1, false);
+	struct cmap_write write = { .value_len = 100000 };
+	u8 buf[MODEL_KEY_MAX];
+	int err;
+
+	write.key = key_of(site, 0, buf);
+	KUNIT_ASSERT_NOT_NULL(test, cmap_shard_reserve(site->shard, &write,
+						       GFP_KERNEL, &err));
+	KUNIT_EXPECT_GT(test, lab_bytes(site->lab), 100000);
+	cmap_shard_unreserve(site->shard, &write);
+	flush_delayed_work(&site->shard->trim);
+	KUNIT_EXPECT_EQ(test, lab_bytes(site->lab), 0);
+	site_free(site);
+}
+
 /* The first write needs it all: table, node, segment table. */
 static void no_memory_for_the_first(struct kunit *test)
 {
@@ -1164,6 +1186,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(flood_while_shrinking),
 	KUNIT_CASE(quota_exact),
 	KUNIT_CASE(memory_limit),
+	KUNIT_CASE(unreserved_goes_back),
 	KUNIT_CASE(no_memory_for_the_first),
 	KUNIT_CASE(no_memory_for_more),
 	KUNIT_CASE(no_memory_to_grow),
