@@ -313,30 +313,29 @@ int cmap_resize_now(struct cmap_shard *shard)
 	return begin(shard, GFP_KERNEL) ?: move_all(shard);
 }
 
-/* Do without for a while, lest each write has all of it tried again. */
-static void give_up(struct cmap_shard *shard)
+/* Not before that, lest each write has all of it tried again. */
+static void try_again_after(struct cmap_shard *shard, u64 jiffies)
 {
 	spin_lock_bh(&shard->lock);
-	shard->resize_after = get_jiffies_64() + RESIZE_DELAY;
+	shard->resize_after = jiffies;
 	spin_unlock_bh(&shard->lock);
 }
 
 /*
  * Without memory this gives up: writes go on in the table there is, and one of
- * those that add or remove an entry asks again later.
+ * them asks again later.
  */
 static void resize_work(struct work_struct *work)
 {
 	struct cmap_shard *shard = container_of(work, struct cmap_shard,
 						resize);
 	struct mem_cgroup *old = set_active_memcg(shard->memcg);
+	int err;
 
-	do {
-		if (begin(shard, GFP_KERNEL) || move_rest(shard)) {
-			give_up(shard);
-			break;
-		}
-	} while (resize_wanted(shard));
+	do
+		err = begin(shard, GFP_KERNEL) ?: move_rest(shard);
+	while (!err && resize_wanted(shard));
+	try_again_after(shard, err ? get_jiffies_64() + RESIZE_DELAY : 0);
 
 	set_active_memcg(old);
 }

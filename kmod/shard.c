@@ -297,7 +297,8 @@ static __always_inline int write_locked(struct cmap_shard *shard,
 
 /*
  * A write's share in what a shard needs done.  Nothing is new to one that left
- * the number of entries as it was, unless a table moves or the arena says so.
+ * the number of entries as it was, unless a table moves, or could not be had,
+ * or the arena says so.
  */
 static __always_inline unsigned int help(struct cmap_shard *shard, u64 entries,
 					 int err)
@@ -305,7 +306,7 @@ static __always_inline unsigned int help(struct cmap_shard *shard, u64 entries,
 	const struct cmap_table *table = cmap_shard_table_locked(shard);
 
 	if (likely(!err && entries == shard->entries &&
-		   !rcu_access_pointer(table->next) &&
+		   !rcu_access_pointer(table->next) && !shard->resize_after &&
 		   !shard->arena.untidy && !shard->arena.short_soon))
 		return 0;
 	return cmap_resize_help(shard) | cmap_chores(shard);

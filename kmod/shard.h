@@ -38,7 +38,7 @@ struct mem_cgroup;
  * @grows: how often the table began to grow
  * @shrinks: how often it began to shrink
  * @retries: writes that started over to get memory
- * @resize_after: in jiffies; @resize failed, and is not asked for before that
+ * @resize_after: in jiffies, or 0: @resize failed, and is not asked for before
  *
  * @table, @arena, and everything below @lock are changed under @lock; @table
  * is read under RCU.

@@ -726,9 +726,6 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(move_emptied_chains),
 	KUNIT_CASE(account_exact),
 	KUNIT_CASE(pool_in_small_pieces),
-}
-
-/*
 	KUNIT_CASE(too_large_takes_nothing),
 	KUNIT_CASE(small_chunks),
 	KUNIT_CASE(pool_without_memory),
