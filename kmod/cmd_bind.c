@@ -105,18 +105,22 @@ static char *copy_name_args(void __user *arg)
 
 int cmap_cmd_open(struct cmap_context *context, void __user *arg)
 {
-	char *name = copy_name_args(arg);
 	struct cmap *map;
 	int access = 0;
+	char *name;
 	int err;
-
-	if (IS_ERR(name))
-		return PTR_ERR(name);
 
 	if (context->file->f_mode & FMODE_READ)
 		access |= MAY_READ;
 	if (context->file->f_mode & FMODE_WRITE)
 		access |= MAY_WRITE;
+	/* Opened with the mode 3, which asks for neither: nor may it ask here. */
+	if (!access)
+		return -EBADF;
+	name = copy_name_args(arg);
+	if (IS_ERR(name))
+		return PTR_ERR(name);
+
 	err = cmap_file_claim(context->file);
 	if (err)
 		goto free_name;

@@ -175,6 +175,8 @@ TEST_F(names, permissions)
 				  open_as(1001, 2000, flags[want]));
 			EXPECT_EQ(wanted(want, cases[i].other),
 				  open_as(1001, 2001, flags[want]));
+			/* A descriptor for neither is no way around that. */
+			EXPECT_EQ(-EBADF, open_as(1001, 2001, O_ACCMODE));
 			/* Root may, whatever the mode. */
 			EXPECT_EQ(0, open_as(0, 0, flags[want]));
 		}

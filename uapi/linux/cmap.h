@@ -187,7 +187,7 @@ struct cmap_create {
  * CMAP_IOCTL_UNLINK works on any descriptor of the device, bound or not; the
  * caller must own the map or have CAP_FOWNER.
  *
- * Errors: EACCES, EBUSY (open), EFAULT, EINVAL, ENOENT.
+ * Errors: EACCES, EBADF (open), EBUSY (open), EFAULT, EINVAL, ENOENT.
  */
 struct cmap_name {
 	__u32 size;
