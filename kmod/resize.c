@@ -7,6 +7,7 @@
 #include <linux/jiffies.h>
 #include <linux/sched.h>
 #include <linux/sched/mm.h>
+#include <linux/sched/signal.h>
 #include <linux/workqueue.h>
 
 /* Entries for each four buckets at which a table is too full, or too empty. */
@@ -231,6 +232,8 @@ static int move_all(struct cmap_shard *shard)
 	int err;
 
 	do {
+		if (fatal_signal_pending(current))
+			return -EINTR;
 		spin_lock_bh(&shard->lock);
 		err = move_some(shard, WORK_MOVES);
 		spin_unlock_bh(&shard->lock);
@@ -303,10 +306,10 @@ static bool resize_wanted(struct cmap_shard *shard)
  *
  * For a writer that found every bucket of the pool taken: by chains that are
  * empty now, or because the work that should have made a larger table long ago
- * did not get to run.
+ * did not get to run.  A fatal signal ends it; what has been moved stays so.
  *
  * Context: Process; no lock.
- * Return: 0, -ENOMEM, -ENOSPC or -EXFULL.
+ * Return: 0, -EINTR, -ENOMEM, -ENOSPC or -EXFULL.
  */
 int cmap_resize_now(struct cmap_shard *shard)
 {

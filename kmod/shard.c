@@ -436,10 +436,9 @@ int cmap_shard_write(struct cmap_shard *shard, struct cmap_write *write,
 		if (likely(err != -EAGAIN))
 			return err;
 		err = get_needed(shard, write, gfp);
-		if (err && err != -EXFULL)
-			return err;
-		write->need = CMAP_NEED_NOTHING;
-		/* No memory helps where chains are as long as they may be. */
+		/* No memory helps where a chain is too long, nor who was killed. */
+		if (!err || err == -EXFULL || err == -EINTR)
+			write->need = CMAP_NEED_NOTHING;
 		if (err)
 			return err;
 	}

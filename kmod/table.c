@@ -6,6 +6,7 @@
 #include <linux/bitops.h>
 #include <linux/mm.h>
 #include <linux/prefetch.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 
 #define CHUNK_BITS_MAX		15	/* 2 MiB */
@@ -60,17 +61,23 @@ static u64 array_bytes(u8 bits)
 	return max_t(u64, (u64)sizeof(struct cmap_bucket) << bits, PAGE_SIZE);
 }
 
-/* The chunks of the array, all of which are charged; @left: those to come. */
+/*
+ * The chunks of the array, all of which are charged; @left: those to come.  Who
+ * was killed has no use for them.
+ */
 static int fill(struct cmap_table *table, u32 chunks, int node, gfp_t gfp,
 		u64 *left)
 {
 	unsigned int order = chunk_order(table->chunk_bits);
 
 	while (table->chunks < chunks) {
-		struct cmap_block *block =
-			cmap_block_alloc_charged(table->memory, node, order,
-						 gfp);
+		struct cmap_block *block;
 
+		if (gfpflags_allow_blocking(gfp) &&
+		    fatal_signal_pending(current))
+			return -ENOMEM;
+		block = cmap_block_alloc_charged(table->memory, node, order,
+						 gfp);
 		if (!block)
 			return -ENOMEM;
 		*left -= PAGE_SIZE << order;

@@ -538,6 +538,51 @@ static void move_without_a_pool(struct kunit *test)
 	site_free(site);
 }
 
+static void kill_me(bool killed)
+{
+	if (killed)
+		sigaddset(&current->pending.signal, SIGKILL);
+	else
+		sigdelset(&current->pending.signal, SIGKILL);
+	if (killed)
+		set_thread_flag(TIF_SIGPENDING);
+	else
+		clear_thread_flag(TIF_SIGPENDING);
+}
+
+/* A writer who had to move a whole table could not be killed meanwhile. */
+static void move_by_one_who_is_killed(struct kunit *test)
+{
+	struct site *site = site_new(test, 1, false);
+	struct cmap_table *table, *next;
+	u8 buf[MODEL_KEY_MAX];
+	struct cmap_key key = aimed(0, 0, buf);
+	int err;
+
+	KUNIT_ASSERT_EQ(test, set(site, &key, "v", 1, GFP_KERNEL), 0);
+	table = rcu_dereference_protected(site->shard->table, 1);
+	next = cmap_table_new(&site->lab->memory, NUMA_NO_NODE, table->bits + 1,
+			      site->shard->shard_bits, GFP_KERNEL, &err);
+	KUNIT_ASSERT_NOT_NULL(test, next);
+	rcu_assign_pointer(table->next, next);
+
+	kill_me(true);
+	err = cmap_resize_now(site->shard);
+	kill_me(false);
+	KUNIT_EXPECT_EQ(test, err, -EINTR);
+	KUNIT_EXPECT_EQ(test, table->moved, 0);
+	KUNIT_EXPECT_TRUE(test, has(site, &key));
+	KUNIT_EXPECT_EQ(test, cmap_resize_now(site->shard), 0);
+	KUNIT_EXPECT_TRUE(test, has(site, &key));
+
+	kill_me(true);
+	next = cmap_table_new(&site->lab->memory, NUMA_NO_NODE, 10, 0,
+			      GFP_KERNEL, &err);
+	kill_me(false);
+	KUNIT_EXPECT_NULL(test, next);
+	site_free(site);
+}
+
 /* A move that cannot have the buckets it needs waits for them, as writes go on. */
 static void move_without_memory(struct kunit *test)
 {
@@ -1179,6 +1224,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(pool_nearly_taken),
 	KUNIT_CASE(pool_taken_for_good),
 	KUNIT_CASE(move_without_a_pool),
+	KUNIT_CASE(move_by_one_who_is_killed),
 	KUNIT_CASE(move_without_memory),
 	KUNIT_CASE(shrinking_keeps_chains_short),
 	KUNIT_CASE(cleared_flood_shrinks),
