@@ -788,16 +788,22 @@ TEST(get_many)
 			ASSERT_EQ(0, set(fd, &keys[i], 4, value, i % 40));
 		lookups[i] = (struct cmap_lookup){
 			.key = &keys[i], .key_len = i == 7 ? 0 : 4,
-			.buf = bufs[i], .size = i == 31 ? 5 : 40,
+			.buf = i == 62 ? NULL : bufs[i],
+			.size = i == 31 ? 5 : 40, .version = 42,
 		};
 	}
-	EXPECT_EQ(198, cmap_get_many(map, lookups, n));
+	EXPECT_EQ(197, cmap_get_many(map, lookups, n));
 	for (i = 0; i < n; i++) {
+		EXPECT_TRUE(!lookups[i].error || !lookups[i].version);
 		if (i == 7) {
 			EXPECT_EQ(EINVAL, lookups[i].error);
 		} else if (i == 31) {
 			EXPECT_EQ(EMSGSIZE, lookups[i].error);
 			EXPECT_EQ(31, lookups[i].len);
+		} else if (i == 62) {
+			/* No buffer has no room, whatever size it is said to have. */
+			EXPECT_EQ(EMSGSIZE, lookups[i].error);
+			EXPECT_EQ(22, lookups[i].len);
 		} else if (i % 3) {
 			EXPECT_EQ(0, lookups[i].error);
 			EXPECT_EQ(i % 40, lookups[i].len);

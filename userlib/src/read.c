@@ -112,20 +112,20 @@ static __always_inline enum step quickly(struct cmap_view *view,
 /* ---- one key ---- */
 
 /* The window did not have it, or there is none. */
-static __attribute_noinline__ ssize_t
-get_by_call(struct cmap *map, const void *key, size_t key_len, void *buf,
-	    size_t size, uint64_t *version)
+static __attribute_noinline__ int
+read_by_call(struct cmap *map, const void *key, size_t key_len, void *buf,
+	     size_t size, struct cmap_got *got)
 {
 	struct cmap_op op = { .value = ptr_to_u64(buf) };
+	int err;
 
 	if (cmap_op_key(&op, key, key_len))
 		return -1;
 	cmap_op_room(&op.value_len, size);
-	if (ioctl(map->fd, CMAP_IOCTL_GET, &op))
-		return -1;
-	if (version)
-		*version = op.version;
-	return op.value_len;
+	err = ioctl(map->fd, CMAP_IOCTL_GET, &op);
+	got->len = op.value_len;
+	got->version = op.version;
+	return err;
 }
 
 static void skip(const void *value, size_t len, void *arg)
@@ -135,29 +135,29 @@ static void skip(const void *value, size_t len, void *arg)
 	(void)arg;
 }
 
-/* Whatever is unusual about the read, the map, or what it is doing. */
-static __attribute_noinline__ ssize_t
-get_with_care(struct cmap *map, const void *key, size_t key_len, void *buf,
-	      size_t size, uint64_t *version, enum step step)
+/*
+ * Whatever is unusual about the read, the map, or what it is doing.  The
+ * length is known with EMSGSIZE too.
+ */
+static __attribute_noinline__ int
+read_with_care(struct cmap *map, const void *key, size_t key_len, void *buf,
+	       size_t size, struct cmap_got *got, enum step step)
 {
 	struct cmap_view *view = cmap_view_of(map);
 	const struct cmap_want want = {
 		.key = key, .key_len = key_len, .buf = buf, .size = size,
 		.visit = buf ? NULL : skip,
 	};
-	struct cmap_got got;
 
 	if (view && step == AGAIN)
 		COUNT(&view->retries);
 	/* Without a buffer it is the length that is asked for. */
 	if (!view || (!buf && size) || !key_fits(view, key_len))
-		return get_by_call(map, key, key_len, buf, size, version);
+		return read_by_call(map, key, key_len, buf, size, got);
 
-	switch (cmap_window_read(view, &want, &got)) {
+	switch (cmap_window_read(view, &want, got)) {
 	case CMAP_FOUND:
-		if (version)
-			*version = got.version;
-		return (ssize_t)got.len;
+		return 0;
 	case CMAP_ABSENT:
 		errno = ENOENT;
 		return -1;
@@ -165,8 +165,21 @@ get_with_care(struct cmap *map, const void *key, size_t key_len, void *buf,
 		errno = EMSGSIZE;
 		return -1;
 	default:
-		return get_by_call(map, key, key_len, buf, size, version);
+		return read_by_call(map, key, key_len, buf, size, got);
 	}
+}
+
+static __attribute_noinline__ ssize_t
+get_with_care(struct cmap *map, const void *key, size_t key_len, void *buf,
+	      size_t size, uint64_t *version, enum step step)
+{
+	struct cmap_got got;
+
+	if (read_with_care(map, key, key_len, buf, size, &got, step))
+		return -1;
+	if (version)
+		*version = got.version;
+	return (ssize_t)got.len;
 }
 
 static __always_inline ssize_t get(struct cmap *map, const void *key,
@@ -298,24 +311,25 @@ API int cmap_visit(struct cmap *map, const void *key, size_t key_len,
 
 /* ---- many keys ---- */
 
+/* Without a buffer there is room for nothing. */
+static __always_inline size_t room_of(const struct cmap_lookup *lookup)
+{
+	return likely(lookup->buf) ? lookup->size : 0;
+}
+
 static __attribute_noinline__ void
 look_up_with_care(struct cmap *map, struct cmap_lookup *lookup, enum step step)
 {
-	ssize_t len;
+	struct cmap_got got;
+	char nothing;
+	int err;
 
-	/* Without a buffer there is room for nothing. */
-	len = get_with_care(map, lookup->key, lookup->key_len,
-			    lookup->buf ? lookup->buf : (void *)&len,
-			    lookup->buf ? lookup->size : 0, &lookup->version,
-			    step);
-	lookup->error = len < 0 ? errno : 0;
-	lookup->len = len < 0 ? 0 : (size_t)len;
-	/* The length that the buffer is too small for. */
-	if (lookup->error == EMSGSIZE) {
-		len = cmap_get(map, lookup->key, lookup->key_len, NULL, 0,
-			       &lookup->version);
-		lookup->len = len < 0 ? 0 : (size_t)len;
-	}
+	err = read_with_care(map, lookup->key, lookup->key_len,
+			     lookup->buf ? lookup->buf : &nothing,
+			     room_of(lookup), &got, step);
+	lookup->error = err ? errno : 0;
+	lookup->len = !err || lookup->error == EMSGSIZE ? got.len : 0;
+	lookup->version = err ? 0 : got.version;
 }
 
 /*
@@ -396,7 +410,7 @@ static __always_inline enum step finish_lookup(const struct read *read,
 {
 	const struct cmap_want want = {
 		.key = lookup->key, .key_len = key_len,
-		.buf = lookup->buf, .size = lookup->size,
+		.buf = lookup->buf, .size = room_of(lookup),
 	};
 	struct cmap_got got;
 	enum step step = finish(read, &want, &got);

@@ -8,52 +8,13 @@
  * what looks likely, by a thread of its own.
  * usage: garbage [SECONDS [SEED]]
  */
-#include "../src/window.h"
-#include "../src/hash.h"
+#include "window_file.h"
 
 #include <pthread.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/mman.h>
 #include <time.h>
-#include <unistd.h>
 
-#define PAGE		4096
-#define SPAN		((size_t)1 << CMAP_WINDOW_SHIFT)
-#define SHARD_BITS	1
-#define SHARDS		(1 << SHARD_BITS)
-#define SHARD_BYTES	(sizeof(struct cmap_window_shard) + PAGE - 64)
-#define BLOCKS		64		/* from CMAP_WINDOW_FIRST on */
-#define FILE_SIZE	((CMAP_WINDOW_FIRST + BLOCKS) * SPAN)
-#define KEYS		64
-#define KEY_MAX		32
-#define VALUE_MAX	256
-#define NODE_UNITS	20
-#define TABLE_BITS	6
-
-static char *file;
-static int fd;
 static int over;
-static __thread uint64_t state;
-
-static uint64_t any(void)
-{
-	state ^= state << 13;
-	state ^= state >> 7;
-	state ^= state << 17;
-	return state;
-}
-
-static void *block(uint64_t number)
-{
-	return file + (number << CMAP_WINDOW_SHIFT);
-}
-
-static struct cmap_window_shard *shard(uint32_t i)
-{
-	return (void *)(file + PAGE + i * SHARD_BYTES);
-}
 
 /* What the device does not let be mapped, this file would, and then SIGBUS. */
 void *__wrap_mmap(void *at, size_t size, int prot, int flags, int from,
@@ -69,81 +30,6 @@ void *__wrap_mmap(void *at, size_t size, int prot, int flags, int from,
 		return MAP_FAILED;
 	}
 	return __real_mmap(at, size, prot, flags, from, offset);
-}
-
-/* ---- a map that is right ---- */
-
-static size_t key_of(uint32_t i, char *key)
-{
-	return (size_t)snprintf(key, KEY_MAX + 1, "%0*u", i % 3 ? 8 : 20, i);
-}
-
-static uint64_t table_at(uint64_t number, unsigned int bits,
-			 unsigned int chunk_bits, unsigned int pool_bits,
-			 unsigned int inside)
-{
-	return number << 16 | inside << 13 | pool_bits << 9 | chunk_bits << 5 |
-	       bits;
-}
-
-static void put(const __u64 *words, uint32_t i)
-{
-	const struct cmap_hash begin =
-		cmap_hash_begin((const uint64_t *)words);
-	uint32_t index = i % 2, ref;
-	struct cmap_window_bucket *bucket;
-	struct cmap_window_shard *s;
-	struct cmap_window_node *node;
-	char key[KEY_MAX + 1];
-	size_t len = key_of(i, key);
-	uint64_t hash = cmap_hash(&begin, key, len);
-	unsigned int slot = 0;
-
-	s = shard((uint32_t)(hash >> (64 - SHARD_BITS)));
-	ref = index << 17 | i * NODE_UNITS;
-	node = (void *)((char *)block(s->segment[index]) +
-			(size_t)i * NODE_UNITS * 16);
-	node->version = i + 1;
-	node->order = (uint32_t)(hash >> 32);
-	node->tag = (uint16_t)hash;
-	node->key_len = (uint16_t)len;
-	node->value_len = i % VALUE_MAX;
-	memcpy(node + 1, key, len);
-
-	bucket = block(s->table >> 16);
-	bucket += hash << SHARD_BITS >> (64 - TABLE_BITS);
-	while (bucket->ref[slot])
-		slot++;
-	bucket->tag[slot] = (uint16_t)hash;
-	bucket->ref[slot] = ref;
-}
-
-static void make(void)
-{
-	struct cmap_window *header = (void *)file;
-	uint64_t number = CMAP_WINDOW_FIRST;
-	uint32_t i;
-
-	header->magic = CMAP_WINDOW_MAGIC;
-	header->format = CMAP_WINDOW_FORMAT;
-	header->header_bytes = PAGE;
-	header->shard_bytes = SHARD_BYTES;
-	header->shards = SHARDS;
-	header->shard_bits = SHARD_BITS;
-	header->key_max = KEY_MAX;
-	header->secret[0] = any();
-	header->secret[1] = any();
-	for (i = 0; i < SHARDS; i++) {
-		memset(shard(i), 0, SHARD_BYTES);
-		shard(i)->table = table_at(number, TABLE_BITS, TABLE_BITS,
-					   TABLE_BITS, 1);
-		shard(i)->segment[0] = number + 1;
-		shard(i)->segment[1] = number + 2;
-		memset(block(number), 0, 2 * 64 << TABLE_BITS);
-		number += 3;
-	}
-	for (i = 0; i < KEYS; i++)
-		put(header->secret, i);
 }
 
 /* ---- and that becomes wrong ---- */
@@ -358,13 +244,8 @@ int main(int argc, char **argv)
 
 	printf("seed %llu\n", (unsigned long long)seed);
 	state = seed | 1;
-	fd = memfd_create("window", 0);
-	if (fd < 0 || ftruncate(fd, FILE_SIZE))
-		return perror("memfd"), 1;
-	file = mmap(NULL, FILE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	if (file == MAP_FAILED)
-		return perror("mmap"), 1;
-	make();
+	if (window_file())
+		return perror("window"), 1;
 
 	pthread_create(&threads[0], NULL, spoiler, (void *)(uintptr_t)(any() | 1));
 	pthread_create(&threads[1], NULL, reader, (void *)(uintptr_t)(any() | 1));
