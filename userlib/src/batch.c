@@ -229,6 +229,7 @@ API int cmap_batch_result(const struct cmap_batch *batch, unsigned int index,
 			  struct cmap_result *result)
 {
 	const struct cmap_op *op;
+	bool told;
 
 	if (index >= batch->count) {
 		errno = EINVAL;
@@ -236,22 +237,24 @@ API int cmap_batch_result(const struct cmap_batch *batch, unsigned int index,
 	}
 
 	op = &batch->ops[index];
+	/* With any other error a length is still the room that was given. */
+	told = !op->error || op->error == -EMSGSIZE;
 	memset(result, 0, sizeof(*result));
 	result->error = -op->error;
 	result->number = op->number;
 	result->version = op->version;
 	switch (op->code) {
 	case CMAP_CODE_GET:
-		result->value_len = op->value_len;
+		result->value_len = told ? op->value_len : 0;
 		break;
 	case CMAP_CODE_SWAP:
 	case CMAP_CODE_GET_OR_SET:
 		result->existed = op->number;
-		result->value_len = op->old_len;
+		result->value_len = told ? op->old_len : 0;
 		break;
 	case CMAP_CODE_TAKE:
 		result->existed = !op->error;
-		result->value_len = op->old_len;
+		result->value_len = told ? op->old_len : 0;
 		break;
 	}
 
