@@ -154,11 +154,13 @@ static void add_word(struct cmap *map, int worker, uint32_t chunk,
 	int err;
 
 	do {
-		memset(&value, 0, sizeof(value));
 		len = cmap_get(map, t->word, t->len, &value, sizeof(value),
 			       &version);
 		if (len < 0 && errno != ENOENT)
 			die("get");
+		/* What a get that failed left there is nothing. */
+		if (len < 0)
+			memset(&value, 0, sizeof(value));
 		progress->operations += 2;
 		if (value.added[worker] == chunk + 1)
 			return;
@@ -194,15 +196,17 @@ static void work(int worker)
 {
 	struct cmap *map = cmap_open(MAP_NAME, O_RDWR, NULL);
 	char key[2] = { PROGRESS, '0' + worker };
-	struct progress progress = {};
+	struct progress progress;
 	uint32_t chunk;
 
 	if (!map)
 		die(MAP_NAME);
 	/* Where did I, or the one I replace, get to? */
-	if (cmap_get(map, key, 2, &progress, sizeof(progress), NULL) < 0 &&
-	    errno != ENOENT)
-		die("progress");
+	if (cmap_get(map, key, 2, &progress, sizeof(progress), NULL) < 0) {
+		if (errno != ENOENT)
+			die("progress");
+		memset(&progress, 0, sizeof(progress));
+	}
 
 	for (;;) {
 		chunk = progress.chunks * WORKERS + worker;

@@ -2,9 +2,10 @@
 /*
  * libcmap - key/value maps shared by processes and the kernel.
  *
- * Every call is safe from any thread.  Calls that return int or ssize_t
- * return -1 and set errno on failure, having changed nothing; the errors are
- * those of cmap(4), the manual page of each call lists its own.
+ * Every call on a map is safe from any thread; a batch or an iterator is for
+ * one thread at a time.  Calls that return int or ssize_t return -1 and set
+ * errno on failure, having changed nothing; the errors are those of cmap(4),
+ * the manual page of each call lists its own.
  *
  * Where a call takes "uint64_t *version", NULL means "not interested".
  */
@@ -84,7 +85,9 @@ int cmap_unlink(const char *name);
 
 /*
  * Copy the value into @buf and return its length.  With EMSGSIZE the buffer
- * was too short; a @buf of NULL with @size 0 asks for the length alone.
+ * was too short; a @buf of NULL with @size 0 asks for the length alone.  On
+ * failure what is in @buf is undefined.  @buf must not overlap @key.  Where the
+ * map has a window a bad pointer is SIGSEGV, not EFAULT.
  */
 ssize_t cmap_get(struct cmap *map, const void *key, size_t key_len,
 		 void *buf, size_t size, uint64_t *version);
@@ -110,13 +113,15 @@ struct cmap_lookup {
 	void *buf;
 	size_t size;
 	int error;		/* 0 or an errno, as from cmap_get() */
-	size_t len;		/* of the value, also with EMSGSIZE */
-	uint64_t version;
+	size_t len;		/* of the value, also with EMSGSIZE, else 0 */
+	uint64_t version;	/* 0 unless found */
 };
 
 /*
- * Get many keys, each as by cmap_get(), with their cache misses overlapping.
- * Returns how many were found.
+ * Get many keys, each as by cmap_get(), with their cache misses overlapping:
+ * in no particular order, each at some moment during the call.  A buf of NULL
+ * has room for nothing, so what asks for the length alone gets EMSGSIZE.  No
+ * buf may overlap a key or another buf.  Returns how many were found.
  */
 ssize_t cmap_get_many(struct cmap *map, struct cmap_lookup *lookups, size_t n);
 
@@ -306,7 +311,7 @@ int cmap_batch_count(struct cmap_batch *batch);
  */
 int cmap_batch_submit(struct cmap_batch *batch, struct cmap *map);
 
-/* The outcome of one command. */
+/* The outcome of one command; value_len is also set with EMSGSIZE. */
 struct cmap_result {
 	int error;		/* 0 or an errno */
 	bool existed;		/* swap, get_or_set: there was a value */
