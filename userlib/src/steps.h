@@ -80,7 +80,7 @@ static __always_inline enum step find_bucket(const struct cmap_place *place,
 	uint32_t index = (uint32_t)(hash >> place->shift) & place->mask;
 
 	bucket->table = LOAD_ACQUIRE(&place->table);
-	if (unlikely(bucket->table == NO_BLOCK))
+	if (unlikely(!is_block(bucket->table)))
 		return UNMAPPED;
 	/*
 	 * From here on it may be another table's place; but not before this
@@ -193,7 +193,7 @@ static __always_inline enum step place_node(const struct bucket *bucket,
 	if (unlikely(index >= segments->count))
 		return UNMAPPED;
 	node->number = LOAD_ACQUIRE(&segments->number[index]);
-	if (unlikely(node->number == NO_BLOCK))
+	if (unlikely(!is_block(node->number)))
 		return UNMAPPED;
 	/* A ref counts units from the first segment on. */
 	node->at = (const void *)(segments->base + (size_t)node->ref * UNIT);

@@ -62,6 +62,28 @@ static int map_blocks(struct cmap_view *view, char *at, size_t size,
 	       -1 : 0;
 }
 
+/*
+ * If mapping over another block fails the place may be left with nothing
+ * mapped, where some thread may be reading: put zeroes there.  If that fails
+ * too, what is mapped there next may be anybody's, so from now on the place is
+ * not ours to map over, nor to unmap: @mapped, which says what is there, says
+ * so.  Else it says NO_BLOCK: what is there now is for the caller to say.
+ */
+static int map_over(struct cmap_view *view, char *at, size_t size,
+		    uint64_t number, uint64_t *mapped)
+{
+	if (LOAD(mapped) == LOST_BLOCK)
+		return -1;
+	STORE_RELEASE(mapped, NO_BLOCK);
+	if (!map_blocks(view, at, size, number))
+		return 0;
+	if (mmap(at, size, PROT_READ,
+		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1,
+		 0) == MAP_FAILED)
+		STORE_RELEASE(mapped, LOST_BLOCK);
+	return -1;
+}
+
 /* ---- segments ---- */
 
 /* Room for more; what there is stays for those who are in it. */
@@ -90,20 +112,6 @@ static struct cmap_segments *more_segments(struct cmap_window_part *part,
 }
 
 /*
- * If mapping over another block fails the place may be left with nothing
- * mapped, where some thread may be reading: put zeroes there.
- */
-static int map_over(struct cmap_view *view, char *at, size_t size,
-		    uint64_t number)
-{
-	if (!map_blocks(view, at, size, number))
-		return 0;
-	mmap(at, size, PROT_READ,
-	     MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0);
-	return -1;
-}
-
-/*
  * Map a segment of a shard.  0; -1 if it cannot be mapped, or another thread
  * is mapping; 1 if the shard does not have it any more.
  */
@@ -126,9 +134,8 @@ int cmap_view_map_segment(struct cmap_view *view,
 	if (index >= segments->count)
 		segments = more_segments(part, index);
 	if (segments) {
-		STORE_RELEASE(&segments->number[index], NO_BLOCK);
 		err = map_over(view, segments->base + index * SPAN, SPAN,
-			       number);
+			       number, &segments->number[index]);
 		if (!err)
 			STORE_RELEASE(&segments->number[index], number);
 	}
@@ -162,11 +169,13 @@ static int enlarge(struct cmap_view *view, struct cmap_place *place,
 {
 	struct cmap_outgrown *outgrown = malloc(sizeof(*outgrown));
 	char *base = reserve(size);
+	uint64_t mapped = NO_BLOCK;
 
 	if (!outgrown || !base ||
-	    map_blocks(view, base, size, CMAP_WINDOW_TABLE_NUMBER(table))) {
+	    map_over(view, base, size, CMAP_WINDOW_TABLE_NUMBER(table),
+		     &mapped)) {
 		free(outgrown);
-		if (base)
+		if (base && mapped != LOST_BLOCK)
 			give_back(base, size);
 		return -1;
 	}
@@ -174,9 +183,13 @@ static int enlarge(struct cmap_view *view, struct cmap_place *place,
 	outgrown->base = place->base;
 	outgrown->size = place->size;
 	outgrown->next = view->outgrown;
-	view->outgrown = outgrown;
+	/*
+	 * A child may be forked at any point here: it may not know of a place,
+	 * but never know of one twice, for it would give that back twice.
+	 */
 	STORE_RELEASE(&place->base, base);
-	place->size = size;
+	STORE_RELEASE(&place->size, size);
+	STORE_RELEASE(&view->outgrown, outgrown);
 
 	return 0;
 }
@@ -214,12 +227,14 @@ static int map_table(struct cmap_view *view, struct cmap_place *place,
 	size_t size = table_size(table);
 	int err;
 
+	if (LOAD(&place->table) == LOST_BLOCK)
+		return -1;
 	STORE_RELEASE(&place->table, NO_BLOCK);
 	if (size > place->size)
 		err = enlarge(view, place, size, table);
 	else
 		err = map_over(view, place->base, size,
-			       CMAP_WINDOW_TABLE_NUMBER(table));
+			       CMAP_WINDOW_TABLE_NUMBER(table), &place->table);
 	if (!err) {
 		STORE_RELEASE(&place->linear, table_linear(table));
 		STORE_RELEASE(&place->table, table);
@@ -341,6 +356,26 @@ struct cmap_view *cmap_view_open(int fd)
 	return header_valid(&header, page) ? view_new(fd, &header) : NULL;
 }
 
+static void segments_close(struct cmap_segments *segments)
+{
+	char *from = segments->base;
+	uint32_t i;
+
+	/* All at once, but for what has been lost. */
+	for (i = 0; i < segments->count; i++) {
+		char *at = segments->base + i * SPAN;
+
+		if (segments->number[i] != LOST_BLOCK)
+			continue;
+		if (at > from)
+			munmap(from, (size_t)(at - from));
+		from = at + SPAN;
+	}
+	give_back(from, (size_t)(segments->base + segments->count * SPAN -
+				 from));
+	free(segments);
+}
+
 static void part_close(struct cmap_window_part *part)
 {
 	struct cmap_segments *segments = part->segments, *older;
@@ -348,11 +383,10 @@ static void part_close(struct cmap_window_part *part)
 
 	for (; segments->count; segments = older) {
 		older = segments->older;
-		give_back(segments->base, segments->count * SPAN);
-		free(segments);
+		segments_close(segments);
 	}
 	for (i = 0; i < CMAP_PLACES; i++)
-		if (part->place[i].size)
+		if (part->place[i].size && part->place[i].table != LOST_BLOCK)
 			give_back(part->place[i].base, part->place[i].size);
 }
 

@@ -24,14 +24,20 @@ struct cmap_segments {
 	struct cmap_segments *older;	/* freed when the map is closed */
 	char *base;
 	uint32_t count;
-	uint64_t number[];	/* block that is mapped there, or NO_BLOCK */
+	uint64_t number[];	/* block that is mapped there, or one of these */
 };
 
 #define NO_BLOCK UINT64_MAX
+#define LOST_BLOCK (UINT64_MAX - 1)	/* nor can be any more, see map_over() */
+
+static inline int is_block(uint64_t number)
+{
+	return number < LOST_BLOCK;
+}
 
 /* A place for tables of one size and one turn. */
 struct cmap_place {
-	uint64_t table;		/* the one that is mapped there, or NO_BLOCK */
+	uint64_t table;		/* the one that is mapped there, or as above */
 	char *base;
 	size_t size;
 	uint32_t mask;		/* of a bucket's index, when the hash has */
