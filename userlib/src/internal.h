@@ -16,6 +16,7 @@
 
 /* What other threads, or the kernel, change under us. */
 #define LOAD(p)			__atomic_load_n(p, __ATOMIC_RELAXED)
+#define STORE(p, v)		__atomic_store_n(p, v, __ATOMIC_RELAXED)
 #define LOAD_ACQUIRE(p)		__atomic_load_n(p, __ATOMIC_ACQUIRE)
 #define LOAD_FENCE()		__atomic_thread_fence(__ATOMIC_ACQUIRE)
 #define STORE_RELEASE(p, v)	__atomic_store_n(p, v, __ATOMIC_RELEASE)
@@ -29,6 +30,7 @@ struct cmap_view;
 struct cmap {
 	int fd;
 	int no_window;	/* it has none, or is not to be used */
+	unsigned int reads_without;	/* before it is tried again */
 	struct cmap_view *view;	/* NULL until the first read */
 };
 

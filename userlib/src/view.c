@@ -12,6 +12,10 @@
 #define SPAN		((size_t)1 << CMAP_WINDOW_SHIFT)
 #define SEGMENTS_MIN	32
 #define BEHIND		4096	/* more than a node's header and longest key */
+#define READS_WITHOUT	1000	/* before the window is tried again */
+
+_Static_assert(sizeof(struct cmap_window_node) + CMAP_KEY_MAX < BEHIND,
+	       "BEHIND");
 
 /*
  * One thread maps at a time; the others do not wait for it but ask the kernel
@@ -332,10 +336,10 @@ static int header_valid(const struct cmap_window *header, size_t page)
 	       header->shard_bytes >= sizeof(struct cmap_window_shard) &&
 	       header->shard_bits < 16 &&
 	       header->shards == 1U << header->shard_bits &&
-	       header->key_max;
+	       header->key_max && header->key_max <= CMAP_KEY_MAX;
 }
 
-/* NULL if the map has no window, or none that we know how to read. */
+/* NULL with errno set; EBADFD stands for a window that we cannot read, too. */
 struct cmap_view *cmap_view_open(int fd)
 {
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
@@ -343,8 +347,10 @@ struct cmap_view *cmap_view_open(int fd)
 	void *first;
 
 	/* Its places would take more than all of 32 bits. */
-	if (sizeof(void *) < 8)
+	if (sizeof(void *) < 8) {
+		errno = ENODEV;
 		return NULL;
+	}
 
 	first = mmap(NULL, page, PROT_READ, MAP_SHARED, fd, 0);
 	if (first == MAP_FAILED)
@@ -353,7 +359,11 @@ struct cmap_view *cmap_view_open(int fd)
 	memcpy(&header, first, sizeof(header));
 	munmap(first, page);
 
-	return header_valid(&header, page) ? view_new(fd, &header) : NULL;
+	if (!header_valid(&header, page)) {
+		errno = EBADFD;
+		return NULL;
+	}
+	return view_new(fd, &header);
 }
 
 static void segments_close(struct cmap_segments *segments)
@@ -409,20 +419,35 @@ void cmap_view_close(struct cmap_view *view)
 	free(view);
 }
 
+/* Whether there will be no window later either; it may be memory that lacks. */
+static int for_good(int err)
+{
+	return err == ENODEV || err == EACCES || err == EBADFD;
+}
+
 /*
  * The view of a map, made when the first thread asks for it; NULL if the map
- * is to be read by system calls.
+ * is to be read by system calls, for good or for a while.
  */
 struct cmap_view *cmap_view_make(struct cmap *map)
 {
 	struct cmap_view *view, *none = NULL;
+	unsigned int without = LOAD(&map->reads_without);
 
 	if (LOAD(&map->no_window))
 		return NULL;
+	/* Threads that count at one time may count as one. */
+	if (without) {
+		STORE(&map->reads_without, without - 1);
+		return NULL;
+	}
 
 	view = cmap_view_open(map->fd);
 	if (!view) {
-		map->no_window = 1;
+		if (for_good(errno))
+			STORE(&map->no_window, 1);
+		else
+			STORE(&map->reads_without, READS_WITHOUT);
 		return NULL;
 	}
 	if (!EXCHANGE_IF(&map->view, &none, view)) {
