@@ -80,7 +80,8 @@ static enum cmap_outcome fill_window(struct cmap_iter *iter)
 
 	if (!iter->view || (iter->ahead.tie && iter->ahead.tie != TIE_LAST))
 		return CMAP_CALL;
-	if (iter->ahead.tie)
+	/* A position from elsewhere may be any number. */
+	if (iter->ahead.tie && position < POSITION_END)
 		position++;
 
 	iter->given = 0;

@@ -16,7 +16,8 @@ typedef uint64_t cmap_lanes __attribute__((vector_size(8 * CMAP_HASH_LANES)));
  * front does with half the instructions; the loader chooses.
  */
 #if defined(__x86_64__) && defined(__GLIBC__) && defined(__GNUC__) && \
-	!defined(__clang__) && !defined(__SANITIZE_ADDRESS__)
+	!defined(__clang__) && !defined(__SANITIZE_ADDRESS__) && \
+	!defined(__SANITIZE_THREAD__)
 #define CMAP_HASH_CLONES __attribute__((target_clones("avx2", "default")))
 #else
 #define CMAP_HASH_CLONES

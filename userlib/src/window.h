@@ -69,6 +69,8 @@ static inline struct cmap_place *cmap_place_of(struct cmap_window_part *part,
 			    CMAP_WINDOW_TABLE_TURN(table)];
 }
 
+#define CMAP_CACHE_LINE 64
+
 struct cmap_view {
 	const struct cmap_window *header;
 	size_t header_size;
@@ -79,10 +81,13 @@ struct cmap_view {
 	size_t key_span;	/* the longest key has so much more */
 	int fd;
 	struct cmap_outgrown *outgrown;
+	/* What is written now and then shares no line with what is only read. */
+	char before[CMAP_CACHE_LINE];
 	int mapper;		/* pid of who is mapping, or 0 */
 	uint64_t retries;
 	uint64_t calls;
 	uint64_t maps;
+	char behind[CMAP_CACHE_LINE];
 	struct cmap_window_part part[];
 };
 

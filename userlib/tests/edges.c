@@ -13,6 +13,35 @@
 static int answer;		/* errno of every ioctl() that fails, or 0 */
 static unsigned int asked;
 
+/*
+ * What is mapped into a place that is there already fails like this: the place
+ * is empty then, and may stay so.
+ */
+static enum { MAPS, FAILS, FAILS_TWICE, NO_MEMORY } mapping;
+static unsigned int mmaps;
+
+void *__wrap_mmap(void *at, size_t size, int prot, int flags, int from,
+		  off_t offset);
+void *__real_mmap(void *at, size_t size, int prot, int flags, int from,
+		  off_t offset);
+void *__wrap_mmap(void *at, size_t size, int prot, int flags, int from,
+		  off_t offset)
+{
+	mmaps++;
+	if (flags & MAP_FIXED && mapping != MAPS &&
+	    (from >= 0 || mapping == FAILS_TWICE)) {
+		munmap(at, size);
+		errno = ENOMEM;
+		return MAP_FAILED;
+	}
+	if (mapping == NO_MEMORY) {
+		errno = ENOMEM;
+		return MAP_FAILED;
+	}
+	return __real_mmap(at, size, prot, flags, from, offset);
+}
+
+/* In a batch each command gets the answer. */
 int __wrap_ioctl(int from, unsigned long command, ...);
 int __wrap_ioctl(int from, unsigned long command, ...)
 {
@@ -153,12 +182,152 @@ static void batch_lengths(void)
 	cmap_batch_free(batch);
 }
 
+/* What the header says has to fit what lies behind a place. */
+static void header_bounds(void)
+{
+	struct cmap_window *header = (void *)file;
+	struct cmap_view *view;
+
+	header->key_max = CMAP_KEY_MAX + 1;
+	view = cmap_view_open(fd);
+	WANT(!view && errno == EBADFD);
+	header->key_max = CMAP_KEY_MAX;
+	view = cmap_view_open(fd);
+	WANT(view);
+	cmap_view_close(view);
+	header->key_max = KEY_MAX;
+}
+
+static ssize_t get(struct cmap *map)
+{
+	char key[KEY_MAX + 1], value[VALUE_MAX];
+	size_t len = key_of(40, key);
+
+	return cmap_get(map, key, len, value, sizeof(value), NULL);
+}
+
+/* No memory for the window once does not mean none for ever. */
+static void no_memory(void)
+{
+	struct cmap map = { .fd = fd };
+	struct cmap_window *header = (void *)file;
+	unsigned int i;
+
+	answer = EIO;
+	mapping = NO_MEMORY;
+	mmaps = 0;
+	for (i = 0; i < 500; i++)
+		WANT(get(&map) < 0 && errno == EIO);
+	/* Not at each read. */
+	WANT(mmaps == 1);
+	mapping = MAPS;
+	for (i = 0; i < 2000 && get(&map) < 0; i++)
+		;
+	WANT(i > 100 && i < 2000);
+	cmap_view_close(map.view);
+
+	/* A format that we do not know will be no other. */
+	map = (struct cmap){ .fd = fd };
+	header->format++;
+	mmaps = 0;
+	for (i = 0; i < 5000; i++)
+		WANT(get(&map) < 0 && errno == EIO);
+	WANT(mmaps == 1);
+	header->format--;
+}
+
+/* A place where mapping failed: empty, and then somebody else's. */
+static void lose(struct cmap *map, char *place)
+{
+	char *theirs;
+
+	answer = EIO;
+	WANT(get(map) < 0 && errno == EIO);
+	mapping = MAPS;
+	theirs = mmap(place, SPAN, PROT_READ | PROT_WRITE, MAP_PRIVATE |
+		      MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+	WANT(theirs == place);
+	if (theirs != place)
+		return;
+	memcpy(theirs, "theirs", sizeof("theirs"));
+	WANT(get(map) < 0 && errno == EIO);
+	WANT(!strcmp(theirs, "theirs"));
+	cmap_view_close(map->view);
+	/* If it is not mapped any more that is found out the hard way. */
+	WANT(!strcmp(theirs, "theirs"));
+	munmap(theirs, SPAN);
+}
+
+/* The number of the shard that has the key of get(). */
+static uint32_t shard_of_key(struct cmap *map)
+{
+	char key[KEY_MAX + 1];
+	size_t len = key_of(40, key);
+
+	return (uint32_t)(cmap_hash(&map->view->hash, key, len) >>
+			  (64 - SHARD_BITS));
+}
+
+static void lost_segment(void)
+{
+	struct cmap map = map_of_file();
+	uint32_t i = shard_of_key(&map);
+
+	warm(&map);
+	shard(i)->segment[0] += BLOCKS / 2;
+	mapping = FAILS_TWICE;
+	lose(&map, map.view->part[i].segments->base);
+}
+
+static void lost_table(void)
+{
+	struct cmap map = map_of_file();
+	uint32_t i = shard_of_key(&map);
+
+	warm(&map);
+	shard(i)->table += BLOCKS / 2 << 16;
+	mapping = FAILS_TWICE;
+	lose(&map, cmap_place_of(&map.view->part[i], shard(i)->table)->base);
+}
+
+/* What failed once, with zeroes in its place, can be mapped later. */
+static void failed_once(void)
+{
+	struct cmap map = map_of_file();
+	uint32_t i = shard_of_key(&map);
+
+	warm(&map);
+	memcpy(block(shard(i)->segment[0] + BLOCKS / 2),
+	       block(shard(i)->segment[0]), SPAN);
+	shard(i)->segment[0] += BLOCKS / 2;
+	answer = EIO;
+	mapping = FAILS;
+	WANT(get(&map) < 0 && errno == EIO);
+	mapping = MAPS;
+	WANT(get(&map) == 40);
+	cmap_view_close(map.view);
+}
+
+/* Behind the last position is the end, not the start. */
+static void last_position(void)
+{
+	struct cmap map = map_of_file();
+	const struct cmap_position last = { UINT64_MAX, UINT64_MAX };
+	struct cmap_iter *iter = cmap_iter_new(&map, 0, &last);
+	struct cmap_item item;
+
+	WANT(iter && cmap_iter_next(iter, &item) == 0);
+	cmap_iter_free(iter);
+	cmap_view_close(map.view);
+}
+
 static void test(const char *name, void (*run)(void))
 {
 	int before = failed;
 
 	failed = 0;
 	answer = 0;
+	mapping = MAPS;
 	make();
 	run();
 	printf("%sok %d %s\n", failed ? "not " : "", ++number, name);
@@ -175,5 +344,11 @@ int main(void)
 	test("lookups", lookups);
 	test("lookups by system call", lookups_by_call);
 	test("lengths in a batch", batch_lengths);
+	test("what a header may say", header_bounds);
+	test("no memory for a while", no_memory);
+	test("a segment that was lost", lost_segment);
+	test("a table that was lost", lost_table);
+	test("a mapping that failed once", failed_once);
+	test("behind the last position", last_position);
 	return failed;
 }
