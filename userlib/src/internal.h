@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <sys/cdefs.h>
 #include <sys/ioctl.h>
+#include <unistd.h>
 
 #include <linux/cmap.h>
 
@@ -37,6 +38,15 @@ struct cmap {
 static inline uint64_t ptr_to_u64(const void *p)
 {
 	return (uint64_t)(uintptr_t)p;
+}
+
+/* close() without losing the errno that matters. */
+static inline void close_quietly(int fd)
+{
+	int saved = errno;
+
+	close(fd);
+	errno = saved;
 }
 
 /* Lengths are 32 bits wide in the ABI; nothing longer fits any map. */

@@ -3,7 +3,6 @@
 
 #include <fcntl.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #define BUF_SIZE 16384		/* holds any record */
 
@@ -54,7 +53,7 @@ API int cmap_list(int (*fn)(const struct cmap_name_info *info, void *arg),
 			err = show(buf, list.count, fn, arg);
 	} while (!err && list.count);
 
-	close(fd);
+	close_quietly(fd);
 free_buf:
 	free(buf);
 	return err;

@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 static struct cmap *handle_new(int fd, int no_window)
 {
@@ -16,15 +15,6 @@ static struct cmap *handle_new(int fd, int no_window)
 		map->no_window = no_window || (choice && *choice);
 	}
 	return map;
-}
-
-/* close() without losing the errno that matters. */
-static void close_quietly(int fd)
-{
-	int saved = errno;
-
-	close(fd);
-	errno = saved;
 }
 
 static int name_length(const char *name, uint32_t *len)
