@@ -49,6 +49,7 @@ struct cmap_options {
 	uint64_t max_entries;	/* default: no limit of its own */
 	uint64_t max_bytes;	/* default: no limit of its own */
 	mode_t mode;		/* of a named map, less the umask; default 0600 */
+	uint32_t __reserved;	/* 0 */
 };
 
 /*

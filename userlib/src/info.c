@@ -6,6 +6,9 @@
 
 #include <string.h>
 
+/* The first release's structure ended here. */
+#define LEAST (offsetof(struct cmap_info, retries) + sizeof(uint64_t))
+
 #define STRING(x) #x
 #define STRING_OF(x) STRING(x)
 
@@ -37,7 +40,7 @@ API int cmap_info(struct cmap *map, struct cmap_info *info)
 	struct cmap_stat stat = { .size = sizeof(stat) };
 	struct cmap_info full = { .sz = info->sz };
 
-	if (info->sz < offsetof(struct cmap_info, retries) + sizeof(uint64_t)) {
+	if (info->sz < LEAST) {
 		errno = EINVAL;
 		return -1;
 	}
@@ -68,7 +71,8 @@ API int cmap_info(struct cmap *map, struct cmap_info *info)
 	/* What a newer caller has and we do not is zero. */
 	if (info->sz > sizeof(full))
 		memset((char *)info + sizeof(full), 0, info->sz - sizeof(full));
-	memcpy(info, &full, sizeof(full));
+	memcpy(info, &full,
+	       info->sz < sizeof(full) ? info->sz : sizeof(full));
 
 	return 0;
 }

@@ -6,6 +6,10 @@
 /* The first release's structure ended here. */
 #define LEAST (offsetof(struct cmap_options, mode) + sizeof(mode_t))
 
+/* There is no room behind the last member whose contents nobody looks at. */
+_Static_assert(offsetof(struct cmap_options, __reserved) + sizeof(uint32_t) ==
+	       sizeof(struct cmap_options), "cmap_options");
+
 /*
  * Bring the caller's options to our size: a shorter structure is extended
  * with zeroes, a longer one must hold nothing that we do not know.
@@ -30,6 +34,10 @@ int cmap_options_resolve(const struct cmap_options *given,
 		}
 		memcpy(options, given, given->sz < sizeof(*options) ?
 				       given->sz : sizeof(*options));
+	}
+	if (options->__reserved) {
+		errno = EINVAL;
+		return -1;
 	}
 	options->sz = sizeof(*options);
 	if (!options->mode)

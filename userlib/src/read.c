@@ -507,11 +507,15 @@ API ssize_t cmap_get_many(struct cmap *map, struct cmap_lookup *lookups,
 
 /* ---- what the window costs ---- */
 
+/* The first release's structure ended here. */
+#define STAT_LEAST (offsetof(struct cmap_window_stat, maps) + sizeof(uint64_t))
+
 API int cmap_window_stat(struct cmap *map, struct cmap_window_stat *stat)
 {
 	struct cmap_view *view = cmap_view_of(map);
+	struct cmap_window_stat full = { .sz = stat->sz };
 
-	if (stat->sz < sizeof(*stat)) {
+	if (stat->sz < STAT_LEAST) {
 		errno = EINVAL;
 		return -1;
 	}
@@ -520,10 +524,14 @@ API int cmap_window_stat(struct cmap *map, struct cmap_window_stat *stat)
 		return -1;
 	}
 
-	memset((char *)stat + sizeof(stat->sz), 0,
-	       stat->sz - sizeof(stat->sz));
-	stat->retries = view->retries;
-	stat->calls = view->calls;
-	stat->maps = view->maps;
+	full.retries = LOAD(&view->retries);
+	full.calls = LOAD(&view->calls);
+	full.maps = LOAD(&view->maps);
+
+	/* What a newer caller has and we do not is zero. */
+	if (stat->sz > sizeof(full))
+		memset((char *)stat + sizeof(full), 0, stat->sz - sizeof(full));
+	memcpy(stat, &full,
+	       stat->sz < sizeof(full) ? stat->sz : sizeof(full));
 	return 0;
 }

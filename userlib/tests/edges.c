@@ -321,6 +321,48 @@ static void last_position(void)
 	cmap_view_close(map.view);
 }
 
+/* Structures that are shorter or longer than ours. */
+static void sizes(void)
+{
+	struct cmap map = map_of_file();
+	struct {
+		struct cmap_window_stat stat;
+		uint64_t newer, beyond;
+	} s = { { .sz = sizeof(s.stat) + 8 }, 42, 42 };
+	struct {
+		struct cmap_info info;
+		uint64_t newer, beyond;
+	} i = { { .sz = sizeof(i.info) + 8 }, 42, 42 };
+	struct cmap_options resolved, options = {
+		.sz = sizeof(options), .mode = 0640,
+	};
+
+	warm(&map);
+	WANT(!cmap_window_stat(&map, &s.stat));
+	WANT(s.stat.sz == sizeof(s.stat) + 8 && s.stat.maps);
+	WANT(s.newer == 0 && s.beyond == 42);
+	WANT(!cmap_info(&map, &i.info));
+	WANT(i.info.sz == sizeof(i.info) + 8);
+	WANT(i.newer == 0 && i.beyond == 42);
+	s.stat.sz = sizeof(s.stat) - 1;
+	WANT(cmap_window_stat(&map, &s.stat) == -1 && errno == EINVAL);
+	i.info.sz = sizeof(i.info) - 1;
+	WANT(cmap_info(&map, &i.info) == -1 && errno == EINVAL);
+	cmap_view_close(map.view);
+
+	WANT(!cmap_options_resolve(&options, &resolved));
+	WANT(resolved.mode == 0640);
+	options.__reserved = 1;
+	WANT(cmap_options_resolve(&options, &resolved) == -1 &&
+	     errno == EINVAL);
+	/* As it was first, without. */
+	options.sz = offsetof(struct cmap_options, __reserved);
+	WANT(!cmap_options_resolve(&options, &resolved));
+	options.sz--;
+	WANT(cmap_options_resolve(&options, &resolved) == -1 &&
+	     errno == EINVAL);
+}
+
 static void test(const char *name, void (*run)(void))
 {
 	int before = failed;
@@ -350,5 +392,6 @@ int main(void)
 	test("a table that was lost", lost_table);
 	test("a mapping that failed once", failed_once);
 	test("behind the last position", last_position);
+	test("structures of other sizes", sizes);
 	return failed;
 }
