@@ -29,6 +29,8 @@ check "get nothing" "cmap: grass: No such file or directory" 1 cmap get colours 
 check "escapes" "a\\x00\\\\b" 0 sh -c 'cmap set colours k "a\x00\\\\b" && cmap get colours k'
 check "add" "41
 42" 0 sh -c 'cmap add colours n 41; cmap add colours n'
+check "add a negative number" "40" 0 cmap add colours n -2
+check "and back" "42" 0 cmap add colours n 2
 check "full" "cmap: more: No space left on device" 2 cmap set colours more x
 check "count" "3" 0 cmap count colours
 check "dump" "k	a\\x00\\\\b
@@ -39,6 +41,16 @@ n
 sky" 0 sh -c 'cmap --keys dump colours | sort'
 check "ls" "0640 root     root              3 colours" 0 \
 	sh -c "cmap ls | grep colours | sed 's/ *[0-9]* colours/ colours/'"
+check "a value that begins with a dash" "-v" 0 \
+	sh -c 'cmap set colours sky -v && cmap get colours sky && cmap set colours sky blue'
+check "a name with a line in it" "0600 root     root              0 a\\x0ab\\\\c" 0 \
+	sh -c "cmap create 'a\\x0ab\\\\c' && cmap ls | grep x0ab | sed 's/ *[0-9]* a/ a/'"
+check "is set, counted and removed by what ls says" "1" 0 \
+	sh -c "cmap set 'a\\x0ab\\\\c' k v && cmap count 'a\\x0ab\\\\c' && cmap rm 'a\\x0ab\\\\c'"
+check "a name cannot have a NUL" "cmap: colours\\x00: Invalid argument" 2 \
+	cmap count 'colours\x00'
+check "output that cannot be written" "cmap: output: No space left on device" 2 \
+	sh -c 'cmap dump colours >/dev/full'
 check "stat" "entries:       3" 0 sh -c 'cmap stat colours | grep ^entries'
 check "with a window" "window:        yes
 wipe:          no" 0 sh -c 'cmap stat colours | grep -e ^window -e ^wipe'

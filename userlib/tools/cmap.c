@@ -2,7 +2,7 @@
 /*
  * cmap - look at maps and change them from the shell.
  *
- * Keys and values are text here; \xHH stands for any byte and \\ for a
+ * Names, keys and values are text here; \xHH stands for any byte and \\ for a
  * backslash, going in and coming out.
  */
 #include <cmap.h>
@@ -18,6 +18,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
+#include <unistd.h>
+
+#include <linux/cmap.h>
 
 #define EXIT_NO_KEY	1	/* the one failure that scripts ask about */
 #define EXIT_FAILED	2
@@ -37,8 +40,15 @@ struct bytes {
 
 static void die(const char *what)
 {
-	fprintf(stderr, "cmap: %s: %s\n", what, strerror(errno));
-	exit(errno == ENOENT ? EXIT_NO_KEY : EXIT_FAILED);
+	int err = errno, status = err == ENOENT ? EXIT_NO_KEY : EXIT_FAILED;
+
+	/* Without the device nobody can say what there is. */
+	if (err == ENOENT && access(CMAP_DEVICE, F_OK)) {
+		what = CMAP_DEVICE;
+		status = EXIT_FAILED;
+	}
+	fprintf(stderr, "cmap: %s: %s\n", what, strerror(err));
+	exit(status);
 }
 
 static int hex_digit(char c)
@@ -50,7 +60,8 @@ static int hex_digit(char c)
 
 static struct bytes unescape(const char *text)
 {
-	struct bytes bytes = { malloc(strlen(text) + 1), 0 };
+	/* With a NUL behind it, for names. */
+	struct bytes bytes = { calloc(1, strlen(text) + 1), 0 };
 
 	if (!bytes.data)
 		die("memory");
@@ -84,25 +95,44 @@ static void print_bytes(const void *data, size_t len)
 	}
 }
 
-static struct cmap *open_map(const char *name, int oflag)
+/* A map's name, to be freed. */
+static char *unescape_name(const char *text)
 {
+	struct bytes name = unescape(text);
+
+	if (memchr(name.data, '\0', name.len)) {
+		errno = EINVAL;
+		die(text);
+	}
+	return name.data;
+}
+
+static struct cmap *open_map(const char *text, int oflag)
+{
+	char *name = unescape_name(text);
 	/* One read is not worth mapping the map. */
 	struct cmap *map = cmap_open(name, oflag | CMAP_O_NO_WINDOW, NULL);
 
 	if (!map)
-		die(name);
+		die(text);
+	free(name);
 	return map;
 }
 
-static int64_t parse_number(const char *text)
+static int64_t parse_number(const char *text, int base, int64_t least,
+			    int64_t most)
 {
 	char *end;
 	int64_t number;
 
 	errno = 0;
-	number = strtoll(text, &end, 0);
-	if (errno || end == text || *end) {
+	number = strtoll(text, &end, base);
+	if (end == text || *end) {
 		fprintf(stderr, "cmap: %s: not a number\n", text);
+		exit(EX_USAGE);
+	}
+	if (errno || number < least || number > most) {
+		fprintf(stderr, "cmap: %s: too small or too large\n", text);
 		exit(EX_USAGE);
 	}
 	return number;
@@ -119,10 +149,12 @@ static int list_one(const struct cmap_name_info *info, void *arg)
 	(void)arg;
 	snprintf(uid, sizeof(uid), "%u", info->uid);
 	snprintf(gid, sizeof(gid), "%u", info->gid);
-	printf("%04o %-8s %-8s %10" PRIu64 " %12" PRIu64 " %s\n",
+	printf("%04o %-8s %-8s %10" PRIu64 " %12" PRIu64 " ",
 	       (unsigned int)info->mode, user ? user->pw_name : uid,
-	       group ? group->gr_name : gid, info->entries, info->bytes,
-	       info->name);
+	       group ? group->gr_name : gid, info->entries, info->bytes);
+	/* Anybody may have made it, of any bytes. */
+	print_bytes(info->name, strlen(info->name));
+	putchar('\n');
 	return 0;
 }
 
@@ -137,18 +169,23 @@ static void do_ls(const struct arguments *args)
 
 static void do_create(const struct arguments *args)
 {
-	struct cmap *map = cmap_open(args->argv[1], O_RDWR | O_CREAT | O_EXCL,
+	char *name = unescape_name(args->argv[1]);
+	struct cmap *map = cmap_open(name, O_RDWR | O_CREAT | O_EXCL,
 				     &args->options);
 
 	if (!map)
 		die(args->argv[1]);
+	free(name);
 	cmap_close(map);
 }
 
 static void do_rm(const struct arguments *args)
 {
-	if (cmap_unlink(args->argv[1]))
+	char *name = unescape_name(args->argv[1]);
+
+	if (cmap_unlink(name))
 		die(args->argv[1]);
+	free(name);
 }
 
 static void do_get(const struct arguments *args)
@@ -193,13 +230,14 @@ static void do_del(const struct arguments *args)
 
 static void do_add(const struct arguments *args)
 {
+	int64_t delta = args->argc > 3 ?
+			parse_number(args->argv[3], 0, INT64_MIN, INT64_MAX) :
+			1;
 	struct cmap *map = open_map(args->argv[1], O_RDWR);
 	struct bytes key = unescape(args->argv[2]);
 	int64_t sum;
 
-	if (cmap_add(map, key.data, key.len,
-		     args->argc > 3 ? parse_number(args->argv[3]) : 1, 0, &sum,
-		     NULL))
+	if (cmap_add(map, key.data, key.len, delta, 0, &sum, NULL))
 		die(args->argv[2]);
 	printf("%" PRId64 "\n", sum);
 	free(key.data);
@@ -356,7 +394,7 @@ static const char doc[] =
 	"  dump MAP              print every key and value\n"
 	"  stat MAP              print what the map is and holds\n"
 	"\n"
-	"In keys and values \\xHH stands for any byte and \\\\ for a backslash.\n"
+	"In names, keys and values \\xHH stands for any byte and \\\\ for a backslash.\n"
 	"Exit status: 0, 1 if there is no such key or map, 2 for other errors.";
 
 static error_t parse(int key, char *arg, struct argp_state *state)
@@ -368,16 +406,20 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		args->keys_only = 1;
 		break;
 	case 'm':
-		args->options.mode = (mode_t)strtoul(arg, NULL, 8);
+		/* The library takes 0 for the default. */
+		args->options.mode = (mode_t)parse_number(arg, 8, 1, 0666);
 		break;
 	case OPT_ENTRIES:
-		args->options.max_entries = (uint64_t)parse_number(arg);
+		args->options.max_entries =
+			(uint64_t)parse_number(arg, 0, 0, INT64_MAX);
 		break;
 	case OPT_BYTES:
-		args->options.max_bytes = (uint64_t)parse_number(arg);
+		args->options.max_bytes =
+			(uint64_t)parse_number(arg, 0, 0, INT64_MAX);
 		break;
 	case OPT_SHARDS:
-		args->options.shards = (uint32_t)parse_number(arg);
+		args->options.shards =
+			(uint32_t)parse_number(arg, 0, 0, UINT32_MAX);
 		break;
 	case OPT_NO_WINDOW:
 		args->options.flags |= CMAP_NO_WINDOW;
@@ -416,7 +458,8 @@ int main(int argc, char **argv)
 
 	argp_program_version_hook = print_version;
 	argp_err_exit_status = EX_USAGE;
-	argp_parse(&argp, argc, argv, 0, NULL, &args);
+	/* Behind the command a dash begins a number, a key or a value. */
+	argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &args);
 
 	for (i = 0; i < sizeof(commands) / sizeof(*commands); i++) {
 		const struct command *command = &commands[i];
@@ -431,7 +474,11 @@ int main(int argc, char **argv)
 			return EX_USAGE;
 		}
 		command->run(&args);
-		return fflush(stdout) ? EXIT_FAILED : 0;
+		/* If what failed was earlier, why is not known any more. */
+		errno = EIO;
+		if (fflush(stdout) || ferror(stdout))
+			die("output");
+		return 0;
 	}
 
 	fprintf(stderr, "cmap: %s: no such command; see cmap --help\n",
