@@ -312,11 +312,12 @@ static struct count *collect(struct cmap *map, size_t *n)
 	struct count *counts = malloc(cmap_count(map) * sizeof(*counts));
 	struct cmap_iter *iter = cmap_iter_new(map, 0, NULL);
 	struct cmap_item item;
+	int more;
 
 	if (!counts || !iter)
 		die("memory");
 	*n = 0;
-	while (cmap_iter_next(iter, &item) > 0) {
+	while ((more = cmap_iter_next(iter, &item)) > 0) {
 		struct count *count = &counts[*n];
 
 		if (*(const char *)item.key == PROGRESS)
@@ -325,6 +326,8 @@ static struct count *collect(struct cmap *map, size_t *n)
 		count->count = ((const struct value *)item.value)->count;
 		++*n;
 	}
+	if (more)
+		die("range");
 	cmap_iter_free(iter);
 	qsort(counts, *n, sizeof(*counts), by_count);
 

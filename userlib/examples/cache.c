@@ -19,11 +19,18 @@ static int deposit(struct cmap *map, const char *number, long amount)
 {
 	struct account account;
 	uint64_t version;
+	ssize_t len;
 
 	do {
-		if (cmap_get(map, number, strlen(number), &account,
-			     sizeof(account), &version) < 0)
+		len = cmap_get(map, number, strlen(number), &account,
+			       sizeof(account), &version);
+		if (len < 0)
 			return -1;
+		/* A shorter value is not ours; the rest of it is not set. */
+		if (len != sizeof(account)) {
+			errno = EINVAL;
+			return -1;
+		}
 		account.balance += amount;
 		if (!cmap_set_version(map, number, strlen(number), &account,
 				      sizeof(account), version, NULL))
@@ -43,7 +50,8 @@ int main(void)
 		return 1;
 	}
 	if (deposit(map, "42", 50) ||
-	    cmap_get(map, "42", 2, &account, sizeof(account), NULL) < 0) {
+	    cmap_get(map, "42", 2, &account, sizeof(account), NULL) !=
+	    sizeof(account)) {
 		perror("deposit");
 		return 1;
 	}

@@ -23,7 +23,13 @@ int main(void)
 	}
 
 	for (i = 0; i < 4; i++) {
-		if (fork())
+		pid_t child = fork();
+
+		if (child < 0) {
+			perror("fork");
+			return 1;
+		}
+		if (child)
 			continue;
 		/* The descriptor came along with the fork. */
 		for (n = 0; n < 1000; n++)

@@ -32,12 +32,14 @@ static int send_fd(int sock, int fd)
 	cmsg->cmsg_type = SCM_RIGHTS;
 	cmsg->cmsg_len = CMSG_LEN(sizeof(int));
 	memcpy(CMSG_DATA(cmsg), &fd, sizeof(fd));
-	return sendmsg(sock, &msg, 0) == 1 ? 0 : -1;
+	return sendmsg(sock, &msg, MSG_NOSIGNAL) == 1 ? 0 : -1;
 }
 
+/* The descriptor, or -1 if anything else came. */
 static int receive_fd(int sock)
 {
 	union control control;
+	struct cmsghdr *cmsg;
 	char byte;
 	struct iovec iov = { &byte, 1 };
 	struct msghdr msg = {
@@ -46,10 +48,16 @@ static int receive_fd(int sock)
 		.msg_control = control.buf,
 		.msg_controllen = sizeof(control.buf),
 	};
-	int fd = -1;
+	int fd;
 
-	if (recvmsg(sock, &msg, 0) == 1 && CMSG_FIRSTHDR(&msg))
-		memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&msg)), sizeof(fd));
+	if (recvmsg(sock, &msg, MSG_CMSG_CLOEXEC) != 1)
+		return -1;
+	cmsg = CMSG_FIRSTHDR(&msg);
+	if (!cmsg || msg.msg_flags & MSG_CTRUNC ||
+	    cmsg->cmsg_level != SOL_SOCKET || cmsg->cmsg_type != SCM_RIGHTS ||
+	    cmsg->cmsg_len != CMSG_LEN(sizeof(fd)))
+		return -1;
+	memcpy(&fd, CMSG_DATA(cmsg), sizeof(fd));
 	return fd;
 }
 
@@ -73,11 +81,21 @@ int main(void)
 {
 	struct cmap *map;
 	int socks[2], status = 1;
+	pid_t child;
 
-	if (socketpair(AF_UNIX, SOCK_STREAM, 0, socks))
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, socks))
 		return 1;
-	if (!fork())
+	child = fork();
+	if (child < 0) {
+		perror("fork");
+		return 1;
+	}
+	if (!child) {
+		/* With this end open here, too, the other never sees its end. */
+		close(socks[0]);
 		return receiver(socks[1]);
+	}
+	close(socks[1]);
 
 	map = cmap_open(NULL, O_RDWR | O_CREAT, NULL);
 	if (!map || cmap_set(map, "greeting", 8, "hello", 5, NULL) ||
@@ -85,7 +103,7 @@ int main(void)
 		perror("pass_fd");
 		return 1;
 	}
-	wait(&status);
+	waitpid(child, &status, 0);
 	cmap_close(map);
 
 	return status ? 1 : 0;

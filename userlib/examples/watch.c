@@ -17,6 +17,7 @@ int main(int argc, char **argv)
 	struct cmap_iter *iter;
 	struct cmap_item item;
 	int64_t number;
+	int more = -1;
 
 	if (!map) {
 		perror(name);
@@ -24,15 +25,18 @@ int main(int argc, char **argv)
 	}
 
 	iter = cmap_iter_new(map, 0, NULL);
-	while (iter && cmap_iter_next(iter, &item) > 0) {
+	while (iter && (more = cmap_iter_next(iter, &item)) > 0) {
 		if (item.value_len != sizeof(number))
 			continue;
 		memcpy(&number, item.value, sizeof(number));
 		printf("%-20.*s %" PRId64 "\n", (int)item.key_len,
 		       (const char *)item.key, number);
 	}
+	/* 0 is the end; after an error there may be more. */
+	if (more < 0)
+		perror(name);
 	cmap_iter_free(iter);
 	cmap_close(map);
 
-	return 0;
+	return more < 0 ? 1 : 0;
 }
