@@ -42,12 +42,11 @@ do {							\
  */
 #undef this_cpu_add_8
 
-#define this_cpu_add_8(pcp, value)			\
-do {							\
+#define this_cpu_add_8(pcp, value) ({			\
 	asm volatile("addq %1, %0"			\
 		     : "+m" (*raw_cpu_ptr(&(pcp)))	\
 		     : "re" ((u64)(value)));		\
-} while (0)
+})
 
 #endif
 
