@@ -5,6 +5,7 @@
 
 #include <linux/delay.h>
 #include <linux/jiffies.h>
+#include <linux/memcontrol.h>
 #include <linux/sched.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
@@ -345,11 +346,25 @@ static void resize_work(struct work_struct *work)
 
 /* ---- memory for writes to come ---- */
 
+/*
+ * Have memory allocated on the bill of the writer who came upon that it will be
+ * needed: he would have had to, and shall not get around a limit of his by it.
+ */
+static void start_ahead(struct cmap_shard *shard)
+{
+	struct mem_cgroup *payer =
+		current->mm ? get_mem_cgroup_from_mm(current->mm) : NULL;
+
+	mem_cgroup_put(xchg(&shard->ahead_payer, payer));
+	queue_work(cmap_workqueue, &shard->ahead);
+}
+
 /* Without memory this does nothing: the writer will see for himself. */
 static void ahead_work(struct work_struct *work)
 {
 	struct cmap_shard *shard = container_of(work, struct cmap_shard, ahead);
-	struct mem_cgroup *old = set_active_memcg(shard->memcg);
+	struct mem_cgroup *payer = xchg(&shard->ahead_payer, NULL);
+	struct mem_cgroup *old = set_active_memcg(payer);
 	u32 class = READ_ONCE(shard->arena.ahead);
 	struct cmap_refill refill;
 
@@ -360,6 +375,7 @@ static void ahead_work(struct work_struct *work)
 		cmap_refill_discard(&refill);
 	}
 	set_active_memcg(old);
+	mem_cgroup_put(payer);
 }
 
 /* ---- giving memory back ---- */
@@ -451,8 +467,9 @@ void cmap_chores_start(struct cmap_shard *shard, unsigned int chores,
 
 	if (chores & CMAP_CHORE_TRIM)
 		queue_delayed_work(cmap_workqueue, &shard->trim, TRIM_DELAY);
-	if (chores & CMAP_CHORE_AHEAD)
-		queue_work(cmap_workqueue, &shard->ahead);
+	/* In a softirq nobody is there who could pay. */
+	if (chores & CMAP_CHORE_AHEAD && gfpflags_allow_blocking(gfp))
+		start_ahead(shard);
 	if (chores & CMAP_CHORE_POOL && extend_pool(shard, gfp))
 		queue_work(cmap_workqueue, &shard->resize);
 	if (!(chores & CMAP_CHORE_RESIZE))

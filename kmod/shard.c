@@ -5,6 +5,7 @@
 #include "resize.h"
 #include "view.h"
 
+#include <linux/memcontrol.h>
 #include <linux/overflow.h>
 #include <linux/sched.h>
 
@@ -17,7 +18,7 @@
  * @shards: how many there are, a power of two
  * @memory: where memory comes from
  * @quota: the map's limit on entries
- * @memcg: pays for what the work allocates, or NULL
+ * @memcg: pays for tables that the work allocates, or NULL
  * @node: memory node to prefer
  * @wipe: overwrite what is deleted
  *
@@ -49,6 +50,8 @@ void cmap_shard_close(struct cmap_shard *shard)
 	/* The resize can ask for a trim, not the other way round. */
 	cancel_work_sync(&shard->resize);
 	cancel_work_sync(&shard->ahead);
+	mem_cgroup_put(shard->ahead_payer);
+	shard->ahead_payer = NULL;
 	cancel_delayed_work_sync(&shard->trim);
 }
 

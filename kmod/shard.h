@@ -26,7 +26,8 @@ struct mem_cgroup;
  * @shards: how many the map has
  * @shard_bits: log2 of that
  * @quota: the map's limit on entries
- * @memcg: pays for what the works allocate
+ * @memcg: pays for tables that the work allocates
+ * @ahead_payer: pays for what @ahead allocates next; it has a reference
  * @resize: makes large tables and moves buckets
  * @ahead: allocates segments before they are needed
  * @trim: gives memory back
@@ -51,6 +52,7 @@ struct cmap_shard {
 	u8 shard_bits;
 	struct cmap_quota *quota;
 	struct mem_cgroup *memcg;
+	struct mem_cgroup *ahead_payer;
 	struct work_struct resize;
 	struct work_struct ahead;
 	struct delayed_work trim;
