@@ -334,12 +334,15 @@ static void resize_work(struct work_struct *work)
 	struct cmap_shard *shard = container_of(work, struct cmap_shard,
 						resize);
 	struct mem_cgroup *old = set_active_memcg(shard->memcg);
+	bool poor;
 	int err;
 
 	do
 		err = begin(shard, GFP_KERNEL) ?: move_rest(shard);
 	while (!err && resize_wanted(shard));
-	try_again_after(shard, err ? get_jiffies_64() + RESIZE_DELAY : 0);
+	/* -EXFULL may be over with the next write, if one has got a bucket. */
+	poor = err == -ENOMEM || err == -ENOSPC;
+	try_again_after(shard, poor ? get_jiffies_64() + RESIZE_DELAY : 0);
 
 	set_active_memcg(old);
 }

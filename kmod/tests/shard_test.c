@@ -519,6 +519,10 @@ static void move_without_a_pool(struct kunit *test)
 	rcu_assign_pointer(table->next, next);
 	KUNIT_EXPECT_EQ(test, cmap_resize_now(site->shard), -EXFULL);
 	KUNIT_EXPECT_EQ(test, table->moved, 0);
+	/* It is not for lack of memory: the next write may ask again. */
+	queue_work(cmap_workqueue, &site->shard->resize);
+	flush_work(&site->shard->resize);
+	KUNIT_EXPECT_EQ(test, site->shard->resize_after, 0);
 	next->pool_used = 0;
 	KUNIT_EXPECT_EQ(test, cmap_resize_now(site->shard), 0);
 	KUNIT_EXPECT_PTR_EQ(test, rcu_dereference_protected(site->shard->table,
