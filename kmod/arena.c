@@ -259,7 +259,8 @@ static void look_ahead(struct cmap_arena *arena, const struct cmap_class *class,
 	if (class->spare || order < AHEAD_ORDER_MIN ||
 	    class->pages < 4U << order)
 		return;
-	arena->ahead = segment->class;
+	/* Read without the lock by the work that allocates. */
+	WRITE_ONCE(arena->ahead, segment->class);
 	arena->short_soon = true;
 }
 
