@@ -370,7 +370,7 @@ static void test(const char *name, void (*run)(void))
 	failed = 0;
 	answer = 0;
 	mapping = MAPS;
-	make();
+	make(17, 4);
 	run();
 	printf("%sok %d %s\n", failed ? "not " : "", ++number, name);
 	failed |= before;
@@ -379,8 +379,7 @@ static void test(const char *name, void (*run)(void))
 int main(void)
 {
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	state = 1;
-	if (window_file())
+	if (window_file(17, 4))
 		return perror("window"), 1;
 
 	test("lookups", lookups);

@@ -11,136 +11,14 @@
  * The window is a file in memory with a map in it that is right, and becomes
  * right again after each input.
  */
-#include <cmap.h>
+#define BLOCKS		16
+#define TABLE_BITS	4		/* so few that there are chains */
+#include "window_file.h"
 
-#include "../src/hash.h"
-
-#include <errno.h>
 #include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/ioctl.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
-#include <linux/cmap.h>
-
-#define PAGE		4096
-#define SPAN		((size_t)1 << CMAP_WINDOW_SHIFT)
-#define SHARD_BITS	1
-#define SHARDS		(1 << SHARD_BITS)
-#define SHARD_BYTES	(sizeof(struct cmap_window_shard) + PAGE - 64)
-#define BLOCKS		16		/* from CMAP_WINDOW_FIRST on */
-#define FILE_SIZE	((CMAP_WINDOW_FIRST + BLOCKS) * SPAN)
-#define KEYS		64
-#define KEY_MAX		32
-#define VALUE_MAX	256
-#define NODE_UNITS	20
-#define TABLE_BITS	4
 #define STEPS		256		/* of an input that are carried out */
-
-static char *file;
-static int fd;
-
-static void *block(uint64_t number)
-{
-	return file + (number << CMAP_WINDOW_SHIFT);
-}
-
-static struct cmap_window_shard *shard(uint32_t i)
-{
-	return (void *)(file + PAGE + i * SHARD_BYTES);
-}
-
-/* ---- a map that is right ---- */
-
-static size_t key_of(uint32_t i, char *key)
-{
-	return (size_t)snprintf(key, KEY_MAX + 1, "%0*u", i % 3 ? 8 : 20, i);
-}
-
-static uint64_t table_at(uint64_t number, uint64_t shape)
-{
-	return number << 16 | (shape & 0x7fff);
-}
-
-static uint64_t right_table(uint64_t number)
-{
-	return table_at(number, 1 << 13 | TABLE_BITS << 9 | TABLE_BITS << 5 |
-				TABLE_BITS);
-}
-
-static struct cmap_window_bucket *place_for(struct cmap_window_bucket *table,
-					    uint64_t hash, unsigned int *slot)
-{
-	struct cmap_window_bucket *pool = table + (1 << TABLE_BITS), *at;
-	uint32_t n = 1;
-
-	at = table + (hash << SHARD_BITS >> (64 - TABLE_BITS));
-	for (;;) {
-		for (*slot = 0; *slot < CMAP_WINDOW_SLOTS; ++*slot)
-			if (!at->ref[*slot])
-				return at;
-		/* Chained to the next of the pool that is free. */
-		while (pool[n - 1].head)
-			n++;
-		pool[n - 1].head = CMAP_WINDOW_LINKED;
-		at->head |= n << 2;
-		at = &pool[n - 1];
-	}
-}
-
-static void put(const __u64 *words, uint32_t i)
-{
-	const struct cmap_hash begin =
-		cmap_hash_begin((const uint64_t *)words);
-	uint32_t index = i % 2;
-	struct cmap_window_bucket *bucket;
-	struct cmap_window_shard *s;
-	struct cmap_window_node *node;
-	char key[KEY_MAX + 1];
-	size_t len = key_of(i, key);
-	uint64_t hash = cmap_hash(&begin, key, len);
-	unsigned int slot;
-
-	s = shard((uint32_t)(hash >> (64 - SHARD_BITS)));
-	node = (void *)((char *)block(s->segment[index]) +
-			(size_t)i * NODE_UNITS * 16);
-	node->version = i + 1;
-	node->order = (uint32_t)(hash >> 32);
-	node->tag = (uint16_t)hash;
-	node->key_len = (uint16_t)len;
-	node->value_len = i % VALUE_MAX;
-	memcpy(node + 1, key, len);
-
-	bucket = place_for(block(CMAP_WINDOW_TABLE_NUMBER(s->table)), hash,
-			   &slot);
-	bucket->tag[slot] = (uint16_t)hash;
-	bucket->ref[slot] = index << 17 | i * NODE_UNITS;
-}
-
-static void make(void)
-{
-	struct cmap_window *header = (void *)file;
-	uint64_t number = CMAP_WINDOW_FIRST;
-	uint32_t i;
-
-	*header = (struct cmap_window){
-		.magic = CMAP_WINDOW_MAGIC, .format = CMAP_WINDOW_FORMAT,
-		.header_bytes = PAGE, .shard_bytes = SHARD_BYTES,
-		.shards = SHARDS, .shard_bits = SHARD_BITS, .key_max = KEY_MAX,
-		.secret = { 17, 4 },
-	};
-	for (i = 0; i < SHARDS; i++) {
-		shard(i)->table = right_table(number);
-		shard(i)->segment[0] = number + 1;
-		shard(i)->segment[1] = number + 2;
-		number += 3;
-	}
-	for (i = 0; i < KEYS; i++)
-		put(header->secret, i);
-}
 
 /* ---- the input ---- */
 
@@ -188,7 +66,7 @@ static uint64_t some_table(void)
 {
 	uint64_t number = CMAP_WINDOW_FIRST + next(1) % (BLOCKS + 2);
 
-	return table_at(number, next(2));
+	return number << 16 | (next(2) & 0x7fff);
 }
 
 static void spoil_node(char *node)
@@ -408,14 +286,8 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
 	(void)argc;
 	(void)argv;
-	fd = memfd_create("window", 0);
-	if (fd < 0 || ftruncate(fd, FILE_SIZE))
+	if (window_file(17, 4))
 		abort();
-	file = __real_mmap(NULL, FILE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED,
-			   fd, 0);
-	if (file == MAP_FAILED)
-		abort();
-	make();
 	return 0;
 }
 

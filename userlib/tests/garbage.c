@@ -15,6 +15,15 @@
 #include <time.h>
 
 static int over;
+static __thread uint64_t state;
+
+static uint64_t any(void)
+{
+	state ^= state << 13;
+	state ^= state >> 7;
+	state ^= state << 17;
+	return state;
+}
 
 /* What the device does not let be mapped, this file would, and then SIGBUS. */
 void *__wrap_mmap(void *at, size_t size, int prot, int flags, int from,
@@ -51,8 +60,7 @@ static void spoil(void)
 				      any();
 		break;
 	case 2:		/* one that may be right */
-		s->table = table_at(CMAP_WINDOW_FIRST + any() % 2 * 3,
-				    TABLE_BITS, TABLE_BITS, TABLE_BITS, 1);
+		s->table = right_table(CMAP_WINDOW_FIRST + any() % 2 * 3);
 		break;
 	case 3:
 		s->segment[any() % 3] = any() % 8 ? number : any();
@@ -88,7 +96,7 @@ static void *spoiler(void *seed)
 	for (i = 0; !LOAD(&over); i++) {
 		spoil();
 		if (i % 256 == 0)
-			make();
+			make(any(), any());
 		if (i % 16 == 0)
 			usleep(1);
 	}
@@ -190,7 +198,7 @@ static void circle(void)
 	struct cmap map = { .fd = fd, .view = cmap_view_open(fd) };
 	uint32_t i, j;
 
-	make();
+	make(any(), any());
 	for (i = 0; i < SHARDS; i++) {
 		struct cmap_window_bucket *at = block(shard(i)->table >> 16);
 
@@ -211,14 +219,13 @@ static void circle(void)
  */
 static int late(void)
 {
-	uint64_t gone = table_at(CMAP_WINDOW_FIRST + BLOCKS - 1, TABLE_BITS,
-				 TABLE_BITS, TABLE_BITS, 1);
+	uint64_t gone = right_table(CMAP_WINDOW_FIRST + BLOCKS - 1);
 	struct cmap map = { .fd = fd };
 	struct cmap_window_part *part;
 	struct cmap_place *place;
 	uint32_t i;
 
-	make();
+	make(any(), any());
 	map.view = cmap_view_open(fd);
 	part = &map.view->part[0];
 	place = cmap_place_of(part, shard(0)->table);
@@ -244,7 +251,7 @@ int main(int argc, char **argv)
 
 	printf("seed %llu\n", (unsigned long long)seed);
 	state = seed | 1;
-	if (window_file())
+	if (window_file(any(), any()))
 		return perror("window"), 1;
 
 	pthread_create(&threads[0], NULL, spoiler, (void *)(uintptr_t)(any() | 1));

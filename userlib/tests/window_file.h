@@ -19,25 +19,20 @@
 #define SHARD_BITS	1
 #define SHARDS		(1 << SHARD_BITS)
 #define SHARD_BYTES	(sizeof(struct cmap_window_shard) + PAGE - 64)
+#ifndef BLOCKS
 #define BLOCKS		64		/* from CMAP_WINDOW_FIRST on */
+#endif
 #define FILE_SIZE	((CMAP_WINDOW_FIRST + BLOCKS) * SPAN)
 #define KEYS		64
 #define KEY_MAX		32
 #define VALUE_MAX	256
 #define NODE_UNITS	20
+#ifndef TABLE_BITS
 #define TABLE_BITS	6
+#endif
 
 static char *file;
 static int fd;
-static __thread uint64_t state;
-
-static uint64_t any(void)
-{
-	state ^= state << 13;
-	state ^= state >> 7;
-	state ^= state << 17;
-	return state;
-}
 
 static void *block(uint64_t number)
 {
@@ -62,6 +57,32 @@ static uint64_t table_at(uint64_t number, unsigned int bits,
 	       bits;
 }
 
+/* One that there may be: all in its block. */
+static uint64_t right_table(uint64_t number)
+{
+	return table_at(number, TABLE_BITS, TABLE_BITS, TABLE_BITS, 1);
+}
+
+static struct cmap_window_bucket *place_for(struct cmap_window_bucket *table,
+					    uint64_t hash, unsigned int *slot)
+{
+	struct cmap_window_bucket *pool = table + (1 << TABLE_BITS), *at;
+	uint32_t n = 1;
+
+	at = table + (hash << SHARD_BITS >> (64 - TABLE_BITS));
+	for (;;) {
+		for (*slot = 0; *slot < CMAP_WINDOW_SLOTS; ++*slot)
+			if (!at->ref[*slot])
+				return at;
+		/* Chained to the next of the pool that is free. */
+		while (pool[n - 1].head)
+			n++;
+		pool[n - 1].head = CMAP_WINDOW_LINKED;
+		at->head |= n << 2;
+		at = &pool[n - 1];
+	}
+}
+
 static void put(const __u64 *words, uint32_t i)
 {
 	const struct cmap_hash begin =
@@ -73,7 +94,7 @@ static void put(const __u64 *words, uint32_t i)
 	char key[KEY_MAX + 1];
 	size_t len = key_of(i, key);
 	uint64_t hash = cmap_hash(&begin, key, len);
-	unsigned int slot = 0;
+	unsigned int slot;
 
 	s = shard((uint32_t)(hash >> (64 - SHARD_BITS)));
 	ref = index << 17 | i * NODE_UNITS;
@@ -86,15 +107,13 @@ static void put(const __u64 *words, uint32_t i)
 	node->value_len = i % VALUE_MAX;
 	memcpy(node + 1, key, len);
 
-	bucket = block(s->table >> 16);
-	bucket += hash << SHARD_BITS >> (64 - TABLE_BITS);
-	while (bucket->ref[slot])
-		slot++;
+	bucket = place_for(block(CMAP_WINDOW_TABLE_NUMBER(s->table)), hash,
+			   &slot);
 	bucket->tag[slot] = (uint16_t)hash;
 	bucket->ref[slot] = ref;
 }
 
-static void make(void)
+static void make(uint64_t k0, uint64_t k1)
 {
 	struct cmap_window *header = (void *)file;
 	uint64_t number = CMAP_WINDOW_FIRST;
@@ -107,12 +126,11 @@ static void make(void)
 	header->shards = SHARDS;
 	header->shard_bits = SHARD_BITS;
 	header->key_max = KEY_MAX;
-	header->secret[0] = any();
-	header->secret[1] = any();
+	header->secret[0] = k0;
+	header->secret[1] = k1;
 	for (i = 0; i < SHARDS; i++) {
 		memset(shard(i), 0, SHARD_BYTES);
-		shard(i)->table = table_at(number, TABLE_BITS, TABLE_BITS,
-					   TABLE_BITS, 1);
+		shard(i)->table = right_table(number);
 		shard(i)->segment[0] = number + 1;
 		shard(i)->segment[1] = number + 2;
 		memset(block(number), 0, 2 * 64 << TABLE_BITS);
@@ -122,8 +140,8 @@ static void make(void)
 		put(header->secret, i);
 }
 
-/* 0, or -1 with errno set. */
-static int window_file(void)
+/* With a hash of that secret.  0, or -1 with errno set. */
+static int window_file(uint64_t k0, uint64_t k1)
 {
 	fd = memfd_create("window", 0);
 	if (fd < 0 || ftruncate(fd, FILE_SIZE))
@@ -131,7 +149,7 @@ static int window_file(void)
 	file = mmap(NULL, FILE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	if (file == MAP_FAILED)
 		return -1;
-	make();
+	make(k0, k1);
 	return 0;
 }
 
