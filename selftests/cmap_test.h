@@ -381,7 +381,7 @@ static inline bool children_ok(int n)
 static inline int write_text(const char *file, const char *text)
 {
 	ssize_t len = strlen(text), written;
-	int fd = open(file, O_WRONLY | O_TRUNC), err;
+	int fd = open(file, O_WRONLY | O_TRUNC | O_CLOEXEC), err;
 
 	if (fd < 0)
 		return -errno;
@@ -396,7 +396,7 @@ static inline long long number_in(const char *file, const char *word)
 {
 	static char text[1 << 16];
 	ssize_t len = 0, got = 0;
-	int fd = open(file, O_RDONLY);
+	int fd = open(file, O_RDONLY | O_CLOEXEC);
 	char *at = text;
 
 	if (fd < 0)
@@ -411,6 +411,37 @@ static inline long long number_in(const char *file, const char *word)
 	if (word)
 		at = strstr(text, word);
 	return at ? strtoll(at + (word ? strlen(word) : 0), NULL, 10) : -1;
+}
+
+/* Returns what was there, -1 if it cannot be set. */
+static inline long long set_number(const char *file, long long value)
+{
+	long long old = number_in(file, NULL);
+	char text[32];
+
+	snprintf(text, sizeof(text), "%lld", value);
+	return write_text(file, text) ? -1 : old;
+}
+
+/* The same of a parameter of the module. */
+static inline long long set_parameter(const char *name, long long value)
+{
+	char file[128];
+
+	snprintf(file, sizeof(file), "/sys/module/cmap/parameters/%s", name);
+	return set_number(file, value);
+}
+
+static inline bool user_mode_linux(void)
+{
+	static char text[4096];
+	FILE *info = fopen("/proc/cpuinfo", "r");
+
+	if (info) {
+		text[fread(text, 1, sizeof(text) - 1, info)] = 0;
+		fclose(info);
+	}
+	return strstr(text, "User Mode Linux");
 }
 
 /* What debugfs says of a map behind a word; -1 if it does not. */

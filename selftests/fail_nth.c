@@ -18,7 +18,7 @@
  */
 #include <cmap.h>
 
-#include "cmap_test.h"
+#include "faults.h"
 #include "load.h"
 #include "kselftest_harness.h"
 
@@ -35,29 +35,13 @@
 
 static int nth_file = -1, kapi_file = -1;
 
-static void write_setting(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-
-	if (fd < 0 || write(fd, text, strlen(text)) < 0)
-		printf("# %s: %m\n", path);
-	close(fd);
-}
-
-/* Without this what may sleep, and single pages, are spared. */
 static bool can_fail(void)
 {
 	nth_file = open("/proc/thread-self/fail-nth", O_RDWR | O_CLOEXEC);
 	if (nth_file < 0)
 		return false;
 
-#define DEBUGFS "/sys/kernel/debug/"
-	write_setting(DEBUGFS "failslab/ignore-gfp-wait", "N");
-	write_setting(DEBUGFS "failslab/verbose", "0");
-	write_setting(DEBUGFS "fail_page_alloc/ignore-gfp-wait", "N");
-	write_setting(DEBUGFS "fail_page_alloc/min-order", "0");
-	write_setting(DEBUGFS "fail_page_alloc/verbose", "0");
-	write_setting(DEBUGFS "fail_usercopy/verbose", "0");
+	spare_no_allocation();
 	return true;
 }
 

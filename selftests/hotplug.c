@@ -23,17 +23,10 @@
 static int cpu_write(int cpu, bool online)
 {
 	char path[64];
-	int fd, err = 0;
 
 	snprintf(path, sizeof(path), "/sys/devices/system/cpu/cpu%d/online",
 		 cpu);
-	fd = open(path, O_WRONLY);
-	if (fd < 0)
-		return -errno;
-	if (write(fd, online ? "1" : "0", 1) != 1)
-		err = -errno;
-	close(fd);
-	return err;
+	return write_text(path, online ? "1" : "0");
 }
 
 /* Those that can be switched off; the first one never. */

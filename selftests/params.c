@@ -5,33 +5,9 @@
 #include "cmap_test.h"
 #include "kselftest_harness.h"
 
-static unsigned long long param(const char *name, const char *value)
-{
-	unsigned long long old = 0;
-	char path[128], text[32] = {};
-	int fd;
-
-	snprintf(path, sizeof(path), "/sys/module/cmap/parameters/%s", name);
-	fd = open(path, O_RDWR);
-	if (read(fd, text, sizeof(text) - 1) > 0)
-		old = strtoull(text, NULL, 10);
-	if (value && pwrite(fd, value, strlen(value), 0) < 0)
-		perror(path);
-	close(fd);
-	return old;
-}
-
-static void restore(const char *name, unsigned long long value)
-{
-	char text[32];
-
-	snprintf(text, sizeof(text), "%llu", value);
-	param(name, text);
-}
-
 TEST(max_maps)
 {
-	unsigned long long old = param("max_maps", "5");
+	long long old = set_parameter("max_maps", 5);
 	int fds[8], i, made = 0;
 
 	usleep(200000);	/* what earlier tests closed is gone by then */
@@ -52,7 +28,7 @@ TEST(max_maps)
 	EXPECT_GE(fds[0], 0);
 	for (i = 0; i < 5; i++)
 		close(fds[i]);
-	restore("max_maps", old);
+	set_parameter("max_maps", old);
 }
 
 /*
@@ -62,25 +38,25 @@ TEST(max_maps)
 TEST(max_maps_lowered_below_what_there_is)
 {
 	int fds[4], i, fd;
-	unsigned long long old;
+	long long old;
 
 	for (i = 0; i < 4; i++) {
 		fds[i] = new_map();
 		ASSERT_GE(fds[i], 0);
 	}
-	old = param("max_maps", "2");
+	old = set_parameter("max_maps", 2);
 	fd = new_map();
 	EXPECT_EQ(-ENFILE, fd);
 	if (fd >= 0)
 		close(fd);
-	restore("max_maps", old);
+	set_parameter("max_maps", old);
 	for (i = 0; i < 4; i++)
 		close(fds[i]);
 }
 
 TEST(max_shards)
 {
-	unsigned long long old = param("max_shards", "4");
+	long long old = set_parameter("max_shards", 4);
 	struct cmap_create args = { .shards = 8 };
 
 	EXPECT_EQ(-EINVAL, new_map_with(&args));
@@ -90,12 +66,12 @@ TEST(max_shards)
 	EXPECT_GE(fd, 0);
 	EXPECT_EQ(4, map_stat(fd).shards);
 	close(fd);
-	restore("max_shards", old);
+	set_parameter("max_shards", old);
 }
 
 TEST(max_bytes)
 {
-	unsigned long long old = param("max_bytes", "1000000");
+	long long old = set_parameter("max_bytes", 1000000);
 	static char value[1000];
 	int a = new_map(), b = new_map(), i, err = 0;
 
@@ -108,7 +84,7 @@ TEST(max_bytes)
 	i = 2;
 	EXPECT_EQ(0, del(b, &i, sizeof(i)));
 	EXPECT_EQ(0, set(b, &i, sizeof(i), value, sizeof(value)));
-	restore("max_bytes", old);
+	set_parameter("max_bytes", old);
 	close(a);
 	close(b);
 }

@@ -24,35 +24,6 @@
 
 /* ---- settings ---- */
 
-static long read_number(const char *path)
-{
-	char text[32] = {};
-	int fd = open(path, O_RDONLY);
-
-	if (fd < 0)
-		return -1;
-	if (read(fd, text, sizeof(text) - 1) < 0)
-		text[0] = 0;
-	close(fd);
-	return atol(text);
-}
-
-/* Returns what was there, -1 if it cannot be set. */
-static long set_number(const char *path, long value)
-{
-	long old = read_number(path);
-	char text[32];
-	int fd = open(path, O_WRONLY);
-	int len = snprintf(text, sizeof(text), "%ld", value);
-
-	if (fd < 0)
-		return -1;
-	if (write(fd, text, len) != len)
-		old = -1;
-	close(fd);
-	return old;
-}
-
 static const char * const settings[] = {
 	RCU "jiffies_till_first_fqs", RCU "jiffies_till_next_fqs",
 	"/sys/kernel/rcu_normal",	/* nothing is expedited */
@@ -180,12 +151,12 @@ TEST_F_TIMEOUT(slow, memory_that_waits_stays_below_the_limit, 250)
 		EXPECT_GT(tallies[i].written, 100);
 		EXPECT_LT(tallies[i].longest, HANGING);
 	}
-	TH_LOG("the kernel: %ld written, %ld to be tried again, %ld refused",
-	       read_number(HOLD "written"), read_number(HOLD "again"),
-	       read_number(HOLD "refused"));
-	EXPECT_GT(read_number(HOLD "written"), 0);
-	EXPECT_GT(read_number(HOLD "again"), 0);
-	EXPECT_EQ(0, read_number(HOLD "wrong"));
+	TH_LOG("the kernel: %lld written, %lld to be tried again, %lld refused",
+	       number_in(HOLD "written", NULL), number_in(HOLD "again", NULL),
+	       number_in(HOLD "refused", NULL));
+	EXPECT_GT(number_in(HOLD "written", NULL), 0);
+	EXPECT_GT(number_in(HOLD "again", NULL), 0);
+	EXPECT_EQ(0, number_in(HOLD "wrong", NULL));
 	/* That it was for want of a grace period at all. */
 	EXPECT_GT(most, MAX_BYTES / 2);
 

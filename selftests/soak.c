@@ -7,7 +7,7 @@
  *
  * deadline: 300
  */
-#include "cmap_test.h"
+#include "faults.h"
 #include "kselftest_harness.h"
 
 #define PROCESSES 50
@@ -157,38 +157,21 @@ TEST(fifty_processes)
 
 /* ---- short of memory ---- */
 
-static bool write_file(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-	bool ok = fd >= 0 && write(fd, text, strlen(text)) > 0;
-
-	close(fd);
-	return ok;
-}
-
-static bool inject(const char *what, const char *setting, const char *value)
-{
-	char path[128];
-
-	snprintf(path, sizeof(path), "/sys/kernel/debug/%s/%s", what, setting);
-	return write_file(path, value);
-}
-
 /* Of each @interval allocations that could fail, one in ten does. */
 static bool inject_failures(const char *what, const char *interval)
 {
-	return inject(what, "verbose", "0") &&
-	       inject(what, "task-filter", "Y") &&
-	       inject(what, "ignore-gfp-wait", "N") &&
-	       inject(what, "interval", interval) &&
-	       inject(what, "times", "-1") &&
-	       inject(what, "probability", "10");
+	return !set_fault(what, "verbose", "0") &&
+	       !set_fault(what, "task-filter", "Y") &&
+	       !set_fault(what, "ignore-gfp-wait", "N") &&
+	       !set_fault(what, "interval", interval) &&
+	       !set_fault(what, "times", "-1") &&
+	       !set_fault(what, "probability", "10");
 }
 
 static void begin_to_fail(void)
 {
 	memory_fails = true;
-	if (!write_file("/proc/self/make-it-fail", "1"))
+	if (write_text("/proc/self/make-it-fail", "1"))
 		_exit(3);
 }
 
@@ -208,7 +191,7 @@ static void let_workers_fail(const char *fail)
 		    !strncmp(name, "kworker/u", 9)) {
 			snprintf(path, sizeof(path), "/proc/%d/make-it-fail",
 				 pid);
-			write_file(path, fail);
+			write_text(path, fail);
 		}
 		close(fd);
 	}
@@ -217,7 +200,7 @@ static void let_workers_fail(const char *fail)
 TEST(fifty_processes_short_of_memory)
 {
 	if (access("/proc/self/make-it-fail", W_OK) ||
-	    !inject("fail_page_alloc", "min-order", "0") ||
+	    set_fault("fail_page_alloc", "min-order", "0") ||
 	    !inject_failures("failslab", "3") ||
 	    !inject_failures("fail_page_alloc", "3"))
 		SKIP(return, "no fault injection in this kernel");
@@ -225,8 +208,8 @@ TEST(fifty_processes_short_of_memory)
 	let_workers_fail("1");
 	soak(_metadata, begin_to_fail);
 	let_workers_fail("0");
-	inject("failslab", "probability", "0");
-	inject("fail_page_alloc", "probability", "0");
+	set_fault("failslab", "probability", "0");
+	set_fault("fail_page_alloc", "probability", "0");
 }
 
 TEST_HARNESS_MAIN

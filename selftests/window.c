@@ -113,19 +113,6 @@ TEST(part_of_a_block)
 	close(fd);
 }
 
-/* The module's limit on memory; returns what it was. */
-static unsigned long long limit_all(unsigned long long bytes)
-{
-	static const char file[] = "/sys/module/cmap/parameters/max_bytes";
-	unsigned long long old = number_in(file, NULL);
-	char text[32];
-
-	snprintf(text, sizeof(text), "%llu", bytes);
-	if (write_text(file, text))
-		abort();
-	return old;
-}
-
 /*
  * What is made when a map is first mapped was on the map's bill, so that who
  * could only read a map with a tight limit could have its writers refused; and
@@ -135,7 +122,7 @@ TEST(mapping_takes_nothing_from_the_map)
 {
 	struct cmap_create args = { .shards = 16, .max_bytes = 1 << 20 };
 	int fd = new_map_with(&args), err;
-	unsigned long long old;
+	long long old;
 	uint64_t bytes;
 
 	ASSERT_GE(fd, 0);
@@ -143,9 +130,10 @@ TEST(mapping_takes_nothing_from_the_map)
 		ASSERT_EQ(0, set(fd, &i, 8, &i, 8));
 	bytes = map_stat(fd).bytes;
 
-	old = limit_all(4096);
+	old = set_parameter("max_bytes", 4096);
+	ASSERT_LE(0, old);
 	err = mmap_error(fd, 4096, PROT_READ, MAP_SHARED, 0);
-	limit_all(old);
+	ASSERT_LE(0, set_parameter("max_bytes", old));
 	EXPECT_EQ(ENOSPC, err);
 	EXPECT_EQ(bytes, map_stat(fd).bytes);
 
@@ -400,18 +388,6 @@ static void plant_in_free_memory(void)
 	munmap(p, size);
 	close(fd);
 	unlink(name);
-}
-
-static bool user_mode_linux(void)
-{
-	static char text[4096];
-	FILE *info = fopen("/proc/cpuinfo", "r");
-
-	if (info) {
-		text[fread(text, 1, sizeof(text) - 1, info)] = 0;
-		fclose(info);
-	}
-	return strstr(text, "User Mode Linux");
 }
 
 TEST(shows_nothing_that_is_not_the_maps)

@@ -5,8 +5,6 @@
 
 #include <cmap.h>
 
-#define MAPS_PARAMETER	"/sys/module/cmap/parameters/max_maps"
-#define BYTES_PARAMETER	"/sys/module/cmap/parameters/max_bytes"
 #define PATIENCE	20000	/* milliseconds, on a busy machine */
 
 /* ---- the kernel's log ---- */
@@ -187,42 +185,20 @@ const char *fuzz_check_maps(void)
 
 static unsigned long long least_bytes;	/* that a map of its own takes */
 
-static int read_parameter(const char *path, unsigned long long *value)
-{
-	FILE *file = fopen(path, "r");
-	int n = file ? fscanf(file, "%llu", value) : 0;
-
-	if (file)
-		fclose(file);
-	return n == 1 ? 0 : -1;
-}
-
-static int write_parameter(const char *path, unsigned long long value)
-{
-	char text[32];
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-	int len = sprintf(text, "%llu", value);
-	int err = write(fd, text, (size_t)len) == len ? 0 : -1;
-
-	close(fd);
-	return err;
-}
-
 /* Make a map while it may be the only one, and all may take so many bytes. */
 static int try_one(unsigned long long bytes)
 {
 	struct cmap_create args = { .shards = 1 };
-	unsigned long long max_maps, max_bytes;
+	long long max_maps = set_parameter("max_maps", 1);
+	long long max_bytes = set_parameter("max_bytes", (long long)bytes);
 	int fd = -EACCES;
 
-	if (read_parameter(MAPS_PARAMETER, &max_maps) ||
-	    read_parameter(BYTES_PARAMETER, &max_bytes))
-		return -EACCES;
-	if (!write_parameter(MAPS_PARAMETER, 1) &&
-	    !write_parameter(BYTES_PARAMETER, bytes))
+	if (max_maps >= 0 && max_bytes >= 0)
 		fd = new_map_with(&args);
-	write_parameter(MAPS_PARAMETER, max_maps);
-	write_parameter(BYTES_PARAMETER, max_bytes);
+	if (max_maps >= 0)
+		set_parameter("max_maps", max_maps);
+	if (max_bytes >= 0)
+		set_parameter("max_bytes", max_bytes);
 	if (fd >= 0)
 		close(fd);
 

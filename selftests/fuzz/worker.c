@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "worker.h"
+#include "../faults.h"
 #include "abi.h"
 #include "calls.h"
 #include "check.h"
@@ -23,14 +24,6 @@
 
 #define DEADLINE	120	/* seconds for a call, on a busy machine */
 #define CHECK_LEFT	200	/* programs between looks at what is left */
-
-static double now(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
-}
 
 /* ---- the worker ---- */
 
@@ -249,52 +242,14 @@ void fuzz_work(void)
 
 /* ---- once ---- */
 
-static void set_fault(const char *kind, const char *name, const char *value)
-{
-	char path[128];
-	int fd;
-
-	snprintf(path, sizeof(path), "/sys/kernel/debug/%s/%s", kind, name);
-	fd = open(path, O_WRONLY | O_CLOEXEC);
-	if (fd < 0)
-		return;
-	if (write(fd, value, strlen(value)) < 0)
-		perror(path);
-	close(fd);
-}
-
-/* Let allocations that could wait fail too, and the kernel not tell of it. */
-static void allow_faults(void)
-{
-	set_fault("failslab", "ignore-gfp-wait", "N");
-	set_fault("failslab", "verbose", "0");
-	set_fault("fail_page_alloc", "ignore-gfp-wait", "N");
-	set_fault("fail_page_alloc", "min-order", "0");
-	set_fault("fail_page_alloc", "verbose", "0");
-	set_fault("fail_usercopy", "verbose", "0");
-}
-
-/* In User Mode Linux such a call would be one of the machine around it. */
-static bool kernel_is_a_program(void)
-{
-	char text[512] = "";
-	FILE *file = fopen("/proc/cpuinfo", "r");
-
-	if (file) {
-		if (!fread(text, 1, sizeof(text) - 1, file))
-			text[0] = 0;
-		fclose(file);
-	}
-	return strstr(text, "User Mode Linux");
-}
-
 /* Where 32-bit calls are unknown, they kill. */
 static void try_compat(void)
 {
 	int status = -1;
 	pid_t pid;
 
-	if (kernel_is_a_program())
+	/* In User Mode Linux such a call would be one of the machine around it. */
+	if (user_mode_linux())
 		return;
 	pid = fork();
 	if (!pid) {
@@ -310,7 +265,7 @@ int fuzz_work_init(void)
 	if (fuzz_state_init() || fuzz_memory_init())
 		return -1;
 	try_compat();
-	allow_faults();
+	spare_no_allocation();
 	fuzz_check_init();
 	return 0;
 }
