@@ -98,6 +98,39 @@ static bool has(struct site *site, const struct cmap_key *key)
 	return found;
 }
 
+/* No write is under way. */
+static struct cmap_table *table_of(struct site *site)
+{
+	return rcu_dereference_protected(site->shard->table, 1);
+}
+
+/* Entries with the keys of some numbers. */
+static void set_some(struct kunit *test, struct site *site, u32 first,
+		     u32 count)
+{
+	u8 buf[MODEL_KEY_MAX];
+	struct cmap_key key;
+	u32 i;
+
+	for (i = 0; i < count; i++) {
+		key = key_of(site, first + i, buf);
+		KUNIT_ASSERT_EQ(test, set(site, &key, "v", 1, GFP_KERNEL), 0);
+	}
+}
+
+static void del_some(struct kunit *test, struct site *site, u32 first,
+		     u32 count)
+{
+	u8 buf[MODEL_KEY_MAX];
+	struct cmap_key key;
+	u32 i;
+
+	for (i = 0; i < count; i++) {
+		key = key_of(site, first + i, buf);
+		KUNIT_ASSERT_EQ(test, del(site, &key), 0);
+	}
+}
+
 /* The entry is what the model says, or is not there. */
 static void expect_entry(struct kunit *test, struct site *site,
 			 const struct cmap_key *key,
@@ -341,6 +374,47 @@ static struct cmap_key aimed(u32 number, u32 order, u8 buf[MODEL_KEY_MAX])
 	};
 }
 
+/* Entries from a number on that begin with the bits of an order. */
+static void set_aimed(struct kunit *test, struct site *site, u32 first,
+		      u32 count, u32 order)
+{
+	u8 buf[MODEL_KEY_MAX];
+	struct cmap_key key;
+	u32 i;
+
+	for (i = 0; i < count; i++) {
+		key = aimed(first + i, order, buf);
+		KUNIT_ASSERT_EQ(test, set(site, &key, "v", 1, GFP_KERNEL), 0);
+	}
+}
+
+static void expect_aimed(struct kunit *test, struct site *site, u32 first,
+			 u32 count, u32 order)
+{
+	u8 buf[MODEL_KEY_MAX];
+	struct cmap_key key;
+	u32 i;
+
+	for (i = 0; i < count; i++) {
+		key = aimed(first + i, order, buf);
+		KUNIT_EXPECT_TRUE(test, has(site, &key));
+	}
+}
+
+/* Another table for the shard, to be moved into. */
+static struct cmap_table *new_table(struct kunit *test, struct site *site,
+				    u8 bits)
+{
+	struct cmap_table *table;
+	int err;
+
+	table = cmap_table_new(&site->lab->memory, NUMA_NO_NODE, bits,
+			       site->shard->shard_bits, GFP_KERNEL, &err);
+	KUNIT_ASSERT_NOT_NULL(test, table);
+
+	return table;
+}
+
 #define FULL	(CMAP_BUCKET_SLOTS * (1 + CMAP_CHAIN_MAX))
 
 static void exfull_hurts_its_bucket_only(struct kunit *test)
@@ -348,12 +422,8 @@ static void exfull_hurts_its_bucket_only(struct kunit *test)
 	struct site *site = site_new(test, 1, false);
 	u8 buf[MODEL_KEY_MAX];
 	struct cmap_key key;
-	u32 i;
 
-	for (i = 0; i < FULL; i++) {
-		key = aimed(i, 7, buf);
-		KUNIT_ASSERT_EQ(test, set(site, &key, "v", 1, GFP_KERNEL), 0);
-	}
+	set_aimed(test, site, 0, FULL, 7);
 	key = aimed(FULL, 7, buf);
 	KUNIT_EXPECT_EQ(test, set(site, &key, "v", 1, GFP_KERNEL), -EXFULL);
 	KUNIT_EXPECT_EQ(test, site->shard->entries, FULL);
@@ -416,15 +486,11 @@ static void pool_taken_and_no_work(struct kunit *test)
 	u8 buf[MODEL_KEY_MAX];
 	struct cmap_table *table;
 	struct cmap_key key;
-	u32 i;
 
-	for (i = 0; i < CMAP_BUCKET_SLOTS; i++) {
-		key = aimed(i, 0, buf);
-		KUNIT_ASSERT_EQ(test, set(site, &key, "v", 1, GFP_KERNEL), 0);
-	}
-	table = rcu_dereference_protected(site->shard->table, 1);
+	set_aimed(test, site, 0, CMAP_BUCKET_SLOTS, 0);
+	table = table_of(site);
 	table->pool_used = cmap_pool_capacity(table);
-	key = aimed(i, 0, buf);
+	key = aimed(CMAP_BUCKET_SLOTS, 0, buf);
 	KUNIT_EXPECT_EQ(test, set(site, &key, "v", 1, GFP_KERNEL), 0);
 	KUNIT_EXPECT_EQ(test, site->shard->entries, CMAP_BUCKET_SLOTS + 1);
 	KUNIT_EXPECT_EQ(test, site->shard->grows, 0);
@@ -433,7 +499,7 @@ static void pool_taken_and_no_work(struct kunit *test)
 
 static u32 pool_used(struct site *site)
 {
-	return rcu_dereference_protected(site->shard->table, 1)->pool_used;
+	return table_of(site)->pool_used;
 }
 
 /* There is a new pool before the old one is spent, and no sooner. */
@@ -446,7 +512,7 @@ static void pool_nearly_taken(struct kunit *test)
 	u32 most;
 
 	KUNIT_ASSERT_EQ(test, set(site, &key, "v", 1, GFP_KERNEL), 0);
-	table = rcu_dereference_protected(site->shard->table, 1);
+	table = table_of(site);
 	most = cmap_pool_capacity(table) / 8 * 7;
 	table->pool_used = most;
 	key = aimed(1, 1, buf);
@@ -481,7 +547,7 @@ static void pool_taken_for_good(struct kunit *test)
 		KUNIT_ASSERT_EQ(test, cmap_shard_write(shard, &write,
 						       GFP_KERNEL), 0);
 	}
-	table = rcu_dereference_protected(shard->table, 1);
+	table = table_of(site);
 	table->pool_used = cmap_pool_capacity(table);
 	/* As if this were the largest table there can be, and full. */
 	shard->shard_bits = 32 - table->bits;
@@ -502,19 +568,10 @@ static void move_without_a_pool(struct kunit *test)
 {
 	struct site *site = site_new(test, 1, false);
 	struct cmap_table *table, *next;
-	u8 buf[MODEL_KEY_MAX];
-	struct cmap_key key;
-	u32 i;
-	int err;
 
-	for (i = 0; i < 2 * CMAP_BUCKET_SLOTS; i++) {
-		key = aimed(i, 0, buf);
-		KUNIT_ASSERT_EQ(test, set(site, &key, "v", 1, GFP_KERNEL), 0);
-	}
-	table = rcu_dereference_protected(site->shard->table, 1);
-	next = cmap_table_new(&site->lab->memory, NUMA_NO_NODE, table->bits,
-			      site->shard->shard_bits, GFP_KERNEL, &err);
-	KUNIT_ASSERT_NOT_NULL(test, next);
+	set_aimed(test, site, 0, 2 * CMAP_BUCKET_SLOTS, 0);
+	table = table_of(site);
+	next = new_table(test, site, table->bits);
 	next->pool_used = cmap_pool_capacity(next);
 	rcu_assign_pointer(table->next, next);
 	KUNIT_EXPECT_EQ(test, cmap_resize_now(site->shard), -EXFULL);
@@ -525,12 +582,8 @@ static void move_without_a_pool(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, site->shard->resize_after, 0);
 	next->pool_used = 0;
 	KUNIT_EXPECT_EQ(test, cmap_resize_now(site->shard), 0);
-	KUNIT_EXPECT_PTR_EQ(test, rcu_dereference_protected(site->shard->table,
-							    1), next);
-	for (i = 0; i < 2 * CMAP_BUCKET_SLOTS; i++) {
-		key = aimed(i, 0, buf);
-		KUNIT_EXPECT_TRUE(test, has(site, &key));
-	}
+	KUNIT_EXPECT_PTR_EQ(test, table_of(site), next);
+	expect_aimed(test, site, 0, 2 * CMAP_BUCKET_SLOTS, 0);
 
 	/* Where the entries are too many for any pool no table helps. */
 	next->pool_used = cmap_pool_capacity(next);
@@ -544,14 +597,13 @@ static void move_without_a_pool(struct kunit *test)
 
 static void kill_me(bool killed)
 {
-	if (killed)
+	if (killed) {
 		sigaddset(&current->pending.signal, SIGKILL);
-	else
-		sigdelset(&current->pending.signal, SIGKILL);
-	if (killed)
 		set_thread_flag(TIF_SIGPENDING);
-	else
+	} else {
+		sigdelset(&current->pending.signal, SIGKILL);
 		clear_thread_flag(TIF_SIGPENDING);
+	}
 }
 
 /* A writer who had to move a whole table could not be killed meanwhile. */
@@ -564,10 +616,8 @@ static void move_by_one_who_is_killed(struct kunit *test)
 	int err;
 
 	KUNIT_ASSERT_EQ(test, set(site, &key, "v", 1, GFP_KERNEL), 0);
-	table = rcu_dereference_protected(site->shard->table, 1);
-	next = cmap_table_new(&site->lab->memory, NUMA_NO_NODE, table->bits + 1,
-			      site->shard->shard_bits, GFP_KERNEL, &err);
-	KUNIT_ASSERT_NOT_NULL(test, next);
+	table = table_of(site);
+	next = new_table(test, site, table->bits + 1);
 	rcu_assign_pointer(table->next, next);
 
 	kill_me(true);
@@ -594,17 +644,10 @@ static void move_without_memory(struct kunit *test)
 	struct cmap_table *table, *next;
 	u8 buf[MODEL_KEY_MAX];
 	struct cmap_key key;
-	u32 i;
-	int err;
 
-	for (i = 0; i < 2 * CMAP_BUCKET_SLOTS; i++) {
-		key = aimed(i, 0, buf);
-		KUNIT_ASSERT_EQ(test, set(site, &key, "v", 1, GFP_KERNEL), 0);
-	}
-	table = rcu_dereference_protected(site->shard->table, 1);
-	next = cmap_table_new(&site->lab->memory, NUMA_NO_NODE, table->bits + 1,
-			      site->shard->shard_bits, GFP_KERNEL, &err);
-	KUNIT_ASSERT_NOT_NULL(test, next);
+	set_aimed(test, site, 0, 2 * CMAP_BUCKET_SLOTS, 0);
+	table = table_of(site);
+	next = new_table(test, site, table->bits + 1);
 	rcu_assign_pointer(table->next, next);
 	site->lab->memory.account.max = lab_bytes(site->lab);
 	KUNIT_EXPECT_EQ(test, cmap_resize_now(site->shard), -ENOSPC);
@@ -622,7 +665,7 @@ static void move_without_memory(struct kunit *test)
 
 static u8 bits_of(struct site *site)
 {
-	return rcu_dereference_protected(site->shard->table, 1)->bits;
+	return table_of(site)->bits;
 }
 
 /*
@@ -639,26 +682,16 @@ static void shrinking_keeps_chains_short(struct kunit *test)
 	struct cmap_key key;
 	u32 i, c;
 
-	for (i = 0; i < filler; i++) {
-		key = key_of(site, i, buf);
-		KUNIT_ASSERT_EQ(test, set(site, &key, "v", 1, GFP_KERNEL), 0);
-	}
+	set_some(test, site, 0, filler);
 	lab_settle();
-	table = rcu_dereference_protected(site->shard->table, 1);
+	table = table_of(site);
 	KUNIT_ASSERT_EQ(test, table->bits, 13);
-	for (c = 0; c < chains; c++) {
-		for (i = 0; i < FULL - 20; i++) {
-			key = aimed(filler + c * FULL + i, c << (32 - 13), buf);
-			KUNIT_ASSERT_EQ(test, set(site, &key, "v", 1,
-						  GFP_KERNEL), 0);
-		}
-	}
-	for (i = 0; i < filler; i++) {
-		key = key_of(site, i, buf);
-		KUNIT_ASSERT_EQ(test, del(site, &key), 0);
-	}
+	for (c = 0; c < chains; c++)
+		set_aimed(test, site, filler + c * FULL, FULL - 20,
+			  c << (32 - 13));
+	del_some(test, site, 0, filler);
 	lab_settle();
-	table = rcu_dereference_protected(site->shard->table, 1);
+	table = table_of(site);
 	KUNIT_EXPECT_LE(test, table->longest, 1 + CMAP_CHAIN_MAX);
 	KUNIT_EXPECT_GT(test, table->deep, 0);
 	for (c = 0; c < chains; c++) {
@@ -677,19 +710,10 @@ static void shrinking_keeps_chains_short(struct kunit *test)
 static void cleared_flood_shrinks(struct kunit *test)
 {
 	struct site *site = site_new(test, 1, false);
-	u8 buf[MODEL_KEY_MAX];
-	struct cmap_key key;
 	u64 order;
-	u32 i;
 
-	for (i = 0; i < 1000; i++) {
-		key = key_of(site, i, buf);
-		KUNIT_ASSERT_EQ(test, set(site, &key, "v", 1, GFP_KERNEL), 0);
-	}
-	for (i = 0; i < FULL - 30; i++) {
-		key = aimed(1000 + i, 0, buf);
-		KUNIT_ASSERT_EQ(test, set(site, &key, "v", 1, GFP_KERNEL), 0);
-	}
+	set_some(test, site, 0, 1000);
+	set_aimed(test, site, 1000, FULL - 30, 0);
 	lab_settle();
 	KUNIT_EXPECT_EQ(test, bits_of(site), 8);
 	for (order = 0; order <= U32_MAX;)
@@ -714,20 +738,11 @@ static void flood_at_the_edge(struct kunit *test)
 	u32 i;
 
 	/* First, so that none of the others stands before one of them. */
-	for (i = 0; i <= half; i++) {
-		key = aimed(filler + i, 0, buf);
-		KUNIT_ASSERT_EQ(test, set(site, &key, "v", 1, GFP_KERNEL), 0);
-	}
-	for (i = 0; i < filler; i++) {
-		key = key_of(site, i, buf);
-		KUNIT_ASSERT_EQ(test, set(site, &key, "v", 1, GFP_KERNEL), 0);
-	}
+	set_aimed(test, site, filler, half + 1, 0);
+	set_some(test, site, 0, filler);
 	lab_settle();
 	KUNIT_ASSERT_EQ(test, bits_of(site), 8);
-	for (i = 0; i < filler; i++) {
-		key = key_of(site, i, buf);
-		KUNIT_ASSERT_EQ(test, del(site, &key), 0);
-	}
+	del_some(test, site, 0, filler);
 	lab_settle();
 	KUNIT_EXPECT_EQ(test, bits_of(site), 8);
 	grows = site->shard->grows;
@@ -757,33 +772,23 @@ static void flood_while_shrinking(struct kunit *test)
 	u8 buf[MODEL_KEY_MAX];
 	struct cmap_key key;
 	u32 i, side;
-	int err;
 
 	for (i = 0; i < others; i++) {
 		key = aimed(i, (2 + i % 62) << 26, buf);
 		KUNIT_ASSERT_EQ(test, set(site, &key, "v", 1, GFP_KERNEL), 0);
 	}
 	lab_settle();
-	table = rcu_dereference_protected(site->shard->table, 1);
+	table = table_of(site);
 	KUNIT_ASSERT_EQ(test, table->bits, CMAP_TABLE_BITS_MIN + 1);
-	for (i = 0; i < 2 * CMAP_BUCKET_SLOTS; i++) {
-		key = aimed(others + i, 0, buf);
-		KUNIT_ASSERT_EQ(test, set(site, &key, "v", 1, GFP_KERNEL), 0);
-	}
+	set_aimed(test, site, others, 2 * CMAP_BUCKET_SLOTS, 0);
 
 	/* The move is under way, and gets nowhere. */
-	next = cmap_table_new(&site->lab->memory, NUMA_NO_NODE, table->bits - 1,
-			      site->shard->shard_bits, GFP_KERNEL, &err);
-	KUNIT_ASSERT_NOT_NULL(test, next);
+	next = new_table(test, site, table->bits - 1);
 	next->pool_used = cmap_pool_capacity(next);
 	rcu_assign_pointer(table->next, next);
 	for (side = 0; side < 2; side++) {
-		for (i = 0; i < half; i++) {
-			key = aimed(others + side * half + i, side << 26, buf);
-			KUNIT_ASSERT_EQ(test, set(site, &key, "v", 1,
-						  GFP_KERNEL), 0);
-		}
-		key = aimed(others + side * half + i, side << 26, buf);
+		set_aimed(test, site, others + side * half, half, side << 26);
+		key = aimed(others + side * half + half, side << 26, buf);
 		KUNIT_EXPECT_EQ(test, set(site, &key, "v", 1, GFP_KERNEL),
 				-EXFULL);
 		KUNIT_EXPECT_EQ(test, set(site, &key, "v", 1, GFP_ATOMIC),
@@ -797,12 +802,9 @@ static void flood_while_shrinking(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, cmap_resize_now(site->shard), 0);
 	KUNIT_EXPECT_LE(test, next->longest, 1 + CMAP_CHAIN_MAX);
 	KUNIT_EXPECT_EQ(test, next->deep, half);
-	for (side = 0; side < 2; side++) {
-		for (i = 0; i < half; i++) {
-			key = aimed(others + side * half + i, side << 26, buf);
-			KUNIT_EXPECT_TRUE(test, has(site, &key));
-		}
-	}
+	for (side = 0; side < 2; side++)
+		expect_aimed(test, site, others + side * half, half,
+			     side << 26);
 	site_free(site);
 }
 
@@ -813,21 +815,17 @@ static void quota_exact(struct kunit *test)
 	struct site *site = site_new(test, 1, false);
 	u8 buf[MODEL_KEY_MAX];
 	struct cmap_key key;
-	u32 i;
 
 	cmap_quota_init(&site->lab->quota, 500, 1);
-	for (i = 0; i < 500; i++) {
-		key = key_of(site, i, buf);
-		KUNIT_ASSERT_EQ(test, set(site, &key, "v", 1, GFP_KERNEL), 0);
-	}
-	key = key_of(site, i, buf);
+	set_some(test, site, 0, 500);
+	key = key_of(site, 500, buf);
 	KUNIT_EXPECT_EQ(test, set(site, &key, "v", 1, GFP_KERNEL), -ENOSPC);
 	cmap_shard_collect(site->shard);
 	KUNIT_EXPECT_EQ(test, set(site, &key, "v", 1, GFP_KERNEL), -ENOSPC);
 	key = key_of(site, 0, buf);
 	KUNIT_EXPECT_EQ(test, set(site, &key, "w", 1, GFP_KERNEL), 0);
 	KUNIT_EXPECT_EQ(test, del(site, &key), 0);
-	key = key_of(site, i, buf);
+	key = key_of(site, 500, buf);
 	KUNIT_EXPECT_EQ(test, set(site, &key, "v", 1, GFP_KERNEL), 0);
 	KUNIT_EXPECT_EQ(test, site->shard->entries, 500);
 	site_free(site);
@@ -985,12 +983,9 @@ static void no_memory_to_grow(struct kunit *test)
 	struct site *site = site_new(test, 1, false);
 	u8 buf[MODEL_KEY_MAX];
 	struct cmap_key key;
-	u32 i = 0;
+	u32 i = 200;
 
-	while (site->shard->entries < 200) {
-		key = key_of(site, i++, buf);
-		KUNIT_ASSERT_EQ(test, set(site, &key, "v", 1, GFP_KERNEL), 0);
-	}
+	set_some(test, site, 0, i);
 	/* Room for nodes there is, but no page more. */
 	site->lab->memory.account.max = lab_bytes(site->lab);
 	while (site->shard->entries < 220) {
@@ -1027,18 +1022,11 @@ static void no_memory_to_grow_for_a_while(struct kunit *test)
 {
 	struct site *site = site_new(test, 1, false);
 	u8 buf[MODEL_KEY_MAX];
-	struct cmap_key key;
-	u32 i = 0;
+	struct cmap_key key = key_of(site, 0, buf);
 
-	while (site->shard->entries < 200) {
-		key = key_of(site, i++, buf);
-		KUNIT_ASSERT_EQ(test, set(site, &key, "v", 1, GFP_KERNEL), 0);
-	}
+	set_some(test, site, 0, 200);
 	site->lab->memory.account.max = lab_bytes(site->lab);
-	while (site->shard->entries < 220) {
-		key = key_of(site, i++, buf);
-		KUNIT_ASSERT_EQ(test, set(site, &key, "v", 1, GFP_KERNEL), 0);
-	}
+	set_some(test, site, 200, 20);
 	flush_work(&site->shard->resize);
 	/* This test may be the one that does not get to run for long. */
 	site->shard->resize_after += HZ * 1000;
@@ -1097,10 +1085,7 @@ static void show(struct kunit *test)
 	u32 i, n;
 
 	site->lab->memory.offered = true;
-	for (i = 0; i < 3000; i++) {
-		key = key_of(site, i, buf);
-		KUNIT_ASSERT_EQ(test, set(site, &key, "v", 1, GFP_KERNEL), 0);
-	}
+	set_some(test, site, 0, 3000);
 	for (n = 0;; n++) {
 		int err;
 
@@ -1120,7 +1105,7 @@ static void show(struct kunit *test)
 		KUNIT_ASSERT_EQ(test, set(site, &key, "v", 1, GFP_KERNEL), 0);
 	}
 	lab_settle();
-	table = rcu_dereference_protected(site->shard->table, 1);
+	table = table_of(site);
 	KUNIT_EXPECT_EQ(test, CMAP_WINDOW_TABLE_NUMBER(shown(site,
 			offsetof(struct cmap_window_shard, table))),
 			table->number);
