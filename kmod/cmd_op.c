@@ -19,8 +19,9 @@ struct input {
 	u8 value[CMAP_COPY_LOCKED_MAX] __aligned(8);
 };
 
-static __always_inline int copy_key(const struct cmap *map, const struct cmap_op *op,
-		    struct input *input, struct cmap_key *key)
+static __always_inline int copy_key(const struct cmap *map,
+				    const struct cmap_op *op,
+				    struct input *input, struct cmap_key *key)
 {
 	int err = cmap_op_check_key(map, op->key_len);
 
@@ -50,6 +51,21 @@ static int copy_long_value(struct cmap *map, const struct cmap_op *op,
 	return 0;
 }
 
+/* Both were found short enough for where they go to. */
+static __always_inline int
+copy_short(const struct cmap *map, const struct cmap_op *op, void *key,
+	   void *value, struct cmap_write *write)
+{
+	if (cmap_user_read_both(key, u64_to_user_ptr(op->key), op->key_len,
+				value, u64_to_user_ptr(op->value),
+				op->value_len))
+		return -EFAULT;
+
+	write->value = value;
+	cmap_op_hash(map, &write->key, key, op->key_len);
+	return 0;
+}
+
 static __always_inline int
 copy_key_and_value(struct cmap *map, const struct cmap_op *op,
 		   struct input *input, struct cmap_write *write)
@@ -65,13 +81,7 @@ copy_key_and_value(struct cmap *map, const struct cmap_op *op,
 		return copy_key(map, op, input, &write->key) ?:
 		       copy_long_value(map, op, write);
 
-	write->value = input->value;
-	if (cmap_user_read_both(input->key, u64_to_user_ptr(op->key),
-				op->key_len, input->value,
-				u64_to_user_ptr(op->value), op->value_len))
-		return -EFAULT;
-	cmap_op_hash(map, &write->key, input->key, op->key_len);
-	return 0;
+	return copy_short(map, op, input->key, input->value, write);
 }
 
 /* ---- get ---- */
@@ -211,6 +221,14 @@ static void write_begin(struct cmap_write *write, u16 code, u16 flags)
 	write->version = 0;
 }
 
+/* After these the write says a version: its own, or the entry's. */
+static void tell_version(struct cmap_op *op, const struct cmap_write *write,
+			 int err)
+{
+	if (!err || err == -EEXIST || err == -ESTALE)
+		op->version = write->version;
+}
+
 static int write_and_tidy(struct cmap *map, struct cmap_write *write,
 			  struct cmap_op *op)
 {
@@ -218,8 +236,7 @@ static int write_and_tidy(struct cmap *map, struct cmap_write *write,
 
 	if (unlikely(write->ref))
 		cmap_op_unreserve(map, write);
-	if (!err || err == -EEXIST || err == -ESTALE)
-		op->version = write->version;
+	tell_version(op, write, err);
 	return err;
 }
 
@@ -260,7 +277,6 @@ static bool prepare(const struct cmap *map, const struct cmap_op *op,
 		    struct cmap_sets *sets, u32 i)
 {
 	struct cmap_write *write = &sets->write[i];
-	void *key = sets->input[i].key, *value = sets->input[i].value;
 
 	if (op->code != CMAP_CODE_SET || op->error || set_begin(write, op))
 		return false;
@@ -269,15 +285,10 @@ static bool prepare(const struct cmap *map, const struct cmap_op *op,
 	    cmap_op_check_key(map, op->key_len) ||
 	    cmap_op_check_value(map, op->value_len))
 		return false;
-	if (cmap_user_read_both(key, u64_to_user_ptr(op->key), op->key_len,
-				value, u64_to_user_ptr(op->value),
-				op->value_len))
-		return false;
 
-	write->value = value;
 	write->value_len = op->value_len;
-	cmap_op_hash(map, &write->key, key, op->key_len);
-	return true;
+	return !copy_short(map, op, sets->input[i].key, sets->input[i].value,
+			   write);
 }
 
 /*
@@ -295,11 +306,8 @@ u32 cmap_cmd_set_many(struct cmap_context *context, struct cmap_op *op,
 
 	cmap_op_write_many(context->map, sets->write, sets->err, n, GFP_KERNEL);
 	for (i = 0; i < n; i++) {
-		int err = sets->err[i];
-
-		op[i].error = err;
-		if (!err || err == -EEXIST || err == -ESTALE)
-			op[i].version = sets->write[i].version;
+		op[i].error = sets->err[i];
+		tell_version(&op[i], &sets->write[i], sets->err[i]);
 	}
 
 	return n;
