@@ -662,6 +662,21 @@ void cmap_refill_discard(struct cmap_refill *refill)
 	*refill = (struct cmap_refill){};
 }
 
+/**
+ * cmap_refill_use() - put allocated memory into an arena, and free the rest
+ * @arena: the arena
+ * @refill: from cmap_refill_prepare() or cmap_refill_ahead()
+ *
+ * Context: Process or softirq; no lock.
+ */
+void cmap_refill_use(struct cmap_arena *arena, struct cmap_refill *refill)
+{
+	spin_lock_bh(arena->lock);
+	cmap_refill_attach(arena, refill);
+	spin_unlock_bh(arena->lock);
+	cmap_refill_discard(refill);
+}
+
 /* ---- less memory ---- */
 
 /* True once no reader can be in any node of a segment without live ones. */

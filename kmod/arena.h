@@ -125,6 +125,7 @@ int cmap_refill_ahead(const struct cmap_arena *arena, u32 class,
 		      struct cmap_refill *refill);
 void cmap_refill_attach(struct cmap_arena *arena, struct cmap_refill *refill);
 void cmap_refill_discard(struct cmap_refill *refill);
+void cmap_refill_use(struct cmap_arena *arena, struct cmap_refill *refill);
 
 bool cmap_arena_trim(struct cmap_arena *arena, u32 *from, u32 count,
 		     struct list_head *detached);

@@ -371,12 +371,8 @@ static void ahead_work(struct work_struct *work)
 	u32 class = READ_ONCE(shard->arena.ahead);
 	struct cmap_refill refill;
 
-	if (!cmap_refill_ahead(&shard->arena, class, &refill)) {
-		spin_lock_bh(&shard->lock);
-		cmap_refill_attach(&shard->arena, &refill);
-		spin_unlock_bh(&shard->lock);
-		cmap_refill_discard(&refill);
-	}
+	if (!cmap_refill_ahead(&shard->arena, class, &refill))
+		cmap_refill_use(&shard->arena, &refill);
 	set_active_memcg(old);
 	mem_cgroup_put(payer);
 }

@@ -383,11 +383,7 @@ static int get_node(struct cmap_shard *shard, u32 size, gfp_t gfp)
 	if (err)
 		return err;
 
-	spin_lock_bh(&shard->lock);
-	cmap_refill_attach(&shard->arena, &refill);
-	spin_unlock_bh(&shard->lock);
-	cmap_refill_discard(&refill);
-
+	cmap_refill_use(&shard->arena, &refill);
 	return 0;
 }
 

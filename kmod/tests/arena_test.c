@@ -414,10 +414,7 @@ static void attach_ahead(struct kunit *test, struct stock *stock)
 
 	KUNIT_ASSERT_EQ(test, cmap_refill_ahead(&stock->arena,
 						stock->arena.ahead, &refill), 0);
-	spin_lock_bh(&stock->lock);
-	cmap_refill_attach(&stock->arena, &refill);
-	spin_unlock_bh(&stock->lock);
-	cmap_refill_discard(&refill);
+	cmap_refill_use(&stock->arena, &refill);
 }
 
 /* Nobody has to refill if there was time to do it ahead. */

@@ -32,11 +32,7 @@ int stock_refill(struct stock *stock, u32 size, gfp_t gfp)
 
 	if (err)
 		return err;
-	spin_lock_bh(&stock->lock);
-	cmap_refill_attach(&stock->arena, &refill);
-	spin_unlock_bh(&stock->lock);
-	cmap_refill_discard(&refill);
-
+	cmap_refill_use(&stock->arena, &refill);
 	return 0;
 }
 
