@@ -3,9 +3,10 @@
  * Reading a map through its window, beside what else there is: cmap's own
  * system call, BPF's, and LMDB inside one read transaction.
  *
- * In one process, in turns: A B A B...  All read the same keys in the same
- * order.  Ratios are taken round by round; absolute times say little on an
- * emulated or a busy machine.
+ * In one process, in turns: A B A B...  Each reads keys of its own, for those
+ * that another read just now in the same map would be in the caches.  Ratios
+ * are taken round by round; absolute times say little on an emulated or a busy
+ * machine.
  *
  * usage: reads [-e ENTRIES] [-r ROUNDS] [-n READS] [-j] [-x PEER]... [-S SUITE]
  *              [-s COPY | -c COPY]
@@ -44,7 +45,7 @@ static MDB_env *env;
 static MDB_txn *txn;
 static MDB_dbi dbi;
 
-/* The keys of a round, made before it begins. */
+/* The keys that are read next. */
 static uint64_t *keys;
 
 static const char *suite = "reads";
@@ -202,10 +203,12 @@ static void lmdb_miss(void)
 
 /* ---- measuring ---- */
 
-static double time_of(reader *fn)
+static double time_of(reader *fn, enum kind kind)
 {
-	double begin = now();
+	double begin;
 
+	make_keys(kind);
+	begin = now();
 	fn();
 	return (now() - begin) / bench.calls * 1e9;
 }
@@ -226,13 +229,11 @@ static void compare(const char *name, enum kind kind, const char *a_name,
 
 	if (!a || !b)
 		return;
-	make_keys(kind);
-	a();
-	b();
+	time_of(a, kind);
+	time_of(b, kind);
 	for (i = 0; i < bench.rounds; i++) {
-		make_keys(kind);
-		series_add(&as, time_of(a));
-		series_add(&bs, time_of(b));
+		series_add(&as, time_of(a, kind));
+		series_add(&bs, time_of(b, kind));
 		series_add(&ratios, bs.value[i] / as.value[i]);
 	}
 	printf("  %-8s %-24s %7.1f   %-12s %8.1f  %6.2f  (%.2f to %.2f)",
@@ -271,9 +272,8 @@ static void beside_writer(void)
 	double begin, quiet;
 	pid_t writer;
 
-	make_keys(ONE);
-	window_get();
-	quiet = time_of(window_get);
+	time_of(window_get, ONE);
+	quiet = time_of(window_get, ONE);
 	cmap_window_stat(window, &before);
 	writer = fork();
 	if (!writer) {
