@@ -39,4 +39,18 @@
 #define cmap_assign_str(dst, src)	__assign_str(dst, src)
 #endif
 
+/*
+ * One entry for all of a large page that nobody may get a reference to: where
+ * kernels do not know such entries get_user_pages_fast() would give one.
+ */
+#ifdef CONFIG_ARCH_SUPPORTS_PMD_PFNMAP
+#define CMAP_HUGE_PFNMAP	1
+#ifdef CMAP_HAVE_PFN_T
+#include <linux/pfn_t.h>
+#define cmap_pfn(pfn)		pfn_to_pfn_t(pfn)
+#else
+#define cmap_pfn(pfn)		(pfn)
+#endif
+#endif
+
 #endif /* CMAP_COMPAT_H */

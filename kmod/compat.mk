@@ -18,3 +18,6 @@ CMAP_COMPAT += $(call cmap-has,'vm_flags_clear',linux/mm.h,CMAP_HAVE_VM_FLAGS)
 
 # <asm/unaligned.h> became <linux/unaligned.h>.
 CMAP_COMPAT += $(call cmap-has,'.',linux/unaligned.h,CMAP_HAVE_LINUX_UNALIGNED_H)
+
+# Frame numbers had a type of their own.
+CMAP_COMPAT += $(call cmap-has,'vmf_insert_pfn_pmd.struct vm_fault .vmf. pfn_t ',linux/huge_mm.h,CMAP_HAVE_PFN_T)

@@ -2,12 +2,12 @@
 /*
  * Mapping a map.
  *
- * Nothing is mapped by mmap() itself: page faults bring in what is there, and
- * a page of zeroes where nothing is, or is any more.  Zeroes stay when
- * something comes there, so they are only for processes that look themselves,
- * not for MAP_POPULATE or locked memory.  A block that is freed is
- * taken out of all mappings first (see block.c), so a process that keeps its
- * mapping for ever keeps none of the map's memory.
+ * Nothing is mapped by mmap() itself: page faults bring in what is there (all
+ * at once where that is a large block), and a page of zeroes where nothing is,
+ * or is any more.  Zeroes stay when something comes there, so they are only for
+ * processes that look themselves, not for MAP_POPULATE or locked memory.  A
+ * block that is freed is taken out of all mappings first (see block.c), so a
+ * process that keeps its mapping for ever keeps none of the map's memory.
  *
  * Pages are mapped without a reference to them, so that nobody can get one: a
  * page that a pipe or a device held on to would keep its whole block, which
@@ -20,6 +20,7 @@
 
 #include <linux/fs.h>
 #include <linux/fs_context.h>
+#include <linux/huge_mm.h>
 #include <linux/log2.h>
 #include <linux/magic.h>
 #include <linux/mm.h>
@@ -250,6 +251,33 @@ static vm_fault_t window_fault(struct vm_fault *vmf)
 	return fault;
 }
 
+#ifdef CMAP_HUGE_PFNMAP
+/* All of a block that is as large as one entry of a table of tables maps. */
+static vm_fault_t window_huge_fault(struct vm_fault *vmf, unsigned int order)
+{
+	struct cmap *map = vmf->vma->vm_private_data;
+	vm_fault_t fault = VM_FAULT_FALLBACK;
+	const struct cmap_block *block;
+	int cookie;
+
+	/* The mapping may be smaller, or not lie as the file does. */
+	if (order != PMD_ORDER ||
+	    !thp_vma_suitable_order(vmf->vma, vmf->address, order))
+		return VM_FAULT_FALLBACK;
+
+	cookie = srcu_read_lock(&cmap_block_faults);
+	block = cmap_block_find(&map->memory, vmf->pgoff >> NUMBER_SHIFT);
+	if (block && block->order == PMD_ORDER) {
+		unsigned long pfn = page_to_pfn(virt_to_page(block->base));
+
+		fault = vmf_insert_pfn_pmd(vmf, cmap_pfn(pfn), false);
+	}
+	srcu_read_unlock(&cmap_block_faults, cookie);
+
+	return fault;
+}
+#endif
+
 /* For debuggers, who cannot get hold of the page. */
 static int window_access(struct vm_area_struct *vma, unsigned long addr,
 			 void *buf, int len, int write)
@@ -276,6 +304,9 @@ static int window_access(struct vm_area_struct *vma, unsigned long addr,
 
 static const struct vm_operations_struct window_vm_ops = {
 	.fault = window_fault,
+#ifdef CMAP_HUGE_PFNMAP
+	.huge_fault = window_huge_fault,
+#endif
 	.access = window_access,
 };
 
@@ -319,6 +350,10 @@ int cmap_window_mmap(struct file *file, struct vm_area_struct *vma)
 
 	vm_flags_clear(vma, VM_MAYWRITE | VM_MAYEXEC);
 	vm_flags_set(vma, VM_PFNMAP | VM_DONTEXPAND | VM_DONTDUMP);
+#ifdef CMAP_HUGE_PFNMAP
+	/* The memory is there in any case; only "never" shall hold for it. */
+	vm_flags_set(vma, VM_HUGEPAGE);
+#endif
 	/* The mapping holds the file, and that the map. */
 	vma->vm_private_data = map;
 	vma->vm_ops = &window_vm_ops;

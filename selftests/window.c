@@ -561,6 +561,143 @@ TEST(mapped_memory_is_given_back)
 	close(fd);
 }
 
+/* ---- large blocks ---- */
+
+/* Where blocks of 2 MiB can be mapped by one entry of the page tables each. */
+static bool maps_large_blocks(void)
+{
+	char line[200] = "";
+	bool found = false;
+	FILE *f = fopen("/sys/kernel/mm/transparent_hugepage/enabled", "r");
+
+	if (!f)
+		return false;
+	if (!fgets(line, sizeof(line), f) || strstr(line, "[never]"))
+		line[0] = 0;
+	fclose(f);
+	f = line[0] ? fopen("/proc/kallsyms", "r") : NULL;
+	while (f && !found && fgets(line, sizeof(line), f))
+		found = strstr(line, "window_huge_fault") &&
+			strstr(line, "[cmap]");
+	if (f)
+		fclose(f);
+	return found;
+}
+
+/* At an address that is a multiple of 2 MiB, as the library does. */
+static const char *map_aligned(int fd, uint64_t number)
+{
+	char *at = mmap(NULL, 2 * SPAN, PROT_NONE,
+			MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (at == MAP_FAILED)
+		return NULL;
+	at += -(uintptr_t)at & (SPAN - 1);
+	at = mmap(at, SPAN, PROT_READ, MAP_SHARED | MAP_FIXED, fd,
+		  number << CMAP_WINDOW_SHIFT);
+	return at == MAP_FAILED ? NULL : at;
+}
+
+static long faults(void)
+{
+	struct rusage usage;
+
+	getrusage(RUSAGE_SELF, &usage);
+	return usage.ru_minflt;
+}
+
+/* Pages that are not all zeroes at their beginning. */
+static int touch(const char *at, size_t size)
+{
+	int pages = 0;
+	size_t i;
+
+	for (i = 0; i < size; i += 4096)
+		pages += !!memcmp(at + i, "\0\0\0\0\0\0\0", 8);
+	return pages;
+}
+
+/*
+ * Every read of a page that had not been read lately missed the TLB, and the
+ * first reads of 2 MiB took 16 faults.
+ */
+TEST(large_block_is_mapped_as_one)
+{
+	struct cmap_create one = { .shards = 1 };
+	const struct cmap_window_shard *shard;
+	static const char *blocks[CMAP_WINDOW_SEGMENTS];
+	const char *large = NULL, *askew;
+	int fd = new_map_with(&one), n = 0, i, status, ends[2];
+	uint64_t number = 0;
+	static char value[2000];
+	pid_t child;
+
+	memset(value, 'v', sizeof(value));
+	for (i = 0; i < 12000; i++)
+		ASSERT_EQ(0, set(fd, &i, 4, value, sizeof(value)));
+	shard = shard_of(header_of(fd), 0);
+	for (i = 1; i < CMAP_WINDOW_SEGMENTS; i++) {
+		long before;
+
+		if (!shard->segment[i])
+			continue;
+		blocks[n] = map_aligned(fd, shard->segment[i]);
+		ASSERT_NE(NULL, blocks[n]);
+		before = faults();
+		if (touch(blocks[n], SPAN) == SPAN / 4096 &&
+		    faults() - before == 1) {
+			large = blocks[n];
+			number = shard->segment[i];
+		}
+		n++;
+	}
+	ASSERT_LT(2, n);
+	if (!large && !maps_large_blocks())
+		SKIP(return, "this kernel maps page by page");
+	ASSERT_NE(NULL, large);
+
+	/* Elsewhere it is mapped page by page, and is the same. */
+	askew = mmap((void *)(large + (1L << 32) + 4096), SPAN, PROT_READ,
+		     MAP_SHARED | MAP_FIXED_NOREPLACE, fd,
+		     number << CMAP_WINDOW_SHIFT);
+	ASSERT_NE(MAP_FAILED, askew);
+	EXPECT_EQ(0, memcmp(askew, large, SPAN));
+	munmap((void *)askew, SPAN);
+
+	/* Nobody gets hold of its pages. */
+	ASSERT_EQ(0, pipe(ends));
+	EXPECT_EQ(-1, vmsplice(ends[1], &(struct iovec){ (void *)large, 4096 },
+			       1, 0));
+	EXPECT_EQ(EFAULT, errno);
+	close(ends[0]);
+	close(ends[1]);
+
+	/* A child has it too, and it can be cut, whoever has it. */
+	child = fork();
+	if (!child) {
+		if (touch(large, SPAN) != SPAN / 4096)
+			_exit(1);
+		munmap((void *)(large + SPAN / 2), 4096);
+		munmap((void *)large, 4096);
+		_exit(touch(large + 4096, SPAN / 2 - 4096) !=
+		      SPAN / 2 / 4096 - 1);
+	}
+	waitpid(child, &status, 0);
+	EXPECT_EQ(0, status);
+	EXPECT_EQ(SPAN / 4096, touch(large, SPAN));
+	EXPECT_EQ(-1, mprotect((void *)large, SPAN, PROT_READ | PROT_WRITE));
+	EXPECT_EQ(0, mprotect((void *)large, SPAN, PROT_NONE));
+	EXPECT_EQ(0, mprotect((void *)large, SPAN, PROT_READ));
+	EXPECT_EQ(SPAN / 4096, touch(large, SPAN));
+
+	/* And when the map gives it back nobody has it any more. */
+	EXPECT_EQ(12000, clear(fd));
+	EXPECT_LT(wait_until_below(fd, 300000), 300000);
+	for (i = 0; i < n; i++)
+		EXPECT_EQ(0, touch(blocks[i], SPAN));
+	close(fd);
+}
+
 /* And so does one that stopped in the middle of reading a value. */
 static void stop_here(const void *value, size_t len, void *arg)
 {

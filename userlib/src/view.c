@@ -43,13 +43,25 @@ static void mapper_end(struct cmap_view *view)
  * Zeroes where blocks will be, and a little behind them, where what lies at
  * the very end of one seems to go on when the block is not what it was taken
  * for; NULL if there is no room.
+ *
+ * Blocks of 2 MiB can be mapped by one entry each where they lie in memory as
+ * they do in the file: at multiples of their size.
  */
 static char *reserve(size_t size)
 {
-	char *at = mmap(NULL, size + BEHIND, PROT_READ,
+	size_t before, whole = size + BEHIND + SPAN;
+	char *at = mmap(NULL, whole, PROT_READ,
 			MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
-	return at == MAP_FAILED ? NULL : at;
+	if (at == MAP_FAILED)
+		return NULL;
+	before = -(uintptr_t)at & (SPAN - 1);
+	if (before)
+		munmap(at, before);
+	at += before;
+	munmap(at + size + BEHIND, SPAN - before);
+
+	return at;
 }
 
 static void give_back(char *at, size_t size)
