@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -12,26 +13,45 @@
 #include <linux/cmap.h>
 
 #define PAGE	4096
+
+#ifndef MADV_COLLAPSE
+#define MADV_COLLAPSE	25
+#endif
 #define SPAN	(1UL << CMAP_WINDOW_SHIFT)
 
 /* ---- saving ---- */
 
 /* What is not zero of a part of the window, to the same place in a file. */
-static int save_part(int window, int file, off_t offset, size_t size)
+static int save_piece(int window, int file, off_t offset, size_t size)
 {
 	static const char zeroes[PAGE];
-	char *part = mmap(NULL, size, PROT_READ, MAP_SHARED, window, offset);
+	char *piece = mmap(NULL, size, PROT_READ, MAP_SHARED, window, offset);
 	size_t at;
 	int err = 0;
 
-	if (part == MAP_FAILED)
+	if (piece == MAP_FAILED)
 		return -1;
 	for (at = 0; at < size && !err; at += PAGE)
-		if (memcmp(part + at, zeroes, PAGE))
-			err = pwrite(file, part + at, PAGE, offset + at) !=
+		if (memcmp(piece + at, zeroes, PAGE))
+			err = pwrite(file, piece + at, PAGE, offset + at) !=
 			      PAGE;
-	munmap(part, size);
+	munmap(piece, size);
 	return err ? -1 : 0;
+}
+
+/*
+ * A piece at a time: to User Mode Linux each page of zeroes is a mapping by
+ * itself, and of those its host lets it have 65530.
+ */
+static int save_part(int window, int file, off_t offset, size_t size)
+{
+	size_t at;
+
+	for (at = 0; at < size; at += SPAN)
+		if (save_piece(window, file, offset + at,
+			       size - at < SPAN ? size - at : SPAN))
+			return -1;
+	return 0;
 }
 
 static int save_table(int window, int file, uint64_t table)
@@ -111,13 +131,45 @@ int __wrap_ioctl(int fd, unsigned long request, ...)
 	return __real_ioctl(fd, request, arg);
 }
 
-/* Into memory like that of the module: pages of 4 KiB, none of a file. */
+/*
+ * The module's blocks of 2 MiB are mapped by one entry each, and so shall the
+ * copy's be.  One with more than half as much in it is one of those.
+ */
+static void enlarge(int memory, size_t size)
+{
+	static unsigned char there[SPAN / PAGE];
+	char *room = mmap(NULL, size + SPAN, PROT_NONE,
+			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	char *all = room + (-(unsigned long)room & (SPAN - 1));
+	size_t at, i, pages;
+	int blocks = 0, large = 0;
+
+	if (room == MAP_FAILED ||
+	    mmap(all, size, PROT_READ, MAP_SHARED | MAP_FIXED, memory, 0) ==
+	    MAP_FAILED)
+		return;
+	for (at = 0; at + SPAN <= size; at += SPAN) {
+		if (mincore(all + at, SPAN, there))
+			continue;
+		for (pages = i = 0; i < SPAN / PAGE; i++)
+			pages += there[i] & 1;
+		if (pages <= SPAN / PAGE / 2)
+			continue;
+		blocks++;
+		large += !madvise(all + at, SPAN, MADV_COLLAPSE);
+	}
+	munmap(room, size + SPAN);
+	printf("  %d of %d blocks of 2 MiB are mapped as one\n", large, blocks);
+}
+
+/* Into memory like that of the module. */
 static int load(int file, int memory)
 {
 	static char page[PAGE];
+	size_t size = lseek(file, 0, SEEK_END) + 64 * SPAN;
 	off_t at = 0;
 
-	if (ftruncate(memory, lseek(file, 0, SEEK_END) + 64 * SPAN))
+	if (ftruncate(memory, size))
 		return -1;
 	while ((at = lseek(file, at, SEEK_DATA)) >= 0) {
 		if (pread(file, page, PAGE, at) != PAGE ||
@@ -125,7 +177,10 @@ static int load(int file, int memory)
 			return -1;
 		at += PAGE;
 	}
-	return errno == ENXIO ? 0 : -1;
+	if (errno != ENXIO)
+		return -1;
+	enlarge(memory, size);
+	return 0;
 }
 
 struct cmap *copy_open(const char *path)
