@@ -30,6 +30,7 @@ struct bench_shape {
  * @name: as it is to stand in results
  * @integers: takes keys of 8 bytes only, which are small integers
  * @fixed: has as many buckets as it was made with, so does not grow
+ * @misses: a lookup may miss a key that is being replaced
  * @create: make a table; an ERR_PTR on failure, -EOPNOTSUPP if this kernel
  *	has no such thing
  * @destroy: free it and all that is in it
@@ -47,6 +48,7 @@ struct bench_peer {
 	const char *name;
 	bool integers;
 	bool fixed;
+	bool misses;
 	void *(*create)(const struct bench_shape *shape);
 	void (*destroy)(void *table);
 	bool (*lookup)(void *table, const void *key, u64 *sum);

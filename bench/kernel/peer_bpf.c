@@ -129,8 +129,10 @@ static void *none(const struct bench_shape *shape)
 
 #endif
 
+/* Elements that were preallocated are used again while others read them. */
 const struct bench_peer bench_bpf = {
 	.name = "BPF",
+	.misses = true,
 	.create = create,
 	.destroy = destroy,
 	.lookup = lookup,
