@@ -107,7 +107,7 @@ static __always_inline bool lookup(struct cmap *map, const void *key,
 				   u32 key_len, struct cmap_value *value)
 {
 	const struct cmap_node *node;
-	struct cmap_key k;
+	struct cmap_key k __uninitialized;
 
 	if (unlikely(cmap_op_key(map, &k, key, key_len)))
 		return false;

@@ -5,6 +5,7 @@
  * Write "check", "quick" or "full" to cmap_bench/run in debugfs, and read
  * cmap_bench/results when that returns.
  */
+#include "native.h"
 #include "suite.h"
 
 #include <linux/debugfs.h>
@@ -151,6 +152,10 @@ DEFINE_SHOW_ATTRIBUTE(results);
 
 static int __init bench_init(void)
 {
+	int err = bench_native_init();
+
+	if (err)
+		return err;
 	dir = debugfs_create_dir("cmap_bench", NULL);
 	debugfs_create_file("run", 0200, dir, NULL, &run_fops);
 	debugfs_create_file("results", 0400, dir, NULL, &results_fops);

@@ -37,17 +37,21 @@ do {							\
 } while (0)
 
 /*
- * One instruction of x86, which nothing gets into the middle of.  Here a thread
- * may move to another CPU before it, and in a million years a count be lost.
+ * One instruction of x86, with the CPU's part of memory in a register of its
+ * own; native.c puts it there.
  */
 #undef this_cpu_add_8
 
 #define this_cpu_add_8(pcp, value) ({			\
-	asm volatile("addq %1, %0"			\
-		     : "+m" (*raw_cpu_ptr(&(pcp)))	\
+	asm volatile("addq %1, %%gs:%0"			\
+		     : "+m" (*(u64 __force *)&(pcp))	\
 		     : "re" ((u64)(value)));		\
 })
 
+#endif
+
+#ifndef __ASSEMBLY__
+int bench_native_init(void);
 #endif
 
 #endif /* BENCH_NATIVE_H */
