@@ -29,7 +29,7 @@ help:
 	@echo '  make fuzz         for FUZZ_SECONDS (3600): calls at random, wrong windows'
 	@echo '  make shell        a shell in a guest with everything in place'
 	@echo '  make bench        cmap beside BPF maps, LMDB, memcached, Redis and a table'
-	@echo '                    in shared memory; bench-quick does it in 3 minutes,'
+	@echo '                    in shared memory; bench-quick does it in 4 minutes,'
 	@echo '                    bench-host here, where the module is loaded'
 	@echo '  make clean        remove what was built'
 
