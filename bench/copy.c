@@ -13,11 +13,11 @@
 #include <linux/cmap.h>
 
 #define PAGE	4096
+#define SPAN	(1UL << CMAP_WINDOW_SHIFT)
 
 #ifndef MADV_COLLAPSE
 #define MADV_COLLAPSE	25
 #endif
-#define SPAN	(1UL << CMAP_WINDOW_SHIFT)
 
 /* ---- saving ---- */
 
@@ -144,10 +144,11 @@ static void enlarge(int memory, size_t size)
 	size_t at, i, pages;
 	int blocks = 0, large = 0;
 
-	if (room == MAP_FAILED ||
-	    mmap(all, size, PROT_READ, MAP_SHARED | MAP_FIXED, memory, 0) ==
-	    MAP_FAILED)
+	if (room == MAP_FAILED)
 		return;
+	if (mmap(all, size, PROT_READ, MAP_SHARED | MAP_FIXED, memory, 0) ==
+	    MAP_FAILED)
+		goto unmap;
 	for (at = 0; at + SPAN <= size; at += SPAN) {
 		if (mincore(all + at, SPAN, there))
 			continue;
@@ -158,8 +159,9 @@ static void enlarge(int memory, size_t size)
 		blocks++;
 		large += !madvise(all + at, SPAN, MADV_COLLAPSE);
 	}
-	munmap(room, size + SPAN);
 	printf("  %d of %d blocks of 2 MiB are mapped as one\n", large, blocks);
+unmap:
+	munmap(room, size + SPAN);
 }
 
 /* Into memory like that of the module. */
