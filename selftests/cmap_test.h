@@ -352,10 +352,13 @@ static inline unsigned int slowness(void)
 	return slow && atoi(slow) > 0 ? atoi(slow) : 1;
 }
 
-/* The harness's deadlines, too. */
+/*
+ * The harness's deadlines, too.  They are there for what hangs, and were set on
+ * a machine that another may be much slower than.
+ */
 static inline unsigned int slow_alarm(unsigned int seconds)
 {
-	return alarm(seconds * slowness());
+	return alarm(3 * seconds * slowness());
 }
 #define alarm slow_alarm
 
