@@ -392,4 +392,53 @@ TEST(many_mappings_of_another_map)
 	close(mine);
 }
 
+/* ---- counts that go with the file's mapping, which changes ---- */
+
+static int bound_fd;
+static bool bound_end;
+
+static void *map_writable(void *arg)
+{
+	while (!__atomic_load_n(&bound_end, __ATOMIC_RELAXED))
+		mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED,
+		     __atomic_load_n(&bound_fd, __ATOMIC_RELAXED), 0);
+	return NULL;
+}
+
+/*
+ * A file's writable mappings are counted, and so are those to be refused while
+ * they are.  A file that is bound to a map in between is counted for the device
+ * and uncounted for the map, of which the kernel then believes that writable
+ * mappings are forbidden, with another error than ours.
+ */
+TEST(bound_while_being_mapped)
+{
+	pthread_t thread;
+	int round, i, fd;
+
+	bound_fd = device(O_RDWR);
+	bound_end = false;
+	ASSERT_EQ(0, pthread_create(&thread, NULL, map_writable, NULL));
+	for (round = 0; round < 1500; round++) {
+		struct cmap_create args = {};
+
+		fd = device(O_RDWR);
+		ASSERT_EQ(bound_fd, dup2(fd, bound_fd));
+		for (i = 0; i < round % 50; i++)
+			__asm__ volatile("" ::: "memory");
+		ASSERT_EQ(0, create_with(fd, &args));
+		/* Now or when the other has come back. */
+		for (i = 0; i < 20; i++) {
+			ASSERT_EQ(MAP_FAILED,
+				  mmap(NULL, 4096, PROT_READ | PROT_WRITE,
+				       MAP_SHARED, fd, 0));
+			ASSERT_EQ(EACCES, errno);
+		}
+		close(fd);
+	}
+	__atomic_store_n(&bound_end, true, __ATOMIC_RELAXED);
+	pthread_join(thread, NULL);
+	close(bound_fd);
+}
+
 TEST_HARNESS_MAIN
