@@ -108,6 +108,33 @@ TEST(debugfs)
 	close(fd);
 }
 
+/* A line for each shard, with as many entries in all as the map has. */
+TEST(debugfs_shards)
+{
+	struct cmap_create two = { .shards = 2 };
+	int fd = new_map_with(&two), i, shards = 0;
+	unsigned long long entries, buckets, sum = 0;
+	char *text, *at, want[64];
+
+	if (access("/sys/kernel/debug/cmap/shards", R_OK))
+		SKIP(return, "no debugfs");
+	for (i = 0; i < 30; i++)
+		ASSERT_EQ(0, set(fd, &i, sizeof(i), "v", 1));
+	text = slurp("/sys/kernel/debug/cmap/shards");
+	snprintf(want, sizeof(want), "map %llu shard ",
+		 (unsigned long long)map_stat(fd).id);
+	for (at = text; (at = strstr(at, want)); at++, shards++) {
+		ASSERT_EQ(2, sscanf(at, "map %*u shard %*u node %*d: entries %llu buckets %llu",
+				    &entries, &buckets));
+		EXPECT_LT(0, buckets);
+		sum += entries;
+	}
+	EXPECT_EQ(2, shards);
+	EXPECT_EQ(30, sum);
+	free(text);
+	close(fd);
+}
+
 /* A name could end its line, forge the next, and speak to root's terminal. */
 TEST(debugfs_strange_name)
 {
