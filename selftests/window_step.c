@@ -357,8 +357,29 @@ static void prepare(int fd, enum what what, uint64_t *stamp)
  * from then on a breakpoint takes it there.
  */
 #define TRACE_MAX 200000
+#define PLACES (1 << 16)
 
 static unsigned long *trace;
+/* How often the reader has come by there, with that step. */
+static unsigned int *passes;
+
+static void count_passes(int n)
+{
+	struct { unsigned long at; unsigned int passes; } *place;
+	int i, at;
+
+	place = calloc(PLACES, sizeof(*place));
+	free(passes);
+	passes = malloc(n * sizeof(*passes));
+	for (i = 0; i < n; i++) {
+		at = trace[i] % PLACES;
+		while (place[at].at && place[at].at != trace[i])
+			at = (at + 1) % PLACES;
+		place[at].at = trace[i];
+		passes[i] = ++place[at].passes;
+	}
+	free(place);
+}
 
 static unsigned long position(pid_t pid)
 {
@@ -392,19 +413,17 @@ static int record(struct stepper *self)
 		if (!one_step(self->pid))
 			return -1;
 	}
+	count_passes(n);
 	return run_on(self->pid) && s->over ? n : -1;
 }
 
-/* Run to the nth instruction; false if that was not come by. */
-static bool run_to(pid_t pid, struct shared *s, int n)
+/* Run until it has come by a place so many times; false if it does not. */
+static bool run_to_pass(pid_t pid, unsigned long at, unsigned int times)
 {
-	unsigned long at = trace[n], text, times = 0;
 	struct user_regs_struct regs;
+	unsigned long text;
 	bool there = false;
-	int i;
 
-	for (i = 0; i <= n; i++)
-		times += trace[i] == at;
 	if (position(pid) == at && !--times)
 		return true;
 
@@ -425,7 +444,31 @@ static bool run_to(pid_t pid, struct shared *s, int n)
 		times--;
 	}
 
-	return there && !s->done;
+	return there;
+}
+
+/*
+ * Run to the nth instruction; false if that was not come by.  In a loop a
+ * breakpoint is met each time round: go to where there are few before, and
+ * step on from there.
+ */
+static bool run_to(pid_t pid, struct shared *s, int n)
+{
+	unsigned int least = passes[n];
+	int from = n, i;
+
+	for (i = n - 1; i >= 0 && n - i < (int)least; i--) {
+		if (passes[i] + n - i < least) {
+			least = passes[i] + n - i;
+			from = i;
+		}
+	}
+	if (!run_to_pass(pid, trace[from], passes[from]))
+		return false;
+	while (from++ < n && !s->done)
+		if (!one_step(pid))
+			return false;
+	return !s->done && position(pid) == trace[n];
 }
 
 /*
