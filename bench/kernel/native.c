@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "native.h"
 
-#if defined(CONFIG_UML) && defined(CONFIG_X86_64)
+#ifdef BENCH_NATIVE
 
 #include <linux/percpu.h>
 #include <linux/smp.h>

@@ -2,15 +2,31 @@
 /*
  * User Mode Linux runs on x86, but takes the code meant for any processor
  * where x86 has an instruction, or needs none.  What is measured there is
- * compiled with this, for what a kernel on x86 itself would do.
+ * compiled with this before anything else, for what a kernel on x86 itself
+ * would do.
  */
 #ifndef BENCH_NATIVE_H
 #define BENCH_NATIVE_H
 
-#if defined(CONFIG_UML) && defined(CONFIG_X86_64) && !defined(__ASSEMBLY__)
+#if defined(BENCH_NATIVE) && !defined(__ASSEMBLY__)
+
+#if !defined(CONFIG_UML) || !defined(CONFIG_X86_64)
+#error "for User Mode Linux on x86 only"
+#endif
+#ifdef __LINUX_RCUPDATE_H
+#error "to be included before <linux/rcupdate.h>"
+#endif
+
+/* What rcu_read_lock() and rcu_read_unlock() call is to be found below. */
+#define __rcu_read_lock native_rcu_read_lock
+#define __rcu_read_unlock native_rcu_read_unlock
+#include <linux/rcupdate.h>
+#undef __rcu_read_lock
+#undef __rcu_read_unlock
 
 #include <linux/compiler.h>
 #include <linux/percpu.h>
+#include <linux/sched.h>
 #include <asm/barrier.h>
 
 /* Loads stay in order, and so do stores. */
@@ -47,6 +63,38 @@ do {							\
 		     : "+m" (*(u64 __force *)&(pcp))	\
 		     : "re" ((u64)(value)));		\
 })
+
+/*
+ * What the current task is takes an instruction of x86; here it takes a call,
+ * and RCU makes up to five of them, between saving and restoring registers: 70
+ * instructions for a read section, where x86 has 15.  This makes one for each
+ * end.
+ */
+void __rcu_read_unlock(void);
+
+extern __always_inline void native_rcu_read_lock(void)
+{
+	struct task_struct *task = cpu_tasks[uml_curr_cpu()];
+
+	WRITE_ONCE(task->rcu_read_lock_nesting,
+		   READ_ONCE(task->rcu_read_lock_nesting) + 1);
+	barrier();
+}
+
+extern __always_inline void native_rcu_read_unlock(void)
+{
+	struct task_struct *task = cpu_tasks[uml_curr_cpu()];
+	int nesting = READ_ONCE(task->rcu_read_lock_nesting) - 1;
+
+	barrier();
+	WRITE_ONCE(task->rcu_read_lock_nesting, nesting);
+	barrier();
+	if (unlikely(!nesting && READ_ONCE(task->rcu_read_unlock_special.s))) {
+		/* For that there is a function, which ends a section. */
+		native_rcu_read_lock();
+		__rcu_read_unlock();
+	}
+}
 
 #endif
 
