@@ -119,8 +119,8 @@ static int peek(struct cmap *map, const struct cmap_key *key,
 			err = -EMSGSIZE;
 		else if (output->buf && output->len)
 			err = cmap_user_write_nofault(output->buf,
-						      cmap_node_value(node),
-						      output->len);
+					cmap_node_value_after(node, key->len),
+					output->len);
 	}
 	rcu_read_unlock();
 

@@ -118,13 +118,19 @@ static __always_inline bool lookup(struct cmap *map, const void *key,
 		return false;
 	}
 	*value = (struct cmap_value){
-		.data = cmap_node_value(node),
+		.data = cmap_node_value_after(node, key_len),
 		.len = node->value_len,
 		.version = node->version,
 	};
 	cmap_op_note_get(map, &k, value->len, 0, value->version);
 
 	return true;
+}
+
+static noinline bool lookup_any(struct cmap *map, const void *key, u32 key_len,
+				struct cmap_value *value)
+{
+	return lookup(map, key, key_len, value);
 }
 
 /**
@@ -143,7 +149,7 @@ bool cmap_lookup(struct cmap *map, const void *key, u32 key_len,
 	/* With a length that the compiler knows it is a third shorter. */
 	if (likely(key_len == 8))
 		return lookup(map, key, 8, value);
-	return lookup(map, key, key_len, value);
+	return lookup_any(map, key, key_len, value);
 }
 EXPORT_SYMBOL_NS_GPL(cmap_lookup, CMAP_NAMESPACE);
 

@@ -120,6 +120,18 @@ static inline unsigned int cmap_match_slot(unsigned int bit)
 	return bit % 16 * 4 + lane - 2;
 }
 
+/* The node that the lowest mark stands for, or NULL if there is none now. */
+static __always_inline struct cmap_node *
+cmap_match_node(const struct cmap_bucket *bucket,
+		const struct cmap_arena *arena, u64 match)
+{
+	/* Pairs with the release in cmap_slot_replace(). */
+	cmap_ref ref = smp_load_acquire(
+			&bucket->ref[cmap_match_slot(__ffs64(match))]);
+
+	return likely(ref) ? cmap_arena_node(arena, ref) : NULL;
+}
+
 static __always_inline struct cmap_node *
 cmap_bucket_find(struct cmap_bucket *bucket, const struct cmap_arena *arena,
 		 const struct cmap_key *key, struct cmap_slot *slot)
@@ -127,18 +139,14 @@ cmap_bucket_find(struct cmap_bucket *bucket, const struct cmap_arena *arena,
 	u64 match = cmap_bucket_match(bucket, cmap_hash_tag(key->hash));
 
 	for (; match; match &= match - 1) {
-		unsigned int i = cmap_match_slot(__ffs64(match));
-		struct cmap_node *node;
-		cmap_ref ref;
+		struct cmap_node *node = cmap_match_node(bucket, arena, match);
 
-		/* Pairs with the release in cmap_slot_replace(). */
-		ref = smp_load_acquire(&bucket->ref[i]);
-		if (unlikely(!ref))
+		if (unlikely(!node ||
+			     !cmap_node_has_key(node, key->data, key->len)))
 			continue;
-		node = cmap_arena_node(arena, ref);
-		if (unlikely(!cmap_node_has_key(node, key->data, key->len)))
-			continue;
-		*slot = (struct cmap_slot){ bucket, i };
+		*slot = (struct cmap_slot){
+			bucket, cmap_match_slot(__ffs64(match))
+		};
 		return node;
 	}
 

@@ -65,6 +65,16 @@ static inline void *cmap_node_value(const struct cmap_node *node)
 }
 
 /*
+ * The same for who knows the key: where a value stands in another cache line
+ * than its key's length, its load need not wait for that one.
+ */
+static inline void *cmap_node_value_after(const struct cmap_node *node,
+					  u32 key_len)
+{
+	return (u8 *)node + cmap_node_value_offset(key_len);
+}
+
+/*
  * Copy a key or a value, which are mostly a few words: less than it takes to
  * find out how memcpy() had best go about it.
  */
@@ -87,15 +97,22 @@ static inline void cmap_copy(void *to, const void *from, u32 len)
 		*t++ = get_unaligned(f++);
 }
 
-/* Keys are mostly short and of one length: no call for those of a word. */
-static inline bool cmap_node_has_key(const struct cmap_node *node,
-				     const void *key, u32 key_len)
+/* Keys are mostly short, and of whole words: no call for those. */
+static __always_inline bool cmap_node_has_key(const struct cmap_node *node,
+					      const void *key, u32 key_len)
 {
+	const u64 *a = (const u64 *)node->key;
+	const u64 *b = key;
+	u32 i;
+
 	if (node->key_len != key_len)
 		return false;
-	if (key_len == 8)
-		return *(const u64 *)node->key == get_unaligned((const u64 *)key);
-	return !memcmp(node->key, key, key_len);
+	if (key_len % sizeof(u64))
+		return !memcmp(a, b, key_len);
+	for (i = 0; i < key_len / sizeof(u64); i++)
+		if (a[i] != get_unaligned(&b[i]))
+			return false;
+	return true;
 }
 
 #endif /* CMAP_NODE_H */
