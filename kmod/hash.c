@@ -8,27 +8,29 @@
 
 /**
  * cmap_hash_bytes() - hash a key of any length
- * @secret: the hash function's secret
+ * @begin: the hash function
  * @key: the key, of any alignment
  * @len: its length in bytes
  *
  * Context: Any.
  * Return: what cmap_hash() returns.
  */
-u64 cmap_hash_bytes(const struct cmap_hash_key *secret, const void *key,
-		    u32 len)
+u64 cmap_hash_bytes(const struct cmap_hash *begin, const void *key, u32 len)
 {
-	struct cmap_sip s = cmap_sip_begin(secret);
-	u64 last = (u64)len << 56;
+	struct cmap_hash s = *begin;
 	const u8 *p = key;
 	const u8 *end = p + (len & ~7U);
+	u64 last = 0;
 	unsigned int i;
 
+	s.v1 ^= len;
 	for (; p != end; p += 8)
 		cmap_sip_word(&s, get_unaligned_le64(p));
-	for (i = 0; i < (len & 7); i++)
-		last |= (u64)p[i] << (8 * i);
-	cmap_sip_word(&s, last);
+	if (len & 7) {
+		for (i = 0; i < (len & 7); i++)
+			last |= (u64)p[i] << (8 * i);
+		cmap_sip_word(&s, last);
+	}
 
 	return cmap_sip_end(&s);
 }

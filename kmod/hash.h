@@ -1,6 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The keyed hash of keys: SipHash-1-3, 64 bits.
+ * The keyed hash of keys: SipHash-1-3, 64 bits, with the length put first.
+ *
+ * SipHash puts the length into the last word, beside what is left of the
+ * message; a key of whole words so takes one round more for its length alone.
+ * Here it goes into the state before the first word.  Length and words tell
+ * keys apart as before, and another constant in v1 is how SipHash itself makes
+ * two functions of one secret.
  *
  * What the map does with the 64 bits:
  *
@@ -19,29 +25,29 @@
 #include <linux/bitops.h>
 #include <linux/types.h>
 
-/* Secret of a hash function; random for each map. */
-struct cmap_hash_key {
-	u64 k0;
-	u64 k1;
-};
-
 /* SipHash's state; in registers, for all that has it is inlined. */
-struct cmap_sip {
+struct cmap_hash {
 	u64 v0, v1, v2, v3;
 };
 
-static __always_inline struct cmap_sip
-cmap_sip_begin(const struct cmap_hash_key *secret)
+/**
+ * cmap_hash_begin() - make a hash function of a secret
+ * @secret: random
+ *
+ * Context: Any.
+ * Return: the function, which is the state that all keys begin with.
+ */
+static inline struct cmap_hash cmap_hash_begin(const u64 secret[2])
 {
-	return (struct cmap_sip){
-		.v0 = secret->k0 ^ 0x736f6d6570736575ULL,
-		.v1 = secret->k1 ^ 0x646f72616e646f6dULL,
-		.v2 = secret->k0 ^ 0x6c7967656e657261ULL,
-		.v3 = secret->k1 ^ 0x7465646279746573ULL,
+	return (struct cmap_hash){
+		.v0 = secret[0] ^ 0x736f6d6570736575ULL,
+		.v1 = secret[1] ^ 0x646f72616e646f6dULL,
+		.v2 = secret[0] ^ 0x6c7967656e657261ULL,
+		.v3 = secret[1] ^ 0x7465646279746573ULL,
 	};
 }
 
-static __always_inline void cmap_sip_round(struct cmap_sip *s)
+static __always_inline void cmap_sip_round(struct cmap_hash *s)
 {
 	s->v0 += s->v1;
 	s->v2 += s->v3;
@@ -54,14 +60,14 @@ static __always_inline void cmap_sip_round(struct cmap_sip *s)
 	s->v2 = rol64(s->v2, 32);
 }
 
-static __always_inline void cmap_sip_word(struct cmap_sip *s, u64 word)
+static __always_inline void cmap_sip_word(struct cmap_hash *s, u64 word)
 {
 	s->v3 ^= word;
 	cmap_sip_round(s);
 	s->v0 ^= word;
 }
 
-static __always_inline u64 cmap_sip_end(struct cmap_sip *s)
+static __always_inline u64 cmap_sip_end(struct cmap_hash *s)
 {
 	s->v2 ^= 0xff;
 	cmap_sip_round(s);
@@ -70,31 +76,30 @@ static __always_inline u64 cmap_sip_end(struct cmap_sip *s)
 	return s->v0 ^ s->v1 ^ s->v2 ^ s->v3;
 }
 
-u64 cmap_hash_bytes(const struct cmap_hash_key *secret, const void *key,
-		    u32 len);
+u64 cmap_hash_bytes(const struct cmap_hash *begin, const void *key, u32 len);
 
 /**
  * cmap_hash() - hash a key
- * @secret: the hash function's secret
+ * @begin: the hash function
  * @key: the key, of any alignment
  * @len: its length in bytes
  *
  * Context: Any.
  * Return: 64 bits, the same for the same secret and key on every machine.
  */
-static __always_inline u64 cmap_hash(const struct cmap_hash_key *secret,
+static __always_inline u64 cmap_hash(const struct cmap_hash *begin,
 				     const void *key, u32 len)
 {
 	/* Without loops it takes half as many instructions. */
 	if (likely(len == 8)) {
-		struct cmap_sip s = cmap_sip_begin(secret);
+		struct cmap_hash s = *begin;
 
+		s.v1 ^= 8;
 		cmap_sip_word(&s, get_unaligned_le64(key));
-		cmap_sip_word(&s, 8ULL << 56);
 		return cmap_sip_end(&s);
 	}
 
-	return cmap_hash_bytes(secret, key, len);
+	return cmap_hash_bytes(begin, key, len);
 }
 
 #define CMAP_POSITION_BITS	48

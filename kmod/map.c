@@ -115,9 +115,17 @@ static void map_destroy(struct work_struct *work)
 	map_free(map);
 }
 
+/* A hash function whose secret nobody knew before. */
+static struct cmap_hash random_hash(u64 secret[2])
+{
+	get_random_bytes(secret, 2 * sizeof(*secret));
+	return cmap_hash_begin(secret);
+}
+
 static struct cmap *map_alloc(const struct cmap_spec *spec)
 {
 	struct cmap *map;
+	u64 tie_secret[2];
 
 	map = kzalloc(struct_size(map, shard, spec->shards),
 		      CMAP_GFP_KERNEL);
@@ -141,8 +149,8 @@ static struct cmap *map_alloc(const struct cmap_spec *spec)
 	refcount_set(&map->refs, 1);
 	INIT_RCU_WORK(&map->destroy, map_destroy);
 	cmap_quota_init(&map->quota, spec->max_entries, spec->shards);
-	get_random_bytes(&map->secret, sizeof(map->secret));
-	get_random_bytes(&map->tie_secret, sizeof(map->tie_secret));
+	map->hash = random_hash(map->secret);
+	map->tie_hash = random_hash(tie_secret);
 
 	return map;
 }

@@ -44,8 +44,8 @@ struct cmap_counters {
 
 /**
  * struct cmap - a map
- * @secret: of the hash of keys
- * @tie_secret: of a second hash, which orders keys at the same position; it
+ * @hash: of keys
+ * @tie_hash: a second hash, which orders keys at the same position; its secret
  *	never leaves the kernel, so nobody can aim at it
  * @shard_shift: how far down the bits of an order are that choose the shard
  * @shards: number of shards
@@ -60,6 +60,7 @@ struct cmap_counters {
  *	has
  * @window_mutex: makes the window
  * @max_entries: the limit on entries as asked for
+ * @secret: of @hash, for the window
  * @refs: references; each descriptor, the name, each kernel user
  * @id: never used again while the module is loaded
  * @memcg: of the map's creator; pays for large tables
@@ -75,8 +76,8 @@ struct cmap_counters {
  * All but @refs, @names, @unlinked and what locks itself is constant.
  */
 struct cmap {
-	struct cmap_hash_key secret;
-	struct cmap_hash_key tie_secret;
+	struct cmap_hash hash;
+	struct cmap_hash tie_hash;
 	u8 shard_shift;
 	u32 shards;
 	u32 flags;
@@ -89,6 +90,7 @@ struct cmap {
 	struct cmap_block *window;
 	struct mutex window_mutex;
 	u64 max_entries;
+	u64 secret[2];
 	refcount_t refs;
 	u64 id;
 	struct mem_cgroup *memcg;

@@ -68,7 +68,7 @@ cmap_op_hash(const struct cmap *map, struct cmap_key *key, const void *data,
 {
 	key->data = data;
 	key->len = len;
-	key->hash = cmap_hash(&map->secret, data, len);
+	key->hash = cmap_hash(&map->hash, data, len);
 }
 
 /**

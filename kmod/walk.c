@@ -17,7 +17,7 @@
 
 static u64 tie_of(const struct cmap_walk *walk, const struct cmap_node *node)
 {
-	return clamp_t(u64, cmap_hash(&walk->map->tie_secret, node->key,
+	return clamp_t(u64, cmap_hash(&walk->map->tie_hash, node->key,
 				      node->key_len), 1, LAST - 1);
 }
 

@@ -86,8 +86,8 @@ static int header_new(struct cmap *map, struct cmap_block **result)
 	header->create_flags = map->flags;
 	header->key_max = map->key_max;
 	header->id = map->id;
-	header->secret[0] = map->secret.k0;
-	header->secret[1] = map->secret.k1;
+	header->secret[0] = map->secret[0];
+	header->secret[1] = map->secret[1];
 	*result = block;
 
 	return 0;

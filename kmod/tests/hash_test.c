@@ -37,25 +37,85 @@ static const u64 vectors[64] = {
 	0x9d199062b7bbb3a8ULL,
 };
 
-static const struct cmap_hash_key counting = {
+static const u64 counting[2] = {
 	0x0706050403020100ULL, 0x0f0e0d0c0b0a0908ULL
 };
 
-static void published_vectors(struct kunit *test)
+static void compress(u64 v[4])
 {
+	v[0] += v[1];
+	v[1] = rol64(v[1], 13);
+	v[1] ^= v[0];
+	v[0] = rol64(v[0], 32);
+	v[2] += v[3];
+	v[3] = rol64(v[3], 16);
+	v[3] ^= v[2];
+	v[0] += v[3];
+	v[3] = rol64(v[3], 21);
+	v[3] ^= v[0];
+	v[2] += v[1];
+	v[1] = rol64(v[1], 17);
+	v[1] ^= v[2];
+	v[2] = rol64(v[2], 32);
+}
+
+enum length { LENGTH_FIRST, LENGTH_LAST };
+
+/* SipHash-1-3 as its paper has it, or with its one change. */
+static u64 reference(const u64 secret[2], const u8 *key, u32 len,
+		     enum length where)
+{
+	u8 text[72] = {};
+	u64 v[4];
+	u32 words = DIV_ROUND_UP(len, 8), i;
+
+	memcpy(text, key, len);
+	memcpy(v, "uespemosmodnarodarenegylsetybdet", sizeof(v));
+	for (i = 0; i < 4; i++)
+		v[i] = le64_to_cpu((__force __le64)v[i]) ^ secret[i % 2];
+	if (where == LENGTH_FIRST) {
+		v[1] ^= len;
+	} else {
+		words = len / 8 + 1;
+		text[8 * words - 1] = len;
+	}
+
+	for (i = 0; i < words; i++) {
+		u64 word = get_unaligned_le64(text + 8 * i);
+
+		v[3] ^= word;
+		compress(v);
+		v[0] ^= word;
+	}
+	v[2] ^= 0xff;
+	for (i = 0; i < 3; i++)
+		compress(v);
+
+	return v[0] ^ v[1] ^ v[2] ^ v[3];
+}
+
+static void siphash_but_for_the_length(struct kunit *test)
+{
+	const struct cmap_hash begin = cmap_hash_begin(counting);
 	u8 key[64];
 	u32 len;
 
 	for (len = 0; len < sizeof(key); len++) {
 		key[len] = len;
-		KUNIT_EXPECT_EQ_MSG(test, cmap_hash(&counting, key, len),
+		KUNIT_EXPECT_EQ_MSG(test, reference(counting, key, len,
+						    LENGTH_LAST),
 				    vectors[len], "%u bytes", len);
+		KUNIT_EXPECT_EQ_MSG(test, cmap_hash(&begin, key, len),
+				    reference(counting, key, len,
+					      LENGTH_FIRST),
+				    "%u bytes", len);
 	}
 }
 
 /* Keys come from anywhere, and what stands beside them does not count. */
 static void any_alignment(struct kunit *test)
 {
+	const struct cmap_hash begin = cmap_hash_begin(counting);
 	u8 room[64 + 16];
 	u32 at, len, i;
 
@@ -64,9 +124,25 @@ static void any_alignment(struct kunit *test)
 			memset(room, at + len, sizeof(room));
 			for (i = 0; i < len; i++)
 				room[at + i] = i;
-			KUNIT_EXPECT_EQ(test, cmap_hash(&counting, room + at,
-							len), vectors[len]);
+			KUNIT_EXPECT_EQ(test, cmap_hash(&begin, room + at, len),
+					reference(counting, room + at, len,
+						  LENGTH_FIRST));
 		}
+	}
+}
+
+/* Zeroes at a key's end are a part of it, though a word may end with them. */
+static void lengths_differ(struct kunit *test)
+{
+	struct lab *lab = test->priv;
+	u8 key[64] = {};
+	u64 hash[64];
+	u32 len, other;
+
+	for (len = 0; len < ARRAY_SIZE(hash); len++) {
+		hash[len] = cmap_hash(&lab->hash, key, len);
+		for (other = 0; other < len; other++)
+			KUNIT_EXPECT_NE(test, hash[len], hash[other]);
 	}
 }
 
@@ -79,21 +155,23 @@ static void every_bit_matters(struct kunit *test)
 	u32 i;
 
 	prandom_bytes_state(&lab->random, key, sizeof(key));
-	hash = cmap_hash(&lab->secret, key, sizeof(key));
+	hash = cmap_hash(&lab->hash, key, sizeof(key));
 	for (i = 0; i < 8 * sizeof(key); i++) {
 		key[i / 8] ^= 1 << i % 8;
 		KUNIT_EXPECT_NE(test, hash,
-				cmap_hash(&lab->secret, key, sizeof(key)));
+				cmap_hash(&lab->hash, key, sizeof(key)));
 		key[i / 8] ^= 1 << i % 8;
 	}
 	for (i = 0; i < 128; i++) {
-		struct cmap_hash_key other = lab->secret;
+		struct cmap_hash other;
 
-		*(i < 64 ? &other.k0 : &other.k1) ^= 1ULL << i % 64;
+		lab->secret[i / 64] ^= 1ULL << i % 64;
+		other = cmap_hash_begin(lab->secret);
 		KUNIT_EXPECT_NE(test, hash,
 				cmap_hash(&other, key, sizeof(key)));
+		lab->secret[i / 64] ^= 1ULL << i % 64;
 	}
-	KUNIT_EXPECT_EQ(test, hash, cmap_hash(&lab->secret, key, sizeof(key)));
+	KUNIT_EXPECT_EQ(test, hash, cmap_hash(&lab->hash, key, sizeof(key)));
 }
 
 /* Order and tag, and the position that is made of them. */
@@ -110,8 +188,9 @@ static void parts(struct kunit *test)
 }
 
 static struct kunit_case cases[] = {
-	KUNIT_CASE(published_vectors),
+	KUNIT_CASE(siphash_but_for_the_length),
 	KUNIT_CASE(any_alignment),
+	KUNIT_CASE(lengths_differ),
 	KUNIT_CASE(every_bit_matters),
 	KUNIT_CASE(parts),
 	{}

@@ -25,8 +25,9 @@ int lab_init(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, lab);
 	kunit_info(test, "seed=%lu", seed);
 	prandom_seed_state(&lab->random, seed);
-	lab->secret.k0 = lab_u64(lab);
-	lab->secret.k1 = lab_u64(lab);
+	lab->secret[0] = lab_u64(lab);
+	lab->secret[1] = lab_u64(lab);
+	lab->hash = cmap_hash_begin(lab->secret);
 	cmap_quota_init(&lab->quota, 0, 1);
 	lab->memory.account.parent = &lab->all;
 	test->priv = lab;

@@ -16,14 +16,16 @@
 /**
  * struct lab - what a test works with
  * @random: chance, from the seed that the log names
- * @secret: of a hash
+ * @secret: of @hash
+ * @hash: a hash function
  * @memory: no limit, not offered; the test must leave it empty
  * @all: the account above that, as of all maps; no limit, either
  * @quota: no limit
  */
 struct lab {
 	struct rnd_state random;
-	struct cmap_hash_key secret;
+	u64 secret[2];
+	struct cmap_hash hash;
 	struct cmap_memory memory;
 	struct cmap_account all;
 	struct cmap_quota quota;

@@ -61,7 +61,7 @@ static struct cmap_key key_of(struct site *site, u32 number,
 			      u8 buf[MODEL_KEY_MAX])
 {
 	u32 len = model_key(number, buf);
-	u64 hash = cmap_hash(&site->lab->secret, buf, len);
+	u64 hash = cmap_hash(&site->lab->hash, buf, len);
 
 	return (struct cmap_key){
 		.data = buf,
@@ -162,7 +162,7 @@ static void expect_all(struct kunit *test, struct site *site)
 			.data = entry->key,
 			.len = entry->key_len,
 			.hash = (u64)INDEX << 61 |
-				cmap_hash(&site->lab->secret, entry->key,
+				cmap_hash(&site->lab->hash, entry->key,
 					  entry->key_len) >> 3,
 		};
 
@@ -869,7 +869,7 @@ static void memory_limit(struct kunit *test)
 
 		key = (struct cmap_key){
 			entry->key, entry->key_len,
-			(u64)INDEX << 61 | cmap_hash(&site->lab->secret,
+			(u64)INDEX << 61 | cmap_hash(&site->lab->hash,
 						     entry->key,
 						     entry->key_len) >> 3
 		};
@@ -1141,7 +1141,7 @@ static void write_in_a_race(struct kunit *test, unsigned int thread)
 	u64 version = 0;
 	u32 i;
 
-	prandom_seed_state(&random, thread + site->lab->secret.k0);
+	prandom_seed_state(&random, thread + site->lab->secret[0]);
 	for (i = 1; last && i <= ROUNDS; i++) {
 		u32 n = prandom_u32_state(&random) % OWN_KEYS;
 		struct cmap_key key = key_of(site, n * RACERS + thread, buf);

@@ -474,7 +474,10 @@ struct cmap_ops {
  * header_bytes behind it, shard_bytes apart, one &struct cmap_window_shard
  * for each shard.
  *
- * A key's hash is SipHash-1-3 with the window's secret, a 64-bit number h.
+ * A key's hash is that of SipHash-1-3 with the window's secret, a 64-bit number
+ * h, but that the key's length goes into v1 before the first word (by exclusive
+ * or) in place of the last word's highest byte.  A key of whole words so has no
+ * other word; the last word of any other is filled up with zeroes.
  * Its highest shard_bits bits number the shard, those below them, as many as
  * the table has bits, the bucket.  Its lowest 16 bits are the tag.
  *

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * SipHash-1-3 of a key, as the kernel computes it.
+ * SipHash-1-3 of a key with the length put first, as the kernel computes it.
  */
 #ifndef LIBCMAP_HASH_H
 #define LIBCMAP_HASH_H
@@ -50,9 +50,10 @@ cmap_hash_len(const struct cmap_hash *begin, const void *key, size_t len)
 {
 	uint64_t v0 = begin->v0, v1 = begin->v1, v2 = begin->v2, v3 = begin->v3;
 	const unsigned char *p = key;
-	uint64_t last = (uint64_t)len << 56;
+	uint64_t last = 0;
 	size_t i;
 
+	v1 ^= len;
 	for (; len >= 8; len -= 8, p += 8) {
 		uint64_t word = cmap_word(p);
 
@@ -61,11 +62,13 @@ cmap_hash_len(const struct cmap_hash *begin, const void *key, size_t len)
 		v0 ^= word;
 	}
 
-	for (i = 0; i < len; i++)
-		last |= (uint64_t)p[i] << (8 * i);
-	v3 ^= last;
-	CMAP_SIP_ROUND(v0, v1, v2, v3);
-	v0 ^= last;
+	if (len) {
+		for (i = 0; i < len; i++)
+			last |= (uint64_t)p[i] << (8 * i);
+		v3 ^= last;
+		CMAP_SIP_ROUND(v0, v1, v2, v3);
+		v0 ^= last;
+	}
 
 	v2 ^= 0xff;
 	CMAP_SIP_ROUND(v0, v1, v2, v3);

@@ -30,9 +30,8 @@ static __always_inline void cmap_hash_words(const struct cmap_hash *begin,
 					    const void *const *key,
 					    uint64_t *hash)
 {
-	const cmap_lanes last = cmap_lanes_of((uint64_t)8 << 56);
 	cmap_lanes v0 = cmap_lanes_of(begin->v0);
-	cmap_lanes v1 = cmap_lanes_of(begin->v1);
+	cmap_lanes v1 = cmap_lanes_of(begin->v1 ^ 8);
 	cmap_lanes v2 = cmap_lanes_of(begin->v2);
 	cmap_lanes v3 = cmap_lanes_of(begin->v3);
 	cmap_lanes word = {
@@ -43,9 +42,6 @@ static __always_inline void cmap_hash_words(const struct cmap_hash *begin,
 	v3 ^= word;
 	CMAP_SIP_ROUND(v0, v1, v2, v3);
 	v0 ^= word;
-	v3 ^= last;
-	CMAP_SIP_ROUND(v0, v1, v2, v3);
-	v0 ^= last;
 	v2 ^= cmap_lanes_of(0xff);
 	CMAP_SIP_ROUND(v0, v1, v2, v3);
 	CMAP_SIP_ROUND(v0, v1, v2, v3);
