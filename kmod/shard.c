@@ -7,6 +7,7 @@
 
 #include <linux/memcontrol.h>
 #include <linux/overflow.h>
+#include <linux/prefetch.h>
 #include <linux/sched.h>
 
 #define CLEAR_BUCKETS		16	/* per lock hold */
@@ -337,6 +338,36 @@ static __always_inline unsigned int help(struct cmap_shard *shard, u64 entries,
 	return cmap_resize_help(shard) | cmap_chores(shard);
 }
 
+/*
+ * Fetch what a write will look at and change.  What another writer changes
+ * meanwhile makes this useless at worst.
+ */
+static noinline void fetch(struct cmap_shard *shard, const struct cmap_key *key)
+{
+	struct cmap_table *table;
+	struct cmap_node *node;
+	struct cmap_slot slot;
+
+	rcu_read_lock();
+	table = rcu_dereference(shard->table);
+	node = table ? cmap_table_find(&table, &shard->arena, key, &slot) : NULL;
+	if (node) {
+		prefetchw(node);
+		prefetchw(slot.bucket);
+	}
+	rcu_read_unlock();
+}
+
+/* Who has to wait for the lock has time for that. */
+static void lock_for_write(struct cmap_shard *shard, const struct cmap_key *key)
+	__acquires(&shard->lock)
+{
+	prefetchw(&shard->lock);
+	if (unlikely(spin_is_locked(&shard->lock)))
+		fetch(shard, key);
+	spin_lock_bh(&shard->lock);
+}
+
 /* ---- getting what a write needs, outside the lock ---- */
 
 static int get_table(struct cmap_shard *shard, gfp_t gfp)
@@ -444,7 +475,7 @@ int cmap_shard_write(struct cmap_shard *shard, struct cmap_write *write,
 	int err;
 
 	for (;;) {
-		spin_lock_bh(&shard->lock);
+		lock_for_write(shard, &write->key);
 		entries = shard->entries;
 		err = write_locked(shard, write);
 		if (err == -EAGAIN)
