@@ -22,6 +22,7 @@
 #define WORK_MOVES		16	/* per lock hold of the work */
 #define WORK_HOLDS		8	/* after which it pauses in any case */
 #define PAUSE_US		100	/* of the work, at least */
+#define PAUSE_US_MAX		3200	/* while writers do without it */
 #define WRITER_BITS_MAX		9	/* tables that a writer makes itself */
 #define TRIM_SEGMENTS		256	/* per lock hold */
 #define TRIM_DELAY		(HZ / 10)
@@ -258,12 +259,13 @@ static u32 progress(const struct cmap_shard *shard)
  * The work's share in moving a table.  As long as there are writes they move
  * it themselves, and may be waiting for our CPU, for as long as a time slice,
  * or for the lock: so there are pauses, and if in one of them they moved as
- * much as we would have, that is left to them.  A lock that is not fair, as in
- * many virtual machines, they may not even get before there is a pause.
+ * much as we would have, that is left to them, and the next one is longer: each
+ * time that we come back stops one of them.  A lock that is not fair, as in many
+ * virtual machines, they may not even get before there is a pause.
  */
 static int move_rest(struct cmap_shard *shard)
 {
-	unsigned int holds = 0;
+	unsigned int holds = 0, pause = PAUSE_US;
 	u64 version = U64_MAX;
 	u32 moved = 0;
 	bool written;
@@ -271,8 +273,13 @@ static int move_rest(struct cmap_shard *shard)
 
 	do {
 		spin_lock_bh(&shard->lock);
-		err = progress(shard) - moved < WORK_MOVES ?
-		      move_some(shard, WORK_MOVES) : 1;
+		if (progress(shard) - moved < WORK_MOVES) {
+			err = move_some(shard, WORK_MOVES);
+			pause = PAUSE_US;
+		} else {
+			err = 1;
+			pause = min(2 * pause, PAUSE_US_MAX);
+		}
 		moved = progress(shard);
 		written = version != shard->version;
 		version = shard->version;
@@ -281,7 +288,7 @@ static int move_rest(struct cmap_shard *shard)
 		if (err == -EAGAIN)
 			err = extend_pool(shard, GFP_KERNEL) ?: 1;
 		if (err > 0 && (written || ++holds % WORK_HOLDS == 0))
-			usleep_range(PAUSE_US, 4 * PAUSE_US);
+			usleep_range(pause, 4 * pause);
 		else
 			cond_resched();
 	} while (err > 0);
