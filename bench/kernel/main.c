@@ -41,6 +41,7 @@ MODULE_PARM_DESC(peers, "measure only peers whose name is in this");
 static const struct bench_peer * const peers[] = {
 	&bench_cmap,
 	&bench_rhashtable,
+	&bench_siphash,
 	&bench_hlist_rcu,
 	&bench_hlist_rwlock,
 	&bench_hlist_spinlock,

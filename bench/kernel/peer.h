@@ -64,6 +64,7 @@ static inline u64 bench_value_sum(const u64 *value)
 
 extern const struct bench_peer bench_cmap;
 extern const struct bench_peer bench_rhashtable;
+extern const struct bench_peer bench_siphash;
 extern const struct bench_peer bench_hlist_rcu;
 extern const struct bench_peer bench_hlist_rwlock;
 extern const struct bench_peer bench_hlist_spinlock;

@@ -10,6 +10,12 @@
 #include <linux/rhashtable.h>
 #include <linux/string.h>
 
+#ifndef RHASHTABLE_PEER
+#define RHASHTABLE_PEER	bench_rhashtable
+#define RHASHTABLE_NAME	"rhashtable"
+#define RHASHTABLE_HASH	NULL		/* its own, jhash() */
+#endif
+
 struct item {
 	struct rhash_head node;
 	struct rcu_head rcu;
@@ -27,6 +33,7 @@ struct table {
 		.head_offset = offsetof(struct item, node),	\
 		.key_offset = offsetof(struct item, key),	\
 		.key_len = size,				\
+		.hashfn = RHASHTABLE_HASH,			\
 		.automatic_shrinking = true,			\
 	}
 
@@ -173,8 +180,8 @@ static int remove(void *p, const void *key)
 	return err;
 }
 
-const struct bench_peer bench_rhashtable = {
-	.name = "rhashtable",
+const struct bench_peer RHASHTABLE_PEER = {
+	.name = RHASHTABLE_NAME,
 	.create = create,
 	.destroy = destroy,
 	.lookup = lookup,
