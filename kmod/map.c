@@ -12,20 +12,7 @@
 #include <linux/topology.h>
 #include <uapi/linux/cmap.h>
 
-#define SHARDS_LEAST	8U	/* where CPUs are more than one */
-
 unsigned int cmap_max_shards = CMAP_SHARDS_MAX;
-
-/*
- * One for each CPU.  A few CPUs get more, or writers would mostly meet: of two
- * in two shards one waits half of the time.
- */
-static u32 default_shards(void)
-{
-	u32 cpus = num_possible_cpus();
-
-	return cpus == 1 ? 1 : max(roundup_pow_of_two(cpus), SHARDS_LEAST);
-}
 
 /* Fill in what was left to us; -EINVAL for what cannot be. */
 static int resolve(struct cmap_spec *spec)
@@ -50,7 +37,8 @@ static int resolve(struct cmap_spec *spec)
 
 	limit = rounddown_pow_of_two(max(limit, 1U));
 	if (!spec->shards)
-		spec->shards = min(limit, default_shards());
+		spec->shards = min_t(u32, limit,
+				     roundup_pow_of_two(num_possible_cpus()));
 	if (!is_power_of_2(spec->shards) || spec->shards > limit)
 		return -EINVAL;
 

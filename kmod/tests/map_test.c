@@ -72,8 +72,7 @@ static void defaults(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, map->key_max, CMAP_KEY_MAX);
 	KUNIT_EXPECT_EQ(test, map->value_max, CMAP_VALUE_MAX);
 	KUNIT_EXPECT_EQ(test, map->shards,
-			num_possible_cpus() == 1 ? 1 :
-			max(roundup_pow_of_two(num_possible_cpus()), 8UL));
+			roundup_pow_of_two(num_possible_cpus()));
 	KUNIT_EXPECT_EQ(test, 1ULL << 32 >> map->shard_shift, map->shards);
 	KUNIT_EXPECT_EQ(test, cmap_op_check_key(map, 0), -EINVAL);
 	KUNIT_EXPECT_EQ(test, cmap_op_check_key(map, CMAP_KEY_MAX), 0);

@@ -141,8 +141,7 @@ enum cmap_code {
  * @value_max: longest value, 0..CMAP_VALUE_MAX; without
  *	CMAP_CREATE_FIXED_VALUE 0 stands for CMAP_VALUE_MAX
  * @shards: number of shards, a power of two up to CMAP_SHARDS_MAX and the
- *	module's limit; 0 for as many as possible CPUs, rounded up, and no
- *	fewer than 8 if there is more than one
+ *	module's limit; 0 for as many as possible CPUs, rounded up
  * @__reserved: 0
  * @max_entries: most entries the map can hold; 0 for no limit of its own
  * @max_bytes: most memory the map can take; 0 for no limit of its own.  A page

@@ -45,7 +45,7 @@ struct cmap_options {
 	uint32_t flags;		/* any of the above */
 	uint32_t key_max;	/* longest key; default: the module's, 512 */
 	uint32_t value_max;	/* longest value; default: the module's, 1 MiB */
-	uint32_t shards;	/* power of two; default: CPUs, 8 at least */
+	uint32_t shards;	/* power of two; default: possible CPUs */
 	uint64_t max_entries;	/* default: no limit of its own */
 	uint64_t max_bytes;	/* default: no limit of its own */
 	mode_t mode;		/* of a named map, less the umask; default 0600 */

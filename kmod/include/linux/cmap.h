@@ -27,7 +27,7 @@ struct cmap;
  * @mode: permission bits of a named map, 0..0666; it belongs to root
  * @key_max: longest key; 0 for the default
  * @value_max: longest value; 0 for the default
- * @shards: a power of two; 0 for one a CPU, but 8 at least if CPUs are several
+ * @shards: a power of two; 0 for the default
  * @max_entries: most entries; 0 for no limit
  * @max_bytes: most memory; 0 for no limit
  */
