@@ -46,7 +46,7 @@ struct cmap_segment {
 	unsigned long grace;		/* of the waiting ones */
 	unsigned long empty_grace;	/* of all, once none is live */
 	struct list_head detached;	/* while no longer in an arena */
-};
+} ____cacheline_aligned_in_smp;
 
 /* What turns a ref into an address; replaced whole when it must grow. */
 struct cmap_segtab {
