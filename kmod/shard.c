@@ -362,9 +362,9 @@ static noinline void fetch(struct cmap_shard *shard, const struct cmap_key *key)
 static void lock_for_write(struct cmap_shard *shard, const struct cmap_key *key)
 	__acquires(&shard->lock)
 {
-	prefetchw(&shard->lock);
-	if (unlikely(spin_is_locked(&shard->lock)))
-		fetch(shard, key);
+	if (likely(spin_trylock_bh(&shard->lock)))
+		return;
+	fetch(shard, key);
 	spin_lock_bh(&shard->lock);
 }
 

@@ -7,7 +7,7 @@
 
 /* Nobody attacks a benchmark; it costs what a random one would. */
 static const hsiphash_key_t secret = {
-	{ (unsigned long)0x0706050403020100, (unsigned long)0x0f0e0d0c0b0a0908 }
+	{ 0x0706050403020100UL, 0x0f0e0d0c0b0a0908UL }
 };
 
 static inline u32 hash(const void *key, u32 len, u32 seed)
