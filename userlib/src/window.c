@@ -235,7 +235,8 @@ static enum step gather_node(const struct bucket *bucket,
 	entry->key_len = (uint32_t)key_len;
 	entry->value_len = LOAD(&node->at->value_len);
 	read->used += key_room + ((value_len + 7) & ~(size_t)7);
-	if (read->used <= read->size) {
+	/* A buffer of no size may be none, and a broken window have empty keys. */
+	if (read->buf && read->used <= read->size) {
 		copy(read->buf + entry->at, key_of(node), key_len);
 		copy(read->buf + entry->at + key_room, value, value_len);
 	}
