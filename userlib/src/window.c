@@ -222,7 +222,8 @@ static enum step gather_node(const struct bucket *bucket,
 	const char *value = value_of(node, key_len, &value_len);
 
 	entry->position = position_of(node);
-	if (!value || !still(bucket, node, version))
+	/* No key is empty; and what has one finds that there is no buffer yet. */
+	if (!value || !key_len || !still(bucket, node, version))
 		return AGAIN;
 	if (entry->position < from)
 		return OK;
@@ -235,8 +236,7 @@ static enum step gather_node(const struct bucket *bucket,
 	entry->key_len = (uint32_t)key_len;
 	entry->value_len = LOAD(&node->at->value_len);
 	read->used += key_room + ((value_len + 7) & ~(size_t)7);
-	/* A buffer of no size may be none, and a broken window have empty keys. */
-	if (read->buf && read->used <= read->size) {
+	if (read->used <= read->size) {
 		copy(read->buf + entry->at, key_of(node), key_len);
 		copy(read->buf + entry->at + key_room, value, value_len);
 	}

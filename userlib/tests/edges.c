@@ -321,6 +321,30 @@ static void last_position(void)
 	cmap_view_close(map.view);
 }
 
+/* Nothing has an empty key but a window that is broken: the kernel is asked. */
+static void empty_keys(void)
+{
+	struct cmap map = map_of_file();
+	struct cmap_iter *iter = cmap_iter_new(&map, 0, NULL);
+	struct cmap_item item;
+	uint32_t i, n;
+
+	for (i = 0; i < SHARDS; i++) {
+		for (n = 0; n < KEYS; n++) {
+			struct cmap_window_node *node =
+				(void *)((char *)block(shard(i)->segment[n % 2]) +
+					 (size_t)n * NODE_UNITS * 16);
+
+			node->key_len = 0;
+			node->value_len = 0;
+		}
+	}
+	answer = EIO;
+	WANT(iter && cmap_iter_next(iter, &item) == -1 && errno == EIO);
+	cmap_iter_free(iter);
+	cmap_view_close(map.view);
+}
+
 /* Structures that are shorter or longer than ours. */
 static void sizes(void)
 {
@@ -391,6 +415,7 @@ int main(void)
 	test("a table that was lost", lost_table);
 	test("a mapping that failed once", failed_once);
 	test("behind the last position", last_position);
+	test("empty keys", empty_keys);
 	test("structures of other sizes", sizes);
 	return failed;
 }
