@@ -26,7 +26,10 @@ struct cmap_view;
 
 #define CMAP_CLASSES		114	/* see cmap_class_of() */
 
-/* Kernel side of a segment; everything but @base under the shard's lock. */
+/*
+ * Kernel side of a segment; everything but @base under the shard's lock.  What
+ * writes change comes before @empty_grace, in one cache line.
+ */
 struct cmap_segment {
 	u8 *base;
 	struct cmap_block *block;

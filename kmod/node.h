@@ -59,19 +59,19 @@ static inline u32 cmap_node_size(u32 key_len, u32 value_len)
 	return cmap_node_value_offset(key_len) + value_len;
 }
 
-static inline void *cmap_node_value(const struct cmap_node *node)
-{
-	return (u8 *)node + cmap_node_value_offset(node->key_len);
-}
-
 /*
- * The same for who knows the key: where a value stands in another cache line
- * than its key's length, its load need not wait for that one.
+ * For who knows the key: where a value stands in another cache line than its
+ * key's length, its load need not wait for that one.
  */
 static inline void *cmap_node_value_after(const struct cmap_node *node,
 					  u32 key_len)
 {
 	return (u8 *)node + cmap_node_value_offset(key_len);
+}
+
+static inline void *cmap_node_value(const struct cmap_node *node)
+{
+	return cmap_node_value_after(node, node->key_len);
 }
 
 /*

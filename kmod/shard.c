@@ -339,22 +339,17 @@ static __always_inline unsigned int help(struct cmap_shard *shard, u64 entries,
 }
 
 /*
- * Fetch what a write will look at and change.  What another writer changes
- * meanwhile makes this useless at worst.
+ * Fetch what a write will look at, and the node that it will retire.  What
+ * another writer changes meanwhile makes this useless at worst.
  */
 static noinline void fetch(struct cmap_shard *shard, const struct cmap_key *key)
 {
-	struct cmap_table *table;
 	struct cmap_node *node;
-	struct cmap_slot slot;
 
 	rcu_read_lock();
-	table = rcu_dereference(shard->table);
-	node = table ? cmap_table_find(&table, &shard->arena, key, &slot) : NULL;
-	if (node) {
+	node = cmap_shard_find(shard, key);
+	if (node)
 		prefetchw(node);
-		prefetchw(slot.bucket);
-	}
 	rcu_read_unlock();
 }
 
