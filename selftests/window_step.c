@@ -597,7 +597,7 @@ TEST_F_TIMEOUT(step, get_while_table_grows_and_replaced, 120)
 
 TEST_F_TIMEOUT(step, get_while_table_shrinks, 120)
 {
-	EXPECT_GT(every(&self->it, GET, SHRINK, 9), 15);
+	EXPECT_GT(every(&self->it, GET, SHRINK, 7), 15);
 }
 
 TEST_F_TIMEOUT(step, get_while_cleared_and_given_back, 120)
@@ -612,7 +612,7 @@ TEST_F_TIMEOUT(step, miss_while_table_grows, 120)
 
 TEST_F_TIMEOUT(step, miss_while_cleared_and_given_back, 120)
 {
-	EXPECT_GT(every(&self->it, MISS, CLEAR_AND_GIVE_BACK, 9), 15);
+	EXPECT_GT(every(&self->it, MISS, CLEAR_AND_GIVE_BACK, 7), 15);
 }
 
 TEST_F_TIMEOUT(step, many_while_memory_is_reused, 120)
