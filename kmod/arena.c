@@ -150,7 +150,12 @@ static u32 ref_of(const struct cmap_segment *segment, u32 nth)
 
 static void push(struct cmap_arena *arena, cmap_ref *list, cmap_ref ref)
 {
-	cmap_arena_node(arena, ref)->link = *list;
+	/*
+	 * Pairs with the barrier in the walk, and with the fence of a window's
+	 * reader: who sees the link, where an order was, sees that the ref is
+	 * no longer where it was found.
+	 */
+	smp_store_release(&cmap_arena_node(arena, ref)->link, *list);
 	*list = ref;
 }
 
@@ -178,10 +183,7 @@ static void wipe(const struct cmap_segment *segment, struct cmap_node *node)
 {
 	blank(node);
 	memset(node + 1, 0, (segment->units << CMAP_UNIT_SHIFT) - sizeof(*node));
-	node->order = 0;
-	node->value_len = 0;
-	node->key_len = 0;
-	node->tag = 0;
+	node->lengths = 0;
 }
 
 static bool ripe(const struct cmap_segment *segment)

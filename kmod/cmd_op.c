@@ -113,7 +113,7 @@ static int peek(struct cmap *map, const struct cmap_key *key,
 	if (!node) {
 		err = -ENOENT;
 	} else {
-		output->len = node->value_len;
+		output->len = cmap_node_value_len(node);
 		output->version = node->version;
 		if (output->buf && output->len > output->room)
 			err = -EMSGSIZE;
@@ -145,7 +145,7 @@ static int get_bounced(struct cmap *map, const struct cmap_key *key,
 		rcu_read_lock();
 		node = cmap_op_find(map, key);
 		if (node) {
-			output->len = node->value_len;
+			output->len = cmap_node_value_len(node);
 			output->version = node->version;
 			if (output->len <= size)
 				memcpy(bounce, cmap_node_value(node),
@@ -410,10 +410,10 @@ static int write_and_give_old(struct cmap *map, struct cmap_write *write,
 	op->version = write->version;
 	old = write->old;
 	op->number = old != NULL;
-	op->old_len = old ? old->value_len : 0;
+	op->old_len = old ? cmap_node_value_len(old) : 0;
 	if (old && output->buf && old->version != output->version)
 		err = copy_to_user(output->buf, cmap_node_value(old),
-				   old->value_len) ? -EFAULT : 0;
+				   op->old_len) ? -EFAULT : 0;
 	cmap_op_retire_old(map, write);
 
 	return err;

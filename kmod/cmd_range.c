@@ -29,10 +29,10 @@ struct chunk {
 
 static u32 record_size(const struct cmap_node *node, u32 flags)
 {
-	u32 size = ALIGN(sizeof(struct cmap_entry) + node->key_len, 8);
+	u32 size = ALIGN(sizeof(struct cmap_entry) + cmap_node_key_len(node), 8);
 
 	if (!(flags & CMAP_RANGE_KEYS))
-		size += ALIGN(node->value_len, 8);
+		size += ALIGN(cmap_node_value_len(node), 8);
 	return size;
 }
 
@@ -41,7 +41,7 @@ static bool add_record(struct chunk *chunk, const struct cmap_found *found)
 	const struct cmap_node *node = found->node;
 	u32 size = record_size(node, chunk->flags);
 	struct cmap_entry *entry = (void *)chunk->buf + chunk->used;
-	u32 key_end = sizeof(*entry) + node->key_len;
+	u32 key_end = sizeof(*entry) + cmap_node_key_len(node);
 
 	if (size > chunk->size - chunk->used) {
 		chunk->needed = size;
@@ -50,18 +50,18 @@ static bool add_record(struct chunk *chunk, const struct cmap_found *found)
 
 	*entry = (struct cmap_entry){
 		.size = size,
-		.key_len = node->key_len,
-		.value_len = node->value_len,
+		.key_len = cmap_node_key_len(node),
+		.value_len = cmap_node_value_len(node),
 		.version = node->version,
 		.cursor = { found->position, found->tie },
 	};
-	memcpy(entry + 1, node->key, node->key_len);
+	memcpy(entry + 1, node->key, cmap_node_key_len(node));
 	if (!(chunk->flags & CMAP_RANGE_KEYS)) {
 		entry->value_offset = ALIGN(key_end, 8);
 		memset((u8 *)entry + key_end, 0, entry->value_offset - key_end);
 		memcpy((u8 *)entry + entry->value_offset, cmap_node_value(node),
-		       node->value_len);
-		key_end = entry->value_offset + node->value_len;
+		       cmap_node_value_len(node));
+		key_end = entry->value_offset + cmap_node_value_len(node);
 	}
 	memset((u8 *)entry + key_end, 0, size - key_end);
 

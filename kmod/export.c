@@ -119,7 +119,7 @@ static __always_inline bool lookup(struct cmap *map, const void *key,
 	}
 	*value = (struct cmap_value){
 		.data = cmap_node_value_after(node, key_len),
-		.len = node->value_len,
+		.len = cmap_node_value_len(node),
 		.version = node->version,
 	};
 	cmap_op_note_get(map, &k, value->len, 0, value->version);
@@ -158,10 +158,10 @@ static int copy_old(const struct cmap_node *node, void *buf, u32 *len)
 {
 	u32 room = *len;
 
-	*len = node->value_len;
-	if (node->value_len > room)
+	*len = cmap_node_value_len(node);
+	if (*len > room)
 		return -EMSGSIZE;
-	memcpy(buf, cmap_node_value(node), node->value_len);
+	memcpy(buf, cmap_node_value(node), *len);
 	return 0;
 }
 
@@ -614,13 +614,14 @@ static bool show(struct cmap_walk *walk, cmap_range_fn fn, void *arg)
 		const struct cmap_found *found = &walk->found[i];
 		const struct cmap_value value = {
 			.data = cmap_node_value(found->node),
-			.len = found->node->value_len,
+			.len = cmap_node_value_len(found->node),
 			.version = found->node->version,
 		};
 
 		walk->position = found->position;
 		walk->tie = found->tie;
-		if (!fn(found->node->key, found->node->key_len, &value, arg))
+		if (!fn(found->node->key, cmap_node_key_len(found->node),
+			&value, arg))
 			return false;
 	}
 	cmap_walk_pass(walk);

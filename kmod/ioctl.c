@@ -84,7 +84,7 @@ static_assert(sizeof(struct cmap_ops) == 32);
 static_assert(sizeof(struct cmap_window) == 56);
 static_assert(sizeof(struct cmap_window_shard) == 64 + 8 * 32768);
 static_assert(sizeof(struct cmap_window_bucket) == 64);
-static_assert(sizeof(struct cmap_window_node) == 24);
+static_assert(sizeof(struct cmap_window_node) == 16);
 
 static const struct command *find(u32 code)
 {

@@ -27,27 +27,44 @@ typedef u32 cmap_ref;
  * struct cmap_node - one version of one entry
  * @version: of the entry; 0 while the node is free or being filled.  Set last
  *	when a node is filled, cleared first when it is used again
- * @order: the high half of the key's hash
- * @value_len: bytes in the value, which follows the key at a multiple of 8
- * @key_len: bytes in the key
- * @tag: the low bits of the key's hash
- * @link: next node in a list of free ones; not for readers
+ * @order: the high half of the key's hash, while its ref is published.  Who
+ *	looks without the lock must look at the ref again after reading it
+ * @link: from then on the next node in a list of free ones; not for readers
+ * @lengths: bytes in the key, and in the value, which follows the key at a
+ *	multiple of 8; see cmap_node_lengths()
  * @key: the key
  *
  * From the moment its ref is published to the end of the grace period after
- * its ref was taken back nothing but @link changes.
+ * its ref was taken back nothing changes but that @link takes @order's place.
  */
 struct cmap_node {
 	u64 version;
-	u32 order;
-	u32 value_len;
-	u16 key_len;
-	u16 tag;
-	cmap_ref link;
+	union {
+		u32 order;
+		cmap_ref link;
+	};
+	u32 lengths;
 	u8 key[];
 };
 
-static_assert(sizeof(struct cmap_node) == 24);
+static_assert(sizeof(struct cmap_node) == 16);
+
+#define CMAP_VALUE_LEN_BITS	21
+
+static inline u32 cmap_node_lengths(u32 key_len, u32 value_len)
+{
+	return key_len << CMAP_VALUE_LEN_BITS | value_len;
+}
+
+static inline u32 cmap_node_key_len(const struct cmap_node *node)
+{
+	return node->lengths >> CMAP_VALUE_LEN_BITS;
+}
+
+static inline u32 cmap_node_value_len(const struct cmap_node *node)
+{
+	return node->lengths & ((1U << CMAP_VALUE_LEN_BITS) - 1);
+}
 
 static inline u32 cmap_node_value_offset(u32 key_len)
 {
@@ -71,7 +88,7 @@ static inline void *cmap_node_value_after(const struct cmap_node *node,
 
 static inline void *cmap_node_value(const struct cmap_node *node)
 {
-	return cmap_node_value_after(node, node->key_len);
+	return cmap_node_value_after(node, cmap_node_key_len(node));
 }
 
 /*
@@ -105,7 +122,7 @@ static __always_inline bool cmap_node_has_key(const struct cmap_node *node,
 	const u64 *b = key;
 	u32 i;
 
-	if (node->key_len != key_len)
+	if (cmap_node_key_len(node) != key_len)
 		return false;
 	if (key_len % sizeof(u64))
 		return !memcmp(a, b, key_len);

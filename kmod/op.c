@@ -246,7 +246,7 @@ int cmap_op_compare_write(struct cmap *map, struct cmap_write *write,
 		node = cmap_shard_find(shard, &write->key);
 		if (!node) {
 			err = -ENOENT;
-		} else if (node->value_len != expected_len ||
+		} else if (cmap_node_value_len(node) != expected_len ||
 			   memcmp(cmap_node_value(node), expected,
 				  expected_len)) {
 			write->version = node->version;

@@ -110,14 +110,14 @@ static int check(struct cmap_write *write, const struct cmap_node *node)
 				       CMAP_WRITE_REMOVE) ? -ENOENT : 0;
 
 	write->version = node->version;
-	write->old_len = node->value_len;
+	write->old_len = cmap_node_value_len(node);
 	if (write->flags & CMAP_WRITE_ABSENT)
 		return -EEXIST;
 	if (write->flags & CMAP_WRITE_VERSION &&
 	    write->expected != node->version)
 		return -ESTALE;
 	if (write->flags & CMAP_WRITE_KEEP_OLD &&
-	    write->old_room < node->value_len)
+	    write->old_room < cmap_node_value_len(node))
 		return -EMSGSIZE;
 
 	return 0;
@@ -127,7 +127,7 @@ static int add(struct cmap_write *write, const struct cmap_node *node, s64 *sum)
 {
 	s64 value = write->start;
 
-	if (node && node->value_len != sizeof(value))
+	if (node && cmap_node_value_len(node) != sizeof(value))
 		return -EDOM;
 	if (node)
 		value = *(const s64 *)cmap_node_value(node);
@@ -138,9 +138,7 @@ static int add(struct cmap_write *write, const struct cmap_node *node, s64 *sum)
 static void fill_key(struct cmap_node *node, const struct cmap_write *write)
 {
 	node->order = cmap_hash_order(write->key.hash);
-	node->tag = cmap_hash_tag(write->key.hash);
-	node->key_len = write->key.len;
-	node->value_len = write->value_len;
+	node->lengths = cmap_node_lengths(write->key.len, write->value_len);
 	cmap_copy(node->key, write->key.data, write->key.len);
 }
 
@@ -262,7 +260,7 @@ static int insert(struct cmap_shard *shard, struct cmap_write *write,
 	}
 
 	seal(shard, write, node);
-	cmap_table_fill(table, &slot, node, ref);
+	cmap_table_fill(table, &slot, node, cmap_hash_tag(write->key.hash), ref);
 	WRITE_ONCE(shard->entries, shard->entries + 1);
 
 	return 0;

@@ -382,14 +382,19 @@ static bool stands_deep(const struct cmap_table *table,
  * @table: the table that the slot is in
  * @slot: from cmap_table_place()
  * @node: the entry's node, complete
+ * @tag: the tag of its key's hash
  * @ref: its ref
  *
  * Context: The shard's lock.
  */
 void cmap_table_fill(struct cmap_table *table, const struct cmap_slot *slot,
-		     const struct cmap_node *node, cmap_ref ref)
+		     const struct cmap_node *node, u16 tag, cmap_ref ref)
 {
-	WRITE_ONCE(slot->bucket->tag[slot->i], node->tag);
+	/*
+	 * Pairs with the barrier in the walk: who sees the tag sees that what
+	 * was in the slot before is there no more.
+	 */
+	smp_store_release(&slot->bucket->tag[slot->i], tag);
 	cmap_slot_replace(slot, ref);
 	table->deep += stands_deep(table, slot, node);
 }
@@ -453,7 +458,7 @@ static void chain_copy(struct cmap_table *old, struct cmap_bucket *bucket,
 			if (WARN_ON_ONCE(cmap_table_place(new, node->order,
 							  U32_MAX, &slot)))
 				continue;
-			cmap_table_fill(new, &slot, node, ref);
+			cmap_table_fill(new, &slot, node, bucket->tag[i], ref);
 		}
 	}
 }

@@ -164,7 +164,7 @@ int cmap_table_place(struct cmap_table *table, u32 order, u32 chain_max,
 		     struct cmap_slot *slot);
 void cmap_slot_replace(const struct cmap_slot *slot, cmap_ref ref);
 void cmap_table_fill(struct cmap_table *table, const struct cmap_slot *slot,
-		     const struct cmap_node *node, cmap_ref ref);
+		     const struct cmap_node *node, u16 tag, cmap_ref ref);
 void cmap_table_remove(struct cmap_table *table, const struct cmap_slot *slot,
 		       const struct cmap_node *node);
 

@@ -18,7 +18,7 @@
 static u64 tie_of(const struct cmap_walk *walk, const struct cmap_node *node)
 {
 	return clamp_t(u64, cmap_hash(&walk->map->tie_hash, node->key,
-				      node->key_len), 1, LAST - 1);
+				      cmap_node_key_len(node)), 1, LAST - 1);
 }
 
 static bool dealt_with(const struct cmap_walk *walk, u64 position,
@@ -40,7 +40,7 @@ static int compare(const struct cmap_walk *walk, u64 position,
 
 	if (position != found->position)
 		return position < found->position ? -1 : 1;
-	if (cmap_node_has_key(found->node, node->key, node->key_len))
+	if (cmap_node_has_key(found->node, node->key, cmap_node_key_len(node)))
 		return 0;
 	tie = tie_of(walk, node);
 	other = tie_of(walk, found->node);
@@ -77,23 +77,49 @@ static void keep(struct cmap_walk *walk, u64 position, struct cmap_node *node)
 	found[i] = (struct cmap_found){ .node = node, .position = position };
 }
 
+/*
+ * Where the entry stands that a slot refers to.  From when a node has been
+ * taken from there another list may be using its order, and the slot may get
+ * another tag; but its key stays as it was.
+ */
+static u64 position_of(const struct cmap_walk *walk,
+		       const struct cmap_bucket *first,
+		       const struct cmap_slot *slot, cmap_ref ref,
+		       const struct cmap_node *node)
+{
+	u32 order = READ_ONCE(node->order);
+	u16 tag = READ_ONCE(slot->bucket->tag[slot->i]);
+	u64 hash;
+
+	/* Pairs with the releases in push() and cmap_table_fill(). */
+	smp_rmb();
+	if (likely(READ_ONCE(slot->bucket->ref[slot->i]) == ref &&
+		   !(READ_ONCE(first->head) & CMAP_BUCKET_MOVED)))
+		return cmap_position(order, tag);
+
+	hash = cmap_hash(&walk->map->hash, node->key, cmap_node_key_len(node));
+	return cmap_position(cmap_hash_order(hash), cmap_hash_tag(hash));
+}
+
 static void read_chain(struct cmap_walk *walk, const struct cmap_shard *shard,
 		       const struct cmap_table *table,
 		       struct cmap_bucket *bucket, u32 head)
 {
+	const struct cmap_bucket *first = bucket;
 	unsigned int i;
 
 	for (;;) {
 		for (i = 0; i < CMAP_BUCKET_SLOTS; i++) {
 			/* Pairs with the release in cmap_slot_replace(). */
 			cmap_ref ref = smp_load_acquire(&bucket->ref[i]);
+			struct cmap_slot slot = { bucket, i };
 			struct cmap_node *node;
 			u64 position;
 
 			if (!ref)
 				continue;
 			node = cmap_arena_node(&shard->arena, ref);
-			position = cmap_position(node->order, node->tag);
+			position = position_of(walk, first, &slot, ref, node);
 			if (!dealt_with(walk, position, node))
 				keep(walk, position, node);
 		}

@@ -46,9 +46,11 @@ static_assert(CMAP_WINDOW_LINKED == CMAP_BUCKET_LINKED);
 static_assert(CMAP_WINDOW_NEXT(1U << CMAP_BUCKET_NEXT_SHIFT) == 1);
 SAME(cmap_window_node, cmap_node, version, version);
 SAME(cmap_window_node, cmap_node, order, order);
-SAME(cmap_window_node, cmap_node, value_len, value_len);
-SAME(cmap_window_node, cmap_node, key_len, key_len);
-SAME(cmap_window_node, cmap_node, tag, tag);
+SAME(cmap_window_node, cmap_node, lengths, lengths);
+static_assert(CMAP_WINDOW_KEY_LEN(1U << CMAP_VALUE_LEN_BITS) == 1);
+static_assert(CMAP_WINDOW_VALUE_LEN(~0U) == (1U << CMAP_VALUE_LEN_BITS) - 1);
+static_assert(CMAP_KEY_MAX < 1U << (32 - CMAP_VALUE_LEN_BITS));
+static_assert(CMAP_VALUE_MAX < 1U << CMAP_VALUE_LEN_BITS);
 static_assert(sizeof(struct cmap_window_node) == sizeof(struct cmap_node));
 static_assert(1U << CMAP_WINDOW_SHIFT ==
 	      1U << (CMAP_OFFSET_BITS + CMAP_UNIT_SHIFT));

@@ -8,8 +8,8 @@
  */
 #define CMAP_TEST_WINDOW
 #include "cmap_test.h"
+#include "flood.h"
 #include "kselftest_harness.h"
-#include "../userlib/src/hash.h"
 
 #include <linux/cmap.h>
 #include <pthread.h>
@@ -1305,6 +1305,80 @@ TEST(reads_get_on_beside_a_writer)
 	EXPECT_LT(stat.retries, reads);
 	EXPECT_GT(seen, 100);
 	close(fd);
+}
+
+#define CHURNED 8		/* all in one bucket */
+#define FILLERS 600ULL		/* have it move */
+
+static void set_and_delete(int fd, const uint64_t *keys, const bool *go_on)
+{
+	uint64_t i;
+
+	while (__atomic_load_n(go_on, __ATOMIC_RELAXED)) {
+		for (i = 0; i < 2 * FILLERS; i++) {
+			uint64_t filler = i % FILLERS;
+
+			if (i < FILLERS)
+				set(fd, &filler, 8, "f", 1);
+			else
+				del(fd, &filler, 8);
+			del(fd, &keys[i % CHURNED], 8);
+			set(fd, &keys[i % CHURNED], 8, "c", 1);
+		}
+	}
+	_exit(0);
+}
+
+/*
+ * A node's order is overwritten when it is retired, and its slot's tag when
+ * another entry gets it, while the library takes from them where the entry is:
+ * whatever it returns is in order.
+ */
+TEST(range_in_order_while_deleted)
+{
+	bool *go_on = shared_memory(sizeof(*go_on));
+	uint64_t keys[CHURNED], position, last;
+	int i, items = 0, ranges = 0;
+	struct cmap_iter *iter;
+	struct cmap_item item;
+	struct target t;
+	struct cmap *map;
+	double end;
+
+	ASSERT_TRUE(target_open(&t));
+	map = cmap_from_fd(dup(t.fd));
+	t.next = FILLERS;
+	for (i = 0; i < CHURNED; i++)
+		keys[i] = key_in(&t, 6, 0);
+	*go_on = true;
+	if (!fork())
+		set_and_delete(t.fd, keys, go_on);
+	end = now() + race_seconds() * 3;
+	while (now() < end) {
+		iter = cmap_iter_new(map, 0, NULL);
+		ASSERT_NE(NULL, iter);
+		last = 0;
+		/* Those of the bucket come first. */
+		for (i = 0; i < 2 * CHURNED; i++) {
+			uint64_t hash;
+
+			if (cmap_iter_next(iter, &item) <= 0)
+				break;
+			hash = target_hash(&t, *(const uint64_t *)item.key);
+			position = hash >> 32 << 16 | (hash & 0xffff);
+			ASSERT_LT(last, position);
+			last = position;
+			items++;
+		}
+		cmap_iter_free(iter);
+		ranges++;
+	}
+	__atomic_store_n(go_on, false, __ATOMIC_RELAXED);
+	EXPECT_TRUE(children_ok(1));
+	EXPECT_LT(100, items);
+	TH_LOG("%d entries in %d ranges", items, ranges);
+	cmap_close(map);
+	target_close(&t);
 }
 
 TEST_HARNESS_MAIN

@@ -200,8 +200,7 @@ static bool wiped(struct stock *stock, cmap_ref ref, u32 size)
 {
 	struct cmap_node *node = stock_node(stock, ref);
 
-	return !node->version && !node->order && !node->value_len &&
-	       !node->key_len && !node->tag &&
+	return !node->version && !node->lengths &&
 	       !memchr_inv(node + 1, 0, size - sizeof(*node));
 }
 
@@ -575,7 +574,7 @@ static bool intact(struct stock *stock, const struct held *held)
 
 	model_fill(want, sizeof(want), held->origin);
 	return !memcmp(have, want, min(left, 64U)) &&
-	       stock_node(stock, held->ref)->order == held->origin;
+	       stock_node(stock, held->ref)->lengths == held->origin;
 }
 
 static u32 any_size(struct lab *lab)
@@ -601,7 +600,7 @@ static void hold(struct kunit *test, struct stock *stock, struct held *held,
 	held->ref = stock_take(stock, held->size, &err);
 	KUNIT_ASSERT_NE(test, held->ref, 0);
 	node = stock_node(stock, held->ref);
-	node->order = origin;
+	node->lengths = origin;
 	model_fill(node->key, min_t(u32, held->size - sizeof(*node), 64),
 		   origin);
 }

@@ -290,7 +290,7 @@ static void count_in_model(struct kunit *test, const struct cmap_found *found,
 			   void *arg)
 {
 	struct model_entry *entry = model_find(arg, found->node->key,
-					       found->node->key_len);
+					       cmap_node_key_len(found->node));
 
 	/* Others come and go. */
 	if (!entry)
@@ -447,6 +447,103 @@ static void walk_over_two_slots(struct kunit *test)
 		swap(bucket->ref[0], bucket->ref[1]);
 	}
 	cmap_map_put(map);
+}
+
+/*
+ * An order is overwritten when its node is retired, and a slot's tag when another
+ * entry gets it, while a walk reads them: nothing that was found stands where
+ * its key does not.  All is in the first bucket, for what seems to stand before
+ * where a walk is it passes over.
+ */
+#define CHURNED		8
+#define FILLERS		600
+
+static struct churn {
+	struct cmap *map;
+	u32 key[CHURNED];
+	atomic_t on;
+} churn;
+
+/* Keys that are in the first of 64 buckets, too. */
+static void choose_keys(void)
+{
+	u32 number, n = 0;
+
+	for (number = FILLERS; n < CHURNED; number++)
+		if (!(cmap_hash(&churn.map->hash, &number, sizeof(number)) >> 58))
+			churn.key[n++] = number;
+}
+
+/* While others have the bucket move, too. */
+static void set_and_delete_keys(void)
+{
+	u32 round, i;
+	u64 version;
+
+	for (round = 0; round < 1000; round++) {
+		for (i = 0; i < 2 * FILLERS; i++) {
+			u32 filler = i % FILLERS, *key = &churn.key[i % CHURNED];
+
+			if (i < FILLERS)
+				set(churn.map, &filler, sizeof(filler), &version);
+			else
+				del(churn.map, &filler, sizeof(filler));
+			del(churn.map, key, sizeof(*key));
+			set(churn.map, key, sizeof(*key), &version);
+		}
+		cond_resched();
+	}
+	atomic_set(&churn.on, 0);
+}
+
+struct walked {
+	u32 seen;
+	u32 wrong;
+};
+
+static void look_where(struct kunit *test, const struct cmap_found *found,
+		       void *arg)
+{
+	struct walked *walked = arg;
+	u64 hash = cmap_hash(&churn.map->hash, found->node->key,
+			     cmap_node_key_len(found->node));
+
+	walked->seen++;
+	if (found->position != cmap_position(cmap_hash_order(hash),
+					     cmap_hash_tag(hash)))
+		walked->wrong++;
+}
+
+static void churn_or_walk(struct kunit *test, unsigned int thread)
+{
+	struct walked walked = {};
+	struct cmap_walk *walk;
+
+	if (!thread) {
+		set_and_delete_keys();
+		return;
+	}
+	walk = kunit_kzalloc(test, sizeof(*walk), GFP_KERNEL);
+	while (walk && atomic_read(&churn.on)) {
+		*walk = (struct cmap_walk){ .map = churn.map };
+		walk_on(test, walk, CMAP_WALK_MAX, look_where, &walked);
+		cond_resched();
+	}
+	KUNIT_EXPECT_GT(test, walked.seen, 1000);
+	KUNIT_EXPECT_EQ(test, walked.wrong, 0);
+}
+
+static void walk_while_deleted(struct kunit *test)
+{
+	const struct cmap_spec spec = { .shards = 1 };
+
+	if (num_online_cpus() < 2)
+		kunit_skip(test, "one CPU");
+	churn.map = map_new(test, &spec);
+	choose_keys();
+	atomic_set(&churn.on, 1);
+	lab_race(test, 2, churn_or_walk);
+	cmap_map_put(churn.map);
 }
 
 /* ---- limits ---- */
@@ -678,6 +775,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE_SLOW(walk_at_random),
 	KUNIT_CASE(walk_over_ties),
 	KUNIT_CASE(walk_over_two_slots),
+	KUNIT_CASE_SLOW(walk_while_deleted),
 	KUNIT_CASE(entries_limit),
 	KUNIT_CASE_SLOW(bytes_limit),
 	KUNIT_CASE(bytes_limit_without_sleeping),

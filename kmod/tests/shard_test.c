@@ -142,9 +142,11 @@ static void expect_entry(struct kunit *test, struct site *site,
 	node = cmap_shard_find(site->shard, key);
 	KUNIT_EXPECT_EQ(test, !!node, !!entry);
 	if (node && entry) {
+		u32 len = cmap_node_value_len(node);
+
 		KUNIT_EXPECT_EQ(test, node->version, entry->version);
-		KUNIT_EXPECT_EQ(test, node->value_len, entry->value_len);
-		KUNIT_EXPECT_TRUE(test, node->value_len == entry->value_len &&
+		KUNIT_EXPECT_EQ(test, len, entry->value_len);
+		KUNIT_EXPECT_TRUE(test, len == entry->value_len &&
 				  !memcmp(cmap_node_value(node), entry->value,
 					  entry->value_len));
 	}

@@ -62,9 +62,7 @@ static cmap_ref node_for(struct kunit *test, struct bench *bench,
 	KUNIT_ASSERT_NE(test, ref, 0);
 	node = stock_node(bench->stock, ref);
 	node->order = cmap_hash_order(key->hash);
-	node->tag = cmap_hash_tag(key->hash);
-	node->key_len = key->len;
-	node->value_len = 0;
+	node->lengths = cmap_node_lengths(key->len, 0);
 	node->version = version;
 	memcpy(node->key, key->data, key->len);
 
@@ -140,7 +138,8 @@ static int insert(struct kunit *test, struct bench *bench,
 	if (err)
 		return err;
 	ref = node_for(test, bench, key, version);
-	cmap_table_fill(table, &slot, stock_node(bench->stock, ref), ref);
+	cmap_table_fill(table, &slot, stock_node(bench->stock, ref),
+			cmap_hash_tag(key->hash), ref);
 
 	return 0;
 }

@@ -509,7 +509,7 @@ struct cmap_ops {
 #define CMAP_WINDOW_SHIFT	21
 #define CMAP_WINDOW_FIRST	256	/* number of the first block */
 #define CMAP_WINDOW_MAGIC	0x70616d63	/* "cmap" */
-#define CMAP_WINDOW_FORMAT	1
+#define CMAP_WINDOW_FORMAT	2
 
 /**
  * struct cmap_window - what is at offset 0
@@ -591,22 +591,24 @@ struct cmap_window_bucket {
 	__u32 ref[CMAP_WINDOW_SLOTS];
 };
 
+/* Bytes in the key, which follows the node, and in the value behind it. */
+#define CMAP_WINDOW_KEY_LEN(l)		((l) >> 21)
+#define CMAP_WINDOW_VALUE_LEN(l)	((l) & 0x1fffff)
+
 /**
  * struct cmap_window_node - one version of one entry
  * @version: the entry's version; 0 while it is no entry's
- * @order: the highest 32 bits of the key's hash
- * @value_len: bytes in the value, which follows the key at a multiple of 8
- * @key_len: bytes in the key, which follows this structure
- * @tag: the lowest 16 bits of the key's hash
- * @__internal: the kernel's
+ * @order: the highest 32 bits of the key's hash, until the node is taken from
+ *	its slot.  Who needs it, or a slot's tag, loads both in step 2, then
+ *	behind a load fence the ref and the first bucket's head once more; if
+ *	these are as they were, and step 3 finds so too, both are the entry's
+ * @lengths: CMAP_WINDOW_KEY_LEN; and CMAP_WINDOW_VALUE_LEN of the value, which
+ *	follows the key at a multiple of 8
  */
 struct cmap_window_node {
 	__aligned_u64 version;
 	__u32 order;
-	__u32 value_len;
-	__u16 key_len;
-	__u16 tag;
-	__u32 __internal;
+	__u32 lengths;
 	/* char key[]; */
 };
 

@@ -262,7 +262,7 @@ static __always_inline const char *value_of(const struct node *node,
 {
 	size_t offset = value_offset(key_len);
 
-	*len = LOAD(&node->at->value_len);
+	*len = CMAP_WINDOW_VALUE_LEN(LOAD(&node->at->lengths));
 	if (unlikely(offset_in(node) + offset + *len > SPAN))
 		return NULL;
 	return (const char *)node->at + offset;
@@ -271,7 +271,7 @@ static __always_inline const char *value_of(const struct node *node,
 static __always_inline int has_key(const struct node *node, const void *key,
 				   size_t key_len)
 {
-	if (unlikely(LOAD(&node->at->key_len) != key_len))
+	if (unlikely(CMAP_WINDOW_KEY_LEN(LOAD(&node->at->lengths)) != key_len))
 		return 0;
 	if (likely(key_len == 8)) {
 		uint64_t word;

@@ -207,23 +207,35 @@ enum cmap_outcome cmap_window_read(struct cmap_view *view,
 
 /* ---- a whole bucket, for ranges ---- */
 
-static uint64_t position_of(const struct node *node)
+/*
+ * Order and tag are the entry's as long as its ref is in the slot: then the one
+ * is a link between nodes that are free, and the other may be the next entry's.
+ */
+static enum step position_of(const struct bucket *bucket,
+			     const struct node *node, const uint16_t *tag,
+			     uint64_t *position)
 {
-	return (uint64_t)LOAD(&node->at->order) << 16 | LOAD(&node->at->tag);
+	*position = (uint64_t)LOAD(&node->at->order) << 16 | LOAD(tag);
+	LOAD_FENCE();
+	return LOAD_ACQUIRE(node->slot) == node->ref && !moved(bucket) ? OK :
+									 AGAIN;
 }
 
 static enum step gather_node(const struct bucket *bucket,
-			     const struct node *node, uint64_t version,
-			     uint64_t from, struct cmap_bucket_read *read)
+			     const struct node *node, const uint16_t *tag,
+			     uint64_t version, uint64_t from,
+			     struct cmap_bucket_read *read)
 {
 	struct cmap_gathered *entry = &read->entry[read->count];
-	size_t key_len = LOAD(&node->at->key_len);
+	uint32_t lengths = LOAD(&node->at->lengths);
+	size_t key_len = CMAP_WINDOW_KEY_LEN(lengths);
 	size_t value_len, key_room;
 	const char *value = value_of(node, key_len, &value_len);
 
-	entry->position = position_of(node);
 	/* No key is empty; and what has one finds that there is no buffer yet. */
-	if (!value || !key_len || !still(bucket, node, version))
+	if (!value || !key_len ||
+	    position_of(bucket, node, tag, &entry->position) != OK ||
+	    !still(bucket, node, version))
 		return AGAIN;
 	if (entry->position < from)
 		return OK;
@@ -234,7 +246,7 @@ static enum step gather_node(const struct bucket *bucket,
 	entry->at = read->used;
 	entry->version = version;
 	entry->key_len = (uint32_t)key_len;
-	entry->value_len = LOAD(&node->at->value_len);
+	entry->value_len = CMAP_WINDOW_VALUE_LEN(lengths);
 	read->used += key_room + ((value_len + 7) & ~(size_t)7);
 	if (read->used <= read->size) {
 		copy(read->buf + entry->at, key_of(node), key_len);
@@ -263,7 +275,8 @@ static enum step gather_slots(struct cmap_view *view,
 			return step;
 		if (read->count == CMAP_GATHER_MAX)
 			return FURTHER;
-		step = gather_node(bucket, &node, version, from, read);
+		step = gather_node(bucket, &node, &at->tag[i], version, from,
+				   read);
 		if (step != OK)
 			return step;
 	}

@@ -335,8 +335,7 @@ static void empty_keys(void)
 				(void *)((char *)block(shard(i)->segment[n % 2]) +
 					 (size_t)n * NODE_UNITS * 16);
 
-			node->key_len = 0;
-			node->value_len = 0;
+			node->lengths = 0;
 		}
 	}
 	answer = EIO;

@@ -74,12 +74,10 @@ static void spoil_node(char *node)
 	static const struct { uint8_t at, bytes; } field[] = {
 		{ offsetof(struct cmap_window_node, version), 8 },
 		{ offsetof(struct cmap_window_node, order), 4 },
-		{ offsetof(struct cmap_window_node, value_len), 4 },
-		{ offsetof(struct cmap_window_node, key_len), 2 },
-		{ offsetof(struct cmap_window_node, tag), 2 },
+		{ offsetof(struct cmap_window_node, lengths), 4 },
 		{ sizeof(struct cmap_window_node), 8 },
 	};
-	unsigned int i = next(1) % 6;
+	unsigned int i = next(1) % 4;
 
 	overwrite(node + field[i].at, next(field[i].bytes), field[i].bytes);
 }

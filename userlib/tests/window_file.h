@@ -102,9 +102,7 @@ static void put(const __u64 *words, uint32_t i)
 			(size_t)i * NODE_UNITS * 16);
 	node->version = i + 1;
 	node->order = (uint32_t)(hash >> 32);
-	node->tag = (uint16_t)hash;
-	node->key_len = (uint16_t)len;
-	node->value_len = i % VALUE_MAX;
+	node->lengths = (uint32_t)len << 21 | i % VALUE_MAX;
 	memcpy(node + 1, key, len);
 
 	bucket = place_for(block(CMAP_WINDOW_TABLE_NUMBER(s->table)), hash,
