@@ -82,7 +82,7 @@ static_assert(sizeof(struct cmap_range) == 40);
 static_assert(sizeof(struct cmap_entry) == 40);
 static_assert(sizeof(struct cmap_ops) == 32);
 static_assert(sizeof(struct cmap_window) == 56);
-static_assert(sizeof(struct cmap_window_shard) == 64 + 8 * 32768);
+static_assert(sizeof(struct cmap_window_shard) == 64 + 8 * 16384);
 static_assert(sizeof(struct cmap_window_bucket) == 64);
 static_assert(sizeof(struct cmap_window_node) == 16);
 

@@ -19,8 +19,8 @@
  */
 typedef u32 cmap_ref;
 
-#define CMAP_UNIT_SHIFT		4	/* a unit is 16 bytes */
-#define CMAP_OFFSET_BITS	17	/* a segment is at most 2 MiB */
+#define CMAP_UNIT_SHIFT		3	/* a unit is 8 bytes */
+#define CMAP_OFFSET_BITS	18	/* a segment is at most 2 MiB */
 #define CMAP_SEGMENTS_MAX	(1U << (32 - CMAP_OFFSET_BITS))
 
 /**

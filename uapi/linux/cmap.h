@@ -539,7 +539,7 @@ struct cmap_window {
 	__aligned_u64 secret[2];
 };
 
-#define CMAP_WINDOW_SEGMENTS	32768
+#define CMAP_WINDOW_SEGMENTS	16384
 
 /**
  * struct cmap_window_shard - where a shard's tables and nodes are
@@ -582,8 +582,8 @@ struct cmap_window_shard {
  *	one; and CMAP_WINDOW_NEXT: 1 + the place in the pool of the one that
  *	this one goes on in, or 0
  * @tag: tags of the entries
- * @ref: where their nodes are: the highest 15 bits are an index in @segment,
- *	the others a place in that block in units of 16 bytes; 0 for none
+ * @ref: where their nodes are: the highest 14 bits are an index in @segment,
+ *	the others a place in that block in units of 8 bytes; 0 for none
  */
 struct cmap_window_bucket {
 	__u32 head;

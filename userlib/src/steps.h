@@ -20,9 +20,9 @@
 #endif
 
 #define SPAN		((size_t)1 << CMAP_WINDOW_SHIFT)
-#define OFFSET_BITS	17
+#define OFFSET_BITS	18
 #define OFFSET_MASK	((1U << OFFSET_BITS) - 1)
-#define UNIT		16
+#define UNIT		8
 
 #define likely(x)	__builtin_expect(!!(x), 1)
 #define unlikely(x)	__builtin_expect(!!(x), 0)

@@ -333,7 +333,7 @@ static void empty_keys(void)
 		for (n = 0; n < KEYS; n++) {
 			struct cmap_window_node *node =
 				(void *)((char *)block(shard(i)->segment[n % 2]) +
-					 (size_t)n * NODE_UNITS * 16);
+					 (size_t)n * NODE_UNITS * 8);
 
 			node->lengths = 0;
 		}

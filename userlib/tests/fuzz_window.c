@@ -112,7 +112,7 @@ static void spoil(void)
 		break;
 	case 6:
 	case 7:
-		spoil_node(at + i % KEYS * NODE_UNITS * 16);
+		spoil_node(at + i % KEYS * NODE_UNITS * 8);
 		break;
 	case 8:
 		overwrite(file + i % 14 * 4, next(4), 4);

@@ -73,13 +73,13 @@ static void spoil(void)
 	case 6:		/* refs */
 	case 7:
 		*(uint32_t *)(at + any() % 128 * 64 + 24 + any() % 10 * 4) =
-			(uint32_t)(any() % 4 ? any() % 2000 | any() % 3 << 17 :
+			(uint32_t)(any() % 4 ? any() % 2000 | any() % 3 << 18 :
 					       any());
 		break;
 	case 8:		/* versions, lengths, keys */
 	case 9:
 	case 10:
-		*(uint32_t *)(at + any() % KEYS * NODE_UNITS * 16 +
+		*(uint32_t *)(at + any() % KEYS * NODE_UNITS * 8 +
 			      any() % 12 * 4) =
 			(uint32_t)(any() >> any() % 64);
 		break;

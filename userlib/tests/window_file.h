@@ -26,7 +26,7 @@
 #define KEYS		64
 #define KEY_MAX		32
 #define VALUE_MAX	256
-#define NODE_UNITS	20
+#define NODE_UNITS	40
 #ifndef TABLE_BITS
 #define TABLE_BITS	6
 #endif
@@ -97,9 +97,9 @@ static void put(const __u64 *words, uint32_t i)
 	unsigned int slot;
 
 	s = shard((uint32_t)(hash >> (64 - SHARD_BITS)));
-	ref = index << 17 | i * NODE_UNITS;
+	ref = index << 18 | i * NODE_UNITS;
 	node = (void *)((char *)block(s->segment[index]) +
-			(size_t)i * NODE_UNITS * 16);
+			(size_t)i * NODE_UNITS * 8);
 	node->version = i + 1;
 	node->order = (uint32_t)(hash >> 32);
 	node->lengths = (uint32_t)len << 21 | i % VALUE_MAX;
