@@ -206,6 +206,13 @@ static __always_inline void prefetch_rest(const struct node *node)
 	__builtin_prefetch((const char *)node->at + 64);
 }
 
+/* The ref is still where it was found, and the bucket the live one. */
+static __always_inline int in_place(const struct bucket *bucket,
+				    const struct node *node)
+{
+	return LOAD_ACQUIRE(node->slot) == node->ref && !moved(bucket);
+}
+
 /*
  * Load the version.  If then the ref is still there, and the bucket is the live
  * one, this version was the entry's at that moment.
@@ -215,7 +222,7 @@ static __always_inline enum step open_node(const struct bucket *bucket,
 					   uint64_t *version)
 {
 	*version = LOAD_ACQUIRE(&node->at->version);
-	if (unlikely(LOAD_ACQUIRE(node->slot) != node->ref || moved(bucket)))
+	if (unlikely(!in_place(bucket, node)))
 		return AGAIN;
 	return likely(*version) ? OK : AGAIN;
 }

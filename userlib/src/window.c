@@ -208,17 +208,16 @@ enum cmap_outcome cmap_window_read(struct cmap_view *view,
 /* ---- a whole bucket, for ranges ---- */
 
 /*
- * Order and tag are the entry's as long as its ref is in the slot: then the one
- * is a link between nodes that are free, and the other may be the next entry's.
+ * Order and tag are the entry's as long as its ref is in the slot: from then on
+ * the one can be a link between free nodes, the other the next entry's.  Returns
+ * whether it still was.
  */
-static enum step position_of(const struct bucket *bucket,
-			     const struct node *node, const uint16_t *tag,
-			     uint64_t *position)
+static int position_of(const struct bucket *bucket, const struct node *node,
+		       const uint16_t *tag, uint64_t *position)
 {
 	*position = (uint64_t)LOAD(&node->at->order) << 16 | LOAD(tag);
 	LOAD_FENCE();
-	return LOAD_ACQUIRE(node->slot) == node->ref && !moved(bucket) ? OK :
-									 AGAIN;
+	return in_place(bucket, node);
 }
 
 static enum step gather_node(const struct bucket *bucket,
@@ -234,7 +233,7 @@ static enum step gather_node(const struct bucket *bucket,
 
 	/* No key is empty; and what has one finds that there is no buffer yet. */
 	if (!value || !key_len ||
-	    position_of(bucket, node, tag, &entry->position) != OK ||
+	    !position_of(bucket, node, tag, &entry->position) ||
 	    !still(bucket, node, version))
 		return AGAIN;
 	if (entry->position < from)
