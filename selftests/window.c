@@ -1310,7 +1310,8 @@ TEST(reads_get_on_beside_a_writer)
 #define CHURNED 8		/* all in one bucket */
 #define FILLERS 600ULL		/* have it move */
 
-static void set_and_delete(int fd, const uint64_t *keys, const bool *go_on)
+static void set_and_delete(const struct target *t, const uint64_t *keys,
+			   const bool *go_on)
 {
 	uint64_t i;
 
@@ -1319,11 +1320,11 @@ static void set_and_delete(int fd, const uint64_t *keys, const bool *go_on)
 			uint64_t filler = i % FILLERS;
 
 			if (i < FILLERS)
-				set(fd, &filler, 8, "f", 1);
+				put_key(t, filler);
 			else
-				del(fd, &filler, 8);
-			del(fd, &keys[i % CHURNED], 8);
-			set(fd, &keys[i % CHURNED], 8, "c", 1);
+				drop_key(t, filler);
+			drop_key(t, keys[i % CHURNED]);
+			put_key(t, keys[i % CHURNED]);
 		}
 	}
 	_exit(0);
@@ -1352,7 +1353,7 @@ TEST(range_in_order_while_deleted)
 		keys[i] = key_in(&t, 6, 0);
 	*go_on = true;
 	if (!fork())
-		set_and_delete(t.fd, keys, go_on);
+		set_and_delete(&t, keys, go_on);
 	end = now() + race_seconds() * 3;
 	while (now() < end) {
 		iter = cmap_iter_new(map, 0, NULL);
