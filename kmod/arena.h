@@ -24,7 +24,7 @@ struct cmap_block;
 struct cmap_memory;
 struct cmap_view;
 
-#define CMAP_CLASSES		122	/* see cmap_class_of() */
+#define CMAP_CLASSES		122	/* see class_of() */
 
 /*
  * Kernel side of a segment; everything but @base under the shard's lock.  What
