@@ -41,12 +41,12 @@ static u8 bits_max(const struct cmap_shard *shard)
  * Shrinking puts two chains together.  It is left alone where that could make
  * one too long: such chains do not come by chance, and who has made them would
  * otherwise have them grow with each time that the table shrinks.  What counts
- * is where entries stand now: buckets that are left empty stay in their chain,
- * but do not go along.
+ * are the entries there are now: buckets that are left empty stay in their
+ * chain, but do not go along.
  */
 static bool may_shrink(const struct cmap_table *table)
 {
-	return table->bits > CMAP_TABLE_BITS_MIN && !table->deep;
+	return table->bits > CMAP_TABLE_BITS_MIN && !table->excess;
 }
 
 static __always_inline u8 bits_wanted(const struct cmap_shard *shard,

@@ -223,31 +223,30 @@ static int replace(struct cmap_shard *shard, struct cmap_write *write,
 	return 0;
 }
 
-/*
- * Most buckets behind the first of a chain.  While a table shrinks they are
- * fewer, for what will become of two chains then counts.
- */
-static u32 chain_max(const struct cmap_shard *shard,
-		     const struct cmap_table *table)
+/* While a table shrinks, what will become of two chains counts. */
+static bool too_many(const struct cmap_shard *shard,
+		     const struct cmap_table *table, u32 order)
 {
 	const struct cmap_table *next =
 		rcu_dereference_protected(table->next,
 					  lockdep_is_held(&shard->lock));
 
-	return next && next->bits < table->bits ? CMAP_CHAIN_HALF - 1 :
-						  CMAP_CHAIN_MAX;
+	return next && next->bits < table->bits &&
+	       cmap_table_crowd(table, order) >= CMAP_CHAIN_HALF;
 }
 
 static int insert(struct cmap_shard *shard, struct cmap_write *write,
 		  struct cmap_table *table)
 {
+	u32 order = cmap_hash_order(write->key.hash);
 	struct cmap_slot slot;
 	struct cmap_node *node;
 	cmap_ref ref;
 	int err;
 
-	err = cmap_table_place(table, cmap_hash_order(write->key.hash),
-			       chain_max(shard, table), &slot);
+	if (unlikely(too_many(shard, table, order)))
+		return -EXFULL;
+	err = cmap_table_place(table, order, CMAP_CHAIN_MAX, &slot);
 	if (err)
 		return err == -EAGAIN ? need(write, CMAP_NEED_POOL) : err;
 	if (!cmap_quota_draw(shard->quota, &shard->credit))

@@ -352,29 +352,38 @@ void cmap_slot_replace(const struct cmap_slot *slot, cmap_ref ref)
 	smp_store_release(&slot->bucket->ref[slot->i], ref);
 }
 
-/*
- * Whether an entry stands so far behind that its chain, put together with
- * another, could get too long.  Slots do not say; but there is something to
- * look for only where somebody has made a chain that does not come by chance.
- */
-static bool stands_deep(const struct cmap_table *table,
-			const struct cmap_slot *slot,
-			const struct cmap_node *node)
+static u32 chain_entries(const struct cmap_table *table,
+			 const struct cmap_bucket *bucket)
 {
-	const struct cmap_bucket *bucket;
+	u32 entries = 0;
 	unsigned int i;
 
-	if (likely(table->longest <= CMAP_CHAIN_HALF))
-		return false;
+	for (; bucket; bucket = cmap_bucket_next(table, bucket->head))
+		for (i = 0; i < CMAP_BUCKET_SLOTS; i++)
+			entries += !!bucket->ref[i];
+	return entries;
+}
 
-	bucket = cmap_table_bucket(table, cmap_table_index(table, node->order));
-	for (i = 0; i < CMAP_CHAIN_HALF; i++) {
-		if (bucket == slot->bucket)
-			return false;
-		bucket = cmap_bucket_next(table, bucket->head);
-	}
+/**
+ * cmap_table_crowd() - count the entries of a chain that may be a crowd
+ * @table: the table
+ * @order: high half of a hash that belongs to the chain
+ *
+ * What counts is how many there are, not where they stand: those behind a
+ * flood stay where they are when it has gone.
+ *
+ * Context: The shard's lock.
+ * Return: the entries, if they can be CMAP_CHAIN_HALF or more, else 0: that is
+ * to be had without a look, for such chains do not come by chance.
+ */
+u32 cmap_table_crowd(const struct cmap_table *table, u32 order)
+{
+	if (likely(table->longest * CMAP_BUCKET_SLOTS < CMAP_CHAIN_HALF))
+		return 0;
 
-	return true;
+	return chain_entries(table,
+			     cmap_table_bucket(table,
+					       cmap_table_index(table, order)));
 }
 
 /**
@@ -396,7 +405,7 @@ void cmap_table_fill(struct cmap_table *table, const struct cmap_slot *slot,
 	 */
 	smp_store_release(&slot->bucket->tag[slot->i], tag);
 	cmap_slot_replace(slot, ref);
-	table->deep += stands_deep(table, slot, node);
+	table->excess += cmap_table_crowd(table, node->order) > CMAP_CHAIN_HALF;
 }
 
 /**
@@ -410,23 +419,11 @@ void cmap_table_fill(struct cmap_table *table, const struct cmap_slot *slot,
 void cmap_table_remove(struct cmap_table *table, const struct cmap_slot *slot,
 		       const struct cmap_node *node)
 {
-	table->deep -= stands_deep(table, slot, node);
+	table->excess -= cmap_table_crowd(table, node->order) > CMAP_CHAIN_HALF;
 	cmap_slot_replace(slot, 0);
 }
 
 /* ---- moving ---- */
-
-static u32 chain_entries(const struct cmap_table *table,
-			 const struct cmap_bucket *bucket)
-{
-	u32 entries = 0;
-	unsigned int i;
-
-	for (; bucket; bucket = cmap_bucket_next(table, bucket->head))
-		for (i = 0; i < CMAP_BUCKET_SLOTS; i++)
-			entries += !!bucket->ref[i];
-	return entries;
-}
 
 static void chain_prefetch(const struct cmap_arena *arena,
 			   const struct cmap_bucket *bucket)

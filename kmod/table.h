@@ -20,8 +20,8 @@
 #define CMAP_TABLE_BITS_MIN	5	/* with its pool, one page of 4 KiB */
 #define CMAP_TABLE_BITS_MAX	26
 #define CMAP_CHAIN_MAX		16	/* buckets behind the first */
-/* Buckets of a chain, two of which make one that is not too long. */
-#define CMAP_CHAIN_HALF		((1 + CMAP_CHAIN_MAX) / 2)
+/* Entries of a chain, two of which make one that is not too long. */
+#define CMAP_CHAIN_HALF		((1 + CMAP_CHAIN_MAX) / 2 * CMAP_BUCKET_SLOTS)
 
 /*
  * @head: bit 0: moved; bit 1: of the pool, and in use; above: 1 + index of the
@@ -63,12 +63,12 @@ static_assert(sizeof(struct cmap_bucket) == 64);
  * @pool_chunks_max: chunks the pool can have
  * @pool_used: buckets taken from the pool
  * @longest: buckets in the longest chain there was
- * @deep: entries behind the first CMAP_CHAIN_HALF buckets of their chains
+ * @excess: entries above CMAP_CHAIN_HALF of their chains, in all
  * @moved: buckets [0, @moved) have been moved into @next
  * @chunk: the chunks of the array, then those of the pool
  *
  * @next, buckets and pool chunks are read under RCU and changed under the
- * shard's lock; @deep, @moved and @pool_* belong to the lock; @longest is read
+ * shard's lock; @excess, @moved and @pool_* belong to the lock; @longest is read
  * without it; the rest is constant.
  */
 struct cmap_table {
@@ -89,7 +89,7 @@ struct cmap_table {
 	u32 pool_chunks_max;
 	u32 pool_used;
 	u32 longest;
-	u32 deep;
+	u32 excess;
 	u32 moved;
 	struct cmap_bucket *chunk[];
 };
@@ -162,6 +162,7 @@ u64 cmap_table_bytes(const struct cmap_table *table);
 
 int cmap_table_place(struct cmap_table *table, u32 order, u32 chain_max,
 		     struct cmap_slot *slot);
+u32 cmap_table_crowd(const struct cmap_table *table, u32 order);
 void cmap_slot_replace(const struct cmap_slot *slot, cmap_ref ref);
 void cmap_table_fill(struct cmap_table *table, const struct cmap_slot *slot,
 		     const struct cmap_node *node, u16 tag, cmap_ref ref);

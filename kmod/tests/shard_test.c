@@ -390,6 +390,20 @@ static void set_aimed(struct kunit *test, struct site *site, u32 first,
 	}
 }
 
+static void del_aimed(struct kunit *test, struct site *site, u32 first,
+		      u32 count, u32 order)
+{
+	u8 buf[MODEL_KEY_MAX];
+	struct cmap_key key;
+	u32 i;
+
+	for (i = 0; i < count; i++) {
+		key = aimed(first + i, order, buf);
+		KUNIT_EXPECT_TRUE(test, has(site, &key));
+		KUNIT_ASSERT_EQ(test, del(site, &key), 0);
+	}
+}
+
 static void expect_aimed(struct kunit *test, struct site *site, u32 first,
 			 u32 count, u32 order)
 {
@@ -679,10 +693,8 @@ static void shrinking_keeps_chains_short(struct kunit *test)
 {
 	const u32 filler = 26000, chains = 8;
 	struct site *site = site_new(test, 1, false);
-	u8 buf[MODEL_KEY_MAX];
 	struct cmap_table *table;
-	struct cmap_key key;
-	u32 i, c;
+	u32 c;
 
 	set_some(test, site, 0, filler);
 	lab_settle();
@@ -695,14 +707,10 @@ static void shrinking_keeps_chains_short(struct kunit *test)
 	lab_settle();
 	table = table_of(site);
 	KUNIT_EXPECT_LE(test, table->longest, 1 + CMAP_CHAIN_MAX);
-	KUNIT_EXPECT_GT(test, table->deep, 0);
-	for (c = 0; c < chains; c++) {
-		for (i = 0; i < FULL - 20; i++) {
-			key = aimed(filler + c * FULL + i, c << (32 - 13), buf);
-			KUNIT_EXPECT_TRUE(test, has(site, &key));
-			KUNIT_ASSERT_EQ(test, del(site, &key), 0);
-		}
-	}
+	KUNIT_EXPECT_GT(test, table->excess, 0);
+	for (c = 0; c < chains; c++)
+		del_aimed(test, site, filler + c * FULL, FULL - 20,
+			  c << (32 - 13));
 	lab_settle();
 	KUNIT_EXPECT_EQ(test, bits_of(site), CMAP_TABLE_BITS_MIN);
 	site_free(site);
@@ -732,7 +740,7 @@ static void cleared_flood_shrinks(struct kunit *test)
  */
 static void flood_at_the_edge(struct kunit *test)
 {
-	const u32 filler = 1000, half = CMAP_CHAIN_HALF * CMAP_BUCKET_SLOTS;
+	const u32 filler = 1000, half = CMAP_CHAIN_HALF;
 	struct site *site = site_new(test, 1, false);
 	u8 buf[MODEL_KEY_MAX];
 	struct cmap_key key;
@@ -763,12 +771,41 @@ static void flood_at_the_edge(struct kunit *test)
 }
 
 /*
+ * What a flood has pushed far behind in a chain stays there when it has gone,
+ * and is no reason for the table to stay as large: that it was.
+ */
+static void shrinks_behind_a_flood(struct kunit *test)
+{
+	const u32 filler = 420, flood = 72, behind = 20;
+	struct site *site = site_new(test, 1, false);
+
+	set_some(test, site, 0, filler);
+	lab_settle();
+	KUNIT_ASSERT_EQ(test, bits_of(site), 7);
+	set_aimed(test, site, filler, flood, 2 << (32 - 7));
+	set_aimed(test, site, filler + flood, behind, 3 << (32 - 7));
+	/* The two become one bucket, with the flood in front. */
+	del_some(test, site, 60, filler - 60);
+	lab_settle();
+	KUNIT_ASSERT_EQ(test, bits_of(site), 6);
+	KUNIT_EXPECT_GT(test, table_of(site)->excess, 0);
+	del_some(test, site, 0, 60);
+	del_aimed(test, site, filler, flood, 2 << (32 - 7));
+	KUNIT_EXPECT_EQ(test, table_of(site)->excess, 0);
+	lab_settle();
+	KUNIT_EXPECT_EQ(test, bits_of(site), CMAP_TABLE_BITS_MIN);
+	expect_aimed(test, site, filler + flood, behind, 3 << (32 - 7));
+	site_free(site);
+}
+
+/*
  * While a table shrinks its chains must not get longer than what two of them
- * may make; those of two neighbours made one of 34 buckets.
+ * may make, wherever in them the entries stand; those of two neighbours made
+ * one of 34 buckets.
  */
 static void flood_while_shrinking(struct kunit *test)
 {
-	const u32 others = 201, half = CMAP_CHAIN_HALF * CMAP_BUCKET_SLOTS;
+	const u32 others = 201, half = CMAP_CHAIN_HALF, behind = 20;
 	struct site *site = site_new(test, 1, false);
 	struct cmap_table *table, *next;
 	u8 buf[MODEL_KEY_MAX];
@@ -782,15 +819,23 @@ static void flood_while_shrinking(struct kunit *test)
 	lab_settle();
 	table = table_of(site);
 	KUNIT_ASSERT_EQ(test, table->bits, CMAP_TABLE_BITS_MIN + 1);
-	set_aimed(test, site, others, 2 * CMAP_BUCKET_SLOTS, 0);
+	for (side = 0; side < 2; side++) {
+		u32 first = others + side * 2 * half;
+
+		set_aimed(test, site, first, half + behind, side << 26);
+		del_aimed(test, site, first, half, side << 26);
+	}
+	KUNIT_ASSERT_EQ(test, table->excess, 0);
 
 	/* The move is under way, and gets nowhere. */
 	next = new_table(test, site, table->bits - 1);
 	next->pool_used = cmap_pool_capacity(next);
 	rcu_assign_pointer(table->next, next);
 	for (side = 0; side < 2; side++) {
-		set_aimed(test, site, others + side * half, half, side << 26);
-		key = aimed(others + side * half + half, side << 26, buf);
+		u32 first = others + side * 2 * half;
+
+		set_aimed(test, site, first, half - behind, side << 26);
+		key = aimed(first + half - behind, side << 26, buf);
 		KUNIT_EXPECT_EQ(test, set(site, &key, "v", 1, GFP_KERNEL),
 				-EXFULL);
 		KUNIT_EXPECT_EQ(test, set(site, &key, "v", 1, GFP_ATOMIC),
@@ -798,15 +843,18 @@ static void flood_while_shrinking(struct kunit *test)
 	}
 	lab_settle();
 	KUNIT_EXPECT_EQ(test, table->moved, 0);
-	KUNIT_EXPECT_EQ(test, table->deep, 0);
+	KUNIT_EXPECT_EQ(test, table->excess, 0);
 
 	next->pool_used = 0;
 	KUNIT_EXPECT_EQ(test, cmap_resize_now(site->shard), 0);
 	KUNIT_EXPECT_LE(test, next->longest, 1 + CMAP_CHAIN_MAX);
-	KUNIT_EXPECT_EQ(test, next->deep, half);
-	for (side = 0; side < 2; side++)
-		expect_aimed(test, site, others + side * half, half,
-			     side << 26);
+	KUNIT_EXPECT_EQ(test, next->excess, half);
+	for (side = 0; side < 2; side++) {
+		u32 first = others + side * 2 * half;
+
+		expect_aimed(test, site, first, half - behind, side << 26);
+		expect_aimed(test, site, first + half, behind, side << 26);
+	}
 	site_free(site);
 }
 
@@ -1220,6 +1268,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(shrinking_keeps_chains_short),
 	KUNIT_CASE(cleared_flood_shrinks),
 	KUNIT_CASE(flood_at_the_edge),
+	KUNIT_CASE(shrinks_behind_a_flood),
 	KUNIT_CASE(flood_while_shrinking),
 	KUNIT_CASE(quota_exact),
 	KUNIT_CASE(memory_limit),
