@@ -197,23 +197,28 @@ static int begin(struct cmap_shard *shard, gfp_t gfp)
 	return 0;
 }
 
-/* Give the pool of the table that is being filled more buckets. */
+/*
+ * Give the pool of the table that is being filled more buckets, if it is still
+ * short of some: another may just have done that.
+ */
 static int extend_pool(struct cmap_shard *shard, gfp_t gfp)
 {
 	struct cmap_block *block;
 	struct cmap_table *new;
 	u8 pool_bits = 0;
-	int err = 0;
+	int err;
 
 	spin_lock_bh(&shard->lock);
-	new = next_locked(shard, cmap_shard_table_locked(shard));
-	if (new)
+	err = move_some(shard, 1);
+	if (err == -EAGAIN) {
+		new = next_locked(shard, cmap_shard_table_locked(shard));
 		pool_bits = new->pool_bits;
-	if (new && new->pool_chunks == new->pool_chunks_max)
-		err = -EXFULL;
+		if (new->pool_chunks == new->pool_chunks_max)
+			err = -EXFULL;
+	}
 	spin_unlock_bh(&shard->lock);
-	if (!new || err)
-		return err;
+	if (err != -EAGAIN)
+		return min(err, 0);
 
 	block = cmap_pool_prepare(shard->arena.memory, shard->arena.node,
 				  pool_bits, gfp, &err);

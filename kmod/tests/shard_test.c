@@ -579,6 +579,29 @@ static void pool_taken_for_good(struct kunit *test)
 	site_free(site);
 }
 
+/*
+ * The pool is short, and before one comes to extend it another has done so, to
+ * what it can be at most.  The first took that for a pool that is used up, and
+ * his write failed.
+ */
+static void pool_extended_by_another(struct kunit *test)
+{
+	struct site *site = site_new(test, 1, false);
+	struct cmap_shard *shard = site->shard;
+	struct cmap_table *table, *next;
+
+	set_aimed(test, site, 0, 2 * CMAP_BUCKET_SLOTS, 0);
+	table = table_of(site);
+	next = new_table(test, site, table->bits);
+	KUNIT_ASSERT_EQ(test, next->pool_chunks, next->pool_chunks_max);
+	rcu_assign_pointer(table->next, next);
+	cmap_chores_start(shard, CMAP_CHORE_POOL, GFP_KERNEL);
+	KUNIT_EXPECT_EQ(test, table->moved, 1);
+	KUNIT_EXPECT_EQ(test, work_busy(&shard->resize), 0);
+	KUNIT_EXPECT_EQ(test, cmap_resize_now(shard), 0);
+	site_free(site);
+}
+
 /* A move whose new table has no buckets left ends, and can be taken up again. */
 static void move_without_a_pool(struct kunit *test)
 {
@@ -1262,6 +1285,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(pool_taken_and_no_work),
 	KUNIT_CASE(pool_nearly_taken),
 	KUNIT_CASE(pool_taken_for_good),
+	KUNIT_CASE(pool_extended_by_another),
 	KUNIT_CASE(move_without_a_pool),
 	KUNIT_CASE(move_by_one_who_is_killed),
 	KUNIT_CASE(move_without_memory),
