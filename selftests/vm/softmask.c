@@ -106,10 +106,23 @@ int sigprocmask(int how, const sigset_t *set, sigset_t *old)
 	return really(how, set, old);
 }
 
+/*
+ * The handler may have left the signal blocked, since the return from it gives
+ * the thread's mask back.  So do we; the signal itself is blocked until then.
+ */
+static void handle(int sig, siginfo_t *info, void *context)
+{
+	handler(sig, info, context);
+	masked = 0;
+	in_order();
+	if (pending)
+		send_again();
+}
+
 static void put_off(int sig, siginfo_t *info, void *context)
 {
 	if (!masked)
-		handler(sig, info, context);
+		handle(sig, info, context);
 	else if (pending < PENDING_MAX)
 		pending_value[pending++] = info->si_value;
 	else
