@@ -471,6 +471,31 @@ static bool run_to(pid_t pid, struct shared *s, int n)
 	return !s->done && position(pid) == trace[n];
 }
 
+/* The header, and the first page of the only shard. */
+#define SEEN_BYTES 8192
+
+/*
+ * Wait until the kernel has moved the table: reads go another way meanwhile.
+ * No longer than that is the map ours by a mapping, too.
+ */
+static bool settle(const struct stepper *self)
+{
+	const struct cmap_window *header;
+	const struct cmap_window_shard *shard;
+	double end = now() + 20 * slowness();
+	bool moving;
+
+	header = mmap(NULL, SEEN_BYTES, PROT_READ, MAP_SHARED, self->fd, 0);
+	if (header == MAP_FAILED)
+		return false;
+	shard = (const void *)((const char *)header + header->header_bytes);
+	do {
+		moving = __atomic_load_n(&shard->next, __ATOMIC_ACQUIRE);
+	} while (moving && now() < end && !usleep(1000));
+	munmap((void *)header, SEEN_BYTES);
+	return !moving;
+}
+
 /*
  * A read that is stopped at its nth instruction and changed under.  Returns 1
  * if it went right, 0 if it did not come by, negative if it went wrong.
@@ -483,7 +508,7 @@ static int try_at(struct stepper *self, enum what what, int n)
 
 	prepare(self->fd, what, &self->stamp);
 	/* What is new to the reader it maps now. */
-	if (!read_undisturbed(self))
+	if (!settle(self) || !read_undisturbed(self))
 		return -1;
 	before = self->stamp;
 	s->done = s->over = false;
@@ -508,13 +533,18 @@ static int try_at(struct stepper *self, enum what what, int n)
 	return stopped;
 }
 
-/* Returns -12 if the reader mostly took another way than the recorded. */
-static int once_at_every(struct stepper *self, enum what what, int stride)
+/*
+ * Returns how many stops there were, or something negative: -12 if the reader
+ * often took another way than the recorded.
+ */
+static int every(struct stepper *self, enum how how, enum what what,
+		 int stride)
 {
 	int length, n, got, stops = 0, missed = 0;
 
+	self->shared->how = how;
 	prepare(self->fd, what, &self->stamp);
-	if (!read_undisturbed(self) || !read_undisturbed(self))
+	if (!settle(self) || !read_undisturbed(self) || !read_undisturbed(self))
 		return -10;
 	length = record(self);
 	if (length < 0)
@@ -533,26 +563,6 @@ static int once_at_every(struct stepper *self, enum what what, int stride)
 	printf("# %d stops in %d instructions, %d not come by\n", stops,
 	       length, missed);
 	return missed > stops / 4 ? -12 : stops;
-}
-
-/*
- * Returns how many stops there were, or something negative.
- *
- * The way is recorded beforehand, and at times just when the kernel moves the
- * table in the background: then it is not the usual one.
- */
-static int every(struct stepper *self, enum how how, enum what what,
-		 int stride)
-{
-	int rounds = 3, stops;
-
-	self->shared->how = how;
-	do {
-		free(trace);
-		trace = NULL;
-		stops = once_at_every(self, what, stride);
-	} while (stops == -12 && --rounds);
-	return stops;
 }
 
 TEST_F_TIMEOUT(step, get_alone, 120)
