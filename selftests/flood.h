@@ -24,14 +24,11 @@ struct target {
 	uint64_t next;		/* key to be tried */
 };
 
-static inline bool target_open(struct target *t)
+/* Look at a map of one shard that is there already; it stays the caller's. */
+static inline bool target_see(struct target *t, int fd)
 {
-	struct cmap_create args = { .shards = 1 };
-
-	t->fd = new_map_with(&args);
-	if (t->fd < 0)
-		return false;
-	t->header = mmap(NULL, WINDOW_BYTES, PROT_READ, MAP_SHARED, t->fd, 0);
+	t->fd = fd;
+	t->header = mmap(NULL, WINDOW_BYTES, PROT_READ, MAP_SHARED, fd, 0);
 	if (t->header == MAP_FAILED)
 		return false;
 	t->hash = cmap_hash_begin((const uint64_t *)t->header->secret);
@@ -41,9 +38,22 @@ static inline bool target_open(struct target *t)
 	return true;
 }
 
-static inline void target_close(struct target *t)
+static inline void target_leave(struct target *t)
 {
 	munmap((void *)t->header, WINDOW_BYTES);
+}
+
+static inline bool target_open(struct target *t)
+{
+	struct cmap_create args = { .shards = 1 };
+	int fd = new_map_with(&args);
+
+	return fd >= 0 && target_see(t, fd);
+}
+
+static inline void target_close(struct target *t)
+{
+	target_leave(t);
 	close(t->fd);
 }
 

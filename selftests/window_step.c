@@ -7,7 +7,7 @@
  *
  * deadline: 900
  */
-#include "cmap_test.h"
+#include "flood.h"
 #include "kselftest_harness.h"
 
 #include <cmap.h>
@@ -471,29 +471,23 @@ static bool run_to(pid_t pid, struct shared *s, int n)
 	return !s->done && position(pid) == trace[n];
 }
 
-/* The header, and the first page of the only shard. */
-#define SEEN_BYTES 8192
-
 /*
  * Wait until the kernel has moved the table: reads go another way meanwhile.
  * No longer than that is the map ours by a mapping, too.
  */
 static bool settle(const struct stepper *self)
 {
-	const struct cmap_window *header;
-	const struct cmap_window_shard *shard;
 	double end = now() + 20 * slowness();
-	bool moving;
+	struct target t;
+	bool still;
 
-	header = mmap(NULL, SEEN_BYTES, PROT_READ, MAP_SHARED, self->fd, 0);
-	if (header == MAP_FAILED)
+	if (!target_see(&t, self->fd))
 		return false;
-	shard = (const void *)((const char *)header + header->header_bytes);
 	do {
-		moving = __atomic_load_n(&shard->next, __ATOMIC_ACQUIRE);
-	} while (moving && now() < end && !usleep(1000));
-	munmap((void *)header, SEEN_BYTES);
-	return !moving;
+		still = table_bits(&t);
+	} while (!still && now() < end && !usleep(1000));
+	target_leave(&t);
+	return still;
 }
 
 /*
