@@ -390,20 +390,6 @@ static void set_aimed(struct kunit *test, struct site *site, u32 first,
 	}
 }
 
-static void del_aimed(struct kunit *test, struct site *site, u32 first,
-		      u32 count, u32 order)
-{
-	u8 buf[MODEL_KEY_MAX];
-	struct cmap_key key;
-	u32 i;
-
-	for (i = 0; i < count; i++) {
-		key = aimed(first + i, order, buf);
-		KUNIT_EXPECT_TRUE(test, has(site, &key));
-		KUNIT_ASSERT_EQ(test, del(site, &key), 0);
-	}
-}
-
 static void expect_aimed(struct kunit *test, struct site *site, u32 first,
 			 u32 count, u32 order)
 {
@@ -414,6 +400,21 @@ static void expect_aimed(struct kunit *test, struct site *site, u32 first,
 	for (i = 0; i < count; i++) {
 		key = aimed(first + i, order, buf);
 		KUNIT_EXPECT_TRUE(test, has(site, &key));
+	}
+}
+
+/* They are all there, and are deleted. */
+static void del_aimed(struct kunit *test, struct site *site, u32 first,
+		      u32 count, u32 order)
+{
+	u8 buf[MODEL_KEY_MAX];
+	struct cmap_key key;
+	u32 i;
+
+	expect_aimed(test, site, first, count, order);
+	for (i = 0; i < count; i++) {
+		key = aimed(first + i, order, buf);
+		KUNIT_ASSERT_EQ(test, del(site, &key), 0);
 	}
 }
 
