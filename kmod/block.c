@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "block.h"
+#include "queue.h"
 
 #include <linux/mm.h>
 #include <linux/numa.h>
 #include <linux/slab.h>
+#include <linux/wait_bit.h>
 #include <uapi/linux/cmap.h>
 
 /* What lies below is for what every map has: see window.c. */
@@ -251,21 +253,57 @@ void cmap_block_free(struct cmap_block *block)
 
 	atomic_inc(&memory->leaving);
 	if (llist_add(&block->gone, &memory->gone))
-		schedule_work(&memory->free_gone);
-}
-
-/**
- * cmap_block_flush() - wait until all blocks freed so far are free
- * @memory: where they came from
- *
- * Context: Process.
- */
-void cmap_block_flush(struct cmap_memory *memory)
-{
-	flush_work(&memory->free_gone);
+		queue_work(cmap_queue_free, &memory->free_gone);
 }
 
 /* ---- memory ---- */
+
+/**
+ * cmap_memory_left() - something that was leaving is free
+ * @memory: where it came from; gone, perhaps, when this returns
+ *
+ * Context: Any.
+ */
+void cmap_memory_left(struct cmap_memory *memory)
+{
+	atomic_inc(&memory->left);
+	/*
+	 * Full barriers: pairs with the acquire in cmap_memory_leaving(), and
+	 * with those of who waits, who looks after it said that it does.
+	 */
+	(void)atomic_dec_return(&memory->leaving);
+	/* Nothing but the address is used of what may be gone. */
+	wake_up_var(&memory->leaving);
+}
+
+/**
+ * cmap_memory_wait_left() - wait until as much is free as is leaving now
+ * @memory: the memory
+ *
+ * Context: Process.
+ * Return: 0, or -ERESTARTSYS on a fatal signal.
+ */
+int cmap_memory_wait_left(struct cmap_memory *memory)
+{
+	u32 enough = atomic_read(&memory->left);
+
+	enough += atomic_read(&memory->leaving);
+	return wait_var_event_killable(&memory->leaving,
+				       !cmap_memory_leaving(memory) ||
+				       (s32)(atomic_read(&memory->left) -
+					     enough) >= 0);
+}
+
+/**
+ * cmap_memory_wait_all_left() - wait until nothing is leaving
+ * @memory: the memory of a map that nobody uses any more
+ *
+ * Context: Process.
+ */
+void cmap_memory_wait_all_left(struct cmap_memory *memory)
+{
+	wait_var_event(&memory->leaving, !cmap_memory_leaving(memory));
+}
 
 /* Nobody ever forbids writable mappings; see cmap_memory_init(). */
 #define HEAD_START	(1 << 30)
@@ -310,7 +348,8 @@ void cmap_memory_exit(struct cmap_memory *memory)
 {
 	unsigned long number = 0;
 
-	cmap_block_flush(memory);
+	/* The last block has left, but the work may not have returned. */
+	flush_work(&memory->free_gone);
 	/* Nodes of its own may be left, from when there was no memory for more. */
 	WARN_ON_ONCE(xa_find(&memory->blocks, &number, ULONG_MAX, XA_PRESENT));
 	xa_destroy(&memory->blocks);

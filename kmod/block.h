@@ -24,6 +24,7 @@
  * @account: pays for it
  * @leaving: how much of it will be given back in a while: tables after a
  *	grace period, blocks once nobody has them mapped
+ * @left: how much of it was given back so far; wraps around
  * @offered: blocks are offered to processes; constant
  * @mapped: a process may have mapped some
  * @remote: bytes that are not on the memory node that they were wanted on
@@ -38,6 +39,7 @@
 struct cmap_memory {
 	struct cmap_account account;
 	atomic_t leaving;
+	atomic_t left;
 	bool offered;
 	bool mapped;
 	atomic64_t remote;
@@ -72,17 +74,14 @@ struct cmap_block {
 void cmap_memory_init(struct cmap_memory *memory, u64 max, bool offered);
 void cmap_memory_exit(struct cmap_memory *memory);
 
-/* The last that something on its way to be freed does with its memory. */
-static inline void cmap_memory_left(struct cmap_memory *memory)
-{
-	/* Pairs with the acquire in cmap_memory_leaving(). */
-	(void)atomic_dec_return_release(&memory->leaving);
-}
+void cmap_memory_left(struct cmap_memory *memory);
+int cmap_memory_wait_left(struct cmap_memory *memory);
+void cmap_memory_wait_all_left(struct cmap_memory *memory);
 
 /* If not, all that was on its way has done with the memory. */
 static inline bool cmap_memory_leaving(const struct cmap_memory *memory)
 {
-	/* Pairs with the release in cmap_memory_left(). */
+	/* Pairs with the decrement in cmap_memory_left(). */
 	return atomic_read_acquire(&memory->leaving);
 }
 
@@ -104,7 +103,6 @@ int cmap_block_offer(struct cmap_block *block, u64 number, gfp_t gfp);
 
 struct cmap_block *cmap_block_find(struct cmap_memory *memory, u64 number);
 
-void cmap_block_flush(struct cmap_memory *memory);
 void cmap_block_host(struct inode *inode);
 
 #endif /* CMAP_BLOCK_H */

@@ -4,13 +4,12 @@
 #include "dev.h"
 #include "map.h"
 #include "names.h"
-#include "resize.h"
+#include "queue.h"
 #include "window.h"
 
 #include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/rcupdate.h>
-#include <linux/workqueue.h>
 
 module_param_named(max_maps, cmap_max_maps, uint, 0644);
 MODULE_PARM_DESC(max_maps, "Most maps there can be (default 4096)");
@@ -27,13 +26,12 @@ static int __init cmap_init(void)
 	if (!cmap_account_all.max)
 		cmap_account_all.max = (u64)totalram_pages() * PAGE_SIZE / 2;
 
-	cmap_workqueue = alloc_workqueue("cmap", WQ_UNBOUND, 0);
-	if (!cmap_workqueue)
-		return -ENOMEM;
-
+	err = cmap_queue_init();
+	if (err)
+		return err;
 	err = cmap_window_init();
 	if (err)
-		goto destroy_workqueue;
+		goto queue_exit;
 	err = cmap_dev_init();
 	if (err)
 		goto window_exit;
@@ -43,8 +41,8 @@ static int __init cmap_init(void)
 
 window_exit:
 	cmap_window_exit();
-destroy_workqueue:
-	destroy_workqueue(cmap_workqueue);
+queue_exit:
+	cmap_queue_exit();
 	return err;
 }
 
@@ -58,13 +56,12 @@ static void __exit cmap_exit(void)
 	cmap_dev_exit();
 	cmap_names_unlink_all();
 	/*
-	 * Every map is on its way out: after a grace period it is in the queue,
-	 * and ends its works.  Only then can the queue: while it does it refuses
-	 * works whose delay is over.
+	 * Every map is on its way out: after a grace period it is in its queue,
+	 * and ends its works.  Only then can the queues: one that is being
+	 * destroyed refuses works whose delay is over.
 	 */
-	rcu_barrier();
-	flush_workqueue(cmap_workqueue);
-	destroy_workqueue(cmap_workqueue);
+	cmap_queue_flush();
+	cmap_queue_exit();
 	rcu_barrier();
 	cmap_names_exit();
 	cmap_window_exit();

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "map.h"
 #include "names.h"
-#include "resize.h"
+#include "queue.h"
 
 #include <linux/cpumask.h>
 #include <linux/log2.h>
@@ -101,10 +101,7 @@ static void map_destroy(struct work_struct *work)
 	/* Mappings held a reference: none is left. */
 	WRITE_ONCE(map->memory.mapped, false);
 	/* What is on its way to be freed knows the map's memory. */
-	if (cmap_memory_leaving(&map->memory)) {
-		rcu_barrier();
-		cmap_block_flush(&map->memory);
-	}
+	cmap_memory_wait_all_left(&map->memory);
 	for (i = 0; i < map->shards; i++)
 		cmap_shard_destroy(map->shard[i]);
 	cmap_block_free(map->window);
@@ -231,7 +228,7 @@ void cmap_map_put(struct cmap *map)
 {
 	if (refcount_dec_and_test(&map->refs)) {
 		cmap_names_forget(map);
-		queue_rcu_work(cmap_workqueue, &map->destroy);
+		queue_rcu_work(cmap_queue_destroy, &map->destroy);
 	}
 }
 

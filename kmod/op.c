@@ -69,8 +69,8 @@ static bool reclaim(struct cmap *map, struct cmap_shard *shard, u32 size)
 	if (freed)
 		return true;
 	if (cmap_memory_leaving(&map->memory)) {
-		rcu_barrier();
-		cmap_block_flush(&map->memory);
+		if (cmap_memory_wait_left(&map->memory))
+			return false;
 	} else if (pending || waiting_for(shard, size)) {
 		synchronize_rcu();
 	} else {

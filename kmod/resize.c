@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "resize.h"
+#include "queue.h"
 #include "shard.h"
 #include "view.h"
 
@@ -27,8 +28,6 @@
 #define TRIM_SEGMENTS		256	/* per lock hold */
 #define TRIM_DELAY		(HZ / 10)
 #define RESIZE_DELAY		(HZ / 10)	/* after one that failed */
-
-struct workqueue_struct *cmap_workqueue;
 
 /* ---- the size that a table should have: each write asks for it ---- */
 
@@ -371,7 +370,7 @@ static void start_ahead(struct cmap_shard *shard)
 		current->mm ? get_mem_cgroup_from_mm(current->mm) : NULL;
 
 	mem_cgroup_put(xchg(&shard->ahead_payer, payer));
-	queue_work(cmap_workqueue, &shard->ahead);
+	queue_work(cmap_queue_upkeep, &shard->ahead);
 }
 
 /* Without memory this does nothing: the writer will see for himself. */
@@ -426,7 +425,7 @@ static void trim_work(struct work_struct *work)
 	bool freed = false;
 
 	if (cmap_resize_trim(shard, &freed))
-		queue_delayed_work(cmap_workqueue, &shard->trim, TRIM_DELAY);
+		queue_delayed_work(cmap_queue_upkeep, &shard->trim, TRIM_DELAY);
 }
 
 /* ---- chores: what a write leaves to be done outside the lock ---- */
@@ -477,12 +476,12 @@ void cmap_chores_start(struct cmap_shard *shard, unsigned int chores,
 	bool small;
 
 	if (chores & CMAP_CHORE_TRIM)
-		queue_delayed_work(cmap_workqueue, &shard->trim, TRIM_DELAY);
+		queue_delayed_work(cmap_queue_upkeep, &shard->trim, TRIM_DELAY);
 	/* In a softirq nobody is there who could pay. */
 	if (chores & CMAP_CHORE_AHEAD && gfpflags_allow_blocking(gfp))
 		start_ahead(shard);
 	if (chores & CMAP_CHORE_POOL && extend_pool(shard, gfp))
-		queue_work(cmap_workqueue, &shard->resize);
+		queue_work(cmap_queue_resize, &shard->resize);
 	if (!(chores & CMAP_CHORE_RESIZE))
 		return;
 
@@ -493,7 +492,7 @@ void cmap_chores_start(struct cmap_shard *shard, unsigned int chores,
 	/* Even if the work is queued: who knows when it gets to run. */
 	if (small)
 		begin(shard, gfp);
-	queue_work(cmap_workqueue, &shard->resize);
+	queue_work(cmap_queue_resize, &shard->resize);
 }
 
 /**

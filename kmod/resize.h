@@ -14,9 +14,6 @@
 #include <linux/types.h>
 
 struct cmap_shard;
-struct workqueue_struct;
-
-extern struct workqueue_struct *cmap_workqueue;
 
 #define CMAP_CHORE_RESIZE	BIT(0)	/* the table has the wrong size */
 #define CMAP_CHORE_TRIM		BIT(1)	/* segments became empty */

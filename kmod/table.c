@@ -2,6 +2,7 @@
 #include "find.h"
 #include "block.h"
 #include "hash.h"
+#include "queue.h"
 
 #include <linux/bitops.h>
 #include <linux/mm.h>
@@ -190,9 +191,10 @@ void cmap_table_free(struct cmap_table *table)
 	kfree(table);
 }
 
-static void table_free_cb(struct rcu_head *rcu)
+static void table_free_work(struct work_struct *work)
 {
-	struct cmap_table *table = container_of(rcu, struct cmap_table, rcu);
+	struct cmap_table *table = container_of(to_rcu_work(work),
+						struct cmap_table, free);
 	struct cmap_memory *memory = table->memory;
 
 	cmap_table_free(table);
@@ -203,12 +205,16 @@ static void table_free_cb(struct rcu_head *rcu)
  * cmap_table_free_rcu() - free a table once its readers are done
  * @table: the table; until then its memory counts it as leaving
  *
+ * It may have thousands of blocks: too many for an RCU callback, which runs in
+ * softirq, so a work frees them.
+ *
  * Context: Any.
  */
 void cmap_table_free_rcu(struct cmap_table *table)
 {
 	atomic_inc(&table->memory->leaving);
-	call_rcu(&table->rcu, table_free_cb);
+	INIT_RCU_WORK(&table->free, table_free_work);
+	queue_rcu_work(cmap_queue_free, &table->free);
 }
 
 /**

@@ -16,6 +16,8 @@
 
 #include "arena.h"
 
+#include <linux/workqueue.h>
+
 #define CMAP_BUCKET_SLOTS	10
 #define CMAP_TABLE_BITS_MIN	5	/* with its pool, one page of 4 KiB */
 #define CMAP_TABLE_BITS_MAX	26
@@ -47,7 +49,7 @@ static_assert(sizeof(struct cmap_bucket) == 64);
 /**
  * struct cmap_table - an array of buckets, and a pool of more
  * @next: the table this one is being moved into, or was
- * @rcu: frees it
+ * @free: frees it, after a grace period
  * @memory: where the pages come from
  * @blocks: the pages
  * @number: of the first block, if they are offered; the others' follow
@@ -73,7 +75,7 @@ static_assert(sizeof(struct cmap_bucket) == 64);
  */
 struct cmap_table {
 	struct cmap_table __rcu *next;
-	struct rcu_head rcu;
+	struct rcu_work free;
 	struct cmap_memory *memory;
 	struct cmap_block *blocks;
 	u64 number;

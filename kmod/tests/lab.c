@@ -4,15 +4,15 @@
  */
 #include "lab.h"
 #include "fail.h"
-#include "../resize.h"
+#include "../queue.h"
 
 #include <linux/completion.h>
 #include <linux/cpumask.h>
 #include <linux/kthread.h>
 #include <linux/module.h>
+#include <linux/preempt.h>
 #include <linux/random.h>
 #include <linux/rcupdate.h>
-#include <linux/workqueue.h>
 
 static ulong seed;
 module_param(seed, ulong, 0444);
@@ -100,12 +100,15 @@ unsigned int lab_fail_end(void)
 
 static bool looking;
 static atomic64_t left_over;
+static atomic64_t in_softirq;
 
 void cmap_lab_look(unsigned long addr, unsigned int order)
 {
 	const u8 *byte = (const u8 *)addr;
 	size_t i;
 
+	if (in_serving_softirq())
+		atomic64_inc(&in_softirq);
 	for (i = 0; READ_ONCE(looking) && i < PAGE_SIZE << order; i++)
 		if (byte[i])
 			atomic64_inc(&left_over);
@@ -121,6 +124,11 @@ u64 lab_freed_end(void)
 {
 	WRITE_ONCE(looking, false);
 	return atomic64_read(&left_over);
+}
+
+u64 lab_freed_in_softirq(void)
+{
+	return atomic64_read(&in_softirq);
 }
 
 /* ---- threads ---- */
@@ -177,8 +185,7 @@ void lab_race(struct kunit *test, unsigned int count,
 void lab_settle(void)
 {
 	/* Works that wait for a grace period, and what those free after one. */
-	rcu_barrier();
-	flush_workqueue(cmap_workqueue);
+	cmap_queue_flush();
 	rcu_barrier();
 }
 
@@ -188,13 +195,12 @@ static int __init lab_module_init(void)
 {
 	while (!seed)
 		seed = get_random_u32();
-	cmap_workqueue = alloc_workqueue("cmap_kunit", WQ_UNBOUND, 0);
-	return cmap_workqueue ? 0 : -ENOMEM;
+	return cmap_queue_init();
 }
 
 static void __exit lab_module_exit(void)
 {
-	destroy_workqueue(cmap_workqueue);
+	cmap_queue_exit();
 	rcu_barrier();
 }
 

@@ -57,6 +57,9 @@ unsigned int lab_fail_end(void);
 void lab_freed(void);
 u64 lab_freed_end(void);
 
+/* How often so far the core freed pages in a softirq. */
+u64 lab_freed_in_softirq(void);
+
 /*
  * Run a function in @count threads, the first on the first CPU, the next on
  * the next, and wait for them.

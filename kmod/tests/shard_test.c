@@ -4,6 +4,7 @@
  */
 #include "lab.h"
 #include "model.h"
+#include "../queue.h"
 #include "../resize.h"
 #include "../shard.h"
 #include "../view.h"
@@ -617,7 +618,7 @@ static void move_without_a_pool(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, cmap_resize_now(site->shard), -EXFULL);
 	KUNIT_EXPECT_EQ(test, table->moved, 0);
 	/* It is not for lack of memory: the next write may ask again. */
-	queue_work(cmap_workqueue, &site->shard->resize);
+	queue_work(cmap_queue_resize, &site->shard->resize);
 	flush_work(&site->shard->resize);
 	KUNIT_EXPECT_EQ(test, site->shard->resize_after, 0);
 	next->pool_used = 0;

@@ -713,6 +713,28 @@ static void one_order(struct kunit *test)
 	}
 }
 
+/*
+ * A table of many blocks was freed whole in an RCU callback: in softirq, where
+ * nothing else ran on that CPU meanwhile.
+ */
+static void large_tables_are_freed_by_a_work(struct kunit *test)
+{
+	struct bench *bench = bench_new(test, 16, 0);
+	struct lab *lab = bench->stock->lab;
+	u64 before = lab_freed_in_softirq(), bytes = lab_bytes(lab);
+
+	rcu_read_lock();
+	cmap_table_free_rcu(bench->table);
+	KUNIT_EXPECT_EQ(test, lab_bytes(lab), bytes);
+	KUNIT_EXPECT_TRUE(test, cmap_memory_leaving(&lab->memory));
+	rcu_read_unlock();
+	KUNIT_EXPECT_EQ(test, cmap_memory_wait_left(&lab->memory), 0);
+	KUNIT_EXPECT_FALSE(test, cmap_memory_leaving(&lab->memory));
+	KUNIT_EXPECT_LE(test, lab_bytes(lab), bytes - (64 << 16));
+	KUNIT_EXPECT_EQ(test, lab_freed_in_softirq(), before);
+	cmap_arena_destroy(&bench->stock->arena);
+}
+
 static struct kunit_case cases[] = {
 	KUNIT_CASE(collisions_at_random),
 	KUNIT_CASE(tags_side_by_side),
@@ -727,6 +749,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(small_chunks),
 	KUNIT_CASE(pool_without_memory),
 	KUNIT_CASE(one_order),
+	KUNIT_CASE(large_tables_are_freed_by_a_work),
 	{}
 };
 

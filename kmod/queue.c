@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "queue.h"
+
+#include <linux/rcupdate.h>
+#include <linux/workqueue.h>
+
+struct workqueue_struct *cmap_queue_resize;
+struct workqueue_struct *cmap_queue_upkeep;
+struct workqueue_struct *cmap_queue_free;
+struct workqueue_struct *cmap_queue_destroy;
+
+/**
+ * cmap_queue_init() - make the queues
+ *
+ * Context: Process.
+ * Return: 0 or -ENOMEM.
+ */
+int cmap_queue_init(void)
+{
+	cmap_queue_resize = alloc_workqueue("cmap_resize", WQ_UNBOUND, 0);
+	if (!cmap_queue_resize)
+		return -ENOMEM;
+	cmap_queue_upkeep = alloc_workqueue("cmap_upkeep", WQ_UNBOUND, 0);
+	if (!cmap_queue_upkeep)
+		goto destroy_resize;
+	cmap_queue_free = alloc_workqueue("cmap_free",
+					  WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
+	if (!cmap_queue_free)
+		goto destroy_upkeep;
+	cmap_queue_destroy = alloc_workqueue("cmap_destroy", WQ_UNBOUND, 0);
+	if (!cmap_queue_destroy)
+		goto destroy_free;
+
+	return 0;
+
+destroy_free:
+	destroy_workqueue(cmap_queue_free);
+destroy_upkeep:
+	destroy_workqueue(cmap_queue_upkeep);
+destroy_resize:
+	destroy_workqueue(cmap_queue_resize);
+	return -ENOMEM;
+}
+
+/**
+ * cmap_queue_flush() - wait for all that was put away or freed so far
+ *
+ * What waits for a grace period is in its queue after rcu_barrier().  Maps end
+ * their shards' works and wait for their memory; so theirs is the first queue.
+ *
+ * Context: Process.
+ */
+void cmap_queue_flush(void)
+{
+	rcu_barrier();
+	flush_workqueue(cmap_queue_destroy);
+	flush_workqueue(cmap_queue_resize);
+	flush_workqueue(cmap_queue_upkeep);
+	/* These may have freed tables. */
+	rcu_barrier();
+	flush_workqueue(cmap_queue_free);
+}
+
+/**
+ * cmap_queue_exit() - the end of the queues, when no map is left
+ *
+ * Context: Process.
+ */
+void cmap_queue_exit(void)
+{
+	destroy_workqueue(cmap_queue_destroy);
+	destroy_workqueue(cmap_queue_free);
+	destroy_workqueue(cmap_queue_upkeep);
+	destroy_workqueue(cmap_queue_resize);
+}
