@@ -6,6 +6,9 @@
  * The window is a file in memory, with a map in it that is right at first, so
  * that reads get deep into it; then words of it are overwritten, mostly with
  * what looks likely, by a thread of its own.
+ *
+ * It runs for that many seconds and then on until each kind of read has come
+ * out often enough: how much is tested does not depend on the machine's speed.
  * usage: garbage [SECONDS [SEED]]
  */
 #include "window_file.h"
@@ -88,15 +91,33 @@ static void spoil(void)
 	}
 }
 
+#define READS_OPEN	4096	/* reads before the reader opens the view anew */
+
+static unsigned long reads;	/* the reader's, for all to see */
+
+/*
+ * A view keeps the secret that it was opened with.  A reader whose view has
+ * another secret than the window misses whatever it looks for, until it opens
+ * its view anew.  So the secret changes by the reader's clock: as seldom as
+ * makes one read in sixteen such a miss, however slow the reader is.
+ */
 static void *spoiler(void *seed)
 {
+	uint64_t secret[2] = {};
+	unsigned long change = 0;
 	unsigned int i;
 
 	state = (uint64_t)(uintptr_t)seed;
 	for (i = 0; !LOAD(&over); i++) {
+		if (i % 256 == 0) {
+			if (LOAD(&reads) >= change) {
+				secret[0] = any();
+				secret[1] = any();
+				change = LOAD(&reads) + 8 * READS_OPEN;
+			}
+			make(secret[0], secret[1]);
+		}
 		spoil();
-		if (i % 256 == 0)
-			make(any(), any());
 		if (i % 16 == 0)
 			usleep(1);
 	}
@@ -105,20 +126,56 @@ static void *spoiler(void *seed)
 
 /* ---- while it is read ---- */
 
-/* Of reads: found, absent, too small a buffer, left to a system call. */
-static unsigned long found, absent, too_small, asked, many_found;
+/* How a read came out. */
+enum outcome {
+	FOUND,
+	MISSED,		/* absent */
+	TOO_SMALL,	/* the buffer */
+	ASKED,		/* left to a system call */
+	MANY_FOUND,	/* by cmap_get_many() */
+	OUTCOMES
+};
+
+static unsigned long outcome[OUTCOMES];
+
+/*
+ * So many of each, or this would prove nothing; and found in at least so many
+ * of a thousand reads, or most of them did not get far.  What a fast machine
+ * reaches in a second is no bar.
+ */
+static const struct {
+	const char *name;
+	unsigned long least;
+	unsigned long share;
+} wanted[OUTCOMES] = {
+	[FOUND] = { "found", 4000, 30 },
+	[MISSED] = { "absent", 2000, 0 },
+	[TOO_SMALL] = { "too small", 500, 0 },
+	[ASKED] = { "to ask for", 2000, 30 },
+	[MANY_FOUND] = { "of many", 4000, 0 },
+};
+
+static void count(enum outcome what, unsigned long n)
+{
+	__atomic_fetch_add(&outcome[what], n, __ATOMIC_RELAXED);
+}
 
 /* Where there is no module every system call says the same. */
-static void count(int failed)
+static void note(int failed)
 {
-	if (!failed)
-		found++;
-	else if (errno == ENOENT)
-		absent++;
-	else if (errno == EMSGSIZE)
-		too_small++;
-	else
-		asked++;
+	count(!failed ? FOUND : errno == ENOENT ? MISSED :
+	      errno == EMSGSIZE ? TOO_SMALL : ASKED, 1);
+	__atomic_fetch_add(&reads, 1, __ATOMIC_RELAXED);
+}
+
+static int enough(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < OUTCOMES; i++)
+		if (LOAD(&outcome[i]) < wanted[i].least)
+			return 0;
+	return 1;
 }
 
 static void look(const void *value, size_t len, void *arg)
@@ -139,9 +196,9 @@ static void get(struct cmap *map)
 
 	/* Of the heap, where each byte too far is noticed. */
 	buf = malloc(size);
-	count(cmap_get(map, key, len, buf, size, NULL) < 0);
+	note(cmap_get(map, key, len, buf, size, NULL) < 0);
 	free(buf);
-	count(cmap_visit(map, key, len, look, &sum, NULL));
+	note(cmap_visit(map, key, len, look, &sum, NULL));
 }
 
 static void get_many(struct cmap *map)
@@ -156,7 +213,7 @@ static void get_many(struct cmap *map)
 		lookup[i].size = any() % VALUE_MAX;
 		lookup[i].buf = malloc(lookup[i].size);
 	}
-	many_found += (unsigned long)cmap_get_many(map, lookup, n);
+	count(MANY_FOUND, (unsigned long)cmap_get_many(map, lookup, n));
 	for (i = 0; i < n; i++)
 		free(lookup[i].buf);
 }
@@ -179,7 +236,8 @@ static void *reader(void *seed)
 
 	state = (uint64_t)(uintptr_t)seed;
 	for (i = 0; !LOAD(&over); i++) {
-		if (i % 4096 == 0) {
+		/* A get and a visit each time. */
+		if (i % (READS_OPEN / 2) == 0) {
 			cmap_view_close(map.view);
 			map.view = cmap_view_open(fd);
 		}
@@ -242,11 +300,35 @@ static int late(void)
 	return 0;
 }
 
+/* Say what was reached; whether that is enough. */
+static int report(void)
+{
+	unsigned long all = LOAD(&reads);
+	unsigned int i;
+	int failed = 0;
+
+	for (i = 0; i < OUTCOMES; i++) {
+		unsigned long n = outcome[i];
+
+		printf("%lu %s%s", n, wanted[i].name,
+		       i < OUTCOMES - 1 ? ", " : "\n");
+		if (n >= wanted[i].least &&
+		    n * 1000 >= all * wanted[i].share)
+			continue;
+		fprintf(stderr, "%s: %lu of %lu reads, wanted are %lu, and %lu in 1000\n",
+			wanted[i].name, n, all, wanted[i].least,
+			wanted[i].share);
+		failed = 1;
+	}
+	return failed;
+}
+
 int main(int argc, char **argv)
 {
 	unsigned int seconds = argc > 1 ? (unsigned int)atoi(argv[1]) : 5;
 	uint64_t seed = argc > 2 ? strtoull(argv[2], NULL, 0) :
 				   (uint64_t)time(NULL);
+	unsigned int waited;
 	pthread_t threads[2];
 
 	printf("seed %llu\n", (unsigned long long)seed);
@@ -256,19 +338,23 @@ int main(int argc, char **argv)
 
 	pthread_create(&threads[0], NULL, spoiler, (void *)(uintptr_t)(any() | 1));
 	pthread_create(&threads[1], NULL, reader, (void *)(uintptr_t)(any() | 1));
-	sleep(seconds);
+	/* Who waits for this has a deadline. */
+	for (waited = 0; waited < seconds || !enough(); waited++) {
+		sleep(1);
+		if (waited && waited % 30 == 0)
+			printf("after %u s: %lu reads, %lu found\n", waited,
+			       LOAD(&reads), LOAD(&outcome[FOUND]));
+	}
 	__atomic_store_n(&over, 1, __ATOMIC_RELAXED);
 	pthread_join(threads[0], NULL);
 	pthread_join(threads[1], NULL);
+	if (report())
+		return 1;
 	circle();
 
 	if (late()) {
 		fprintf(stderr, "a late thread mapped over what is there now\n");
 		return 1;
 	}
-
-	printf("%lu found, %lu absent, %lu too small, %lu to ask for; %lu of many\n",
-	       found, absent, too_small, asked, many_found);
-	/* Garbage that no read gets into would prove nothing. */
-	return !(found > 100 && absent > 100 && asked > 100 && many_found > 100);
+	return 0;
 }
