@@ -132,7 +132,7 @@ static struct cmap *map_alloc(const struct cmap_spec *spec)
 	map->shards = spec->shards;
 	map->shard_shift = 32 - ilog2(spec->shards);
 	map->flags = spec->flags;
-	map->key_min = spec->flags & CMAP_CREATE_FIXED_KEY ? spec->key_max : 1;
+	map->key_min = spec->flags & CMAP_CREATE_FIXED_KEY ? spec->key_max : 0;
 	map->key_max = spec->key_max;
 	map->value_max = spec->value_max;
 	map->max_entries = spec->max_entries;

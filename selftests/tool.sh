@@ -39,6 +39,17 @@ sky	blue" 0 sh -c 'cmap dump colours | sort'
 check "dump keys" "k
 n
 sky" 0 sh -c 'cmap --keys dump colours | sort'
+check "the empty key" "nothing" 0 \
+	sh -c "cmap del colours k && cmap set colours '' nothing && cmap get colours ''"
+check "dump the empty key" "	nothing
+n	42
+sky	blue" 0 sh -c 'cmap dump colours | sort'
+check "the empty key alone" "
+n
+sky" 0 sh -c 'cmap --keys dump colours | LC_ALL=C sort'
+check "add to the empty key" "cmap: '': Numerical argument out of domain" 2 cmap add colours ''
+check "the empty key again" "cmap: '': No such file or directory" 1 \
+	sh -c "cmap del colours '' && cmap set colours k v && cmap get colours ''"
 check "ls" "0640 root     root              3 colours" 0 \
 	sh -c "cmap ls | grep colours | sed 's/ *[0-9]* colours/ colours/'"
 check "a value that begins with a dash" "-v" 0 \

@@ -915,7 +915,7 @@ TEST(get_many)
 		if (i % 3)
 			ASSERT_EQ(0, set(fd, &keys[i], 4, value, i % 40));
 		lookups[i] = (struct cmap_lookup){
-			.key = &keys[i], .key_len = i == 7 ? 0 : 4,
+			.key = &keys[i], .key_len = i == 7 ? 600 : 4,
 			.buf = i == 62 ? NULL : bufs[i],
 			.size = i == 31 ? 5 : 40, .version = 42,
 		};
@@ -924,7 +924,7 @@ TEST(get_many)
 	for (i = 0; i < n; i++) {
 		EXPECT_TRUE(!lookups[i].error || !lookups[i].version);
 		if (i == 7) {
-			EXPECT_EQ(EINVAL, lookups[i].error);
+			EXPECT_EQ(E2BIG, lookups[i].error);
 		} else if (i == 31) {
 			EXPECT_EQ(EMSGSIZE, lookups[i].error);
 			EXPECT_EQ(31, lookups[i].len);

@@ -13,7 +13,7 @@
 #include <linux/sizes.h>
 #include <uapi/linux/cmap.h>
 
-#define NODE_MIN	(sizeof(struct cmap_node) + 1)
+#define NODE_MIN	sizeof(struct cmap_node)
 #define NODE_MAX	(sizeof(struct cmap_node) + CMAP_KEY_MAX + CMAP_VALUE_MAX)
 
 static void unalloc(struct stock *stock, cmap_ref ref)

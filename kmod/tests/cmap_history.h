@@ -149,10 +149,10 @@ struct history_run {
 
 #define HISTORY_KEY_MAX	24
 
-/* Keys of a word and longer ones: they are compared in different ways. */
+/* The empty key, and keys of a word and longer: each is compared in its way. */
 static inline __u32 history_key(unsigned int key, __u8 buf[HISTORY_KEY_MAX])
 {
-	__u32 len = key & 1 ? 8 + key : 8, i;
+	__u32 len = !key ? 0 : key & 1 ? 8 + key : 8, i;
 
 	for (i = 0; i < len; i++)
 		buf[i] = 'a' + key;
@@ -350,7 +350,7 @@ static inline void history_see(struct history_seen *seen, const void *key,
 			       __u32 key_len, const void *value, __u64 len,
 			       __u64 version, __u64 begin, __u64 end)
 {
-	unsigned int i = *(const __u8 *)key - 'a';
+	unsigned int i = key_len ? *(const __u8 *)key - 'a' : 0;
 	__u8 ours[HISTORY_KEY_MAX];
 
 	if (i >= HISTORY_KEYS || history_key(i, ours) != key_len)

@@ -90,12 +90,62 @@ static void test_one_key(struct cmap *map, gfp_t gfp)
 	CHECK(cmap_count(map) == 0);
 }
 
-/* A key of no bytes is none, whatever is to be done with it. */
-static void test_bad_keys(struct cmap *map, gfp_t gfp)
+static bool see_empty(const void *key, u32 key_len,
+		      const struct cmap_value *value, void *arg)
 {
+	u32 *seen = arg;
+
+	*seen += !key_len;
+	return true;
+}
+
+/* The empty key is one like others, and no pointer is as good as any. */
+static void test_empty_key(struct cmap *map, gfp_t gfp)
+{
+	struct cmap_cursor cursor = {};
+	struct cmap_value value;
+	char buf[16];
+	u32 len = sizeof(buf), seen = 0;
+	s64 sum;
+
+	CHECK(cmap_get(map, NULL, 0, buf, &len, NULL) == -ENOENT);
+	CHECK(cmap_set(map, NULL, 0, "one", 3, CMAP_OP_CREATE, NULL, gfp) == 0);
+	CHECK(cmap_set(map, "\0", 1, "not it", 6, 0, NULL, gfp) == 0);
+	rcu_read_lock();
+	CHECK(cmap_lookup(map, "", 0, &value) && value.len == 3);
+	rcu_read_unlock();
+	CHECK(cmap_get(map, "", 0, buf, &len, NULL) == 0 && len == 3);
+	len = sizeof(buf);
+	CHECK(cmap_swap(map, "", 0, "two", 3, buf, &len, NULL, gfp) == 1);
+	CHECK(cmap_compare_swap(map, "", 0, "two", 3, "3", 1, NULL, gfp) == 0);
+	CHECK(cmap_range(map, &cursor, see_empty, &seen, gfp) == 0);
+	CHECK(seen == 1 && cmap_count(map) == 2);
+	CHECK(cmap_compare_delete(map, "", 0, "3", 1, NULL, gfp) == 0);
+	len = sizeof(buf);
+	CHECK(cmap_get_or_set(map, "", 0, "4", 1, buf, &len, NULL, gfp) == 0);
+	len = sizeof(buf);
+	CHECK(cmap_take(map, "", 0, buf, &len, NULL, gfp) == 0);
+	CHECK(len == 1 && buf[0] == '4');
+	CHECK(cmap_add(map, "", 0, 1, 1, &sum, NULL, gfp) == 0 && sum == 2);
+	CHECK(cmap_delete(map, "", 0, 0, NULL, gfp) == 0);
+	CHECK(cmap_delete(map, "", 0, 0, NULL, gfp) == -ENOENT);
+	CHECK(cmap_delete(map, "\0", 1, 0, NULL, gfp) == 0);
+}
+
+/* A key that is not as long as all are is none, whatever is to be done. */
+static void test_bad_keys(void)
+{
+	const struct cmap_params params = {
+		.flags = CMAP_CREATE_FIXED_KEY, .key_max = 4, .shards = 1,
+	};
+	struct cmap *map = cmap_create(&params);
+	gfp_t gfp = GFP_KERNEL;
 	char buf[16];
 	u32 len = sizeof(buf);
 
+	CHECK(!IS_ERR(map));
+	if (IS_ERR(map))
+		return;
 	CHECK(cmap_get(map, "", 0, buf, &len, NULL) == -EINVAL);
 	CHECK(cmap_set(map, "", 0, "x", 1, 0, NULL, gfp) == -EINVAL);
 	CHECK(cmap_delete(map, "", 0, 0, NULL, gfp) == -EINVAL);
@@ -106,7 +156,8 @@ static void test_bad_keys(struct cmap *map, gfp_t gfp)
 	CHECK(cmap_compare_delete(map, "", 0, "x", 1, NULL, gfp) == -EINVAL);
 	CHECK(cmap_get_or_set(map, "", 0, "x", 1, buf, &len, NULL, gfp) ==
 	      -EINVAL);
-	CHECK(cmap_add(map, "", 0, 1, 0, NULL, NULL, gfp) == -EINVAL);
+	CHECK(cmap_add(map, "abc", 3, 1, 0, NULL, NULL, gfp) == -EINVAL);
+	cmap_put(map);
 }
 
 static bool add_up(const void *key, u32 key_len, const struct cmap_value *value,
@@ -366,12 +417,14 @@ static int __init kapi_test_init(void)
 		return PTR_ERR(map);
 
 	test_one_key(map, GFP_KERNEL);
+	test_empty_key(map, GFP_KERNEL);
+	test_bad_keys();
 	test_long(map, GFP_KERNEL);
 	test_many(map, GFP_KERNEL);
 	/* As a softirq has it: no sleeping allowed. */
 	local_bh_disable();
 	test_one_key(map, GFP_ATOMIC);
-	test_bad_keys(map, GFP_ATOMIC);
+	test_empty_key(map, GFP_ATOMIC);
 	test_long(map, GFP_ATOMIC);
 	test_many(map, GFP_ATOMIC);
 	local_bh_enable();

@@ -79,6 +79,9 @@ u32 model_key(u32 number, u8 key[MODEL_KEY_MAX])
 {
 	u32 len = sizeof(number) + number % (MODEL_KEY_MAX - sizeof(number));
 
+	/* The empty key is one of the first. */
+	if (!number)
+		return 0;
 	/* One in eight is of one byte, while there are such. */
 	if (number % 8 == 0 && number / 8 < 256) {
 		key[0] = number / 8;

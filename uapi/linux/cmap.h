@@ -43,9 +43,9 @@
  * EEXIST   the key, or the map's name, exists already
  * EFAULT   a pointer does not point to memory that can be read or written
  * EINTR    a fatal signal arrived
- * EINVAL   a size, flag, reserved field, empty key, name, parameter or
- *          command in a batch that is not valid; a length that is not the
- *          map's fixed one; a private mapping, or one of what never was
+ * EINVAL   a size, flag, reserved field, name, parameter or command in a
+ *          batch that is not valid; a length that is not the map's fixed
+ *          one; a private mapping, or one of what never was
  * EMSGSIZE the buffer is too small; the length field says what it takes
  * ENODEV   mmap: the map was made without a window
  * ENFILE   the module's limit on the number of maps is reached
@@ -68,7 +68,7 @@
 
 /* Bounds of what a map can be asked for. */
 #define CMAP_NAME_MAX		255	/* bytes in a name, no NUL, no '/' */
-#define CMAP_KEY_MAX		512	/* bytes in a key; at least 1 */
+#define CMAP_KEY_MAX		512	/* bytes in a key; 0 is fine */
 #define CMAP_VALUE_MAX		(1U << 20)	/* bytes in a value; 0 is fine */
 #define CMAP_SHARDS_MAX		1024
 #define CMAP_BATCH_MAX		65536	/* commands in one batch */
@@ -137,7 +137,8 @@ enum cmap_code {
  * @name_len: bytes in @name, 1..CMAP_NAME_MAX; 0 for an anonymous map.  A
  *	name holds no NUL and no '/', and is neither "." nor ".."
  * @mode: permission bits (0..0666), less the process's umask
- * @key_max: longest key, 1..CMAP_KEY_MAX; 0 stands for CMAP_KEY_MAX
+ * @key_max: longest key, 1..CMAP_KEY_MAX; 0 stands for CMAP_KEY_MAX.  The
+ *	shortest has 0 bytes, or with CMAP_CREATE_FIXED_KEY as many
  * @value_max: longest value, 0..CMAP_VALUE_MAX; without
  *	CMAP_CREATE_FIXED_VALUE 0 stands for CMAP_VALUE_MAX
  * @shards: number of shards, a power of two up to CMAP_SHARDS_MAX and the
@@ -256,10 +257,12 @@ struct cmap_list_entry {
  *	including @version, the others up to and including @start
  * @code: in a batch, enum cmap_code; alone 0 or the ioctl's own number
  * @flags: CMAP_OP_*
- * @key: user pointer to the key
+ * @key: user pointer to the key; of an empty one, with @key_len 0, it is not
+ *	read
  * @value: user pointer: GET: buffer for the value; SET, SWAP, COMPARE_SWAP,
  *	GET_OR_SET: the new value; STAT, RANGE in a batch: their structure
- * @key_len: bytes in @key
+ * @key_len: bytes in @key.  A key can be empty like any string, but where the
+ *	map has a fixed length
  * @value_len: bytes at @value; GET: out: the value's length
  * @version: out: the entry's version (GET, or a GET_OR_SET that got), or the
  *	version this write made; with EEXIST and ESTALE the entry's version.
@@ -412,7 +415,7 @@ struct cmap_range {
 /**
  * struct cmap_entry - one entry of a range
  * @size: bytes to the next record, a multiple of 8
- * @key_len: bytes in the key, which follows this structure
+ * @key_len: bytes in the key, which follows this structure; 0 is an empty key
  * @value_len: bytes in the value, also when only keys are asked for
  * @value_offset: where the value is, from the start of this structure, a
  *	multiple of 8; 0 when only keys are asked for

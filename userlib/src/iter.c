@@ -80,6 +80,9 @@ static enum cmap_outcome fill_window(struct cmap_iter *iter)
 
 	if (!iter->view || (iter->ahead.tie && iter->ahead.tie != TIE_LAST))
 		return CMAP_CALL;
+	/* An empty key, and an empty value, take no room but have an address. */
+	if (!read->buf && enlarge_read(read))
+		return CMAP_CALL;
 	/* A position from elsewhere may be any number. */
 	if (iter->ahead.tie && position < POSITION_END)
 		position++;

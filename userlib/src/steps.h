@@ -286,7 +286,8 @@ static __always_inline int has_key(const struct node *node, const void *key,
 		memcpy(&word, key, sizeof(word));
 		return LOAD((const uint64_t *)key_of(node)) == word;
 	}
-	return !memcmp(key_of(node), key, key_len);
+	/* An empty key may be NULL. */
+	return !key_len || !memcmp(key_of(node), key, key_len);
 }
 
 static __always_inline void copy_32(char *to, const char *from)

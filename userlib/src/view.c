@@ -327,7 +327,7 @@ static struct cmap_view *view_new(int fd, const struct cmap_window *header)
 	view->shard_bits = header->shard_bits;
 	view->shard_shift = 63 - header->shard_bits;
 	view->key_min = header->create_flags & CMAP_CREATE_FIXED_KEY ?
-			header->key_max : 1;
+			header->key_max : 0;
 	view->key_span = header->key_max - view->key_min;
 	view->fd = fd;
 	for (i = 0; i < header->shards; i++)

@@ -231,8 +231,7 @@ static enum step gather_node(const struct bucket *bucket,
 	size_t value_len, key_room;
 	const char *value = value_of(node, key_len, &value_len);
 
-	/* No key is empty; and what has one finds that there is no buffer yet. */
-	if (!value || !key_len ||
+	if (!value ||
 	    !position_of(bucket, node, tag, &entry->position) ||
 	    !still(bucket, node, version))
 		return AGAIN;

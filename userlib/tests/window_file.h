@@ -44,8 +44,12 @@ static struct cmap_window_shard *shard(uint32_t i)
 	return (void *)(file + PAGE + i * SHARD_BYTES);
 }
 
+#define EMPTY_KEY	1		/* the entry whose key is empty */
+
 static size_t key_of(uint32_t i, char *key)
 {
+	if (i == EMPTY_KEY)
+		return 0;
 	return (size_t)snprintf(key, KEY_MAX + 1, "%0*u", i % 3 ? 8 : 20, i);
 }
 

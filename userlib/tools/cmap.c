@@ -47,7 +47,8 @@ static void die(const char *what)
 		what = CMAP_DEVICE;
 		status = EXIT_FAILED;
 	}
-	fprintf(stderr, "cmap: %s: %s\n", what, strerror(err));
+	/* An empty key is to be seen, too. */
+	fprintf(stderr, "cmap: %s: %s\n", *what ? what : "''", strerror(err));
 	exit(status);
 }
 
@@ -394,7 +395,8 @@ static const char doc[] =
 	"  dump MAP              print every key and value\n"
 	"  stat MAP              print what the map is and holds\n"
 	"\n"
-	"In names, keys and values \\xHH stands for any byte and \\\\ for a backslash.\n"
+	"In names, keys and values \\xHH stands for any byte and \\\\ for a backslash;\n"
+	"'' is the empty key.\n"
 	"Exit status: 0, 1 if there is no such key or map, 2 for other errors.";
 
 static error_t parse(int key, char *arg, struct argp_state *state)
