@@ -30,45 +30,120 @@ sources() {
 	done | sed 's|.*|deb [arch=amd64 signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] & main|'
 }
 
-# apt_setup NAME SUITE...: an apt with state, lists and sources under $dir,
-# for this shell alone.
-apt_setup() {
-	dir=$cache/apt/$1
+# Say on stderr, every ten seconds until untick, that something goes on, for how
+# long, and how much lies in a directory by now.
+# usage: tick WHAT [DIRECTORY]
+tick() {
+	local what=$1 where=${2-} begin=$SECONDS
+	(
+		# No child of its own, which would outlive it; and no lock, nor
+		# the pipe that somebody reads our output from.
+		trap - EXIT
+		exec >&2 7>&- 8>&- 9>&- {never}<> <(:)
+		while ! read -rt 10 -u "$never" && kill -0 $$ 2>/dev/null; do
+			echo "  $what: $((SECONDS - begin)) s$(amount "$where")"
+		done
+	) &
+	ticker=$!
+}
+
+amount() {
+	[ -z "$1" ] ||
+		du -sm "$1" 2>/dev/null | awk '{ printf ", %d MB", $1 }'
+}
+
+untick() {
+	kill "$ticker" 2>/dev/null || true
+	wait "$ticker" 2>/dev/null || true
+}
+
+# The lists of one suite, once a day, or when they are to come from elsewhere.
+refresh() {
+	local suite=$1 lists=$dir/$1.sources status=0
+	sources "$suite" >"$lists.new" || return
+	if [ -n "$(find "$lists" -mtime -1 2>/dev/null)" ] &&
+		cmp -s "$lists" "$lists.new"; then
+		rm "$lists.new"
+		return 0
+	fi
+	echo "fetching the package lists of $suite" >&2
+	tick "$suite" "$dir/lists/partial"
+	APT_CONFIG=$dir/nothing/apt.conf apt-get -qq update \
+		-o "Dir::Etc::sourcelist=$lists.new" 2>"$dir/log" || status=$?
+	untick
+	[ $status != 0 ] || mv "$lists.new" "$lists"
+	return $status
+}
+
+# What apt is to know: a state of our own, and these suites.
+configure() {
+	local set=$dir/$1
 	shift
-	mkdir -p "$dir"/{lists/partial,archives/partial,parts}
-	exec 9>"$dir/lock"
-	flock 9
-	sources "$@" >"$dir/sources.list"
-	: >"$dir/status"
-	cat >"$dir/apt.conf" <<-END
+	mkdir -p "$set"
+	cat /dev/null "${@/#/$dir/}" >"$set/sources.new"
+	mv "$set/sources.new" "$set/sources.list"
+	cat >"$set/apt.new" <<-END
 	Dir::State "$dir";
 	Dir::State::status "$dir/status";
 	Dir::State::lists "$dir/lists";
-	Dir::Cache "$dir";
-	Dir::Etc::sourcelist "$dir/sources.list";
+	Dir::Cache "$set";
+	Dir::Cache::archives "$dir/archives";
+	Dir::Etc::sourcelist "$set/sources.list";
 	Dir::Etc::sourceparts "$dir/parts";
 	Dir::Etc::preferencesparts "$dir/parts";
+	Acquire::Languages "none";
+	Acquire::GzipIndexes "true";
+	APT::Get::List-Cleanup "false";
 	APT::Architecture "amd64";
 	APT::Sandbox::User "root";
 	END
-	export APT_CONFIG=$dir/apt.conf
-	apt-get -qq update 2>"$dir/log"
+	mv "$set/apt.new" "$set/apt.conf"
 }
 
-field() { apt-cache show --no-all-versions "$1" | sed -n "s/^$2: //p"; }
+# apt_setup SUITE...: an apt with a state of our own, for this shell alone.  The
+# lists are large: each suite's are there once, for all who need them.
+apt_setup() {
+	local suite set
+	dir=$cache/apt/suites
+	set=$(IFS=+; echo "$*")
+	mkdir -p "$dir"/{lists/partial,archives/partial,parts}
+	exec 9>"$dir/lock"
+	if ! flock -w 2 9; then
+		echo "waiting for another run that fetches package lists" >&2
+		flock 9
+	fi
+	: >>"$dir/status"
+	# sources() asks the host's apt.
+	unset APT_CONFIG
+	configure nothing
+	for suite in "$@"; do refresh "$suite" || return; done
+	configure "$set" "${@/%/.sources}"
+	export APT_CONFIG=$dir/$set/apt.conf
+	exec 9>&-
+}
+
+# Run a command while nobody replaces the lists.
+with_lists() { flock -s "$dir/lock" "$@"; }
+
+field() { with_lists apt-cache show --no-all-versions "$1" | sed -n "s/^$2: //p"; }
 
 # What a package depends on, by a pattern on the name.
 dependency() {
-	apt-cache depends "$1" |
+	with_lists apt-cache depends "$1" |
 		awk -v p="$2" '!seen && $1 == "Depends:" && $2 ~ p { print $2; seen = 1 }'
 }
 
 # unpack ROOT PACKAGE...
 unpack() {
-	local root=$1 deb
+	local root=$1 debs deb status=0
 	shift
-	mkdir -p "$dir/debs"
-	(cd "$dir/debs" && apt-get -qq download "$@")
-	for deb in "$dir"/debs/*.deb; do dpkg -x "$deb" "$root"; done
-	rm -rf "$dir/debs"
+	debs=$(mktemp -d "$dir/archives/XXXXXX")
+	tick "$1" "$debs"
+	(cd "$debs" && with_lists apt-get -qq download "$@") || status=$?
+	for deb in "$debs"/*.deb; do
+		[ $status != 0 ] || dpkg -x "$deb" "$root" || status=$?
+	done
+	untick
+	rm -rf "$debs"
+	return $status
 }
