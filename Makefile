@@ -34,22 +34,23 @@ help:
 	@echo '  make clean        remove what was built'
 
 modules:
-	@test -d '$(KDIR)' || { \
-		echo 'No kernel headers at $(KDIR): install linux-headers-'`uname -r`', set KDIR,'; \
-		echo 'or try "make demo", which brings a kernel of its own.'; exit 1; }
-	CMAP_TESTS= selftests/vm/module '$(KDIR)' '$(BUILD)/module-host'
+	@tools/ready '$(KDIR)'
+	CMAP_TESTS= selftests/vm/module '$(KDIR)' '$(BUILD)/module-host' plain
 
 lib:
 	$(MAKE) -C userlib O=$(LIB)
 
-user: lib
-	$(MAKE) -C userlib O=$(LIB) examples
+user: | deps-guest
+	$(MAKE) -C userlib O=$(LIB) all examples
 	$(MAKE) -C selftests O=$(BUILD)/user/tests LIB=$(LIB) \
 		KSELFTEST_INC=$$(selftests/vm/kernel source)/tools/testing/selftests
 
-modules-%:
+modules-%: | deps-guest
 	k=$$(selftests/vm/kernel $*) && \
 		selftests/vm/module $$k/build $(BUILD)/module-$$(cat $$k/release)
+
+deps-guest:
+	@tools/deps guest
 
 check:
 	tools/deps check
@@ -62,7 +63,11 @@ check-long:
 check-%: modules-% user
 	selftests/vm/run --kernel $* $(T)
 
-check-host: user
+check-host:
+	@selftests/host --ready
+	tools/deps build
+	@tools/ready '$(KDIR)'
+	$(MAKE) -s user
 	selftests/vm/module '$(KDIR)' '$(BUILD)/module-check'
 	selftests/host $(T)
 
@@ -125,5 +130,5 @@ clean:
 	rm -rf $(BUILD)
 
 .PHONY: all bench bench-host bench-programs bench-quick check check-host \
-	check-long clean coverage demo fuzz help install kunit lib modules shell \
-	uninstall user
+	check-long clean coverage demo deps-guest fuzz help install kunit lib \
+	modules shell uninstall user
