@@ -111,20 +111,34 @@ bench-host: bench-programs
 	bench/kernel/run --host
 	bench/run --host
 
+# Below 99, so that an administrator's rules come later; 99 is what it was once.
+RULES := $(DESTDIR)/usr/lib/udev/rules.d
+LOAD := $(DESTDIR)/usr/lib/modules-load.d
+
+# Debian's kernels want modules signed where they are installed, with a key that
+# only their builder has.
+UNSIGNED = $(if $(wildcard $(KDIR)/certs/signing_key.pem),,CONFIG_MODULE_SIG_ALL=)
+
 install: all
 	$(MAKE) -C '$(KDIR)' M='$(BUILD)/module-host' \
-		INSTALL_MOD_PATH='$(DESTDIR)' modules_install
+		INSTALL_MOD_PATH='$(DESTDIR)' INSTALL_MOD_STRIP=1 \
+		$(UNSIGNED) modules_install
 	$(MAKE) -C userlib O=$(LIB) install
-	install -D -m 644 kmod/99-cmap.rules \
-		$(DESTDIR)/usr/lib/udev/rules.d/99-cmap.rules
+	install -D -m 644 kmod/60-cmap.rules $(RULES)/60-cmap.rules
+	rm -f $(RULES)/99-cmap.rules
+	install -D -m 644 kmod/cmap.conf $(LOAD)/cmap.conf
+	@tools/registered '$(BUILD)/module-host/kmod/cmap.ko'
 
 uninstall:
 	for d in updates extra; do \
 		rm -f $(DESTDIR)/lib/modules/*/$$d/kmod/cmap.ko* \
 			$(DESTDIR)/lib/modules/*/$$d/kmod/sample/cmap_sample.ko*; \
+		rmdir -p --ignore-fail-on-non-empty \
+			$(DESTDIR)/lib/modules/*/$$d/kmod/sample 2>/dev/null || true; \
 	done
-	rm -f $(DESTDIR)/usr/lib/udev/rules.d/99-cmap.rules
+	rm -f $(RULES)/60-cmap.rules $(RULES)/99-cmap.rules $(LOAD)/cmap.conf
 	$(MAKE) -C userlib uninstall
+	@tools/registered
 
 clean:
 	rm -rf $(BUILD)

@@ -42,7 +42,16 @@ static void die(const char *what)
 {
 	int err = errno, status = err == ENOENT ? EXIT_NO_KEY : EXIT_FAILED;
 
-	/* Without the device nobody can say what there is. */
+	/*
+	 * Without the device nobody can say what there is.  Where udev does not
+	 * run, its node may be left over from a module that is gone.
+	 */
+	if (access("/sys/module/cmap", F_OK) &&
+	    (err == ENXIO || err == ENODEV || access(CMAP_DEVICE, F_OK))) {
+		fprintf(stderr, "cmap: %s: module not loaded: try modprobe cmap\n",
+			CMAP_DEVICE);
+		exit(EXIT_FAILED);
+	}
 	if (err == ENOENT && access(CMAP_DEVICE, F_OK)) {
 		what = CMAP_DEVICE;
 		status = EXIT_FAILED;
