@@ -470,6 +470,7 @@ int cmap_cmd_get_or_set(struct cmap_context *context, struct cmap_op *op)
 		got = err != -ENOENT;
 		if (got) {
 			write.version = output.version;
+			write.old_version = output.version;
 			cmap_trace_write(map, &write, err);
 			break;
 		}

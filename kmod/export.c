@@ -521,6 +521,7 @@ int cmap_get_or_set(struct cmap *map, const void *key, u32 key_len,
 		*old_len = room;
 		err = get(map, &write.key, old, old_len, &write.version);
 		if (err != -ENOENT) {
+			write.old_version = write.version;
 			cmap_trace_write(map, &write, err);
 			cmap_op_unreserve(map, &write);
 			set_version(version, write.version);

@@ -245,11 +245,15 @@ int cmap_op_compare_write(struct cmap *map, struct cmap_write *write,
 		rcu_read_lock();
 		node = cmap_shard_find(shard, &write->key);
 		if (!node) {
+			write->old_version = 0;
+			write->expected = 0;
 			err = -ENOENT;
 		} else if (cmap_node_value_len(node) != expected_len ||
 			   memcmp(cmap_node_value(node), expected,
 				  expected_len)) {
 			write->version = node->version;
+			write->old_version = node->version;
+			write->expected = 0;
 			err = -ESTALE;
 		} else {
 			write->expected = node->version;

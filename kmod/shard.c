@@ -105,17 +105,23 @@ static int need(struct cmap_write *write, int what)
 /* Whether the conditions of a write hold for the entry, NULL if absent. */
 static int check(struct cmap_write *write, const struct cmap_node *node)
 {
-	if (!node)
+	if (!node) {
+		write->old_version = 0;
 		return write->flags & (CMAP_WRITE_PRESENT | CMAP_WRITE_VERSION |
 				       CMAP_WRITE_REMOVE) ? -ENOENT : 0;
+	}
 
-	write->version = node->version;
+	write->old_version = node->version;
 	write->old_len = cmap_node_value_len(node);
-	if (write->flags & CMAP_WRITE_ABSENT)
+	if (write->flags & CMAP_WRITE_ABSENT) {
+		write->version = node->version;
 		return -EEXIST;
+	}
 	if (write->flags & CMAP_WRITE_VERSION &&
-	    write->expected != node->version)
+	    write->expected != node->version) {
+		write->version = node->version;
 		return -ESTALE;
+	}
 	if (write->flags & CMAP_WRITE_KEEP_OLD &&
 	    write->old_room < cmap_node_value_len(node))
 		return -EMSGSIZE;

@@ -14,6 +14,7 @@
 #include <linux/cache.h>
 #include <linux/spinlock.h>
 #include <linux/workqueue.h>
+#include <uapi/linux/cmap.h>
 
 struct cmap_quota;
 struct mem_cgroup;
@@ -75,6 +76,13 @@ struct cmap_shard {
 #define CMAP_WRITE_ADD		(1U << 4)	/* the value grows by @number */
 #define CMAP_WRITE_KEEP_OLD	(1U << 5)	/* hand out the old node */
 
+/* The conditions have the bits that they have for users: traces show these. */
+#define CMAP_WRITE_CONDITIONS	(CMAP_WRITE_ABSENT | CMAP_WRITE_PRESENT | \
+				 CMAP_WRITE_VERSION)
+static_assert(CMAP_WRITE_ABSENT == CMAP_OP_CREATE);
+static_assert(CMAP_WRITE_PRESENT == CMAP_OP_REPLACE);
+static_assert(CMAP_WRITE_VERSION == CMAP_OP_VERSION);
+
 /**
  * struct cmap_write - one write to one key
  * @key: the key
@@ -90,6 +98,8 @@ struct cmap_shard {
  * @start: with CMAP_WRITE_ADD: what an absent entry counts as
  * @old_room: with CMAP_WRITE_KEEP_OLD: the longest old value wanted
  * @version: out: of this write; after -EEXIST and -ESTALE of the entry
+ * @old_version: out: of the entry that was found, which this write replaced or
+ *	removed if it succeeded; 0 if there was none
  * @old: out: with CMAP_WRITE_KEEP_OLD: the node that was replaced or removed,
  *	the caller's until it calls cmap_shard_retire(); NULL if none was
  * @old_ref: out: its ref
@@ -108,6 +118,7 @@ struct cmap_write {
 	s64 number;
 	s64 start;
 	u64 version;
+	u64 old_version;
 	struct cmap_node *old;
 	cmap_ref old_ref;
 	u32 old_len;

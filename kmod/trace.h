@@ -10,7 +10,7 @@
 #include <linux/tracepoint.h>
 #include <uapi/linux/cmap.h>
 
-DECLARE_EVENT_CLASS(cmap_op,
+TRACE_EVENT(cmap_get,
 	TP_PROTO(const struct cmap *map, const struct cmap_key *key,
 		 u32 value_len, int result, u64 version),
 	TP_ARGS(map, key, value_len, result, version),
@@ -38,21 +38,66 @@ DECLARE_EVENT_CLASS(cmap_op,
 		  __entry->version)
 );
 
-#define CMAP_TRACE_OP(op)						\
-DEFINE_EVENT(cmap_op, cmap_##op,					\
-	TP_PROTO(const struct cmap *map, const struct cmap_key *key,	\
-		 u32 value_len, int result, u64 version),		\
-	TP_ARGS(map, key, value_len, result, version))
+/*
+ * A write also says on what condition it was made and what it found.  Those
+ * that compare values say the version of the value that compared equal.
+ */
+DECLARE_EVENT_CLASS(cmap_write,
+	TP_PROTO(const struct cmap *map, const struct cmap_write *write,
+		 int result),
+	TP_ARGS(map, write, result),
+	TP_STRUCT__entry(
+		__field(u64, id)
+		__field(u64, hash)
+		__field(u64, version)
+		__field(u64, expected)
+		__field(u64, old_version)
+		__field(u32, key_len)
+		__field(u32, value_len)
+		__field(int, result)
+		__field(u16, flags)
+		__string(name, map->name ? map->name : "")
+	),
+	TP_fast_assign(
+		__entry->id = map->id;
+		__entry->hash = write->key.hash;
+		__entry->version = write->version;
+		__entry->expected = write->flags & CMAP_WRITE_VERSION ?
+				    write->expected : 0;
+		__entry->old_version = write->old_version;
+		__entry->key_len = write->key.len;
+		__entry->value_len = write->flags & CMAP_WRITE_REMOVE ?
+				     write->old_len : write->value_len;
+		__entry->result = result;
+		__entry->flags = write->flags & CMAP_WRITE_CONDITIONS;
+		cmap_assign_str(name, map->name ? map->name : "");
+	),
+	TP_printk("map=%llu name=%s hash=%016llx key_len=%u value_len=%u result=%d version=%llu flags=%s expected=%llu old_version=%llu",
+		  __entry->id, __get_str(name), __entry->hash,
+		  __entry->key_len, __entry->value_len, __entry->result,
+		  __entry->version,
+		  __entry->flags ?
+		  __print_flags(__entry->flags, "|",
+				{ CMAP_OP_CREATE, "create" },
+				{ CMAP_OP_REPLACE, "replace" },
+				{ CMAP_OP_VERSION, "version" }) : "none",
+		  __entry->expected, __entry->old_version)
+);
 
-CMAP_TRACE_OP(get);
-CMAP_TRACE_OP(set);
-CMAP_TRACE_OP(delete);
-CMAP_TRACE_OP(take);
-CMAP_TRACE_OP(swap);
-CMAP_TRACE_OP(compare_swap);
-CMAP_TRACE_OP(compare_delete);
-CMAP_TRACE_OP(get_or_set);
-CMAP_TRACE_OP(add);
+#define CMAP_TRACE_WRITE_OP(op)						\
+DEFINE_EVENT(cmap_write, cmap_##op,					\
+	TP_PROTO(const struct cmap *map,				\
+		 const struct cmap_write *write, int result),		\
+	TP_ARGS(map, write, result))
+
+CMAP_TRACE_WRITE_OP(set);
+CMAP_TRACE_WRITE_OP(delete);
+CMAP_TRACE_WRITE_OP(take);
+CMAP_TRACE_WRITE_OP(swap);
+CMAP_TRACE_WRITE_OP(compare_swap);
+CMAP_TRACE_WRITE_OP(compare_delete);
+CMAP_TRACE_WRITE_OP(get_or_set);
+CMAP_TRACE_WRITE_OP(add);
 
 DECLARE_EVENT_CLASS(cmap_map,
 	TP_PROTO(const struct cmap *map, u64 count),
@@ -89,31 +134,28 @@ static inline void cmap_trace_write(const struct cmap *map,
 {
 	switch (w->code) {
 	case CMAP_CODE_SET:
-		trace_cmap_set(map, &w->key, w->value_len, err, w->version);
+		trace_cmap_set(map, w, err);
 		break;
 	case CMAP_CODE_DELETE:
-		trace_cmap_delete(map, &w->key, w->old_len, err, w->version);
+		trace_cmap_delete(map, w, err);
 		break;
 	case CMAP_CODE_TAKE:
-		trace_cmap_take(map, &w->key, w->old_len, err, w->version);
+		trace_cmap_take(map, w, err);
 		break;
 	case CMAP_CODE_SWAP:
-		trace_cmap_swap(map, &w->key, w->value_len, err, w->version);
+		trace_cmap_swap(map, w, err);
 		break;
 	case CMAP_CODE_COMPARE_SWAP:
-		trace_cmap_compare_swap(map, &w->key, w->value_len, err,
-					w->version);
+		trace_cmap_compare_swap(map, w, err);
 		break;
 	case CMAP_CODE_COMPARE_DELETE:
-		trace_cmap_compare_delete(map, &w->key, w->old_len, err,
-					  w->version);
+		trace_cmap_compare_delete(map, w, err);
 		break;
 	case CMAP_CODE_GET_OR_SET:
-		trace_cmap_get_or_set(map, &w->key, w->value_len, err,
-				      w->version);
+		trace_cmap_get_or_set(map, w, err);
 		break;
 	case CMAP_CODE_ADD:
-		trace_cmap_add(map, &w->key, w->value_len, err, w->version);
+		trace_cmap_add(map, w, err);
 		break;
 	}
 }

@@ -73,6 +73,174 @@ TEST(tracepoints)
 	free(trace);
 }
 
+/* There is such an event whose line ends like this. */
+#define EXPECT_EVENT(trace, event, ...) do {				\
+	char end__[160], *at__ = trace;					\
+									\
+	snprintf(end__, sizeof(end__), __VA_ARGS__);			\
+	strcat(end__, "\n");						\
+	while ((at__ = strstr(at__, " cmap_" event ": map=")) &&	\
+	       strncmp(strstr(at__, "result="), end__, strlen(end__)))	\
+		at__++;							\
+	EXPECT_NE(NULL, at__) {						\
+		TH_LOG("no " event " with %s", end__);			\
+	}								\
+} while (0)
+
+/*
+ * Who follows writes must be able to tell what each replaced, and on what
+ * condition: the version alone does not say.
+ */
+FIXTURE(traced)
+{
+	int fd;
+};
+
+FIXTURE_SETUP(traced)
+{
+	self->fd = new_map();
+	if (access(TRACING "/events/cmap", F_OK))
+		SKIP(return, "no tracefs");
+	write_text(TRACING "/trace", "");
+	ASSERT_EQ(0, write_text(TRACING "/events/cmap/enable", "1"));
+}
+
+FIXTURE_TEARDOWN(traced)
+{
+	write_text(TRACING "/events/cmap/enable", "0");
+	close(self->fd);
+}
+
+static int traced_set(int fd, uint16_t flags, unsigned long long *version)
+{
+	uint64_t v = *version;
+	int err = set_flags(fd, "k", 1, "a", 1, flags, &v);
+
+	*version = v;
+	return err;
+}
+
+TEST_F(traced, sets)
+{
+	unsigned long long first = 0, second, third, stale, there, none = 7;
+	char *trace;
+
+	ASSERT_EQ(0, traced_set(self->fd, CMAP_OP_CREATE, &first));
+	second = first;
+	ASSERT_EQ(0, traced_set(self->fd, 0, &second));
+	third = second;
+	ASSERT_EQ(0, traced_set(self->fd, CMAP_OP_VERSION, &third));
+	stale = there = first;
+	ASSERT_EQ(-ESTALE, traced_set(self->fd, CMAP_OP_VERSION, &stale));
+	ASSERT_EQ(-EEXIST, traced_set(self->fd, CMAP_OP_CREATE, &there));
+	ASSERT_EQ(0, del(self->fd, "k", 1));
+	ASSERT_EQ(-ENOENT, traced_set(self->fd, CMAP_OP_REPLACE, &none));
+	ASSERT_EQ(-ENOENT, traced_set(self->fd, CMAP_OP_VERSION, &none));
+	trace = slurp(TRACING "/trace");
+
+	EXPECT_EVENT(trace, "set", "result=0 version=%llu flags=create "
+		     "expected=0 old_version=0", first);
+	EXPECT_EVENT(trace, "set", "result=0 version=%llu flags=none "
+		     "expected=0 old_version=%llu", second, first);
+	EXPECT_EVENT(trace, "set", "result=0 version=%llu flags=version "
+		     "expected=%llu old_version=%llu", third, second, second);
+	EXPECT_EVENT(trace, "set", "result=-116 version=%llu flags=version "
+		     "expected=%llu old_version=%llu", third, first, third);
+	EXPECT_EVENT(trace, "set", "result=-17 version=%llu flags=create "
+		     "expected=0 old_version=%llu", third, third);
+	EXPECT_EVENT(trace, "set", "result=-2 version=0 flags=replace "
+		     "expected=0 old_version=0");
+	EXPECT_EVENT(trace, "set", "result=-2 version=0 flags=version "
+		     "expected=7 old_version=0");
+	free(trace);
+}
+
+/* One write of each kind, of the value "a" over "a"; the version it made. */
+static unsigned long long traced_op(int fd, unsigned long command,
+				    uint16_t flags, uint64_t expected)
+{
+	char old[8];
+	bool compares = command == CMAP_IOCTL_COMPARE_SWAP ||
+			command == CMAP_IOCTL_COMPARE_DELETE;
+	struct cmap_op op = {
+		.key = u64_of("k"), .key_len = 1, .flags = flags,
+		.value = u64_of("a"), .value_len = 1, .version = expected,
+		.old = compares ? u64_of("a") : u64_of(old),
+		.old_len = compares ? 1 : sizeof(old),
+	};
+
+	return op_call(fd, command, &op) ? 0 : op.version;
+}
+
+TEST_F(traced, other_writes)
+{
+	unsigned long long v[10] = {};
+	int fd = self->fd;
+	char *trace;
+
+	ASSERT_EQ(0, traced_set(fd, 0, &v[0]));
+	v[1] = traced_op(fd, CMAP_IOCTL_COMPARE_SWAP, 0, 0);
+	v[2] = traced_op(fd, CMAP_IOCTL_SWAP, 0, 0);
+	ASSERT_EQ(v[2], traced_op(fd, CMAP_IOCTL_GET_OR_SET, 0, 0));
+	v[3] = traced_op(fd, CMAP_IOCTL_TAKE, 0, 0);
+	v[4] = traced_op(fd, CMAP_IOCTL_GET_OR_SET, 0, 0);
+	v[5] = traced_op(fd, CMAP_IOCTL_COMPARE_DELETE, 0, 0);
+	v[6] = traced_op(fd, CMAP_IOCTL_ADD, 0, 0);
+	/* The value is another now. */
+	ASSERT_EQ(0, traced_op(fd, CMAP_IOCTL_COMPARE_SWAP, 0, 0));
+	v[7] = traced_op(fd, CMAP_IOCTL_DELETE, CMAP_OP_VERSION, v[6]);
+	trace = slurp(TRACING "/trace");
+
+	EXPECT_EVENT(trace, "compare_swap", "result=0 version=%llu "
+		     "flags=version expected=%llu old_version=%llu", v[1],
+		     v[0], v[0]);
+	EXPECT_EVENT(trace, "swap", "result=0 version=%llu flags=none "
+		     "expected=0 old_version=%llu", v[2], v[1]);
+	/* It got what was there. */
+	EXPECT_EVENT(trace, "get_or_set", "result=0 version=%llu flags=create "
+		     "expected=0 old_version=%llu", v[2], v[2]);
+	EXPECT_EVENT(trace, "take", "result=0 version=%llu flags=none "
+		     "expected=0 old_version=%llu", v[3], v[2]);
+	EXPECT_EVENT(trace, "get_or_set", "result=0 version=%llu flags=create "
+		     "expected=0 old_version=0", v[4]);
+	EXPECT_EVENT(trace, "compare_delete", "result=0 version=%llu "
+		     "flags=version expected=%llu old_version=%llu", v[5],
+		     v[4], v[4]);
+	EXPECT_EVENT(trace, "add", "result=0 version=%llu flags=none "
+		     "expected=0 old_version=0", v[6]);
+	EXPECT_EVENT(trace, "compare_swap", "result=-116 version=%llu "
+		     "flags=version expected=0 old_version=%llu", v[6], v[6]);
+	EXPECT_EVENT(trace, "delete", "result=0 version=%llu flags=version "
+		     "expected=%llu old_version=%llu", v[7], v[6], v[6]);
+	free(trace);
+}
+
+/* Sets that stand in a row in a batch go another way. */
+TEST_F(traced, sets_in_a_row)
+{
+	struct cmap_op sets[3];
+	struct cmap_ops batch = {
+		.size = sizeof(batch), .ops = u64_of(sets), .count = 3,
+		.op_size = sizeof(sets[0]),
+	};
+	char *trace;
+	int i;
+
+	for (i = 0; i < 3; i++)
+		sets[i] = (struct cmap_op){
+			.size = sizeof(sets[i]), .code = CMAP_CODE_SET,
+			.key = u64_of("k"), .key_len = 1,
+		};
+	ASSERT_EQ(0, call(self->fd, CMAP_IOCTL_BATCH, &batch));
+	trace = slurp(TRACING "/trace");
+	for (i = 0; i < 3; i++)
+		EXPECT_EVENT(trace, "set", "result=0 version=%llu flags=none "
+			     "expected=0 old_version=%llu",
+			     (unsigned long long)sets[i].version,
+			     i ? (unsigned long long)sets[i - 1].version : 0);
+	free(trace);
+}
+
 TEST(debugfs)
 {
 	static const char * const lines[] = {
