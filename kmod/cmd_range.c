@@ -36,7 +36,8 @@ static u32 record_size(const struct cmap_node *node, u32 flags)
 	return size;
 }
 
-static bool add_record(struct chunk *chunk, const struct cmap_found *found)
+static bool add_record(struct chunk *chunk, const struct cmap_walk *walk,
+		       const struct cmap_found *found)
 {
 	const struct cmap_node *node = found->node;
 	u32 size = record_size(node, chunk->flags);
@@ -53,8 +54,8 @@ static bool add_record(struct chunk *chunk, const struct cmap_found *found)
 		.key_len = cmap_node_key_len(node),
 		.value_len = cmap_node_value_len(node),
 		.version = node->version,
-		.cursor = { found->position, found->tie },
 	};
+	cmap_walk_cursor(walk, found->position, found->tie, &entry->cursor);
 	memcpy(entry + 1, node->key, cmap_node_key_len(node));
 	if (!(chunk->flags & CMAP_RANGE_KEYS)) {
 		entry->value_offset = ALIGN(key_end, 8);
@@ -86,7 +87,7 @@ static bool fill_chunk(struct cmap_walk *walk, struct chunk *chunk)
 		if (!more)
 			break;
 		for (i = 0; i < walk->count; i++) {
-			if (!add_record(chunk, &walk->found[i]))
+			if (!add_record(chunk, walk, &walk->found[i]))
 				goto unlock;
 			walk->position = walk->found[i].position;
 			walk->tie = walk->found[i].tie;
@@ -169,14 +170,11 @@ static int range_map(struct cmap *map, struct cmap_range *range)
 	walk = kmalloc(sizeof(*walk), CMAP_GFP_KERNEL);
 	if (!walk)
 		return -ENOMEM;
-	walk->map = map;
-	walk->position = range->cursor.position;
-	walk->tie = range->cursor.tie;
+	cmap_walk_begin(walk, map, &range->cursor);
 
 	if (!enlarge(map, &chunk, min_t(u32, room, CHUNK_SIZE)))
 		err = fill_buffer(range, room, walk, &chunk);
-	range->cursor.position = walk->position;
-	range->cursor.tie = walk->tie;
+	cmap_walk_cursor(walk, walk->position, walk->tie, &range->cursor);
 	trace_cmap_range(map, range->count);
 
 	cmap_op_free_copy(map, chunk.buf, chunk.allocated);

@@ -657,9 +657,7 @@ int cmap_range(struct cmap *map, struct cmap_cursor *cursor, cmap_range_fn fn,
 	walk = kmalloc(sizeof(*walk), gfp);
 	if (!walk)
 		return -ENOMEM;
-	walk->map = map;
-	walk->position = cursor->position;
-	walk->tie = cursor->tie;
+	cmap_walk_begin(walk, map, cursor);
 
 	do {
 		rcu_read_lock();
@@ -673,8 +671,7 @@ int cmap_range(struct cmap *map, struct cmap_cursor *cursor, cmap_range_fn fn,
 			cond_resched();
 	} while (more && go_on);
 
-	cursor->position = walk->position;
-	cursor->tie = walk->tie;
+	cmap_walk_cursor(walk, walk->position, walk->tie, cursor);
 	trace_cmap_range(map, count);
 	kfree(walk);
 

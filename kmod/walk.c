@@ -2,6 +2,8 @@
 #include "walk.h"
 #include "map.h"
 
+#include <uapi/linux/cmap.h>
+
 /*
  * Guarantee B1 rests on this: an entry's position depends on its key alone,
  * and a bucket holds all entries of a range of positions, in every table.  So
@@ -14,6 +16,89 @@
  * that were there.
  */
 #define LAST	U64_MAX
+
+/*
+ * A position is 48 bits of a key's hash.  Whoever may map the map can compute
+ * them; who reads a map without a window shall not get them from a cursor
+ * either.  So there a cursor leaves the kernel enciphered: position and tie are
+ * the halves of a Feistel network with four rounds, which is a permutation that
+ * cannot be told from a random one, also by those who make cursors up.
+ *
+ * A round's function is the tie's hash of the other half, with a length that no
+ * key has.
+ */
+#define ROUNDS			4
+#define ROUND_LENGTH(i)		((1ULL << 32) + (i))
+
+static bool hides_positions(const struct cmap *map)
+{
+	return map->flags & CMAP_CREATE_NO_WINDOW;
+}
+
+static u64 round_of(const struct cmap *map, unsigned int i, u64 half)
+{
+	struct cmap_hash s = map->tie_hash;
+
+	s.v1 ^= ROUND_LENGTH(i);
+	cmap_sip_word(&s, half);
+	return cmap_sip_end(&s);
+}
+
+/**
+ * cmap_walk_begin() - set a walk up
+ * @walk: the walk
+ * @map: the map
+ * @cursor: where to begin: all 0 for the start, or from cmap_walk_cursor() of
+ *	any walk through this map.  Another one is some place, or the end
+ *
+ * Context: Any.
+ */
+void cmap_walk_begin(struct cmap_walk *walk, struct cmap *map,
+		     const struct cmap_cursor *cursor)
+{
+	u64 position = cursor->position, tie = cursor->tie;
+	unsigned int i;
+
+	if (hides_positions(map) && (position || tie)) {
+		for (i = ROUNDS; i--;) {
+			u64 half = position;
+
+			position = tie ^ round_of(map, i, position);
+			tie = half;
+		}
+	}
+	walk->map = map;
+	walk->position = position;
+	walk->tie = tie;
+	walk->count = 0;
+}
+
+/**
+ * cmap_walk_cursor() - name a place in a walk to whoever may be told
+ * @walk: the walk
+ * @position: a position,
+ * @tie: and a tie, of the walk or of what it found
+ * @cursor: set to what cmap_walk_begin() makes the same place of, as long as
+ *	the map lives
+ *
+ * Context: Any.
+ */
+void cmap_walk_cursor(const struct cmap_walk *walk, u64 position, u64 tie,
+		      struct cmap_cursor *cursor)
+{
+	unsigned int i;
+
+	if (hides_positions(walk->map)) {
+		for (i = 0; i < ROUNDS; i++) {
+			u64 half = tie;
+
+			tie = position ^ round_of(walk->map, i, tie);
+			position = half;
+		}
+	}
+	cursor->position = position;
+	cursor->tie = tie;
+}
 
 static u64 tie_of(const struct cmap_walk *walk, const struct cmap_node *node)
 {

@@ -10,6 +10,7 @@
 #include <linux/types.h>
 
 struct cmap;
+struct cmap_cursor;
 
 #define CMAP_WALK_MAX	128	/* entries found at once */
 
@@ -38,6 +39,10 @@ struct cmap_walk {
 	struct cmap_found found[CMAP_WALK_MAX];
 };
 
+void cmap_walk_begin(struct cmap_walk *walk, struct cmap *map,
+		     const struct cmap_cursor *cursor);
+void cmap_walk_cursor(const struct cmap_walk *walk, u64 position, u64 tie,
+		      struct cmap_cursor *cursor);
 bool cmap_walk_next(struct cmap_walk *walk);
 void cmap_walk_pass(struct cmap_walk *walk);
 

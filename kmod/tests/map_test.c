@@ -13,6 +13,7 @@
 #include <linux/cred.h>
 #include <linux/delay.h>
 #include <linux/fs.h>
+#include <linux/random.h>
 #include <linux/slab.h>
 #include <uapi/linux/cmap.h>
 
@@ -285,6 +286,65 @@ static bool walk_on(struct kunit *test, struct cmap_walk *walk, u32 most,
 	rcu_read_unlock();
 
 	return more;
+}
+
+/*
+ * A cursor of a map without a window once was 48 bits of a key's hash, so that
+ * whoever could read the map could look for keys that collide.
+ */
+static void cursors_tell_nothing(struct kunit *test)
+{
+	const struct cmap_spec spec = {
+		.shards = 1, .flags = CMAP_CREATE_NO_WINDOW,
+	};
+	struct cmap *map = map_new(test, &spec), *other = map_new(test, &spec);
+	struct cmap_walk *walk = kunit_kzalloc(test, sizeof(*walk), GFP_KERNEL);
+	struct cmap_cursor cursor, last = {};
+	u32 i, ascending = 0, close = 0;
+
+	KUNIT_ASSERT_NOT_NULL(test, walk);
+	for (i = 0; i < 1000; i++) {
+		u64 position = i % 2 ? i : get_random_u64() >> 16;
+		u64 tie = i % 3 ? U64_MAX : i % 2 ? 0 : get_random_u64();
+
+		walk->map = map;
+		cmap_walk_cursor(walk, position, tie, &cursor);
+		ascending += cursor.position > last.position;
+		close += cursor.position >> 16 == last.position >> 16;
+		close += cursor.tie >> 16 == last.tie >> 16;
+		last = cursor;
+
+		cmap_walk_begin(walk, map, &cursor);
+		KUNIT_EXPECT_EQ(test, walk->position, position);
+		KUNIT_EXPECT_EQ(test, walk->tie, tie);
+		cmap_walk_begin(walk, other, &cursor);
+		KUNIT_EXPECT_TRUE(test, walk->position != position);
+	}
+	KUNIT_EXPECT_EQ(test, close, 0);
+	KUNIT_EXPECT_GT(test, ascending, 400);
+	KUNIT_EXPECT_LT(test, ascending, 600);
+
+	memset(&cursor, 0, sizeof(cursor));
+	cmap_walk_begin(walk, map, &cursor);
+	KUNIT_EXPECT_TRUE(test, !walk->position && !walk->tie);
+	cmap_map_put(map);
+	cmap_map_put(other);
+}
+
+/* Of a map with a window the library knows what they mean. */
+static void cursors_are_positions(struct kunit *test)
+{
+	const struct cmap_spec spec = { .shards = 1 };
+	struct cmap_walk *walk = kunit_kzalloc(test, sizeof(*walk), GFP_KERNEL);
+	struct cmap_cursor cursor = { 42, U64_MAX };
+	struct cmap *map = map_new(test, &spec);
+
+	KUNIT_ASSERT_NOT_NULL(test, walk);
+	cmap_walk_begin(walk, map, &cursor);
+	KUNIT_EXPECT_EQ(test, walk->position, 42);
+	cmap_walk_cursor(walk, 43, 1, &cursor);
+	KUNIT_EXPECT_TRUE(test, cursor.position == 43 && cursor.tie == 1);
+	cmap_map_put(map);
 }
 
 static void count_in_model(struct kunit *test, const struct cmap_found *found,
@@ -773,6 +833,8 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(valid_names),
 	KUNIT_CASE(names_and_references),
 	KUNIT_CASE(unlink_all),
+	KUNIT_CASE(cursors_tell_nothing),
+	KUNIT_CASE(cursors_are_positions),
 	KUNIT_CASE_SLOW(walk_at_random),
 	KUNIT_CASE(walk_over_ties),
 	KUNIT_CASE(walk_over_two_slots),

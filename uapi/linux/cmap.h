@@ -377,7 +377,9 @@ struct cmap_stat {
  * @tie: which of the entries at that position
  *
  * A cursor stays good for the life of the map, whatever happens to the map
- * meanwhile, and in any process.
+ * meanwhile, and in any process.  Of a map made with CMAP_CREATE_NO_WINDOW it
+ * is a number that tells nothing of where it leads: positions are bits of
+ * keys' hashes, and with them keys could be chosen that collide.
  */
 struct cmap_cursor {
 	__aligned_u64 position;
