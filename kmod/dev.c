@@ -8,6 +8,7 @@
 #include <linux/fs.h>
 #include <linux/miscdevice.h>
 #include <linux/module.h>
+#include <linux/poll.h>
 
 /* misc_register() leaves itself in private_data, where the map will be. */
 static int dev_open(struct inode *inode, struct file *file)
@@ -27,10 +28,21 @@ static int dev_release(struct inode *inode, struct file *file)
 	return 0;
 }
 
+/*
+ * No call waits for anything that could come, so all of them can be made at any
+ * time, as on a regular file.  Without this poll() says so and epoll_ctl()
+ * refuses the file.
+ */
+static __poll_t dev_poll(struct file *file, struct poll_table_struct *table)
+{
+	return DEFAULT_POLLMASK;
+}
+
 static const struct file_operations dev_fops = {
 	.owner = THIS_MODULE,
 	.open = dev_open,
 	.release = dev_release,
+	.poll = dev_poll,
 	.unlocked_ioctl = cmap_ioctl,
 	.compat_ioctl = compat_ptr_ioctl,
 	.mmap = cmap_window_mmap,

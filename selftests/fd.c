@@ -5,7 +5,10 @@
 #include "cmap_test.h"
 #include "kselftest_harness.h"
 
+#include <poll.h>
 #include <pthread.h>
+#include <sys/epoll.h>
+#include <sys/select.h>
 #include <sys/socket.h>
 
 TEST(fork_and_dup_share_the_map)
@@ -62,6 +65,56 @@ TEST(cannot_be_read_written_or_mapped_for_now)
 	EXPECT_EQ(-1, write(fd, &c, 1));
 	EXPECT_EQ(-1, lseek(fd, 0, SEEK_SET));
 	close(fd);
+}
+
+/*
+ * Whichever way it is asked, a descriptor says the same: ready.  poll() said so
+ * once, and epoll_ctl() EPERM.
+ */
+TEST(polls_as_ready_everywhere)
+{
+	int fds[] = { device(O_RDWR), new_map(), device(O_RDONLY) };
+	struct timeval at_once = {};
+	fd_set readable, writable;
+	unsigned int i;
+
+	for (i = 0; i < 3; i++) {
+		struct pollfd pollfd = {
+			.fd = fds[i], .events = POLLIN | POLLOUT | POLLPRI,
+		};
+		struct epoll_event event = {
+			.events = EPOLLIN | EPOLLOUT | EPOLLPRI, .data.fd = i,
+		};
+		int epoll = epoll_create1(0);
+
+		ASSERT_GE(fds[i], 0);
+		ASSERT_EQ(1, poll(&pollfd, 1, 0));
+		EXPECT_EQ(POLLIN | POLLOUT, pollfd.revents);
+
+		FD_ZERO(&readable);
+		FD_ZERO(&writable);
+		FD_SET(fds[i], &readable);
+		FD_SET(fds[i], &writable);
+		EXPECT_EQ(2, select(fds[i] + 1, &readable, &writable, NULL,
+				    &at_once));
+
+		ASSERT_EQ(0, epoll_ctl(epoll, EPOLL_CTL_ADD, fds[i], &event));
+		event.events = 0;
+		ASSERT_EQ(1, epoll_wait(epoll, &event, 1, 0));
+		EXPECT_EQ(EPOLLIN | EPOLLOUT, event.events);
+		EXPECT_EQ(i, event.data.fd);
+
+		/* By edges it is told once: nothing changes. */
+		event.events = EPOLLIN | EPOLLET;
+		ASSERT_EQ(0, epoll_ctl(epoll, EPOLL_CTL_MOD, fds[i], &event));
+		EXPECT_EQ(1, epoll_wait(epoll, &event, 1, 0));
+		if (i == 1)
+			EXPECT_EQ(0, set(fds[i], "k", 1, "v", 1));
+		EXPECT_EQ(0, epoll_wait(epoll, &event, 1, 0));
+		close(fds[i]);
+		EXPECT_EQ(0, epoll_wait(epoll, &event, 1, 0));
+		close(epoll);
+	}
 }
 
 static int race_fd;

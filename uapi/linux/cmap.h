@@ -7,6 +7,10 @@
  * (CMAP_IOCTL_OPEN); from then on it is that map.  The access mode the device
  * was opened with says what the descriptor may do: O_RDONLY reads, O_WRONLY
  * writes, O_RDWR both.
+ *
+ * A descriptor polls as ready to read and write, always and whether it is bound
+ * or not, by poll, select and epoll alike: no command waits for others.  That a
+ * map has changed cannot be waited for.
  */
 #ifndef _UAPI_LINUX_CMAP_H
 #define _UAPI_LINUX_CMAP_H
