@@ -12,6 +12,7 @@
 
 #include <linux/bottom_half.h>
 #include <linux/err.h>
+#include <linux/irqflags.h>
 #include <linux/module.h>
 #include <linux/rcupdate.h>
 #include <linux/slab.h>
@@ -88,6 +89,25 @@ static void test_one_key(struct cmap *map, gfp_t gfp)
 	CHECK(cmap_delete(map, "n", 1, 0, NULL, gfp) == 0);
 	CHECK(cmap_delete(map, "n", 1, 0, NULL, gfp) == -ENOENT);
 	CHECK(cmap_count(map) == 0);
+}
+
+/* What takes no lock can be called where interrupts are disabled. */
+static void test_reads_without_interrupts(struct cmap *map)
+{
+	struct cmap_value value;
+	unsigned long flags;
+	char buf[16];
+	u32 len = sizeof(buf);
+
+	CHECK(!cmap_set(map, "k", 1, "v", 1, 0, NULL, GFP_KERNEL));
+	local_irq_save(flags);
+	rcu_read_lock();
+	CHECK(cmap_lookup(map, "k", 1, &value) && value.len == 1);
+	rcu_read_unlock();
+	CHECK(!cmap_get(map, "k", 1, buf, &len, NULL) && len == 1);
+	CHECK(cmap_count(map) == 1);
+	local_irq_restore(flags);
+	CHECK(!cmap_delete(map, "k", 1, 0, NULL, GFP_KERNEL));
 }
 
 static bool see_empty(const void *key, u32 key_len,
@@ -419,6 +439,7 @@ static int __init kapi_test_init(void)
 	test_one_key(map, GFP_KERNEL);
 	test_empty_key(map, GFP_KERNEL);
 	test_bad_keys();
+	test_reads_without_interrupts(map);
 	test_long(map, GFP_KERNEL);
 	test_many(map, GFP_KERNEL);
 	/* As a softirq has it: no sleeping allowed. */

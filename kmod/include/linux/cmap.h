@@ -6,10 +6,32 @@
  * <uapi/linux/cmap.h>.  The symbols are in the namespace CMAP.  A user holds
  * a reference of the map; the module stays as long as a user's module does.
  *
- * Functions that write take GFP_KERNEL, or GFP_ATOMIC where sleeping is not
- * allowed.  With the latter memory that is about to be free cannot be waited
- * for, nor others who write to the same key all the time (-EAGAIN).  Nothing
- * here may be called from hard interrupts.
+ * Where each may be called:
+ *
+ * =============================== ======= ========= ========== =============
+ * function                        process softirq,  interrupts hard
+ *                                         softirqs  disabled   interrupt, NMI
+ *                                         disabled,
+ *                                         spinlock
+ * =============================== ======= ========= ========== =============
+ * cmap_create(), cmap_open(),     yes     no        no         no
+ * cmap_unlink(), cmap_clear()
+ * what takes a gfp, GFP_KERNEL    yes     no        no         no
+ * what takes a gfp, GFP_ATOMIC    yes     yes       no         no
+ * cmap_put()                      yes     yes       no         no
+ * cmap_lookup(), cmap_get(),      yes     yes       yes        no
+ * cmap_count()
+ * =============================== ======= ========= ========== =============
+ *
+ * Whoever writes takes a shard's lock with softirqs disabled, and enables them
+ * behind it, which must not be done while interrupts are disabled: so writes
+ * with a lock held that an interrupt takes (spin_lock_irqsave()) are not for
+ * any gfp.  On PREEMPT_RT that lock sleeps: there writes are not allowed where
+ * preemption is disabled or a raw spinlock is held either.  In an RCU read
+ * section, as in any other section that must not sleep, it is GFP_ATOMIC.
+ *
+ * With GFP_ATOMIC memory that is about to be free cannot be waited for, nor
+ * others who write to the same key all the time (-EAGAIN).
  */
 #ifndef _LINUX_CMAP_H
 #define _LINUX_CMAP_H
