@@ -30,7 +30,7 @@ static void drop_group(void)
 {
 	int i;
 
-	for (i = 0; i < 100 && rmdir(GROUP); i++)
+	for (i = 0; i < patient(100) && rmdir(GROUP); i++)
 		usleep(50000);
 }
 
@@ -301,7 +301,7 @@ TEST(killed_promptly)
 		close(fd);
 	}
 	TH_LOG("at the latest after %.3f s", worst);
-	EXPECT_LT(worst, 10);
+	EXPECT_LT(worst, patient(10));
 }
 
 /* ---- names and owners, as seen from elsewhere ---- */

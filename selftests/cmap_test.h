@@ -344,12 +344,21 @@ static inline double race_seconds(void)
 	return given ? atof(given) : 4;
 }
 
-/* How many times slower than others this machine is. */
+/*
+ * How many times slower than others this machine is: what finds bugs, and what
+ * else it has to do at the moment.  The rig says.
+ */
 static inline unsigned int slowness(void)
 {
 	const char *slow = getenv("CMAP_TEST_SLOW");
 
 	return slow && atoi(slow) > 0 ? atoi(slow) : 1;
+}
+
+/* How often to look again, or how long to wait, before something seems stuck. */
+static inline int patient(int n)
+{
+	return n * slowness();
 }
 
 /*

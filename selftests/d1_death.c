@@ -145,7 +145,7 @@ TEST_F_TIMEOUT(death, kill_9_of_writers_thousands_of_times, 120)
 
 	/* And all of their memory can be had back. */
 	clear(fd);
-	for (i = 0; i < 100 && map_stat(fd).bytes > 65536; i++)
+	for (i = 0; i < patient(100) && map_stat(fd).bytes > 65536; i++)
 		usleep(50000);
 	EXPECT_LE(map_stat(fd).bytes, 65536);
 }

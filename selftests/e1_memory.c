@@ -61,7 +61,7 @@ TEST(emptied_map_is_small)
 	EXPECT_GT(map_stat(fd).bytes, 10 << 20);
 	for (i = 0; i < 20000; i++)
 		ASSERT_EQ(0, del(fd, &i, 4));
-	for (i = 0; i < 300 && map_stat(fd).bytes > 65536; i++)
+	for (i = 0; i < patient(300) && map_stat(fd).bytes > 65536; i++)
 		usleep(50000);
 	EXPECT_LE(map_stat(fd).bytes, 65536);
 	close(fd);
@@ -82,7 +82,7 @@ TEST(destroyed_maps_give_all_back)
 			ASSERT_EQ(0, set(fd, &i, 4, value, sizeof(value)));
 		close(fd);
 	}
-	for (i = 0; i < 150; i++) {
+	for (i = 0; i < patient(150); i++) {
 		usleep(100000);
 		after = available_kb();
 		if (after > before - 16384)

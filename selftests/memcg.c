@@ -56,7 +56,7 @@ TEST(charged_and_limited)
 	EXPECT_TRUE(children_ok(1));
 	/* Asked from outside: reading takes memory, too. */
 	EXPECT_EQ(0, number_in(GROUP "/memory.events", "oom_kill "));
-	for (i = 0; i < 50 && rmdir(GROUP); i++)
+	for (i = 0; i < patient(50) && rmdir(GROUP); i++)
 		usleep(100000);
 }
 

@@ -278,7 +278,7 @@ TEST_F_TIMEOUT(sides, writers_of_one_map_in_many_groups, 220)
 	}
 	/* The memory of one map, all of it back, while the map lives. */
 	EXPECT_GT(clear(fd), 1000);
-	for (i = 0; i < 100 && map_stat(fd).bytes > 100000; i++)
+	for (i = 0; i < patient(100) && map_stat(fd).bytes > 100000; i++)
 		usleep(100000);
 	EXPECT_LE(map_stat(fd).bytes, 100000);
 	munmap(models, sizeof(*models) * GROUPS);
@@ -378,7 +378,7 @@ static long long tables_settle(int fd, int group)
 	long long has, had = -1;
 	int tries, still = 0;
 
-	for (tries = 0; tries < 600 && still < 10; tries++) {
+	for (tries = 0; tries < patient(600) && still < 10; tries++) {
 		usleep(100000);
 		group_settle(group);
 		bytes = map_stat(fd).bytes;

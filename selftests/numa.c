@@ -153,12 +153,12 @@ TEST_F_TIMEOUT(numa, a_cpuset_has_its_way, 100)
 		EXPECT_GT(debug_remote(map_stat(fd).id), 100000);
 	/* What is counted is uncounted. */
 	EXPECT_EQ(1000, clear(fd));
-	for (i = 0; i < 100 && debug_remote(map_stat(fd).id) > 40000; i++)
+	for (i = 0; i < patient(100) && debug_remote(map_stat(fd).id) > 40000; i++)
 		usleep(50000);
 	EXPECT_LE(debug_remote(map_stat(fd).id), 40000);
 	EXPECT_EQ(0, unlink_named("cpuset"));
 	close(fd);
-	for (i = 0; i < 50 && rmdir(GROUP); i++)
+	for (i = 0; i < patient(50) && rmdir(GROUP); i++)
 		usleep(100000);
 }
 

@@ -109,7 +109,7 @@ static bool shrinks_to(int fd, uint64_t bytes)
 {
 	int tries;
 
-	for (tries = 0; tries < 600 && map_stat(fd).bytes > bytes; tries++)
+	for (tries = 0; tries < patient(600) && map_stat(fd).bytes > bytes; tries++)
 		usleep(100000);
 	return map_stat(fd).bytes <= bytes;
 }
@@ -149,7 +149,7 @@ TEST_F_TIMEOUT(slow, memory_that_waits_stays_below_the_limit, 250)
 		       (unsigned long long)tallies[i].refused,
 		       tallies[i].longest);
 		EXPECT_GT(tallies[i].written, 100);
-		EXPECT_LT(tallies[i].longest, HANGING);
+		EXPECT_LT(tallies[i].longest, patient(HANGING));
 	}
 	TH_LOG("the kernel: %lld written, %lld to be tried again, %lld refused",
 	       number_in(HOLD "written", NULL), number_in(HOLD "again", NULL),
@@ -194,7 +194,7 @@ TEST_F_TIMEOUT(slow, module_goes_when_all_is_waiting, 250)
 	begin = now();
 	EXPECT_EQ(0, unload("cmap"));
 	TH_LOG("gone after %.1f s", now() - begin);
-	EXPECT_LT(now() - begin, HANGING);
+	EXPECT_LT(now() - begin, patient(HANGING));
 	EXPECT_EQ(0, load("cmap"));
 }
 

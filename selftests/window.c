@@ -99,7 +99,7 @@ TEST(part_of_a_block)
 	shard = mmap(NULL, 4096, PROT_READ, MAP_SHARED, fd,
 		     header->header_bytes);
 	ASSERT_NE(MAP_FAILED, shard);
-	for (i = 0; i < 100 && shard->next; i++)
+	for (i = 0; i < patient(100) && shard->next; i++)
 		usleep(50000);
 	number = CMAP_WINDOW_TABLE_NUMBER(shard->table);
 	whole = map_at(fd, number, 32768);
@@ -495,7 +495,7 @@ TEST(wiped_when_deleted)
 	EXPECT_TRUE(secret_visible(fd));
 	ASSERT_EQ(0, del(fd, &i, 4));
 	ASSERT_EQ(0, del(plain, &i, 4));
-	for (i = 0; i < 100 && secret_visible(fd); i++)
+	for (i = 0; i < patient(100) && secret_visible(fd); i++)
 		usleep(50000);
 	EXPECT_FALSE(secret_visible(fd));
 	/* Keys, too; and there is no need for another write. */
@@ -524,7 +524,7 @@ static uint64_t wait_until_below(int fd, uint64_t bytes)
 {
 	int i;
 
-	for (i = 0; i < 200 && map_stat(fd).bytes > bytes; i++)
+	for (i = 0; i < patient(200) && map_stat(fd).bytes > bytes; i++)
 		usleep(50000);
 	return map_stat(fd).bytes;
 }
