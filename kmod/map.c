@@ -3,14 +3,19 @@
 #include "names.h"
 #include "queue.h"
 
+#include <linux/bitops.h>
 #include <linux/cpumask.h>
 #include <linux/log2.h>
 #include <linux/memcontrol.h>
 #include <linux/random.h>
 #include <linux/sched/mm.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/topology.h>
 #include <uapi/linux/cmap.h>
+
+#define COLLECT_ROUNDS	64	/* where nobody else may get to run */
+#define COUNT_TRIES	64	/* while others count */
 
 unsigned int cmap_max_shards = CMAP_SHARDS_MAX;
 
@@ -232,19 +237,130 @@ void cmap_map_put(struct cmap *map)
 	}
 }
 
+/* ---- the limit on entries ---- */
+
 /**
- * cmap_map_entries() - count a map's entries
+ * cmap_map_collect() - get credit for a write that found none, if there is some
  * @map: the map
+ * @gfp: GFP_KERNEL, or GFP_ATOMIC where sleeping is not allowed
+ * @rounds: counts, 0 at first
  *
- * Context: Any.
- * Return: how many there are; exact when nobody writes.
+ * The map is not full, or not provably: shards hold credit, or writes in other
+ * shards are pending.  One shard after the other gives up what it holds, until
+ * the pool has some; none holds any again before much is free.  So each time
+ * that this is called in vain, others have got what was freed.  As that could go
+ * on for long, a fatal signal ends it; and so does having tried often enough
+ * where nobody else may get to run.
+ *
+ * Context: Process or softirq, as @gfp allows; no lock.
+ * Return: 0 to try again; -EINTR or -EAGAIN to fail with.
  */
-u64 cmap_map_entries(const struct cmap *map)
+int cmap_map_collect(struct cmap *map, gfp_t gfp, unsigned int *rounds)
+{
+	bool patient = gfpflags_allow_blocking(gfp);
+	u32 i;
+
+	if (++*rounds == COLLECT_ROUNDS && !patient)
+		return -EAGAIN;
+	if (patient && fatal_signal_pending(current))
+		return -EINTR;
+
+	for_each_set_bit(i, map->quota.holders, map->shards) {
+		cmap_shard_collect(map->shard[i]);
+		if (cmap_quota_available(&map->quota))
+			return 0;
+	}
+
+	if (!patient) {
+		cpu_relax();
+		return 0;
+	}
+	/* Where locks can be preempted, theirs lends others our priority. */
+	if (*rounds % COLLECT_ROUNDS == 0)
+		for (i = 0; i < map->shards; i++)
+			cmap_shard_collect(map->shard[i]);
+	cond_resched();
+
+	return 0;
+}
+
+/* ---- counting ---- */
+
+/*
+ * Sum up the entries at a moment at which their number does not change.  A
+ * second pass that finds no further changes than the first shows that there was
+ * one, between them.  As changes only grow, equal sums are equal numbers.
+ */
+static bool entries_at_rest(const struct cmap *map, u64 *entries)
+{
+	u64 sum[2] = {}, changes, n;
+	unsigned int pass;
+	u32 i;
+
+	for (pass = 0; pass < 2; pass++) {
+		*entries = 0;
+		for (i = 0; i < map->shards; i++) {
+			if (!cmap_shard_peek(map->shard[i], &changes, &n))
+				return false;
+			sum[pass] += changes;
+			*entries += n;
+		}
+	}
+
+	return sum[0] == sum[1];
+}
+
+/*
+ * Sum up the entries that there were before an epoch.  A write looks which one
+ * it is before it changes anything, and one that begins after another has ended
+ * sees no earlier one.  So the writes before the epoch are such that the map
+ * could have stood still after them.
+ */
+static u64 entries_before_epoch(const struct cmap *map,
+				struct cmap_quota *quota)
 {
 	u64 entries = 0;
 	u32 i;
 
+	WRITE_ONCE(quota->epoch, quota->epoch + 1);
+	for (i = 0; i < map->shards; i++)
+		entries += cmap_shard_entries_then(map->shard[i]);
+
+	return entries;
+}
+
+/**
+ * cmap_map_entries() - count a map's entries
+ * @map: the map
+ *
+ * Context: Process or softirq; no lock.
+ * Return: how many there were after all writes that had ended before the call,
+ * some of those under way during it, and each that had ended before one of
+ * these began.
+ */
+u64 cmap_map_entries(const struct cmap *map)
+{
+	struct cmap_quota *quota = map->shard[0]->quota;
+	unsigned int tries = COUNT_TRIES;
+	u64 entries;
+	u32 i;
+
+	do {
+		if (cmap_quota_entries(quota, &entries) ||
+		    entries_at_rest(map, &entries))
+			return entries;
+		if (!test_and_set_bit_lock(0, &quota->counting)) {
+			entries = entries_before_epoch(map, quota);
+			clear_bit_unlock(0, &quota->counting);
+			return entries;
+		}
+		cpu_relax();
+	} while (--tries);
+
+	/* Whoever else counts does not get to run: each shard for itself. */
+	entries = 0;
 	for (i = 0; i < map->shards; i++)
 		entries += READ_ONCE(map->shard[i]->entries);
+
 	return entries;
 }

@@ -107,6 +107,7 @@ struct cmap {
 struct cmap *cmap_map_new(const struct cmap_spec *spec);
 void cmap_map_get(struct cmap *map);
 void cmap_map_put(struct cmap *map);
+int cmap_map_collect(struct cmap *map, gfp_t gfp, unsigned int *rounds);
 u64 cmap_map_entries(const struct cmap *map);
 
 static inline struct cmap_shard *cmap_map_shard(const struct cmap *map,

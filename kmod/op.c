@@ -8,7 +8,6 @@
 #include <uapi/linux/cmap.h>
 
 #define RECLAIM_ROUNDS		3	/* a node freed just now takes two */
-#define COLLECT_ROUNDS		16
 #define ATOMIC_ROUNDS		64	/* of starting over */
 
 /* How often a write was helped; each kind of help has an end of its own. */
@@ -82,25 +81,6 @@ static bool reclaim(struct cmap *map, struct cmap_shard *shard, u32 size)
 }
 
 /*
- * All shards' credit goes back.  Before the write comes back for it another
- * shard may have drawn it, so a refusal is final only when the map is full; or
- * when others were faster too often.
- */
-static bool collect(struct cmap *map, struct rounds *rounds)
-{
-	u32 i;
-
-	if (rounds->collect == COLLECT_ROUNDS ||
-	    (rounds->collect && cmap_map_entries(map) >= map->max_entries))
-		return false;
-
-	rounds->collect++;
-	for (i = 0; i < map->shards; i++)
-		cmap_shard_collect(map->shard[i]);
-	return true;
-}
-
-/*
  * See what can be done for a write that could not get what it needs. Returns
  * 0 to try again, or the error to fail with.
  */
@@ -111,7 +91,7 @@ static int relieve(struct cmap *map, struct cmap_shard *shard,
 	u32 size = cmap_node_size(write->key.len, write->value_len);
 
 	if (write->need == CMAP_NEED_CREDIT)
-		return collect(map, rounds) ? 0 : -ENOSPC;
+		return cmap_map_collect(map, gfp, &rounds->collect);
 
 	if (!gfpflags_allow_blocking(gfp))
 		return waiting_for(shard, size) ? -EAGAIN : err;

@@ -1,82 +1,253 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "quota.h"
 
+#include <linux/bitops.h>
+#include <linux/errno.h>
+#include <linux/kconfig.h>
 #include <linux/math64.h>
 #include <linux/minmax.h>
+#include <linux/processor.h>
 
-#define QUOTA_BATCH_MAX		64
+#define BATCH_MAX	64
+
+#define PENDING		1ULL
+#define HOLDER		(1ULL << 11)
+#define FREE_SHIFT	CMAP_QUOTA_FREE_SHIFT
+#define FREE		(1ULL << FREE_SHIFT)
+
+/* Each shard is a holder, or has one write pending, at most. */
+static_assert(HOLDER / PENDING > CMAP_SHARDS_MAX &&
+	      FREE / HOLDER > CMAP_SHARDS_MAX);
+
+/*
+ * A pending write is over in less than a microsecond, as its CPU does nothing
+ * else meanwhile; where locks can be preempted waiting may be in vain.
+ */
+#define PENDING_SPINS	(IS_ENABLED(CONFIG_PREEMPT_RT) ? 0 : 32)
 
 /**
  * cmap_quota_init() - set a limit
- * @quota: the quota
- * @max: most entries; 0 for no limit
+ * @quota: the quota, zeroed
+ * @max: most entries; 0 for no limit.  One that no map can reach, with 2^32
+ *	refs in each of 2^10 shards, is none
  * @shards: how many will draw
+ *
+ * Between @low and @high lie three batches for each shard.  So shards that
+ * have stopped holding credit, which costs others a look at each of them, do
+ * not begin again before there were as many writes as there are shards.
  *
  * Context: Any.
  */
 void cmap_quota_init(struct cmap_quota *quota, u64 max, u32 shards)
 {
-	atomic64_set(&quota->spare, max);
+	if (max >= 1ULL << (64 - FREE_SHIFT))
+		max = 0;
+	quota->max = max;
 	quota->batch = max ? clamp_t(u64, div_u64(max, shards * 16), 1,
-				     QUOTA_BATCH_MAX) : 0;
+				     BATCH_MAX) : 0;
+	quota->low = (u64)quota->batch * shards;
+	quota->high = 4 * quota->low;
+	atomic64_set(&quota->pool, max << FREE_SHIFT);
 }
 
-/**
- * cmap_quota_draw() - take one entry's credit
- * @quota: the quota
- * @credit: the shard's credit, under its lock
- *
- * Context: The shard's lock.
- * Return: false if the purse is empty.
- */
-bool cmap_quota_draw(struct cmap_quota *quota, u32 *credit)
+static u64 free_in(u64 pool)
 {
-	s64 spare;
-
-	if (!quota->batch)
-		return true;
-
-	if (!*credit) {
-		spare = atomic64_read(&quota->spare);
-		do {
-			if (!spare)
-				return false;
-		} while (!atomic64_try_cmpxchg(&quota->spare, &spare,
-				spare - min_t(s64, spare, quota->batch)));
-		*credit = min_t(s64, spare, quota->batch);
-	}
-
-	(*credit)--;
-	return true;
+	return pool >> FREE_SHIFT;
 }
 
-/**
- * cmap_quota_return() - give one entry's credit back
- * @quota: the quota
- * @credit: the shard's credit, under its lock
- *
- * Context: The shard's lock.
- */
-void cmap_quota_return(struct cmap_quota *quota, u32 *credit)
+/* Whether what is not free is entries, and nothing else. */
+static bool settled(u64 pool)
 {
-	if (!quota->batch)
+	return !(pool & (FREE - 1));
+}
+
+static bool has_holders(u64 pool)
+{
+	return pool & (FREE - HOLDER);
+}
+
+static void set_holder(struct cmap_quota *quota, struct cmap_credit *credit,
+		       bool holder)
+{
+	if (credit->holder == holder)
 		return;
+	credit->holder = holder;
+	if (holder)
+		set_bit(credit->shard, quota->holders);
+	else
+		clear_bit(credit->shard, quota->holders);
+}
 
-	if (++*credit > 2 * quota->batch) {
-		*credit -= quota->batch;
-		atomic64_add(quota->batch, &quota->spare);
+/*
+ * How a shard that holds no credit draws: what becomes of the pool, and of the
+ * shard.  A holder that cannot have a batch is one no more.
+ */
+static u64 draw_from(const struct cmap_quota *quota, u64 pool, bool *holder)
+{
+	u64 have = free_in(pool);
+
+	if (have >= (*holder ? quota->low : quota->high)) {
+		pool -= quota->batch * FREE;
+		pool += *holder ? 0 : HOLDER;
+		*holder = true;
+		return pool;
+	}
+	pool -= *holder ? HOLDER : 0;
+	*holder = false;
+	return have ? pool - FREE + PENDING : pool;
+}
+
+/**
+ * __cmap_quota_draw() - take credit from the pool
+ * @quota: the quota, which has a limit
+ * @credit: the shard's, which holds none
+ *
+ * Context: The shard's lock.
+ * Return: as cmap_quota_draw().
+ */
+int __cmap_quota_draw(struct cmap_quota *quota, struct cmap_credit *credit)
+{
+	unsigned int spins = PENDING_SPINS;
+	s64 pool, next;
+	bool holder;
+
+	for (;;) {
+		/*
+		 * Pairs with the releases of those who were pending: when we
+		 * refuse, the entries that make the map full can be found.
+		 */
+		pool = atomic64_read_acquire(&quota->pool);
+		holder = credit->holder;
+		next = draw_from(quota, pool, &holder);
+		if (next == pool) {
+			if (settled(pool))
+				return -ENOSPC;
+			if (has_holders(pool) || !spins--)
+				return -EAGAIN;
+			cpu_relax();
+			continue;
+		}
+		if (!atomic64_try_cmpxchg(&quota->pool, &pool, next))
+			continue;
+		set_holder(quota, credit, holder);
+		if (holder)
+			credit->held = quota->batch - 1;
+		if (free_in(next) != free_in(pool))
+			return 0;
 	}
 }
 
 /**
- * cmap_quota_collect() - put a shard's credit into the purse
- * @quota: the quota
- * @credit: the shard's credit, under its lock
+ * __cmap_quota_inserted() - an insert is not pending any more
+ * @quota: the quota, which has a limit
  *
  * Context: The shard's lock.
  */
-void cmap_quota_collect(struct cmap_quota *quota, u32 *credit)
+void __cmap_quota_inserted(struct cmap_quota *quota)
 {
-	atomic64_add(*credit, &quota->spare);
-	*credit = 0;
+	/* Pairs with the acquires of the pool: the entry can be found. */
+	(void)atomic64_fetch_sub_release(PENDING, &quota->pool);
+}
+
+/**
+ * __cmap_quota_deleting() - a deletion is pending
+ * @quota: the quota, which has a limit
+ *
+ * Context: The shard's lock.
+ */
+void __cmap_quota_deleting(struct cmap_quota *quota)
+{
+	atomic64_add(PENDING, &quota->pool);
+	/*
+	 * Before the entry is gone: who has found that it is, and then looks at
+	 * the pool, sees that the map may not be full.
+	 */
+	smp_mb__after_atomic();
+}
+
+/**
+ * __cmap_quota_return() - give entries' credit back
+ * @quota: the quota, which has a limit
+ * @credit: the shard's
+ * @count: how many
+ *
+ * Context: The shard's lock.
+ */
+void __cmap_quota_return(struct cmap_quota *quota, struct cmap_credit *credit,
+			 u64 count)
+{
+	u64 more = 0;
+
+	if (!credit->holder) {
+		/* Pairs with the acquires of the pool: the entries are gone. */
+		(void)atomic64_fetch_add_release(count * FREE - PENDING,
+						 &quota->pool);
+		return;
+	}
+
+	count += credit->held;
+	if (count > 2 * quota->batch) {
+		more = count - quota->batch;
+		atomic64_add(more * FREE, &quota->pool);
+	}
+	credit->held = count - more;
+}
+
+/**
+ * cmap_quota_collect() - put what a shard holds into the pool
+ * @quota: the quota
+ * @credit: the shard's
+ *
+ * Context: The shard's lock.
+ */
+void cmap_quota_collect(struct cmap_quota *quota, struct cmap_credit *credit)
+{
+	if (!credit->holder)
+		return;
+	/* Pairs with the acquires of the pool: as to what it held for. */
+	(void)atomic64_fetch_add_release(credit->held * FREE - HOLDER,
+					 &quota->pool);
+	credit->held = 0;
+	set_holder(quota, credit, false);
+}
+
+/**
+ * cmap_quota_available() - whether the pool has credit
+ * @quota: the quota
+ *
+ * Context: Any.
+ * Return: true if it has some.
+ */
+bool cmap_quota_available(const struct cmap_quota *quota)
+{
+	return free_in(atomic64_read(&quota->pool));
+}
+
+/**
+ * cmap_quota_entries() - see how many entries there are
+ * @quota: the quota
+ * @entries: set to their number
+ *
+ * Context: Any.
+ * Return: false if the pool does not tell that at this moment.
+ */
+bool cmap_quota_entries(const struct cmap_quota *quota, u64 *entries)
+{
+	unsigned int spins = PENDING_SPINS;
+	u64 pool;
+
+	if (!quota->batch)
+		return false;
+
+	do {
+		/* Pairs with the releases of those who were pending. */
+		pool = atomic64_read_acquire(&quota->pool);
+		if (settled(pool)) {
+			*entries = quota->max - free_in(pool);
+			return true;
+		}
+		cpu_relax();
+	} while (!has_holders(pool) && spins--);
+
+	return false;
 }

@@ -1,28 +1,152 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * A map's limit on entries, exact and yet not one word that all shards write:
- * each shard draws credit in small batches and counts against that.  Only
- * when the common purse is empty the shards' credit is collected.
+ * A map's limit on entries: exact, and yet not one word that all writers write.
+ *
+ * The map has a pool of free credit.  While much is left a shard draws credit
+ * in batches and holds what it has not used; its inserts and deletes then touch
+ * nothing that other shards do.  Near the limit shards hold nothing: each
+ * insert draws one from the pool and each delete returns one to it, so an
+ * insert finds at once what a delete elsewhere has freed.
+ *
+ * The pool is one word, and its three parts are read at one moment:
+ *
+ *	 63            22 21          11 10           0
+ *	+----------------+--------------+--------------+
+ *	|      free      |   holders    |   pending    |
+ *	+----------------+--------------+--------------+
+ *
+ * free: credit that nobody has; holders: shards that hold credit of their own;
+ * pending: writes under way in other shards, each of which has drawn one and
+ * not inserted yet, or is deleting and has not returned one yet.  At each
+ * moment the limit is the sum of the entries, the free credit, what holders
+ * hold, and one for each pending write that is not visible.  So when the word
+ * says that there are no holders and nothing is pending, the map has exactly as
+ * many entries as the limit is above what is free; and when nothing is free
+ * either, it is full.  Only then a write may be refused.
  */
 #ifndef CMAP_QUOTA_H
 #define CMAP_QUOTA_H
 
 #include <linux/atomic.h>
+#include <linux/bitmap.h>
+#include <linux/cache.h>
 #include <linux/types.h>
+#include <uapi/linux/cmap.h>
+
+#define CMAP_QUOTA_FREE_SHIFT	22
 
 /**
- * struct cmap_quota - the common purse
- * @spare: entries that no shard has drawn
- * @batch: how many a shard draws at once; 0 for no limit
+ * struct cmap_quota - a map's limit on entries, and what its counting needs
+ * @max: the limit, or 0
+ * @batch: how much a shard draws at once; 0 for no limit
+ * @low: with less free than that, nobody draws a batch
+ * @high: with so much free, a shard may begin to hold credit
+ * @epoch: of the last count; see cmap_map_entries()
+ * @counting: bit 0: a count by epochs is under way
+ * @holders: which shards hold credit; changed under their locks
+ * @pool: free credit, number of holders, number of pending writes
+ *
+ * @max, @batch, @low and @high are constant.
  */
 struct cmap_quota {
-	atomic64_t spare;
+	u64 max;
 	u32 batch;
+	u32 epoch;
+	u64 low;
+	u64 high;
+	unsigned long counting;
+	DECLARE_BITMAP(holders, CMAP_SHARDS_MAX);
+	atomic64_t pool ____cacheline_aligned_in_smp;
+};
+
+/**
+ * struct cmap_credit - what a shard has of its map's quota
+ * @held: credit drawn and not used; 0 if @holder is false
+ * @shard: which one
+ * @holder: it holds credit of its own
+ *
+ * All but @shard belongs to the shard's lock.
+ */
+struct cmap_credit {
+	u32 held;
+	u16 shard;
+	bool holder;
 };
 
 void cmap_quota_init(struct cmap_quota *quota, u64 max, u32 shards);
-bool cmap_quota_draw(struct cmap_quota *quota, u32 *credit);
-void cmap_quota_return(struct cmap_quota *quota, u32 *credit);
-void cmap_quota_collect(struct cmap_quota *quota, u32 *credit);
+
+int __cmap_quota_draw(struct cmap_quota *quota, struct cmap_credit *credit);
+void __cmap_quota_inserted(struct cmap_quota *quota);
+void __cmap_quota_deleting(struct cmap_quota *quota);
+void __cmap_quota_return(struct cmap_quota *quota, struct cmap_credit *credit,
+			 u64 count);
+void cmap_quota_collect(struct cmap_quota *quota, struct cmap_credit *credit);
+bool cmap_quota_available(const struct cmap_quota *quota);
+bool cmap_quota_entries(const struct cmap_quota *quota, u64 *entries);
+
+/**
+ * cmap_quota_draw() - take one entry's credit
+ * @quota: the quota
+ * @credit: the shard's
+ *
+ * Context: The shard's lock, until cmap_quota_inserted() or
+ * cmap_quota_return().
+ * Return: 0; -ENOSPC: the map is full at this moment; -EAGAIN: it is not, or
+ * that cannot be told, see cmap_map_collect().
+ */
+static __always_inline int cmap_quota_draw(struct cmap_quota *quota,
+					   struct cmap_credit *credit)
+{
+	if (credit->held) {
+		credit->held--;
+		return 0;
+	}
+	return quota->batch ? __cmap_quota_draw(quota, credit) : 0;
+}
+
+/**
+ * cmap_quota_inserted() - the entry that credit was drawn for can be found
+ * @quota: the quota
+ * @credit: the shard's
+ *
+ * Context: The shard's lock.
+ */
+static __always_inline void
+cmap_quota_inserted(struct cmap_quota *quota, const struct cmap_credit *credit)
+{
+	if (quota->batch && !credit->holder)
+		__cmap_quota_inserted(quota);
+}
+
+/**
+ * cmap_quota_deleting() - entries will be deleted
+ * @quota: the quota
+ * @credit: the shard's
+ *
+ * Context: The shard's lock, until cmap_quota_return().
+ */
+static __always_inline void
+cmap_quota_deleting(struct cmap_quota *quota, const struct cmap_credit *credit)
+{
+	if (quota->batch && !credit->holder)
+		__cmap_quota_deleting(quota);
+}
+
+/**
+ * cmap_quota_return() - give entries' credit back
+ * @quota: the quota
+ * @credit: the shard's
+ * @count: how many were deleted since cmap_quota_deleting(), which nobody can
+ *	find any more; or 1 for one that was drawn and not inserted
+ *
+ * Context: The shard's lock.
+ */
+static __always_inline void cmap_quota_return(struct cmap_quota *quota,
+					      struct cmap_credit *credit,
+					      u64 count)
+{
+	if (quota->batch)
+		__cmap_quota_return(quota, credit, count);
+}
 
 #endif /* CMAP_QUOTA_H */

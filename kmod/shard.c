@@ -36,6 +36,7 @@ void cmap_shard_init(struct cmap_shard *shard, u32 index, u32 shards,
 	shard->shard_bits = ilog2(shards);
 	shard->version = index;
 	shard->quota = quota;
+	shard->credit.shard = index;
 	shard->memcg = memcg;
 	cmap_resize_init(shard);
 }
@@ -176,6 +177,36 @@ static u64 next_version(struct cmap_shard *shard)
 	return shard->version += shard->shards;
 }
 
+/* For a count that began before: it gets the number of entries as it is. */
+static void note_epoch(struct cmap_shard *shard)
+{
+	u32 epoch = READ_ONCE(shard->quota->epoch);
+
+	if (unlikely(shard->epoch != epoch)) {
+		shard->epoch = epoch;
+		shard->entries_then = shard->entries;
+	}
+}
+
+/*
+ * Before anything can be seen of a write that changes the number of entries:
+ * whatever could be found when a count began so is in it.
+ */
+static void entries_begin(struct cmap_shard *shard)
+{
+	note_epoch(shard);
+	WRITE_ONCE(shard->changes, shard->changes + 1);
+	/* Pairs with the barriers in cmap_shard_peek(). */
+	smp_wmb();
+}
+
+static void entries_end(struct cmap_shard *shard, u64 entries)
+{
+	WRITE_ONCE(shard->entries, entries);
+	/* Pairs with the acquire in cmap_shard_peek(). */
+	smp_store_release(&shard->changes, shard->changes + 1);
+}
+
 /* The old node is the caller's, or on its way to be reused. */
 static void let_go(struct cmap_shard *shard, struct cmap_write *write,
 		   struct cmap_node *node, cmap_ref ref)
@@ -194,11 +225,13 @@ static int remove(struct cmap_shard *shard, struct cmap_write *write,
 {
 	cmap_ref ref = slot->bucket->ref[slot->i];
 
+	entries_begin(shard);
+	cmap_quota_deleting(shard->quota, &shard->credit);
 	cmap_table_remove(table, slot, node);
 	write->version = next_version(shard);
 	let_go(shard, write, node, ref);
-	WRITE_ONCE(shard->entries, shard->entries - 1);
-	cmap_quota_return(shard->quota, &shard->credit);
+	entries_end(shard, shard->entries - 1);
+	cmap_quota_return(shard->quota, &shard->credit, 1);
 
 	return 0;
 }
@@ -255,18 +288,22 @@ static int insert(struct cmap_shard *shard, struct cmap_write *write,
 	err = cmap_table_place(table, order, CMAP_CHAIN_MAX, &slot);
 	if (err)
 		return err == -EAGAIN ? need(write, CMAP_NEED_POOL) : err;
-	if (!cmap_quota_draw(shard->quota, &shard->credit))
-		return need(write, CMAP_NEED_CREDIT);
+	/* The key is not there, and the map is full: both at this moment. */
+	err = cmap_quota_draw(shard->quota, &shard->credit);
+	if (err)
+		return err == -EAGAIN ? need(write, CMAP_NEED_CREDIT) : err;
 
 	node = make_node(shard, write, &ref);
 	if (!node) {
-		cmap_quota_return(shard->quota, &shard->credit);
+		cmap_quota_return(shard->quota, &shard->credit, 1);
 		return need(write, CMAP_NEED_NODE);
 	}
 
+	entries_begin(shard);
 	seal(shard, write, node);
 	cmap_table_fill(table, &slot, node, cmap_hash_tag(write->key.hash), ref);
-	WRITE_ONCE(shard->entries, shard->entries + 1);
+	entries_end(shard, shard->entries + 1);
+	cmap_quota_inserted(shard->quota, &shard->credit);
 
 	return 0;
 }
@@ -451,7 +488,7 @@ static int get_needed(struct cmap_shard *shard, const struct cmap_write *write,
 		return get_node(shard, cmap_node_size(write->key.len,
 						      write->value_len), gfp);
 	default:
-		return -ENOSPC;
+		return -EAGAIN;
 	}
 }
 
@@ -462,8 +499,8 @@ static int get_needed(struct cmap_shard *shard, const struct cmap_write *write,
  * @gfp: GFP_KERNEL, or GFP_ATOMIC where sleeping is not allowed
  *
  * Context: Process or softirq, as @gfp allows; no lock.
- * Return: 0 or a negative errno with nothing changed; after -ENOSPC and
- * -ENOMEM write->need says what could not be had.
+ * Return: 0 or a negative errno with nothing changed; after -EAGAIN,
+ * -ENOSPC and -ENOMEM write->need says what could not be had.
  */
 int cmap_shard_write(struct cmap_shard *shard, struct cmap_write *write,
 		     gfp_t gfp)
@@ -612,8 +649,10 @@ void cmap_shard_retire(struct cmap_shard *shard, cmap_ref ref)
 }
 
 /**
- * cmap_shard_collect() - put what the shard may still add back into the quota
+ * cmap_shard_collect() - put the credit that a shard holds into the pool
  * @shard: the shard
+ *
+ * When this returns, no write that was pending in the shard before is.
  *
  * Context: Process or softirq; no lock.
  */
@@ -622,6 +661,50 @@ void cmap_shard_collect(struct cmap_shard *shard)
 	spin_lock_bh(&shard->lock);
 	cmap_quota_collect(shard->quota, &shard->credit);
 	spin_unlock_bh(&shard->lock);
+}
+
+/* ---- counting ---- */
+
+/**
+ * cmap_shard_peek() - look at a shard's number of entries while it is at rest
+ * @shard: the shard
+ * @changes: set to how often that number began or ended to change
+ * @entries: set to the number
+ *
+ * Context: Any.
+ * Return: true if there was a moment, during this call, at which no change was
+ * under way and both were so; false if there is one.
+ */
+bool cmap_shard_peek(const struct cmap_shard *shard, u64 *changes, u64 *entries)
+{
+	/* Pairs with the release in entries_end(). */
+	*changes = smp_load_acquire(&shard->changes);
+	if (*changes & 1)
+		return false;
+	*entries = READ_ONCE(shard->entries);
+	/* Pairs with the barrier in entries_begin(). */
+	smp_rmb();
+
+	return READ_ONCE(shard->changes) == *changes;
+}
+
+/**
+ * cmap_shard_entries_then() - how many entries a shard had when a count began
+ * @shard: the shard
+ *
+ * Context: Process or softirq; no lock; only one at a time counts in a map.
+ * Return: the number before the first write that saw the quota's epoch.
+ */
+u64 cmap_shard_entries_then(struct cmap_shard *shard)
+{
+	u64 entries;
+
+	spin_lock_bh(&shard->lock);
+	note_epoch(shard);
+	entries = shard->entries_then;
+	spin_unlock_bh(&shard->lock);
+
+	return entries;
 }
 
 /* ---- clear ---- */
@@ -642,13 +725,10 @@ static u64 clear_chain(struct cmap_shard *shard, struct cmap_table *table,
 			cmap_table_remove(table, &slot,
 					  cmap_arena_node(&shard->arena, ref));
 			cmap_arena_retire(&shard->arena, ref);
-			cmap_quota_return(shard->quota, &shard->credit);
 			next_version(shard);
 			removed++;
 		}
 	}
-	WRITE_ONCE(shard->entries, shard->entries - removed);
-
 	return removed;
 }
 
@@ -670,6 +750,8 @@ u64 cmap_shard_clear(struct cmap_shard *shard, u64 *order)
 	spin_lock_bh(&shard->lock);
 	if (!cmap_shard_table_locked(shard))
 		*order = 1ULL << 32;
+	entries_begin(shard);
+	cmap_quota_deleting(shard->quota, &shard->credit);
 	for (i = 0; i < CLEAR_BUCKETS && *order <= U32_MAX; i++) {
 		u32 at = *order >> shard->shard_bits;
 		struct cmap_table *table = table_for(shard, at);
@@ -679,6 +761,8 @@ u64 cmap_shard_clear(struct cmap_shard *shard, u64 *order)
 				       cmap_table_bucket(table, index));
 		*order = ((u64)index + 1) << (32 - table->bits);
 	}
+	entries_end(shard, shard->entries - removed);
+	cmap_quota_return(shard->quota, &shard->credit, removed);
 	chores = cmap_resize_help(shard) | cmap_chores(shard);
 	spin_unlock_bh(&shard->lock);
 

@@ -10,13 +10,13 @@
 #define CMAP_SHARD_H
 
 #include "find.h"
+#include "quota.h"
 
 #include <linux/cache.h>
 #include <linux/spinlock.h>
 #include <linux/workqueue.h>
 #include <uapi/linux/cmap.h>
 
-struct cmap_quota;
 struct mem_cgroup;
 
 /**
@@ -36,7 +36,10 @@ struct mem_cgroup;
  * @version: of the last write; each adds @shards, so that they differ between
  *	shards too
  * @entries: entries now
- * @credit: entries that may be added before @quota is asked again
+ * @changes: of @entries: how often one began or ended
+ * @entries_then: before the first change that saw @epoch
+ * @credit: what it has of @quota
+ * @epoch: the last of the quota's that a write, or a count, saw here
  * @grows: how often the table began to grow
  * @shrinks: how often it began to shrink
  * @retries: writes that started over to get memory
@@ -61,7 +64,10 @@ struct cmap_shard {
 	spinlock_t lock ____cacheline_aligned_in_smp;
 	u64 version;
 	u64 entries;
-	u32 credit;
+	u64 changes;
+	u64 entries_then;
+	struct cmap_credit credit;
+	u32 epoch;
 	u64 grows;
 	u64 shrinks;
 	u64 retries;
@@ -148,6 +154,9 @@ void cmap_shard_unreserve(struct cmap_shard *shard, struct cmap_write *write);
 void cmap_shard_retire(struct cmap_shard *shard, cmap_ref ref);
 u64 cmap_shard_clear(struct cmap_shard *shard, u64 *order);
 void cmap_shard_collect(struct cmap_shard *shard);
+bool cmap_shard_peek(const struct cmap_shard *shard, u64 *changes,
+		     u64 *entries);
+u64 cmap_shard_entries_then(struct cmap_shard *shard);
 int cmap_shard_show(struct cmap_shard *shard);
 
 static inline struct cmap_table *

@@ -25,7 +25,6 @@ static void add_shard(struct cmap_shard *shard, struct cmap_stat *stat)
 		table = rcu_dereference_protected(table->next,
 					lockdep_is_held(&shard->lock));
 	}
-	stat->entries += shard->entries;
 	stat->grows += shard->grows;
 	stat->shrinks += shard->shrinks;
 	stat->retries += shard->retries;
@@ -59,6 +58,7 @@ void cmap_stat_fill(const struct cmap *map, struct cmap_stat *stat)
 		.max_bytes = map->memory.account.max,
 		.bytes = atomic64_read(&map->memory.account.bytes),
 	};
+	stat->entries = cmap_map_entries(map);
 	for (i = 0; i < map->shards; i++)
 		add_shard(map->shard[i], stat);
 }

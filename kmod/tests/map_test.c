@@ -636,6 +636,82 @@ static void entries_limit(struct kunit *test)
 	}
 }
 
+/*
+ * A delete left its credit in its shard, and an insert elsewhere looked through
+ * all shards for it: at the limit it cost the more, the more shards there were.
+ */
+static void at_the_limit_nobody_looks_for_credit(struct kunit *test)
+{
+	const struct cmap_spec spec = { .shards = 128, .max_entries = 200 };
+	struct cmap *map = map_new(test, &spec);
+	u64 version, retries = 0;
+	u8 key[MODEL_KEY_MAX];
+	u32 i, len;
+
+	for (i = 0; i < 2000; i++) {
+		if (i >= 200) {
+			len = model_key(i - 200, key);
+			KUNIT_ASSERT_EQ(test, del(map, key, len), 0);
+		}
+		len = model_key(i, key);
+		KUNIT_ASSERT_EQ(test, set(map, key, len, &version), 0);
+		/* Tables and nodes are new at first. */
+		if (i == 1000)
+			for (len = 0; len < spec.shards; len++)
+				retries -= map->shard[len]->retries;
+	}
+	KUNIT_EXPECT_EQ(test, bitmap_weight(map->quota.holders, spec.shards), 0);
+	for (i = 0; i < spec.shards; i++)
+		retries += map->shard[i]->retries;
+	/* What is left are nodes: no more than there are shards. */
+	KUNIT_EXPECT_LT(test, retries, spec.shards);
+	cmap_map_put(map);
+}
+
+/*
+ * A count was of no moment.  Where it finds no moment at which nobody writes it
+ * is of before an epoch, whatever is written until it has seen all shards.
+ */
+static void count_of_before_an_epoch(struct kunit *test)
+{
+	const struct cmap_spec spec = { .shards = 8 };
+	struct cmap *map = map_new(test, &spec);
+	u64 version, then = 0;
+	u8 key[MODEL_KEY_MAX];
+	u32 i;
+
+	for (i = 0; i < 100; i++)
+		KUNIT_ASSERT_EQ(test, set(map, key, model_key(i, key),
+					  &version), 0);
+	KUNIT_EXPECT_EQ(test, cmap_map_entries(map), 100);
+	map->quota.epoch++;
+	for (i = 0; i < 100; i++) {
+		if (i % 3)
+			KUNIT_ASSERT_EQ(test, del(map, key, model_key(i, key)),
+					0);
+		else
+			KUNIT_ASSERT_EQ(test, set(map, key,
+						  model_key(100 + i, key),
+						  &version), 0);
+		if (i == 50)
+			then = cmap_shard_entries_then(map->shard[0]);
+	}
+	KUNIT_EXPECT_EQ(test, then, cmap_shard_entries_then(map->shard[0]));
+	for (i = 1; i < 8; i++)
+		then += cmap_shard_entries_then(map->shard[i]);
+	KUNIT_EXPECT_EQ(test, then, 100);
+	KUNIT_EXPECT_EQ(test, cmap_map_entries(map), 68);
+
+	/* A clear is a write, too. */
+	map->quota.epoch++;
+	cmap_op_clear(map);
+	for (then = 0, i = 0; i < 8; i++)
+		then += cmap_shard_entries_then(map->shard[i]);
+	KUNIT_EXPECT_EQ(test, then, 68);
+	KUNIT_EXPECT_EQ(test, cmap_map_entries(map), 0);
+	cmap_map_put(map);
+}
+
 /* What is deleted makes room, in all sizes, and the limit is never passed. */
 static void bytes_limit(struct kunit *test)
 {
@@ -840,6 +916,8 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(walk_over_two_slots),
 	KUNIT_CASE_SLOW(walk_while_deleted),
 	KUNIT_CASE(entries_limit),
+	KUNIT_CASE(at_the_limit_nobody_looks_for_credit),
+	KUNIT_CASE(count_of_before_an_epoch),
 	KUNIT_CASE_SLOW(bytes_limit),
 	KUNIT_CASE(bytes_limit_without_sleeping),
 	KUNIT_CASE(entries_limit_not_reached),

@@ -7,53 +7,173 @@
 #define SHARDS		8
 #define LIMIT		1000
 
-/* What is drawn and what is spare are the limit together, at every moment. */
+static u64 free_credit(const struct cmap_quota *quota)
+{
+	return (u64)atomic64_read(&quota->pool) >> CMAP_QUOTA_FREE_SHIFT;
+}
+
+/* Draw with the help of the others, as cmap_map_collect() does. */
+static int draw(struct cmap_quota *quota, struct cmap_credit *credit, u32 i,
+		u32 shards)
+{
+	int err;
+	u32 j;
+
+	while ((err = cmap_quota_draw(quota, &credit[i])) == -EAGAIN) {
+		for (j = 0; j < shards; j++) {
+			if (credit[j].holder)
+				break;
+		}
+		if (j == shards)
+			break;
+		cmap_quota_collect(quota, &credit[j]);
+	}
+	if (!err)
+		cmap_quota_inserted(quota, &credit[i]);
+	return err;
+}
+
+static void undo(struct cmap_quota *quota, struct cmap_credit *credit)
+{
+	cmap_quota_deleting(quota, credit);
+	cmap_quota_return(quota, credit, 1);
+}
+
+static void credit_init(struct cmap_credit *credit, u32 shards)
+{
+	u32 i;
+
+	memset(credit, 0, shards * sizeof(*credit));
+	for (i = 0; i < shards; i++)
+		credit[i].shard = i;
+}
+
+/*
+ * What is used, held and free are the limit together, at every moment; and what
+ * is refused is refused because all is used.
+ */
 static void entries_exact(struct kunit *test)
 {
+	struct cmap_quota quota = {};
 	struct lab *lab = test->priv;
-	u32 credit[SHARDS] = {}, drawn = 0, i, n;
-	struct cmap_quota quota;
+	struct cmap_credit credit[SHARDS];
+	u32 used = 0, i, n;
 
+	credit_init(credit, SHARDS);
 	cmap_quota_init(&quota, LIMIT, SHARDS);
 	for (n = 0; n < 100000; n++) {
-		u64 have = drawn + atomic64_read(&quota.spare);
+		u64 have = used + free_credit(&quota), known;
 
 		i = lab_below(lab, SHARDS);
 		for (u32 j = 0; j < SHARDS; j++)
-			have += credit[j];
+			have += credit[j].held;
 		KUNIT_ASSERT_EQ(test, have, LIMIT);
+		if (cmap_quota_entries(&quota, &known))
+			KUNIT_ASSERT_EQ(test, known, used);
 		/* Up to the limit and down again. */
 		if (lab_below(lab, 100) < (n / 10000 % 2 ? 35 : 65)) {
-			if (cmap_quota_draw(&quota, &credit[i]))
-				drawn++;
-			else
-				KUNIT_ASSERT_EQ(test, credit[i], 0);
-		} else if (drawn) {
-			cmap_quota_return(&quota, &credit[i]);
-			drawn--;
+			int err = draw(&quota, credit, i, SHARDS);
+
+			KUNIT_ASSERT_EQ(test, err, used == LIMIT ? -ENOSPC : 0);
+			used += !err;
+		} else if (used) {
+			undo(&quota, &credit[i]);
+			used--;
 		}
 	}
+}
 
-	/* With all credit collected the last one can be drawn, no more. */
-	for (i = 0; i < SHARDS; i++)
-		cmap_quota_collect(&quota, &credit[i]);
-	while (cmap_quota_draw(&quota, &credit[0]))
-		drawn++;
-	KUNIT_EXPECT_EQ(test, drawn, LIMIT);
+/*
+ * Once a write that had drawn the last credit was enough to refuse others, also
+ * if nothing came of it; and one whose entry was gone already.
+ */
+static void pending_is_not_full(struct kunit *test)
+{
+	struct cmap_credit credit[2];
+	struct cmap_quota quota = {};
+	u64 known = 0;
+
+	credit_init(credit, 2);
+	cmap_quota_init(&quota, 1, 2);
+	KUNIT_EXPECT_EQ(test, cmap_quota_draw(&quota, &credit[0]), 0);
+	KUNIT_EXPECT_EQ(test, cmap_quota_draw(&quota, &credit[1]), -EAGAIN);
+	KUNIT_EXPECT_FALSE(test, cmap_quota_entries(&quota, &known));
+	cmap_quota_return(&quota, &credit[0], 1);
+	KUNIT_EXPECT_TRUE(test, cmap_quota_entries(&quota, &known));
+	KUNIT_EXPECT_EQ(test, known, 0);
+
+	KUNIT_EXPECT_EQ(test, cmap_quota_draw(&quota, &credit[1]), 0);
+	cmap_quota_inserted(&quota, &credit[1]);
+	KUNIT_EXPECT_EQ(test, cmap_quota_draw(&quota, &credit[0]), -ENOSPC);
+	cmap_quota_deleting(&quota, &credit[1]);
+	KUNIT_EXPECT_EQ(test, cmap_quota_draw(&quota, &credit[0]), -EAGAIN);
+	cmap_quota_return(&quota, &credit[1], 1);
+	KUNIT_EXPECT_EQ(test, cmap_quota_draw(&quota, &credit[0]), 0);
+	cmap_quota_inserted(&quota, &credit[0]);
+	KUNIT_EXPECT_TRUE(test, cmap_quota_entries(&quota, &known));
+	KUNIT_EXPECT_EQ(test, known, 1);
+}
+
+/* Far from the limit shards hold credit; near it none does, and none begins. */
+static void holders_far_from_the_limit(struct kunit *test)
+{
+	struct cmap_credit credit[SHARDS];
+	struct cmap_quota quota = {};
+	u32 i, n = 0, asked = 0;
+	s64 pool;
+
+	credit_init(credit, SHARDS);
+	cmap_quota_init(&quota, LIMIT, SHARDS);
+	for (; n < LIMIT / 2; n++) {
+		pool = atomic64_read(&quota.pool);
+		KUNIT_ASSERT_EQ(test, draw(&quota, credit, n % SHARDS, SHARDS),
+				0);
+		asked += pool != atomic64_read(&quota.pool);
+	}
+	KUNIT_EXPECT_EQ(test, bitmap_weight(quota.holders, SHARDS), SHARDS);
+	KUNIT_EXPECT_LE(test, asked, LIMIT / 2 / quota.batch + SHARDS);
+	for (; n < LIMIT; n++)
+		KUNIT_ASSERT_EQ(test, draw(&quota, credit, n % SHARDS, SHARDS),
+				0);
+	KUNIT_EXPECT_EQ(test, draw(&quota, credit, 0, SHARDS), -ENOSPC);
+	KUNIT_EXPECT_EQ(test, bitmap_weight(quota.holders, SHARDS), 0);
+
+	/* What one gives back another finds, without any help. */
+	for (i = 0; i < 100; i++) {
+		undo(&quota, &credit[i % SHARDS]);
+		KUNIT_ASSERT_EQ(test, cmap_quota_draw(&quota, &credit[0]), 0);
+		cmap_quota_inserted(&quota, &credit[0]);
+	}
+	KUNIT_EXPECT_EQ(test, bitmap_weight(quota.holders, SHARDS), 0);
+	for (; n > LIMIT / 2; n--)
+		undo(&quota, &credit[n % SHARDS]);
+	KUNIT_EXPECT_EQ(test, draw(&quota, credit, 0, SHARDS), 0);
+	KUNIT_EXPECT_EQ(test, bitmap_weight(quota.holders, SHARDS), 1);
 }
 
 static void no_limit(struct kunit *test)
 {
-	struct cmap_quota quota;
-	u32 credit = 0, i;
+	static const u64 none[] = { 0, 1ULL << 42, S64_MAX };
+	struct cmap_credit credit = {};
+	struct cmap_quota quota = {};
+	u64 known;
+	u32 i, n;
 
-	cmap_quota_init(&quota, 0, SHARDS);
-	for (i = 0; i < 10; i++)
-		KUNIT_EXPECT_TRUE(test, cmap_quota_draw(&quota, &credit));
-	cmap_quota_return(&quota, &credit);
-	cmap_quota_collect(&quota, &credit);
-	KUNIT_EXPECT_EQ(test, credit, 0);
-	KUNIT_EXPECT_TRUE(test, cmap_quota_draw(&quota, &credit));
+	for (n = 0; n < ARRAY_SIZE(none); n++) {
+		cmap_quota_init(&quota, none[n], SHARDS);
+		for (i = 0; i < 10; i++) {
+			KUNIT_EXPECT_EQ(test, cmap_quota_draw(&quota, &credit),
+					0);
+			cmap_quota_inserted(&quota, &credit);
+		}
+		undo(&quota, &credit);
+		cmap_quota_collect(&quota, &credit);
+		KUNIT_EXPECT_EQ(test, credit.held, 0);
+		KUNIT_EXPECT_FALSE(test, cmap_quota_entries(&quota, &known));
+	}
+	/* The greatest that is one. */
+	cmap_quota_init(&quota, (1ULL << 42) - 1, SHARDS);
+	KUNIT_EXPECT_EQ(test, free_credit(&quota), (1ULL << 42) - 1);
 }
 
 static struct cmap_quota shared_quota;
@@ -63,15 +183,18 @@ static u64 charged_by[2];
 
 static void draw_and_charge(struct kunit *test, unsigned int thread)
 {
-	u32 credit = 0, i;
+	struct cmap_credit credit = { .shard = thread };
+	u32 i;
 
 	for (i = 0; i < 200000; i++) {
-		if (cmap_quota_draw(&shared_quota, &credit))
+		if (!cmap_quota_draw(&shared_quota, &credit)) {
+			cmap_quota_inserted(&shared_quota, &credit);
 			drawn_by[thread]++;
+		}
 		if (!cmap_charge(&child[thread], 3))
 			charged_by[thread] += 3;
 		if (i % 3 && drawn_by[thread]) {
-			cmap_quota_return(&shared_quota, &credit);
+			undo(&shared_quota, &credit);
 			drawn_by[thread]--;
 		}
 		if (i % 3 && charged_by[thread]) {
@@ -86,6 +209,7 @@ static void race(struct kunit *test)
 {
 	u32 i;
 
+	memset(&shared_quota, 0, sizeof(shared_quota));
 	cmap_quota_init(&shared_quota, LIMIT, 2);
 	parent = (struct cmap_account){ .max = 7000 };
 	for (i = 0; i < 2; i++) {
@@ -95,7 +219,7 @@ static void race(struct kunit *test)
 	}
 	lab_race(test, 2, draw_and_charge);
 	KUNIT_EXPECT_EQ(test, drawn_by[0] + drawn_by[1] +
-			atomic64_read(&shared_quota.spare), LIMIT);
+			free_credit(&shared_quota), LIMIT);
 	KUNIT_EXPECT_EQ(test, charged_by[0], atomic64_read(&child[0].bytes));
 	KUNIT_EXPECT_EQ(test, charged_by[1], atomic64_read(&child[1].bytes));
 	KUNIT_EXPECT_EQ(test, charged_by[0] + charged_by[1],
@@ -172,6 +296,8 @@ static void too_much_hurts_nobody_else(struct kunit *test)
 
 static struct kunit_case cases[] = {
 	KUNIT_CASE(entries_exact),
+	KUNIT_CASE(pending_is_not_full),
+	KUNIT_CASE(holders_far_from_the_limit),
 	KUNIT_CASE(no_limit),
 	KUNIT_CASE(race),
 	KUNIT_CASE(charge_all_or_nothing),

@@ -148,7 +148,10 @@ enum cmap_code {
  * @shards: number of shards, a power of two up to CMAP_SHARDS_MAX and the
  *	module's limit; 0 for as many as possible CPUs, rounded up
  * @__reserved: 0
- * @max_entries: most entries the map can hold; 0 for no limit of its own
+ * @max_entries: most entries the map can hold; 0 for no limit of its own.  It
+ *	is exact: there are never more, and an insert fails with ENOSPC for
+ *	this only if at some moment during the call there were so many, and
+ *	none of that key
  * @max_bytes: most memory the map can take; 0 for no limit of its own.  A page
  *	or a few for each shard, which are made when the map is first mapped,
  *	are not counted: they are not the writers' doing
@@ -297,7 +300,10 @@ struct cmap_list_entry {
  * ADD                       the value, a signed 64-bit number in the machine's
  *                           byte order, grows by @number
  * CLEAR                     every entry that is there throughout the call goes
- * COUNT                     how many entries there are
+ * COUNT                     how many entries there are: the number after all
+ *                           writes that had ended when the call began, and
+ *                           perhaps some that were under way since, each with
+ *                           all that had ended before it began
  * ========================= =================================================
  *
  * GET and COUNT need a descriptor open for reading; SET, DELETE, COMPARE_SWAP,
@@ -338,7 +344,7 @@ struct cmap_op {
  * @longest_chain: out: most buckets that a lookup of one key can go through
  * @max_entries: out: limit on entries, 0 for none
  * @max_bytes: out: limit on memory, 0 for none
- * @entries: out: entries in the map
+ * @entries: out: entries in the map, as COUNT has them
  * @bytes: out: memory the map takes, tables included: what @max_bytes limits
  * @table_bytes: out: of these, in tables
  * @buckets: out: buckets in the tables
@@ -346,7 +352,8 @@ struct cmap_op {
  * @shrinks: out: how many times a shard's table began to shrink
  * @allocs: out: nodes handed out
  * @reuses: out: of these, on memory an earlier node had
- * @retries: out: writes that had to start over to get memory
+ * @retries: out: writes that had to start over to get memory, or room below
+ *	@max_entries
  *
  * Errors: EBADFD, EFAULT, EINVAL.
  */
