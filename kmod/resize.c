@@ -139,16 +139,25 @@ static int move_some(struct cmap_shard *shard, unsigned int count)
 	return 1;
 }
 
+/* Whether what could not be had a moment ago may be asked for again. */
+static bool may_ask(const struct cmap_shard *shard)
+{
+	return !time_before64(get_jiffies_64(), shard->resize_after);
+}
+
 /**
  * cmap_resize_help() - a writer's share in moving a table
  * @shard: the shard
  *
  * Context: The shard's lock.
- * Return: CMAP_CHORE_POOL if that takes more buckets first, else 0.
+ * Return: CMAP_CHORE_POOL if that takes more buckets first, and it is not long
+ * enough ago that there were none; else 0.
  */
 unsigned int cmap_resize_help(struct cmap_shard *shard)
 {
-	return move_some(shard, HELP_MOVES) == -EAGAIN ? CMAP_CHORE_POOL : 0;
+	if (likely(move_some(shard, HELP_MOVES) != -EAGAIN))
+		return 0;
+	return may_ask(shard) ? CMAP_CHORE_POOL : 0;
 }
 
 /*
@@ -328,11 +337,11 @@ int cmap_resize_now(struct cmap_shard *shard)
 	return begin(shard, GFP_KERNEL) ?: move_all(shard);
 }
 
-/* Not before that, lest each write has all of it tried again. */
-static void try_again_after(struct cmap_shard *shard, u64 jiffies)
+/* Not before that, lest each write has all of it tried again; 0: at once. */
+static void try_again_after(struct cmap_shard *shard, unsigned long delay)
 {
 	spin_lock_bh(&shard->lock);
-	shard->resize_after = jiffies;
+	shard->resize_after = delay ? get_jiffies_64() + delay : 0;
 	spin_unlock_bh(&shard->lock);
 }
 
@@ -345,15 +354,14 @@ static void resize_work(struct work_struct *work)
 	struct cmap_shard *shard = container_of(work, struct cmap_shard,
 						resize);
 	struct mem_cgroup *old = set_active_memcg(shard->memcg);
-	bool poor;
 	int err;
 
 	do
 		err = begin(shard, GFP_KERNEL) ?: move_rest(shard);
 	while (!err && resize_wanted(shard));
-	/* -EXFULL may be over with the next write, if one has got a bucket. */
-	poor = err == -ENOMEM || err == -ENOSPC;
-	try_again_after(shard, poor ? get_jiffies_64() + RESIZE_DELAY : 0);
+	/* -EXFULL may be over with the next write, which looks for itself. */
+	if (err != -EXFULL)
+		try_again_after(shard, err ? RESIZE_DELAY : 0);
 
 	set_active_memcg(old);
 }
@@ -444,8 +452,7 @@ unsigned int cmap_chores(struct cmap_shard *shard)
 	u8 bits;
 
 	if (table && table_wanted(shard, table, &bits) &&
-	    !next_locked(shard, table) &&
-	    !time_before64(get_jiffies_64(), shard->resize_after))
+	    !next_locked(shard, table) && may_ask(shard))
 		chores |= CMAP_CHORE_RESIZE;
 	if (shard->arena.untidy) {
 		shard->arena.untidy = false;
@@ -457,6 +464,20 @@ unsigned int cmap_chores(struct cmap_shard *shard)
 	}
 
 	return chores;
+}
+
+/*
+ * What we do not get the work may; and where it has given up, it goes on when
+ * we do.
+ */
+static void ask_for_pool(struct cmap_shard *shard, gfp_t gfp)
+{
+	int err = extend_pool(shard, gfp);
+
+	if (err || READ_ONCE(shard->resize_after)) {
+		try_again_after(shard, err ? RESIZE_DELAY : 0);
+		queue_work(cmap_queue_resize, &shard->resize);
+	}
 }
 
 /**
@@ -480,8 +501,8 @@ void cmap_chores_start(struct cmap_shard *shard, unsigned int chores,
 	/* In a softirq nobody is there who could pay. */
 	if (chores & CMAP_CHORE_AHEAD && gfpflags_allow_blocking(gfp))
 		start_ahead(shard);
-	if (chores & CMAP_CHORE_POOL && extend_pool(shard, gfp))
-		queue_work(cmap_queue_resize, &shard->resize);
+	if (chores & CMAP_CHORE_POOL)
+		ask_for_pool(shard, gfp);
 	if (!(chores & CMAP_CHORE_RESIZE))
 		return;
 

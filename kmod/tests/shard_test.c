@@ -1052,6 +1052,47 @@ static void no_memory_for_more(struct kunit *test)
 	site_free(site);
 }
 
+/*
+ * Each write, also one that only replaced, asked for the buckets that a move
+ * lacked, and had the work ask for them, for as long as there was no memory.
+ */
+static void move_without_memory_is_not_tried_by_each_write(struct kunit *test)
+{
+	struct site *site = site_new(test, 1, false);
+	struct cmap_table *table, *next;
+	u8 buf[MODEL_KEY_MAX];
+	struct cmap_key key;
+	u32 i;
+
+	set_aimed(test, site, 0, 2 * CMAP_BUCKET_SLOTS, 0);
+	table = table_of(site);
+	next = new_table(test, site, table->bits + 1);
+	rcu_assign_pointer(table->next, next);
+	site->lab->memory.account.max = 1;
+	key = aimed(0, 0, buf);
+	KUNIT_EXPECT_EQ(test, set(site, &key, "w", 1, GFP_KERNEL), 0);
+	lab_settle();
+	KUNIT_EXPECT_EQ(test, table->moved, 0);
+	site->shard->resize_after += HZ * 1000;
+
+	site->lab->memory.account.max = 0;
+	lab_fail(0, 1000);
+	for (i = 0; i < 10; i++)
+		KUNIT_EXPECT_EQ(test, set(site, &key, "x", 1, GFP_KERNEL), 0);
+	KUNIT_EXPECT_EQ(test, lab_fail_end(), 0);
+	lab_settle();
+	KUNIT_EXPECT_EQ(test, table->moved, 0);
+
+	/* Later it is tried again. */
+	site->shard->resize_after = get_jiffies_64();
+	KUNIT_EXPECT_EQ(test, set(site, &key, "y", 1, GFP_KERNEL), 0);
+	lab_settle();
+	/* It is moved, and then what is there does not need so many buckets. */
+	KUNIT_EXPECT_EQ(test, site->shard->shrinks, 1);
+	KUNIT_EXPECT_EQ(test, site->shard->resize_after, 0);
+	site_free(site);
+}
+
 /* No table to grow into: writes go on in the one there is. */
 static void no_memory_to_grow(struct kunit *test)
 {
@@ -1291,6 +1332,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(move_without_a_pool),
 	KUNIT_CASE(move_by_one_who_is_killed),
 	KUNIT_CASE(move_without_memory),
+	KUNIT_CASE(move_without_memory_is_not_tried_by_each_write),
 	KUNIT_CASE(shrinking_keeps_chains_short),
 	KUNIT_CASE(cleared_flood_shrinks),
 	KUNIT_CASE(flood_at_the_edge),
