@@ -70,14 +70,15 @@ void cmap_uncharge(struct cmap_account *account, u64 bytes)
 
 /**
  * cmap_gfp() - how to allocate for a caller
- * @gfp: GFP_KERNEL, or GFP_ATOMIC where sleeping is not allowed
+ * @gfp: GFP_KERNEL; GFP_NOFS or GFP_NOIO for one that file systems or I/O may
+ *	be waiting for; or GFP_ATOMIC where sleeping is not allowed
  *
  * Context: Any.
- * Return: CMAP_GFP_KERNEL, or the like of it that does not sleep.
+ * Return: CMAP_GFP_KERNEL, or the like of it that does no more than @gfp allows.
  */
 gfp_t cmap_gfp(gfp_t gfp)
 {
 	if (gfpflags_allow_blocking(gfp))
-		return CMAP_GFP_KERNEL;
+		return CMAP_GFP_KERNEL & (gfp | ~(__GFP_IO | __GFP_FS));
 	return gfp | __GFP_ACCOUNT | __GFP_NOWARN;
 }

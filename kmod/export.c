@@ -11,6 +11,7 @@
 
 #include <linux/err.h>
 #include <linux/module.h>
+#include <linux/sched/mm.h>
 #include <linux/slab.h>
 
 /**
@@ -38,6 +39,7 @@ struct cmap *cmap_create(const struct cmap_params *params)
 	struct cmap *map;
 	int err;
 
+	might_alloc(GFP_KERNEL);
 	if (spec.name && !cmap_name_valid(spec.name, strlen(spec.name)))
 		return ERR_PTR(-EINVAL);
 
@@ -287,7 +289,7 @@ static int set_condition(struct cmap_write *write, u32 flags,
  * @flags: 0, CMAP_OP_CREATE, CMAP_OP_REPLACE or CMAP_OP_VERSION
  * @version: in, with CMAP_OP_VERSION: the version to replace; out: the new
  *	one, or with -EEXIST and -ESTALE the one there is; may be NULL
- * @gfp: GFP_KERNEL or GFP_ATOMIC
+ * @gfp: GFP_KERNEL, GFP_NOFS, GFP_NOIO or GFP_ATOMIC
  *
  * Context: Process or softirq, as @gfp allows.
  * Return: 0, -E2BIG, -EAGAIN, -EEXIST, -EINVAL, -ENOENT, -ENOMEM, -ENOSPC,
@@ -299,6 +301,7 @@ int cmap_set(struct cmap *map, const void *key, u32 key_len, const void *value,
 	struct cmap_write write = { .code = CMAP_CODE_SET };
 	int err;
 
+	might_alloc(gfp);
 	err = set_condition(&write, flags, version) ?:
 	      prepare(map, &write, key, key_len, value, len, gfp);
 	if (err)
@@ -316,7 +319,7 @@ EXPORT_SYMBOL_NS_GPL(cmap_set, CMAP_NAMESPACE);
  * @flags: 0 or CMAP_OP_VERSION
  * @version: in, with CMAP_OP_VERSION: the version to delete; out: the
  *	deletion's, or with -ESTALE the one there is; may be NULL
- * @gfp: GFP_KERNEL or GFP_ATOMIC
+ * @gfp: GFP_KERNEL, GFP_NOFS, GFP_NOIO or GFP_ATOMIC
  *
  * Context: Process or softirq, as @gfp allows.
  * Return: 0, -E2BIG, -EINVAL, -ENOENT or -ESTALE.
@@ -330,6 +333,7 @@ int cmap_delete(struct cmap *map, const void *key, u32 key_len, u32 flags,
 	};
 	int err;
 
+	might_alloc(gfp);
 	if (flags & ~CMAP_OP_VERSION)
 		return -EINVAL;
 	err = set_condition(&write, flags, version) ?:
@@ -368,7 +372,7 @@ static int write_and_give_old(struct cmap *map, struct cmap_write *write,
  * @old: takes the value
  * @old_len: in: room there; out: the value's length, also with -EMSGSIZE
  * @version: set to the deletion's version; may be NULL
- * @gfp: GFP_KERNEL or GFP_ATOMIC
+ * @gfp: GFP_KERNEL, GFP_NOFS, GFP_NOIO or GFP_ATOMIC
  *
  * Context: Process or softirq, as @gfp allows.
  * Return: 0, -E2BIG, -EINVAL, -EMSGSIZE or -ENOENT.
@@ -382,6 +386,7 @@ int cmap_take(struct cmap *map, const void *key, u32 key_len, void *old,
 	};
 	int err;
 
+	might_alloc(gfp);
 	err = prepare_key(map, &write, key, key_len) ?:
 	      write_and_give_old(map, &write, old, old_len, version, gfp);
 	return min(err, 0);
@@ -398,7 +403,7 @@ EXPORT_SYMBOL_NS_GPL(cmap_take, CMAP_NAMESPACE);
  * @old: takes the old value
  * @old_len: in: room there; out: the old value's length, also with -EMSGSIZE
  * @version: set to the new version; may be NULL
- * @gfp: GFP_KERNEL or GFP_ATOMIC
+ * @gfp: GFP_KERNEL, GFP_NOFS, GFP_NOIO or GFP_ATOMIC
  *
  * Context: Process or softirq, as @gfp allows.
  * Return: 1 if there was a value, 0 if none; or -E2BIG, -EAGAIN, -EINVAL,
@@ -410,6 +415,7 @@ int cmap_swap(struct cmap *map, const void *key, u32 key_len,
 {
 	struct cmap_write write = { .code = CMAP_CODE_SWAP };
 
+	might_alloc(gfp);
 	return prepare(map, &write, key, key_len, value, len, gfp) ?:
 	       write_and_give_old(map, &write, old, old_len, version, gfp);
 }
@@ -426,7 +432,7 @@ EXPORT_SYMBOL_NS_GPL(cmap_swap, CMAP_NAMESPACE);
  * @len: bytes in it
  * @version: set to the new version, or with -ESTALE to the one there is; may
  *	be NULL
- * @gfp: GFP_KERNEL or GFP_ATOMIC
+ * @gfp: GFP_KERNEL, GFP_NOFS, GFP_NOIO or GFP_ATOMIC
  *
  * Context: Process or softirq, as @gfp allows.
  * Return: 0, -E2BIG, -EAGAIN, -EINTR, -EINVAL, -ENOENT, -ENOMEM, -ENOSPC or
@@ -439,6 +445,7 @@ int cmap_compare_swap(struct cmap *map, const void *key, u32 key_len,
 	struct cmap_write write = { .code = CMAP_CODE_COMPARE_SWAP };
 	int err;
 
+	might_alloc(gfp);
 	err = cmap_op_check_value(map, expected_len) ?:
 	      prepare(map, &write, key, key_len, value, len, gfp);
 	if (err)
@@ -459,7 +466,7 @@ EXPORT_SYMBOL_NS_GPL(cmap_compare_swap, CMAP_NAMESPACE);
  * @expected_len: bytes in it
  * @version: set to the deletion's version, or with -ESTALE to the one there
  *	is; may be NULL
- * @gfp: GFP_KERNEL or GFP_ATOMIC
+ * @gfp: GFP_KERNEL, GFP_NOFS, GFP_NOIO or GFP_ATOMIC
  *
  * Context: Process or softirq, as @gfp allows.
  * Return: 0, -E2BIG, -EAGAIN, -EINTR, -EINVAL, -ENOENT or -ESTALE.
@@ -474,6 +481,7 @@ int cmap_compare_delete(struct cmap *map, const void *key, u32 key_len,
 	};
 	int err;
 
+	might_alloc(gfp);
 	err = cmap_op_check_value(map, expected_len) ?:
 	      prepare_key(map, &write, key, key_len);
 	if (err)
@@ -495,7 +503,7 @@ EXPORT_SYMBOL_NS_GPL(cmap_compare_delete, CMAP_NAMESPACE);
  * @old: takes the value that is there
  * @old_len: in: room there; out: its length, also with -EMSGSIZE
  * @version: set to the entry's version; may be NULL
- * @gfp: GFP_KERNEL or GFP_ATOMIC
+ * @gfp: GFP_KERNEL, GFP_NOFS, GFP_NOIO or GFP_ATOMIC
  *
  * Context: Process or softirq, as @gfp allows.
  * Return: 1 if there was a value, 0 if @value was set; or -E2BIG, -EAGAIN,
@@ -513,6 +521,7 @@ int cmap_get_or_set(struct cmap *map, const void *key, u32 key_len,
 	u32 room = *old_len;
 	int err;
 
+	might_alloc(gfp);
 	err = prepare(map, &write, key, key_len, value, len, gfp);
 	if (err)
 		return err;
@@ -547,7 +556,7 @@ EXPORT_SYMBOL_NS_GPL(cmap_get_or_set, CMAP_NAMESPACE);
  * @start: what an absent entry counts as
  * @sum: set to the number as it is now; may be NULL
  * @version: set to the new version; may be NULL
- * @gfp: GFP_KERNEL or GFP_ATOMIC
+ * @gfp: GFP_KERNEL, GFP_NOFS, GFP_NOIO or GFP_ATOMIC
  *
  * Context: Process or softirq, as @gfp allows.
  * Return: 0, -E2BIG, -EAGAIN, -EDOM, -EINVAL, -ENOMEM, -ENOSPC, -EOVERFLOW or
@@ -565,6 +574,7 @@ int cmap_add(struct cmap *map, const void *key, u32 key_len, s64 delta,
 	};
 	int err;
 
+	might_alloc(gfp);
 	err = cmap_op_check_value(map, write.value_len) ?:
 	      prepare_key(map, &write, key, key_len);
 	if (err)
@@ -638,7 +648,7 @@ static bool show(struct cmap_walk *walk, cmap_range_fn fn, void *arg)
  * @fn: called for each entry in an RCU read section, where key and value
  *	stand; returns false to stop
  * @arg: for @fn
- * @gfp: GFP_KERNEL or GFP_ATOMIC
+ * @gfp: GFP_KERNEL, GFP_NOFS, GFP_NOIO or GFP_ATOMIC
  *
  * An entry that is there throughout is met exactly once; none is met twice.
  * Between buckets the RCU read section is left.
@@ -654,6 +664,7 @@ int cmap_range(struct cmap *map, struct cmap_cursor *cursor, cmap_range_fn fn,
 	bool more;
 	u64 count = 0;
 
+	might_alloc(gfp);
 	walk = kmalloc(sizeof(*walk), gfp);
 	if (!walk)
 		return -ENOMEM;

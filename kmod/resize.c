@@ -242,7 +242,7 @@ static int extend_pool(struct cmap_shard *shard, gfp_t gfp)
 	return err;
 }
 
-static int move_all(struct cmap_shard *shard)
+static int move_all(struct cmap_shard *shard, gfp_t gfp)
 {
 	int err;
 
@@ -253,7 +253,7 @@ static int move_all(struct cmap_shard *shard)
 		err = move_some(shard, WORK_MOVES);
 		spin_unlock_bh(&shard->lock);
 		if (err == -EAGAIN)
-			err = extend_pool(shard, GFP_KERNEL) ?: 1;
+			err = extend_pool(shard, gfp) ?: 1;
 		cond_resched();
 	} while (err > 0);
 
@@ -324,6 +324,7 @@ static bool resize_wanted(struct cmap_shard *shard)
 /**
  * cmap_resize_now() - give a shard a table of the size it needs, at once
  * @shard: the shard
+ * @gfp: GFP_KERNEL, GFP_NOFS or GFP_NOIO
  *
  * For a writer that found every bucket of the pool taken: by chains that are
  * empty now, or because the work that should have made a larger table long ago
@@ -332,9 +333,9 @@ static bool resize_wanted(struct cmap_shard *shard)
  * Context: Process; no lock.
  * Return: 0, -EINTR, -ENOMEM, -ENOSPC or -EXFULL.
  */
-int cmap_resize_now(struct cmap_shard *shard)
+int cmap_resize_now(struct cmap_shard *shard, gfp_t gfp)
 {
-	return begin(shard, GFP_KERNEL) ?: move_all(shard);
+	return begin(shard, gfp) ?: move_all(shard, gfp);
 }
 
 /* Not before that, lest each write has all of it tried again; 0: at once. */

@@ -447,8 +447,8 @@ static int get_pool(struct cmap_shard *shard, u32 order, gfp_t gfp)
 	spin_unlock_bh(&shard->lock);
 
 	if (full)
-		return gfpflags_allow_blocking(gfp) ? cmap_resize_now(shard) :
-						      -EAGAIN;
+		return gfpflags_allow_blocking(gfp) ?
+		       cmap_resize_now(shard, gfp) : -EAGAIN;
 	block = cmap_pool_prepare(shard->arena.memory, shard->arena.node,
 				  pool_bits, gfp, &err);
 	if (!block)

@@ -14,52 +14,52 @@
 #include <linux/xarray.h>
 
 /* Whether the allocation about to be made shall fail. */
-bool cmap_lab_fails(void);
+bool cmap_lab_fails(gfp_t gfp);
 
 /* To look at pages about to be freed. */
 void cmap_lab_look(unsigned long addr, unsigned int order);
 
 static inline void *cmap_lab_kzalloc(size_t size, gfp_t gfp)
 {
-	return cmap_lab_fails() ? NULL : kzalloc(size, gfp);
+	return cmap_lab_fails(gfp) ? NULL : kzalloc(size, gfp);
 }
 
 static inline void *cmap_lab_kmalloc_node(size_t size, gfp_t gfp, int node)
 {
-	return cmap_lab_fails() ? NULL : kmalloc_node(size, gfp, node);
+	return cmap_lab_fails(gfp) ? NULL : kmalloc_node(size, gfp, node);
 }
 
 static inline void *cmap_lab_kvmalloc_node(size_t size, gfp_t gfp, int node)
 {
-	return cmap_lab_fails() ? NULL : kvmalloc_node(size, gfp, node);
+	return cmap_lab_fails(gfp) ? NULL : kvmalloc_node(size, gfp, node);
 }
 
 static inline void *cmap_lab_kcalloc_node(size_t n, size_t size, gfp_t gfp,
 					  int node)
 {
-	return cmap_lab_fails() ? NULL : kcalloc_node(n, size, gfp, node);
+	return cmap_lab_fails(gfp) ? NULL : kcalloc_node(n, size, gfp, node);
 }
 
 static inline void *cmap_lab_kzalloc_node(size_t size, gfp_t gfp, int node)
 {
-	return cmap_lab_fails() ? NULL : kzalloc_node(size, gfp, node);
+	return cmap_lab_fails(gfp) ? NULL : kzalloc_node(size, gfp, node);
 }
 
 static inline char *cmap_lab_kstrdup(const char *s, gfp_t gfp)
 {
-	return cmap_lab_fails() ? NULL : kstrdup(s, gfp);
+	return cmap_lab_fails(gfp) ? NULL : kstrdup(s, gfp);
 }
 
 static inline struct page *cmap_lab_pages(int node, gfp_t gfp,
 					  unsigned int order)
 {
-	return cmap_lab_fails() ? NULL : alloc_pages_node(node, gfp, order);
+	return cmap_lab_fails(gfp) ? NULL : alloc_pages_node(node, gfp, order);
 }
 
 static inline void *cmap_lab_store(struct xarray *xa, unsigned long index,
 				   void *entry, gfp_t gfp)
 {
-	return cmap_lab_fails() ? XA_ERROR(-ENOMEM) :
+	return cmap_lab_fails(gfp) ? XA_ERROR(-ENOMEM) :
 				  xa_store_bh(xa, index, entry, gfp);
 }
 
@@ -89,7 +89,7 @@ static inline void cmap_lab_free_pages(unsigned long addr, unsigned int order)
 #define xa_store_bh		cmap_lab_store
 #define free_pages		cmap_lab_free_pages
 #define alloc_percpu_gfp(type, gfp)					\
-	(cmap_lab_fails() ? NULL :					\
+	(cmap_lab_fails(gfp) ? NULL :					\
 	 (typeof(type) __percpu *)__alloc_percpu_gfp(sizeof(type),	\
 						     __alignof__(type), gfp))
 

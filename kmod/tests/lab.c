@@ -65,12 +65,14 @@ static struct {
 	unsigned int skip;
 	unsigned int count;
 	unsigned int failed;
+	gfp_t seen;
 } failing;
 
-bool cmap_lab_fails(void)
+bool cmap_lab_fails(gfp_t gfp)
 {
 	if (READ_ONCE(failing.task) != current)
 		return false;
+	failing.seen |= gfp;
 	if (failing.skip) {
 		failing.skip--;
 		return false;
@@ -87,6 +89,7 @@ void lab_fail(unsigned int skip, unsigned int count)
 	failing.skip = skip;
 	failing.count = count;
 	failing.failed = 0;
+	failing.seen = 0;
 	WRITE_ONCE(failing.task, current);
 }
 
@@ -94,6 +97,11 @@ unsigned int lab_fail_end(void)
 {
 	WRITE_ONCE(failing.task, NULL);
 	return failing.failed;
+}
+
+gfp_t lab_gfp_seen(void)
+{
+	return failing.seen;
 }
 
 /* ---- pages that are freed ---- */

@@ -50,6 +50,9 @@ static inline u64 lab_bytes(struct lab *lab)
 void lab_fail(unsigned int skip, unsigned int count);
 unsigned int lab_fail_end(void);
 
+/* All flags that the allocations since lab_fail() were made with. */
+gfp_t lab_gfp_seen(void);
+
 /*
  * Bytes that are not 0 in the pages that the core frees are counted from here
  * on.  lab_freed_end() says how many there were.

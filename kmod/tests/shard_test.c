@@ -35,6 +35,11 @@ static void shard_free(void *shard)
 	kfree(shard);
 }
 
+static int resize_now(struct cmap_shard *shard)
+{
+	return cmap_resize_now(shard, GFP_KERNEL);
+}
+
 static struct site *site_new(struct kunit *test, u32 room, bool wipe)
 {
 	struct site *site = kunit_kzalloc(test, sizeof(*site), GFP_KERNEL);
@@ -600,7 +605,7 @@ static void pool_extended_by_another(struct kunit *test)
 	cmap_chores_start(shard, CMAP_CHORE_POOL, GFP_KERNEL);
 	KUNIT_EXPECT_EQ(test, table->moved, 1);
 	KUNIT_EXPECT_EQ(test, work_busy(&shard->resize), 0);
-	KUNIT_EXPECT_EQ(test, cmap_resize_now(shard), 0);
+	KUNIT_EXPECT_EQ(test, resize_now(shard), 0);
 	site_free(site);
 }
 
@@ -615,14 +620,14 @@ static void move_without_a_pool(struct kunit *test)
 	next = new_table(test, site, table->bits);
 	next->pool_used = cmap_pool_capacity(next);
 	rcu_assign_pointer(table->next, next);
-	KUNIT_EXPECT_EQ(test, cmap_resize_now(site->shard), -EXFULL);
+	KUNIT_EXPECT_EQ(test, resize_now(site->shard), -EXFULL);
 	KUNIT_EXPECT_EQ(test, table->moved, 0);
 	/* It is not for lack of memory: the next write may ask again. */
 	queue_work(cmap_queue_resize, &site->shard->resize);
 	flush_work(&site->shard->resize);
 	KUNIT_EXPECT_EQ(test, site->shard->resize_after, 0);
 	next->pool_used = 0;
-	KUNIT_EXPECT_EQ(test, cmap_resize_now(site->shard), 0);
+	KUNIT_EXPECT_EQ(test, resize_now(site->shard), 0);
 	KUNIT_EXPECT_PTR_EQ(test, table_of(site), next);
 	expect_aimed(test, site, 0, 2 * CMAP_BUCKET_SLOTS, 0);
 
@@ -630,7 +635,7 @@ static void move_without_a_pool(struct kunit *test)
 	next->pool_used = cmap_pool_capacity(next);
 	next->bits = CMAP_TABLE_BITS_MAX;
 	site->shard->entries = (u64)CMAP_BUCKET_SLOTS << next->bits;
-	KUNIT_EXPECT_EQ(test, cmap_resize_now(site->shard), -EXFULL);
+	KUNIT_EXPECT_EQ(test, resize_now(site->shard), -EXFULL);
 	next->bits = CMAP_TABLE_BITS_MIN;
 	site->shard->entries = 2 * CMAP_BUCKET_SLOTS;
 	site_free(site);
@@ -662,12 +667,12 @@ static void move_by_one_who_is_killed(struct kunit *test)
 	rcu_assign_pointer(table->next, next);
 
 	kill_me(true);
-	err = cmap_resize_now(site->shard);
+	err = resize_now(site->shard);
 	kill_me(false);
 	KUNIT_EXPECT_EQ(test, err, -EINTR);
 	KUNIT_EXPECT_EQ(test, table->moved, 0);
 	KUNIT_EXPECT_TRUE(test, has(site, &key));
-	KUNIT_EXPECT_EQ(test, cmap_resize_now(site->shard), 0);
+	KUNIT_EXPECT_EQ(test, resize_now(site->shard), 0);
 	KUNIT_EXPECT_TRUE(test, has(site, &key));
 
 	kill_me(true);
@@ -691,14 +696,14 @@ static void move_without_memory(struct kunit *test)
 	next = new_table(test, site, table->bits + 1);
 	rcu_assign_pointer(table->next, next);
 	site->lab->memory.account.max = lab_bytes(site->lab);
-	KUNIT_EXPECT_EQ(test, cmap_resize_now(site->shard), -ENOSPC);
+	KUNIT_EXPECT_EQ(test, resize_now(site->shard), -ENOSPC);
 	key = aimed(0, 0, buf);
 	KUNIT_EXPECT_EQ(test, set(site, &key, "w", 1, GFP_KERNEL), 0);
 	lab_settle();
 	KUNIT_EXPECT_EQ(test, table->moved, 0);
 	site->lab->memory.account.max = 0;
 	KUNIT_EXPECT_EQ(test, set(site, &key, "x", 1, GFP_KERNEL), 0);
-	KUNIT_EXPECT_EQ(test, cmap_resize_now(site->shard), 0);
+	KUNIT_EXPECT_EQ(test, resize_now(site->shard), 0);
 	KUNIT_EXPECT_EQ(test, site->shard->entries, 2 * CMAP_BUCKET_SLOTS);
 	KUNIT_EXPECT_TRUE(test, has(site, &key));
 	site_free(site);
@@ -871,7 +876,7 @@ static void flood_while_shrinking(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, table->excess, 0);
 
 	next->pool_used = 0;
-	KUNIT_EXPECT_EQ(test, cmap_resize_now(site->shard), 0);
+	KUNIT_EXPECT_EQ(test, resize_now(site->shard), 0);
 	KUNIT_EXPECT_LE(test, next->longest, 1 + CMAP_CHAIN_MAX);
 	KUNIT_EXPECT_EQ(test, next->excess, half);
 	for (side = 0; side < 2; side++) {
@@ -1111,10 +1116,10 @@ static void no_memory_to_grow(struct kunit *test)
 	}
 	KUNIT_EXPECT_GT(test, site->shard->entries, 200);
 	KUNIT_EXPECT_EQ(test, site->shard->grows, 0);
-	KUNIT_EXPECT_EQ(test, cmap_resize_now(site->shard), -ENOSPC);
+	KUNIT_EXPECT_EQ(test, resize_now(site->shard), -ENOSPC);
 
 	site->lab->memory.account.max = 0;
-	KUNIT_EXPECT_EQ(test, cmap_resize_now(site->shard), 0);
+	KUNIT_EXPECT_EQ(test, resize_now(site->shard), 0);
 	KUNIT_EXPECT_EQ(test, site->shard->grows, 1);
 	site_free(site);
 }
@@ -1156,6 +1161,44 @@ static void no_memory_to_grow_for_a_while(struct kunit *test)
 	flush_work(&site->shard->resize);
 	KUNIT_EXPECT_EQ(test, site->shard->grows, 1);
 	site_free(site);
+}
+
+/*
+ * Whoever must not wait for file systems, or for I/O, had memory allocated as if
+ * he might: all but GFP_ATOMIC became GFP_KERNEL.
+ */
+static void allocates_as_the_caller_may(struct kunit *test)
+{
+	static const gfp_t gfps[] = { GFP_NOIO, GFP_NOFS, GFP_KERNEL, GFP_ATOMIC };
+	gfp_t mask = __GFP_IO | __GFP_FS | __GFP_DIRECT_RECLAIM;
+	u32 g, i;
+
+	for (g = 0; g < ARRAY_SIZE(gfps); g++) {
+		struct site *site = site_new(test, 1, false);
+		u8 buf[MODEL_KEY_MAX];
+		struct cmap_key key;
+
+		lab_fail(0, 0);
+		/* Tables, nodes, chains that need the pool, and a move. */
+		for (i = 0; i < 500; i++) {
+			key = key_of(site, i, buf);
+			KUNIT_ASSERT_EQ(test, set(site, &key, "v", 1, gfps[g]),
+					0);
+		}
+		for (i = 0; i < 150; i++) {
+			key = aimed(i, 7, buf);
+			KUNIT_ASSERT_EQ(test, set(site, &key, "v", 1, gfps[g]),
+					0);
+		}
+		if (gfpflags_allow_blocking(gfps[g]))
+			KUNIT_EXPECT_EQ(test, cmap_resize_now(site->shard,
+							      gfps[g]), 0);
+		lab_fail_end();
+		KUNIT_EXPECT_NE(test, lab_gfp_seen(), 0);
+		KUNIT_EXPECT_EQ(test, lab_gfp_seen() & mask, gfps[g] & mask);
+		KUNIT_EXPECT_GT(test, site->shard->grows, 0);
+		site_free(site);
+	}
 }
 
 /* ---- atomic ---- */
@@ -1345,6 +1388,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(no_memory_for_more),
 	KUNIT_CASE(no_memory_to_grow),
 	KUNIT_CASE(no_memory_to_grow_for_a_while),
+	KUNIT_CASE(allocates_as_the_caller_may),
 	KUNIT_CASE(writes_without_sleeping),
 	KUNIT_CASE(show),
 	KUNIT_CASE_SLOW(race),

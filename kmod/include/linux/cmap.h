@@ -16,22 +16,25 @@
  * =============================== ======= ========= ========== =============
  * cmap_create(), cmap_open(),     yes     no        no         no
  * cmap_unlink(), cmap_clear()
- * what takes a gfp, GFP_KERNEL    yes     no        no         no
+ * what takes a gfp, GFP_KERNEL,   yes     no        no         no
+ * GFP_NOFS or GFP_NOIO
  * what takes a gfp, GFP_ATOMIC    yes     yes       no         no
- * cmap_put()                      yes     yes       no         no
- * cmap_lookup(), cmap_get(),      yes     yes       yes        no
- * cmap_count()
+ * cmap_put(), cmap_count()        yes     yes       no         no
+ * cmap_lookup(), cmap_get()       yes     yes       yes        no
  * =============================== ======= ========= ========== =============
  *
- * Whoever writes takes a shard's lock with softirqs disabled, and enables them
+ * Whoever writes or counts takes a shard's lock with softirqs disabled, and enables them
  * behind it, which must not be done while interrupts are disabled: so writes
  * with a lock held that an interrupt takes (spin_lock_irqsave()) are not for
  * any gfp.  On PREEMPT_RT that lock sleeps: there writes are not allowed where
  * preemption is disabled or a raw spinlock is held either.  In an RCU read
  * section, as in any other section that must not sleep, it is GFP_ATOMIC.
  *
- * With GFP_ATOMIC memory that is about to be free cannot be waited for, nor
- * others who write to the same key all the time (-EAGAIN).
+ * GFP_NOFS and GFP_NOIO are for callers that file systems, or I/O, may be waiting
+ * for.  With GFP_ATOMIC memory that is about to be free cannot be waited for, nor
+ * others who write to the same key, or take the last free places of a full map,
+ * all the time (-EAGAIN).  With the others a fatal signal ends such waits
+ * (-EINTR).
  */
 #ifndef _LINUX_CMAP_H
 #define _LINUX_CMAP_H
