@@ -14,6 +14,9 @@
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
 
+/* Buckets in a row that a range without sleep finds empty before it ends. */
+#define RANGE_EMPTY_MAX		256
+
 /**
  * cmap_create() - make a map
  * @params: what it shall be
@@ -653,16 +656,22 @@ static bool show(struct cmap_walk *walk, cmap_range_fn fn, void *arg)
  * An entry that is there throughout is met exactly once; none is met twice.
  * Between buckets the RCU read section is left.
  *
+ * Where sleeping is not allowed this ends early after so many buckets without
+ * an entry that others have waited long enough, for @fn is not called there
+ * and cannot end it.  Call again with the cursor, at some other time perhaps.
+ *
  * Context: Process or softirq, as @gfp allows.
- * Return: 0 at the end of the map, 1 if @fn stopped, or -ENOMEM.
+ * Return: 0 at the end of the map, 1 if @fn stopped, -EAGAIN if this ended
+ * early, or -ENOMEM.
  */
 int cmap_range(struct cmap *map, struct cmap_cursor *cursor, cmap_range_fn fn,
 	       void *arg, gfp_t gfp)
 {
+	bool patient = gfpflags_allow_blocking(gfp);
 	struct cmap_walk *walk;
-	bool go_on = true;
-	bool more;
 	u64 count = 0;
+	u32 empty = 0;
+	int err = 0;
 
 	might_alloc(gfp);
 	walk = kmalloc(sizeof(*walk), gfp);
@@ -670,22 +679,24 @@ int cmap_range(struct cmap *map, struct cmap_cursor *cursor, cmap_range_fn fn,
 		return -ENOMEM;
 	cmap_walk_begin(walk, map, cursor);
 
-	do {
+	while (!err && walk->position < CMAP_POSITION_END) {
 		rcu_read_lock();
-		more = cmap_walk_next(walk);
-		if (more) {
-			count += walk->count;
-			go_on = show(walk, fn, arg);
-		}
+		if (cmap_walk_next(walk) && !show(walk, fn, arg))
+			err = 1;
 		rcu_read_unlock();
-		if (gfpflags_allow_blocking(gfp))
+
+		count += walk->count;
+		empty = walk->count ? 0 : empty + 1;
+		if (patient)
 			cond_resched();
-	} while (more && go_on);
+		else if (!err && empty == RANGE_EMPTY_MAX)
+			err = -EAGAIN;
+	}
 
 	cmap_walk_cursor(walk, walk->position, walk->tie, cursor);
 	trace_cmap_range(map, count);
 	kfree(walk);
 
-	return !go_on;
+	return err;
 }
 EXPORT_SYMBOL_NS_GPL(cmap_range, CMAP_NAMESPACE);

@@ -209,10 +209,42 @@ static void test_many(struct cmap *map, gfp_t gfp)
 		left = 700;
 		more = cmap_range(map, &cursor, add_up, &left, gfp);
 		seen += 700 - left;
-	} while (more > 0);
+	} while (more > 0 || more == -EAGAIN);
 	CHECK(!more && seen == n);
 	for (i = 0; i < n; i++)
 		CHECK(!cmap_delete(map, &i, 4, 0, NULL, gfp));
+}
+
+/*
+ * Where nothing is, the callback cannot end a range: without sleeping that went
+ * on over all of a map, however large.
+ */
+static void test_range_of_nothing(void)
+{
+	const struct cmap_params params = { .shards = CMAP_SHARDS_MAX };
+	struct cmap *map = cmap_create(&params);
+	struct cmap_cursor cursor = {};
+	u32 left = 10, ends = 0;
+	int err;
+
+	if (IS_ERR(map)) {
+		CHECK(false);
+		return;
+	}
+	while ((err = cmap_range(map, &cursor, add_up, &left, GFP_ATOMIC)) ==
+	       -EAGAIN)
+		ends++;
+	CHECK(!err && left == 10 && ends > 1 && ends <= 4);
+	cursor = (struct cmap_cursor){};
+	CHECK(!cmap_range(map, &cursor, add_up, &left, GFP_KERNEL));
+
+	CHECK(!cmap_set(map, &left, 4, &left, 4, 0, NULL, GFP_KERNEL));
+	cursor = (struct cmap_cursor){};
+	do
+		err = cmap_range(map, &cursor, add_up, &left, GFP_ATOMIC);
+	while (err == -EAGAIN);
+	CHECK(!err && left == 9);
+	cmap_put(map);
 }
 
 /* A value too long to be copied under the lock. */
@@ -453,6 +485,7 @@ static int __init kapi_test_init(void)
 	CHECK(cmap_clear(map) == 1);
 	test_names(map);
 	test_limit();
+	test_range_of_nothing();
 	cmap_put(map);
 
 	if (failed_line)
