@@ -6,6 +6,7 @@
 
 #include <linux/delay.h>
 #include <linux/jiffies.h>
+#include <linux/ktime.h>
 #include <linux/memcontrol.h>
 #include <linux/sched.h>
 #include <linux/sched/mm.h>
@@ -24,6 +25,7 @@
 #define WORK_HOLDS		8	/* after which it pauses in any case */
 #define PAUSE_US		100	/* of the work, at least */
 #define PAUSE_US_MAX		3200	/* while writers do without it */
+#define WORK_MS			10	/* before it lets other works run */
 #define WRITER_BITS_MAX		9	/* tables that a writer makes itself */
 #define TRIM_SEGMENTS		256	/* per lock hold */
 #define TRIM_DELAY		(HZ / 10)
@@ -275,10 +277,17 @@ static u32 progress(const struct cmap_shard *shard)
  * much as we would have, that is left to them, and the next one is longer: each
  * time that we come back stops one of them.  A lock that is not fair, as in many
  * virtual machines, they may not even get before there is a pause.
+ *
+ * The queue runs a limited number of works at once.  Somebody may have more
+ * tables than that to move: so this ends after a while, though not done.
+ *
+ * Returns 1 if there is more to move.
  */
 static int move_rest(struct cmap_shard *shard)
 {
-	unsigned int holds = 0, pause = PAUSE_US;
+	ktime_t end = ktime_add_ms(ktime_get(), WORK_MS);
+	unsigned int pause = shard->resize_pause ?: PAUSE_US;
+	unsigned int holds = 0;
 	u64 version = U64_MAX;
 	u32 moved = 0;
 	bool written;
@@ -304,7 +313,8 @@ static int move_rest(struct cmap_shard *shard)
 			usleep_range(pause, 4 * pause);
 		else
 			cond_resched();
-	} while (err > 0);
+	} while (err > 0 && ktime_before(ktime_get(), end));
+	shard->resize_pause = err > 0 ? pause : 0;
 
 	return err;
 }
@@ -360,10 +370,15 @@ static void resize_work(struct work_struct *work)
 	do
 		err = begin(shard, GFP_KERNEL) ?: move_rest(shard);
 	while (!err && resize_wanted(shard));
+	if (err > 0) {
+		/* Behind all that others have to do. */
+		queue_work(cmap_queue_resize, &shard->resize);
+		goto out;
+	}
 	/* -EXFULL may be over with the next write, which looks for itself. */
 	if (err != -EXFULL)
 		try_again_after(shard, err ? RESIZE_DELAY : 0);
-
+out:
 	set_active_memcg(old);
 }
 

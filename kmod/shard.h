@@ -30,6 +30,7 @@ struct mem_cgroup;
  * @memcg: pays for tables that the work allocates
  * @ahead_payer: pays for what @ahead allocates next; it has a reference
  * @resize: makes large tables and moves buckets
+ * @resize_pause: of @resize, in microseconds, or 0; its own
  * @ahead: allocates segments before they are needed
  * @trim: gives memory back
  * @lock: serializes writers
@@ -58,6 +59,7 @@ struct cmap_shard {
 	struct mem_cgroup *memcg;
 	struct mem_cgroup *ahead_payer;
 	struct work_struct resize;
+	u32 resize_pause;
 	struct work_struct ahead;
 	struct delayed_work trim;
 

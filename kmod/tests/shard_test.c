@@ -57,6 +57,14 @@ static struct site *site_new(struct kunit *test, u32 room, bool wipe)
 	return site;
 }
 
+/* Also until a move is over that the work stopped to let others run. */
+static void site_settle(struct site *site)
+{
+	while (work_busy(&site->shard->resize))
+		flush_work(&site->shard->resize);
+	lab_settle();
+}
+
 static void site_free(struct site *site)
 {
 	shard_free(site->shard);
@@ -540,12 +548,12 @@ static void pool_nearly_taken(struct kunit *test)
 	table->pool_used = most;
 	key = aimed(1, 1, buf);
 	KUNIT_EXPECT_EQ(test, set(site, &key, "w", 1, GFP_KERNEL), 0);
-	lab_settle();
+	site_settle(site);
 	KUNIT_EXPECT_EQ(test, pool_used(site), most);
 	table->pool_used++;
 	key = aimed(2, 2, buf);
 	KUNIT_EXPECT_EQ(test, set(site, &key, "x", 1, GFP_KERNEL), 0);
-	lab_settle();
+	site_settle(site);
 	KUNIT_EXPECT_EQ(test, pool_used(site), 0);
 	KUNIT_EXPECT_TRUE(test, has(site, &key));
 	site_free(site);
@@ -641,6 +649,39 @@ static void move_without_a_pool(struct kunit *test)
 	site_free(site);
 }
 
+/*
+ * As many works run at once as the queue allows; who had more tables than that
+ * to move kept everybody else's waiting until the first of them was moved whole.
+ */
+static void long_move_lets_other_works_run(struct kunit *test)
+{
+	struct site *site = site_new(test, 1, false);
+	struct cmap_shard *shard = site->shard;
+	struct cmap_table *table, *next;
+	unsigned int runs;
+	u8 buf[MODEL_KEY_MAX];
+	struct cmap_key key = aimed(0, 0, buf);
+
+	KUNIT_ASSERT_EQ(test, set(site, &key, "v", 1, GFP_KERNEL), 0);
+	table = table_of(site);
+	next = new_table(test, site, 15);
+	cmap_table_free(table);
+	rcu_assign_pointer(shard->table, next);
+	table = next;
+	shard->entries = (u64)CMAP_BUCKET_SLOTS << 14;
+	next = new_table(test, site, 16);
+	rcu_assign_pointer(table->next, next);
+
+	queue_work(cmap_queue_resize, &shard->resize);
+	for (runs = 0; table_of(site) == table && runs < 10000; runs++)
+		flush_work(&shard->resize);
+	KUNIT_EXPECT_GT(test, runs, 2);
+	KUNIT_EXPECT_LT(test, runs, 10000);
+	cancel_work_sync(&shard->resize);
+	shard->entries = 0;
+	site_free(site);
+}
+
 static void kill_me(bool killed)
 {
 	if (killed) {
@@ -699,7 +740,7 @@ static void move_without_memory(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, resize_now(site->shard), -ENOSPC);
 	key = aimed(0, 0, buf);
 	KUNIT_EXPECT_EQ(test, set(site, &key, "w", 1, GFP_KERNEL), 0);
-	lab_settle();
+	site_settle(site);
 	KUNIT_EXPECT_EQ(test, table->moved, 0);
 	site->lab->memory.account.max = 0;
 	KUNIT_EXPECT_EQ(test, set(site, &key, "x", 1, GFP_KERNEL), 0);
@@ -727,21 +768,21 @@ static void shrinking_keeps_chains_short(struct kunit *test)
 	u32 c;
 
 	set_some(test, site, 0, filler);
-	lab_settle();
+	site_settle(site);
 	table = table_of(site);
 	KUNIT_ASSERT_EQ(test, table->bits, 13);
 	for (c = 0; c < chains; c++)
 		set_aimed(test, site, filler + c * FULL, FULL - 20,
 			  c << (32 - 13));
 	del_some(test, site, 0, filler);
-	lab_settle();
+	site_settle(site);
 	table = table_of(site);
 	KUNIT_EXPECT_LE(test, table->longest, 1 + CMAP_CHAIN_MAX);
 	KUNIT_EXPECT_GT(test, table->excess, 0);
 	for (c = 0; c < chains; c++)
 		del_aimed(test, site, filler + c * FULL, FULL - 20,
 			  c << (32 - 13));
-	lab_settle();
+	site_settle(site);
 	KUNIT_EXPECT_EQ(test, bits_of(site), CMAP_TABLE_BITS_MIN);
 	site_free(site);
 }
@@ -754,12 +795,12 @@ static void cleared_flood_shrinks(struct kunit *test)
 
 	set_some(test, site, 0, 1000);
 	set_aimed(test, site, 1000, FULL - 30, 0);
-	lab_settle();
+	site_settle(site);
 	KUNIT_EXPECT_EQ(test, bits_of(site), 8);
 	for (order = 0; order <= U32_MAX;)
 		cmap_shard_clear(site->shard, &order);
 	KUNIT_EXPECT_EQ(test, site->shard->entries, 0);
-	lab_settle();
+	site_settle(site);
 	KUNIT_EXPECT_EQ(test, bits_of(site), CMAP_TABLE_BITS_MIN);
 	site_free(site);
 }
@@ -780,20 +821,20 @@ static void flood_at_the_edge(struct kunit *test)
 	/* First, so that none of the others stands before one of them. */
 	set_aimed(test, site, filler, half + 1, 0);
 	set_some(test, site, 0, filler);
-	lab_settle();
+	site_settle(site);
 	KUNIT_ASSERT_EQ(test, bits_of(site), 8);
 	del_some(test, site, 0, filler);
-	lab_settle();
+	site_settle(site);
 	KUNIT_EXPECT_EQ(test, bits_of(site), 8);
 	grows = site->shard->grows;
 	for (i = 0; i < 100; i++) {
 		key = aimed(filler + half, 0, buf);
 		KUNIT_ASSERT_EQ(test, del(site, &key), 0);
 		if (i % 10 == 0)
-			lab_settle();
+			site_settle(site);
 		KUNIT_ASSERT_EQ(test, set(site, &key, "v", 1, GFP_KERNEL), 0);
 	}
-	lab_settle();
+	site_settle(site);
 	KUNIT_EXPECT_EQ(test, bits_of(site), 6);
 	KUNIT_EXPECT_EQ(test, site->shard->grows, grows);
 	KUNIT_EXPECT_EQ(test, site->shard->shrinks, 2);
@@ -810,19 +851,19 @@ static void shrinks_behind_a_flood(struct kunit *test)
 	struct site *site = site_new(test, 1, false);
 
 	set_some(test, site, 0, filler);
-	lab_settle();
+	site_settle(site);
 	KUNIT_ASSERT_EQ(test, bits_of(site), 7);
 	set_aimed(test, site, filler, flood, 2 << (32 - 7));
 	set_aimed(test, site, filler + flood, behind, 3 << (32 - 7));
 	/* The two become one bucket, with the flood in front. */
 	del_some(test, site, 60, filler - 60);
-	lab_settle();
+	site_settle(site);
 	KUNIT_ASSERT_EQ(test, bits_of(site), 6);
 	KUNIT_EXPECT_GT(test, table_of(site)->excess, 0);
 	del_some(test, site, 0, 60);
 	del_aimed(test, site, filler, flood, 2 << (32 - 7));
 	KUNIT_EXPECT_EQ(test, table_of(site)->excess, 0);
-	lab_settle();
+	site_settle(site);
 	KUNIT_EXPECT_EQ(test, bits_of(site), CMAP_TABLE_BITS_MIN);
 	expect_aimed(test, site, filler + flood, behind, 3 << (32 - 7));
 	site_free(site);
@@ -846,7 +887,7 @@ static void flood_while_shrinking(struct kunit *test)
 		key = aimed(i, (2 + i % 62) << 26, buf);
 		KUNIT_ASSERT_EQ(test, set(site, &key, "v", 1, GFP_KERNEL), 0);
 	}
-	lab_settle();
+	site_settle(site);
 	table = table_of(site);
 	KUNIT_ASSERT_EQ(test, table->bits, CMAP_TABLE_BITS_MIN + 1);
 	for (side = 0; side < 2; side++) {
@@ -871,7 +912,7 @@ static void flood_while_shrinking(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, set(site, &key, "v", 1, GFP_ATOMIC),
 				-EXFULL);
 	}
-	lab_settle();
+	site_settle(site);
 	KUNIT_EXPECT_EQ(test, table->moved, 0);
 	KUNIT_EXPECT_EQ(test, table->excess, 0);
 
@@ -1024,7 +1065,7 @@ static void no_memory_for_more(struct kunit *test)
 		key = aimed(i, i * (U32_MAX / 210), buf);
 		KUNIT_ASSERT_EQ(test, set(site, &key, "v", 1, GFP_KERNEL), 0);
 	}
-	lab_settle();
+	site_settle(site);
 	for (i = 0; i < 60; i++) {
 		for (n = 0;; n++) {
 			key = aimed(1000 + i, 0x12345678, buf);
@@ -1076,7 +1117,7 @@ static void move_without_memory_is_not_tried_by_each_write(struct kunit *test)
 	site->lab->memory.account.max = 1;
 	key = aimed(0, 0, buf);
 	KUNIT_EXPECT_EQ(test, set(site, &key, "w", 1, GFP_KERNEL), 0);
-	lab_settle();
+	site_settle(site);
 	KUNIT_EXPECT_EQ(test, table->moved, 0);
 	site->shard->resize_after += HZ * 1000;
 
@@ -1085,13 +1126,13 @@ static void move_without_memory_is_not_tried_by_each_write(struct kunit *test)
 	for (i = 0; i < 10; i++)
 		KUNIT_EXPECT_EQ(test, set(site, &key, "x", 1, GFP_KERNEL), 0);
 	KUNIT_EXPECT_EQ(test, lab_fail_end(), 0);
-	lab_settle();
+	site_settle(site);
 	KUNIT_EXPECT_EQ(test, table->moved, 0);
 
 	/* Later it is tried again. */
 	site->shard->resize_after = get_jiffies_64();
 	KUNIT_EXPECT_EQ(test, set(site, &key, "y", 1, GFP_KERNEL), 0);
-	lab_settle();
+	site_settle(site);
 	/* It is moved, and then what is there does not need so many buckets. */
 	KUNIT_EXPECT_EQ(test, site->shard->shrinks, 1);
 	KUNIT_EXPECT_EQ(test, site->shard->resize_after, 0);
@@ -1263,7 +1304,7 @@ static void show(struct kunit *test)
 		key = key_of(site, i, buf);
 		KUNIT_ASSERT_EQ(test, set(site, &key, "v", 1, GFP_KERNEL), 0);
 	}
-	lab_settle();
+	site_settle(site);
 	table = table_of(site);
 	KUNIT_EXPECT_EQ(test, CMAP_WINDOW_TABLE_NUMBER(shown(site,
 			offsetof(struct cmap_window_shard, table))),
@@ -1375,6 +1416,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(move_without_a_pool),
 	KUNIT_CASE(move_by_one_who_is_killed),
 	KUNIT_CASE(move_without_memory),
+	KUNIT_CASE(long_move_lets_other_works_run),
 	KUNIT_CASE(move_without_memory_is_not_tried_by_each_write),
 	KUNIT_CASE(shrinking_keeps_chains_short),
 	KUNIT_CASE(cleared_flood_shrinks),
