@@ -15,6 +15,7 @@
  */
 #include "falsify.h"
 #include "linear.h"
+#include "linear_full.h"
 #include "load.h"
 #include "recorder.h"
 #include "kselftest_harness.h"
@@ -346,6 +347,7 @@ struct tally {
 	uint64_t refused;	/* for lack of memory */
 	uint64_t changed;	/* successful writes */
 	struct linear_work work;
+	struct linear_full full;
 };
 
 static void count_op(struct tally *tally, const struct history_op *op)
@@ -389,6 +391,7 @@ static size_t gather(const struct shared *shared, unsigned int key,
  * @name: of the map
  * @keys: how many there are
  * @churn: with others that come and go
+ * @limit: most entries there can be, or 0
  * @states: per key: what it can be at the end of the last round
  * @before: what it could be at its beginning
  * @all: room to bring together what was done to one key
@@ -399,11 +402,26 @@ struct recording {
 	char name[32];
 	unsigned int keys;
 	bool churn;
+	unsigned int limit;
 	struct linear_states states[HISTORY_KEYS];
 	struct linear_states before[HISTORY_KEYS];
 	struct history_op *all;
 	struct tally tally;
 };
+
+/* Refusals are not a matter of one key: false if one was wrong. */
+static bool check_refusals(struct recording *r)
+{
+	struct tally none = {};
+	unsigned int key;
+	size_t n = 0;
+
+	for (key = 0; key < r->keys; key++)
+		n += gather(&r->shared, key, r->all + n, &none);
+	linear_full_check(r->all, n, r->keys, r->limit, stdout, &r->tally.full);
+
+	return !r->tally.full.wrong;
+}
 
 /* Check a round; false if something is wrong. */
 static bool check_round(struct recording *r)
@@ -418,7 +436,7 @@ static bool check_round(struct recording *r)
 				 &r->tally.work) != LINEAR_YES)
 			return false;
 	}
-	return true;
+	return !r->limit || check_refusals(r);
 }
 
 /* The last round again, with a response falsified: is that found? */
@@ -441,6 +459,9 @@ static void report(const struct tally *tally, unsigned int rounds)
 	       tally->work.ops, rounds, tally->work.parts, tally->work.longest);
 	printf("# %lu writes done, %lu refused, %lu operations of killed ones\n",
 	       tally->changed, tally->refused, tally->pending);
+	if (tally->full.refused)
+		printf("# %lu refusals with others there, %lu with just enough\n",
+		       tally->full.refused, tally->full.tight);
 	printf("# ioctl %lu, library %lu, window %lu, batches %lu + %lu, ranges %lu + %lu, kernel %lu, softirq %lu\n",
 	       by[HISTORY_IOCTL], by[HISTORY_LIBRARY], by[HISTORY_WINDOW],
 	       by[HISTORY_BATCH], by[HISTORY_LIBRARY_BATCH],
@@ -531,6 +552,7 @@ FIXTURE_SETUP(history)
 	room = room > ROOM_MAX ? ROOM_MAX : room < ROOM_MIN ? ROOM_MIN : room;
 	r->keys = variant->keys;
 	r->churn = variant->churn;
+	r->limit = variant->map.max_entries;
 	for (i = 0; i < HISTORY_KEYS; i++)
 		r->states[i].count = 1;
 
@@ -578,6 +600,10 @@ TEST_F_TIMEOUT(history, is_linearizable, 7200)
 		    (i != HISTORY_KERNEL && i != HISTORY_SOFTIRQ))
 			EXPECT_GT(r->tally.by_door[i], 0);
 	EXPECT_GT(r->tally.changed, r->tally.work.ops / 20);
+	if (r->limit) {
+		EXPECT_GT(r->tally.full.refused, 0);
+		EXPECT_GT(r->tally.full.tight, 0);
+	}
 
 	/* And what is wrong is found, but for what could have been so. */
 	for (i = 0; i < FALSIFIED; i++)

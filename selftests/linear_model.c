@@ -100,9 +100,13 @@ static enum linear_step apply_failed(const struct history_op *op,
 			return seen(state, op->version);
 		}
 		return LINEAR_CANNOT;
+	case -ENOSPC:
+		/* The maps have a limit on entries, and none on memory. */
+		return yes_if(!present && op->kind >= HISTORY_SET &&
+			      op->kind != HISTORY_CLEAR &&
+			      !needs_entry(op->kind));
 	case -EAGAIN:
 	case -ENOMEM:
-	case -ENOSPC:
 		/* For want of memory, whatever is there; but reads need none. */
 		return yes_if(op->kind >= HISTORY_SET);
 	}

@@ -6,6 +6,7 @@
  */
 #include "cmap_test.h"
 #include "falsify.h"
+#include "linear_full.h"
 #include "linear_model.h"
 #include "kselftest_harness.h"
 
@@ -38,6 +39,81 @@ static enum linear_verdict verdict_of(const struct history_op *op, size_t n)
 	const struct history_op _h[] = { __VA_ARGS__ };			\
 	EXPECT_EQ(LINEAR_NO, verdict_of(_h, COUNT(_h)));		\
 } while (0)
+
+static uint64_t wrongly_refused(const struct history_op *op, size_t n,
+				unsigned int limit)
+{
+	struct history_op copy[64];
+	struct linear_full full = {};
+
+	memcpy(copy, op, n * sizeof(*op));
+	linear_full_check(copy, n, 4, limit, NULL, &full);
+	return full.wrong;
+}
+
+#define EXPECT_REFUSED(wrong, limit, ...) do {				\
+	const struct history_op _h[] = { __VA_ARGS__ };			\
+	EXPECT_EQ(wrong, wrongly_refused(_h, COUNT(_h), limit));	\
+} while (0)
+
+#define NOT_THERE(k) OP(1, 2, GET, .key = k, .err = -ENOENT)
+#define REFUSED(b, e, k) OP(b, e, SET, .key = k, .in = A, .err = -ENOSPC)
+
+TEST(refused_for_the_limit_on_entries)
+{
+	/* Only what is not there can be. */
+	EXPECT_GOOD(OP(1, 2, SET, .in = A, .err = -ENOSPC));
+	EXPECT_BAD(OP(1, 2, SET, .in = A), OP(3, 4, SET, .in = B, .err = -ENOSPC));
+	EXPECT_GOOD(OP(1, 2, SET, .in = A), OP(3, 5, DELETE),
+		    OP(4, 6, SET, .in = B, .err = -ENOSPC));
+	EXPECT_BAD(OP(1, 2, REPLACE, .in = A, .err = -ENOSPC));
+	EXPECT_BAD(OP(1, 2, CLEAR, .err = -ENOSPC));
+}
+
+TEST(refused_while_full)
+{
+	/* Nobody knows of the others; or one is there; or it is not. */
+	EXPECT_REFUSED(0, 3, REFUSED(3, 4, 0));
+	EXPECT_REFUSED(0, 1, NOT_THERE(2), NOT_THERE(3),
+		       OP(3, 4, SET, .key = 1, .in = A), REFUSED(5, 6, 0));
+	EXPECT_REFUSED(1, 1, NOT_THERE(1), NOT_THERE(2), NOT_THERE(3),
+		       REFUSED(5, 6, 0));
+	EXPECT_REFUSED(1, 2, NOT_THERE(2), NOT_THERE(3),
+		       OP(3, 4, SET, .key = 1, .in = A), REFUSED(5, 6, 0));
+	/* A key does not make itself be refused. */
+	EXPECT_REFUSED(1, 3, NOT_THERE(3), REFUSED(5, 6, 0));
+}
+
+TEST(refused_while_it_was_deleted_or_set)
+{
+	/* It was there until 3 at least, and from 9 on perhaps. */
+	EXPECT_REFUSED(0, 3, OP(3, 6, DELETE, .key = 1), REFUSED(5, 8, 0));
+	EXPECT_REFUSED(1, 3, OP(3, 6, DELETE, .key = 1), REFUSED(7, 8, 0));
+	EXPECT_REFUSED(0, 3, OP(3, 6, DELETE, .key = 1), REFUSED(7, 10, 0),
+		       OP(9, 20, SET, .key = 1, .in = A));
+	EXPECT_REFUSED(0, 3, OP(3, 6, DELETE, .key = 1), REFUSED(10, 11, 0),
+		       OP(9, 20, SET, .key = 1, .in = A));
+	EXPECT_REFUSED(0, 3, OP(3, 6, DELETE, .key = 1), REFUSED(21, 22, 0),
+		       OP(9, 20, SET, .key = 1, .in = A));
+	EXPECT_REFUSED(0, 3, OP(3, 6, DELETE, .key = 1), REFUSED(21, 22, 0),
+		       OP(9, 20, SET, .key = 1, .in = A, .pending = 1));
+	/* What failed has set nothing. */
+	EXPECT_REFUSED(1, 3, OP(3, 6, DELETE, .key = 1), REFUSED(21, 22, 0),
+		       OP(9, 20, SET, .key = 1, .in = A, .err = -ENOMEM));
+	/* Whoever does not find it beside one who sets it shows nothing. */
+	EXPECT_REFUSED(0, 3, OP(3, 6, SET, .key = 1, .in = A),
+		       OP(5, 7, GET, .key = 1, .err = -ENOENT),
+		       REFUSED(8, 9, 0));
+	EXPECT_REFUSED(0, 3, OP(3, 6, SET, .key = 1, .in = A),
+		       OP(2, 4, GET, .key = 1, .err = -ENOENT),
+		       REFUSED(8, 9, 0));
+	/* Two were there, but never both. */
+	EXPECT_REFUSED(1, 3, OP(3, 6, DELETE, .key = 1),
+		       OP(7, 10, SET, .key = 1, .in = A),
+		       OP(1, 2, GET, .key = 2, .err = -ENOENT),
+		       OP(8, 30, GET, .key = 2, .err = -ENOENT),
+		       REFUSED(11, 12, 0));
+}
 
 TEST(reads_beside_a_write)
 {
