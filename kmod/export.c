@@ -610,7 +610,7 @@ EXPORT_SYMBOL_NS_GPL(cmap_clear, CMAP_NAMESPACE);
  * cmap_count() - count entries
  * @map: the map
  *
- * Context: Any.
+ * Context: Process or softirq.
  * Return: how many there are.
  */
 u64 cmap_count(struct cmap *map)

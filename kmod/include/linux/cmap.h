@@ -23,12 +23,13 @@
  * cmap_lookup(), cmap_get()       yes     yes       yes        no
  * =============================== ======= ========= ========== =============
  *
- * Whoever writes or counts takes a shard's lock with softirqs disabled, and enables them
- * behind it, which must not be done while interrupts are disabled: so writes
- * with a lock held that an interrupt takes (spin_lock_irqsave()) are not for
- * any gfp.  On PREEMPT_RT that lock sleeps: there writes are not allowed where
- * preemption is disabled or a raw spinlock is held either.  In an RCU read
- * section, as in any other section that must not sleep, it is GFP_ATOMIC.
+ * Whoever writes, ranges, counts or drops a map may take a lock with softirqs
+ * disabled, and enables them behind it, which must not be done while interrupts
+ * are disabled: so writes with a lock held that an interrupt takes
+ * (spin_lock_irqsave()) are not for any gfp.  On PREEMPT_RT that lock sleeps:
+ * there writes are not allowed where preemption is disabled or a raw spinlock is
+ * held either.  In an RCU read section, as in any other section that must not
+ * sleep, it is GFP_ATOMIC.
  *
  * GFP_NOFS and GFP_NOIO are for callers that file systems, or I/O, may be waiting
  * for.  With GFP_ATOMIC memory that is about to be free cannot be waited for, nor
