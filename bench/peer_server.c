@@ -16,8 +16,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define MEMCACHED_SOCKET	"/tmp/bench-memcached.sock"
-#define REDIS_SOCKET		"/tmp/bench-redis.sock"
+/* Another benchmark may run on this machine. */
+static char memcached_socket[64], redis_socket[64];
 
 static int memcached_pid, redis_pid;
 
@@ -88,13 +88,15 @@ static int memcached_load(uint64_t room)
 {
 	char megabytes[16];
 	const char *const argv[] = {
-		"memcached", "-u", "root", "-s", MEMCACHED_SOCKET, "-m",
+		"memcached", "-u", "root", "-s", memcached_socket, "-m",
 		megabytes, "-t", "2", NULL,
 	};
 
+	snprintf(memcached_socket, sizeof(memcached_socket),
+		 "/tmp/bench-memcached-%d.sock", getpid());
 	snprintf(megabytes, sizeof(megabytes), "%lu",
 		 room * (bench.value_size + 200) / (1 << 20) + 64);
-	memcached_pid = server_start(argv, MEMCACHED_SOCKET);
+	memcached_pid = server_start(argv, memcached_socket);
 	return memcached_pid > 0 ? 0 : -1;
 }
 
@@ -109,7 +111,7 @@ static struct memcached_st *memcached_connect(int replies)
 		memcached_behavior_set(client,
 				       MEMCACHED_BEHAVIOR_BUFFER_REQUESTS, 1);
 	}
-	if (memcached_server_add_unix_socket(client, MEMCACHED_SOCKET) !=
+	if (memcached_server_add_unix_socket(client, memcached_socket) !=
 	    MEMCACHED_SUCCESS)
 		return NULL;
 	return client;
@@ -197,7 +199,7 @@ static double memcached_bytes(void)
 static void memcached_unload(void)
 {
 	server_stop(memcached_pid);
-	unlink(MEMCACHED_SOCKET);
+	unlink(memcached_socket);
 }
 
 const struct peer peer_memcached = {
@@ -214,18 +216,20 @@ static redisContext *redis;
 static int redis_load(uint64_t room)
 {
 	const char *const argv[] = {
-		"redis-server", "--port", "0", "--unixsocket", REDIS_SOCKET,
+		"redis-server", "--port", "0", "--unixsocket", redis_socket,
 		"--save", "", "--appendonly", "no", "--dir", "/tmp", NULL,
 	};
 
 	(void)room;
-	redis_pid = server_start(argv, REDIS_SOCKET);
+	snprintf(redis_socket, sizeof(redis_socket), "/tmp/bench-redis-%d.sock",
+		 getpid());
+	redis_pid = server_start(argv, redis_socket);
 	return redis_pid > 0 ? 0 : -1;
 }
 
 static int redis_attach(void)
 {
-	redis = redisConnectUnix(REDIS_SOCKET);
+	redis = redisConnectUnix(redis_socket);
 	return !redis || redis->err ? -1 : 0;
 }
 
@@ -301,7 +305,7 @@ static double redis_bytes(void)
 static void redis_unload(void)
 {
 	server_stop(redis_pid);
-	unlink(REDIS_SOCKET);
+	unlink(redis_socket);
 }
 
 const struct peer peer_redis = {
