@@ -2,6 +2,10 @@
 #include "account.h"
 
 #include <linux/errno.h>
+#include <linux/memcontrol.h>
+#include <linux/rcupdate.h>
+#include <linux/sched.h>
+#include <linux/topology.h>
 
 struct cmap_account cmap_account_all;
 
@@ -82,3 +86,59 @@ gfp_t cmap_gfp(gfp_t gfp)
 		return CMAP_GFP_KERNEL & (gfp | ~(__GFP_IO | __GFP_FS));
 	return gfp | __GFP_ACCOUNT | __GFP_NOWARN;
 }
+
+#ifdef CMAP_MEMCG
+/**
+ * cmap_payer_current() - the object cgroup that the current process pays by
+ *
+ * It keeps no memory cgroup: when one is removed its parent pays.  So what has
+ * a long life, as a named map, does not keep its creator's cgroup.
+ *
+ * Context: Process.
+ * Return: it with a reference for the caller; or NULL for a kernel thread, or
+ * where kernel memory is not accounted.
+ */
+struct obj_cgroup *cmap_payer_current(void)
+{
+	struct mem_cgroup *memcg = current->mm ?
+				   get_mem_cgroup_from_mm(current->mm) : NULL;
+	struct mem_cgroup *m;
+	struct obj_cgroup *payer = NULL;
+
+	rcu_read_lock();
+	/* One that is being removed has given its own to its parent. */
+	for (m = memcg; m && !payer; m = parent_mem_cgroup(m)) {
+		payer = rcu_dereference(cmap_memcg_objcg(m));
+		if (payer && !obj_cgroup_tryget(payer))
+			payer = NULL;
+	}
+	rcu_read_unlock();
+	mem_cgroup_put(memcg);
+
+	return payer;
+}
+
+/**
+ * cmap_payer_memcg() - the memory cgroup that pays now
+ * @payer: from cmap_payer_current(), or NULL
+ *
+ * Context: Any.
+ * Return: it with a reference for the caller, or NULL for none.
+ */
+struct mem_cgroup *cmap_payer_memcg(struct obj_cgroup *payer)
+{
+	return payer ? get_mem_cgroup_from_objcg(payer) : NULL;
+}
+
+/**
+ * cmap_payer_put() - drop what cmap_payer_current() returned
+ * @payer: it, or NULL
+ *
+ * Context: Any.
+ */
+void cmap_payer_put(struct obj_cgroup *payer)
+{
+	if (payer)
+		obj_cgroup_put(payer);
+}
+#endif

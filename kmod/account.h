@@ -36,4 +36,34 @@ void cmap_uncharge(struct cmap_account *account, u64 bytes);
 
 gfp_t cmap_gfp(gfp_t gfp);
 
+/*
+ * Who pays for what is allocated later, and by others than the process that
+ * it is for.  In kernels of before 6.10 accounting kernel memory is an option
+ * of its own.
+ */
+struct mem_cgroup;
+struct obj_cgroup;
+
+#if defined(CONFIG_MEMCG_KMEM) || \
+	(defined(CONFIG_MEMCG) && !defined(CMAP_HAVE_MEMCG_KMEM))
+#define CMAP_MEMCG	1
+struct obj_cgroup *cmap_payer_current(void);
+struct mem_cgroup *cmap_payer_memcg(struct obj_cgroup *payer);
+void cmap_payer_put(struct obj_cgroup *payer);
+#else
+static inline struct obj_cgroup *cmap_payer_current(void)
+{
+	return NULL;
+}
+
+static inline struct mem_cgroup *cmap_payer_memcg(struct obj_cgroup *payer)
+{
+	return NULL;
+}
+
+static inline void cmap_payer_put(struct obj_cgroup *payer)
+{
+}
+#endif
+
 #endif /* CMAP_ACCOUNT_H */

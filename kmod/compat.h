@@ -53,4 +53,11 @@
 #endif
 #endif
 
+/* Of a memory cgroup: what its kernel memory is charged to, maybe NULL. */
+#ifdef CMAP_HAVE_NODE_OBJCG
+#define cmap_memcg_objcg(memcg)		((memcg)->nodeinfo[numa_mem_id()]->objcg)
+#else
+#define cmap_memcg_objcg(memcg)		((memcg)->objcg)
+#endif
+
 #endif /* CMAP_COMPAT_H */

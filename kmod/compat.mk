@@ -19,5 +19,12 @@ CMAP_COMPAT += $(call cmap-has,'vm_flags_clear',linux/mm.h,CMAP_HAVE_VM_FLAGS)
 # <asm/unaligned.h> became <linux/unaligned.h>.
 CMAP_COMPAT += $(call cmap-has,'.',linux/unaligned.h,CMAP_HAVE_LINUX_UNALIGNED_H)
 
+# Accounting kernel memory was an option of its own.
+CMAP_COMPAT += $(call cmap-has,'CONFIG_MEMCG_KMEM',linux/memcontrol.h,CMAP_HAVE_MEMCG_KMEM)
+
+# The object cgroups of a memory cgroup became one for each memory node.
+CMAP_COMPAT += $(if $(shell sed -n '/^struct mem_cgroup_per_node {/,/^}/p' \
+	$(cmap-inc)/linux/memcontrol.h | grep -w objcg),-DCMAP_HAVE_NODE_OBJCG)
+
 # Frame numbers had a type of their own.
 CMAP_COMPAT += $(call cmap-has,'vmf_insert_pfn_pmd.struct vm_fault .vmf. pfn_t ',linux/huge_mm.h,CMAP_HAVE_PFN_T)

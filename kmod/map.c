@@ -6,7 +6,7 @@
 #include <linux/bitops.h>
 #include <linux/cpumask.h>
 #include <linux/log2.h>
-#include <linux/memcontrol.h>
+#include <linux/mm.h>
 #include <linux/random.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
@@ -64,7 +64,7 @@ static int shards_new(struct cmap *map)
 		if (!shard)
 			return -ENOMEM;
 		cmap_shard_init(shard, i, map->shards, &map->memory,
-				&map->quota, map->memcg, node,
+				&map->quota, map->payer, node,
 				map->flags & CMAP_CREATE_WIPE);
 		map->shard[i] = shard;
 
@@ -90,7 +90,7 @@ static void map_free(struct cmap *map)
 	for (i = 0; i < map->shards; i++)
 		kfree(map->shard[i]);
 	free_percpu(map->counters);
-	mem_cgroup_put(map->memcg);
+	cmap_payer_put(map->payer);
 	kfree(map->name);
 	kfree(map);
 }
@@ -147,7 +147,7 @@ static struct cmap *map_alloc(const struct cmap_spec *spec)
 	cmap_memory_init(&map->memory, spec->max_bytes,
 			 !(spec->flags & CMAP_CREATE_NO_WINDOW));
 	mutex_init(&map->window_mutex);
-	map->memcg = current->mm ? get_mem_cgroup_from_mm(current->mm) : NULL;
+	map->payer = cmap_payer_current();
 	refcount_set(&map->refs, 1);
 	INIT_RCU_WORK(&map->destroy, map_destroy);
 	cmap_quota_init(&map->quota, spec->max_entries, spec->shards);

@@ -17,7 +17,7 @@
 #include <linux/uidgid.h>
 #include <linux/workqueue.h>
 
-struct mem_cgroup;
+struct obj_cgroup;
 
 /* Most shards a map can have; a module parameter. */
 extern unsigned int cmap_max_shards;
@@ -63,7 +63,7 @@ struct cmap_counters {
  * @secret: of @hash, for the window
  * @refs: references; each descriptor, the name, each kernel user
  * @id: never used again while the module is loaded
- * @memcg: of the map's creator; pays for large tables
+ * @payer: of the map's creator; pays for large tables
  * @destroy: frees the map, after a grace period
  * @name: the name, or NULL
  * @names: entry in the table of names; under its lock, like @unlinked
@@ -93,7 +93,7 @@ struct cmap {
 	u64 secret[2];
 	refcount_t refs;
 	u64 id;
-	struct mem_cgroup *memcg;
+	struct obj_cgroup *payer;
 	struct rcu_work destroy;
 	const char *name;
 	struct hlist_node names;

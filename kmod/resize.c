@@ -364,7 +364,8 @@ static void resize_work(struct work_struct *work)
 {
 	struct cmap_shard *shard = container_of(work, struct cmap_shard,
 						resize);
-	struct mem_cgroup *old = set_active_memcg(shard->memcg);
+	struct mem_cgroup *payer = cmap_payer_memcg(shard->payer);
+	struct mem_cgroup *old = set_active_memcg(payer);
 	int err;
 
 	do
@@ -380,6 +381,7 @@ static void resize_work(struct work_struct *work)
 		try_again_after(shard, err ? RESIZE_DELAY : 0);
 out:
 	set_active_memcg(old);
+	mem_cgroup_put(payer);
 }
 
 /* ---- memory for writes to come ---- */

@@ -19,7 +19,7 @@
  * @shards: how many there are, a power of two
  * @memory: where memory comes from
  * @quota: the map's limit on entries
- * @memcg: pays for tables that the work allocates, or NULL
+ * @payer: pays for tables that the work allocates, or NULL
  * @node: memory node to prefer
  * @wipe: overwrite what is deleted
  *
@@ -27,7 +27,7 @@
  */
 void cmap_shard_init(struct cmap_shard *shard, u32 index, u32 shards,
 		     struct cmap_memory *memory, struct cmap_quota *quota,
-		     struct mem_cgroup *memcg, int node, bool wipe)
+		     struct obj_cgroup *payer, int node, bool wipe)
 {
 	spin_lock_init(&shard->lock);
 	cmap_arena_init(&shard->arena, &shard->lock, memory, node, wipe);
@@ -37,7 +37,7 @@ void cmap_shard_init(struct cmap_shard *shard, u32 index, u32 shards,
 	shard->version = index;
 	shard->quota = quota;
 	shard->credit.shard = index;
-	shard->memcg = memcg;
+	shard->payer = payer;
 	cmap_resize_init(shard);
 }
 

@@ -18,6 +18,7 @@
 #include <uapi/linux/cmap.h>
 
 struct mem_cgroup;
+struct obj_cgroup;
 
 /**
  * struct cmap_shard - a part of a map
@@ -27,7 +28,7 @@ struct mem_cgroup;
  * @shards: how many the map has
  * @shard_bits: log2 of that
  * @quota: the map's limit on entries
- * @memcg: pays for tables that the work allocates
+ * @payer: pays for tables that the work allocates
  * @ahead_payer: pays for what @ahead allocates next; it has a reference
  * @resize: makes large tables and moves buckets
  * @resize_pause: of @resize, in microseconds, or 0; its own
@@ -56,7 +57,7 @@ struct cmap_shard {
 	u32 shards;
 	u8 shard_bits;
 	struct cmap_quota *quota;
-	struct mem_cgroup *memcg;
+	struct obj_cgroup *payer;
 	struct mem_cgroup *ahead_payer;
 	struct work_struct resize;
 	u32 resize_pause;
@@ -141,7 +142,7 @@ struct cmap_write {
 
 void cmap_shard_init(struct cmap_shard *shard, u32 index, u32 shards,
 		     struct cmap_memory *memory, struct cmap_quota *quota,
-		     struct mem_cgroup *memcg, int node, bool wipe);
+		     struct obj_cgroup *payer, int node, bool wipe);
 void cmap_shard_close(struct cmap_shard *shard);
 void cmap_shard_destroy(struct cmap_shard *shard);
 

@@ -60,4 +60,70 @@ TEST(charged_and_limited)
 		usleep(100000);
 }
 
+/* Cgroups that were removed and whose memory something still keeps. */
+static long long dying(void)
+{
+	return number_in("/sys/fs/cgroup/cgroup.stat",
+			 "nr_dying_subsys_memory ") >= 0 ?
+	       number_in("/sys/fs/cgroup/cgroup.stat",
+			 "nr_dying_subsys_memory ") :
+	       number_in("/sys/fs/cgroup/cgroup.stat",
+			 "nr_dying_descendants ");
+}
+
+#define PINS 20
+
+/*
+ * A named map held its creator's cgroup: each job that had made one, and was
+ * gone, left a cgroup behind for as long as the map had its name.  What it
+ * allocates for its tables later is its parent's, and the map goes on growing.
+ */
+TEST(a_named_map_keeps_no_removed_cgroup)
+{
+	long long before, left = 0;
+	int fd, i, n, err = 0;
+	char name[16];
+
+	if (!have_group())
+		SKIP(return, "no memory cgroup");
+	before = dying();
+	for (i = 0; i < PINS; i++) {
+		have_group();
+		snprintf(name, sizeof(name), "pin%d", i);
+		if (!fork()) {
+			if (write_text(GROUP "/cgroup.procs", "0"))
+				_exit(1);
+			fd = device(O_RDWR);
+			if (create_named(fd, name, 0600))
+				_exit(2);
+			for (n = 0; n < 1000 && !err; n++)
+				err = set(fd, &n, sizeof(n), "v", 1);
+			_exit(err ? 3 : 0);
+		}
+		ASSERT_TRUE(children_ok(1));
+		for (n = 0; n < 50 && rmdir(GROUP); n++)
+			usleep(100000);
+		ASSERT_LT(n, 50);
+	}
+	/* What else a process leaves behind takes its time to go. */
+	for (n = 0; n < 100; n++) {
+		left = dying() - before;
+		if (left <= PINS / 4)
+			break;
+		usleep(100000);
+	}
+	EXPECT_LE(left, PINS / 4);
+
+	for (i = 0; i < PINS; i++) {
+		snprintf(name, sizeof(name), "pin%d", i);
+		fd = device(O_RDWR);
+		ASSERT_EQ(0, open_named(fd, name));
+		for (n = 0; n < 4000; n++)
+			ASSERT_EQ(0, set(fd, &n, sizeof(n), "v", 1));
+		EXPECT_EQ(4000, count(fd));
+		close(fd);
+		EXPECT_EQ(0, unlink_named(name));
+	}
+}
+
 TEST_HARNESS_MAIN
