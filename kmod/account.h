@@ -7,25 +7,61 @@
 
 #include <linux/atomic.h>
 #include <linux/gfp.h>
+#include <linux/spinlock.h>
 #include <linux/types.h>
+
+enum cmap_account_kind {
+	CMAP_ACCOUNT_PLAIN,	/* has a limit of its own, or none */
+	CMAP_ACCOUNT_BILL,	/* is in a &struct cmap_bill; no limit */
+	CMAP_ACCOUNT_USER,	/* has the limit that all users have */
+	CMAP_ACCOUNT_ALL,	/* a part of its limit is reserved */
+};
 
 /**
  * struct cmap_account - bytes taken, and how many may be
  * @bytes: taken now
  * @max: most that may be taken; 0 for no limit
+ * @kind: what limit there is
  * @parent: pays as well; NULL at the root
  */
 struct cmap_account {
 	atomic64_t bytes;
 	u64 max;
+	enum cmap_account_kind kind;
 	struct cmap_account *parent;
+};
+
+/**
+ * struct cmap_bill - what a map takes in all, and who pays
+ * @account: that; its parent is the payer's, and changes
+ * @privileged: bound by no user's limit, and what is reserved may be used
+ * @lock: held while anything is charged or uncharged, so that the payer does
+ *	not change meanwhile; @privileged and the parent are under it
+ */
+struct cmap_bill {
+	struct cmap_account account;
+	bool privileged;
+	spinlock_t lock;
 };
 
 /* What all maps together take and may take. */
 extern struct cmap_account cmap_account_all;
 
+/* Module parameters: of each user, and what of the module's limits is kept. */
+extern u64 cmap_user_max_bytes;
+extern unsigned int cmap_reserve_percent;
+
+u64 cmap_reserve_of(u64 max);
+u64 cmap_user_bytes_limit(void);
+u64 cmap_account_limit(const struct cmap_account *account, bool privileged);
+
 int cmap_charge(struct cmap_account *account, u64 bytes);
 void cmap_uncharge(struct cmap_account *account, u64 bytes);
+
+void cmap_bill_init(struct cmap_bill *bill, struct cmap_account *payer,
+		    bool privileged);
+int cmap_bill_move(struct cmap_bill *bill, struct cmap_account *payer,
+		   bool privileged);
 
 /*
  * How everything is allocated: on the caller's bill, and without waking the

@@ -321,9 +321,10 @@ void cmap_memory_init(struct cmap_memory *memory, u64 max, bool offered)
 	struct address_space *mapping = &memory->mapping;
 
 	*memory = (struct cmap_memory){
-		.account = { .max = max, .parent = &cmap_account_all },
+		.account = { .max = max, .parent = &memory->bill.account },
 		.offered = offered,
 	};
+	cmap_bill_init(&memory->bill, &cmap_account_all, true);
 	xa_init_flags(&memory->blocks, XA_FLAGS_LOCK_BH | XA_FLAGS_ACCOUNT);
 	init_llist_head(&memory->gone);
 	INIT_WORK(&memory->free_gone, free_gone);

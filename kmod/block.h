@@ -22,6 +22,7 @@
 /**
  * struct cmap_memory - where a map's memory comes from
  * @account: pays for it
+ * @bill: above that; who pays for the map
  * @leaving: how much of it will be given back in a while: tables after a
  *	grace period, blocks once nobody has them mapped
  * @left: how much of it was given back so far; wraps around
@@ -38,6 +39,7 @@
  */
 struct cmap_memory {
 	struct cmap_account account;
+	struct cmap_bill bill;
 	atomic_t leaving;
 	atomic_t left;
 	bool offered;

@@ -4,6 +4,7 @@
  */
 #include "cmd.h"
 #include "file.h"
+#include "limits.h"
 #include "map.h"
 #include "names.h"
 #include "user.h"
@@ -12,9 +13,12 @@
 #include <linux/cred.h>
 #include <linux/fs.h>
 #include <linux/fs_struct.h>
+#include <linux/minmax.h>
+#include <linux/rcupdate.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
+#include <linux/user_namespace.h>
 #include <uapi/linux/cmap.h>
 
 /* Copy in and check a name. */
@@ -51,6 +55,10 @@ int cmap_cmd_create(struct cmap_context *context, void __user *arg)
 		name = copy_name(create.name, create.name_len);
 		if (IS_ERR(name))
 			return PTR_ERR(name);
+		if (cmap_name_kernels(name)) {
+			kfree(name);
+			return -EACCES;
+		}
 	}
 
 	spec.name = name;
@@ -71,7 +79,7 @@ int cmap_cmd_create(struct cmap_context *context, void __user *arg)
 	err = PTR_ERR_OR_ZERO(map);
 	if (err)
 		goto unclaim;
-	err = cmap_names_add(map);
+	err = cmap_names_add(map, cmap_names_here());
 	if (err)
 		goto put_map;
 	cmap_window_bind(context->file, map);
@@ -90,7 +98,7 @@ free_name:
 }
 
 /* Copy in and check the arguments of open and unlink, which are a name. */
-static char *copy_name_args(void __user *arg)
+static char *copy_name_args(void __user *arg, u32 known, u32 *flags)
 {
 	struct cmap_name args;
 	int err;
@@ -98,8 +106,9 @@ static char *copy_name_args(void __user *arg)
 	err = cmap_copy_in(&args, arg, __reserved);
 	if (err)
 		return ERR_PTR(err);
-	if (args.flags || args.__reserved)
+	if (args.flags & ~known || args.__reserved)
 		return ERR_PTR(-EINVAL);
+	*flags = args.flags;
 	return copy_name(args.name, args.name_len);
 }
 
@@ -108,6 +117,7 @@ int cmap_cmd_open(struct cmap_context *context, void __user *arg)
 	struct cmap *map;
 	int access = 0;
 	char *name;
+	u32 flags;
 	int err;
 
 	if (context->file->f_mode & FMODE_READ)
@@ -117,14 +127,15 @@ int cmap_cmd_open(struct cmap_context *context, void __user *arg)
 	/* Opened with the mode 3, which asks for neither: nor may it ask here. */
 	if (!access)
 		return -EBADF;
-	name = copy_name_args(arg);
+	name = copy_name_args(arg, CMAP_OPEN_TRUSTED, &flags);
 	if (IS_ERR(name))
 		return PTR_ERR(name);
 
 	err = cmap_file_claim(context->file);
 	if (err)
 		goto free_name;
-	map = cmap_names_open(name, access);
+	map = cmap_names_open(cmap_names_here(), name, access,
+			      flags & CMAP_OPEN_TRUSTED);
 	err = PTR_ERR_OR_ZERO(map);
 	if (err) {
 		cmap_file_unclaim(context->file);
@@ -139,57 +150,152 @@ free_name:
 
 int cmap_cmd_unlink(struct cmap_context *context, void __user *arg)
 {
-	char *name = copy_name_args(arg);
+	u32 flags;
+	char *name = copy_name_args(arg, 0, &flags);
 	int err;
 
 	if (IS_ERR(name))
 		return PTR_ERR(name);
 
-	err = cmap_names_unlink(name);
+	err = cmap_names_unlink(cmap_names_here(), name);
 	kfree(name);
 
 	return err;
 }
 
-static void fill_list_entry(const struct cmap *map,
-			    struct cmap_list_entry *entry)
+int cmap_cmd_rename(struct cmap_context *context, void __user *arg)
+{
+	u32 flags;
+	char *name = copy_name_args(arg, 0, &flags);
+	int err = -EACCES;
+
+	if (IS_ERR(name))
+		return PTR_ERR(name);
+
+	if (!cmap_name_kernels(name))
+		err = cmap_names_rename(context->map, name);
+	kfree(name);
+
+	return err;
+}
+
+int cmap_cmd_setattr(struct cmap_context *context, void __user *arg)
 {
 	struct user_namespace *ns = current_user_ns();
+	struct cmap_setattr args;
+	struct cmap_attr attr;
+	int err;
 
-	memset(entry, 0, sizeof(*entry));
-	entry->name_len = strlen(map->name);
-	entry->size = ALIGN(sizeof(*entry) + entry->name_len + 1, 8);
-	entry->mode = map->mode;
-	entry->uid = from_kuid_munged(ns, map->uid);
-	entry->gid = from_kgid_munged(ns, map->gid);
+	err = cmap_copy_in(&args, arg, __reserved);
+	if (err)
+		return err;
+	if (args.flags & ~(CMAP_SET_MODE | CMAP_SET_UID | CMAP_SET_GID) ||
+	    args.__reserved ||
+	    args.mode & ~(args.flags & CMAP_SET_MODE ? 0666 : 0) ||
+	    (args.uid && !(args.flags & CMAP_SET_UID)) ||
+	    (args.gid && !(args.flags & CMAP_SET_GID)))
+		return -EINVAL;
+
+	attr = (struct cmap_attr){
+		.valid = args.flags,
+		.mode = args.mode,
+		.uid = make_kuid(ns, args.uid),
+		.gid = make_kgid(ns, args.gid),
+	};
+	if ((args.flags & CMAP_SET_UID && !uid_valid(attr.uid)) ||
+	    (args.flags & CMAP_SET_GID && !gid_valid(attr.gid)))
+		return -EINVAL;
+
+	return cmap_names_set(context->map, &attr);
+}
+
+int cmap_cmd_limits(struct cmap_context *context, void __user *arg)
+{
+	struct cmap_limits limits;
+	int err;
+
+	err = cmap_copy_in(&limits, arg, all_max_bytes);
+	if (err)
+		return err;
+	if (limits.flags)
+		return -EINVAL;
+
+	cmap_limits_fill(&limits);
+	return cmap_copy_out(arg, &limits, uid, all_max_bytes);
+}
+
+/* ---- the list ---- */
+
+struct list_record {
+	struct cmap_list_entry entry;
+	char name[ALIGN(CMAP_NAME_MAX + 1, 8)];
+};
+
+/* False if the map is not to be seen from the caller's namespace. */
+static bool fill_record(const struct cmap *map, struct list_record *record)
+{
+	struct user_namespace *ns = current_user_ns();
+	struct cmap_list_entry *entry = &record->entry;
+	const struct cmap_label *label;
+
+	if (READ_ONCE(map->unlinked) || READ_ONCE(map->net) != cmap_names_here())
+		return false;
+
+	memset(record, 0, sizeof(*record));
+	rcu_read_lock();
+	label = rcu_dereference(map->label);
+	if (label)
+		strscpy(record->name, label->text, sizeof(record->name));
+	rcu_read_unlock();
+	if (!label)
+		return false;
+
+	entry->name_offset = offsetof(struct list_record, name);
+	entry->name_len = strlen(record->name);
+	entry->size = ALIGN(entry->name_offset + entry->name_len + 1, 8);
+	entry->mode = READ_ONCE(map->mode);
+	entry->uid = from_kuid_munged(ns, READ_ONCE(map->uid));
+	entry->gid = from_kgid_munged(ns, READ_ONCE(map->gid));
 	entry->id = map->id;
 	entry->entries = cmap_map_entries(map);
 	entry->bytes = atomic64_read(&map->memory.account.bytes);
+	entry->max_entries = map->max_entries;
+	entry->max_bytes = map->memory.account.max;
+	entry->create_flags = map->flags;
+	return true;
 }
 
 /* Add a record for the map; -EMSGSIZE if there is no room. */
 static int list_one(struct cmap_list *list, u32 room, const struct cmap *map)
 {
 	void __user *to = u64_to_user_ptr(list->buf) + list->buf_len;
-	struct cmap_list_entry entry;
-	u32 used;
+	struct list_record record;
+	u32 size;
 
-	fill_list_entry(map, &entry);
-	if (entry.size > room - list->buf_len) {
+	if (!fill_record(map, &record))
+		return 0;
+	size = record.entry.size;
+	if (size > room - list->buf_len) {
 		if (!list->count)
-			list->buf_len = entry.size;
+			list->buf_len = size;
 		return -EMSGSIZE;
 	}
-
-	used = sizeof(entry) + entry.name_len;
-	if (copy_to_user(to, &entry, sizeof(entry)) ||
-	    copy_to_user(to + sizeof(entry), map->name, entry.name_len) ||
-	    clear_user(to + used, entry.size - used))
+	if (copy_to_user(to, &record, size))
 		return -EFAULT;
 
-	list->buf_len += entry.size;
+	list->buf_len += size;
 	list->count++;
 	return 0;
+}
+
+/* As much as the caller's structure has. */
+static int list_out(void __user *arg, const struct cmap_list *list)
+{
+	size_t from = offsetof(struct cmap_list, buf_len);
+	size_t to = min_t(size_t, list->size, sizeof(*list));
+
+	return copy_to_user(arg + from, (const void *)list + from, to - from) ?
+	       -EFAULT : 0;
 }
 
 int cmap_cmd_list(struct cmap_context *context, void __user *arg)
@@ -210,8 +316,7 @@ int cmap_cmd_list(struct cmap_context *context, void __user *arg)
 	list.buf_len = 0;
 	list.count = 0;
 	for (id = list.cursor; (map = cmap_names_next(&id)); list.cursor = id) {
-		if (map->name && !READ_ONCE(map->unlinked))
-			err = list_one(&list, room, map);
+		err = list_one(&list, room, map);
 		cmap_map_put(map);
 		if (!err && fatal_signal_pending(current))
 			err = -EINTR;
@@ -224,6 +329,6 @@ int cmap_cmd_list(struct cmap_context *context, void __user *arg)
 	if (err == -EFAULT || err == -EINTR)
 		return err;
 
-	return cmap_copy_out((struct cmap_list __user *)arg, &list, buf_len,
-			     cursor) ?: err;
+	cmap_limits_total(&list.all_maps, &list.all_bytes);
+	return list_out(arg, &list) ?: err;
 }

@@ -33,12 +33,6 @@
 #define CMAP_NAMESPACE		CMAP
 #endif
 
-#ifdef CMAP_HAVE_ASSIGN_STR_1
-#define cmap_assign_str(dst, ...)	__assign_str(dst)
-#else
-#define cmap_assign_str(dst, src)	__assign_str(dst, src)
-#endif
-
 /*
  * One entry for all of a large page that nobody may get a reference to: where
  * kernels do not know such entries get_user_pages_fast() would give one.

@@ -10,9 +10,6 @@ cmap-has = $(if $(shell grep -sE $(1) $(cmap-inc)/$(2)),-D$(3))
 # Symbol namespaces were bare tokens, then became strings.
 CMAP_COMPAT += $(call cmap-has,'MODULE_INFO\(import_ns$(comma) *ns\)',linux/module.h,CMAP_HAVE_STRING_NS)
 
-# __assign_str() took the source a second time, then no more.
-CMAP_COMPAT += $(call cmap-has,'define __assign_str\(dst\)',trace/stages/stage6_event_callback.h,CMAP_HAVE_ASSIGN_STR_1)
-
 # Flags of mappings got functions to change them.
 CMAP_COMPAT += $(call cmap-has,'vm_flags_clear',linux/mm.h,CMAP_HAVE_VM_FLAGS)
 

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * /sys/kernel/debug/cmap/maps: a paragraph for each map.
+ * /sys/kernel/debug/cmap/users: a line for all maps, and one for each user.
  * /sys/kernel/debug/cmap/shards: a line for each shard of each map, with the
  * memory nodes that its parts are on, -1 for those it does not have.
  */
 #include "debugfs.h"
+#include "limits.h"
 #include "map.h"
 #include "names.h"
 #include "stat.h"
@@ -17,17 +19,9 @@
 #include <linux/rcupdate.h>
 #include <linux/sched.h>
 #include <linux/seq_file.h>
-#include <linux/string_helpers.h>
 #include <uapi/linux/cmap.h>
 
 static struct dentry *debugfs_dir;
-
-/* A name can have all bytes but two; a line, and a terminal, cannot. */
-static void show_name(struct seq_file *seq, const char *name)
-{
-	seq_escape_str(seq, name, ESCAPE_ANY | ESCAPE_NAP | ESCAPE_APPEND,
-		       "\\");
-}
 
 static void show_map(struct seq_file *seq, const struct cmap *map)
 {
@@ -39,8 +33,10 @@ static void show_map(struct seq_file *seq, const struct cmap *map)
 
 	seq_printf(seq, "map:           %llu\n", map->id);
 	seq_puts(seq, "name:          ");
-	show_name(seq, map->name ?: "");
+	cmap_stat_show_name(seq, map);
 	seq_putc(seq, '\n');
+	seq_printf(seq, "namespace:     %u\n", READ_ONCE(map->net_number));
+	seq_printf(seq, "kernel:        %d\n", map->kernel);
 	seq_printf(seq, "unlinked:      %d\n", READ_ONCE(map->unlinked));
 	seq_printf(seq, "references:    %u\n", refcount_read(&map->refs) - 1);
 	seq_printf(seq, "entries:       %llu\n", stat.entries);
@@ -153,6 +149,14 @@ static const struct seq_operations shards_sops = {
 
 DEFINE_SEQ_ATTRIBUTE(shards);
 
+static int users_show(struct seq_file *seq, void *v)
+{
+	cmap_limits_show(seq);
+	return 0;
+}
+
+DEFINE_SHOW_ATTRIBUTE(users);
+
 /**
  * cmap_debugfs_init() - make the directory; it is fine if that fails
  *
@@ -162,6 +166,7 @@ void cmap_debugfs_init(void)
 {
 	debugfs_dir = debugfs_create_dir("cmap", NULL);
 	debugfs_create_file("maps", 0400, debugfs_dir, NULL, &maps_fops);
+	debugfs_create_file("users", 0400, debugfs_dir, NULL, &users_fops);
 	debugfs_create_file("shards", 0400, debugfs_dir, NULL, &shards_fops);
 }
 

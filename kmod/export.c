@@ -4,6 +4,7 @@
  */
 #include <linux/cmap.h>
 
+#include "map.h"
 #include "names.h"
 #include "op.h"
 #include "trace.h"
@@ -21,6 +22,9 @@
  * cmap_create() - make a map
  * @params: what it shall be
  *
+ * The map is on no user's bill.  A name is in the initial network namespace, and
+ * begins with CMAP_KERNEL_PREFIX: no process can have taken it before.
+ *
  * Context: Process.
  * Return: the map, to be put; or an ERR_PTR: -EEXIST, -EINVAL, -ENFILE,
  * -ENOMEM, -ENOSPC.
@@ -29,6 +33,7 @@ struct cmap *cmap_create(const struct cmap_params *params)
 {
 	struct cmap_spec spec = {
 		.name = params->name,
+		.kernel = true,
 		.flags = params->flags,
 		.mode = params->mode,
 		.uid = GLOBAL_ROOT_UID,
@@ -43,13 +48,14 @@ struct cmap *cmap_create(const struct cmap_params *params)
 	int err;
 
 	might_alloc(GFP_KERNEL);
-	if (spec.name && !cmap_name_valid(spec.name, strlen(spec.name)))
+	if (spec.name && (!cmap_name_valid(spec.name, strlen(spec.name)) ||
+			  !cmap_name_kernels(spec.name)))
 		return ERR_PTR(-EINVAL);
 
 	map = cmap_map_new(&spec);
 	if (IS_ERR(map))
 		return map;
-	err = cmap_names_add(map);
+	err = cmap_names_add(map, cmap_names_initial());
 	if (err) {
 		cmap_map_put(map);
 		return ERR_PTR(err);
@@ -60,28 +66,53 @@ struct cmap *cmap_create(const struct cmap_params *params)
 EXPORT_SYMBOL_NS_GPL(cmap_create, CMAP_NAMESPACE);
 
 /**
- * cmap_open() - find a map by name, whoever owns it
- * @name: the name
+ * cmap_open() - find a map by name that belongs to root
+ * @name: the name, in the initial network namespace
+ *
+ * Any process can make a map of any name that does not begin with
+ * CMAP_KERNEL_PREFIX.  So that one does not get what it did not mean, a map that
+ * belongs to another user is refused.
  *
  * Context: Process.
- * Return: the map, to be put; or ERR_PTR(-ENOENT).
+ * Return: the map, to be put; or an ERR_PTR: -ENOENT, -EACCES.
  */
 struct cmap *cmap_open(const char *name)
 {
-	return cmap_names_open(name, 0);
+	struct cmap *map = cmap_open_any(name);
+
+	if (!IS_ERR(map) && !uid_eq(map->uid, GLOBAL_ROOT_UID)) {
+		cmap_map_put(map);
+		return ERR_PTR(-EACCES);
+	}
+	return map;
 }
 EXPORT_SYMBOL_NS_GPL(cmap_open, CMAP_NAMESPACE);
 
 /**
- * cmap_unlink() - remove a name
- * @name: the name
+ * cmap_open_any() - find a map by name, whoever owns it
+ * @name: the name, in the initial network namespace
  *
- * Context: Process; with the credentials of the current task.
- * Return: 0, -ENOENT or -EACCES.
+ * Context: Process.
+ * Return: the map, to be put; or ERR_PTR(-ENOENT).
  */
-int cmap_unlink(const char *name)
+struct cmap *cmap_open_any(const char *name)
 {
-	return cmap_names_unlink(name);
+	return cmap_names_open(cmap_names_initial(), name, 0, false);
+}
+EXPORT_SYMBOL_NS_GPL(cmap_open_any, CMAP_NAMESPACE);
+
+/**
+ * cmap_unlink() - remove a map's name
+ * @map: the map
+ *
+ * Only this map's: another one that has that name by now keeps it.
+ *
+ * Context: Process.
+ * Return: 0, or -ENOENT if it has none, or none any more.
+ */
+int cmap_unlink(struct cmap *map)
+{
+	return cmap_names_unlink_map(map);
 }
 EXPORT_SYMBOL_NS_GPL(cmap_unlink, CMAP_NAMESPACE);
 

@@ -55,6 +55,9 @@ static const struct command commands[] = {
 	OWN(OPEN, cmap_cmd_open, 0, true),
 	OWN(UNLINK, cmap_cmd_unlink, 0, true),
 	OWN(LIST, cmap_cmd_list, 0, true),
+	OWN(RENAME, cmap_cmd_rename, 0, false),
+	OWN(SETATTR, cmap_cmd_setattr, 0, false),
+	OWN(LIMITS, cmap_cmd_limits, 0, true),
 	OP(GET, cmap_cmd_get, R, 0, version, value_len),
 	OP(SET, cmap_cmd_set, W, SET_FLAGS, version, version),
 	OP(DELETE, cmap_cmd_delete, W, CMAP_OP_VERSION, version, version),
@@ -74,8 +77,10 @@ static const struct command commands[] = {
 /* The layout is the ABI's, for 32-bit callers too. */
 static_assert(sizeof(struct cmap_create) == 56);
 static_assert(sizeof(struct cmap_name) == 24);
-static_assert(sizeof(struct cmap_list) == 32);
-static_assert(sizeof(struct cmap_list_entry) == 48);
+static_assert(sizeof(struct cmap_setattr) == 24);
+static_assert(sizeof(struct cmap_limits) == 64);
+static_assert(sizeof(struct cmap_list) == 48);
+static_assert(sizeof(struct cmap_list_entry) == 72);
 static_assert(sizeof(struct cmap_op) == 72);
 static_assert(sizeof(struct cmap_stat) == 136);
 static_assert(sizeof(struct cmap_range) == 40);
@@ -121,7 +126,7 @@ int cmap_op_execute(struct cmap_context *context, u32 code, struct cmap_op *op)
 	const struct command *command = find(code);
 	int err;
 
-	if (!command || command->unbound || code == CMAP_CODE_BATCH)
+	if (!command || code < CMAP_CODE_GET || code == CMAP_CODE_BATCH)
 		return -EINVAL;
 	err = allowed(context, command);
 	if (err)

@@ -2,6 +2,7 @@
 #include "account.h"
 #include "debugfs.h"
 #include "dev.h"
+#include "limits.h"
 #include "map.h"
 #include "names.h"
 #include "queue.h"
@@ -13,11 +14,21 @@
 
 module_param_named(max_maps, cmap_max_maps, uint, 0644);
 MODULE_PARM_DESC(max_maps, "Most maps there can be (default 4096)");
+module_param_named(max_maps_per_user, cmap_user_max_maps, uint, 0644);
+MODULE_PARM_DESC(max_maps_per_user,
+		 "Most maps of one user (default 0: a quarter of max_maps)");
 module_param_named(max_shards, cmap_max_shards, uint, 0644);
 MODULE_PARM_DESC(max_shards, "Most shards of a map (default 1024)");
 module_param_named(max_bytes, cmap_account_all.max, ullong, 0644);
 MODULE_PARM_DESC(max_bytes,
 		 "Most memory of all maps (default half of the machine's)");
+
+module_param_named(max_bytes_per_user, cmap_user_max_bytes, ullong, 0644);
+MODULE_PARM_DESC(max_bytes_per_user,
+		 "Most memory of one user's maps (default 0: a quarter of max_bytes)");
+module_param_named(reserve_percent, cmap_reserve_percent, uint, 0644);
+MODULE_PARM_DESC(reserve_percent,
+		 "Percent of max_maps and max_bytes that only CAP_SYS_RESOURCE may use (default 5)");
 
 static int __init cmap_init(void)
 {
@@ -32,13 +43,18 @@ static int __init cmap_init(void)
 	err = cmap_window_init();
 	if (err)
 		goto queue_exit;
-	err = cmap_dev_init();
+	err = cmap_names_init();
 	if (err)
 		goto window_exit;
+	err = cmap_dev_init();
+	if (err)
+		goto names_close;
 	cmap_debugfs_init();
 
 	return 0;
 
+names_close:
+	cmap_names_close();
 window_exit:
 	cmap_window_exit();
 queue_exit:
@@ -54,7 +70,7 @@ static void __exit cmap_exit(void)
 {
 	cmap_debugfs_exit();
 	cmap_dev_exit();
-	cmap_names_unlink_all();
+	cmap_names_close();
 	/*
 	 * Every map is on its way out: after a grace period it is in its queue,
 	 * and ends its works.  Only then can the queues: one that is being

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "map.h"
+#include "limits.h"
 #include "names.h"
 #include "queue.h"
 
@@ -12,12 +13,24 @@
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/topology.h>
+#include <linux/wait.h>
 #include <uapi/linux/cmap.h>
 
 #define COLLECT_ROUNDS	64	/* where nobody else may get to run */
 #define COUNT_TRIES	64	/* while others count */
 
 unsigned int cmap_max_shards = CMAP_SHARDS_MAX;
+
+/*
+ * Maps that nobody has any more, and that still count until a grace period is
+ * over; and how many of these are gone by now.
+ */
+static atomic_t maps_leaving;
+static atomic_t maps_gone;
+static DECLARE_WAIT_QUEUE_HEAD(map_gone);
+
+/* How many to wait for where others, who make more, may come first. */
+#define GONE_ROUNDS	100
 
 /* Fill in what was left to us; -EINVAL for what cannot be. */
 static int resolve(struct cmap_spec *spec)
@@ -91,7 +104,7 @@ static void map_free(struct cmap *map)
 		kfree(map->shard[i]);
 	free_percpu(map->counters);
 	cmap_payer_put(map->payer);
-	kfree(map->name);
+	kfree(rcu_access_pointer(map->label));
 	kfree(map);
 }
 
@@ -113,8 +126,14 @@ static void map_destroy(struct work_struct *work)
 	cmap_memory_exit(&map->memory);
 
 	cmap_uncharge(&map->memory.account, own_bytes(map));
-	cmap_names_uncount();
+	cmap_user_uncount(map->user);
+	cmap_maps_uncount();
 	map_free(map);
+
+	/* Both in this order; pairs with the acquire in wait_for_map(). */
+	atomic_inc_return(&maps_gone);
+	atomic_dec_return(&maps_leaving);
+	wake_up_all(&map_gone);
 }
 
 /* A hash function whose secret nobody knew before. */
@@ -147,7 +166,8 @@ static struct cmap *map_alloc(const struct cmap_spec *spec)
 	cmap_memory_init(&map->memory, spec->max_bytes,
 			 !(spec->flags & CMAP_CREATE_NO_WINDOW));
 	mutex_init(&map->window_mutex);
-	map->payer = cmap_payer_current();
+	map->payer = spec->kernel ? NULL : cmap_payer_current();
+	map->kernel = spec->kernel;
 	refcount_set(&map->refs, 1);
 	INIT_RCU_WORK(&map->destroy, map_destroy);
 	cmap_quota_init(&map->quota, spec->max_entries, spec->shards);
@@ -157,46 +177,63 @@ static struct cmap *map_alloc(const struct cmap_spec *spec)
 	return map;
 }
 
-/**
- * cmap_map_new() - make an empty map
- * @wanted: what it shall be
- *
- * Nobody else can find the map before cmap_names_add().
- *
- * Context: Process.
- * Return: the map with one reference, or an ERR_PTR: -EINVAL, -ENOMEM,
- * -ENOSPC, -ENFILE.
- */
-struct cmap *cmap_map_new(const struct cmap_spec *wanted)
+/* Who pays for it, counted; NULL for nobody, which is not limited. */
+static struct cmap_user *count(const struct cmap_spec *spec, bool privileged)
 {
-	struct cmap_spec spec = *wanted;
-	struct cmap *map;
+	struct cmap_user *user = NULL;
 	int err;
 
-	err = resolve(&spec);
+	err = cmap_maps_count(privileged);
 	if (err)
 		return ERR_PTR(err);
-	err = cmap_names_count();
-	if (err)
-		return ERR_PTR(err);
+	if (!spec->kernel) {
+		user = cmap_user_count(cmap_user_payer(spec->uid), privileged);
+		if (IS_ERR(user))
+			cmap_maps_uncount();
+	}
+	return user;
+}
 
-	err = -ENOMEM;
-	map = map_alloc(&spec);
-	if (!map)
-		goto uncount;
-	if (spec.name) {
-		map->name = kstrdup(spec.name, CMAP_GFP_KERNEL);
-		if (!map->name)
-			goto free_map;
+static int fill(struct cmap *map, const struct cmap_spec *spec)
+{
+	int err;
+
+	if (spec->name) {
+		struct cmap_label *label = cmap_label_new(spec->name);
+
+		if (!label)
+			return -ENOMEM;
+		RCU_INIT_POINTER(map->label, label);
+		map->unlinked = true;
 	}
 	map->counters = alloc_percpu_gfp(struct cmap_counters,
 					 CMAP_GFP_KERNEL);
 	if (!map->counters)
-		goto free_map;
+		return -ENOMEM;
 	err = shards_new(map);
 	if (err)
-		goto free_map;
-	err = cmap_charge(&map->memory.account, own_bytes(map));
+		return err;
+	return cmap_charge(&map->memory.account, own_bytes(map));
+}
+
+static struct cmap *map_new(const struct cmap_spec *spec)
+{
+	bool privileged = spec->kernel || cmap_privileged();
+	struct cmap_user *user;
+	struct cmap *map;
+	int err = -ENOMEM;
+
+	user = count(spec, privileged);
+	if (IS_ERR(user))
+		return ERR_CAST(user);
+
+	map = map_alloc(spec);
+	if (!map)
+		goto uncount;
+	map->user = user;
+	if (user)
+		cmap_bill_init(&map->memory.bill, &user->account, privileged);
+	err = fill(map, spec);
 	if (err)
 		goto free_map;
 
@@ -205,8 +242,51 @@ struct cmap *cmap_map_new(const struct cmap_spec *wanted)
 free_map:
 	map_free(map);
 uncount:
-	cmap_names_uncount();
+	cmap_user_uncount(user);
+	cmap_maps_uncount();
 	return ERR_PTR(err);
+}
+
+/* Wait for a map to be gone since there were @gone; false if none is to go. */
+static bool wait_for_map(int gone)
+{
+	/* Pairs with map_destroy(): of one that left since, we see that it is gone. */
+	if (!atomic_read_acquire(&maps_leaving) &&
+	    atomic_read(&maps_gone) == gone)
+		return false;
+	return !wait_event_killable(map_gone, atomic_read(&maps_gone) != gone);
+}
+
+/**
+ * cmap_map_new() - make an empty map
+ * @wanted: what it shall be
+ *
+ * Nobody else can find the map before cmap_names_add().  A map that was closed
+ * before counts for a short while; that is no reason to refuse another.
+ *
+ * Context: Process.
+ * Return: the map with one reference, or an ERR_PTR: -EDQUOT, -EINVAL, -ENOMEM,
+ * -ENOSPC, -ENFILE.
+ */
+struct cmap *cmap_map_new(const struct cmap_spec *wanted)
+{
+	struct cmap_spec spec = *wanted;
+	struct cmap *map;
+	u32 round = 0;
+	int gone, err;
+
+	err = resolve(&spec);
+	if (err)
+		return ERR_PTR(err);
+
+	do {
+		gone = atomic_read(&maps_gone);
+		map = map_new(&spec);
+		err = PTR_ERR_OR_ZERO(map);
+	} while ((err == -ENFILE || err == -EDQUOT) &&
+		 round++ < GONE_ROUNDS && wait_for_map(gone));
+
+	return map;
 }
 
 /**
@@ -232,6 +312,7 @@ void cmap_map_get(struct cmap *map)
 void cmap_map_put(struct cmap *map)
 {
 	if (refcount_dec_and_test(&map->refs)) {
+		atomic_inc(&maps_leaving);
 		cmap_names_forget(map);
 		queue_rcu_work(cmap_queue_destroy, &map->destroy);
 	}
@@ -363,4 +444,28 @@ u64 cmap_map_entries(const struct cmap *map)
 		entries += READ_ONCE(map->shard[i]->entries);
 
 	return entries;
+}
+
+/**
+ * cmap_map_copy_name() - a map's name for people to read
+ * @map: the map
+ * @to: set to the name, as much of it as fits, or to nothing; what is not a
+ *	visible character of ASCII is a question mark
+ * @size: room there
+ *
+ * Context: Any.
+ */
+void cmap_map_copy_name(const struct cmap *map, char *to, size_t size)
+{
+	const struct cmap_label *label;
+
+	*to = 0;
+	rcu_read_lock();
+	label = rcu_dereference(map->label);
+	if (label)
+		strscpy(to, label->text, size);
+	rcu_read_unlock();
+	for (; *to; to++)
+		if (*to <= ' ' || *to >= 0x7f)
+			*to = '?';
 }

@@ -17,6 +17,8 @@
 #include <linux/uidgid.h>
 #include <linux/workqueue.h>
 
+struct cmap_user;
+struct net;
 struct obj_cgroup;
 
 /* Most shards a map can have; a module parameter. */
@@ -25,6 +27,7 @@ extern unsigned int cmap_max_shards;
 /* What a map shall be; the same meaning as in &struct cmap_create. */
 struct cmap_spec {
 	const char *name;	/* NULL for an anonymous map */
+	bool kernel;		/* made by kernel code: on no user's bill */
 	u32 flags;
 	umode_t mode;
 	kuid_t uid;
@@ -34,6 +37,12 @@ struct cmap_spec {
 	u32 shards;
 	u64 max_entries;
 	u64 max_bytes;
+};
+
+/* A map's name, which never changes; a map that is renamed gets another. */
+struct cmap_label {
+	struct rcu_head rcu;
+	char text[];
 };
 
 /* Gets, counted by each CPU for itself; each is one or the other. */
@@ -65,15 +74,21 @@ struct cmap_counters {
  * @id: never used again while the module is loaded
  * @payer: of the map's creator; pays for large tables
  * @destroy: frees the map, after a grace period
- * @name: the name, or NULL
- * @names: entry in the table of names; under its lock, like @unlinked
+ * @user: who pays, or NULL for none
+ * @kernel: made by kernel code
+ * @label: the name, or NULL; read under RCU
+ * @names: entry in the table of names
+ * @net: the namespace of the name while it is there; it is not held
+ * @net_number: what processes know that by
  * @unlinked: the name is gone
  * @uid: owner
  * @gid: group
  * @mode: permission bits
  * @shard: the shards
  *
- * All but @refs, @names, @unlinked and what locks itself is constant.
+ * From @user on, but for @kernel and @shard, all is changed under the lock of
+ * the table of names.  Everything else but @refs and what locks itself is
+ * constant.
  */
 struct cmap {
 	struct cmap_hash hash;
@@ -95,8 +110,12 @@ struct cmap {
 	u64 id;
 	struct obj_cgroup *payer;
 	struct rcu_work destroy;
-	const char *name;
+	struct cmap_user *user;
+	bool kernel;
+	struct cmap_label __rcu *label;
 	struct hlist_node names;
+	struct net *net;
+	u32 net_number;
 	bool unlinked;
 	kuid_t uid;
 	kgid_t gid;
@@ -109,6 +128,13 @@ void cmap_map_get(struct cmap *map);
 void cmap_map_put(struct cmap *map);
 int cmap_map_collect(struct cmap *map, gfp_t gfp, unsigned int *rounds);
 u64 cmap_map_entries(const struct cmap *map);
+void cmap_map_copy_name(const struct cmap *map, char *to, size_t size);
+
+/* Whether it has a name, or had one. */
+static inline bool cmap_map_named(const struct cmap *map)
+{
+	return rcu_access_pointer(map->label);
+}
 
 static inline struct cmap_shard *cmap_map_shard(const struct cmap *map,
 						u32 order)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "names.h"
+#include "limits.h"
 #include "map.h"
 
 #include <linux/capability.h>
@@ -7,41 +8,93 @@
 #include <linux/fs.h>
 #include <linux/hashtable.h>
 #include <linux/mutex.h>
+#include <linux/nsproxy.h>
+#include <linux/sched.h>
+#include <linux/slab.h>
 #include <linux/stringhash.h>
+#include <linux/user_namespace.h>
 #include <linux/xarray.h>
+#include <net/net_namespace.h>
 #include <uapi/linux/cmap.h>
 
-unsigned int cmap_max_maps = 4096;
-
-static atomic_t maps_count;
 static atomic64_t last_id;
 
 /* Every map that can be found, by id.  Its own lock protects it. */
 static DEFINE_XARRAY_FLAGS(maps, XA_FLAGS_LOCK_BH | XA_FLAGS_ACCOUNT);
 
 /*
- * The named ones.  The name holds a reference of its map, and the mutex is
- * held while one is added or removed; it nests outside the xarray's lock.
+ * The named ones, by network namespace and name.  The name holds a reference of
+ * its map.  The mutex is held while one is added, changed or removed, and
+ * protects what &struct cmap says it does.  Nothing is allocated under it: one
+ * user's lack of memory is not another's wait.
+ *
+ * A namespace is not held: names_exit() removes its names before it is freed.
  */
 static DEFINE_HASHTABLE(names, 8);
 static DEFINE_MUTEX(names_mutex);
 
-static u32 name_hash(const char *name)
+static u32 name_hash(const struct net *net, const char *name)
 {
-	return full_name_hash(NULL, name, strlen(name));
+	return full_name_hash(net, name, strlen(name));
 }
 
-static struct cmap *find(const char *name)
+static struct cmap_label *label_locked(const struct cmap *map)
+{
+	return rcu_dereference_protected(map->label,
+					 lockdep_is_held(&names_mutex));
+}
+
+static struct cmap *find(const struct net *net, const char *name)
 {
 	struct cmap *map;
 
 	lockdep_assert_held(&names_mutex);
 
-	hash_for_each_possible(names, map, names, name_hash(name))
-		if (!strcmp(map->name, name))
+	hash_for_each_possible(names, map, names, name_hash(net, name))
+		if (map->net == net && !strcmp(label_locked(map)->text, name))
 			return map;
 
 	return NULL;
+}
+
+/**
+ * cmap_names_here() - the namespace that the caller's names are in
+ *
+ * Context: Process.
+ * Return: it, good for the call.
+ */
+struct net *cmap_names_here(void)
+{
+#ifdef CONFIG_NET
+	return current->nsproxy->net_ns;
+#else
+	return NULL;
+#endif
+}
+
+/**
+ * cmap_names_initial() - the namespace that the kernel's names are in
+ *
+ * Context: Any.
+ * Return: it.
+ */
+struct net *cmap_names_initial(void)
+{
+#ifdef CONFIG_NET
+	return &init_net;
+#else
+	return NULL;
+#endif
+}
+
+/* Whose capabilities count for what has a name there. */
+static struct user_namespace *names_owner(const struct net *net)
+{
+#ifdef CONFIG_NET
+	if (net)
+		return net->user_ns;
+#endif
+	return &init_user_ns;
 }
 
 /**
@@ -59,60 +112,85 @@ bool cmap_name_valid(const char *name, size_t len)
 }
 
 /**
- * cmap_names_count() - count one map more
+ * cmap_name_kernels() - whether only kernel code makes maps of that name
+ * @name: the name
  *
  * Context: Any.
- * Return: 0, or -ENFILE if there are as many as may be.
+ * Return: true if so.
  */
-int cmap_names_count(void)
+bool cmap_name_kernels(const char *name)
 {
-	int max = min_t(u32, READ_ONCE(cmap_max_maps), INT_MAX);
-	int count = atomic_read(&maps_count);
-
-	/* The limit may have been lowered below what there is. */
-	do {
-		if (count >= max)
-			return -ENFILE;
-	} while (!atomic_try_cmpxchg(&maps_count, &count, count + 1));
-
-	return 0;
+	return !strncmp(name, CMAP_KERNEL_PREFIX, strlen(CMAP_KERNEL_PREFIX));
 }
 
 /**
- * cmap_names_uncount() - count one map less
+ * cmap_label_new() - copy a name
+ * @name: the name
  *
- * Context: Any.
+ * Context: Process.
+ * Return: what a map has as its label, to be freed by kfree(); or NULL.
  */
-void cmap_names_uncount(void)
+struct cmap_label *cmap_label_new(const char *name)
 {
-	atomic_dec(&maps_count);
+	size_t size = strlen(name) + 1;
+	struct cmap_label *label;
+
+	label = kzalloc(struct_size(label, text, size), CMAP_GFP_KERNEL);
+	if (label)
+		memcpy(label->text, name, size);
+	return label;
+}
+
+static void link_locked(struct cmap *map)
+{
+	lockdep_assert_held(&names_mutex);
+
+	hash_add(names, &map->names,
+		 name_hash(map->net, label_locked(map)->text));
+}
+
+static void unlink_locked(struct cmap *map)
+{
+	lockdep_assert_held(&names_mutex);
+
+	hash_del(&map->names);
+	WRITE_ONCE(map->unlinked, true);
+	map->net = NULL;
+	cmap_map_put(map);
 }
 
 /**
  * cmap_names_add() - let a new map be found
  * @map: the map, complete
+ * @net: where its name is to be, if it has one
  *
  * Context: Process.
  * Return: 0, -EEXIST if the name is taken, or -ENOMEM.
  */
-int cmap_names_add(struct cmap *map)
+int cmap_names_add(struct cmap *map, struct net *net)
 {
-	int err = -EEXIST;
-
-	mutex_lock(&names_mutex);
-	if (map->name && find(map->name))
-		goto unlock;
+	int err;
 
 	map->id = atomic64_inc_return(&last_id);
 	err = xa_err(xa_store_bh(&maps, map->id, map, CMAP_GFP_KERNEL));
-	if (err)
-		goto unlock;
-	if (map->name) {
+	if (err || !cmap_map_named(map))
+		return err;
+
+	/* Until it has its name it is like one that lost it. */
+	mutex_lock(&names_mutex);
+	if (find(net, label_locked(map)->text)) {
+		err = -EEXIST;
+	} else {
 		cmap_map_get(map);
-		hash_add(names, &map->names, name_hash(map->name));
+		map->net = net;
+#ifdef CONFIG_NET
+		map->net_number = net->ns.inum;
+#endif
+		link_locked(map);
+		WRITE_ONCE(map->unlinked, false);
 	}
-unlock:
 	mutex_unlock(&names_mutex);
+
 	return err;
 }
 
@@ -128,39 +206,69 @@ void cmap_names_forget(struct cmap *map)
 		xa_erase_bh(&maps, map->id);
 }
 
+/* ---- permissions ---- */
+
+/*
+ * Whether the caller has a capability over a map: in the user namespace that
+ * the map's name belongs to, if that knows the map's owner.
+ */
+static bool capable_over(const struct cmap *map, int cap)
+{
+	struct user_namespace *ns = names_owner(map->net);
+
+	lockdep_assert_held(&names_mutex);
+
+	return from_kuid(ns, map->uid) != (uid_t)-1 &&
+	       from_kgid(ns, map->gid) != (gid_t)-1 && ns_capable(ns, cap);
+}
+
+static bool owned(const struct cmap *map)
+{
+	return uid_eq(current_fsuid(), map->uid);
+}
+
 static bool may_open(const struct cmap *map, int access)
 {
-	const struct cred *cred = current_cred();
 	umode_t mode = map->mode;
 
-	if (uid_eq(cred->fsuid, map->uid))
+	if (owned(map))
 		mode >>= 6;
 	else if (in_group_p(map->gid))
 		mode >>= 3;
 
 	return !(access & ~mode & (MAY_READ | MAY_WRITE)) ||
-	       capable(CAP_DAC_OVERRIDE);
+	       capable_over(map, CAP_DAC_OVERRIDE);
+}
+
+/* Whether its owner is the caller or one whom the caller must trust anyway. */
+static bool trusted_owner(const struct cmap *map)
+{
+	return owned(map) || uid_eq(map->uid, GLOBAL_ROOT_UID) ||
+	       uid_eq(map->uid, make_kuid(names_owner(map->net), 0));
 }
 
 /**
  * cmap_names_open() - find a map by name
+ * @net: where the name is
  * @name: the name
  * @access: MAY_READ, MAY_WRITE or both, checked against the caller's
  *	credentials; 0 for kernel users
+ * @trusted: only one that belongs to the caller or to root
  *
  * Context: Process.
  * Return: the map with a reference for the caller, or an ERR_PTR: -ENOENT,
  * -EACCES.
  */
-struct cmap *cmap_names_open(const char *name, int access)
+struct cmap *cmap_names_open(struct net *net, const char *name, int access,
+			     bool trusted)
 {
 	struct cmap *map;
 
 	mutex_lock(&names_mutex);
-	map = find(name);
+	map = find(net, name);
 	if (!map)
 		map = ERR_PTR(-ENOENT);
-	else if (!may_open(map, access))
+	else if (!may_open(map, access) || (trusted && !trusted_owner(map)))
 		map = ERR_PTR(-EACCES);
 	else
 		cmap_map_get(map);
@@ -169,33 +277,28 @@ struct cmap *cmap_names_open(const char *name, int access)
 	return map;
 }
 
-static void unlink_locked(struct cmap *map)
-{
-	lockdep_assert_held(&names_mutex);
-
-	hash_del(&map->names);
-	WRITE_ONCE(map->unlinked, true);
-	cmap_map_put(map);
-}
+/* ---- removing and changing names ---- */
 
 /**
  * cmap_names_unlink() - remove a name
+ * @net: where the name is
  * @name: the name
  *
  * Context: Process.
  * Return: 0, -ENOENT, or -EACCES if the caller neither owns the map nor has
- * CAP_FOWNER.
+ * CAP_FOWNER, or if it is the kernel's.
  */
-int cmap_names_unlink(const char *name)
+int cmap_names_unlink(struct net *net, const char *name)
 {
 	struct cmap *map;
 	int err = 0;
 
 	mutex_lock(&names_mutex);
-	map = find(name);
+	map = find(net, name);
 	if (!map)
 		err = -ENOENT;
-	else if (!uid_eq(current_fsuid(), map->uid) && !capable(CAP_FOWNER))
+	else if (map->kernel ||
+		 (!owned(map) && !capable_over(map, CAP_FOWNER)))
 		err = -EACCES;
 	else
 		unlink_locked(map);
@@ -203,6 +306,188 @@ int cmap_names_unlink(const char *name)
 
 	return err;
 }
+
+/**
+ * cmap_names_unlink_map() - remove a map's name, whatever it is
+ * @map: the map, of which the caller has a reference
+ *
+ * Context: Process.
+ * Return: 0, or -ENOENT if it has none.
+ */
+int cmap_names_unlink_map(struct cmap *map)
+{
+	int err = -ENOENT;
+
+	mutex_lock(&names_mutex);
+	if (cmap_map_named(map) && !map->unlinked) {
+		unlink_locked(map);
+		err = 0;
+	}
+	mutex_unlock(&names_mutex);
+
+	return err;
+}
+
+static int may_rename(const struct cmap *map, const char *name)
+{
+	if (!cmap_map_named(map) || map->unlinked)
+		return -ENOENT;
+	if (map->kernel)
+		return -EACCES;
+	if (!owned(map) && !capable_over(map, CAP_FOWNER))
+		return -EPERM;
+	return find(map->net, name) ? -EEXIST : 0;
+}
+
+/**
+ * cmap_names_rename() - give a map another name, where it has one
+ * @map: the map
+ * @name: the new name
+ *
+ * Context: Process.
+ * Return: 0; -ENOENT if it has no name; -EEXIST if the new one is taken; -EPERM
+ * if the caller neither owns the map nor has CAP_FOWNER; -EACCES if it is the
+ * kernel's; -ENOMEM.
+ */
+int cmap_names_rename(struct cmap *map, const char *name)
+{
+	struct cmap_label *label = cmap_label_new(name), *old;
+	int err;
+
+	if (!label)
+		return -ENOMEM;
+
+	mutex_lock(&names_mutex);
+	err = may_rename(map, name);
+	if (!err) {
+		old = label_locked(map);
+		hash_del(&map->names);
+		rcu_assign_pointer(map->label, label);
+		link_locked(map);
+		label = old;
+	}
+	mutex_unlock(&names_mutex);
+	/* Others may be looking at the old one. */
+	kfree_rcu(label, rcu);
+
+	return err;
+}
+
+/* ---- owner and mode ---- */
+
+static bool may_set_uid(const struct cmap *map, kuid_t uid)
+{
+	if (owned(map) && uid_eq(uid, map->uid))
+		return true;
+	return from_kuid(names_owner(map->net), uid) != (uid_t)-1 &&
+	       capable_over(map, CAP_CHOWN);
+}
+
+static bool may_set_gid(const struct cmap *map, kgid_t gid)
+{
+	if (owned(map) && (gid_eq(gid, map->gid) || in_group_p(gid)))
+		return true;
+	return from_kgid(names_owner(map->net), gid) != (gid_t)-1 &&
+	       capable_over(map, CAP_CHOWN);
+}
+
+static int may_set(const struct cmap *map, const struct cmap_attr *attr)
+{
+	if (attr->valid & CMAP_SET_MODE && !owned(map) &&
+	    !capable_over(map, CAP_FOWNER))
+		return -EPERM;
+	if (attr->valid & CMAP_SET_UID && !may_set_uid(map, attr->uid))
+		return -EPERM;
+	if (attr->valid & CMAP_SET_GID && !may_set_gid(map, attr->gid))
+		return -EPERM;
+	return 0;
+}
+
+static bool changes_payer(const struct cmap *map, const struct cmap_attr *attr)
+{
+	return attr->valid & CMAP_SET_UID && map->user &&
+	       !uid_eq(attr->uid, map->uid);
+}
+
+/* *user is the one who is to pay, then the one who did, or paid in vain. */
+static int set_locked(struct cmap *map, const struct cmap_attr *attr,
+		      struct cmap_user **user)
+{
+	int err = may_set(map, attr);
+
+	if (!err && changes_payer(map, attr)) {
+		/* Another gave it away since. */
+		if (!*user)
+			return -EAGAIN;
+		err = cmap_bill_move(&map->memory.bill, &(*user)->account,
+				     uid_eq((*user)->uid, GLOBAL_ROOT_UID));
+		if (!err)
+			swap(map->user, *user);
+	}
+	if (err)
+		return err;
+
+	if (attr->valid & CMAP_SET_MODE)
+		WRITE_ONCE(map->mode, attr->mode);
+	if (attr->valid & CMAP_SET_UID)
+		WRITE_ONCE(map->uid, attr->uid);
+	if (attr->valid & CMAP_SET_GID)
+		WRITE_ONCE(map->gid, attr->gid);
+	return 0;
+}
+
+/* -EAGAIN if it changed hands meanwhile. */
+static int try_set(struct cmap *map, const struct cmap_attr *attr)
+{
+	struct cmap_user *user = NULL;
+	bool pays;
+	int err;
+
+	mutex_lock(&names_mutex);
+	err = may_set(map, attr);
+	pays = changes_payer(map, attr);
+	mutex_unlock(&names_mutex);
+	if (err)
+		return err;
+	if (pays) {
+		kuid_t uid = cmap_user_payer(attr->uid);
+
+		user = cmap_user_count(uid, uid_eq(uid, GLOBAL_ROOT_UID));
+		if (IS_ERR(user))
+			return PTR_ERR(user);
+	}
+
+	mutex_lock(&names_mutex);
+	err = set_locked(map, attr, &user);
+	mutex_unlock(&names_mutex);
+	cmap_user_uncount(user);
+
+	return err;
+}
+
+/**
+ * cmap_names_set() - change a map's owner, group or mode
+ * @map: the map
+ * @attr: what of it, and to what
+ *
+ * The new owner pays for the map, within his limits.
+ *
+ * Context: Process.
+ * Return: 0; -EPERM if the caller may not; -EDQUOT or -ENOMEM with nothing
+ * changed.
+ */
+int cmap_names_set(struct cmap *map, const struct cmap_attr *attr)
+{
+	int err;
+
+	do
+		err = try_set(map, attr);
+	while (err == -EAGAIN);
+
+	return err;
+}
+
+/* ---- all maps ---- */
 
 /**
  * cmap_names_next() - go through all maps
@@ -227,11 +512,12 @@ struct cmap *cmap_names_next(u64 *id)
 }
 
 /**
- * cmap_names_unlink_all() - remove all names
+ * cmap_names_unlink_all() - remove all names of a namespace
+ * @net: the namespace
  *
  * Context: Process.
  */
-void cmap_names_unlink_all(void)
+void cmap_names_unlink_all(const struct net *net)
 {
 	struct hlist_node *next;
 	struct cmap *map;
@@ -239,8 +525,50 @@ void cmap_names_unlink_all(void)
 
 	mutex_lock(&names_mutex);
 	hash_for_each_safe(names, i, next, map, names)
-		unlink_locked(map);
+		if (map->net == net)
+			unlink_locked(map);
 	mutex_unlock(&names_mutex);
+}
+
+#ifdef CONFIG_NET
+/* No process is in the namespace any more: nobody can make another name. */
+static void __net_exit names_exit(struct net *net)
+{
+	cmap_names_unlink_all(net);
+}
+
+static struct pernet_operations names_ops = {
+	.exit = names_exit,
+};
+#endif
+
+/**
+ * cmap_names_init() - be told when a namespace ends
+ *
+ * Context: Process.
+ * Return: 0 or a negative errno.
+ */
+int cmap_names_init(void)
+{
+#ifdef CONFIG_NET
+	return register_pernet_subsys(&names_ops);
+#else
+	return 0;
+#endif
+}
+
+/**
+ * cmap_names_close() - remove all names of all namespaces
+ *
+ * Context: Process.
+ */
+void cmap_names_close(void)
+{
+#ifdef CONFIG_NET
+	unregister_pernet_subsys(&names_ops);
+#else
+	cmap_names_unlink_all(NULL);
+#endif
 }
 
 /**

@@ -1,29 +1,48 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * All maps: how many there are, by id, and those with a name by that.
+ * All maps by id, and those with a name by that; owners and modes.
+ *
+ * Names are those of a network namespace, as abstract socket addresses are.
  */
 #ifndef CMAP_NAMES_H
 #define CMAP_NAMES_H
 
 #include <linux/types.h>
+#include <linux/uidgid.h>
 
 struct cmap;
+struct cmap_label;
+struct net;
 
-/* Most maps there can be; a module parameter. */
-extern unsigned int cmap_max_maps;
+/* What to change of a map: CMAP_SET_* says which. */
+struct cmap_attr {
+	u32 valid;
+	umode_t mode;
+	kuid_t uid;
+	kgid_t gid;
+};
 
-int cmap_names_count(void);
-void cmap_names_uncount(void);
+struct net *cmap_names_here(void);
+struct net *cmap_names_initial(void);
 
-int cmap_names_add(struct cmap *map);
+int cmap_names_add(struct cmap *map, struct net *net);
 void cmap_names_forget(struct cmap *map);
 
-struct cmap *cmap_names_open(const char *name, int access);
-int cmap_names_unlink(const char *name);
+struct cmap *cmap_names_open(struct net *net, const char *name, int access,
+			     bool trusted);
+int cmap_names_unlink(struct net *net, const char *name);
+int cmap_names_unlink_map(struct cmap *map);
+int cmap_names_rename(struct cmap *map, const char *name);
+int cmap_names_set(struct cmap *map, const struct cmap_attr *attr);
 struct cmap *cmap_names_next(u64 *id);
-void cmap_names_unlink_all(void);
+
+void cmap_names_unlink_all(const struct net *net);
+int cmap_names_init(void);
+void cmap_names_close(void);
 void cmap_names_exit(void);
 
 bool cmap_name_valid(const char *name, size_t len);
+bool cmap_name_kernels(const char *name);
+struct cmap_label *cmap_label_new(const char *name);
 
 #endif /* CMAP_NAMES_H */

@@ -3,6 +3,9 @@
 #include "map.h"
 
 #include <linux/cred.h>
+#include <linux/rcupdate.h>
+#include <linux/seq_file.h>
+#include <linux/string_helpers.h>
 #include <linux/user_namespace.h>
 #include <uapi/linux/cmap.h>
 
@@ -48,9 +51,11 @@ void cmap_stat_fill(const struct cmap *map, struct cmap_stat *stat)
 		.size = stat->size,
 		.id = map->id,
 		.create_flags = map->flags,
-		.mode = map->mode,
-		.uid = from_kuid_munged(current_user_ns(), map->uid),
-		.gid = from_kgid_munged(current_user_ns(), map->gid),
+		.mode = READ_ONCE(map->mode),
+		.uid = from_kuid_munged(current_user_ns(),
+					READ_ONCE(map->uid)),
+		.gid = from_kgid_munged(current_user_ns(),
+					READ_ONCE(map->gid)),
 		.key_max = map->key_max,
 		.value_max = map->value_max,
 		.shards = map->shards,
@@ -82,4 +87,25 @@ void cmap_stat_counters(const struct cmap *map, struct cmap_counters *sum)
 		sum->hits += READ_ONCE(counters->hits);
 		sum->misses += READ_ONCE(counters->misses);
 	}
+}
+
+/**
+ * cmap_stat_show_name() - print a map's name
+ * @seq: where to
+ * @map: the map
+ *
+ * A name can have all bytes but two; a line, and a terminal, cannot.
+ *
+ * Context: Process.
+ */
+void cmap_stat_show_name(struct seq_file *seq, const struct cmap *map)
+{
+	const struct cmap_label *label;
+
+	rcu_read_lock();
+	label = rcu_dereference(map->label);
+	if (label)
+		seq_escape_str(seq, label->text,
+			       ESCAPE_ANY | ESCAPE_NAP | ESCAPE_APPEND, "\\");
+	rcu_read_unlock();
 }

@@ -10,6 +10,9 @@
 #include <linux/tracepoint.h>
 #include <uapi/linux/cmap.h>
 
+/* So much of a name: it may change, and its length is not to be believed. */
+#define CMAP_TRACE_NAME		64
+
 TRACE_EVENT(cmap_get,
 	TP_PROTO(const struct cmap *map, const struct cmap_key *key,
 		 u32 value_len, int result, u64 version),
@@ -21,7 +24,7 @@ TRACE_EVENT(cmap_get,
 		__field(u32, key_len)
 		__field(u32, value_len)
 		__field(int, result)
-		__string(name, map->name ? map->name : "")
+		__array(char, name, CMAP_TRACE_NAME)
 	),
 	TP_fast_assign(
 		__entry->id = map->id;
@@ -30,10 +33,10 @@ TRACE_EVENT(cmap_get,
 		__entry->key_len = key->len;
 		__entry->value_len = value_len;
 		__entry->result = result;
-		cmap_assign_str(name, map->name ? map->name : "");
+		cmap_map_copy_name(map, __entry->name, CMAP_TRACE_NAME);
 	),
 	TP_printk("map=%llu name=%s hash=%016llx key_len=%u value_len=%u result=%d version=%llu",
-		  __entry->id, __get_str(name), __entry->hash,
+		  __entry->id, __entry->name, __entry->hash,
 		  __entry->key_len, __entry->value_len, __entry->result,
 		  __entry->version)
 );
@@ -56,7 +59,7 @@ DECLARE_EVENT_CLASS(cmap_write,
 		__field(u32, value_len)
 		__field(int, result)
 		__field(u16, flags)
-		__string(name, map->name ? map->name : "")
+		__array(char, name, CMAP_TRACE_NAME)
 	),
 	TP_fast_assign(
 		__entry->id = map->id;
@@ -70,10 +73,10 @@ DECLARE_EVENT_CLASS(cmap_write,
 				     write->old_len : write->value_len;
 		__entry->result = result;
 		__entry->flags = write->flags & CMAP_WRITE_CONDITIONS;
-		cmap_assign_str(name, map->name ? map->name : "");
+		cmap_map_copy_name(map, __entry->name, CMAP_TRACE_NAME);
 	),
 	TP_printk("map=%llu name=%s hash=%016llx key_len=%u value_len=%u result=%d version=%llu flags=%s expected=%llu old_version=%llu",
-		  __entry->id, __get_str(name), __entry->hash,
+		  __entry->id, __entry->name, __entry->hash,
 		  __entry->key_len, __entry->value_len, __entry->result,
 		  __entry->version,
 		  __entry->flags ?
@@ -105,15 +108,15 @@ DECLARE_EVENT_CLASS(cmap_map,
 	TP_STRUCT__entry(
 		__field(u64, id)
 		__field(u64, count)
-		__string(name, map->name ? map->name : "")
+		__array(char, name, CMAP_TRACE_NAME)
 	),
 	TP_fast_assign(
 		__entry->id = map->id;
 		__entry->count = count;
-		cmap_assign_str(name, map->name ? map->name : "");
+		cmap_map_copy_name(map, __entry->name, CMAP_TRACE_NAME);
 	),
 	TP_printk("map=%llu name=%s entries=%llu",
-		  __entry->id, __get_str(name), __entry->count)
+		  __entry->id, __entry->name, __entry->count)
 );
 
 DEFINE_EVENT(cmap_map, cmap_clear,

@@ -19,6 +19,9 @@ static const struct {
 	{ CMAP_IOCTL_OPEN, 24, sizeof(struct cmap_name) },
 	{ CMAP_IOCTL_UNLINK, 24, sizeof(struct cmap_name) },
 	{ CMAP_IOCTL_LIST, 32, sizeof(struct cmap_list) },
+	{ CMAP_IOCTL_RENAME, 24, sizeof(struct cmap_name) },
+	{ CMAP_IOCTL_SETATTR, 24, sizeof(struct cmap_setattr) },
+	{ CMAP_IOCTL_LIMITS, 64, sizeof(struct cmap_limits) },
 	{ CMAP_IOCTL_GET, LEAST_SHORT, sizeof(struct cmap_op) },
 	{ CMAP_IOCTL_SET, LEAST_SHORT, sizeof(struct cmap_op) },
 	{ CMAP_IOCTL_DELETE, LEAST_SHORT, sizeof(struct cmap_op) },
@@ -69,8 +72,10 @@ TEST_F(abi, layout)
 {
 	EXPECT_EQ(56, sizeof(struct cmap_create));
 	EXPECT_EQ(24, sizeof(struct cmap_name));
-	EXPECT_EQ(32, sizeof(struct cmap_list));
-	EXPECT_EQ(48, sizeof(struct cmap_list_entry));
+	EXPECT_EQ(48, sizeof(struct cmap_list));
+	EXPECT_EQ(72, sizeof(struct cmap_list_entry));
+	EXPECT_EQ(24, sizeof(struct cmap_setattr));
+	EXPECT_EQ(64, sizeof(struct cmap_limits));
 	EXPECT_EQ(72, sizeof(struct cmap_op));
 	EXPECT_EQ(136, sizeof(struct cmap_stat));
 	EXPECT_EQ(40, sizeof(struct cmap_range));
@@ -169,6 +174,14 @@ TEST_F(abi, flags_and_reserved)
 	struct cmap_name name = {
 		.size = sizeof(name), .name = u64_of("x"), .name_len = 1,
 	};
+	static const struct cmap_setattr bad_setattr[] = {
+		{ .flags = 8 }, { .flags = CMAP_SET_MODE, .mode = 01000 },
+		{ .flags = CMAP_SET_MODE, .mode = 0111 }, { .mode = 0600 },
+		{ .uid = 1 }, { .gid = 1 }, { .__reserved = 1 },
+		{ .flags = CMAP_SET_UID, .uid = -1 },
+		{ .flags = CMAP_SET_GID, .gid = -1 },
+	};
+	struct cmap_limits limits = { .size = sizeof(limits), .flags = 1 };
 	struct cmap_list list = { .size = sizeof(list), .flags = 1 };
 	struct cmap_stat stat = { .size = sizeof(stat), .flags = 1 };
 	struct cmap_range range = { .size = sizeof(range), .flags = 2 };
@@ -205,8 +218,19 @@ TEST_F(abi, flags_and_reserved)
 	EXPECT_EQ(-ENOSPC, create_with(fd, &create));
 
 	name.flags = 1;
-	EXPECT_EQ(-EINVAL, call(fd, CMAP_IOCTL_OPEN, &name));
 	EXPECT_EQ(-EINVAL, call(fd, CMAP_IOCTL_UNLINK, &name));
+	EXPECT_EQ(-EINVAL, call(self->fd, CMAP_IOCTL_RENAME, &name));
+	name.flags = 2;
+	EXPECT_EQ(-EINVAL, call(fd, CMAP_IOCTL_OPEN, &name));
+	for (i = 0; i < sizeof(bad_setattr) / sizeof(*bad_setattr); i++) {
+		struct cmap_setattr attr = bad_setattr[i];
+
+		attr.size = sizeof(attr);
+		EXPECT_EQ(-EINVAL, call(self->fd, CMAP_IOCTL_SETATTR, &attr)) {
+			TH_LOG("number %u", i);
+		}
+	}
+	EXPECT_EQ(-EINVAL, call(fd, CMAP_IOCTL_LIMITS, &limits));
 	name.flags = 0;
 	name.__reserved = 1;
 	EXPECT_EQ(-EINVAL, call(fd, CMAP_IOCTL_OPEN, &name));

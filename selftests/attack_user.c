@@ -325,8 +325,12 @@ static int look_from_elsewhere(void)
 	if (call(fd, CMAP_IOCTL_LIST, &list) || list.count < 1)
 		return 2;
 	/* Owners that the namespace does not know are nobody. */
-	if (e->uid != NOBODY || e->gid != NOBODY)
+	if (e->uid != NOBODY || e->gid != NOBODY) {
+		printf("# %s: %u %u\n", buf + e->name_offset, e->uid,
+		       e->gid);
+		fflush(stdout);
 		return 3;
+	}
 	return 0;
 }
 

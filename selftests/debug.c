@@ -241,6 +241,27 @@ TEST_F(traced, sets_in_a_row)
 	free(trace);
 }
 
+/* A name could end its line, forge the next, and speak to root's terminal. */
+TEST(tracepoint_of_a_strange_name)
+{
+	static const char name[] = "a\nb: \033[2J\x80";
+	int fd = device(O_RDWR);
+	char *trace;
+
+	if (access(TRACING "/events/cmap", F_OK))
+		SKIP(return, "no tracefs");
+	ASSERT_EQ(0, create_named(fd, name, 0600));
+	write_text(TRACING "/trace", "");
+	ASSERT_EQ(0, write_text(TRACING "/events/cmap/enable", "1"));
+	set(fd, "key", 3, "value", 5);
+	write_text(TRACING "/events/cmap/enable", "0");
+	trace = slurp(TRACING "/trace");
+	EXPECT_NE(NULL, strstr(trace, "name=a?b:??[2J? hash="));
+	free(trace);
+	unlink_named(name);
+	close(fd);
+}
+
 TEST(debugfs)
 {
 	static const char * const lines[] = {

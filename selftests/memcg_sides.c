@@ -488,7 +488,7 @@ TEST_F_TIMEOUT(sides, softirq_writers_on_the_back_of_a_full_group, 60)
 	fd = device(O_RDONLY);
 	map = new_map();
 	sock = socket(AF_INET, SOCK_DGRAM, 0);
-	ASSERT_EQ(0, open_named(fd, "packets"));
+	ASSERT_EQ(0, open_named(fd, "kernel:packets"));
 	range_all(fd, 4096, add_up, &before);
 	if (!fork())
 		_exit(send_when_full(map, sock, 2000));

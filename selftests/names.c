@@ -6,6 +6,8 @@
 #include "kselftest_harness.h"
 
 #include <grp.h>
+#include <sched.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 
 #define NAME "names_test"
@@ -228,7 +230,9 @@ TEST_F(names, list)
 			break;
 		for (n = 0; n < list.count; n++) {
 			struct cmap_list_entry *e = (void *)p;
-			char *text = (char *)(e + 1);
+			char *text = p + e->name_offset;
+
+			EXPECT_GE(e->name_offset, sizeof(*e));
 
 			EXPECT_EQ(e->name_len, strlen(text));
 			EXPECT_GT(e->id, last);
@@ -289,6 +293,412 @@ TEST_F(names, race_for_a_name)
 		_exit(0);
 	}
 	EXPECT_TRUE(children_ok(4));
+}
+
+/* ---- what belongs to others ---- */
+
+/* What a function of the caller's finds as somebody else. */
+static int run_as(uid_t uid, gid_t gid, int (*fn)(int arg), int arg)
+{
+	int status;
+	pid_t pid;
+
+	fflush(stdout);
+	pid = fork();
+	if (!pid) {
+		if (setgroups(0, NULL) || setresgid(gid, gid, gid) ||
+		    setresuid(uid, uid, uid))
+			_exit(255);
+		_exit(-fn(arg));
+	}
+	waitpid(pid, &status, 0);
+	return WIFEXITED(status) ? -WEXITSTATUS(status) : -255;
+}
+
+static int make_one(int mode)
+{
+	return create_named(device(O_RDWR), NAME, mode);
+}
+
+static int open_flags(int flags)
+{
+	struct cmap_name args = {
+		.size = sizeof(args), .flags = flags,
+		.name = u64_of(NAME), .name_len = strlen(NAME),
+	};
+
+	return call(device(O_RDWR), CMAP_IOCTL_OPEN, &args);
+}
+
+/*
+ * A user made a map called "sessions" that all may write to, before the one
+ * who was to make it; and root's writes went there.
+ */
+TEST_F(names, trusted_open_refuses_other_users_maps)
+{
+	ASSERT_EQ(0, run_as(1000, 1000, make_one, 0666));
+	EXPECT_EQ(0, run_as(1000, 1000, open_flags, CMAP_OPEN_TRUSTED));
+	EXPECT_EQ(-EACCES, run_as(1001, 1000, open_flags, CMAP_OPEN_TRUSTED));
+	EXPECT_EQ(-EACCES, run_as(0, 0, open_flags, CMAP_OPEN_TRUSTED));
+	/* Who does not ask for that gets it. */
+	EXPECT_EQ(0, run_as(1001, 1000, open_flags, 0));
+	EXPECT_EQ(0, run_as(0, 0, open_flags, 0));
+	ASSERT_EQ(0, unlink_named(NAME));
+
+	EXPECT_EQ(-ENOENT, run_as(0, 0, open_flags, CMAP_OPEN_TRUSTED));
+	ASSERT_EQ(0, make_one(0666));
+	EXPECT_EQ(0, run_as(0, 0, open_flags, CMAP_OPEN_TRUSTED));
+	EXPECT_EQ(0, run_as(1001, 1000, open_flags, CMAP_OPEN_TRUSTED));
+}
+
+static int setattr(int fd, uint32_t flags, uint32_t mode, uint32_t uid,
+		   uint32_t gid)
+{
+	struct cmap_setattr attr = {
+		.size = sizeof(attr), .flags = flags, .mode = mode, .uid = uid,
+		.gid = gid,
+	};
+
+	return call(fd, CMAP_IOCTL_SETATTR, &attr);
+}
+
+static int chmod_fd(int fd)
+{
+	return setattr(fd, CMAP_SET_MODE, 0640, 0, 0);
+}
+
+static int chown_fd(int fd)
+{
+	return setattr(fd, CMAP_SET_UID, 0, 1001, 0);
+}
+
+static int chown_to_oneself(int fd)
+{
+	return setattr(fd, CMAP_SET_UID | CMAP_SET_GID, 0, 1000, 2000);
+}
+
+static int chgrp_fd(int fd)
+{
+	return setattr(fd, CMAP_SET_GID, 0, 0, 2001);
+}
+
+/* Half of it is allowed, so nothing is done. */
+static int chmod_and_chown_fd(int fd)
+{
+	return setattr(fd, CMAP_SET_MODE | CMAP_SET_UID, 0, 1001, 0);
+}
+
+static int rename_fd(int fd)
+{
+	return name_call(fd, CMAP_IOCTL_RENAME, "renamed_test");
+}
+
+TEST_F(names, owner_changes_mode_and_group)
+{
+	struct cmap_stat stat;
+
+	ASSERT_EQ(0, run_as(1000, 2000, make_one, 0600));
+	ASSERT_EQ(0, open_named(self->fd, NAME));
+
+	EXPECT_EQ(-EPERM, run_as(1001, 2000, chmod_fd, self->fd));
+	EXPECT_EQ(-EPERM, run_as(1001, 2000, chgrp_fd, self->fd));
+	EXPECT_EQ(-EPERM, run_as(1001, 2000, chown_fd, self->fd));
+	EXPECT_EQ(-EPERM, run_as(1000, 2000, chown_fd, self->fd));
+	EXPECT_EQ(-EPERM, run_as(1000, 2000, chgrp_fd, self->fd));
+	EXPECT_EQ(-EPERM, run_as(1000, 2000, chmod_and_chown_fd, self->fd));
+	stat = map_stat(self->fd);
+	EXPECT_EQ(0600, stat.mode);
+	EXPECT_EQ(1000, stat.uid);
+	EXPECT_EQ(2000, stat.gid);
+
+	EXPECT_EQ(-EACCES, open_as(1001, 2000, O_RDONLY));
+	EXPECT_EQ(0, run_as(1000, 2000, chmod_fd, self->fd));
+	EXPECT_EQ(0640, map_stat(self->fd).mode);
+	EXPECT_EQ(0, open_as(1001, 2000, O_RDONLY));
+	EXPECT_EQ(0, run_as(1000, 2000, chown_to_oneself, self->fd));
+	/* The owner is in that group. */
+	EXPECT_EQ(0, run_as(1000, 2001, chgrp_fd, self->fd));
+	EXPECT_EQ(2001, map_stat(self->fd).gid);
+	EXPECT_EQ(-EACCES, open_as(1001, 2000, O_RDONLY));
+	/* Root may. */
+	EXPECT_EQ(0, chown_fd(self->fd));
+	EXPECT_EQ(1001, map_stat(self->fd).uid);
+	EXPECT_EQ(-EACCES, open_as(1000, 2000, O_RDONLY));
+	EXPECT_EQ(0, open_as(1001, 2000, O_RDWR));
+	EXPECT_EQ(0, setattr(self->fd, CMAP_SET_MODE | CMAP_SET_UID |
+			     CMAP_SET_GID, 0666, 0, 0));
+	EXPECT_EQ(0, map_stat(self->fd).uid);
+	EXPECT_EQ(0, map_stat(self->fd).gid);
+	EXPECT_EQ(0666, map_stat(self->fd).mode);
+}
+
+TEST_F(names, owner_renames)
+{
+	int other = device(O_RDWR);
+
+	ASSERT_EQ(0, run_as(1000, 2000, make_one, 0666));
+	ASSERT_EQ(0, open_named(self->fd, NAME));
+	ASSERT_EQ(0, create_named(other, "taken_test", 0600));
+
+	EXPECT_EQ(-EPERM, run_as(1001, 2000, rename_fd, self->fd));
+	EXPECT_EQ(-EEXIST, name_call(self->fd, CMAP_IOCTL_RENAME,
+				     "taken_test"));
+	EXPECT_EQ(-EEXIST, name_call(self->fd, CMAP_IOCTL_RENAME, NAME));
+	EXPECT_EQ(-EINVAL, name_call(self->fd, CMAP_IOCTL_RENAME, "a/b"));
+	EXPECT_EQ(-EACCES, name_call(self->fd, CMAP_IOCTL_RENAME,
+				     CMAP_KERNEL_PREFIX "x"));
+	EXPECT_EQ(0, run_as(1000, 2000, rename_fd, self->fd));
+	EXPECT_EQ(-ENOENT, unlink_named(NAME));
+	EXPECT_EQ(0, name_call(self->fd, CMAP_IOCTL_RENAME, NAME));
+	EXPECT_EQ(-ENOENT, unlink_named("renamed_test"));
+
+	ASSERT_EQ(0, unlink_named(NAME));
+	EXPECT_EQ(-ENOENT, name_call(self->fd, CMAP_IOCTL_RENAME, NAME));
+	EXPECT_EQ(0, unlink_named("taken_test"));
+	close(other);
+	other = new_map();
+	EXPECT_EQ(-ENOENT, name_call(other, CMAP_IOCTL_RENAME, NAME));
+	close(other);
+}
+
+/* While it has one name or the other everybody finds it, once. */
+TEST_F(names, renamed_while_others_look)
+{
+	static const char * const name[] = {
+		NAME, "a_much_longer_name_than_the_other_one_of_names_test",
+	};
+	double end = now() + race_seconds();
+	int i, n;
+
+	ASSERT_EQ(0, create_named(self->fd, NAME, 0600));
+	ASSERT_EQ(0, set(self->fd, "k", 1, "v", 1));
+	for (i = 0; i < 2; i++) {
+		if (fork())
+			continue;
+		while (now() < end) {
+			struct cmap_list list = { .size = sizeof(list) };
+			char buf[512];
+			struct cmap_list_entry *e = (void *)buf;
+			int fd = device(O_RDONLY);
+
+			list.buf = u64_of(buf);
+			list.buf_len = sizeof(buf);
+			if (call(fd, CMAP_IOCTL_LIST, &list) || list.count != 1)
+				_exit(1);
+			if (strcmp(buf + e->name_offset, name[0]) &&
+			    strcmp(buf + e->name_offset, name[1]))
+				_exit(2);
+			if (open_named(fd, name[0]) && open_named(fd, name[1]) &&
+			    open_named(fd, name[0]) && open_named(fd, name[1]) &&
+			    open_named(fd, name[0]))
+				printf("# missed it five times\n");
+			close(fd);
+		}
+		_exit(0);
+	}
+	for (n = 1; now() < end; n++)
+		ASSERT_EQ(0, name_call(self->fd, CMAP_IOCTL_RENAME,
+				       name[n & 1]));
+	EXPECT_TRUE(children_ok(2));
+	if (!(n & 1))
+		EXPECT_EQ(0, name_call(self->fd, CMAP_IOCTL_RENAME, NAME));
+}
+
+/* A user who was first kept kernel code from making its map. */
+TEST_F(names, kernels_names_are_not_for_users)
+{
+	EXPECT_EQ(-EACCES, create_named(self->fd, CMAP_KERNEL_PREFIX "x", 0600));
+	EXPECT_EQ(-EACCES, create_named(self->fd, CMAP_KERNEL_PREFIX, 0600));
+	EXPECT_EQ(-ENOENT, open_named(self->fd, CMAP_KERNEL_PREFIX "x"));
+	EXPECT_EQ(0, create_named(self->fd, "kernel", 0600));
+	EXPECT_EQ(0, unlink_named("kernel"));
+}
+
+/* ---- namespaces ---- */
+
+static uint64_t all_maps(void)
+{
+	struct cmap_limits limits = { .size = sizeof(limits) };
+	int fd = device(O_RDONLY);
+
+	call(fd, CMAP_IOCTL_LIMITS, &limits);
+	close(fd);
+	return limits.all_maps;
+}
+
+/* Those that are left when none has gone for a while. */
+static uint64_t maps_left(void)
+{
+	uint64_t maps = all_maps(), now_there;
+	int i, same = 0;
+
+	for (i = 0; i < 300 && same < 20; i++) {
+		usleep(50000);
+		now_there = all_maps();
+		same = now_there == maps ? same + 1 : 0;
+		maps = now_there;
+	}
+	return maps;
+}
+
+static int names_seen(void)
+{
+	struct cmap_list list = { .size = sizeof(list) };
+	char buf[4096];
+	int fd = device(O_RDONLY), err;
+
+	list.buf = u64_of(buf);
+	list.buf_len = sizeof(buf);
+	err = call(fd, CMAP_IOCTL_LIST, &list);
+	close(fd);
+	return err ?: list.count;
+}
+
+/* In a namespace of its own; the map that it was made from is at @fd. */
+static int in_another_namespace(int fd)
+{
+	int own = device(O_RDWR);
+
+	if (names_seen() || open_named(own, NAME) != -ENOENT ||
+	    unlink_named(NAME) != -ENOENT)
+		return -1;
+	if (create_named(own, NAME, 0666) || set(own, "own", 3, "v", 1))
+		return -2;
+	if (names_seen() != 1 || count(own) != 1 || count(fd))
+		return -3;
+	close(own);
+	own = device(O_RDWR);
+	/* It lives by its name; and what was there before by the descriptor. */
+	if (open_named(own, NAME) || count(own) != 1)
+		return -4;
+	if (set(fd, "k", 1, "v", 1))
+		return -5;
+	return 0;
+}
+
+static int namespace_of_root(int fd)
+{
+	return unshare(CLONE_NEWNET) ? -254 : in_another_namespace(fd);
+}
+
+static int namespace_of_user(int fd)
+{
+	char text[64];
+
+	if (prctl(PR_SET_DUMPABLE, 1) || unshare(CLONE_NEWUSER | CLONE_NEWNET))
+		return -254;
+	/* Whoever made it is root in it. */
+	snprintf(text, sizeof(text), "0 %d 1", 1000);
+	if (write_text("/proc/self/uid_map", text))
+		return -253;
+	return in_another_namespace(fd);
+}
+
+/* Owners and capabilities inside: root there is root over what is its. */
+static int root_in_its_namespace(int fd)
+{
+	int own = device(O_RDWR);
+	int err = namespace_of_user(fd);
+
+	if (err)
+		return err;
+	if (open_named(own, NAME))
+		return -6;
+	if (chmod_fd(own) || map_stat(own).mode != 0640)
+		return -7;
+	/* The initial namespace's maps are not. */
+	if (chmod_fd(fd) != -EPERM || rename_fd(fd) != -EPERM)
+		return -8;
+	return 0;
+}
+
+FIXTURE(namespaces)
+{
+	int fd;
+	uint64_t maps;
+};
+
+FIXTURE_SETUP(namespaces)
+{
+	umask(0);
+	self->fd = device(O_RDWR);
+	ASSERT_EQ(0, create_named(self->fd, NAME, 0666));
+	self->maps = maps_left();
+}
+
+FIXTURE_TEARDOWN(namespaces)
+{
+	/* A namespace that is gone took its names, and so its maps, along. */
+	EXPECT_EQ(self->maps, maps_left());
+	EXPECT_EQ(0, unlink_named(NAME));
+	close(self->fd);
+}
+
+static void expect_fine(struct __test_metadata *_metadata, int err)
+{
+	if (err == -254)
+		SKIP(return, "no namespaces");
+	EXPECT_EQ(0, err);
+}
+
+TEST_F(namespaces, have_names_of_their_own)
+{
+	expect_fine(_metadata, run_as(0, 0, namespace_of_root, self->fd));
+	EXPECT_EQ(1, names_seen());
+}
+
+TEST_F(namespaces, of_unprivileged_users)
+{
+	expect_fine(_metadata, run_as(1000, 1000, namespace_of_user, self->fd));
+	clear(self->fd);
+	expect_fine(_metadata, run_as(1000, 1000, root_in_its_namespace,
+				      self->fd));
+	EXPECT_EQ(0666, map_stat(self->fd).mode);
+}
+
+/* A map whose name went with its namespace stays for those who have it. */
+TEST_F(namespaces, ends_while_the_map_is_open)
+{
+	int own = device(O_RDWR), i;
+
+	if (!fork()) {
+		if (unshare(CLONE_NEWNET))
+			_exit(254);
+		_exit(-create_named(own, NAME, 0600));
+	}
+	if (!children_ok(1)) {
+		close(own);
+		SKIP(return, "no namespaces");
+	}
+	for (i = 0; i < 200 && rename_fd(own) != -ENOENT; i++)
+		usleep(50000);
+	EXPECT_LT(i, 200);
+	EXPECT_EQ(0, set(own, "k", 1, "v", 1));
+	EXPECT_EQ(1, count(own));
+	close(own);
+}
+
+/* Names made and looked for in namespaces that come and go. */
+TEST_F(namespaces, race_with_their_end)
+{
+	double end = now() + race_seconds();
+	int i;
+
+	for (i = 0; i < 3; i++) {
+		if (fork())
+			continue;
+		while (now() < end) {
+			if (unshare(CLONE_NEWNET))
+				_exit(0);
+			if (create_named(device(O_RDWR), NAME, 0600) ||
+			    names_seen() != 1 ||
+			    open_named(device(O_RDWR), NAME))
+				_exit(1);
+			closefrom(self->fd + 1);
+		}
+		_exit(0);
+	}
+	EXPECT_TRUE(children_ok(3));
 }
 
 TEST_HARNESS_MAIN

@@ -76,7 +76,7 @@ TEST(counts_every_packet_while_processes_read)
 	if (err == -ENOENT)
 		SKIP(return, "no sample module");
 	ASSERT_TRUE(!err || err == -EEXIST);
-	ASSERT_EQ(0, open_named(fd, "packets"));
+	ASSERT_EQ(0, open_named(fd, "kernel:packets"));
 	EXPECT_EQ(-EBADF, set(fd, "k", 1, "v", 1));
 
 	before = read_counts(fd);
@@ -106,7 +106,7 @@ TEST(counts_every_packet_while_processes_read)
 	close(fd);
 	EXPECT_EQ(0, unload("cmap_sample"));
 	fd = device(O_RDONLY);
-	EXPECT_EQ(-ENOENT, open_named(fd, "packets"));
+	EXPECT_EQ(-ENOENT, open_named(fd, "kernel:packets"));
 	close(fd);
 }
 

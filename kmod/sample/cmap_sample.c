@@ -3,7 +3,7 @@
  * A kernel user of cmap: counts IPv4 packets as they come in, by CPU and
  * protocol, in a map that any process can read while it happens.
  *
- * The map is called "packets"; only root may write to it.  A key is text,
+ * The map is called "kernel:packets"; only root may write to it.  A key is text,
  * "cpu0/udp"; protocols other than tcp, udp and icmp are "cpu0/other".  A
  * value is a signed 64-bit number in the machine's byte order, the packets
  * seen.  Packets of the initial network namespace are counted, in softirq
@@ -19,8 +19,6 @@
 #include <linux/netfilter_ipv4.h>
 #include <linux/smp.h>
 #include <net/net_namespace.h>
-
-#define MAP_NAME	"packets"
 
 static struct cmap *packets;
 
@@ -62,7 +60,7 @@ static const struct nf_hook_ops hook = {
 static int __init sample_init(void)
 {
 	const struct cmap_params params = {
-		.name = MAP_NAME,
+		.name = CMAP_KERNEL_PREFIX "packets",
 		.mode = 0644,
 		.key_max = 24,
 		.value_max = sizeof(s64),
@@ -75,7 +73,7 @@ static int __init sample_init(void)
 
 	err = nf_register_net_hook(&init_net, &hook);
 	if (err) {
-		cmap_unlink(MAP_NAME);
+		cmap_unlink(packets);
 		cmap_put(packets);
 	}
 
@@ -85,7 +83,7 @@ static int __init sample_init(void)
 static void __exit sample_exit(void)
 {
 	nf_unregister_net_hook(&init_net, &hook);
-	cmap_unlink(MAP_NAME);
+	cmap_unlink(packets);
 	cmap_put(packets);
 }
 

@@ -284,19 +284,23 @@ static void test_limit(void)
 
 static void test_names(struct cmap *map)
 {
-	const struct cmap_params params = { .name = "kapi_test", .mode = 0600 };
-	const struct cmap_params bad = { .name = "a/b" };
+	const struct cmap_params params = {
+		.name = CMAP_KERNEL_PREFIX "kapi_test", .mode = 0600,
+	};
+	const struct cmap_params bad = { .name = CMAP_KERNEL_PREFIX "a/b" };
+	const struct cmap_params users = { .name = "kapi_test" };
 	struct cmap *other;
 
 	CHECK(cmap_create(&params) == ERR_PTR(-EEXIST));
 	CHECK(cmap_create(&bad) == ERR_PTR(-EINVAL));
+	CHECK(cmap_create(&users) == ERR_PTR(-EINVAL));
 	CHECK(cmap_open("kapi_none") == ERR_PTR(-ENOENT));
-	other = cmap_open("kapi_test");
+	other = cmap_open(params.name);
 	CHECK(other == map);
 	if (!IS_ERR(other))
 		cmap_put(other);
-	CHECK(!cmap_unlink("kapi_test"));
-	CHECK(cmap_unlink("kapi_test") == -ENOENT);
+	CHECK(!cmap_unlink(map));
+	CHECK(cmap_unlink(map) == -ENOENT);
 }
 
 /* ---- single calls ---- */
@@ -308,14 +312,20 @@ static u8 big[LONG];
 
 static int call_create(struct cmap *map, gfp_t gfp)
 {
-	const struct cmap_params params = { .name = "kapi_create", .shards = 2 };
+	const struct cmap_params params = {
+		.name = CMAP_KERNEL_PREFIX "kapi_create", .shards = 2,
+	};
 	struct cmap *new = cmap_create(&params);
+	int err;
 
-	if (IS_ERR(new))
-		return cmap_unlink(params.name) == -ENOENT ? PTR_ERR(new) :
-							     -EEXIST;
+	if (IS_ERR(new)) {
+		err = PTR_ERR(new);
+		new = cmap_open(params.name);
+		return new == ERR_PTR(-ENOENT) ? err : -EEXIST;
+	}
+	err = cmap_unlink(new);
 	cmap_put(new);
-	return cmap_unlink(params.name);
+	return err;
 }
 
 /* That the caller's open has succeeded was all. */
@@ -461,7 +471,9 @@ MODULE_PARM_DESC(call, "Name of a call to make");
 
 static int __init kapi_test_init(void)
 {
-	const struct cmap_params params = { .name = "kapi_test", .mode = 0600 };
+	const struct cmap_params params = {
+		.name = CMAP_KERNEL_PREFIX "kapi_test", .mode = 0600,
+	};
 	struct cmap *map = cmap_create(&params);
 
 	if (IS_ERR(map))

@@ -5,6 +5,7 @@
  */
 #include "lab.h"
 #include "model.h"
+#include "../limits.h"
 #include "../map.h"
 #include "../names.h"
 #include "../op.h"
@@ -16,6 +17,11 @@
 #include <linux/random.h>
 #include <linux/slab.h>
 #include <uapi/linux/cmap.h>
+
+static struct net *here(void)
+{
+	return cmap_names_here();
+}
 
 /* Until the maps that were put are gone. */
 static void settle(void)
@@ -133,13 +139,13 @@ static void no_memory(struct kunit *test)
 			break;
 		KUNIT_EXPECT_PTR_EQ(test, map, ERR_PTR(-ENOMEM));
 	}
-	/* The map, its name, the counters, two shards. */
-	KUNIT_EXPECT_EQ(test, n, 5);
+	/* The user, the map, its name, the counters, two shards. */
+	KUNIT_EXPECT_EQ(test, n, 6);
 	KUNIT_ASSERT_FALSE(test, IS_ERR(map));
 	lab_fail(0, 1);
-	KUNIT_EXPECT_EQ(test, cmap_names_add(map), -ENOMEM);
+	KUNIT_EXPECT_EQ(test, cmap_names_add(map, here()), -ENOMEM);
 	KUNIT_EXPECT_EQ(test, lab_fail_end(), 1);
-	KUNIT_EXPECT_PTR_EQ(test, cmap_names_open("kunit", 0),
+	KUNIT_EXPECT_PTR_EQ(test, cmap_names_open(here(), "kunit", 0, false),
 			    ERR_PTR(-ENOENT));
 	cmap_map_put(map);
 	KUNIT_EXPECT_PTR_EQ(test, cmap_map_new(&tight), ERR_PTR(-ENOSPC));
@@ -174,13 +180,13 @@ static void names_and_references(struct kunit *test)
 	struct cmap *map = map_new(test, &spec), *other = map_new(test, &spec);
 	u64 id = 0;
 
-	KUNIT_EXPECT_PTR_EQ(test, cmap_names_open("kunit", 0),
+	KUNIT_EXPECT_PTR_EQ(test, cmap_names_open(here(), "kunit", 0, false),
 			    ERR_PTR(-ENOENT));
-	KUNIT_ASSERT_EQ(test, cmap_names_add(map), 0);
-	KUNIT_EXPECT_EQ(test, cmap_names_add(other), -EEXIST);
+	KUNIT_ASSERT_EQ(test, cmap_names_add(map, here()), 0);
+	KUNIT_EXPECT_EQ(test, cmap_names_add(other, here()), -EEXIST);
 	cmap_map_put(other);
 	KUNIT_EXPECT_EQ(test, refcount_read(&map->refs), 2);
-	KUNIT_EXPECT_PTR_EQ(test, cmap_names_open("kunit", MAY_READ), map);
+	KUNIT_EXPECT_PTR_EQ(test, cmap_names_open(here(), "kunit", MAY_READ, false), map);
 	KUNIT_EXPECT_EQ(test, refcount_read(&map->refs), 3);
 	cmap_map_put(map);
 	cmap_map_put(map);
@@ -190,9 +196,9 @@ static void names_and_references(struct kunit *test)
 	KUNIT_EXPECT_PTR_EQ(test, cmap_names_next(&id), map);
 	KUNIT_EXPECT_EQ(test, id, map->id);
 	KUNIT_EXPECT_NULL(test, cmap_names_next(&id));
-	KUNIT_EXPECT_EQ(test, cmap_names_unlink("kunit"), 0);
+	KUNIT_EXPECT_EQ(test, cmap_names_unlink(here(), "kunit"), 0);
 	KUNIT_EXPECT_TRUE(test, map->unlinked);
-	KUNIT_EXPECT_EQ(test, cmap_names_unlink("kunit"), -ENOENT);
+	KUNIT_EXPECT_EQ(test, cmap_names_unlink(here(), "kunit"), -ENOENT);
 	cmap_map_put(map);
 	id = 0;
 	KUNIT_EXPECT_NULL(test, cmap_names_next(&id));
@@ -209,11 +215,11 @@ static void unlink_all(struct kunit *test)
 
 		snprintf(name, sizeof(name), "kunit%u", i);
 		map = map_new(test, &spec);
-		KUNIT_ASSERT_EQ(test, cmap_names_add(map), 0);
+		KUNIT_ASSERT_EQ(test, cmap_names_add(map, here()), 0);
 		cmap_map_put(map);
 	}
-	cmap_names_unlink_all();
-	KUNIT_EXPECT_EQ(test, cmap_names_unlink("kunit7"), -ENOENT);
+	cmap_names_unlink_all(here());
+	KUNIT_EXPECT_EQ(test, cmap_names_unlink(here(), "kunit7"), -ENOENT);
 }
 
 /* ---- walks ---- */

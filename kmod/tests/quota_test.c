@@ -3,6 +3,7 @@
  * Limits on entries and on bytes: exact, alone and in a race.
  */
 #include "lab.h"
+#include "../limits.h"
 
 #define SHARDS		8
 #define LIMIT		1000
@@ -294,6 +295,179 @@ static void too_much_hurts_nobody_else(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, atomic64_read(&whole.bytes), 0);
 }
 
+/* ---- users ---- */
+
+#define USER	KUIDT_INIT(1000)
+#define OTHER	KUIDT_INIT(1001)
+
+static void limits_init(void)
+{
+	cmap_account_all.max = 1000;
+	cmap_user_max_bytes = 0;
+	cmap_reserve_percent = 10;
+}
+
+static void limits_exit(struct kunit *test)
+{
+	KUNIT_EXPECT_EQ(test, atomic64_read(&cmap_account_all.bytes), 0);
+	cmap_account_all.max = 0;
+	cmap_reserve_percent = 5;
+}
+
+/* Of any number, without overflow, and never more than all. */
+static void reserve_of_any_limit(struct kunit *test)
+{
+	cmap_reserve_percent = 10;
+	KUNIT_EXPECT_EQ(test, cmap_reserve_of(0), 0);
+	KUNIT_EXPECT_EQ(test, cmap_reserve_of(9), 0);
+	KUNIT_EXPECT_EQ(test, cmap_reserve_of(4096), 409);
+	KUNIT_EXPECT_EQ(test, cmap_reserve_of(U64_MAX), U64_MAX / 10);
+	cmap_reserve_percent = UINT_MAX;
+	KUNIT_EXPECT_EQ(test, cmap_reserve_of(U64_MAX), U64_MAX);
+	/* All of it reserved is nothing for others, not no limit. */
+	cmap_account_all.max = 1000;
+	KUNIT_EXPECT_EQ(test, cmap_account_limit(&cmap_account_all, false), 1);
+	KUNIT_EXPECT_EQ(test, cmap_account_limit(&cmap_account_all, true),
+			1000);
+	limits_exit(test);
+}
+
+static void users_limit_and_reserve(struct kunit *test)
+{
+	struct cmap_user *user = cmap_user_count(USER, false);
+	struct cmap_user *root = cmap_user_count(GLOBAL_ROOT_UID, false);
+	struct cmap_bill bill = {}, roots = {}, privileged = {};
+
+	KUNIT_ASSERT_FALSE(test, IS_ERR(user) || IS_ERR(root));
+	limits_init();
+	cmap_bill_init(&bill, &user->account, false);
+	cmap_bill_init(&roots, &root->account, false);
+	cmap_bill_init(&privileged, &user->account, true);
+
+	/* A quarter for the user, and it is clear which limit it was. */
+	KUNIT_EXPECT_EQ(test, cmap_charge(&bill.account, 250), 0);
+	KUNIT_EXPECT_EQ(test, cmap_charge(&bill.account, 1), -EDQUOT);
+	/* Who is root has no such limit, but not the reserve by that. */
+	KUNIT_EXPECT_EQ(test, cmap_charge(&roots.account, 651), -ENOSPC);
+	KUNIT_EXPECT_EQ(test, cmap_charge(&roots.account, 650), 0);
+	KUNIT_EXPECT_EQ(test, cmap_charge(&privileged.account, 101), -ENOSPC);
+	KUNIT_EXPECT_EQ(test, cmap_charge(&privileged.account, 100), 0);
+	KUNIT_EXPECT_EQ(test, atomic64_read(&user->account.bytes), 350);
+	/* Raised while it is reached. */
+	cmap_uncharge(&roots.account, 650);
+	cmap_user_max_bytes = 400;
+	KUNIT_EXPECT_EQ(test, cmap_charge(&bill.account, 51), -EDQUOT);
+	KUNIT_EXPECT_EQ(test, cmap_charge(&bill.account, 50), 0);
+
+	cmap_uncharge(&bill.account, 300);
+	cmap_uncharge(&privileged.account, 100);
+	KUNIT_EXPECT_EQ(test, atomic64_read(&root->account.bytes), 0);
+	cmap_user_uncount(user);
+	cmap_user_uncount(root);
+	cmap_user_max_bytes = 0;
+	limits_exit(test);
+}
+
+static void bill_moves_as_far_as_limits_allow(struct kunit *test)
+{
+	struct cmap_user *user = cmap_user_count(USER, false);
+	struct cmap_user *other = cmap_user_count(OTHER, false);
+	struct cmap_bill bill = {}, others = {};
+
+	KUNIT_ASSERT_FALSE(test, IS_ERR(user) || IS_ERR(other));
+	limits_init();
+	cmap_bill_init(&bill, &user->account, false);
+	cmap_bill_init(&others, &other->account, false);
+	KUNIT_EXPECT_EQ(test, cmap_charge(&bill.account, 200), 0);
+	KUNIT_EXPECT_EQ(test, cmap_charge(&others.account, 51), 0);
+
+	KUNIT_EXPECT_EQ(test, cmap_bill_move(&bill, &other->account, false),
+			-EDQUOT);
+	KUNIT_EXPECT_EQ(test, atomic64_read(&user->account.bytes), 200);
+	cmap_uncharge(&others.account, 1);
+	KUNIT_EXPECT_EQ(test, cmap_bill_move(&bill, &other->account, false), 0);
+	KUNIT_EXPECT_EQ(test, atomic64_read(&user->account.bytes), 0);
+	KUNIT_EXPECT_EQ(test, atomic64_read(&other->account.bytes), 250);
+	KUNIT_EXPECT_EQ(test, atomic64_read(&cmap_account_all.bytes), 250);
+	KUNIT_EXPECT_EQ(test, cmap_charge(&bill.account, 1), -EDQUOT);
+	/* To where it is already it goes in any case. */
+	cmap_user_max_bytes = 1;
+	KUNIT_EXPECT_EQ(test, cmap_bill_move(&bill, &other->account, false), 0);
+
+	cmap_uncharge(&bill.account, 200);
+	cmap_uncharge(&others.account, 50);
+	cmap_user_uncount(user);
+	cmap_user_uncount(other);
+	cmap_user_max_bytes = 0;
+	limits_exit(test);
+}
+
+/* A user is there as long as maps of his are, and once. */
+static void users_come_and_go(struct kunit *test)
+{
+	struct cmap_user *user, *again;
+
+	cmap_user_max_maps = 2;
+	user = cmap_user_count(USER, false);
+	again = cmap_user_count(USER, false);
+	KUNIT_ASSERT_FALSE(test, IS_ERR(user) || IS_ERR(again));
+	KUNIT_EXPECT_PTR_EQ(test, user, again);
+	KUNIT_EXPECT_PTR_EQ(test, cmap_user_count(USER, false),
+			    (struct cmap_user *)ERR_PTR(-EDQUOT));
+	KUNIT_EXPECT_PTR_EQ(test, cmap_user_count(USER, true), user);
+	cmap_user_uncount(user);
+	cmap_user_uncount(user);
+	again = cmap_user_count(USER, false);
+	KUNIT_EXPECT_PTR_EQ(test, again, user);
+	cmap_user_uncount(user);
+	KUNIT_EXPECT_EQ(test, user->maps, 1);
+	cmap_user_uncount(user);
+
+	lab_fail(0, 1);
+	KUNIT_EXPECT_PTR_EQ(test, cmap_user_count(USER, false),
+			    (struct cmap_user *)ERR_PTR(-ENOMEM));
+	KUNIT_EXPECT_EQ(test, lab_fail_end(), 1);
+	cmap_user_max_maps = 0;
+}
+
+static struct cmap_user *movers[2];
+static struct cmap_bill moved;
+
+static void charge_or_move(struct kunit *test, unsigned int thread)
+{
+	u32 wrong = 0, i;
+
+	for (i = 0; i < 200000; i++) {
+		if (!thread) {
+			struct cmap_user *to = movers[i & 1];
+
+			wrong += !!cmap_bill_move(&moved, &to->account, true);
+		} else {
+			wrong += !!cmap_charge(&moved.account, 7 * thread);
+			cmap_uncharge(&moved.account, 7 * thread);
+		}
+		cond_resched();
+	}
+	KUNIT_EXPECT_EQ(test, wrong, 0);
+}
+
+/* What was charged to one is given back to the one who has it by then. */
+static void bill_moves_while_charged(struct kunit *test)
+{
+	movers[0] = cmap_user_count(USER, true);
+	movers[1] = cmap_user_count(OTHER, true);
+	KUNIT_ASSERT_FALSE(test, IS_ERR(movers[0]) || IS_ERR(movers[1]));
+	memset(&moved, 0, sizeof(moved));
+	cmap_bill_init(&moved, &movers[0]->account, true);
+	lab_race(test, 3, charge_or_move);
+	KUNIT_EXPECT_EQ(test, atomic64_read(&moved.account.bytes), 0);
+	KUNIT_EXPECT_EQ(test, atomic64_read(&movers[0]->account.bytes), 0);
+	KUNIT_EXPECT_EQ(test, atomic64_read(&movers[1]->account.bytes), 0);
+	KUNIT_EXPECT_EQ(test, atomic64_read(&cmap_account_all.bytes), 0);
+	cmap_user_uncount(movers[0]);
+	cmap_user_uncount(movers[1]);
+}
+
 static struct kunit_case cases[] = {
 	KUNIT_CASE(entries_exact),
 	KUNIT_CASE(pending_is_not_full),
@@ -302,6 +476,11 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(race),
 	KUNIT_CASE(charge_all_or_nothing),
 	KUNIT_CASE(too_much_hurts_nobody_else),
+	KUNIT_CASE(reserve_of_any_limit),
+	KUNIT_CASE(users_limit_and_reserve),
+	KUNIT_CASE(bill_moves_as_far_as_limits_allow),
+	KUNIT_CASE(users_come_and_go),
+	KUNIT_CASE(bill_moves_while_charged),
 	{}
 };
 

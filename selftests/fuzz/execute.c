@@ -173,7 +173,7 @@ static void unlink_all(int fd)
 	while (list.count--) {
 		const struct cmap_list_entry *entry = (const void *)at;
 		struct cmap_name name = {
-			.size = sizeof(name), .name = (uintptr_t)(entry + 1),
+			.size = sizeof(name), .name = (uintptr_t)at + entry->name_offset,
 			.name_len = entry->name_len,
 		};
 

@@ -286,6 +286,7 @@ static void make_usual(struct fuzz_call *call)
 		break;
 	case CMAP_CODE_OPEN:
 	case CMAP_CODE_UNLINK:
+	case CMAP_CODE_RENAME:
 		usual_name(call);
 		break;
 	case CMAP_CODE_SET:

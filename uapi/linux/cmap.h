@@ -36,7 +36,9 @@
  * E2BIG    a structure is longer than the kernel knows and not zero there;
  *          or a key or value is longer than the map's maximum
  * EACCES   the map's owner, group and mode do not allow this open or unlink;
- *          or a mapping that could be written or executed
+ *          the name is one of the kernel's; with CMAP_OPEN_TRUSTED: the map
+ *          belongs neither to the caller nor to root; or a mapping that could
+ *          be written or executed
  * EAGAIN   memory will be free after a grace period, which this context
  *          cannot wait for; or others wrote to the key each time that this
  *          was tried (kernel callers that may not sleep only)
@@ -44,6 +46,8 @@
  * EBADFD   the descriptor is not bound to a map
  * EBUSY    the descriptor is bound to a map already
  * EDOM     add: the value is not 8 bytes long
+ * EDQUOT   a user's limit on maps or on memory is reached: that of the one who
+ *          pays for the map
  * EEXIST   the key, or the map's name, exists already
  * EFAULT   a pointer does not point to memory that can be read or written
  * EINTR    a fatal signal arrived
@@ -59,6 +63,8 @@
  *          limit on bytes
  * ENOTTY   no such command
  * EOVERFLOW add: the sum does not fit in a signed 64-bit number
+ * EPERM    only the map's owner, or who has the capability, may change its
+ *          name, owner, group or mode
  * ESTALE   the entry's version, or value, is not the expected one
  * EXFULL   too many keys whose hashes collide with this one
  * ======== ==============================================================
@@ -69,6 +75,16 @@
  */
 
 #define CMAP_DEVICE		"/dev/cmap"
+
+/*
+ * Names are those of the caller's network namespace, as abstract socket
+ * addresses are: a map in another one is not found, nor listed, and can have
+ * the same name.  When the namespace ends its names go.
+ *
+ * Names that begin so are the kernel's, in the initial namespace: only kernel
+ * code makes maps of them.
+ */
+#define CMAP_KERNEL_PREFIX	"kernel:"
 
 /* Bounds of what a map can be asked for. */
 #define CMAP_NAME_MAX		255	/* bytes in a name, no NUL, no '/' */
@@ -89,6 +105,9 @@ enum cmap_code {
 	CMAP_CODE_OPEN			= 0x01,
 	CMAP_CODE_UNLINK		= 0x02,
 	CMAP_CODE_LIST			= 0x03,
+	CMAP_CODE_RENAME		= 0x04,
+	CMAP_CODE_SETATTR		= 0x05,
+	CMAP_CODE_LIMITS		= 0x06,
 	/* on one key: struct cmap_op */
 	CMAP_CODE_GET			= 0x10,
 	CMAP_CODE_SET			= 0x11,
@@ -112,6 +131,9 @@ enum cmap_code {
 #define CMAP_IOCTL_OPEN		_IO(CMAP_IOC_MAGIC, CMAP_CODE_OPEN)
 #define CMAP_IOCTL_UNLINK	_IO(CMAP_IOC_MAGIC, CMAP_CODE_UNLINK)
 #define CMAP_IOCTL_LIST		_IO(CMAP_IOC_MAGIC, CMAP_CODE_LIST)
+#define CMAP_IOCTL_RENAME	_IO(CMAP_IOC_MAGIC, CMAP_CODE_RENAME)
+#define CMAP_IOCTL_SETATTR	_IO(CMAP_IOC_MAGIC, CMAP_CODE_SETATTR)
+#define CMAP_IOCTL_LIMITS	_IO(CMAP_IOC_MAGIC, CMAP_CODE_LIMITS)
 #define CMAP_IOCTL_GET		_IO(CMAP_IOC_MAGIC, CMAP_CODE_GET)
 #define CMAP_IOCTL_SET		_IO(CMAP_IOC_MAGIC, CMAP_CODE_SET)
 #define CMAP_IOCTL_DELETE	_IO(CMAP_IOC_MAGIC, CMAP_CODE_DELETE)
@@ -160,13 +182,17 @@ enum cmap_code {
  * the caller's effective ones.  A named map lives until it is unlinked and
  * unused, an anonymous one until its last descriptor is closed.
  *
+ * The owner pays for the map and for all that is put into it, whoever does so,
+ * within his limits: see &struct cmap_limits.
+ *
  * Whoever may read a map may also map it (see "The window" below), and then
  * sees keys and values that were deleted or replaced until their memory is
  * used again, and the secret of the map's hash.  With CMAP_CREATE_WIPE what is
  * deleted or replaced is overwritten after a grace period, in any case before
  * it is used again.  A map made with CMAP_CREATE_NO_WINDOW cannot be mapped.
  *
- * Errors: EBADF, EBUSY, EEXIST, EFAULT, EINVAL, ENFILE, ENOMEM, ENOSPC.
+ * Errors: EACCES, EBADF, EBUSY, EDQUOT, EEXIST, EFAULT, EINVAL, ENFILE, ENOMEM,
+ * ENOSPC.
  */
 struct cmap_create {
 	__u32 size;
@@ -182,20 +208,37 @@ struct cmap_create {
 	__aligned_u64 max_bytes;
 };
 
+/* &struct cmap_name.flags of CMAP_IOCTL_OPEN */
+#define CMAP_OPEN_TRUSTED	(1U << 0)	/* only the caller's, or root's */
+
 /**
- * struct cmap_name - open (bind the descriptor to) or unlink a named map
+ * struct cmap_name - open (bind the descriptor to), unlink or rename a map
  * @size: sizeof(struct cmap_name)
- * @flags: 0
+ * @flags: CMAP_OPEN_*; 0 for the other commands
  * @name: user pointer to the name, not terminated
  * @name_len: bytes in @name, 1..CMAP_NAME_MAX
  * @__reserved: 0
  *
  * CMAP_IOCTL_OPEN needs the map's read permission when the descriptor is open
- * for reading and its write permission when it is open for writing.
+ * for reading and its write permission when it is open for writing.  Who would
+ * have made the map, had it not been there, does not expect one that somebody
+ * else made first under that name; with CMAP_OPEN_TRUSTED a map that belongs
+ * neither to the caller, nor to root, nor to the root of the user namespace
+ * that the network namespace belongs to, is refused (EACCES), as
+ * fs.protected_regular has it for files.
+ *
  * CMAP_IOCTL_UNLINK works on any descriptor of the device, bound or not; the
  * caller must own the map or have CAP_FOWNER.
  *
- * Errors: EACCES, EBADF (open), EBUSY (open), EFAULT, EINVAL, ENOENT.
+ * CMAP_IOCTL_RENAME gives the map that the descriptor is bound to, and whose
+ * name has not been removed, another name, where it has its name.  The caller
+ * must own the map or have CAP_FOWNER.  A name that exists is not replaced.
+ *
+ * Capabilities count if the caller has them in the user namespace that the
+ * name's network namespace belongs to, and that namespace knows the owner.
+ *
+ * Errors: EACCES, EBADF (open), EBADFD (rename), EBUSY (open), EEXIST (rename),
+ * EFAULT, EINVAL, ENOENT, ENOMEM, EPERM (rename).
  */
 struct cmap_name {
 	__u32 size;
@@ -203,6 +246,77 @@ struct cmap_name {
 	__aligned_u64 name;
 	__u32 name_len;
 	__u32 __reserved;
+};
+
+/* &struct cmap_setattr.flags: what is to be set */
+#define CMAP_SET_MODE		(1U << 0)
+#define CMAP_SET_UID		(1U << 1)
+#define CMAP_SET_GID		(1U << 2)
+
+/**
+ * struct cmap_setattr - set a map's mode, owner or group
+ * @size: sizeof(struct cmap_setattr)
+ * @flags: CMAP_SET_*
+ * @mode: permission bits (0..0666); 0 without CMAP_SET_MODE
+ * @uid: owner, as the caller's user namespace has it; 0 without CMAP_SET_UID
+ * @gid: group, likewise; 0 without CMAP_SET_GID
+ * @__reserved: 0
+ *
+ * All or nothing is set, of the map that the descriptor is bound to.  The mode
+ * is for the owner and CAP_FOWNER to set, the owner for CAP_CHOWN, and the group
+ * for the owner, to one that he is in, and for CAP_CHOWN.  Descriptors that are
+ * open stay as they are.
+ *
+ * A new owner pays for the map from then on, if his limits allow (EDQUOT).
+ *
+ * Errors: EBADFD, EDQUOT, EFAULT, EINVAL, ENOMEM, EPERM.
+ */
+struct cmap_setattr {
+	__u32 size;
+	__u32 flags;
+	__u32 mode;
+	__u32 uid;
+	__u32 gid;
+	__u32 __reserved;
+};
+
+/**
+ * struct cmap_limits - what the caller's maps take, and may take
+ * @size: sizeof(struct cmap_limits)
+ * @flags: 0
+ * @uid: out: who pays for the maps that the caller makes, as his user namespace
+ *	has it: the owner of the outermost user namespace around the caller that
+ *	root did not make, or else the caller
+ * @maps: out: how many maps he pays for
+ * @max_maps: out: how many he may, 0 for no limit
+ * @all_maps: out: maps that there are, of all users and of kernel code
+ * @all_max_maps: out: how many there may be before the caller is refused one
+ * @__reserved: out: 0
+ * @bytes: out: memory that his maps take
+ * @max_bytes: out: memory that they may take, 0 for no limit
+ * @all_bytes: out: memory that all maps take
+ * @all_max_bytes: out: what that may be before the caller is refused, 0 for no
+ *	limit
+ *
+ * Root, and who has CAP_SYS_RESOURCE in the initial user namespace, is bound by
+ * no limit of a user's.  A part of the module's limits can only be used by the
+ * latter.  Works on any descriptor of the device, bound or not.
+ *
+ * Errors: EFAULT, EINVAL.
+ */
+struct cmap_limits {
+	__u32 size;
+	__u32 flags;
+	__u32 uid;
+	__u32 maps;
+	__u32 max_maps;
+	__u32 all_maps;
+	__u32 all_max_maps;
+	__u32 __reserved;
+	__aligned_u64 bytes;
+	__aligned_u64 max_bytes;
+	__aligned_u64 all_bytes;
+	__aligned_u64 all_max_bytes;
 };
 
 /**
@@ -214,8 +328,12 @@ struct cmap_name {
  *	next record needs
  * @count: out: number of records; 0 at the end
  * @cursor: in: 0 to begin; out: where to go on
+ * @all_maps: out: maps that there are on the machine, with and without a name,
+ *	in any namespace
+ * @all_bytes: out: memory that they take
  *
- * Works on any descriptor of the device, bound or not.
+ * The least @size is up to and including @cursor.  Works on any descriptor of
+ * the device, bound or not.
  *
  * Errors: EFAULT, EINTR, EINVAL, EMSGSIZE, ENOMEM.
  */
@@ -226,30 +344,44 @@ struct cmap_list {
 	__u32 buf_len;
 	__u32 count;
 	__aligned_u64 cursor;
+	__aligned_u64 all_maps;
+	__aligned_u64 all_bytes;
 };
 
 /**
  * struct cmap_list_entry - one named map
  * @size: bytes to the next record, a multiple of 8
+ * @name_offset: where the name is, from the start of this structure.  A kernel
+ *	that knows more of a map than this says it in fields before the name:
+ *	those are there that end at or before @name_offset
+ * @name_len: bytes in the name, which is NUL-terminated
  * @mode: permission bits
  * @uid: owner, as the caller's user namespace has it
  * @gid: group, likewise
+ * @__reserved: 0
  * @id: number of the map, unique while the module is loaded
  * @entries: entries in the map
  * @bytes: memory the map takes
- * @name_len: bytes in the name, which follows; it is NUL-terminated
- * @__reserved: 0
+ * @max_entries: limit on entries, 0 for none
+ * @max_bytes: limit on memory, 0 for none
+ * @create_flags: CMAP_CREATE_*
+ * @__reserved2: 0
  */
 struct cmap_list_entry {
 	__u32 size;
+	__u16 name_offset;
+	__u16 name_len;
 	__u32 mode;
 	__u32 uid;
 	__u32 gid;
+	__u32 __reserved;
 	__aligned_u64 id;
 	__aligned_u64 entries;
 	__aligned_u64 bytes;
-	__u32 name_len;
-	__u32 __reserved;
+	__aligned_u64 max_entries;
+	__aligned_u64 max_bytes;
+	__u32 create_flags;
+	__u32 __reserved2;
 	/* char name[]; */
 };
 
@@ -310,7 +442,7 @@ struct cmap_list_entry {
  * COMPARE_DELETE and CLEAR one for writing; TAKE, SWAP, GET_OR_SET and ADD one
  * for both.
  *
- * Errors: E2BIG, EBADF, EBADFD, EDOM (ADD), EEXIST (SET), EFAULT, EINTR,
+ * Errors: E2BIG, EBADF, EBADFD, EDOM (ADD), EDQUOT, EEXIST (SET), EFAULT, EINTR,
  * EINVAL, EMSGSIZE, ENOENT, ENOMEM, ENOSPC, EOVERFLOW (ADD), ESTALE, EXFULL.
  */
 struct cmap_op {

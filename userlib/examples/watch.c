@@ -12,7 +12,7 @@
 
 int main(int argc, char **argv)
 {
-	const char *name = argc > 1 ? argv[1] : "packets";
+	const char *name = argc > 1 ? argv[1] : "kernel:packets";
 	struct cmap *map = cmap_open(name, O_RDONLY, NULL);
 	struct cmap_iter *iter;
 	struct cmap_item item;

@@ -14,7 +14,7 @@ static int show(const char *buf, uint32_t count,
 	while (count--) {
 		const struct cmap_list_entry *entry = (const void *)buf;
 		struct cmap_name_info info = {
-			.name = (const char *)(entry + 1),
+			.name = buf + entry->name_offset,
 			.id = entry->id,
 			.entries = entry->entries,
 			.bytes = entry->bytes,

@@ -48,7 +48,8 @@ struct cmap;
 
 /**
  * struct cmap_params - what a new map shall be
- * @name: name, or NULL for an anonymous map
+ * @name: name, which begins with CMAP_KERNEL_PREFIX, or NULL for an anonymous
+ *	map
  * @flags: CMAP_CREATE_*
  * @mode: permission bits of a named map, 0..0666; it belongs to root
  * @key_max: longest key; 0 for the default
@@ -82,7 +83,8 @@ struct cmap_value {
 
 struct cmap *cmap_create(const struct cmap_params *params);
 struct cmap *cmap_open(const char *name);
-int cmap_unlink(const char *name);
+struct cmap *cmap_open_any(const char *name);
+int cmap_unlink(struct cmap *map);
 void cmap_put(struct cmap *map);
 
 bool cmap_lookup(struct cmap *map, const void *key, u32 key_len,

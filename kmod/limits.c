@@ -1,0 +1,294 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "limits.h"
+
+#include <linux/capability.h>
+#include <linux/cred.h>
+#include <linux/err.h>
+#include <linux/hashtable.h>
+#include <linux/math64.h>
+#include <linux/minmax.h>
+#include <linux/seq_file.h>
+#include <linux/slab.h>
+#include <linux/spinlock.h>
+#include <linux/user_namespace.h>
+#include <uapi/linux/cmap.h>
+
+unsigned int cmap_max_maps = 4096;
+unsigned int cmap_user_max_maps;
+
+static atomic_t maps_count;
+
+/* Those who pay for a map, by who they are. */
+static DEFINE_HASHTABLE(users, 6);
+static DEFINE_SPINLOCK(users_lock);
+
+/**
+ * cmap_privileged() - whether the caller is bound by no user's limit
+ *
+ * Such a caller also may use what is reserved of the module's limits.
+ *
+ * Context: Process.
+ * Return: true with CAP_SYS_RESOURCE in the initial user namespace.
+ */
+bool cmap_privileged(void)
+{
+	/* Most have not, and nobody shall be told of that. */
+	return ns_capable_noaudit(&init_user_ns, CAP_SYS_RESOURCE);
+}
+
+/**
+ * cmap_user_payer() - who pays for a map that the caller makes or gives away
+ * @uid: whose map it is
+ *
+ * A user namespace gives its owner as many user ids as he was granted, each of
+ * which could have limits of its own.  So in one that root did not make its
+ * owner pays, that of the outermost one: the user that the machine knows.
+ *
+ * Context: Process.
+ * Return: the owner of the outermost user namespace around the caller that does
+ * not belong to root, or else @uid.
+ */
+kuid_t cmap_user_payer(kuid_t uid)
+{
+	const struct user_namespace *ns;
+
+	for (ns = current_user_ns(); ns->parent; ns = ns->parent)
+		if (!uid_eq(ns->owner, GLOBAL_ROOT_UID))
+			uid = ns->owner;
+	return uid;
+}
+
+/* ---- maps ---- */
+
+static u32 all_maps_max(bool privileged)
+{
+	u32 max = min_t(u32, READ_ONCE(cmap_max_maps), INT_MAX);
+
+	return privileged ? max : max - cmap_reserve_of(max);
+}
+
+static u32 user_maps_max(void)
+{
+	u32 max = READ_ONCE(cmap_user_max_maps);
+
+	return max ?: max_t(u32, READ_ONCE(cmap_max_maps) / 4, 1);
+}
+
+/**
+ * cmap_maps_count() - count one map more
+ * @privileged: whether it may be one of those that are reserved
+ *
+ * Context: Any.
+ * Return: 0, or -ENFILE if there are as many as may be.
+ */
+int cmap_maps_count(bool privileged)
+{
+	int max = all_maps_max(privileged);
+	int count = atomic_read(&maps_count);
+
+	/* The limit may have been lowered below what there is. */
+	do {
+		if (count >= max)
+			return -ENFILE;
+	} while (!atomic_try_cmpxchg(&maps_count, &count, count + 1));
+
+	return 0;
+}
+
+/**
+ * cmap_maps_uncount() - count one map less
+ *
+ * Context: Any.
+ */
+void cmap_maps_uncount(void)
+{
+	atomic_dec(&maps_count);
+}
+
+/* ---- users ---- */
+
+static struct cmap_user *find_locked(kuid_t uid)
+{
+	struct cmap_user *user;
+
+	lockdep_assert_held(&users_lock);
+
+	hash_for_each_possible(users, user, node, __kuid_val(uid))
+		if (uid_eq(user->uid, uid))
+			return user;
+	return NULL;
+}
+
+static bool limited(kuid_t uid, bool privileged)
+{
+	return !privileged && !uid_eq(uid, GLOBAL_ROOT_UID);
+}
+
+/* With @fresh for the first map; NULL if it is the first and that is, too. */
+static struct cmap_user *count_locked(kuid_t uid, bool privileged,
+				      struct cmap_user **fresh)
+{
+	struct cmap_user *user = find_locked(uid);
+	u32 maps = user ? user->maps : 0;
+
+	if (limited(uid, privileged) && maps >= user_maps_max())
+		return ERR_PTR(-EDQUOT);
+	if (!user) {
+		user = *fresh;
+		if (!user)
+			return NULL;
+		*fresh = NULL;
+		hash_add(users, &user->node, __kuid_val(uid));
+	}
+	user->maps++;
+	return user;
+}
+
+static struct cmap_user *user_new(kuid_t uid)
+{
+	struct cmap_user *user = kzalloc(sizeof(*user), CMAP_GFP_KERNEL);
+
+	if (user) {
+		user->uid = uid;
+		user->account.kind = uid_eq(uid, GLOBAL_ROOT_UID) ?
+				     CMAP_ACCOUNT_PLAIN : CMAP_ACCOUNT_USER;
+		user->account.parent = &cmap_account_all;
+	}
+	return user;
+}
+
+/**
+ * cmap_user_count() - count one map more for a user
+ * @uid: who he is
+ * @privileged: whether his limit is none for it
+ *
+ * Context: Process.
+ * Return: the user, to be uncounted; or an ERR_PTR: -EDQUOT if he has as many
+ * as he may, -ENOMEM.
+ */
+struct cmap_user *cmap_user_count(kuid_t uid, bool privileged)
+{
+	struct cmap_user *user, *fresh = NULL;
+
+	spin_lock(&users_lock);
+	user = count_locked(uid, privileged, &fresh);
+	spin_unlock(&users_lock);
+	if (user)
+		return user;
+
+	fresh = user_new(uid);
+	if (!fresh)
+		return ERR_PTR(-ENOMEM);
+	spin_lock(&users_lock);
+	user = count_locked(uid, privileged, &fresh);
+	spin_unlock(&users_lock);
+	/* Another may have been faster. */
+	kfree(fresh);
+	return user;
+}
+
+/**
+ * cmap_user_uncount() - count one map less for a user
+ * @user: the user, gone with the last one; NULL is fine
+ *
+ * The map's memory has been uncharged.
+ *
+ * Context: Process.
+ */
+void cmap_user_uncount(struct cmap_user *user)
+{
+	bool last;
+
+	if (!user)
+		return;
+
+	spin_lock(&users_lock);
+	last = !--user->maps;
+	if (last)
+		hash_del(&user->node);
+	spin_unlock(&users_lock);
+	if (!last)
+		return;
+
+	WARN_ON_ONCE(atomic64_read(&user->account.bytes));
+	kfree(user);
+}
+
+/* ---- for those who ask ---- */
+
+/**
+ * cmap_limits_total() - see what all maps are and take
+ * @maps: set to how many there are
+ * @bytes: set to their memory
+ *
+ * Context: Any.
+ */
+void cmap_limits_total(u64 *maps, u64 *bytes)
+{
+	*maps = atomic_read(&maps_count);
+	*bytes = atomic64_read(&cmap_account_all.bytes);
+}
+
+/**
+ * cmap_limits_fill() - see what the caller has and may have
+ * @limits: everything but its size and flags is set
+ *
+ * Context: Process.
+ */
+void cmap_limits_fill(struct cmap_limits *limits)
+{
+	bool privileged = cmap_privileged();
+	kuid_t uid = cmap_user_payer(current_fsuid());
+	const struct cmap_user *user;
+
+	*limits = (struct cmap_limits){
+		.size = limits->size,
+		.uid = from_kuid_munged(current_user_ns(), uid),
+		.all_maps = atomic_read(&maps_count),
+		.all_max_maps = all_maps_max(privileged),
+		.all_bytes = atomic64_read(&cmap_account_all.bytes),
+		.all_max_bytes = cmap_account_limit(&cmap_account_all,
+						    privileged),
+	};
+	if (limited(uid, privileged)) {
+		limits->max_maps = user_maps_max();
+		limits->max_bytes = cmap_user_bytes_limit();
+	}
+
+	spin_lock(&users_lock);
+	user = find_locked(uid);
+	if (user) {
+		limits->maps = user->maps;
+		limits->bytes = atomic64_read(&user->account.bytes);
+	}
+	spin_unlock(&users_lock);
+}
+
+/**
+ * cmap_limits_show() - print a line for each user
+ * @seq: where to
+ *
+ * Context: Process.
+ */
+void cmap_limits_show(struct seq_file *seq)
+{
+	const struct cmap_user *user;
+	unsigned int i;
+
+	seq_printf(seq, "all maps %d of %u bytes %lld of %llu\n",
+		   atomic_read(&maps_count), all_maps_max(true),
+		   atomic64_read(&cmap_account_all.bytes),
+		   cmap_account_limit(&cmap_account_all, true));
+
+	spin_lock(&users_lock);
+	hash_for_each(users, i, user, node) {
+		bool limit = limited(user->uid, false);
+
+		seq_printf(seq, "user %u maps %u of %u bytes %lld of %llu\n",
+			   from_kuid_munged(seq_user_ns(seq), user->uid),
+			   user->maps, limit ? user_maps_max() : 0,
+			   atomic64_read(&user->account.bytes),
+			   limit ? cmap_user_bytes_limit() : 0);
+	}
+	spin_unlock(&users_lock);
+}

@@ -1,0 +1,522 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Limits of users: what one can take of all maps and all memory, and what is
+ * left for others, and for root.
+ *
+ * Any user could make every map that the module allows, or fill all the memory
+ * that it allows, and then everybody else was refused, root too.
+ *
+ * deadline: 120
+ */
+#include "cmap_test.h"
+#include "kselftest_harness.h"
+
+#include <grp.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/fsuid.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+
+#include <linux/capability.h>
+#include <sys/syscall.h>
+
+#define USER	1000		/* and those behind it */
+#define USERS	8
+
+/* What a child found, for all to see. */
+struct report {
+	int err;
+	int made;
+	struct cmap_limits limits;
+};
+
+static struct cmap_limits limits_now(void)
+{
+	struct cmap_limits limits = { .size = sizeof(limits) };
+	int fd = device(O_RDONLY);
+
+	if (call(fd, CMAP_IOCTL_LIMITS, &limits))
+		memset(&limits, 0xff, sizeof(limits));
+	close(fd);
+	return limits;
+}
+
+static void become(uid_t uid)
+{
+	if (setgroups(0, NULL) || setresgid(uid, uid, uid) ||
+	    setresuid(uid, uid, uid))
+		_exit(99);
+}
+
+/* A user who makes maps, or fills one, until he is refused, and keeps all. */
+struct user {
+	pid_t pid;
+	struct report *report;
+};
+
+static void make_maps(struct report *report)
+{
+	int fd;
+
+	while ((fd = new_map()) >= 0)
+		report->made++;
+	report->err = fd;
+}
+
+static void fill_a_map(struct report *report)
+{
+	static char value[4000];
+	int fd = new_map(), i;
+
+	report->err = fd < 0 ? fd : 0;
+	for (i = 0; i < 1000000 && !report->err; i++)
+		report->err = set(fd, &i, sizeof(i), value, sizeof(value));
+	report->made = i - 1;
+}
+
+static struct user start(uid_t uid, void (*job)(struct report *report))
+{
+	struct user user = { .report = shared_memory(sizeof(struct report)) };
+	int done[2];
+	char c;
+
+	if (pipe(done))
+		abort();
+	fflush(stdout);
+	user.pid = fork();
+	if (!user.pid) {
+		close(done[0]);
+		become(uid);
+		job(user.report);
+		user.report->limits = limits_now();
+		close(done[1]);
+		for (;;)
+			pause();
+	}
+	close(done[1]);
+	if (read(done[0], &c, 1))
+		abort();
+	close(done[0]);
+	return user;
+}
+
+static void stop(struct user *user)
+{
+	kill(user->pid, SIGKILL);
+	waitpid(user->pid, NULL, 0);
+}
+
+FIXTURE(users)
+{
+	long long max_maps, max_bytes, reserve;
+};
+
+FIXTURE_SETUP(users)
+{
+	struct cmap_limits limits;
+	int i;
+
+	/* What the last test closed is gone by then. */
+	for (i = 0; i < 100; i++) {
+		limits = limits_now();
+		if (!limits.all_maps)
+			break;
+		usleep(20000);
+	}
+	ASSERT_EQ(0, limits.all_maps);
+	self->max_maps = set_parameter("max_maps", 100);
+	self->max_bytes = set_parameter("max_bytes", 40000000);
+	self->reserve = set_parameter("reserve_percent", 10);
+	ASSERT_GT(self->max_maps, 0);
+	ASSERT_GT(self->max_bytes, 0);
+	ASSERT_EQ(5, self->reserve);
+}
+
+FIXTURE_TEARDOWN(users)
+{
+	set_parameter("max_maps", self->max_maps);
+	set_parameter("max_bytes", self->max_bytes);
+	set_parameter("reserve_percent", self->reserve);
+	set_parameter("max_maps_per_user", 0);
+	set_parameter("max_bytes_per_user", 0);
+}
+
+TEST_F(users, one_user_cannot_make_all_maps)
+{
+	struct user one = start(USER, make_maps);
+	struct user other = start(USER + 1, make_maps);
+
+	EXPECT_EQ(-EDQUOT, one.report->err);
+	EXPECT_EQ(25, one.report->made);
+	EXPECT_EQ(25, one.report->limits.maps);
+	EXPECT_EQ(25, one.report->limits.max_maps);
+	EXPECT_EQ(USER, one.report->limits.uid);
+	EXPECT_EQ(-EDQUOT, other.report->err);
+	EXPECT_EQ(25, other.report->made);
+	EXPECT_EQ(50, other.report->limits.all_maps);
+	stop(&one);
+	stop(&other);
+}
+
+/* A part of the module's limit only CAP_SYS_RESOURCE can use. */
+TEST_F(users, all_users_together_leave_maps_for_root)
+{
+	struct user user[USERS];
+	int i, made = 0, fds[101], n;
+
+	for (i = 0; i < USERS; i++) {
+		user[i] = start(USER + i, make_maps);
+		made += user[i].report->made;
+	}
+	EXPECT_EQ(90, made);
+	EXPECT_EQ(-ENFILE, user[USERS - 1].report->err);
+	EXPECT_EQ(90, user[USERS - 1].report->limits.all_max_maps);
+	for (n = 0; n <= 100; n++) {
+		fds[n] = new_map();
+		if (fds[n] < 0)
+			break;
+	}
+	EXPECT_EQ(10, n);
+	EXPECT_EQ(-ENFILE, fds[n]);
+	while (n--)
+		close(fds[n]);
+	for (i = 0; i < USERS; i++)
+		stop(&user[i]);
+}
+
+TEST_F(users, one_user_cannot_take_all_memory)
+{
+	struct user one = start(USER, fill_a_map);
+	struct user other = start(USER + 1, fill_a_map);
+
+	EXPECT_EQ(-EDQUOT, one.report->err);
+	EXPECT_LE(one.report->limits.bytes, 10000000);
+	EXPECT_GE(one.report->limits.bytes, 9000000);
+	EXPECT_EQ(10000000, one.report->limits.max_bytes);
+	EXPECT_EQ(-EDQUOT, other.report->err);
+	EXPECT_GE(other.report->limits.bytes, 9000000);
+	stop(&one);
+	stop(&other);
+}
+
+TEST_F(users, all_users_together_leave_memory_for_root)
+{
+	struct user user[USERS];
+	struct report report = {};
+	int i;
+
+	for (i = 0; i < USERS; i++)
+		user[i] = start(USER + i, fill_a_map);
+	EXPECT_EQ(-ENOSPC, user[USERS - 1].report->err);
+	EXPECT_EQ(36000000, user[0].report->limits.all_max_bytes);
+	EXPECT_LE(limits_now().all_bytes, 36000000);
+	fill_a_map(&report);
+	EXPECT_EQ(-ENOSPC, report.err);
+	EXPECT_GE(report.made, 800);
+	for (i = 0; i < USERS; i++)
+		stop(&user[i]);
+}
+
+TEST_F(users, limits_can_be_changed_while_they_bind)
+{
+	struct user one;
+
+	set_parameter("max_maps_per_user", 7);
+	one = start(USER, make_maps);
+	EXPECT_EQ(7, one.report->made);
+	stop(&one);
+	set_parameter("max_maps_per_user", 1000);
+	one = start(USER, make_maps);
+	EXPECT_EQ(90, one.report->made);
+	EXPECT_EQ(-ENFILE, one.report->err);
+	stop(&one);
+	set_parameter("max_bytes_per_user", 2000000);
+	one = start(USER, fill_a_map);
+	EXPECT_EQ(-EDQUOT, one.report->err);
+	EXPECT_LE(one.report->limits.bytes, 2000000);
+	stop(&one);
+}
+
+/* Root is bound by no user's limit, with and without capabilities. */
+TEST_F(users, root_has_no_limit_of_a_user)
+{
+	struct cmap_limits limits = limits_now();
+	struct __user_cap_header_struct header = {
+		.version = _LINUX_CAPABILITY_VERSION_3,
+	};
+	struct __user_cap_data_struct none[2] = {};
+	struct report *report = shared_memory(sizeof(*report));
+
+	EXPECT_EQ(0, limits.max_maps);
+	EXPECT_EQ(0, limits.max_bytes);
+	EXPECT_EQ(100, limits.all_max_maps);
+	EXPECT_EQ(40000000, limits.all_max_bytes);
+	if (!fork()) {
+		if (syscall(SYS_capset, &header, none))
+			_exit(1);
+		make_maps(report);
+		_exit(0);
+	}
+	EXPECT_TRUE(children_ok(1));
+	EXPECT_EQ(-ENFILE, report->err);
+	EXPECT_EQ(90, report->made);
+}
+
+/* As a service may be given it. */
+TEST_F(users, cap_sys_resource_has_no_limit_of_a_user)
+{
+	struct __user_cap_header_struct header = {
+		.version = _LINUX_CAPABILITY_VERSION_3,
+	};
+	struct __user_cap_data_struct one[2] = {
+		{ .effective = 1 << CAP_SYS_RESOURCE,
+		  .permitted = 1 << CAP_SYS_RESOURCE },
+	};
+	struct report *report = shared_memory(sizeof(*report));
+
+	if (!fork()) {
+		if (prctl(PR_SET_KEEPCAPS, 1))
+			_exit(1);
+		become(USER);
+		if (syscall(SYS_capset, &header, one))
+			_exit(2);
+		make_maps(report);
+		_exit(0);
+	}
+	EXPECT_TRUE(children_ok(1));
+	EXPECT_EQ(-ENFILE, report->err);
+	EXPECT_EQ(100, report->made);
+}
+
+/* What counts for a moment after it was closed is no reason to refuse. */
+TEST_F(users, closing_makes_room_at_once)
+{
+	set_parameter("max_maps_per_user", 3);
+	if (!fork()) {
+		int fds[3], i;
+
+		become(USER);
+		for (i = 0; i < 3; i++)
+			fds[i] = new_map();
+		for (i = 0; i < 100; i++) {
+			if (fds[i % 3] < 0)
+				_exit(1);
+			close(fds[i % 3]);
+			fds[i % 3] = new_map();
+		}
+		for (i = 0; i < 3; i++)
+			if (fds[i] < 0)
+				_exit(2);
+		_exit(new_map() == -EDQUOT ? 0 : 3);
+	}
+	EXPECT_TRUE(children_ok(1));
+}
+
+/* Who lets others write pays for what they write. */
+TEST_F(users, the_owner_pays_whoever_writes)
+{
+	static char value[4000];
+	int fd, i, err = 0;
+
+	set_parameter("max_bytes_per_user", 3000000);
+	if (!fork()) {
+		become(USER);
+		umask(0);
+		_exit(-create_named(device(O_RDWR), "users_pays", 0666));
+	}
+	EXPECT_TRUE(children_ok(1));
+	fd = device(O_RDWR);
+	ASSERT_EQ(0, open_named(fd, "users_pays"));
+	for (i = 0; i < 10000 && !err; i++)
+		err = set(fd, &i, sizeof(i), value, sizeof(value));
+	EXPECT_EQ(-EDQUOT, err);
+	EXPECT_LE(map_stat(fd).bytes, 3000000);
+	EXPECT_EQ(0, limits_now().bytes);
+	/* Reads and deletes go on, and make room. */
+	i = 0;
+	EXPECT_EQ(0, del(fd, &i, sizeof(i)));
+	EXPECT_EQ(0, set(fd, &i, sizeof(i), value, sizeof(value)));
+	EXPECT_EQ(0, unlink_named("users_pays"));
+	close(fd);
+}
+
+static int chown_map(int fd, uid_t uid)
+{
+	struct cmap_setattr attr = {
+		.size = sizeof(attr), .flags = CMAP_SET_UID, .uid = uid,
+	};
+
+	return call(fd, CMAP_IOCTL_SETATTR, &attr);
+}
+
+static struct cmap_limits limits_of(uid_t uid)
+{
+	struct report *report = shared_memory(sizeof(*report));
+	pid_t pid = fork();
+
+	if (!pid) {
+		become(uid);
+		report->limits = limits_now();
+		_exit(0);
+	}
+	waitpid(pid, NULL, 0);
+	return report->limits;
+}
+
+/* Upkeep may give memory back between one look and the other. */
+static bool pays_for(uid_t uid, int fd)
+{
+	int i;
+
+	for (i = 0; i < 100; i++) {
+		uint64_t bytes = map_stat(fd).bytes;
+		struct cmap_limits limits = limits_of(uid);
+
+		if (limits.bytes == bytes && limits.all_bytes == bytes &&
+		    limits.maps == 1)
+			return true;
+		usleep(20000);
+	}
+	return false;
+}
+
+TEST_F(users, chown_moves_what_there_is_and_what_comes)
+{
+	static char value[4000];
+	int fd = new_map(), i;
+	uint64_t bytes;
+
+	for (i = 0; i < 500; i++)
+		ASSERT_EQ(0, set(fd, &i, sizeof(i), value, sizeof(value)));
+	EXPECT_TRUE(pays_for(0, fd));
+	ASSERT_EQ(0, chown_map(fd, USER));
+	EXPECT_EQ(USER, map_stat(fd).uid);
+	EXPECT_EQ(0, limits_now().bytes);
+	EXPECT_EQ(0, limits_now().maps);
+	EXPECT_TRUE(pays_for(USER, fd));
+
+	/* Also where the new owner has not room for it: nothing changes. */
+	set_parameter("max_bytes_per_user", 1000000);
+	EXPECT_EQ(-EDQUOT, chown_map(fd, USER + 1));
+	set_parameter("max_bytes_per_user", 0);
+	set_parameter("max_maps_per_user", 1);
+	EXPECT_EQ(0, chown_map(fd, USER));
+	EXPECT_EQ(USER, map_stat(fd).uid);
+	EXPECT_TRUE(pays_for(USER, fd));
+	EXPECT_EQ(0, limits_of(USER + 1).maps);
+	EXPECT_EQ(0, limits_of(USER + 1).bytes);
+
+	/* From here on the user's limit is the map's. */
+	bytes = map_stat(fd).bytes;
+	set_parameter("max_bytes_per_user", bytes + 500000);
+	for (i = 500; i < 1000; i++)
+		if (set(fd, &i, sizeof(i), value, sizeof(value)))
+			break;
+	EXPECT_LT(i, 1000);
+	EXPECT_EQ(0, chown_map(fd, 0));
+	EXPECT_EQ(0, set(fd, &i, sizeof(i), value, sizeof(value)));
+	close(fd);
+}
+
+/* While it is given from one to the other nothing gets lost. */
+TEST_F(users, chown_while_others_write)
+{
+	static char value[2000];
+	double end = now() + race_seconds();
+	int fd = new_map(), i, n;
+	uint64_t seed = 88;
+
+	for (i = 0; i < 2; i++) {
+		if (fork())
+			continue;
+		while (now() < end) {
+			n = random_next(&seed) % 3000;
+			if (n & 1)
+				del(fd, &n, sizeof(n));
+			else
+				set(fd, &n, sizeof(n), value, n % 2000);
+			seed += i;
+		}
+		_exit(0);
+	}
+	for (i = 0; now() < end; i++)
+		EXPECT_EQ(0, chown_map(fd, USER + i % 3));
+	EXPECT_TRUE(children_ok(2));
+	EXPECT_GT(i, 100);
+	ASSERT_EQ(0, chown_map(fd, USER));
+	EXPECT_TRUE(pays_for(USER, fd));
+	for (i = 1; i < 3; i++) {
+		EXPECT_EQ(0, limits_of(USER + i).bytes);
+		EXPECT_EQ(0, limits_of(USER + i).maps);
+	}
+	close(fd);
+}
+
+/*
+ * A user namespace has as many users as its owner was granted.  All of them
+ * count for him.
+ */
+TEST_F(users, subordinate_users_count_for_the_owner)
+{
+	struct report *report = shared_memory(sizeof(*report));
+	int ready[2], go[2];
+	char file[64], c = 0;
+	pid_t pid;
+
+	ASSERT_EQ(0, pipe(ready) | pipe(go));
+	pid = fork();
+	if (!pid) {
+		become(USER);
+		prctl(PR_SET_DUMPABLE, 1);
+		if (unshare(CLONE_NEWUSER))
+			_exit(4);
+		if (write(ready[1], &c, 1) != 1 || read(go[0], &c, 1) != 1 ||
+		    setresuid(0, 0, 0))
+			_exit(1);
+		/* Another for each map. */
+		for (; report->made < 60; report->made++) {
+			setfsuid(report->made);
+			if (setfsuid(-1) != report->made)
+				_exit(2);
+			report->err = new_map();
+			if (report->err < 0)
+				break;
+		}
+		report->limits = limits_now();
+		_exit(0);
+	}
+	close(ready[1]);
+	if (read(ready[0], &c, 1) != 1) {
+		waitpid(pid, NULL, 0);
+		SKIP(return, "no user namespaces");
+	}
+	snprintf(file, sizeof(file), "/proc/%d/uid_map", pid);
+	ASSERT_EQ(0, write_text(file, "0 100000 1000"));
+	ASSERT_EQ(1, write(go[1], &c, 1));
+	EXPECT_TRUE(children_ok(1));
+	EXPECT_EQ(-EDQUOT, report->err);
+	EXPECT_EQ(25, report->made);
+	EXPECT_EQ(25, report->limits.maps);
+	/* The namespace does not know its owner: he is its nobody. */
+	EXPECT_EQ(65534, report->limits.uid);
+}
+
+TEST_F(users, root_sees_what_each_user_has)
+{
+	struct user one;
+	char word[64];
+
+	if (access("/sys/kernel/debug/cmap/users", R_OK))
+		SKIP(return, "no debugfs");
+	one = start(USER, make_maps);
+	snprintf(word, sizeof(word), "user %d maps ", USER);
+	EXPECT_EQ(25, number_in("/sys/kernel/debug/cmap/users", word));
+	snprintf(word, sizeof(word), "user %d maps 25 of 25 bytes ", USER);
+	EXPECT_EQ(one.report->limits.bytes,
+		  number_in("/sys/kernel/debug/cmap/users", word));
+	EXPECT_EQ(25, number_in("/sys/kernel/debug/cmap/users", "all maps "));
+	stop(&one);
+}
+
+TEST_HARNESS_MAIN
