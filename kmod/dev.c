@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "dev.h"
+#include "fdinfo.h"
 #include "file.h"
 #include "ioctl.h"
 #include "map.h"
@@ -46,6 +47,7 @@ static const struct file_operations dev_fops = {
 	.unlocked_ioctl = cmap_ioctl,
 	.compat_ioctl = compat_ptr_ioctl,
 	.mmap = cmap_window_mmap,
+	.show_fdinfo = cmap_fdinfo_show,
 };
 
 /* Open to all: a map has an owner and a mode of its own. */

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "fdinfo.h"
+#include "file.h"
+#include "map.h"
+#include "stat.h"
+
+#include <linux/fs.h>
+#include <linux/seq_file.h>
+#include <uapi/linux/cmap.h>
+
+static const char *access_of(const struct file *file)
+{
+	switch (file->f_mode & (FMODE_READ | FMODE_WRITE)) {
+	case FMODE_READ | FMODE_WRITE:
+		return "rw";
+	case FMODE_READ:
+		return "r";
+	case FMODE_WRITE:
+		return "w";
+	default:
+		return "";
+	}
+}
+
+static const char *window_of(const struct cmap *map)
+{
+	if (map->flags & CMAP_CREATE_NO_WINDOW)
+		return "none";
+	return READ_ONCE(map->memory.mapped) ? "mapped" : "unmapped";
+}
+
+/**
+ * cmap_fdinfo_show() - print what a descriptor's map is and takes
+ * @seq: where to
+ * @file: the descriptor's file
+ *
+ * Context: Process.
+ */
+void cmap_fdinfo_show(struct seq_file *seq, struct file *file)
+{
+	const struct cmap *map = cmap_file_map(file);
+
+	if (!map)
+		return;
+
+	seq_printf(seq, "cmap-id:\t%llu\n", map->id);
+	seq_puts(seq, "cmap-name:\t");
+	cmap_stat_show_name(seq, map);
+	seq_puts(seq, cmap_map_named(map) && READ_ONCE(map->unlinked) ?
+		      " (unlinked)\n" : "\n");
+	seq_printf(seq, "cmap-access:\t%s\n", access_of(file));
+	seq_printf(seq, "cmap-flags:\t%#x\n", map->flags);
+	seq_printf(seq, "cmap-entries:\t%llu\n", cmap_map_entries(map));
+	seq_printf(seq, "cmap-max-entries:\t%llu\n", map->max_entries);
+	seq_printf(seq, "cmap-bytes:\t%lld\n",
+		   atomic64_read(&map->memory.account.bytes));
+	seq_printf(seq, "cmap-max-bytes:\t%llu\n", map->memory.account.max);
+	seq_printf(seq, "cmap-window:\t%s\n", window_of(map));
+}

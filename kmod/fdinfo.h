@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * /proc/PID/fdinfo: which map a descriptor is, and what that takes.
+ */
+#ifndef CMAP_FDINFO_H
+#define CMAP_FDINFO_H
+
+struct file;
+struct seq_file;
+
+void cmap_fdinfo_show(struct seq_file *seq, struct file *file);
+
+#endif /* CMAP_FDINFO_H */

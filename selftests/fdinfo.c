@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Whose memory it is: /proc/PID/fdinfo says which map a descriptor is and what
+ * it takes, and the list says what all maps take, those without a name too.
+ *
+ * Memory in an anonymous map showed nowhere but in MemFree.
+ */
+#include "cmap_test.h"
+#include "kselftest_harness.h"
+
+/* The text behind a word at the beginning of a line; NULL if it is not there. */
+static const char *fdinfo(int fd, const char *word)
+{
+	static char line[2048];
+	char file[64];
+	FILE *info;
+
+	snprintf(file, sizeof(file), "/proc/self/fd" "info/%d", fd);
+	info = fopen(file, "r");
+	while (info && fgets(line, sizeof(line), info)) {
+		if (strncmp(line, word, strlen(word)))
+			continue;
+		fclose(info);
+		line[strcspn(line, "\n")] = 0;
+		return line + strlen(word);
+	}
+	if (info)
+		fclose(info);
+	return NULL;
+}
+
+static unsigned long long figure(int fd, const char *word)
+{
+	const char *text = fdinfo(fd, word);
+
+	return text ? strtoull(text, NULL, 0) : -1ULL;
+}
+
+static const char *text(int fd, const char *word)
+{
+	return fdinfo(fd, word) ?: "(nothing)";
+}
+
+TEST(says_which_map_and_what_it_takes)
+{
+	struct cmap_create args = {
+		.name = u64_of("fdinfo"), .name_len = 6, .mode = 0640,
+		.max_entries = 1000, .max_bytes = 5000000,
+		.flags = CMAP_CREATE_WIPE,
+	};
+	int fd = device(O_RDWR), reader = device(O_RDONLY), i;
+	static char value[4000];
+	void *window;
+
+	ASSERT_EQ(0, create_with(fd, &args));
+	ASSERT_EQ(0, open_named(reader, "fdinfo"));
+	for (i = 0; i < 100; i++)
+		ASSERT_EQ(0, set(fd, &i, sizeof(i), value, sizeof(value)));
+
+	EXPECT_EQ(map_stat(fd).id, figure(fd, "cmap-id:\t"));
+	EXPECT_STREQ("fdinfo", text(fd, "cmap-name:\t"));
+	EXPECT_STREQ("rw", text(fd, "cmap-access:\t"));
+	EXPECT_STREQ("r", text(reader, "cmap-access:\t"));
+	EXPECT_EQ(100, figure(fd, "cmap-entries:\t"));
+	EXPECT_EQ(1000, figure(fd, "cmap-max-entries:\t"));
+	EXPECT_EQ(map_stat(fd).bytes, figure(fd, "cmap-bytes:\t"));
+	EXPECT_GT(figure(fd, "cmap-bytes:\t"), 400000);
+	EXPECT_EQ(5000000, figure(fd, "cmap-max-bytes:\t"));
+	EXPECT_EQ(CMAP_CREATE_WIPE, figure(fd, "cmap-flags:\t"));
+	EXPECT_STREQ("unmapped", text(fd, "cmap-window:\t"));
+	window = mmap(NULL, 4096, PROT_READ, MAP_SHARED, reader, 0);
+	ASSERT_NE(MAP_FAILED, window);
+	EXPECT_STREQ("mapped", text(fd, "cmap-window:\t"));
+	munmap(window, 4096);
+
+	EXPECT_EQ(0, unlink_named("fdinfo"));
+	EXPECT_STREQ("fdinfo (unlinked)", text(fd, "cmap-name:\t"));
+	close(reader);
+	close(fd);
+}
+
+TEST(of_anonymous_maps_and_of_none)
+{
+	struct cmap_create args = { .flags = CMAP_CREATE_NO_WINDOW };
+	int fd = device(O_RDWR);
+
+	EXPECT_EQ(NULL, fdinfo(fd, "cmap-id:\t"));
+	ASSERT_EQ(0, create_with(fd, &args));
+	EXPECT_EQ(map_stat(fd).id, figure(fd, "cmap-id:\t"));
+	EXPECT_STREQ("", text(fd, "cmap-name:\t"));
+	EXPECT_STREQ("none", text(fd, "cmap-window:\t"));
+	close(fd);
+}
+
+/* A name could end its line, and speak to the terminal. */
+TEST(strange_name)
+{
+	int fd = device(O_RDWR);
+
+	ASSERT_EQ(0, create_named(fd, "a\ncmap-id:\t7\033[2J\\", 0600));
+	EXPECT_STREQ("a\\ncmap-id:\\t7\\e[2J\\\\", text(fd, "cmap-name:\t"));
+	EXPECT_EQ(map_stat(fd).id, figure(fd, "cmap-id:\t"));
+	EXPECT_EQ(0, unlink_named("a\ncmap-id:\t7\033[2J\\"));
+	close(fd);
+}
+
+TEST(the_list_says_what_all_maps_take)
+{
+	struct cmap_list list = { .size = sizeof(list) };
+	static char value[100000];
+	char buf[512];
+	uint64_t maps, bytes;
+	int fd;
+
+	list.buf = u64_of(buf);
+	list.buf_len = sizeof(buf);
+	ASSERT_EQ(0, call(device(O_RDONLY), CMAP_IOCTL_LIST, &list));
+	maps = list.all_maps;
+	bytes = list.all_bytes;
+	fd = new_map();
+	ASSERT_EQ(0, set(fd, "k", 1, value, sizeof(value)));
+	list.buf_len = sizeof(buf);
+	list.cursor = 0;
+	ASSERT_EQ(0, call(fd, CMAP_IOCTL_LIST, &list));
+	EXPECT_EQ(maps + 1, list.all_maps);
+	EXPECT_EQ(bytes + map_stat(fd).bytes, list.all_bytes);
+	close(fd);
+}
+
+TEST_HARNESS_MAIN
