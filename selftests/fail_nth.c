@@ -23,6 +23,7 @@
 #include "kselftest_harness.h"
 
 #define NAME		"fail_nth"
+#define OTHER_NAME	"fail_nth_2"
 #define LONG		20000
 #define HUGE		100000	/* more than a range reads at once */
 #define SOME		650	/* of a size that nothing in the map has */
@@ -401,6 +402,44 @@ static int sys_open(struct subject *s)
 	return open_named(s->fresh, NAME);
 }
 
+static int sys_create(struct subject *s)
+{
+	return create_named(s->fresh, OTHER_NAME, 0600);
+}
+
+/* What a call on the name did cannot be seen in the map: it is seen here. */
+static int sys_rename(struct subject *s)
+{
+	int err = name_call(s->fd, CMAP_IOCTL_RENAME, OTHER_NAME), other;
+
+	if (!err)
+		return name_call(s->fd, CMAP_IOCTL_RENAME, NAME);
+	other = device(O_RDONLY);
+	if (open_named(other, OTHER_NAME) != -ENOENT || open_named(other, NAME))
+		err = -EPROTO;
+	close(other);
+	return err;
+}
+
+static int sys_chown(struct subject *s)
+{
+	struct cmap_setattr attr = {
+		.size = sizeof(attr),
+		.flags = CMAP_SET_MODE | CMAP_SET_UID, .mode = 0640,
+		.uid = 1000,
+	};
+
+	return call(s->fd, CMAP_IOCTL_SETATTR, &attr);
+}
+
+static int sys_limits(struct subject *s)
+{
+	struct cmap_limits limits = { .size = sizeof(limits) };
+
+	return call(s->fresh, CMAP_IOCTL_LIMITS, &limits) ?:
+	       CHECK(limits.maps >= 1 && limits.all_maps >= 1);
+}
+
 static int sys_list(struct subject *s)
 {
 	struct cmap_list list = {
@@ -614,6 +653,23 @@ static int lib_open(struct subject *s)
 	return err;
 }
 
+static int lib_rename(struct subject *s)
+{
+	return LIBRARY(cmap_rename(s->handle, OTHER_NAME));
+}
+
+static int lib_chmod(struct subject *s)
+{
+	return LIBRARY(cmap_chmod(s->handle, 0644));
+}
+
+static int lib_usage(struct subject *s)
+{
+	struct cmap_usage usage = { .sz = sizeof(usage) };
+
+	return LIBRARY(cmap_usage(&usage)) ?: CHECK(usage.all_maps >= 1);
+}
+
 static int lib_from_fd(struct subject *s)
 {
 	int fd = dup(s->fd);
@@ -651,6 +707,7 @@ static const struct call sys_calls[] = {
 	SYS(get_or_set_sets, 0), SYS(add, 0), SYS(add_absent, 0),
 	SYS(add_absent, EMPTY), SYS(clear, 0), SYS(count, 0), SYS(stat, 0),
 	SYS(range, 0), SYS(range_huge, HUGE_ONE), SYS(batch, 0), SYS(open, 0),
+	SYS(create, 0), SYS(rename, 0), SYS(chown, 0), SYS(limits, 0),
 	SYS(list, 0), SYS(mmap, WINDOW | UNMAPPED), SYS(mmap, WINDOW),
 	SYS(fault, WINDOW), SYS(fault_by_kernel, WINDOW),
 };
@@ -660,7 +717,7 @@ static const struct call lib_calls[] = {
 	LIB(create), LIB(replace), LIB(delete), LIB(take), LIB(swap),
 	LIB(get_or_set), LIB(compare_swap), LIB(compare_delete), LIB(add),
 	LIB(clear), LIB(count), LIB(info), LIB(range), LIB(batch), LIB(open),
-	LIB(from_fd),
+	LIB(from_fd), LIB(rename), LIB(chmod), LIB(usage),
 };
 
 static const char *kapi_name;
@@ -682,6 +739,7 @@ static void forget(struct subject *s)
 	close(s->pipes[0]);
 	close(s->pipes[1]);
 	unlink_named(NAME);
+	unlink_named(OTHER_NAME);
 }
 
 static int prepare(struct subject *s, uint32_t create_flags,

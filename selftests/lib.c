@@ -7,6 +7,8 @@
 #include "cmap_test.h"
 #include "kselftest_harness.h"
 
+#include <sys/stat.h>
+
 FIXTURE(lib)
 {
 	struct cmap *map;
@@ -268,6 +270,148 @@ TEST_F(lib, names)
 	EXPECT_EQ(EINVAL, errno);
 	info.sz = 8;
 	ERR(EINVAL, cmap_info(self->map, &info));
+}
+
+static int open_error(const char *name, int oflag,
+		      const struct cmap_options *options)
+{
+	struct cmap *map = cmap_open(name, oflag, options);
+	int err = map ? 0 : errno;
+
+	cmap_close(map);
+	return err;
+}
+
+/* A program got what was there, whatever it had asked for, and never knew. */
+TEST_F(lib, open_says_what_is_there)
+{
+	struct cmap_options options = {
+		.sz = sizeof(options), .max_entries = 7, .key_max = 20,
+		.flags = CMAP_WIPE, .mode = 0644,
+	};
+	struct cmap *a, *b;
+
+	a = cmap_open("lib_there", O_RDWR | O_CREAT, &options);
+	ASSERT_NE(NULL, a);
+	EXPECT_TRUE(cmap_created(a));
+	EXPECT_TRUE(cmap_created(self->map));
+	b = cmap_open("lib_there", O_RDWR | O_CREAT, &options);
+	ASSERT_NE(NULL, b);
+	EXPECT_FALSE(cmap_created(b));
+	EXPECT_EQ(0, cmap_options_differ(b, &options));
+	EXPECT_EQ(0, cmap_options_differ(b, NULL));
+	cmap_close(b);
+
+	/* What is not asked for may be anything; so may the mode. */
+	options = (struct cmap_options){
+		.sz = sizeof(options), .max_entries = 7, .mode = 0600,
+	};
+	EXPECT_EQ(0, open_error("lib_there", O_RDONLY | O_CREAT, &options));
+	options.max_entries = 8;
+	options.flags = CMAP_NO_WINDOW;
+	options.value_max = 100;
+	EXPECT_EQ(EEXIST, open_error("lib_there", O_RDWR | O_CREAT, &options));
+	EXPECT_EQ(0, open_error("lib_there", O_RDWR, &options));
+	b = cmap_open("lib_there", O_RDWR | O_CREAT | CMAP_O_ANY_OPTIONS,
+		      &options);
+	ASSERT_NE(NULL, b);
+	EXPECT_EQ(CMAP_DIFFER_FLAGS | CMAP_DIFFER_VALUE_MAX |
+		  CMAP_DIFFER_MAX_ENTRIES, cmap_options_differ(b, &options));
+	options.sz = 4;
+	ERR(EINVAL, cmap_options_differ(b, &options));
+	cmap_close(b);
+	cmap_close(a);
+	EXPECT_EQ(0, cmap_unlink("lib_there"));
+}
+
+TEST_F(lib, create_takes_no_other_users_map)
+{
+	pid_t pid = fork();
+
+	if (!pid) {
+		struct cmap_options all = { .sz = sizeof(all), .mode = 0666 };
+
+		umask(0);
+		if (setgid(1000) || setuid(1000))
+			_exit(1);
+		_exit(open_error("lib_other", O_RDWR | O_CREAT, &all));
+	}
+	ASSERT_TRUE(children_ok(1));
+	EXPECT_EQ(EACCES, open_error("lib_other", O_RDWR | O_CREAT, NULL));
+	EXPECT_EQ(0, open_error("lib_other", O_RDWR, NULL));
+	EXPECT_EQ(0, open_error("lib_other",
+				O_RDWR | O_CREAT | CMAP_O_ANY_OWNER, NULL));
+	EXPECT_EQ(EEXIST, open_error("lib_other", O_RDWR | O_CREAT | O_EXCL,
+				     NULL));
+	EXPECT_EQ(0, cmap_unlink("lib_other"));
+}
+
+TEST_F(lib, rename_chmod_chown)
+{
+	struct cmap_info info = { .sz = sizeof(info) };
+	struct cmap *map = cmap_open("lib_mode", O_RDWR | O_CREAT, NULL);
+
+	ASSERT_NE(NULL, map);
+	EXPECT_EQ(0, cmap_rename(map, "lib_renamed"));
+	ERR(EEXIST, cmap_rename(map, "lib_renamed"));
+	ERR(EINVAL, cmap_rename(map, ""));
+	ERR(EINVAL, cmap_rename(map, "a/b"));
+	ERR(ENOENT, cmap_unlink("lib_mode"));
+	EXPECT_EQ(0, cmap_chmod(map, 0604));
+	ERR(EINVAL, cmap_chmod(map, 0111));
+	EXPECT_EQ(0, cmap_chown(map, 1000, -1));
+	ASSERT_EQ(0, cmap_info(map, &info));
+	EXPECT_EQ(0604, info.mode);
+	EXPECT_EQ(1000, info.uid);
+	EXPECT_EQ(0, info.gid);
+	EXPECT_EQ(0, cmap_chown(map, -1, 2000));
+	EXPECT_EQ(0, cmap_chown(map, -1, -1));
+	ASSERT_EQ(0, cmap_info(map, &info));
+	EXPECT_EQ(1000, info.uid);
+	EXPECT_EQ(2000, info.gid);
+	EXPECT_EQ(0, cmap_unlink("lib_renamed"));
+	ERR(ENOENT, cmap_rename(map, "lib_mode"));
+	ERR(ENOENT, cmap_rename(self->map, "lib_mode"));
+	cmap_close(map);
+}
+
+static int see_limits(const struct cmap_name_info *info, void *arg)
+{
+	if (strcmp(info->name, "lib_limits"))
+		return 0;
+	return info->max_entries == 7 && info->max_bytes == 1000000 &&
+	       info->flags == CMAP_WIPE ? 42 : -1;
+}
+
+TEST_F(lib, usage_and_limits)
+{
+	struct cmap_options options = {
+		.sz = sizeof(options), .max_entries = 7, .max_bytes = 1000000,
+		.flags = CMAP_WIPE,
+	};
+	struct {
+		struct cmap_usage usage;
+		uint64_t more;
+	} later = { .usage.sz = sizeof(later), .more = 1 };
+	struct cmap_usage usage = { .sz = sizeof(usage) };
+	struct cmap *map = cmap_open("lib_limits", O_RDWR | O_CREAT, &options);
+
+	ASSERT_NE(NULL, map);
+	EXPECT_EQ(42, cmap_list(see_limits, NULL));
+	ASSERT_EQ(0, cmap_usage(&usage));
+	EXPECT_EQ(0, usage.uid);
+	EXPECT_GE(usage.maps, 2);
+	EXPECT_GE(usage.all_maps, usage.maps);
+	EXPECT_EQ(0, usage.max_maps);
+	EXPECT_GT(usage.all_max_maps, 0);
+	EXPECT_GT(usage.bytes, 0);
+	EXPECT_GE(usage.all_bytes, usage.bytes);
+	EXPECT_EQ(0, cmap_usage(&later.usage));
+	EXPECT_EQ(0, later.more);
+	usage.sz = 8;
+	ERR(EINVAL, cmap_usage(&usage));
+	cmap_close(map);
+	EXPECT_EQ(0, cmap_unlink("lib_limits"));
 }
 
 /* Options of a later library: longer, refused unless zero there. */

@@ -68,6 +68,22 @@ wipe:          no" 0 sh -c 'cmap stat colours | grep -e ^window -e ^wipe'
 check "without" "window:        no
 wipe:          yes" 0 sh -c 'cmap --no-window --wipe create secrets &&
 	cmap stat secrets | grep -e ^window -e ^wipe; cmap rm secrets'
+check "create what exists" "exists" 0 cmap --exists create colours
+check "as it is" "exists" 0 cmap --exists --max-entries=3 create colours
+check "as it is not" "cmap: colours: exists; max-entries is 3, not 4; it does not wipe" 2 \
+	cmap --exists --max-entries=4 --wipe create colours
+check "create what does not exist" "created" 0 cmap --exists create others
+check "chmod" "mode:          0604" 0 sh -c 'cmap chmod 604 others && cmap stat others | grep mode'
+check "chown" "owner:         1234:99" 0 sh -c 'cmap chown 1234:99 others && cmap stat others | grep owner'
+check "chown by half" "owner:         1234:0" 0 sh -c 'cmap chown :root others && cmap stat others | grep owner'
+check "create what is another's" "cmap: others: Permission denied" 2 cmap --exists create others
+check "mv to what exists" "cmap: colours: File exists" 2 cmap mv others colours
+check "mv" "0604" 0 sh -c 'cmap mv others moved && cmap ls | grep moved | cut -c1-4; cmap rm moved'
+check "a name of the kernel's" "cmap: kernel:x: Permission denied" 2 cmap create kernel:x
+check "limits" "user             root
+user's maps of no limit" 0 \
+	sh -c "cmap limits | grep -e ^user | grep -v bytes | sed 's/maps  *[1-9] of  */maps of /'"
+check "ls says what all maps take" "1" 0 sh -c "cmap ls | grep -c '^all [1-9] maps, with and without a name: [1-9]'"
 check "del" "" 0 cmap del colours n
 check "clear" "2" 0 cmap clear colours
 check "rm" "" 0 cmap rm colours

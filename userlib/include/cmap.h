@@ -58,14 +58,39 @@ struct cmap_options {
  * for the defaults), O_EXCL and O_CLOEXEC (always implied).  A @name of NULL
  * makes an anonymous map and needs O_CREAT.
  *
+ * With O_CREAT a map that exists must belong to the caller or to root (EACCES),
+ * unless CMAP_O_ANY_OWNER is given: somebody else may have been faster.  It must
+ * be what the options ask for (EEXIST), unless CMAP_O_ANY_OPTIONS is given:
+ * cmap_options_differ() says in what it is not.
+ *
  * Reads go through the map's window, in the process's own memory, with no
  * system call, if the map has one.  CMAP_O_NO_WINDOW, or CMAP_NO_WINDOW in the
  * environment, has the kernel asked for everything.
  */
 #define CMAP_O_NO_WINDOW	0x40000000
+#define CMAP_O_ANY_OWNER	0x20000000
+#define CMAP_O_ANY_OPTIONS	0x10000000
 
 struct cmap *cmap_open(const char *name, int oflag,
 		       const struct cmap_options *options);
+
+/* Whether it was this handle's cmap_open() that made the map. */
+bool cmap_created(const struct cmap *map);
+
+/* What cmap_options_differ() returns, together. */
+#define CMAP_DIFFER_FLAGS	(1 << 0)
+#define CMAP_DIFFER_KEY_MAX	(1 << 1)
+#define CMAP_DIFFER_VALUE_MAX	(1 << 2)
+#define CMAP_DIFFER_SHARDS	(1 << 3)
+#define CMAP_DIFFER_MAX_ENTRIES	(1 << 4)
+#define CMAP_DIFFER_MAX_BYTES	(1 << 5)
+
+/*
+ * In what the map is not what the options ask for; 0 if it is.  Each flag that
+ * is given must be the map's, and each other member that is not 0, but the
+ * mode.
+ */
+int cmap_options_differ(struct cmap *map, const struct cmap_options *options);
 
 /*
  * Use a descriptor that is bound to a map already: inherited, or received by
@@ -81,6 +106,16 @@ void cmap_close(struct cmap *map);
 
 /* Remove the name; the map lives on until nobody has it open. */
 int cmap_unlink(const char *name);
+
+/* Give the map another name; one that exists is not replaced (EEXIST). */
+int cmap_rename(struct cmap *map, const char *name);
+
+/*
+ * Set the map's mode, or its owner and group, -1 standing for the one it has,
+ * by the rules that files have.  What is open stays open.
+ */
+int cmap_chmod(struct cmap *map, mode_t mode);
+int cmap_chown(struct cmap *map, uid_t uid, gid_t gid);
 
 /* ---- one key ---- */
 
@@ -334,6 +369,9 @@ struct cmap_name_info {
 	mode_t mode;
 	uid_t uid;
 	gid_t gid;
+	uint32_t flags;		/* CMAP_FIXED_KEY, ... */
+	uint64_t max_entries;	/* 0 for no limit */
+	uint64_t max_bytes;
 };
 
 /*
@@ -342,6 +380,27 @@ struct cmap_name_info {
  */
 int cmap_list(int (*fn)(const struct cmap_name_info *info, void *arg),
 	      void *arg);
+
+/* ---- limits ---- */
+
+/*
+ * What the caller's maps take and may take, and all maps together.  Set sz to
+ * sizeof(struct cmap_usage) first.  A limit of 0 is none.
+ */
+struct cmap_usage {
+	size_t sz;
+	uid_t uid;		/* who pays for the maps that the caller makes */
+	uint32_t maps;		/* that he pays for */
+	uint32_t max_maps;
+	uint32_t all_maps;
+	uint32_t all_max_maps;	/* at that the caller is refused one */
+	uint64_t bytes;
+	uint64_t max_bytes;
+	uint64_t all_bytes;
+	uint64_t all_max_bytes;
+};
+
+int cmap_usage(struct cmap_usage *usage);
 
 /* The library's version, "MAJOR.MINOR". */
 const char *cmap_version(void);

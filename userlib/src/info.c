@@ -4,10 +4,13 @@
  */
 #include "internal.h"
 
+#include <fcntl.h>
 #include <string.h>
 
-/* The first release's structure ended here. */
+/* The first release's structures ended here. */
 #define LEAST (offsetof(struct cmap_info, retries) + sizeof(uint64_t))
+#define LEAST_USAGE							\
+	(offsetof(struct cmap_usage, all_max_bytes) + sizeof(uint64_t))
 
 #define STRING(x) #x
 #define STRING_OF(x) STRING(x)
@@ -33,6 +36,14 @@ API int64_t cmap_clear(struct cmap *map)
 API int64_t cmap_count(struct cmap *map)
 {
 	return number_of(map, CMAP_IOCTL_COUNT);
+}
+
+/* What a newer caller has and we do not is zero. */
+static void give(void *to, size_t room, const void *from, size_t size)
+{
+	if (room > size)
+		memset((char *)to + size, 0, room - size);
+	memcpy(to, from, room < size ? room : size);
 }
 
 API int cmap_info(struct cmap *map, struct cmap_info *info)
@@ -68,11 +79,42 @@ API int cmap_info(struct cmap *map, struct cmap_info *info)
 	full.reuses = stat.reuses;
 	full.retries = stat.retries;
 
-	/* What a newer caller has and we do not is zero. */
-	if (info->sz > sizeof(full))
-		memset((char *)info + sizeof(full), 0, info->sz - sizeof(full));
-	memcpy(info, &full,
-	       info->sz < sizeof(full) ? info->sz : sizeof(full));
+	give(info, info->sz, &full, sizeof(full));
+	return 0;
+}
 
+static int limits(struct cmap_limits *args)
+{
+	int fd = open(CMAP_DEVICE, O_RDONLY | O_CLOEXEC), err;
+
+	if (fd < 0)
+		return -1;
+	err = ioctl(fd, CMAP_IOCTL_LIMITS, args);
+	close_quietly(fd);
+	return err;
+}
+
+API int cmap_usage(struct cmap_usage *usage)
+{
+	struct cmap_limits args = { .size = sizeof(args) };
+	struct cmap_usage full = { .sz = usage->sz };
+
+	if (usage->sz < LEAST_USAGE) {
+		errno = EINVAL;
+		return -1;
+	}
+	if (limits(&args))
+		return -1;
+
+	full.uid = args.uid;
+	full.maps = args.maps;
+	full.max_maps = args.max_maps;
+	full.all_maps = args.all_maps;
+	full.all_max_maps = args.all_max_maps;
+	full.bytes = args.bytes;
+	full.max_bytes = args.max_bytes;
+	full.all_bytes = args.all_bytes;
+	full.all_max_bytes = args.all_max_bytes;
+	give(usage, usage->sz, &full, sizeof(full));
 	return 0;
 }

@@ -30,6 +30,7 @@ struct cmap_view;
 
 struct cmap {
 	int fd;
+	bool created;	/* by this handle's open */
 	int no_window;	/* it has none, or is not to be used */
 	unsigned int reads_without;	/* before it is tried again */
 	struct cmap_view *view;	/* NULL until the first read */
@@ -91,5 +92,6 @@ static inline void cmap_op_room(uint32_t *len, size_t size)
 
 int cmap_options_resolve(const struct cmap_options *given,
 			 struct cmap_options *options);
+int cmap_fd_differs(int fd, const struct cmap_options *options);
 
 #endif /* LIBCMAP_INTERNAL_H */

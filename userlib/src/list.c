@@ -21,6 +21,9 @@ static int show(const char *buf, uint32_t count,
 			.mode = entry->mode,
 			.uid = entry->uid,
 			.gid = entry->gid,
+			.flags = entry->create_flags,
+			.max_entries = entry->max_entries,
+			.max_bytes = entry->max_bytes,
 		};
 		int stop = fn(&info, arg);
 

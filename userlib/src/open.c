@@ -29,16 +29,31 @@ static int name_length(const char *name, uint32_t *len)
 	return 0;
 }
 
-static int bind_existing(int fd, const char *name)
+static int bind_existing(int fd, const char *name, int oflag)
 {
+	bool any = !(oflag & O_CREAT) || oflag & CMAP_O_ANY_OWNER;
 	struct cmap_name args = {
 		.size = sizeof(args),
+		.flags = any ? 0 : CMAP_OPEN_TRUSTED,
 		.name = ptr_to_u64(name),
 	};
 
 	if (name_length(name, &args.name_len))
 		return -1;
 	return ioctl(fd, CMAP_IOCTL_OPEN, &args);
+}
+
+/* It is there: it must be what was asked for, if anything was. */
+static int check_existing(int fd, int oflag, const struct cmap_options *options)
+{
+	int differ;
+
+	if (!(oflag & O_CREAT) || oflag & CMAP_O_ANY_OPTIONS)
+		return 0;
+	differ = cmap_fd_differs(fd, options);
+	if (differ > 0)
+		errno = EEXIST;
+	return differ ? -1 : 0;
 }
 
 static int bind_new(int fd, const char *name,
@@ -66,17 +81,19 @@ static int bind_new(int fd, const char *name,
  * creating or removing the name starts over.
  */
 static int bind_any(int fd, const char *name, int oflag,
-		    const struct cmap_options *options)
+		    const struct cmap_options *options, bool *created)
 {
 	for (;;) {
 		if (name && !(oflag & O_EXCL)) {
-			if (!bind_existing(fd, name))
-				return 0;
+			if (!bind_existing(fd, name, oflag))
+				return check_existing(fd, oflag, options);
 			if (errno != ENOENT || !(oflag & O_CREAT))
 				return -1;
 		}
-		if (!bind_new(fd, name, options))
+		if (!bind_new(fd, name, options)) {
+			*created = true;
 			return 0;
+		}
 		if (errno != EEXIST || oflag & O_EXCL)
 			return -1;
 	}
@@ -86,11 +103,13 @@ API struct cmap *cmap_open(const char *name, int oflag,
 			   const struct cmap_options *given)
 {
 	struct cmap_options options;
+	bool created = false;
 	struct cmap *map;
 	int fd;
 
 	if (oflag & ~(O_ACCMODE | O_CREAT | O_EXCL | O_CLOEXEC |
-		      CMAP_O_NO_WINDOW) ||
+		      CMAP_O_NO_WINDOW | CMAP_O_ANY_OWNER |
+		      CMAP_O_ANY_OPTIONS) ||
 	    (oflag & O_EXCL && !(oflag & O_CREAT)) ||
 	    (!name && !(oflag & O_CREAT))) {
 		errno = EINVAL;
@@ -102,15 +121,22 @@ API struct cmap *cmap_open(const char *name, int oflag,
 	fd = open(CMAP_DEVICE, (oflag & O_ACCMODE) | O_CLOEXEC);
 	if (fd < 0)
 		return NULL;
-	if (bind_any(fd, name, oflag, &options)) {
+	if (bind_any(fd, name, oflag, &options, &created)) {
 		close_quietly(fd);
 		return NULL;
 	}
 
 	map = handle_new(fd, oflag & CMAP_O_NO_WINDOW);
-	if (!map)
+	if (map)
+		map->created = created;
+	else
 		close_quietly(fd);
 	return map;
+}
+
+API bool cmap_created(const struct cmap *map)
+{
+	return map->created;
 }
 
 API struct cmap *cmap_from_fd(int fd)
@@ -157,4 +183,42 @@ API int cmap_unlink(const char *name)
 	close_quietly(fd);
 
 	return err;
+}
+
+API int cmap_rename(struct cmap *map, const char *name)
+{
+	struct cmap_name args = {
+		.size = sizeof(args),
+		.name = ptr_to_u64(name),
+	};
+
+	if (name_length(name, &args.name_len))
+		return -1;
+	return ioctl(map->fd, CMAP_IOCTL_RENAME, &args);
+}
+
+API int cmap_chmod(struct cmap *map, mode_t mode)
+{
+	struct cmap_setattr args = {
+		.size = sizeof(args),
+		.flags = CMAP_SET_MODE,
+		.mode = mode,
+	};
+
+	return ioctl(map->fd, CMAP_IOCTL_SETATTR, &args);
+}
+
+API int cmap_chown(struct cmap *map, uid_t uid, gid_t gid)
+{
+	struct cmap_setattr args = { .size = sizeof(args) };
+
+	if (uid != (uid_t)-1) {
+		args.flags |= CMAP_SET_UID;
+		args.uid = uid;
+	}
+	if (gid != (gid_t)-1) {
+		args.flags |= CMAP_SET_GID;
+		args.gid = gid;
+	}
+	return ioctl(map->fd, CMAP_IOCTL_SETATTR, &args);
 }

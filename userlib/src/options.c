@@ -45,3 +45,41 @@ int cmap_options_resolve(const struct cmap_options *given,
 
 	return 0;
 }
+
+static int differs(uint64_t asked, uint64_t is)
+{
+	return asked && asked != is;
+}
+
+/* Of a descriptor's map, as cmap_options_differ(). */
+int cmap_fd_differs(int fd, const struct cmap_options *options)
+{
+	struct cmap_stat stat = { .size = sizeof(stat) };
+	int differ = 0;
+
+	if (ioctl(fd, CMAP_IOCTL_STAT, &stat))
+		return -1;
+
+	if (options->flags & ~stat.create_flags)
+		differ |= CMAP_DIFFER_FLAGS;
+	if (differs(options->key_max, stat.key_max))
+		differ |= CMAP_DIFFER_KEY_MAX;
+	if (differs(options->value_max, stat.value_max))
+		differ |= CMAP_DIFFER_VALUE_MAX;
+	if (differs(options->shards, stat.shards))
+		differ |= CMAP_DIFFER_SHARDS;
+	if (differs(options->max_entries, stat.max_entries))
+		differ |= CMAP_DIFFER_MAX_ENTRIES;
+	if (differs(options->max_bytes, stat.max_bytes))
+		differ |= CMAP_DIFFER_MAX_BYTES;
+	return differ;
+}
+
+API int cmap_options_differ(struct cmap *map, const struct cmap_options *given)
+{
+	struct cmap_options options;
+
+	if (cmap_options_resolve(given, &options))
+		return -1;
+	return cmap_fd_differs(map->fd, &options);
+}

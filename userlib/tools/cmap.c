@@ -28,6 +28,7 @@
 struct arguments {
 	struct cmap_options options;
 	int keys_only;
+	int exists_is_fine;
 	int argc;
 	char **argv;
 };
@@ -168,6 +169,17 @@ static int list_one(const struct cmap_name_info *info, void *arg)
 	return 0;
 }
 
+/* What the list does not have: maps without a name, and other namespaces'. */
+static void print_total(void)
+{
+	struct cmap_usage usage = { .sz = sizeof(usage) };
+
+	if (cmap_usage(&usage))
+		die("limits");
+	printf("all %u maps, with and without a name: %" PRIu64 " bytes\n",
+	       usage.all_maps, usage.all_bytes);
+}
+
 static void do_ls(const struct arguments *args)
 {
 	(void)args;
@@ -175,17 +187,159 @@ static void do_ls(const struct arguments *args)
 	       "ENTRIES", "BYTES", "NAME");
 	if (cmap_list(list_one, NULL))
 		die("list");
+	print_total();
+}
+
+static void print_limit(const char *what, uint64_t used, uint64_t limit)
+{
+	printf("%-16s %12" PRIu64 " of ", what, used);
+	if (limit)
+		printf("%12" PRIu64 "\n", limit);
+	else
+		printf("%12s\n", "no limit");
+}
+
+static void do_limits(const struct arguments *args)
+{
+	struct cmap_usage usage = { .sz = sizeof(usage) };
+	const struct passwd *user;
+
+	(void)args;
+	if (cmap_usage(&usage))
+		die("limits");
+	user = getpwuid(usage.uid);
+	if (user)
+		printf("user             %s\n", user->pw_name);
+	else
+		printf("user             %u\n", usage.uid);
+	print_limit("user's maps", usage.maps, usage.max_maps);
+	print_limit("user's bytes", usage.bytes, usage.max_bytes);
+	print_limit("all maps", usage.all_maps, usage.all_max_maps);
+	print_limit("all bytes", usage.all_bytes, usage.all_max_bytes);
+}
+
+static void print_difference(const char *what, uint64_t asked, uint64_t is)
+{
+	fprintf(stderr, "; %s is %" PRIu64 ", not %" PRIu64, what, is, asked);
+}
+
+/* Of a map that exists and is not what the options ask for. */
+static void die_of_difference(const char *text, struct cmap *map, int differ,
+			      const struct cmap_options *options)
+{
+	struct cmap_info info = { .sz = sizeof(info) };
+
+	if (cmap_info(map, &info))
+		die(text);
+	fprintf(stderr, "cmap: %s: exists", text);
+	if (differ & CMAP_DIFFER_MAX_ENTRIES)
+		print_difference("max-entries", options->max_entries,
+				 info.max_entries);
+	if (differ & CMAP_DIFFER_MAX_BYTES)
+		print_difference("max-bytes", options->max_bytes,
+				 info.max_bytes);
+	if (differ & CMAP_DIFFER_SHARDS)
+		print_difference("shards", options->shards, info.shards);
+	if (options->flags & ~info.flags & CMAP_NO_WINDOW)
+		fputs("; it has a window", stderr);
+	if (options->flags & ~info.flags & CMAP_WIPE)
+		fputs("; it does not wipe", stderr);
+	fputc('\n', stderr);
+	exit(EXIT_FAILED);
 }
 
 static void do_create(const struct arguments *args)
 {
 	char *name = unescape_name(args->argv[1]);
-	struct cmap *map = cmap_open(name, O_RDWR | O_CREAT | O_EXCL,
+	int excl = args->exists_is_fine ? 0 : O_EXCL, differ;
+	struct cmap *map = cmap_open(name, O_RDWR | O_CREAT | excl |
+				     CMAP_O_NO_WINDOW | CMAP_O_ANY_OPTIONS,
 				     &args->options);
 
 	if (!map)
 		die(args->argv[1]);
+	if (!cmap_created(map)) {
+		differ = cmap_options_differ(map, &args->options);
+		if (differ < 0)
+			die(args->argv[1]);
+		if (differ)
+			die_of_difference(args->argv[1], map, differ,
+					  &args->options);
+	}
+	if (args->exists_is_fine)
+		puts(cmap_created(map) ? "created" : "exists");
 	free(name);
+	cmap_close(map);
+}
+
+/* Any descriptor will do; the owner may have left himself no permission. */
+static struct cmap *open_own(const char *text)
+{
+	static const int oflags[] = { O_RDONLY, O_WRONLY };
+	char *name = unescape_name(text);
+	struct cmap *map = NULL;
+	size_t i;
+
+	for (i = 0; !map && i < sizeof(oflags) / sizeof(*oflags); i++)
+		map = cmap_open(name, oflags[i] | CMAP_O_NO_WINDOW, NULL);
+	if (!map)
+		die(text);
+	free(name);
+	return map;
+}
+
+static void do_mv(const struct arguments *args)
+{
+	struct cmap *map = open_own(args->argv[1]);
+	char *name = unescape_name(args->argv[2]);
+
+	if (cmap_rename(map, name))
+		die(args->argv[2]);
+	free(name);
+	cmap_close(map);
+}
+
+static void do_chmod(const struct arguments *args)
+{
+	struct cmap *map = open_own(args->argv[2]);
+
+	if (cmap_chmod(map, (mode_t)parse_number(args->argv[1], 8, 0, 0666)))
+		die(args->argv[2]);
+	cmap_close(map);
+}
+
+/* "user", "user:group", ":group"; names or numbers; -1 where there is none. */
+static void parse_owner(char *text, uid_t *uid, gid_t *gid)
+{
+	char *colon = strchr(text, ':');
+	const struct passwd *user;
+	const struct group *group;
+
+	*uid = (uid_t)-1;
+	*gid = (gid_t)-1;
+	if (colon)
+		*colon++ = '\0';
+	if (*text) {
+		user = getpwnam(text);
+		*uid = user ? user->pw_uid :
+		       (uid_t)parse_number(text, 10, 0, UINT32_MAX - 1);
+	}
+	if (colon && *colon) {
+		group = getgrnam(colon);
+		*gid = group ? group->gr_gid :
+		       (gid_t)parse_number(colon, 10, 0, UINT32_MAX - 1);
+	}
+}
+
+static void do_chown(const struct arguments *args)
+{
+	struct cmap *map = open_own(args->argv[2]);
+	uid_t uid;
+	gid_t gid;
+
+	parse_owner(args->argv[1], &uid, &gid);
+	if (cmap_chown(map, uid, gid))
+		die(args->argv[2]);
 	cmap_close(map);
 }
 
@@ -358,6 +512,10 @@ static const struct command {
 	{ "ls", 0, 0, do_ls },
 	{ "create", 1, 1, do_create },
 	{ "rm", 1, 1, do_rm },
+	{ "mv", 2, 2, do_mv },
+	{ "chmod", 2, 2, do_chmod },
+	{ "chown", 2, 2, do_chown },
+	{ "limits", 0, 0, do_limits },
 	{ "get", 2, 2, do_get },
 	{ "set", 3, 3, do_set },
 	{ "del", 2, 2, do_del },
@@ -379,6 +537,8 @@ enum {
 };
 
 static const struct argp_option options[] = {
+	{ "exists", 'e', NULL, 0,
+	  "create: fine if it is there; print \"created\" or \"exists\"", 0 },
 	{ "keys", 'k', NULL, 0, "dump: keys only", 0 },
 	{ "mode", 'm', "OCTAL", 0, "create: permission bits (0600)", 0 },
 	{ "max-entries", OPT_ENTRIES, "N", 0, "create: most entries", 0 },
@@ -395,6 +555,11 @@ static const char doc[] =
 	"  ls                    list the named maps\n"
 	"  create MAP            make an empty map\n"
 	"  rm MAP                remove a map's name\n"
+	"  mv MAP NAME           rename a map\n"
+	"  chmod OCTAL MAP       set its permission bits\n"
+	"  chown [USER][:GROUP] MAP\n"
+	"                        set its owner, its group, or both\n"
+	"  limits                print what one's own maps take and may take\n"
 	"  get MAP KEY           print a value\n"
 	"  set MAP KEY VALUE     set it\n"
 	"  del MAP KEY           delete it\n"
@@ -413,6 +578,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	struct arguments *args = state->input;
 
 	switch (key) {
+	case 'e':
+		args->exists_is_fine = 1;
+		break;
 	case 'k':
 		args->keys_only = 1;
 		break;
