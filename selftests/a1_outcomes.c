@@ -5,24 +5,25 @@
  *
  * deadline: 240
  */
-#include "cmap_test.h"
+#include "race.h"
 #include "kselftest_harness.h"
 
 /* Sums tell of every lost update, in many more operations. */
 TEST(no_update_is_lost)
 {
 	int64_t *added = shared_memory(4 * sizeof(*added)), sum;
+	struct race *race = race_new(1);
 	int fd = new_map(), w;
 
+	race_wants(race, 0, 20000, "rounds of updates");
 	for (w = 0; w < 4; w++) {
-		double end = now() + race_seconds();
 		uint64_t version;
 		int64_t value;
 		uint32_t len;
 
 		if (fork())
 			continue;
-		while (now() < end) {
+		while (race_goes_on(race)) {
 			/* By add, by compare-and-swap, by version. */
 			if (add(fd, "a", 1, 1, NULL))
 				_exit(1);
@@ -50,10 +51,11 @@ TEST(no_update_is_lost)
 					added[w]++;
 			}
 			added[w] += 1LL << 32;
+			race_did(race, 0);
 		}
 		_exit(0);
 	}
-	ASSERT_TRUE(children_ok(4));
+	ASSERT_TRUE(race_ends(race, 4));
 	EXPECT_EQ(0, add(fd, "a", 1, 0, &sum));
 	EXPECT_GE(sum, (added[0] + added[1] + added[2] + added[3]) >> 32);
 	EXPECT_EQ(0, add(fd, "b", 1, 0, &sum));

@@ -5,10 +5,12 @@
  *
  * deadline: 180
  */
-#include "cmap_test.h"
+#include "race.h"
 #include "kselftest_harness.h"
 
 #define BIG 65536
+
+enum { WRITTEN, READ, RANGED };
 
 /* Every word says who wrote it, when, and how long the value is. */
 static void fill(uint32_t *value, uint32_t len, uint32_t stamp)
@@ -29,14 +31,14 @@ static bool whole(const uint32_t *value, uint32_t len)
 	return true;
 }
 
-static void write_values(int fd, int id, uint32_t least, uint32_t most)
+static void write_values(int fd, int id, uint32_t least, uint32_t most,
+			 struct race *race)
 {
 	static uint32_t value[BIG / 4], old[BIG / 4];
-	double end = now() + race_seconds();
 	uint64_t seed = id + 1;
 	uint32_t stamp = id << 24;
 
-	while (now() < end) {
+	while (race_goes_on(race)) {
 		uint64_t r = random_next(&seed);
 		uint32_t key = r % 3;
 		uint32_t len = least + (r >> 8) % (most - least + 1) / 8 * 8;
@@ -60,28 +62,29 @@ static void write_values(int fd, int id, uint32_t least, uint32_t most)
 			if (set(fd, &key, 4, value, len))
 				_exit(2);
 		}
+		race_did(race, WRITTEN);
 	}
 	_exit(0);
 }
 
-static void read_values(int fd, int *reads)
+static void read_values(int fd, struct race *race)
 {
 	static uint32_t value[BIG / 4];
-	double end = now() + race_seconds();
 	uint64_t last[3] = {}, version;
+	unsigned int n;
 
-	/* However slow the machine is. */
-	while (now() < end || *reads <= 10) {
-		uint32_t key = *reads % 3, len = BIG;
+	for (n = 0; race_goes_on(race); n++) {
+		uint32_t key = n % 3, len = BIG;
 		int err = get_version(fd, &key, 4, value, &len, &version);
 
 		if (err && err != -ENOENT)
 			_exit(3);
 		if (!err && (!whole(value, len) || version < last[key]))
 			_exit(4);
-		if (!err)
-			last[key] = version;
-		++*reads;
+		if (err)
+			continue;
+		last[key] = version;
+		race_did(race, READ);
 	}
 	_exit(0);
 }
@@ -93,54 +96,58 @@ static void check_records(const struct cmap_entry *e, const void *key,
 		*(bool *)arg = true;
 }
 
-static void range_values(int fd)
+static void range_values(int fd, struct race *race)
 {
-	double end = now() + race_seconds();
 	bool torn = false;
 
-	while (now() < end && !torn)
+	while (race_goes_on(race) && !torn) {
 		if (range_all(fd, 4 * BIG, check_records, &torn) < 0)
 			_exit(5);
+		race_did(race, RANGED);
+	}
 	_exit(torn ? 6 : 0);
 }
 
-static bool race(uint32_t least, uint32_t most)
+static bool are_whole(uint32_t least, uint32_t most)
 {
-	int *reads = shared_memory(sizeof(int));
+	struct race *race = race_new(1);
 	int fd = new_map(), i;
 	bool ok;
 
+	race_wants(race, WRITTEN, 300, "written");
+	race_wants(race, READ, 300, "read");
+	race_wants(race, RANGED, 50, "ranges");
 	for (i = 0; i < 2; i++)
 		if (!fork())
-			write_values(fd, i, least, most);
+			write_values(fd, i, least, most, race);
 	if (!fork())
-		read_values(fd, reads);
+		read_values(fd, race);
 	if (!fork())
-		range_values(fd);
-	ok = children_ok(4) && *reads > 10;
+		range_values(fd, race);
+	ok = race_ends(race, 4);
 	close(fd);
 	return ok;
 }
 
 TEST(values_of_8_bytes)
 {
-	EXPECT_TRUE(race(8, 8));
+	EXPECT_TRUE(are_whole(8, 8));
 }
 
 /* Below and above the length at which values are copied under the lock. */
 TEST(values_of_200_to_400_bytes)
 {
-	EXPECT_TRUE(race(200, 400));
+	EXPECT_TRUE(are_whole(200, 400));
 }
 
 TEST(values_of_64_KiB)
 {
-	EXPECT_TRUE(race(BIG, BIG));
+	EXPECT_TRUE(are_whole(BIG, BIG));
 }
 
 TEST(values_of_any_length)
 {
-	EXPECT_TRUE(race(8, BIG));
+	EXPECT_TRUE(are_whole(8, BIG));
 }
 
 TEST_HARNESS_MAIN

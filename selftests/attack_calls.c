@@ -5,7 +5,7 @@
  *
  * deadline: 240
  */
-#include "cmap_test.h"
+#include "race.h"
 #include "kselftest_harness.h"
 
 #include <linux/userfaultfd.h>
@@ -215,19 +215,23 @@ static void find_again(const struct cmap_entry *e, const void *key,
 TEST(double_fetch)
 {
 	struct arena a = { .fd = new_map() };
-	double end = now() + race_seconds();
+	struct race *race = race_new(1);
 	uint64_t seed = 99;
 	pthread_t thread;
 	int probe = a.fd;
 
+	race_wants(race, 0, 5000, "calls");
 	a.backing = memfd_create("flip", 0);
 	ASSERT_EQ(0, ftruncate(a.backing, PAGE));
 	a.mem = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, a.backing,
 		     0);
 	ASSERT_NE(MAP_FAILED, a.mem);
 	ASSERT_EQ(0, pthread_create(&thread, NULL, flip, &a));
-	while (now() < end)
+	while (race_goes_on(race)) {
 		call_once(&a, random_next(&seed));
+		race_did(race, 0);
+	}
+	race_report(race);
 	__atomic_store_n(&a.stop, true, __ATOMIC_RELAXED);
 	pthread_join(thread, NULL);
 	/* What went in, with whatever length, is under its own hash. */

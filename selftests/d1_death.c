@@ -5,7 +5,7 @@
  *
  * deadline: 240
  */
-#include "cmap_test.h"
+#include "race.h"
 #include "kselftest_harness.h"
 
 #include <signal.h>
@@ -153,30 +153,38 @@ TEST_F_TIMEOUT(death, kill_9_of_writers_thousands_of_times, 120)
 /* Others go on while the dying are at it. */
 TEST(survivors_do_not_notice)
 {
-	int fd = new_map(), i;
-	double end = now() + race_seconds();
-	pid_t victim, survivor = fork();
+	struct race *race = race_new(1);
 	uint64_t seed = 7;
+	int fd = new_map(), i;
+	pid_t victim, survivor;
 
+	race_wants(race, 0, 1000, "writes beside");
+	race_wants(race, 1, 30, "deaths");
+	survivor = fork();
 	if (!survivor) {
 		uint32_t mine = 5000;
 		int64_t sum;
 
-		for (i = 1; now() < end; i++) {
+		for (i = 1; race_goes_on(race); i++) {
 			if (add(fd, &mine, 4, 1, &sum) || sum != i)
 				_exit(1);
+			race_did(race, 0);
 		}
 		_exit(0);
 	}
-	while (now() < end) {
+	while (race_goes_on(race)) {
 		victim = fork();
 		if (!victim)
 			write_without_end(fd, random_next(&seed));
 		usleep(random_next(&seed) % 3000);
 		kill(victim, SIGKILL);
 		waitpid(victim, NULL, 0);
+		race_did(race, 1);
+		/* One that has ended fails: that ends the race. */
+		if (waitpid(survivor, NULL, WNOHANG | WNOWAIT) > 0)
+			break;
 	}
-	EXPECT_TRUE(children_ok(1));
+	EXPECT_TRUE(race_ends(race, 1));
 	close(fd);
 }
 

@@ -5,7 +5,7 @@
  *
  * deadline: 120
  */
-#include "cmap_test.h"
+#include "race.h"
 #include "kselftest_harness.h"
 
 #include <sched.h>
@@ -50,25 +50,28 @@ TEST(max_entries_is_exact)
 TEST(max_entries_under_a_race)
 {
 	struct cmap_create args = { .max_entries = 500, .shards = 4 };
+	struct race *race = race_new(0.5);
 	int fd = new_map_with(&args), w;
 
+	race_wants(race, 0, 20000, "writes");
+	race_wants(race, 1, 1000, "refused");
 	for (w = 0; w < 4; w++) {
-		double end = now() + race_seconds() / 2;
 		uint64_t seed = w + 1;
 
 		if (fork())
 			continue;
-		while (now() < end) {
+		while (race_goes_on(race)) {
 			uint32_t key = random_next(&seed) % 2000;
 			int err = seed & 1 << 20 ? set(fd, &key, 4, "v", 1) :
 						  del(fd, &key, 4);
 
 			if (err && err != -ENOSPC && err != -ENOENT)
 				_exit(1);
+			race_did(race, err == -ENOSPC);
 		}
 		_exit(0);
 	}
-	EXPECT_TRUE(children_ok(4));
+	EXPECT_TRUE(race_ends(race, 4));
 	for (w = 0; w < 3000; w++)
 		set(fd, &w, 4, "v", 1);
 	EXPECT_EQ(500, count(fd));

@@ -6,7 +6,7 @@
  *
  * deadline: 150
  */
-#include "cmap_test.h"
+#include "race.h"
 #include "kselftest_harness.h"
 
 #include <pthread.h>
@@ -24,7 +24,7 @@ struct arena {
 	int fd;
 	char *mem;		/* four pages, the last not always there */
 	long page;
-	double end;
+	struct race *race;
 };
 
 /* A number that looks like something: a size, a pointer, a length. */
@@ -51,7 +51,7 @@ static void *throw(void *arg)
 	struct arena *a = arg;
 	uint64_t seed = (uintptr_t)&seed | 1;
 
-	while (now() < a->end) {
+	while (race_goes_on(a->race)) {
 		uint64_t r = random_next(&seed);
 		unsigned int code = codes[r % (sizeof(codes) / sizeof(*codes))];
 		char *at = a->mem + (r >> 16) % (3 * a->page - 136);
@@ -64,7 +64,7 @@ static void *throw(void *arg)
 		if (r >> 50 & 7)
 			words[0] = r >> 60 & 1 ? 72 : 40;
 		memcpy(at, words, sizeof(words));
-		ioctl(a->fd, _IO(CMAP_IOC_MAGIC, code), at);
+		race_did(a->race, !ioctl(a->fd, _IO(CMAP_IOC_MAGIC, code), at));
 	}
 	return NULL;
 }
@@ -75,7 +75,7 @@ static void *disturb(void *arg)
 	struct arena *a = arg;
 	uint64_t seed = 99;
 
-	while (now() < a->end) {
+	while (race_goes_on(a->race)) {
 		uint64_t r = random_next(&seed);
 		char *last = a->mem + 3 * a->page;
 
@@ -93,6 +93,7 @@ static void *disturb(void *arg)
 			madvise(last, a->page, MADV_DONTNEED);
 		}
 		a->mem[(r >> 8) % (3 * a->page)] = r >> 56;
+		race_did(a->race, 2);
 	}
 	return NULL;
 }
@@ -110,12 +111,16 @@ TEST(noise)
 		     -1, 0) + (64 << 20);
 	mprotect(a.mem, 4 * a.page, PROT_READ | PROT_WRITE);
 	a.fd = new_map();
-	a.end = now() + race_seconds() * 2;
+	a.race = race_new(2);
+	race_wants(a.race, 0, 5000, "calls refused");
+	race_wants(a.race, 1, 500, "carried out");
+	race_wants(a.race, 2, 500, "changes of the memory");
 	for (i = 0; i < 3; i++)
 		pthread_create(&threads[i], NULL, throw, &a);
 	pthread_create(&threads[3], NULL, disturb, &a);
 	for (i = 0; i < 4; i++)
 		pthread_join(threads[i], NULL);
+	race_report(a.race);
 
 	/* The map is as good as any. */
 	EXPECT_EQ(range_all(a.fd, 4 << 20, NULL, NULL), count(a.fd));

@@ -50,10 +50,11 @@ TEST_F_TIMEOUT(fuzz, new_programs, 290)
 	give(fuzz_corpus_begin, fuzz_corpus_end);
 	/* They are what new ones are made of, but have been run. */
 	fuzz->given = 0;
-	fuzz->end = now() + race_seconds();
-	fuzz_work();
+	do {
+		fuzz->end = now() + race_seconds();
+		fuzz_work();
+	} while (!fuzz->findings && fuzz->programs < 100);
 	EXPECT_EQ(0, fuzz->findings);
-	EXPECT_GT(fuzz->programs, 10);
 	fuzz_print_report();
 }
 

@@ -8,6 +8,7 @@
  * deadline: 300
  */
 #include "faults.h"
+#include "race.h"
 #include "kselftest_harness.h"
 
 #define PROCESSES 50
@@ -114,13 +115,14 @@ static void add_up(const struct cmap_entry *e, const void *key,
 static void soak(struct __test_metadata *_metadata, void (*begin)(void))
 {
 	int fd = new_map(), named = device(O_RDWR), p;
-	double end = now() + race_seconds() * 4;
+	struct race *race = race_new(4);
 	int64_t sum = 0, start = START;
 	uint32_t key;
 
 	ASSERT_EQ(0, create_named(named, "soak", 0600));
 	for (key = 0; key < ACCOUNTS; key++)
 		ASSERT_EQ(0, set(fd, &key, 4, &start, 8));
+	race_wants(race, 0, 5000, "moves of money, each with something else");
 	for (p = 0; p < PROCESSES; p++) {
 		uint64_t seed = p + 1;
 		int mine;
@@ -131,13 +133,15 @@ static void soak(struct __test_metadata *_metadata, void (*begin)(void))
 		if (open_named(mine, "soak"))
 			_exit(1);
 		begin();
-		while (now() < end)
+		while (race_goes_on(race)) {
 			if (move_money(fd, &seed) ||
 			    other_things(fd, mine, &seed))
 				_exit(2);
+			race_did(race, 0);
+		}
 		_exit(0);
 	}
-	EXPECT_TRUE(children_ok(PROCESSES));
+	EXPECT_TRUE(race_ends(race, PROCESSES));
 	range_all(fd, 100000, add_up, &sum);
 	EXPECT_EQ((int64_t)ACCOUNTS * START, sum);
 	EXPECT_EQ(count(fd), range_all(fd, 100000, NULL, NULL));
