@@ -66,20 +66,27 @@ u64 cmap_account_limit(const struct cmap_account *account, bool privileged)
 	}
 }
 
-static bool fits(const struct cmap_account *account, s64 old, u64 bytes,
-		 bool privileged)
-{
-	u64 max = cmap_account_limit(account, privileged);
+/* How far a charge may go: into what is reserved, and into the headroom. */
+struct reach {
+	bool privileged;
+	bool headroom;
+};
 
-	return !max || old + bytes <= max;
+static bool fits(const struct cmap_account *account, s64 old, u64 bytes,
+		 struct reach reach)
+{
+	u64 max = cmap_account_limit(account, reach.privileged);
+	s64 keep = reach.headroom ? 0 : atomic64_read(&account->headroom);
+
+	return !max || old + keep + bytes <= max;
 }
 
-static bool take(struct cmap_account *account, u64 bytes, bool privileged)
+static bool take(struct cmap_account *account, u64 bytes, struct reach reach)
 {
 	s64 old = atomic64_read(&account->bytes);
 
 	do {
-		if (!fits(account, old, bytes, privileged))
+		if (!fits(account, old, bytes, reach))
 			return false;
 	} while (!atomic64_try_cmpxchg(&account->bytes, &old, old + bytes));
 
@@ -98,15 +105,15 @@ static void give_back(struct cmap_account *account, struct cmap_account *end,
 		atomic64_sub(bytes, &account->bytes);
 }
 
-static int charge(struct cmap_account *account, u64 bytes, bool privileged)
+static int charge(struct cmap_account *account, u64 bytes, struct reach reach)
 {
 	struct cmap_account *a;
 
 	for (a = account; a; a = a->parent)
-		if (!fits(a, atomic64_read(&a->bytes), bytes, privileged))
+		if (!fits(a, atomic64_read(&a->bytes), bytes, reach))
 			return refusal(a);
 	for (a = account; a; a = a->parent) {
-		if (!take(a, bytes, privileged)) {
+		if (!take(a, bytes, reach)) {
 			give_back(account, a, bytes);
 			return refusal(a);
 		}
@@ -124,6 +131,39 @@ static struct cmap_bill *bill_of(struct cmap_account *account)
 	return NULL;
 }
 
+/* The payer does not change while this is held; does nothing without a bill. */
+static struct cmap_bill *bill_lock(struct cmap_account *account)
+{
+	struct cmap_bill *bill = bill_of(account);
+
+	if (bill)
+		spin_lock_bh(&bill->lock);
+	return bill;
+}
+
+static void bill_unlock(struct cmap_bill *bill)
+{
+	if (bill)
+		spin_unlock_bh(&bill->lock);
+}
+
+static struct reach reach_of(const struct cmap_bill *bill, bool headroom)
+{
+	return (struct reach){
+		.privileged = !bill || bill->privileged,
+		.headroom = headroom,
+	};
+}
+
+static int charge_billed(struct cmap_account *account, u64 bytes, bool headroom)
+{
+	struct cmap_bill *bill = bill_lock(account);
+	int err = charge(account, bytes, reach_of(bill, headroom));
+
+	bill_unlock(bill);
+	return err;
+}
+
 /**
  * cmap_charge() - take bytes from an account and all above it
  * @account: the account
@@ -139,17 +179,22 @@ static struct cmap_bill *bill_of(struct cmap_account *account)
  */
 int cmap_charge(struct cmap_account *account, u64 bytes)
 {
-	struct cmap_bill *bill = bill_of(account);
-	int err;
+	return charge_billed(account, bytes, false);
+}
 
-	if (!bill)
-		return charge(account, bytes, true);
-
-	spin_lock_bh(&bill->lock);
-	err = charge(account, bytes, bill->privileged);
-	spin_unlock_bh(&bill->lock);
-
-	return err;
+/**
+ * cmap_charge_headroom() - take bytes, also from the headroom
+ * @account: the account
+ * @bytes: how many
+ *
+ * For who gives as many bytes back soon: a replacement, whose old value goes.
+ *
+ * Context: Any.
+ * Return: as of cmap_charge().
+ */
+int cmap_charge_headroom(struct cmap_account *account, u64 bytes)
+{
+	return charge_billed(account, bytes, true);
 }
 
 /**
@@ -161,16 +206,10 @@ int cmap_charge(struct cmap_account *account, u64 bytes)
  */
 void cmap_uncharge(struct cmap_account *account, u64 bytes)
 {
-	struct cmap_bill *bill = bill_of(account);
+	struct cmap_bill *bill = bill_lock(account);
 
-	if (!bill) {
-		give_back(account, NULL, bytes);
-		return;
-	}
-
-	spin_lock_bh(&bill->lock);
 	give_back(account, NULL, bytes);
-	spin_unlock_bh(&bill->lock);
+	bill_unlock(bill);
 }
 
 /**
@@ -191,6 +230,21 @@ void cmap_bill_init(struct cmap_bill *bill, struct cmap_account *payer,
 	spin_lock_init(&bill->lock);
 }
 
+/* The new payer has the bytes already. */
+static void move_rest(struct cmap_bill *bill, struct cmap_account *payer,
+		      s64 bytes)
+{
+	struct cmap_account *old = bill->account.parent;
+	s64 returning = atomic64_read(&bill->account.returning);
+	s64 headroom = atomic64_read(&bill->account.headroom);
+
+	atomic64_add(returning, &payer->returning);
+	atomic64_add(headroom, &payer->headroom);
+	atomic64_sub(bytes, &old->bytes);
+	atomic64_sub(returning, &old->returning);
+	atomic64_sub(headroom, &old->headroom);
+}
+
 /**
  * cmap_bill_move() - have another pay, for what there is and what comes
  * @bill: the bill
@@ -203,14 +257,15 @@ void cmap_bill_init(struct cmap_bill *bill, struct cmap_account *payer,
 int cmap_bill_move(struct cmap_bill *bill, struct cmap_account *payer,
 		   bool privileged)
 {
+	struct reach reach = { .privileged = privileged };
 	s64 bytes;
 	int err = 0;
 
 	spin_lock_bh(&bill->lock);
 	bytes = atomic64_read(&bill->account.bytes);
 	if (payer != bill->account.parent) {
-		if (take(payer, bytes, privileged))
-			atomic64_sub(bytes, &bill->account.parent->bytes);
+		if (take(payer, bytes, reach))
+			move_rest(bill, payer, bytes);
 		else
 			err = refusal(payer);
 	}
@@ -221,6 +276,95 @@ int cmap_bill_move(struct cmap_bill *bill, struct cmap_account *payer,
 	spin_unlock_bh(&bill->lock);
 
 	return err;
+}
+
+/**
+ * cmap_account_returning() - say that bytes are on their way back, or are back
+ * @account: the account, and all above it
+ * @bytes: how many; negative if they are back, or not given back after all
+ *
+ * Who gives them back uncharges them before he says that they are back: what is
+ * counted as returning may be more than there is for a moment, never less.
+ *
+ * Context: Any.
+ */
+void cmap_account_returning(struct cmap_account *account, s64 bytes)
+{
+	struct cmap_bill *bill = bill_lock(account);
+
+	for (; account; account = account->parent)
+		atomic64_add(bytes, &account->returning);
+	bill_unlock(bill);
+}
+
+/**
+ * cmap_account_headroom() - keep more bytes, or less, for replacements
+ * @account: the account, and all above it
+ * @bytes: how many more; negative for less
+ *
+ * Context: Any.
+ */
+void cmap_account_headroom(struct cmap_account *account, s64 bytes)
+{
+	struct cmap_bill *bill = bill_lock(account);
+
+	for (; account; account = account->parent)
+		atomic64_add(bytes, &account->headroom);
+	bill_unlock(bill);
+}
+
+/**
+ * cmap_account_fits() - whether bytes could be charged just now
+ * @account: the account
+ * @bytes: how many
+ * @headroom: they may come from the headroom
+ *
+ * Context: Any.
+ * Return: true if no limit stood in the way.
+ */
+bool cmap_account_fits(struct cmap_account *account, u64 bytes, bool headroom)
+{
+	struct cmap_bill *bill = bill_lock(account);
+	struct reach reach = reach_of(bill, headroom);
+
+	for (; account; account = account->parent)
+		if (!fits(account, atomic64_read(&account->bytes), bytes,
+			  reach))
+			break;
+	bill_unlock(bill);
+
+	return !account;
+}
+
+/**
+ * cmap_account_short() - where bytes would not fit, whatever comes back
+ * @account: the account
+ * @bytes: how many
+ * @headroom: they may come from the headroom
+ * @coming: bytes that come back and are not counted as returning yet
+ *
+ * Context: Any.
+ * Return: the first account on the way up that is too small, which may be gone
+ * by now if it is a user's; or NULL: then it is only a matter of time.
+ */
+const struct cmap_account *cmap_account_short(struct cmap_account *account,
+					      u64 bytes, bool headroom,
+					      u64 coming)
+{
+	struct cmap_bill *bill = bill_lock(account);
+	struct reach reach = reach_of(bill, headroom);
+
+	for (; account; account = account->parent) {
+		/* In this order: what came back in between counts twice. */
+		s64 returning = atomic64_read(&account->returning);
+		s64 left = atomic64_read(&account->bytes) - returning - coming;
+
+		if (!fits(account, max(left, 0LL), bytes, reach))
+			break;
+	}
+	bill_unlock(bill);
+
+	return account;
 }
 
 /**

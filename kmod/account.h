@@ -20,12 +20,17 @@ enum cmap_account_kind {
 /**
  * struct cmap_account - bytes taken, and how many may be
  * @bytes: taken now
+ * @returning: of these, what is given back without anybody doing anything: it
+ *	only waits for readers
+ * @headroom: bytes that only cmap_charge_headroom() takes
  * @max: most that may be taken; 0 for no limit
  * @kind: what limit there is
  * @parent: pays as well; NULL at the root
  */
 struct cmap_account {
 	atomic64_t bytes;
+	atomic64_t returning;
+	atomic64_t headroom;
 	u64 max;
 	enum cmap_account_kind kind;
 	struct cmap_account *parent;
@@ -56,12 +61,20 @@ u64 cmap_user_bytes_limit(void);
 u64 cmap_account_limit(const struct cmap_account *account, bool privileged);
 
 int cmap_charge(struct cmap_account *account, u64 bytes);
+int cmap_charge_headroom(struct cmap_account *account, u64 bytes);
 void cmap_uncharge(struct cmap_account *account, u64 bytes);
 
 void cmap_bill_init(struct cmap_bill *bill, struct cmap_account *payer,
 		    bool privileged);
 int cmap_bill_move(struct cmap_bill *bill, struct cmap_account *payer,
 		   bool privileged);
+
+void cmap_account_returning(struct cmap_account *account, s64 bytes);
+void cmap_account_headroom(struct cmap_account *account, s64 bytes);
+bool cmap_account_fits(struct cmap_account *account, u64 bytes, bool headroom);
+const struct cmap_account *cmap_account_short(struct cmap_account *account,
+					      u64 bytes, bool headroom,
+					      u64 coming);
 
 /*
  * How everything is allocated: on the caller's bill, and without waking the

@@ -13,6 +13,10 @@
 #define AHEAD_ORDER_MIN		2	/* less is cleared when it is needed */
 #define SEGTAB_SIZE_MIN		8
 #define WIPE_BYTES		SZ_64K	/* per lock hold of the trim; or one node */
+#define SPARSE_SHARE		4	/* one node in so many may be free, */
+#define SPARSE_BYTES		SZ_64K	/* and so much beside that */
+#define RESERVE_MAX		16	/* free nodes that inserts leave, */
+#define RESERVE_SHARE		32	/* if they are one in so many */
 
 /*
  * Size classes: every number of units up to 16, then eight steps to each
@@ -37,6 +41,22 @@ static u32 class_units(u32 class)
 
 	class -= 17;
 	return (9 + class % 8) << (1 + class / 8);
+}
+
+/*
+ * A large value is a segment of its own.  What inserts leave for replacements is
+ * no free node then, but room in the account: see cmap_memory_large().
+ */
+#define CLASS_LARGE		81	/* the first one above 32 KiB */
+
+static bool is_large(u32 class)
+{
+	return class >= CLASS_LARGE;
+}
+
+static u32 large_pages(u32 size)
+{
+	return 1U << get_order(size);
 }
 
 static struct cmap_segtab *segtab_locked(const struct cmap_arena *arena)
@@ -75,6 +95,9 @@ void cmap_arena_init(struct cmap_arena *arena, spinlock_t *lock,
 
 static void segment_free(struct cmap_segment *segment)
 {
+	if (segment->block && is_large(segment->class))
+		cmap_memory_large(segment->block->memory,
+				  1U << segment->block->order, false);
 	cmap_block_free(segment->block);
 	kfree(segment);
 }
@@ -289,8 +312,26 @@ static cmap_ref alloc_unused(struct cmap_arena *arena, struct cmap_class *class)
 	return ref;
 }
 
+static __always_inline cmap_ref alloc_in(struct cmap_arena *arena,
+					 struct cmap_class *class)
+{
+	cmap_ref ref;
+
+	ref = alloc_freed(arena, class);
+	if (!ref)
+		ref = alloc_unused(arena, class);
+	if (!ref)
+		return 0;
+
+	class->free--;
+	arena->allocs++;
+	blank(cmap_arena_node(arena, ref));
+
+	return ref;
+}
+
 /**
- * cmap_arena_alloc() - take a node
+ * cmap_arena_alloc() - take a node, be it the last one
  * @arena: the arena
  * @size: its size in bytes, from cmap_node_size()
  *
@@ -302,23 +343,119 @@ static cmap_ref alloc_unused(struct cmap_arena *arena, struct cmap_class *class)
  */
 cmap_ref cmap_arena_alloc(struct cmap_arena *arena, u32 size)
 {
-	struct cmap_class *class;
-	cmap_ref ref;
-
 	if (!arena->classes)
 		return 0;
-	class = &arena->classes[class_of(size)];
+	return alloc_in(arena, &arena->classes[class_of(size)]);
+}
 
-	ref = alloc_freed(arena, class);
-	if (!ref)
-		ref = alloc_unused(arena, class);
-	if (!ref)
+static struct cmap_class *class_at(const struct cmap_arena *arena, cmap_ref ref)
+{
+	const struct cmap_segment *segment =
+		segment_at(arena, ref >> CMAP_OFFSET_BITS);
+
+	return &arena->classes[segment->class];
+}
+
+/* Whether all values of the map could still be replaced if this one stays. */
+static bool headroom_left(const struct cmap_arena *arena)
+{
+	return !cmap_account_short(&arena->memory->account, 0, false, 0);
+}
+
+/**
+ * cmap_arena_take() - take a node, unless others need it more
+ * @arena: the arena
+ * @size: its size in bytes, from cmap_node_size()
+ * @flags: CMAP_TAKE_*
+ *
+ * A replacement gives a node back for the one it takes; an insert does not, and
+ * leaves some for replacements.  While writers queue for a node nobody takes
+ * one before them.
+ *
+ * Context: The shard's lock.
+ * Return: the node's ref as from cmap_arena_alloc(), or 0.
+ */
+cmap_ref cmap_arena_take(struct cmap_arena *arena, u32 size, unsigned int flags)
+{
+	u32 nth = class_of(size);
+	struct cmap_class *class;
+
+	if (unlikely(!arena->classes))
+		return 0;
+	class = &arena->classes[nth];
+	if (unlikely(class->queued) && !(flags & CMAP_TAKE_QUEUED))
+		return 0;
+	if (flags & CMAP_TAKE_INSERT &&
+	    (unlikely(class->free <= class->reserve) ||
+	     (unlikely(is_large(nth)) && !headroom_left(arena))))
 		return 0;
 
-	arena->allocs++;
-	blank(cmap_arena_node(arena, ref));
+	return alloc_in(arena, class);
+}
 
-	return ref;
+/**
+ * cmap_arena_may_insert() - whether a node taken before can become an entry's
+ * @arena: the arena
+ * @ref: the node, taken when it was not known whether it will be one more
+ *
+ * Context: The shard's lock.
+ * Return: true if enough is left for replacements.
+ */
+bool cmap_arena_may_insert(const struct cmap_arena *arena, cmap_ref ref)
+{
+	const struct cmap_class *class = class_at(arena, ref);
+
+	return class->free >= class->reserve &&
+	       (!is_large(class - arena->classes) || headroom_left(arena));
+}
+
+/**
+ * cmap_arena_in_hand() - note that a writer holds a node, or no longer does
+ * @arena: the arena
+ * @ref: the node
+ * @taken: it does now
+ *
+ * One that is to be filled outside the lock, or was an entry's and is copied
+ * from: who lacks a node waits for those, too.
+ *
+ * Context: The shard's lock.
+ */
+void cmap_arena_in_hand(struct cmap_arena *arena, cmap_ref ref, bool taken)
+{
+	const struct cmap_segment *segment =
+		segment_at(arena, ref >> CMAP_OFFSET_BITS);
+	s64 bytes = PAGE_SIZE << segment->block->order;
+
+	arena->classes[segment->class].in_hand += taken ? 1 : -1;
+	if (is_large(segment->class))
+		atomic64_add(taken ? bytes : -bytes, &arena->memory->in_hand);
+}
+
+/**
+ * cmap_arena_room() - how large a node is
+ * @arena: the arena
+ * @ref: the node
+ *
+ * Context: The shard's lock.
+ * Return: bytes that a node in its place can have.
+ */
+u32 cmap_arena_room(const struct cmap_arena *arena, cmap_ref ref)
+{
+	return segment_at(arena, ref >> CMAP_OFFSET_BITS)->units <<
+	       CMAP_UNIT_SHIFT;
+}
+
+/**
+ * cmap_arena_larger() - compare the size classes of nodes
+ * @size: bytes in one node
+ * @than: bytes in another
+ *
+ * Context: Any.
+ * Return: true if @size belongs to a larger class.
+ */
+bool cmap_arena_larger(u32 size, u32 than)
+{
+	return class_of(size) > class_of(than);
 }
 
 /**
@@ -339,8 +476,14 @@ void cmap_arena_retire(struct cmap_arena *arena, cmap_ref ref)
 		arena->untidy = true;
 	if (!segment->waiting)
 		stamp(segment);
-	if (!segment->listed)
-		list_segment(arena, segment);
+	if (likely(!segment->evacuated)) {
+		struct cmap_class *class = &arena->classes[segment->class];
+
+		if (unlikely(++class->free == class->sparse))
+			arena->untidy = true;
+		if (!segment->listed)
+			list_segment(arena, segment);
+	}
 }
 
 /**
@@ -360,6 +503,9 @@ void cmap_arena_unalloc(struct cmap_arena *arena, cmap_ref ref)
 	push(arena, &segment->ready, ref);
 	if (!--segment->live)
 		arena->untidy = true;
+	if (segment->evacuated)
+		return;
+	arena->classes[segment->class].free++;
 	if (!segment->listed)
 		list_segment(arena, segment);
 }
@@ -371,17 +517,20 @@ void cmap_arena_unalloc(struct cmap_arena *arena, cmap_ref ref)
  * lies idle, and large enough that cutting it up wastes less than an eighth.
  *
  * But one that takes long to clear is so large that few writes in ten thousand
- * need another: nothing lies between 64 KiB and 2 MiB.
+ * need another: nothing lies between 64 KiB and 2 MiB.  Who may not sleep clears
+ * no such, for others may be waiting for the CPU.
  */
 static unsigned int segment_order(const struct cmap_arena *arena, u32 class,
-				  u32 size)
+				  u32 size, gfp_t gfp)
 {
 	/* Pairs with the release in cmap_refill_attach(). */
 	const struct cmap_class *classes = smp_load_acquire(&arena->classes);
 	u32 pages = classes ? READ_ONCE(classes[class].pages) / 8 : 0;
 	unsigned int order = get_order(size);
 
-	if (pages < 1U << SEGMENT_ORDER_MAX)
+	if (is_large(class))
+		return order;
+	if (pages < 1U << SEGMENT_ORDER_MAX || !gfpflags_allow_blocking(gfp))
 		pages = min(pages, 1U << SEGMENT_ORDER_QUICK);
 	while (order < SEGMENT_ORDER_MAX &&
 	       (1U << order < pages || (PAGE_SIZE << order) % size >
@@ -391,26 +540,64 @@ static unsigned int segment_order(const struct cmap_arena *arena, u32 class,
 	return order;
 }
 
+/* What cannot be had in one piece, or is not left in the account, in a smaller. */
+static struct cmap_block *block_new(const struct cmap_arena *arena,
+				    unsigned int order, unsigned int least,
+				    gfp_t gfp, int *err)
+{
+	struct cmap_block *block;
+
+	for (;; order = order - 1 > least ? order - 1 : least) {
+		block = cmap_block_alloc(arena->memory, arena->node, order, gfp,
+					 err);
+		if (block || order == least)
+			return block;
+	}
+}
+
+/* One that a replacement may have though it takes the headroom. */
+static struct cmap_block *block_new_headroom(const struct cmap_arena *arena,
+					     unsigned int order, gfp_t gfp,
+					     int *err)
+{
+	struct cmap_account *account = &arena->memory->account;
+	struct cmap_block *block;
+
+	*err = cmap_charge_headroom(account, PAGE_SIZE << order);
+	if (*err)
+		return NULL;
+	block = cmap_block_alloc_charged(arena->memory, arena->node, order, gfp);
+	if (!block) {
+		cmap_uncharge(account, PAGE_SIZE << order);
+		*err = -ENOMEM;
+	}
+	return block;
+}
+
 static int segment_new(const struct cmap_arena *arena, u32 class, gfp_t gfp,
-		       struct cmap_segment **result)
+		       bool headroom, struct cmap_segment **result)
 {
 	u32 units = class_units(class);
 	u32 size = units << CMAP_UNIT_SHIFT;
-	unsigned int least = get_order(size);
-	unsigned int order = segment_order(arena, class, size);
+	unsigned int order = segment_order(arena, class, size, gfp);
 	struct cmap_segment *segment;
-	int err;
+	int err = 0;
 
 	segment = kzalloc_node(sizeof(*segment), cmap_gfp(gfp), arena->node);
 	if (!segment)
 		return -ENOMEM;
 
-	for (;; order = order - 1 > least ? order - 1 : least) {
-		segment->block = cmap_block_alloc(arena->memory, arena->node,
-						  order, gfp, &err);
-		if (segment->block || order == least)
-			break;
-	}
+	segment->class = class;
+	if (is_large(class))
+		cmap_memory_large(arena->memory, large_pages(size), true);
+	if (headroom)
+		segment->block = block_new_headroom(arena, get_order(size), gfp,
+						    &err);
+	else
+		segment->block = block_new(arena, order, get_order(size), gfp,
+					   &err);
+	if (!segment->block && is_large(class))
+		cmap_memory_large(arena->memory, large_pages(size), false);
 	if (segment->block)
 		err = cmap_block_offer(segment->block,
 				       cmap_block_numbers(arena->memory, 1),
@@ -421,9 +608,8 @@ static int segment_new(const struct cmap_arena *arena, u32 class, gfp_t gfp,
 	}
 
 	segment->base = segment->block->base;
-	segment->class = class;
 	segment->units = units;
-	segment->capacity = (PAGE_SIZE << order) / size;
+	segment->capacity = (PAGE_SIZE << segment->block->order) / size;
 	*result = segment;
 
 	return 0;
@@ -492,26 +678,16 @@ static int view_page_new(const struct cmap_arena *arena, u32 index, gfp_t gfp,
 	return refill->view_page ? 0 : err;
 }
 
-/**
- * cmap_refill_prepare() - allocate memory for an arena
- * @arena: the arena
- * @size: bytes in the node that did not fit
- * @gfp: GFP_KERNEL, or GFP_ATOMIC where sleeping is not allowed
- * @refill: set to what was allocated
- *
- * Context: No lock; whatever @gfp allows.
- * Return: 0 with a refill that must be attached, or -ENOMEM, or -ENOSPC for
- * the account's limit.
- */
-int cmap_refill_prepare(const struct cmap_arena *arena, u32 size, gfp_t gfp,
-			struct cmap_refill *refill)
+static int prepare(const struct cmap_arena *arena, u32 size, gfp_t gfp,
+		   bool headroom, struct cmap_refill *refill)
 {
 	u32 index, segtab_size;
 	int err;
 
 	*refill = (struct cmap_refill){};
 
-	err = segment_new(arena, class_of(size), gfp, &refill->segment);
+	err = segment_new(arena, class_of(size), gfp, headroom,
+			  &refill->segment);
 	if (err)
 		return err;
 
@@ -538,6 +714,113 @@ discard:
 }
 
 /**
+ * cmap_refill_prepare() - allocate memory for an arena
+ * @arena: the arena
+ * @size: bytes in the node that did not fit
+ * @gfp: GFP_KERNEL, or GFP_ATOMIC where sleeping is not allowed
+ * @refill: set to what was allocated
+ *
+ * Context: No lock; whatever @gfp allows.
+ * Return: 0 with a refill that must be attached, or -ENOMEM, or -ENOSPC for
+ * the account's limit.
+ */
+int cmap_refill_prepare(const struct cmap_arena *arena, u32 size, gfp_t gfp,
+			struct cmap_refill *refill)
+{
+	return prepare(arena, size, gfp, false, refill);
+}
+
+/*
+ * Free nodes that inserts leave.  One is enough, and with more of them more
+ * writers share a grace period once nothing else is left: so many as fill a
+ * quarter of a page, or are a small share of all.
+ */
+static u16 reserve_of(u32 class, u32 nodes)
+{
+	u32 size = class_units(class) << CMAP_UNIT_SHIFT;
+	u32 least = max_t(u32, PAGE_SIZE / size / 4, 1);
+
+	if (is_large(class))
+		return 0;
+	return min_t(u32, max(least, nodes / RESERVE_SHARE), RESERVE_MAX);
+}
+
+/* Whether a replacement may take the headroom: a large value goes as a whole. */
+static bool has_headroom(u32 size, u32 old_size)
+{
+	return is_large(class_of(old_size)) && !cmap_arena_larger(size, old_size);
+}
+
+/**
+ * cmap_refill_replace() - allocate memory for the replacement of an entry
+ * @arena: the arena
+ * @size: bytes in the node that did not fit
+ * @old_size: room that the old node has
+ * @gfp: GFP_KERNEL, or GFP_ATOMIC where sleeping is not allowed
+ * @refill: set to what was allocated
+ *
+ * Context: No lock; whatever @gfp allows.
+ * Return: as cmap_refill_prepare() does.
+ */
+int cmap_refill_replace(const struct cmap_arena *arena, u32 size, u32 old_size,
+			gfp_t gfp, struct cmap_refill *refill)
+{
+	return prepare(arena, size, gfp, has_headroom(size, old_size), refill);
+}
+
+/*
+ * How many segments an insert takes, if they are as small as can be: with the
+ * node that it takes there are to be those that it leaves.
+ */
+static u32 segments_for_insert(const struct cmap_arena *arena, u32 nth)
+{
+	/* Pairs with the release in cmap_refill_attach(). */
+	const struct cmap_class *class = smp_load_acquire(&arena->classes);
+	u32 size = class_units(nth) << CMAP_UNIT_SHIFT;
+	u32 want, nodes = 0, free = 0;
+
+	if (class) {
+		class += nth;
+		free = READ_ONCE(class->free);
+		nodes = READ_ONCE(class->nodes);
+		/* Those of an empty class go when memory is short. */
+		if (free == nodes)
+			free = nodes = 0;
+	}
+	want = 1 + reserve_of(nth, nodes);
+	if (free >= want)
+		return 1;
+	return DIV_ROUND_UP(want - free, (PAGE_SIZE << get_order(size)) / size);
+}
+
+/**
+ * cmap_refill_lack() - what a refill takes at least
+ * @arena: the arena
+ * @size: bytes in the node that did not fit
+ * @old_size: room that the old node has, or 0 for an entry more
+ *
+ * Context: Any.
+ * Return: bytes of the account, those included that are to stay free then.
+ */
+struct cmap_lack cmap_refill_lack(const struct cmap_arena *arena, u32 size,
+				  u32 old_size)
+{
+	struct cmap_lack lack = {
+		.bytes = PAGE_SIZE << get_order(class_units(class_of(size)) <<
+						CMAP_UNIT_SHIFT),
+	};
+
+	if (old_size)
+		lack.headroom = has_headroom(size, old_size);
+	else
+		lack.bytes *= segments_for_insert(arena, class_of(size));
+	if (is_large(class_of(size)) && !lack.headroom)
+		lack.bytes += cmap_memory_headroom_for(arena->memory,
+						       large_pages(size));
+	return lack;
+}
+
+/**
  * cmap_refill_ahead() - allocate memory that will be needed soon
  * @arena: the arena
  * @class: size class, arena->ahead
@@ -554,6 +837,20 @@ int cmap_refill_ahead(const struct cmap_arena *arena, u32 class,
 
 	refill->ahead = true;
 	return err;
+}
+
+/* Count nodes of a segment in, or with negative numbers out, of its class. */
+static void count_nodes(struct cmap_class *class,
+			const struct cmap_segment *segment, s32 nodes, s32 free)
+{
+	u32 size = segment->units << CMAP_UNIT_SHIFT;
+
+	class->nodes += nodes;
+	class->free += free;
+	class->reserve = reserve_of(segment->class, class->nodes);
+	class->sparse = is_large(segment->class) ? U32_MAX :
+			class->nodes / SPARSE_SHARE + class->reserve +
+			DIV_ROUND_UP(SPARSE_BYTES, size);
 }
 
 /* Put a larger segment table in place; the old one is left in the refill. */
@@ -590,6 +887,18 @@ static bool view_has(struct cmap_arena *arena, u32 index,
 	WRITE_ONCE(view->page[i], refill->view_page);
 	refill->view_page = NULL;
 	return true;
+}
+
+/*
+ * There is one place for a segment to follow the one in use.  What is there is
+ * less than inserts leave: list its nodes as if they had been used and freed.
+ */
+static void list_unused(struct cmap_arena *arena, struct cmap_segment *segment)
+{
+	while (segment->bump < segment->capacity)
+		push(arena, &segment->ready, ref_of(segment, segment->bump++));
+	if (!segment->listed)
+		list_segment(arena, segment);
 }
 
 static u32 free_index(struct cmap_arena *arena)
@@ -632,9 +941,15 @@ void cmap_refill_attach(struct cmap_arena *arena, struct cmap_refill *refill)
 
 	index = free_index(arena);
 	class = &arena->classes[segment->class];
-	place = class->bump && refill->ahead ? &class->spare : &class->bump;
-	if (!index || *place || !view_has(arena, index, refill))
+	/* Of what others left there may be too little for an insert. */
+	place = class->bump && (refill->ahead || class->free <= class->reserve) ?
+		&class->spare : &class->bump;
+	if (!index || !view_has(arena, index, refill))
 		return;
+	if (*place && class->free > class->reserve)
+		return;
+	if (*place)
+		list_unused(arena, segment_at(arena, *place));
 
 	segment->index = index;
 	WRITE_ONCE(arena->hint, index + 1);
@@ -645,6 +960,7 @@ void cmap_refill_attach(struct cmap_arena *arena, struct cmap_refill *refill)
 	cmap_view_set_segment(arena->view, index, segment->block->number);
 	*place = index;
 	WRITE_ONCE(class->pages, class->pages + (1U << segment->block->order));
+	count_nodes(class, segment, segment->capacity, segment->capacity);
 	refill->segment = NULL;
 }
 
@@ -707,13 +1023,37 @@ static void detach(struct cmap_arena *arena, struct cmap_segment *segment,
 		class->bump = 0;
 	if (class->spare == index)
 		class->spare = 0;
+	if (arena->victim == index)
+		arena->victim = 0;
+	if (!segment->evacuated)
+		count_nodes(class, segment, -(s32)segment->capacity,
+			    -(s32)segment->capacity);
 	WRITE_ONCE(class->pages, class->pages - (1U << segment->block->order));
 	WRITE_ONCE(arena->hint, min(arena->hint, index));
 	/* Before another segment gets the index, and before this one is zero. */
 	cmap_view_set_segment(arena->view, index, 0);
 	segtab->slot[index].base = NULL;
 	WRITE_ONCE(segtab->slot[index].segment, NULL);
+	cmap_block_returning(segment->block);
 	list_add(&segment->detached, detached);
+}
+
+/*
+ * Whether a segment without live nodes can go.  What was allocated ahead is
+ * wanted soon, unless memory is wanted more or most entries have gone; and where
+ * there are entries, replacements need some nodes.
+ */
+static bool returnable(const struct cmap_arena *arena,
+		       const struct cmap_segment *segment, bool urgent)
+{
+	const struct cmap_class *class = &arena->classes[segment->class];
+
+	if (segment->evacuated || class->free == class->nodes)
+		return true;
+	if (!urgent && class->nodes - class->free >= segment->capacity &&
+	    (segment->index == class->bump || segment->index == class->spare))
+		return false;
+	return class->free - segment->capacity >= class->reserve;
 }
 
 /* Wipe what can be; true if there is more, now or after a grace period. */
@@ -725,6 +1065,44 @@ static bool wipe_some(struct cmap_arena *arena, struct cmap_segment *segment,
 		*budget -= segment->units << CMAP_UNIT_SHIFT;
 	}
 	return segment->waiting;
+}
+
+/*
+ * Take out segments.  Returns the bytes in those that only wait for a grace
+ * period; @more is set if there are, or are nodes to be wiped.
+ */
+static u64 trim(struct cmap_arena *arena, u32 *from, u32 count, bool urgent,
+		struct list_head *detached, bool *more)
+{
+	struct cmap_segtab *segtab = segtab_locked(arena);
+	u32 size = segtab ? segtab->size : 0;
+	u32 end = min(*from + count, size);
+	s64 budget = WIPE_BYTES;
+	u64 pending = 0;
+
+	for (; *from < end; (*from)++) {
+		struct cmap_segment *segment = segtab->slot[*from].segment;
+		bool waits;
+
+		if (!segment)
+			continue;
+		waits = arena->wipe && wipe_some(arena, segment, &budget);
+		*more |= waits;
+		if (waits && budget <= 0)
+			return pending;
+		if (segment->live || !returnable(arena, segment, urgent))
+			continue;
+		if (!waits && segment_idle(segment)) {
+			detach(arena, segment, detached);
+		} else {
+			pending += PAGE_SIZE << segment->block->order;
+			*more = true;
+		}
+	}
+	if (end == size)
+		*from = U32_MAX;
+
+	return pending;
 }
 
 /**
@@ -744,47 +1122,263 @@ static bool wipe_some(struct cmap_arena *arena, struct cmap_segment *segment,
 bool cmap_arena_trim(struct cmap_arena *arena, u32 *from, u32 count,
 		     struct list_head *detached)
 {
+	bool more = false;
+
+	trim(arena, from, count, false, detached, &more);
+	return more;
+}
+
+/**
+ * cmap_arena_reclaim() - the same for a writer that lacks memory
+ * @arena: the arena
+ * @from: index to begin at; moved on
+ * @count: how many indices to look at
+ * @detached: list for cmap_arena_free_detached()
+ *
+ * What was allocated ahead goes, too.
+ *
+ * Context: The shard's lock, hardware interrupts on.
+ * Return: bytes in segments that only wait for a grace period.
+ */
+u64 cmap_arena_reclaim(struct cmap_arena *arena, u32 *from, u32 count,
+		       struct list_head *detached)
+{
+	bool more = false;
+
+	return trim(arena, from, count, true, detached, &more);
+}
+
+/* ---- lack of nodes ---- */
+
+/**
+ * cmap_arena_queue() - let writers in a queue be the first to get nodes
+ * @arena: the arena
+ * @size: bytes in the nodes
+ * @count: how many writers join; negative: leave
+ *
+ * Context: The shard's lock.
+ * Return: false if nobody has such nodes, so nobody can be first.
+ */
+bool cmap_arena_queue(struct cmap_arena *arena, u32 size, int count)
+{
+	if (!arena->classes)
+		return false;
+	arena->classes[class_of(size)].queued += count;
+	return true;
+}
+
+/**
+ * cmap_arena_queued() - whether writers queue for nodes
+ * @arena: the arena
+ * @size: bytes in the nodes
+ *
+ * Context: The shard's lock.
+ * Return: true if they do.
+ */
+bool cmap_arena_queued(const struct cmap_arena *arena, u32 size)
+{
+	return arena->classes && arena->classes[class_of(size)].queued;
+}
+
+/**
+ * cmap_arena_outlook() - what a writer that lacks a node can hope for
+ * @arena: the arena
+ * @size: bytes in the node
+ * @insert: it is for an entry more, which leaves some for replacements
+ *
+ * Context: The shard's lock.
+ * Return: whether it gets one without more memory, and when.
+ */
+struct cmap_outlook cmap_arena_outlook(const struct cmap_arena *arena,
+				       u32 size, bool insert)
+{
+	struct cmap_outlook outlook = {};
+	const struct cmap_segment *segment;
+	u32 nth = class_of(size);
+	const struct cmap_class *class;
+
+	if (!arena->classes)
+		return outlook;
+	class = &arena->classes[nth];
+	outlook.coming = class->free + class->in_hand >
+			 (insert ? class->reserve : 0) &&
+			 !(insert && is_large(nth) && !headroom_left(arena));
+	if (!class->head)
+		return outlook;
+	segment = segment_at(arena, class->head);
+	outlook.waits = !segment->ready;
+	outlook.grace = segment->grace;
+
+	return outlook;
+}
+
+/* ---- sparse segments ---- */
+
+/**
+ * cmap_arena_sparse() - whether too many nodes are free
+ * @arena: the arena
+ *
+ * Context: The shard's lock.
+ * Return: true if a class has more than it should.
+ */
+bool cmap_arena_sparse(const struct cmap_arena *arena)
+{
+	u32 i;
+
+	for (i = 0; arena->classes && i < CMAP_CLASSES; i++)
+		if (arena->classes[i].free > arena->classes[i].sparse)
+			return true;
+	return false;
+}
+
+/*
+ * Whether a segment's live nodes can go to others of its class.  The one that
+ * nodes are taken from is none to empty: that would move them twice.
+ */
+static bool can_evacuate(const struct cmap_arena *arena,
+			 struct cmap_segment *segment, u32 share, bool urgent)
+{
+	const struct cmap_class *class = &arena->classes[segment->class];
+
+	if (segment->evacuated || !segment->live ||
+	    segment->live * 8ULL > (u64)segment->capacity * share)
+		return false;
+	if (segment->index == class->head || segment->index == class->bump ||
+	    segment->index == class->spare)
+		return false;
+	if (!urgent && class->free <= class->sparse)
+		return false;
+	if (class->free < segment->capacity + class->reserve)
+		return false;
+	if (class->bump || class->spare)
+		return true;
+	if (!class->head)
+		return false;
+	segment = segment_at(arena, class->head);
+	return segment->ready || ripe(segment);
+}
+
+/**
+ * cmap_arena_evacuate() - choose a segment to be emptied
+ * @arena: the arena
+ * @from: index to begin at; moved on
+ * @count: how many indices to look at
+ * @share: live nodes it may have, in eighths
+ * @urgent: also where no more nodes are free than should be
+ *
+ * Nodes of it are handed out no more.
+ *
+ * Context: The shard's lock.
+ * Return: true if there is one, perhaps one that was chosen before.
+ */
+bool cmap_arena_evacuate(struct cmap_arena *arena, u32 *from, u32 count,
+			 u32 share, bool urgent)
+{
 	struct cmap_segtab *segtab = segtab_locked(arena);
 	u32 size = segtab ? segtab->size : 0;
 	u32 end = min(*from + count, size);
-	s64 budget = WIPE_BYTES;
-	bool pending = false;
+
+	if (arena->victim)
+		return true;
 
 	for (; *from < end; (*from)++) {
 		struct cmap_segment *segment = segtab->slot[*from].segment;
 
-		if (!segment)
+		if (!segment || !can_evacuate(arena, segment, share, urgent))
 			continue;
-		if (arena->wipe && wipe_some(arena, segment, &budget)) {
-			if (budget <= 0)
-				return true;
-			pending = true;
-			continue;
-		}
-		if (segment->live)
-			continue;
-		if (segment_idle(segment))
-			detach(arena, segment, detached);
-		else
-			pending = true;
+		if (segment->listed)
+			unlist_segment(arena, segment);
+		segment->evacuated = true;
+		count_nodes(&arena->classes[segment->class], segment,
+			    -(s32)segment->capacity,
+			    (s32)segment->live - (s32)segment->capacity);
+		arena->victim = segment->index;
+		arena->victim_next = 0;
+		(*from)++;
+		return true;
 	}
 	if (end == size)
 		*from = U32_MAX;
 
-	return pending;
+	return false;
 }
 
 /**
- * cmap_arena_waiting() - whether nodes will be ready after a grace period
+ * cmap_arena_evacuate_next() - the next node of the segment that is emptied
  * @arena: the arena
- * @size: bytes in the nodes that are meant
  *
  * Context: The shard's lock.
- * Return: true if any will.
+ * Return: a node that may be an entry's, or 0 if there is none any more.
  */
-bool cmap_arena_waiting(const struct cmap_arena *arena, u32 size)
+cmap_ref cmap_arena_evacuate_next(struct cmap_arena *arena)
 {
-	return arena->classes && arena->classes[class_of(size)].head;
+	const struct cmap_segment *segment;
+
+	if (!arena->victim)
+		return 0;
+	segment = segment_at(arena, arena->victim);
+	if (!segment->live || arena->victim_next == segment->bump)
+		return 0;
+	return ref_of(segment, arena->victim_next++);
+}
+
+/**
+ * cmap_arena_copy() - make a copy of an entry's node in another segment
+ * @arena: the arena
+ * @ref: the node, of the segment that is emptied
+ *
+ * The copy is the same in all, version included: whoever finds one of the two
+ * finds the same entry.
+ *
+ * Context: The shard's lock.
+ * Return: the copy, or 0 if there is no room for one.
+ */
+cmap_ref cmap_arena_copy(struct cmap_arena *arena, cmap_ref ref)
+{
+	const struct cmap_node *node = cmap_arena_node(arena, ref);
+	cmap_ref copy_ref = alloc_in(arena, class_at(arena, ref));
+	struct cmap_node *copy;
+
+	if (!copy_ref)
+		return 0;
+	copy = cmap_arena_node(arena, copy_ref);
+	copy->order = node->order;
+	copy->lengths = node->lengths;
+	memcpy(copy->key, node->key,
+	       cmap_node_size(cmap_node_key_len(node),
+			      cmap_node_value_len(node)) - sizeof(*node));
+	/* Pairs with the window reader's acquire of the version. */
+	smp_store_release(&copy->version, node->version);
+
+	return copy_ref;
+}
+
+/**
+ * cmap_arena_evacuate_end() - done with the segment that is emptied
+ * @arena: the arena
+ *
+ * If it still has a node that is handed out it is again as it was.
+ *
+ * Context: The shard's lock.
+ * Return: bytes in it if it will be given back after a grace period, else 0.
+ */
+u64 cmap_arena_evacuate_end(struct cmap_arena *arena)
+{
+	struct cmap_segment *segment;
+
+	if (!arena->victim)
+		return 0;
+	segment = segment_at(arena, arena->victim);
+	arena->victim = 0;
+	if (!segment->live)
+		return PAGE_SIZE << segment->block->order;
+
+	segment->evacuated = false;
+	count_nodes(&arena->classes[segment->class], segment, segment->capacity,
+		    (s32)segment->capacity - (s32)segment->live);
+	if (segment->ready || segment->waiting || segment->fresh)
+		list_segment(arena, segment);
+	return 0;
 }
 
 /**

@@ -15,6 +15,7 @@
 
 #include "node.h"
 
+#include <linux/bits.h>
 #include <linux/gfp.h>
 #include <linux/list.h>
 #include <linux/rcupdate.h>
@@ -36,6 +37,7 @@ struct cmap_segment {
 	u32 index;
 	u8 class;
 	bool listed;			/* in its class's list of free nodes */
+	bool evacuated;			/* no more nodes of it are handed out */
 	bool emptied;			/* @empty_grace says since when */
 	u16 prev;			/* neighbours there, by index */
 	u16 next;
@@ -61,14 +63,26 @@ struct cmap_segtab {
 	} slot[];
 };
 
-/* Segments of one size class. */
+/*
+ * Segments of one size class.  Those that are evacuated count in @pages only.
+ */
 struct cmap_class {
 	u16 head;			/* those with freed nodes, oldest first */
 	u16 tail;
 	u16 bump;			/* the one with nodes never used */
 	u16 spare;			/* the one to follow it, or 0 */
 	u32 pages;			/* in all segments of the class */
+	u32 free;			/* nodes not handed out, ready or not */
+	u32 nodes;			/* in all */
+	u32 sparse;			/* so many free ones are too many */
+	u32 in_hand;			/* held by writers, not entries' */
+	u16 reserve;			/* free ones that an insert leaves */
+	u16 queued;			/* writers whose turn it is first */
 };
+
+/* For cmap_arena_take(). */
+#define CMAP_TAKE_INSERT	BIT(0)	/* leave what replacements need */
+#define CMAP_TAKE_QUEUED	BIT(1)	/* it is this writer's turn */
 
 /**
  * struct cmap_arena - a shard's node memory
@@ -80,6 +94,8 @@ struct cmap_class {
  * @node: memory node to prefer
  * @wipe: nodes are overwritten before they are used again
  * @hint: where to look for a free index
+ * @victim: index of the segment that is being evacuated, or 0
+ * @victim_next: the next of its nodes to look at
  * @allocs: nodes ever handed out
  * @reuses: of these, freed ones
  * @untidy: there is something for cmap_arena_trim() to do
@@ -97,6 +113,8 @@ struct cmap_arena {
 	int node;
 	bool wipe;
 	u32 hint;
+	u32 victim;
+	u32 victim_next;
 	u64 allocs;
 	u64 reuses;
 	bool untidy;
@@ -114,11 +132,30 @@ struct cmap_refill {
 	bool ahead;			/* a spare one will do */
 };
 
+/* What a writer that lacks a node of some size can hope for. */
+struct cmap_outlook {
+	bool coming;			/* it gets one if it waits */
+	bool waits;			/* for @grace, at most */
+	unsigned long grace;
+};
+
+/* What a writer lacks of its account. */
+struct cmap_lack {
+	u64 bytes;
+	bool headroom;			/* they may come from there */
+};
+
 void cmap_arena_init(struct cmap_arena *arena, spinlock_t *lock,
 		     struct cmap_memory *memory, int node, bool wipe);
 void cmap_arena_destroy(struct cmap_arena *arena);
 
 cmap_ref cmap_arena_alloc(struct cmap_arena *arena, u32 size);
+cmap_ref cmap_arena_take(struct cmap_arena *arena, u32 size,
+			 unsigned int flags);
+bool cmap_arena_may_insert(const struct cmap_arena *arena, cmap_ref ref);
+void cmap_arena_in_hand(struct cmap_arena *arena, cmap_ref ref, bool taken);
+u32 cmap_arena_room(const struct cmap_arena *arena, cmap_ref ref);
+bool cmap_arena_larger(u32 size, u32 than);
 void cmap_arena_retire(struct cmap_arena *arena, cmap_ref ref);
 void cmap_arena_unalloc(struct cmap_arena *arena, cmap_ref ref);
 
@@ -126,13 +163,29 @@ int cmap_refill_prepare(const struct cmap_arena *arena, u32 size, gfp_t gfp,
 			struct cmap_refill *refill);
 int cmap_refill_ahead(const struct cmap_arena *arena, u32 class,
 		      struct cmap_refill *refill);
+int cmap_refill_replace(const struct cmap_arena *arena, u32 size, u32 old_size,
+			gfp_t gfp, struct cmap_refill *refill);
+struct cmap_lack cmap_refill_lack(const struct cmap_arena *arena, u32 size,
+				  u32 old_size);
 void cmap_refill_attach(struct cmap_arena *arena, struct cmap_refill *refill);
 void cmap_refill_discard(struct cmap_refill *refill);
 void cmap_refill_use(struct cmap_arena *arena, struct cmap_refill *refill);
 
 bool cmap_arena_trim(struct cmap_arena *arena, u32 *from, u32 count,
 		     struct list_head *detached);
-bool cmap_arena_waiting(const struct cmap_arena *arena, u32 size);
+u64 cmap_arena_reclaim(struct cmap_arena *arena, u32 *from, u32 count,
+		       struct list_head *detached);
+bool cmap_arena_queue(struct cmap_arena *arena, u32 size, int count);
+bool cmap_arena_queued(const struct cmap_arena *arena, u32 size);
+struct cmap_outlook cmap_arena_outlook(const struct cmap_arena *arena,
+				       u32 size, bool insert);
+
+bool cmap_arena_sparse(const struct cmap_arena *arena);
+bool cmap_arena_evacuate(struct cmap_arena *arena, u32 *from, u32 count,
+			 u32 share, bool urgent);
+cmap_ref cmap_arena_evacuate_next(struct cmap_arena *arena);
+cmap_ref cmap_arena_copy(struct cmap_arena *arena, cmap_ref ref);
+u64 cmap_arena_evacuate_end(struct cmap_arena *arena);
 void cmap_arena_free_detached(struct list_head *detached);
 u32 cmap_arena_segments(const struct cmap_arena *arena);
 void cmap_arena_show(struct cmap_arena *arena, struct cmap_view *view);

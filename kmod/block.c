@@ -133,6 +133,9 @@ static void free_now(struct cmap_block *block)
 	if (block->remote)
 		atomic64_sub(PAGE_SIZE << block->order, &block->memory->remote);
 	cmap_uncharge(block->account, PAGE_SIZE << block->order);
+	if (block->returning)
+		cmap_account_returning(block->account,
+				       -(s64)(PAGE_SIZE << block->order));
 	kfree(block);
 }
 
@@ -226,6 +229,22 @@ static void free_gone(struct work_struct *work)
 }
 
 /**
+ * cmap_block_returning() - say that a block is on its way to be freed
+ * @block: the block, which only waits for readers
+ *
+ * Who is refused for lack of memory waits for such.
+ *
+ * Context: Any; one caller at a time.
+ */
+void cmap_block_returning(struct cmap_block *block)
+{
+	if (block->returning)
+		return;
+	block->returning = true;
+	cmap_account_returning(block->account, PAGE_SIZE << block->order);
+}
+
+/**
  * cmap_block_free() - free a block
  * @block: the block, or NULL
  *
@@ -251,9 +270,90 @@ void cmap_block_free(struct cmap_block *block)
 		return;
 	}
 
+	cmap_block_returning(block);
 	atomic_inc(&memory->leaving);
 	if (llist_add(&block->gone, &memory->gone))
 		queue_work(cmap_queue_free, &memory->free_gone);
+}
+
+/* ---- headroom for large values ---- */
+
+/*
+ * Sizes in pages: each up to eight, then eight steps to each doubling.  What
+ * is kept is enough for the largest of a step.
+ */
+static u32 large_index(u32 pages)
+{
+	u32 msb;
+
+	if (pages <= 8)
+		return pages - 1;
+	msb = fls(pages - 1) - 1;
+	return 8 + (msb - 3) * 8 + (((pages - 1) >> (msb - 3)) & 7);
+}
+
+static u64 large_bytes(u32 index)
+{
+	u64 pages = index + 1;
+
+	if (index >= 8)
+		pages = (u64)(9 + index % 8) << (index / 8 - 1);
+	return pages << PAGE_SHIFT;
+}
+
+/* What the largest value takes; 0 without one. */
+static u64 largest(const struct cmap_memory *memory)
+{
+	u32 i = CMAP_LARGE_SIZES;
+
+	while (i--)
+		if (memory->large[i])
+			return large_bytes(i);
+	return 0;
+}
+
+/**
+ * cmap_memory_large() - note that there is a large value more, or less
+ * @memory: the map's memory
+ * @pages: what it takes
+ * @more: there is one more
+ *
+ * There is always kept as much as the largest value takes, so that each can be
+ * replaced: a replacement is there before the old value goes.
+ *
+ * Context: Any.
+ */
+void cmap_memory_large(struct cmap_memory *memory, u32 pages, bool more)
+{
+	u64 before, after;
+
+	spin_lock_bh(&memory->large_lock);
+	before = largest(memory);
+	memory->large[large_index(pages)] += more ? 1 : -1;
+	after = largest(memory);
+	if (before != after)
+		cmap_account_headroom(&memory->account, after - before);
+	spin_unlock_bh(&memory->large_lock);
+}
+
+/**
+ * cmap_memory_headroom_for() - what a large value takes beside its own pages
+ * @memory: the map's memory
+ * @pages: what it takes
+ *
+ * Context: Any.
+ * Return: bytes by which the headroom grows with it.
+ */
+u64 cmap_memory_headroom_for(struct cmap_memory *memory, u32 pages)
+{
+	u64 bytes = large_bytes(large_index(pages));
+	u64 now;
+
+	spin_lock_bh(&memory->large_lock);
+	now = largest(memory);
+	spin_unlock_bh(&memory->large_lock);
+
+	return bytes > now ? bytes - now : 0;
 }
 
 /* ---- memory ---- */
@@ -266,7 +366,6 @@ void cmap_block_free(struct cmap_block *block)
  */
 void cmap_memory_left(struct cmap_memory *memory)
 {
-	atomic_inc(&memory->left);
 	/*
 	 * Full barriers: pairs with the acquire in cmap_memory_leaving(), and
 	 * with those of who waits, who looks after it said that it does.
@@ -274,24 +373,6 @@ void cmap_memory_left(struct cmap_memory *memory)
 	(void)atomic_dec_return(&memory->leaving);
 	/* Nothing but the address is used of what may be gone. */
 	wake_up_var(&memory->leaving);
-}
-
-/**
- * cmap_memory_wait_left() - wait until as much is free as is leaving now
- * @memory: the memory
- *
- * Context: Process.
- * Return: 0, or -ERESTARTSYS on a fatal signal.
- */
-int cmap_memory_wait_left(struct cmap_memory *memory)
-{
-	u32 enough = atomic_read(&memory->left);
-
-	enough += atomic_read(&memory->leaving);
-	return wait_var_event_killable(&memory->leaving,
-				       !cmap_memory_leaving(memory) ||
-				       (s32)(atomic_read(&memory->left) -
-					     enough) >= 0);
 }
 
 /**
@@ -325,6 +406,7 @@ void cmap_memory_init(struct cmap_memory *memory, u64 max, bool offered)
 		.offered = offered,
 	};
 	cmap_bill_init(&memory->bill, &cmap_account_all, true);
+	spin_lock_init(&memory->large_lock);
 	xa_init_flags(&memory->blocks, XA_FLAGS_LOCK_BH | XA_FLAGS_ACCOUNT);
 	init_llist_head(&memory->gone);
 	INIT_WORK(&memory->free_gone, free_gone);

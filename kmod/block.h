@@ -14,18 +14,24 @@
 
 #include <linux/fs.h>
 #include <linux/llist.h>
+#include <linux/spinlock.h>
 #include <linux/srcu.h>
 #include <linux/types.h>
 #include <linux/workqueue.h>
 #include <linux/xarray.h>
 
+#define CMAP_LARGE_SIZES	72	/* see large_index() */
+
 /**
  * struct cmap_memory - where a map's memory comes from
  * @account: pays for it
  * @bill: above that; who pays for the map
+ * @large_lock: protects @large
+ * @large: how many large values there are of each size
+ * @in_hand: bytes in large values that a writer holds, which either is about to
+ *	write one or to give an old one back
  * @leaving: how much of it will be given back in a while: tables after a
  *	grace period, blocks once nobody has them mapped
- * @left: how much of it was given back so far; wraps around
  * @offered: blocks are offered to processes; constant
  * @mapped: a process may have mapped some
  * @remote: bytes that are not on the memory node that they were wanted on
@@ -40,8 +46,10 @@
 struct cmap_memory {
 	struct cmap_account account;
 	struct cmap_bill bill;
+	spinlock_t large_lock;
+	u32 large[CMAP_LARGE_SIZES];
+	atomic64_t in_hand;
 	atomic_t leaving;
-	atomic_t left;
 	bool offered;
 	bool mapped;
 	atomic64_t remote;
@@ -59,6 +67,7 @@ struct cmap_memory {
  * @number: where it is offered, or 0
  * @order: log2 of the number of pages
  * @remote: they are not on the memory node that they were wanted on
+ * @returning: counted as returning in its account
  * @next: for its owner
  * @gone: while it waits to be freed
  */
@@ -69,6 +78,7 @@ struct cmap_block {
 	u64 number;
 	u8 order;
 	bool remote;
+	bool returning;
 	struct cmap_block *next;
 	struct llist_node gone;
 };
@@ -77,7 +87,6 @@ void cmap_memory_init(struct cmap_memory *memory, u64 max, bool offered);
 void cmap_memory_exit(struct cmap_memory *memory);
 
 void cmap_memory_left(struct cmap_memory *memory);
-int cmap_memory_wait_left(struct cmap_memory *memory);
 void cmap_memory_wait_all_left(struct cmap_memory *memory);
 
 /* If not, all that was on its way has done with the memory. */
@@ -95,6 +104,10 @@ struct cmap_block *cmap_block_alloc_charged(struct cmap_memory *memory,
 struct cmap_block *cmap_block_alloc_shown(struct cmap_memory *memory, int node,
 					  gfp_t gfp, int *err);
 void cmap_block_free(struct cmap_block *block);
+void cmap_block_returning(struct cmap_block *block);
+
+void cmap_memory_large(struct cmap_memory *memory, u32 pages, bool more);
+u64 cmap_memory_headroom_for(struct cmap_memory *memory, u32 pages);
 
 /* Page faults look for blocks, and map what they find, in its read sections. */
 extern struct srcu_struct cmap_block_faults;

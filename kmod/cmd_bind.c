@@ -7,6 +7,7 @@
 #include "limits.h"
 #include "map.h"
 #include "names.h"
+#include "supply.h"
 #include "user.h"
 #include "window.h"
 
@@ -75,7 +76,7 @@ int cmap_cmd_create(struct cmap_context *context, void __user *arg)
 	err = cmap_file_claim(context->file);
 	if (err)
 		goto free_name;
-	map = cmap_map_new(&spec);
+	map = cmap_supply_map(&spec);
 	err = PTR_ERR_OR_ZERO(map);
 	if (err)
 		goto unclaim;

@@ -7,6 +7,7 @@
 #include "map.h"
 #include "names.h"
 #include "op.h"
+#include "supply.h"
 #include "trace.h"
 #include "walk.h"
 
@@ -52,7 +53,7 @@ struct cmap *cmap_create(const struct cmap_params *params)
 			  !cmap_name_kernels(spec.name)))
 		return ERR_PTR(-EINVAL);
 
-	map = cmap_map_new(&spec);
+	map = cmap_supply_map(&spec);
 	if (IS_ERR(map))
 		return map;
 	err = cmap_names_add(map, cmap_names_initial());

@@ -126,6 +126,8 @@ static void map_destroy(struct work_struct *work)
 	cmap_memory_exit(&map->memory);
 
 	cmap_uncharge(&map->memory.account, own_bytes(map));
+	cmap_account_returning(map->memory.account.parent,
+			       -(s64)map->last_bytes);
 	cmap_user_uncount(map->user);
 	cmap_maps_uncount();
 	map_free(map);
@@ -166,6 +168,7 @@ static struct cmap *map_alloc(const struct cmap_spec *spec)
 	cmap_memory_init(&map->memory, spec->max_bytes,
 			 !(spec->flags & CMAP_CREATE_NO_WINDOW));
 	mutex_init(&map->window_mutex);
+	mutex_init(&map->supply);
 	map->payer = spec->kernel ? NULL : cmap_payer_current();
 	map->kernel = spec->kernel;
 	refcount_set(&map->refs, 1);
@@ -314,6 +317,9 @@ void cmap_map_put(struct cmap *map)
 	if (refcount_dec_and_test(&map->refs)) {
 		atomic_inc(&maps_leaving);
 		cmap_names_forget(map);
+		map->last_bytes = atomic64_read(&map->memory.account.bytes);
+		cmap_account_returning(map->memory.account.parent,
+				       map->last_bytes);
 		queue_rcu_work(cmap_queue_destroy, &map->destroy);
 	}
 }

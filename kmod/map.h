@@ -68,12 +68,14 @@ struct cmap_counters {
  * @window: what processes see first when they map the map, or NULL while none
  *	has
  * @window_mutex: makes the window
+ * @supply: held by the writer whose turn it is to wait for memory
  * @max_entries: the limit on entries as asked for
  * @secret: of @hash, for the window
  * @refs: references; each descriptor, the name, each kernel user
  * @id: never used again while the module is loaded
  * @payer: of the map's creator; pays for large tables
  * @destroy: frees the map, after a grace period
+ * @last_bytes: what it had when the last reference was dropped
  * @user: who pays, or NULL for none
  * @kernel: made by kernel code
  * @label: the name, or NULL; read under RCU
@@ -104,12 +106,14 @@ struct cmap {
 	struct cmap_memory memory;
 	struct cmap_block *window;
 	struct mutex window_mutex;
+	struct mutex supply;
 	u64 max_entries;
 	u64 secret[2];
 	refcount_t refs;
 	u64 id;
 	struct obj_cgroup *payer;
 	struct rcu_work destroy;
+	u64 last_bytes;
 	struct cmap_user *user;
 	bool kernel;
 	struct cmap_label __rcu *label;

@@ -1,18 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "op.h"
-#include "resize.h"
+#include "supply.h"
 #include "trace.h"
 
 #include <linux/sched.h>
 #include <linux/sched/signal.h>
 #include <uapi/linux/cmap.h>
 
-#define RECLAIM_ROUNDS		3	/* a node freed just now takes two */
 #define ATOMIC_ROUNDS		64	/* of starting over */
 
-/* How often a write was helped; each kind of help has an end of its own. */
+/* How often a write was helped. */
 struct rounds {
-	unsigned int reclaim;
 	unsigned int collect;
 };
 
@@ -32,73 +30,18 @@ void cmap_op_trace_get(const struct cmap *map, struct cmap_key key,
 	trace_cmap_get(map, &key, value_len, err, version);
 }
 
-/* ---- memory that others no longer need ---- */
-
-static bool waiting_for(struct cmap_shard *shard, u32 size)
-{
-	bool waiting;
-
-	spin_lock_bh(&shard->lock);
-	waiting = cmap_arena_waiting(&shard->arena, size);
-	spin_unlock_bh(&shard->lock);
-
-	return waiting;
-}
-
-/* Free empty segments; true if some only wait for a grace period. */
-static bool trim_all(struct cmap *map, bool *freed)
-{
-	bool pending = false;
-	u32 i;
-
-	for (i = 0; i < map->shards && !fatal_signal_pending(current); i++)
-		pending |= cmap_resize_trim(map->shard[i], freed);
-	return pending;
-}
-
-/*
- * Before a write fails for lack of memory, look for memory that deleted
- * entries had, waiting for a grace period if need be.
- */
-static bool reclaim(struct cmap *map, struct cmap_shard *shard, u32 size)
-{
-	bool freed = false;
-	bool pending = trim_all(map, &freed);
-
-	if (freed)
-		return true;
-	if (cmap_memory_leaving(&map->memory)) {
-		if (cmap_memory_wait_left(&map->memory))
-			return false;
-	} else if (pending || waiting_for(shard, size)) {
-		synchronize_rcu();
-	} else {
-		return false;
-	}
-
-	trim_all(map, &freed);
-	return true;
-}
+/* ---- what a write lacks ---- */
 
 /*
  * See what can be done for a write that could not get what it needs. Returns
  * 0 to try again, or the error to fail with.
  */
-static int relieve(struct cmap *map, struct cmap_shard *shard,
-		   struct cmap_write *write, gfp_t gfp, int err,
-		   struct rounds *rounds)
+static int relieve(struct cmap_relief *relief, int err, struct rounds *rounds)
 {
-	u32 size = cmap_node_size(write->key.len, write->value_len);
-
-	if (write->need == CMAP_NEED_CREDIT)
-		return cmap_map_collect(map, gfp, &rounds->collect);
-
-	if (!gfpflags_allow_blocking(gfp))
-		return waiting_for(shard, size) ? -EAGAIN : err;
-	if (rounds->reclaim++ == RECLAIM_ROUNDS ||
-	    fatal_signal_pending(current) || !reclaim(map, shard, size))
-		return err;
-	return 0;
+	if (relief->write->need == CMAP_NEED_CREDIT)
+		return cmap_map_collect(relief->map, relief->gfp,
+					&rounds->collect);
+	return cmap_relieve(relief, err);
 }
 
 /* Go on with a write that failed with @err for lack of something. */
@@ -106,14 +49,17 @@ static noinline int write_relieved(struct cmap *map, struct cmap_shard *shard,
 				   struct cmap_write *write, gfp_t gfp, int err)
 {
 	struct rounds rounds = {};
+	struct cmap_relief relief;
 
+	cmap_relief_begin(&relief, map, shard, write, gfp);
 	do {
-		err = relieve(map, shard, write, gfp, err, &rounds);
+		err = relieve(&relief, err, &rounds);
 		if (err)
-			return err;
+			break;
 		write->need = CMAP_NEED_NOTHING;
 		err = cmap_shard_write(shard, write, gfp);
 	} while (err && write->need != CMAP_NEED_NOTHING);
+	cmap_relief_end(&relief);
 
 	return err;
 }
@@ -259,7 +205,7 @@ int cmap_op_compare_write(struct cmap *map, struct cmap_write *write,
  * @map: the map
  * @write: the write; its key and value_len are put into the node
  * @gfp: GFP_KERNEL, or GFP_ATOMIC where sleeping is not allowed
- * @err: set on failure to -ENOMEM, -ENOSPC or -EAGAIN
+ * @err: set on failure to -ENOMEM, -ENOSPC, -EAGAIN or -EINTR
  *
  * Context: Process or softirq, as @gfp allows; no lock.
  * Return: the node, whose value is to be filled in, or NULL.
@@ -269,16 +215,22 @@ struct cmap_node *cmap_op_reserve(struct cmap *map, struct cmap_write *write,
 {
 	struct cmap_shard *shard = cmap_op_shard(map, &write->key);
 	struct cmap_node *node;
-	struct rounds rounds = {};
+	struct cmap_relief relief;
 
-	for (;;) {
-		node = cmap_shard_reserve(shard, write, gfp, err);
-		if (likely(node))
-			return node;
-		*err = relieve(map, shard, write, gfp, *err, &rounds);
+	node = cmap_shard_reserve(shard, write, gfp, err);
+	if (likely(node))
+		return node;
+
+	cmap_relief_begin(&relief, map, shard, write, gfp);
+	do {
+		*err = cmap_relieve(&relief, *err);
 		if (*err)
-			return NULL;
-	}
+			break;
+		node = cmap_shard_reserve(shard, write, gfp, err);
+	} while (!node);
+	cmap_relief_end(&relief);
+
+	return node;
 }
 
 /**

@@ -11,6 +11,7 @@
 #include <linux/sched.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
+#include <linux/sizes.h>
 #include <linux/workqueue.h>
 
 /* Entries for each four buckets at which a table is too full, or too empty. */
@@ -29,6 +30,9 @@
 #define WRITER_BITS_MAX		9	/* tables that a writer makes itself */
 #define TRIM_SEGMENTS		256	/* per lock hold */
 #define TRIM_DELAY		(HZ / 10)
+#define EVACUATE_LOOKS		64	/* at nodes, per lock hold */
+#define EVACUATE_BYTES		SZ_16K	/* that are copied, or one node */
+#define UPKEEP_SHARE		4	/* eighths that may be live: see below */
 #define RESIZE_DELAY		(HZ / 10)	/* after one that failed */
 
 /* ---- the size that a table should have: each write asks for it ---- */
@@ -444,13 +448,147 @@ bool cmap_resize_trim(struct cmap_shard *shard, bool *freed)
 	return pending;
 }
 
+/**
+ * cmap_resize_reclaim() - free what a writer that lacks memory can have
+ * @shard: the shard
+ * @freed: set to true if anything was freed
+ *
+ * Context: Process; no lock.
+ * Return: bytes in segments that will be free after a grace period.
+ */
+u64 cmap_resize_reclaim(struct cmap_shard *shard, bool *freed)
+{
+	LIST_HEAD(detached);
+	u64 pending = 0;
+	u32 from = 0;
+
+	while (from != U32_MAX) {
+		spin_lock_bh(&shard->lock);
+		pending += cmap_arena_reclaim(&shard->arena, &from,
+					      TRIM_SEGMENTS, &detached);
+		spin_unlock_bh(&shard->lock);
+		cond_resched();
+	}
+
+	*freed |= !list_empty(&detached);
+	cmap_arena_free_detached(&detached);
+
+	return pending;
+}
+
+/*
+ * Put a copy in the place of a node, if it is an entry's.  That is so if its
+ * slot can be found: what stands where the order was leads nowhere else.
+ * Returns the bytes that were copied, or -ENOSPC.
+ */
+static int move_node(struct cmap_shard *shard, cmap_ref ref)
+{
+	struct cmap_arena *arena = &shard->arena;
+	const struct cmap_node *node = cmap_arena_node(arena, ref);
+	/* Who filled it, if it was reserved, has no lock. */
+	u32 order = READ_ONCE(node->order);
+	struct cmap_bucket *bucket;
+	struct cmap_table *table;
+	struct cmap_slot slot;
+	cmap_ref copy;
+	u32 head;
+
+	table = cmap_table_of(cmap_shard_table_locked(shard), arena, order,
+			      &bucket, &head);
+	if (!cmap_table_find_ref(table, order, ref, &slot))
+		return 0;
+	copy = cmap_arena_copy(arena, ref);
+	if (!copy)
+		return -ENOSPC;
+
+	cmap_slot_replace(&slot, copy);
+	cmap_arena_retire(arena, ref);
+
+	return cmap_node_size(cmap_node_key_len(node),
+			      cmap_node_value_len(node));
+}
+
+/* Empty some of the segment that was chosen; false when done with it. */
+static bool evacuate_some(struct cmap_shard *shard)
+{
+	int bytes = 0, looks = 0;
+
+	while (looks++ < EVACUATE_LOOKS && bytes < EVACUATE_BYTES) {
+		cmap_ref ref = cmap_arena_evacuate_next(&shard->arena);
+		int moved = ref ? move_node(shard, ref) : -ENOENT;
+
+		if (moved < 0)
+			return false;
+		bytes += moved;
+	}
+
+	return true;
+}
+
+/**
+ * cmap_resize_evacuate() - empty segments that are sparsely used
+ * @shard: the shard
+ * @share: live nodes that they may have, in eighths
+ * @bytes: how much to empty
+ * @urgent: for a writer that lacks memory; else only where too much is idle,
+ *	and with pauses
+ *
+ * Their nodes go to others of their class.
+ *
+ * Context: Process; no lock.
+ * Return: bytes in segments that will be free after a grace period.
+ */
+u64 cmap_resize_evacuate(struct cmap_shard *shard, u32 share, u64 bytes,
+			 bool urgent)
+{
+	struct cmap_arena *arena = &shard->arena;
+	unsigned int holds = 0;
+	u64 emptied = 0;
+	u32 from = 0;
+
+	while (from != U32_MAX && emptied < bytes &&
+	       !fatal_signal_pending(current)) {
+		bool chosen;
+
+		spin_lock_bh(&shard->lock);
+		chosen = cmap_arena_evacuate(arena, &from, TRIM_SEGMENTS, share,
+					     urgent);
+		if (chosen && !evacuate_some(shard))
+			emptied += cmap_arena_evacuate_end(arena);
+		spin_unlock_bh(&shard->lock);
+
+		if (chosen && !urgent && ++holds % WORK_HOLDS == 0)
+			usleep_range(PAUSE_US, 4 * PAUSE_US);
+		else
+			cond_resched();
+	}
+
+	return emptied;
+}
+
+/*
+ * Where too many nodes are free, and were so a while ago, segments are emptied
+ * of which no more than half is live: so less is copied than is freed.
+ */
 static void trim_work(struct work_struct *work)
 {
 	struct cmap_shard *shard = container_of(to_delayed_work(work),
 						struct cmap_shard, trim);
-	bool freed = false;
+	bool freed = false, sparse, again;
 
-	if (cmap_resize_trim(shard, &freed))
+	again = cmap_resize_trim(shard, &freed);
+
+	spin_lock_bh(&shard->lock);
+	sparse = cmap_arena_sparse(&shard->arena);
+	spin_unlock_bh(&shard->lock);
+	if (sparse && shard->sparse)
+		again |= !!cmap_resize_evacuate(shard, UPKEEP_SHARE, U64_MAX,
+						false);
+	else
+		again |= sparse;
+	shard->sparse = sparse;
+
+	if (again)
 		queue_delayed_work(cmap_queue_upkeep, &shard->trim, TRIM_DELAY);
 }
 

@@ -24,6 +24,9 @@ void cmap_resize_init(struct cmap_shard *shard);
 int cmap_resize_now(struct cmap_shard *shard, gfp_t gfp);
 unsigned int cmap_resize_help(struct cmap_shard *shard);
 bool cmap_resize_trim(struct cmap_shard *shard, bool *freed);
+u64 cmap_resize_reclaim(struct cmap_shard *shard, bool *freed);
+u64 cmap_resize_evacuate(struct cmap_shard *shard, u32 share, u64 bytes,
+			 bool urgent);
 
 unsigned int cmap_chores(struct cmap_shard *shard);
 void cmap_chores_start(struct cmap_shard *shard, unsigned int chores,

@@ -30,6 +30,7 @@ void cmap_shard_init(struct cmap_shard *shard, u32 index, u32 shards,
 		     struct obj_cgroup *payer, int node, bool wipe)
 {
 	spin_lock_init(&shard->lock);
+	mutex_init(&shard->supply);
 	cmap_arena_init(&shard->arena, &shard->lock, memory, node, wipe);
 	shard->index = index;
 	shard->shards = shards;
@@ -149,25 +150,69 @@ static void fill_key(struct cmap_node *node, const struct cmap_write *write)
 	cmap_copy(node->key, write->key.data, write->key.len);
 }
 
+/* A write found no node; @room: of the old one, or 0 if there is none. */
+static noinline int need_node(struct cmap_shard *shard,
+			      struct cmap_write *write, u32 room)
+{
+	u32 size = cmap_node_size(write->key.len, write->value_len);
+
+	write->room = room;
+	if (!(write->flags & CMAP_WRITE_QUEUED) &&
+	    cmap_arena_queued(&shard->arena, size))
+		return need(write, CMAP_NEED_TURN);
+	return need(write, CMAP_NEED_NODE);
+}
+
+/*
+ * A node for a replacement whose size has none: one of the size of the old node,
+ * if that is larger, once others cannot be had.
+ */
+static noinline cmap_ref take_larger(struct cmap_shard *shard,
+				     const struct cmap_write *write, u32 room)
+{
+	u32 size = cmap_node_size(write->key.len, write->value_len);
+
+	if (!(write->flags & CMAP_WRITE_QUEUED) ||
+	    !cmap_arena_larger(room, size))
+		return 0;
+	return cmap_arena_take(&shard->arena, room, CMAP_TAKE_QUEUED);
+}
+
+static unsigned int take_flags(const struct cmap_write *write)
+{
+	return write->flags & CMAP_WRITE_QUEUED ? CMAP_TAKE_QUEUED : 0;
+}
+
 /*
  * Get a node that is complete but for its version.  A value longer than
- * CMAP_COPY_LOCKED_MAX came in a reserved node.
+ * CMAP_COPY_LOCKED_MAX came in a reserved node.  @old: the node that it is to
+ * replace, or 0.
  */
 static __always_inline struct cmap_node *
-make_node(struct cmap_shard *shard, struct cmap_write *write, cmap_ref *ref)
+make_node(struct cmap_shard *shard, struct cmap_write *write, cmap_ref old,
+	  cmap_ref *ref)
 {
 	u32 size = cmap_node_size(write->key.len, write->value_len);
 	struct cmap_node *node;
 
-	*ref = write->ref ?: cmap_arena_alloc(&shard->arena, size);
-	if (!*ref)
+	if (unlikely(write->ref)) {
+		*ref = write->ref;
+		if (!old && !cmap_arena_may_insert(&shard->arena, *ref))
+			return NULL;
+		cmap_arena_in_hand(&shard->arena, *ref, false);
+		return cmap_arena_node(&shard->arena, *ref);
+	}
+
+	*ref = cmap_arena_take(&shard->arena, size, take_flags(write) |
+			       (old ? 0 : CMAP_TAKE_INSERT));
+	if (unlikely(!*ref) && old)
+		*ref = take_larger(shard, write,
+				   cmap_arena_room(&shard->arena, old));
+	if (unlikely(!*ref))
 		return NULL;
 	node = cmap_arena_node(&shard->arena, *ref);
-	if (!write->ref) {
-		fill_key(node, write);
-		cmap_copy(cmap_node_value(node), write->value,
-			  write->value_len);
-	}
+	fill_key(node, write);
+	cmap_copy(cmap_node_value(node), write->value, write->value_len);
 
 	return node;
 }
@@ -214,6 +259,7 @@ static void let_go(struct cmap_shard *shard, struct cmap_write *write,
 	if (write->flags & CMAP_WRITE_KEEP_OLD) {
 		write->old = node;
 		write->old_ref = ref;
+		cmap_arena_in_hand(&shard->arena, ref, true);
 	} else {
 		cmap_arena_retire(&shard->arena, ref);
 	}
@@ -250,10 +296,11 @@ static int replace(struct cmap_shard *shard, struct cmap_write *write,
 		   const struct cmap_slot *slot, struct cmap_node *old)
 {
 	cmap_ref ref, old_ref = slot->bucket->ref[slot->i];
-	struct cmap_node *node = make_node(shard, write, &ref);
+	struct cmap_node *node = make_node(shard, write, old_ref, &ref);
 
 	if (!node)
-		return need(write, CMAP_NEED_NODE);
+		return need_node(shard, write,
+				 cmap_arena_room(&shard->arena, old_ref));
 
 	seal(shard, write, node);
 	cmap_slot_replace(slot, ref);
@@ -293,10 +340,10 @@ static int insert(struct cmap_shard *shard, struct cmap_write *write,
 	if (err)
 		return err == -EAGAIN ? need(write, CMAP_NEED_CREDIT) : err;
 
-	node = make_node(shard, write, &ref);
+	node = make_node(shard, write, 0, &ref);
 	if (!node) {
 		cmap_quota_return(shard->quota, &shard->credit, 1);
-		return need(write, CMAP_NEED_NODE);
+		return need_node(shard, write, 0);
 	}
 
 	entries_begin(shard);
@@ -462,12 +509,18 @@ static int get_pool(struct cmap_shard *shard, u32 order, gfp_t gfp)
 	return err;
 }
 
-static int get_node(struct cmap_shard *shard, u32 size, gfp_t gfp)
+static int get_node(struct cmap_shard *shard, const struct cmap_write *write,
+		    gfp_t gfp)
 {
+	u32 size = cmap_node_size(write->key.len, write->value_len);
 	struct cmap_refill refill;
 	int err;
 
-	err = cmap_refill_prepare(&shard->arena, size, gfp, &refill);
+	if (write->room)
+		err = cmap_refill_replace(&shard->arena, size, write->room, gfp,
+					  &refill);
+	else
+		err = cmap_refill_prepare(&shard->arena, size, gfp, &refill);
 	if (err)
 		return err;
 
@@ -485,8 +538,7 @@ static int get_needed(struct cmap_shard *shard, const struct cmap_write *write,
 	case CMAP_NEED_POOL:
 		return get_pool(shard, cmap_hash_order(write->key.hash), gfp);
 	case CMAP_NEED_NODE:
-		return get_node(shard, cmap_node_size(write->key.len,
-						      write->value_len), gfp);
+		return get_node(shard, write, gfp);
 	default:
 		return -EAGAIN;
 	}
@@ -566,6 +618,44 @@ u32 cmap_shard_write_many(struct cmap_shard *shard, struct cmap_write *write,
 	return i;
 }
 
+/* The room that the entry's node has that a write is going to replace, or 0. */
+static u32 old_room(struct cmap_shard *shard, const struct cmap_write *write)
+{
+	struct cmap_table *table = cmap_shard_table_locked(shard);
+	struct cmap_slot slot;
+
+	if (!table ||
+	    !cmap_table_find(&table, &shard->arena, &write->key, &slot))
+		return 0;
+	return cmap_arena_room(&shard->arena, slot.bucket->ref[slot.i]);
+}
+
+/*
+ * Take a node for a long value.  Whether the write will insert is not known: by
+ * then another may have inserted, or deleted, the entry.  An insert looks
+ * again, see make_node().
+ */
+static cmap_ref reserve_locked(struct cmap_shard *shard,
+			       struct cmap_write *write, u32 size)
+{
+	unsigned int flags = take_flags(write);
+	cmap_ref ref;
+	u32 room = 0;
+
+	ref = cmap_arena_take(&shard->arena, size, flags | CMAP_TAKE_INSERT);
+	if (unlikely(!ref))
+		room = old_room(shard, write);
+	if (room)
+		ref = cmap_arena_take(&shard->arena, size, flags) ?:
+		      take_larger(shard, write, room);
+	if (likely(ref))
+		cmap_arena_in_hand(&shard->arena, ref, true);
+	else
+		need_node(shard, write, room);
+
+	return ref;
+}
+
 /**
  * cmap_shard_reserve() - get a node to be filled outside the lock
  * @shard: the shard that the key belongs to
@@ -586,8 +676,9 @@ struct cmap_node *cmap_shard_reserve(struct cmap_shard *shard,
 	struct cmap_node *node = NULL;
 
 	for (;;) {
+		write->need = CMAP_NEED_NOTHING;
 		spin_lock_bh(&shard->lock);
-		write->ref = cmap_arena_alloc(&shard->arena, size);
+		write->ref = reserve_locked(shard, write, size);
 		if (write->ref)
 			node = cmap_arena_node(&shard->arena, write->ref);
 		spin_unlock_bh(&shard->lock);
@@ -596,11 +687,9 @@ struct cmap_node *cmap_shard_reserve(struct cmap_shard *shard,
 			fill_key(node, write);
 			return node;
 		}
-		write->need = CMAP_NEED_NODE;
-		*err = get_node(shard, size, gfp);
+		*err = get_needed(shard, write, gfp);
 		if (*err)
 			return NULL;
-		write->need = CMAP_NEED_NOTHING;
 	}
 }
 
@@ -619,6 +708,7 @@ void cmap_shard_unreserve(struct cmap_shard *shard, struct cmap_write *write)
 		return;
 
 	spin_lock_bh(&shard->lock);
+	cmap_arena_in_hand(&shard->arena, write->ref, false);
 	cmap_arena_unalloc(&shard->arena, write->ref);
 	chores = cmap_chores(shard);
 	spin_unlock_bh(&shard->lock);
@@ -640,6 +730,7 @@ void cmap_shard_retire(struct cmap_shard *shard, cmap_ref ref)
 	unsigned int chores;
 
 	spin_lock_bh(&shard->lock);
+	cmap_arena_in_hand(&shard->arena, ref, false);
 	cmap_arena_retire(&shard->arena, ref);
 	chores = cmap_chores(shard);
 	spin_unlock_bh(&shard->lock);
@@ -705,6 +796,87 @@ u64 cmap_shard_entries_then(struct cmap_shard *shard)
 	spin_unlock_bh(&shard->lock);
 
 	return entries;
+}
+
+/* ---- for who lacks something ---- */
+
+/**
+ * cmap_shard_lack() - how much memory a write lacks
+ * @shard: the shard
+ * @write: the write, which failed for lack of it
+ *
+ * Context: Process or softirq; no lock.
+ * Return: bytes, at least.
+ */
+struct cmap_lack cmap_shard_lack(struct cmap_shard *shard,
+				 const struct cmap_write *write)
+{
+	struct cmap_lack lack = { .bytes = PAGE_SIZE };
+
+	if (write->need == CMAP_NEED_NODE || write->need == CMAP_NEED_TURN)
+		return cmap_refill_lack(&shard->arena,
+					cmap_node_size(write->key.len,
+						       write->value_len),
+					write->room);
+	if (write->need != CMAP_NEED_POOL)
+		return lack;
+
+	spin_lock_bh(&shard->lock);
+	lack.bytes = cmap_pool_bytes(table_for(shard,
+					cmap_hash_order(write->key.hash)));
+	spin_unlock_bh(&shard->lock);
+
+	return lack;
+}
+
+/**
+ * cmap_shard_outlook() - what a write that lacks a node can hope for
+ * @shard: the shard
+ * @write: the write
+ *
+ * Context: Process or softirq; no lock.
+ * Return: whether it gets one without more memory, and when.
+ */
+struct cmap_outlook cmap_shard_outlook(struct cmap_shard *shard,
+				       const struct cmap_write *write)
+{
+	u32 size = cmap_node_size(write->key.len, write->value_len);
+	struct cmap_outlook outlook = {};
+
+	/* One that was reserved lacks others for replacements. */
+	if (write->ref)
+		return outlook;
+	spin_lock_bh(&shard->lock);
+	outlook = cmap_arena_outlook(&shard->arena, size, !write->room);
+	if (!outlook.coming && write->room &&
+	    cmap_arena_larger(write->room, size))
+		outlook = cmap_arena_outlook(&shard->arena, write->room, false);
+	spin_unlock_bh(&shard->lock);
+
+	return outlook;
+}
+
+/**
+ * cmap_shard_queue() - let a write that queues for a node be the first
+ * @shard: the shard
+ * @write: the write
+ * @count: 1 when it joins, -1 when it leaves
+ *
+ * Context: Process; no lock.
+ * Return: false if there is nothing yet that it could be the first to get.
+ */
+bool cmap_shard_queue(struct cmap_shard *shard, const struct cmap_write *write,
+		      int count)
+{
+	bool queued;
+
+	spin_lock_bh(&shard->lock);
+	queued = cmap_arena_queue(&shard->arena,
+				  cmap_node_size(write->key.len,
+						 write->value_len), count);
+	spin_unlock_bh(&shard->lock);
+
+	return queued;
 }
 
 /* ---- clear ---- */

@@ -13,6 +13,7 @@
 #include "quota.h"
 
 #include <linux/cache.h>
+#include <linux/mutex.h>
 #include <linux/spinlock.h>
 #include <linux/workqueue.h>
 #include <uapi/linux/cmap.h>
@@ -33,7 +34,10 @@ struct obj_cgroup;
  * @resize: makes large tables and moves buckets
  * @resize_pause: of @resize, in microseconds, or 0; its own
  * @ahead: allocates segments before they are needed
+ * @supply: held by the writer whose turn it is to wait for a node; nests
+ *	outside the map's, and both outside @lock
  * @trim: gives memory back
+ * @sparse: it found too many nodes free the last time
  * @lock: serializes writers
  * @version: of the last write; each adds @shards, so that they differ between
  *	shards too
@@ -63,6 +67,8 @@ struct cmap_shard {
 	u32 resize_pause;
 	struct work_struct ahead;
 	struct delayed_work trim;
+	bool sparse;
+	struct mutex supply;
 
 	spinlock_t lock ____cacheline_aligned_in_smp;
 	u64 version;
@@ -84,6 +90,7 @@ struct cmap_shard {
 #define CMAP_WRITE_REMOVE	(1U << 3)	/* take the entry away */
 #define CMAP_WRITE_ADD		(1U << 4)	/* the value grows by @number */
 #define CMAP_WRITE_KEEP_OLD	(1U << 5)	/* hand out the old node */
+#define CMAP_WRITE_QUEUED	(1U << 6)	/* lacked something; its turn now */
 
 /* The conditions have the bits that they have for users: traces show these. */
 #define CMAP_WRITE_CONDITIONS	(CMAP_WRITE_ABSENT | CMAP_WRITE_PRESENT | \
@@ -113,7 +120,10 @@ static_assert(CMAP_WRITE_VERSION == CMAP_OP_VERSION);
  *	the caller's until it calls cmap_shard_retire(); NULL if none was
  * @old_ref: out: its ref
  * @old_len: out: its value's length, also after -EMSGSIZE
- * @need: out: what -EAGAIN was about
+ * @need: out: what -EAGAIN was about; with CMAP_NEED_TURN only that others were
+ *	there before
+ * @room: out: with CMAP_NEED_NODE and CMAP_NEED_TURN: the room that the old
+ *	node has, or 0 if it is for an entry more
  */
 struct cmap_write {
 	struct cmap_key key;
@@ -137,7 +147,9 @@ struct cmap_write {
 		CMAP_NEED_POOL,
 		CMAP_NEED_NODE,
 		CMAP_NEED_CREDIT,
+		CMAP_NEED_TURN,
 	} need;
+	u32 room;
 };
 
 void cmap_shard_init(struct cmap_shard *shard, u32 index, u32 shards,
@@ -156,6 +168,12 @@ struct cmap_node *cmap_shard_reserve(struct cmap_shard *shard,
 void cmap_shard_unreserve(struct cmap_shard *shard, struct cmap_write *write);
 void cmap_shard_retire(struct cmap_shard *shard, cmap_ref ref);
 u64 cmap_shard_clear(struct cmap_shard *shard, u64 *order);
+struct cmap_lack cmap_shard_lack(struct cmap_shard *shard,
+				 const struct cmap_write *write);
+struct cmap_outlook cmap_shard_outlook(struct cmap_shard *shard,
+				       const struct cmap_write *write);
+bool cmap_shard_queue(struct cmap_shard *shard, const struct cmap_write *write,
+		      int count);
 void cmap_shard_collect(struct cmap_shard *shard);
 bool cmap_shard_peek(const struct cmap_shard *shard, u64 *changes,
 		     u64 *entries);

@@ -196,8 +196,11 @@ static void table_free_work(struct work_struct *work)
 	struct cmap_table *table = container_of(to_rcu_work(work),
 						struct cmap_table, free);
 	struct cmap_memory *memory = table->memory;
+	u64 bytes = cmap_table_bytes(table);
 
 	cmap_table_free(table);
+	/* Blocks that a process may have mapped count for themselves now. */
+	cmap_account_returning(&memory->account, -(s64)bytes);
 	cmap_memory_left(memory);
 }
 
@@ -212,6 +215,8 @@ static void table_free_work(struct work_struct *work)
  */
 void cmap_table_free_rcu(struct cmap_table *table)
 {
+	cmap_account_returning(&table->memory->account,
+			       cmap_table_bytes(table));
 	atomic_inc(&table->memory->leaving);
 	INIT_RCU_WORK(&table->free, table_free_work);
 	queue_rcu_work(cmap_queue_free, &table->free);
@@ -221,7 +226,7 @@ void cmap_table_free_rcu(struct cmap_table *table)
  * cmap_table_bytes() - memory in a table's pages
  * @table: the table
  *
- * Context: RCU read section or the shard's lock.
+ * Context: RCU read section or the shard's lock, or no reader is left.
  * Return: bytes.
  */
 u64 cmap_table_bytes(const struct cmap_table *table)
@@ -233,6 +238,18 @@ u64 cmap_table_bytes(const struct cmap_table *table)
 		bytes += (u64)READ_ONCE(table->pool_chunks) * PAGE_SIZE <<
 			 chunk_order(table->pool_bits);
 	return bytes;
+}
+
+/**
+ * cmap_pool_bytes() - memory that more buckets for a table's pool take
+ * @table: the table
+ *
+ * Context: The shard's lock.
+ * Return: bytes.
+ */
+u64 cmap_pool_bytes(const struct cmap_table *table)
+{
+	return PAGE_SIZE << chunk_order(table->pool_bits);
 }
 
 /**
@@ -427,6 +444,35 @@ void cmap_table_remove(struct cmap_table *table, const struct cmap_slot *slot,
 {
 	table->excess -= cmap_table_crowd(table, node->order) > CMAP_CHAIN_HALF;
 	cmap_slot_replace(slot, 0);
+}
+
+/**
+ * cmap_table_find_ref() - find the slot that a node stands in
+ * @table: the table that @order is in now
+ * @order: high half of the key's hash, if the node is an entry's
+ * @ref: the node
+ * @slot: set to where it stands
+ *
+ * Context: The shard's lock.
+ * Return: false if it stands nowhere: the node is no entry's.
+ */
+bool cmap_table_find_ref(const struct cmap_table *table, u32 order,
+			 cmap_ref ref, struct cmap_slot *slot)
+{
+	struct cmap_bucket *bucket;
+	unsigned int i;
+
+	bucket = cmap_table_bucket(table, cmap_table_index(table, order));
+	for (; bucket; bucket = cmap_bucket_next(table, bucket->head)) {
+		for (i = 0; i < CMAP_BUCKET_SLOTS; i++) {
+			if (bucket->ref[i] != ref)
+				continue;
+			*slot = (struct cmap_slot){ bucket, i };
+			return true;
+		}
+	}
+
+	return false;
 }
 
 /* ---- moving ---- */

@@ -168,12 +168,15 @@ u32 cmap_table_crowd(const struct cmap_table *table, u32 order);
 void cmap_slot_replace(const struct cmap_slot *slot, cmap_ref ref);
 void cmap_table_fill(struct cmap_table *table, const struct cmap_slot *slot,
 		     const struct cmap_node *node, u16 tag, cmap_ref ref);
+bool cmap_table_find_ref(const struct cmap_table *table, u32 order,
+			 cmap_ref ref, struct cmap_slot *slot);
 void cmap_table_remove(struct cmap_table *table, const struct cmap_slot *slot,
 		       const struct cmap_node *node);
 
 int cmap_table_move(struct cmap_table *old, struct cmap_table *new,
 		    const struct cmap_arena *arena);
 
+u64 cmap_pool_bytes(const struct cmap_table *table);
 struct cmap_block *cmap_pool_prepare(struct cmap_memory *memory, int node,
 				     u8 pool_bits, gfp_t gfp, int *err);
 int cmap_pool_attach(struct cmap_table *table, u8 pool_bits,

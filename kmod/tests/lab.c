@@ -29,6 +29,7 @@ int lab_init(struct kunit *test)
 	lab->secret[1] = lab_u64(lab);
 	lab->hash = cmap_hash_begin(lab->secret);
 	cmap_quota_init(&lab->quota, 0, 1);
+	spin_lock_init(&lab->memory.large_lock);
 	lab->memory.account.parent = &lab->all;
 	test->priv = lab;
 
@@ -44,6 +45,9 @@ void lab_exit(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, lab_bytes(lab), 0);
 	KUNIT_EXPECT_EQ(test, atomic64_read(&lab->all.bytes), 0);
 	KUNIT_EXPECT_EQ(test, atomic_read(&lab->memory.leaving), 0);
+	KUNIT_EXPECT_EQ(test, atomic64_read(&lab->all.returning), 0);
+	KUNIT_EXPECT_EQ(test, atomic64_read(&lab->all.headroom), 0);
+	KUNIT_EXPECT_EQ(test, atomic64_read(&lab->memory.in_hand), 0);
 }
 
 u32 lab_below(struct lab *lab, u32 end)

@@ -813,7 +813,7 @@ static void bytes_limit_without_sleeping(struct kunit *test)
 	} while (!err && more++ < 1000);
 	rcu_read_unlock();
 	KUNIT_EXPECT_EQ(test, err, -EAGAIN);
-	settle();
+	synchronize_rcu();
 	KUNIT_EXPECT_EQ(test, cmap_op_write(map, &write, GFP_ATOMIC), 0);
 	cmap_map_put(map);
 }

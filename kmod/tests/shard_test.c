@@ -1165,6 +1165,27 @@ static void no_memory_to_grow(struct kunit *test)
 	site_free(site);
 }
 
+/* Have nodes for entries of some numbers, beside those that inserts leave. */
+static void leave_free(struct kunit *test, struct site *site, u32 first,
+		       u32 count)
+{
+	struct cmap_write *writes = kunit_kcalloc(test, count, sizeof(*writes),
+						  GFP_KERNEL);
+	u8 buf[MODEL_KEY_MAX];
+	u32 i;
+	int err;
+
+	KUNIT_ASSERT_NOT_NULL(test, writes);
+	for (i = 0; i < count; i++) {
+		writes[i].key = key_of(site, first + i, buf);
+		writes[i].value_len = 1;
+		KUNIT_ASSERT_NOT_NULL(test, cmap_shard_reserve(site->shard,
+						&writes[i], GFP_KERNEL, &err));
+	}
+	while (count--)
+		cmap_shard_unreserve(site->shard, &writes[count]);
+}
+
 static unsigned int chores(struct site *site)
 {
 	unsigned int chores;
@@ -1187,6 +1208,8 @@ static void no_memory_to_grow_for_a_while(struct kunit *test)
 	struct cmap_key key = key_of(site, 0, buf);
 
 	set_some(test, site, 0, 200);
+	/* Beside these there are nodes for some more. */
+	leave_free(test, site, 200, 20);
 	site->lab->memory.account.max = lab_bytes(site->lab);
 	set_some(test, site, 200, 20);
 	flush_work(&site->shard->resize);

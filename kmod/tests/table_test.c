@@ -728,7 +728,7 @@ static void large_tables_are_freed_by_a_work(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, lab_bytes(lab), bytes);
 	KUNIT_EXPECT_TRUE(test, cmap_memory_leaving(&lab->memory));
 	rcu_read_unlock();
-	KUNIT_EXPECT_EQ(test, cmap_memory_wait_left(&lab->memory), 0);
+	cmap_memory_wait_all_left(&lab->memory);
 	KUNIT_EXPECT_FALSE(test, cmap_memory_leaving(&lab->memory));
 	KUNIT_EXPECT_LE(test, lab_bytes(lab), bytes - (64 << 16));
 	KUNIT_EXPECT_EQ(test, lab_freed_in_softirq(), before);

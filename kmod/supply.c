@@ -1,0 +1,419 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A write that lacks memory gets, in this order:
+ *
+ * 1. its turn: those who lack something queue, by shard for nodes and then by
+ *    map for memory, and get first what comes;
+ * 2. a node of its size that only waits for a grace period;
+ * 3. the memory of segments of its map that hold nothing;
+ * 4. what of the map, or of all that draw on a limit that is reached, only waits
+ *    for readers;
+ * 5. segments that are sparsely used, once emptied;
+ * 6. an error.
+ *
+ * As long as something is on its way that is enough it waits, until a fatal
+ * signal.  It waits for no more than that, and never for the whole machine.
+ */
+#include "supply.h"
+#include "map.h"
+#include "names.h"
+#include "resize.h"
+
+#include <linux/delay.h>
+#include <linux/err.h>
+#include <linux/jiffies.h>
+#include <linux/ktime.h>
+#include <linux/rcupdate.h>
+#include <linux/sched/signal.h>
+
+#define NAP_US		200	/* between looks for the end of a wait, */
+#define NAP_US_MAX	2000	/* longer if that takes long */
+#define PATIENCE_US	8000	/* before a grace period is expedited */
+#define WAIT_MAX	(HZ / 10)	/* before all is looked at again */
+#define VAIN_MAX	16	/* tries when nothing was on its way, or helped */
+#define LEAN_MAX	3	/* tries when the machine had no memory */
+#define IN_HAND_MAX	HZ	/* wait for nodes in writers' hands */
+#define EVACUATE_SHARES	4	/* the sparsest first, in so many steps */
+
+/**
+ * cmap_relief_begin() - a write could not be carried out
+ * @relief: set up
+ * @map: the map
+ * @shard: the shard
+ * @write: the write
+ * @gfp: GFP_KERNEL, or GFP_ATOMIC where sleeping is not allowed
+ *
+ * Context: Any.
+ */
+void cmap_relief_begin(struct cmap_relief *relief, struct cmap *map,
+		       struct cmap_shard *shard, struct cmap_write *write,
+		       gfp_t gfp)
+{
+	*relief = (struct cmap_relief){
+		.map = map,
+		.shard = shard,
+		.write = write,
+		.gfp = gfp,
+	};
+}
+
+/**
+ * cmap_relief_end() - a write was carried out, or failed
+ * @relief: the relief
+ *
+ * Context: As cmap_relieve() was called.
+ */
+void cmap_relief_end(struct cmap_relief *relief)
+{
+	if (relief->first)
+		cmap_shard_queue(relief->shard, relief->write, -1);
+	if (relief->sole)
+		mutex_unlock(&relief->map->supply);
+	if (relief->queued)
+		mutex_unlock(&relief->shard->supply);
+	relief->write->flags &= ~CMAP_WRITE_QUEUED;
+}
+
+static bool lacks_node(const struct cmap_write *write)
+{
+	return write->need == CMAP_NEED_NODE || write->need == CMAP_NEED_TURN;
+}
+
+static bool limit_reached(int err)
+{
+	return err == -ENOSPC || err == -EDQUOT;
+}
+
+/* ---- waiting ---- */
+
+/*
+ * Wait until a grace period is over, or something came back to an account, or
+ * for a while.  Others wait behind this one, so a grace period that takes long
+ * is expedited: one at a time, and few.  Returns 0 or -EINTR.
+ */
+static int wait_for(const struct cmap_account *account, unsigned long grace)
+{
+	s64 before = atomic64_read(&account->bytes);
+	s64 all = atomic64_read(&cmap_account_all.bytes);
+	u64 hurry = ktime_get_ns() + PATIENCE_US * NSEC_PER_USEC;
+	unsigned long end = jiffies + WAIT_MAX;
+	unsigned int nap = NAP_US;
+
+	while (!poll_state_synchronize_rcu(grace) &&
+	       atomic64_read(&account->bytes) >= before &&
+	       atomic64_read(&cmap_account_all.bytes) >= all &&
+	       time_before(jiffies, end)) {
+		usleep_range_state(nap, 2 * nap, TASK_KILLABLE);
+		if (fatal_signal_pending(current))
+			return -EINTR;
+		nap = min(nap + nap / 4, NAP_US_MAX);
+		if (ktime_get_ns() < hurry)
+			continue;
+		start_poll_synchronize_rcu_expedited();
+		hurry = U64_MAX;
+	}
+
+	return 0;
+}
+
+static int wait_for_memory(const struct cmap_account *account)
+{
+	return wait_for(account, start_poll_synchronize_rcu());
+}
+
+/* ---- nodes ---- */
+
+/*
+ * All that can help is in the hands of writers, who are about to give it back;
+ * unless they wait for something themselves.  True if that takes too long.
+ */
+static bool hands_are_slow(struct cmap_relief *relief)
+{
+	u64 version = READ_ONCE(relief->shard->version);
+
+	if (!relief->since || relief->seen != version) {
+		relief->since = jiffies | 1;
+		relief->seen = version;
+	}
+	return time_after(jiffies, relief->since + IN_HAND_MAX);
+}
+
+/*
+ * See whether there will be a node without more memory, and wait for it.
+ * Returns 1 if there will be none, 0 to try again, or -EINTR.
+ */
+static int await_node(struct cmap_relief *relief)
+{
+	struct cmap_outlook outlook = cmap_shard_outlook(relief->shard,
+							 relief->write);
+
+	if (!outlook.coming)
+		return 1;
+	if (outlook.waits) {
+		relief->since = 0;
+		return wait_for(&relief->map->memory.account, outlook.grace);
+	}
+	if (hands_are_slow(relief))
+		return 1;
+	usleep_range_state(NAP_US, 2 * NAP_US, TASK_KILLABLE);
+	return 0;
+}
+
+/* ---- memory ---- */
+
+/* Free what is free; returns the bytes that will be after a grace period. */
+static u64 reclaim_map(struct cmap *map, bool *freed)
+{
+	u64 pending = 0;
+	u32 i;
+
+	for (i = 0; i < map->shards && !fatal_signal_pending(current); i++)
+		pending += cmap_resize_reclaim(map->shard[i], freed);
+	return pending;
+}
+
+/* Whether a map draws on an account above its own, of which it may be the last. */
+static bool draws_on(const struct cmap *map, const struct cmap_account *which)
+{
+	return which == &cmap_account_all ||
+	       which == READ_ONCE(map->memory.bill.account.parent);
+}
+
+/* The same of all maps that draw on an account. */
+static u64 reclaim_all(const struct cmap_account *account, bool *freed)
+{
+	struct cmap *map;
+	u64 pending = 0;
+	u64 id = 0;
+
+	while ((map = cmap_names_next(&id))) {
+		if (draws_on(map, account))
+			pending += reclaim_map(map, freed);
+		cmap_map_put(map);
+		if (fatal_signal_pending(current))
+			break;
+	}
+
+	return pending;
+}
+
+/* Empty segments; returns the bytes that will be free after a grace period. */
+static u64 evacuate_map(struct cmap *map, struct cmap_shard *first, u64 bytes)
+{
+	u32 share, i;
+	u64 emptied;
+
+	for (share = 1; share <= EVACUATE_SHARES; share++) {
+		u32 eighths = share * 8 / EVACUATE_SHARES;
+
+		emptied = cmap_resize_evacuate(first, eighths, bytes, true);
+		for (i = 0; i < map->shards && emptied < bytes; i++)
+			emptied += cmap_resize_evacuate(map->shard[i], eighths,
+							bytes - emptied, true);
+		if (emptied || fatal_signal_pending(current))
+			return emptied;
+	}
+
+	return 0;
+}
+
+/* The same for a write.  Some more than it lacks, for there will be others. */
+static u64 evacuate(struct cmap_relief *relief, u64 bytes)
+{
+	u64 all = atomic64_read(&relief->map->memory.account.bytes);
+
+	return evacuate_map(relief->map, relief->shard, max(bytes, all / 16));
+}
+
+/* What was found of memory that is on its way. */
+struct finding {
+	bool freed;			/* some is there already */
+	bool enough;			/* once the rest is there, too */
+	u64 pending;			/* after a grace period */
+};
+
+/* Look for it: in the map, and where a limit above it stands in the way. */
+static void look_for_memory(struct cmap *map, const struct cmap_lack *lack,
+			    u64 in_hand, struct finding *finding)
+{
+	struct cmap_account *account = &map->memory.account;
+	const struct cmap_account *level;
+
+	*finding = (struct finding){};
+	finding->pending = reclaim_map(map, &finding->freed);
+	level = cmap_account_short(account, lack->bytes, lack->headroom,
+				   finding->pending + in_hand);
+	if (level && level != account) {
+		u64 all = reclaim_all(level, &finding->freed);
+
+		level = cmap_account_short(account, lack->bytes, lack->headroom,
+					   all);
+	}
+	finding->enough = !level;
+}
+
+/* Bytes that writers hold and are about to give back, as far as is known. */
+static u64 bytes_in_hand(struct cmap_relief *relief)
+{
+	u64 bytes = atomic64_read(&relief->map->memory.in_hand);
+
+	return bytes && !hands_are_slow(relief) ? bytes : 0;
+}
+
+/*
+ * Whether to give up, as what is on its way is not enough; or there is @enough
+ * now, and it does not help though nobody else takes it.  Shards were looked at
+ * one after the other, so something may have come and gone: this takes more than
+ * one look.
+ */
+static bool in_vain(struct cmap_relief *relief, bool enough)
+{
+	u64 versions = 0;
+	u32 i;
+
+	for (i = 0; i < relief->map->shards; i++)
+		versions += READ_ONCE(relief->map->shard[i]->version);
+	if (!enough || versions == relief->versions)
+		relief->vain++;
+	relief->versions = versions;
+
+	return relief->vain > VAIN_MAX;
+}
+
+/*
+ * Get memory that was given up.  Returns 0 to try again, the error to fail with,
+ * or -EINTR.
+ */
+static int await_memory(struct cmap_relief *relief, int err)
+{
+	struct cmap_account *account = &relief->map->memory.account;
+	struct cmap_lack lack = cmap_shard_lack(relief->shard, relief->write);
+	struct finding finding;
+	bool fits;
+
+	/* Where the machine lacks memory limits say nothing. */
+	if (err == -ENOMEM && relief->lean++ >= LEAN_MAX)
+		return err;
+	look_for_memory(relief->map, &lack, bytes_in_hand(relief), &finding);
+	if (fatal_signal_pending(current))
+		return -EINTR;
+	if (err == -ENOMEM && (finding.freed || finding.pending ||
+			       atomic64_read(&account->returning) > 0))
+		return finding.freed ? 0 : wait_for_memory(account);
+
+	fits = cmap_account_fits(account, lack.bytes, lack.headroom);
+	if (limit_reached(err) && !fits && finding.enough)
+		return wait_for_memory(account);
+	if (!fits && evacuate(relief, lack.bytes))
+		return wait_for_memory(account);
+	return in_vain(relief, fits) ? err : 0;
+}
+
+/* ---- the reliefs ---- */
+
+/*
+ * Whether waiting would help a write that cannot wait.  Returns 0 to try again,
+ * or the error to fail with.
+ */
+static int relieve_atomic(struct cmap_relief *relief, int err)
+{
+	struct cmap_write *write = relief->write;
+	struct cmap_lack lack;
+
+	/* It has no turn to wait for, but may take a larger node. */
+	if (!(write->flags & CMAP_WRITE_QUEUED)) {
+		write->flags |= CMAP_WRITE_QUEUED;
+		return 0;
+	}
+	if (lacks_node(write) &&
+	    cmap_shard_outlook(relief->shard, write).coming)
+		return -EAGAIN;
+	if (!limit_reached(err))
+		return err;
+	lack = cmap_shard_lack(relief->shard, write);
+	if (!cmap_account_short(&relief->map->memory.account, lack.bytes,
+				lack.headroom, 0) ||
+	    delayed_work_pending(&relief->shard->trim))
+		return -EAGAIN;
+	return err;
+}
+
+/* Join the shard's queue.  Returns 0 or -EINTR. */
+static int queue_up(struct cmap_relief *relief)
+{
+	if (mutex_lock_killable(&relief->shard->supply))
+		return -EINTR;
+	relief->queued = true;
+	relief->write->flags |= CMAP_WRITE_QUEUED;
+	return 0;
+}
+
+/**
+ * cmap_relieve() - see what can be done for a write that lacks something
+ * @relief: the relief; the write's need says what, but not credit
+ * @err: what it would fail with: -ENOSPC, -EDQUOT, -ENOMEM or -EAGAIN
+ *
+ * Context: Process or softirq, as the relief's gfp allows; no lock but, from
+ * the first call on, the supply mutexes of the shard and perhaps of the map.
+ * Return: 0 to try again, or the error to fail with: @err, -EINTR, or -EAGAIN
+ * if waiting would help who may not.
+ */
+int cmap_relieve(struct cmap_relief *relief, int err)
+{
+	int wait;
+
+	if (!gfpflags_allow_blocking(relief->gfp))
+		return relieve_atomic(relief, err);
+	if (!relief->queued)
+		return queue_up(relief);
+	if (fatal_signal_pending(current))
+		return -EINTR;
+
+	if (lacks_node(relief->write)) {
+		if (!relief->first)
+			relief->first = cmap_shard_queue(relief->shard,
+							 relief->write, 1);
+		wait = await_node(relief);
+		if (wait <= 0)
+			return wait;
+	}
+	if (!relief->sole) {
+		if (mutex_lock_killable(&relief->map->supply))
+			return -EINTR;
+		relief->sole = true;
+		/* Who had it before may have left something. */
+		return 0;
+	}
+	return await_memory(relief, err);
+}
+
+/**
+ * cmap_supply_map() - make an empty map
+ * @spec: what it shall be
+ *
+ * Where the module's limit is reached this waits for what other maps have on its
+ * way back.
+ *
+ * Context: Process.
+ * Return: as of cmap_map_new(); also -EINTR.
+ */
+struct cmap *cmap_supply_map(const struct cmap_spec *spec)
+{
+	struct cmap_account *all = &cmap_account_all;
+	unsigned int tries = 0;
+	bool freed = false;
+	struct cmap *map;
+
+	for (;;) {
+		map = cmap_map_new(spec);
+		if (!IS_ERR(map) || !limit_reached(PTR_ERR(map)) ||
+		    tries++ == VAIN_MAX)
+			return map;
+		if (!reclaim_all(all, &freed) && !freed &&
+		    atomic64_read(&all->returning) <= 0)
+			return map;
+		if (!freed && wait_for_memory(all))
+			return ERR_PTR(-EINTR);
+		freed = false;
+	}
+}

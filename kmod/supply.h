@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What is done for a write that lacks memory.
+ */
+#ifndef CMAP_SUPPLY_H
+#define CMAP_SUPPLY_H
+
+#include <linux/gfp.h>
+#include <linux/types.h>
+
+struct cmap;
+struct cmap_shard;
+struct cmap_spec;
+struct cmap_write;
+
+/**
+ * struct cmap_relief - a write that lacks something, and what was tried
+ * @map: the map
+ * @shard: the shard
+ * @write: the write
+ * @gfp: GFP_KERNEL, or GFP_ATOMIC where sleeping is not allowed
+ * @queued: it holds the shard's supply mutex
+ * @first: and gets nodes first
+ * @sole: it holds the map's, too
+ * @vain: how often too little was on its way
+ * @versions: of all shards in sum, the last time
+ * @lean: how often the machine or the memory cgroup had no memory
+ * @since: in jiffies, since when all that can help is in writers' hands
+ * @seen: the shard's version then
+ */
+struct cmap_relief {
+	struct cmap *map;
+	struct cmap_shard *shard;
+	struct cmap_write *write;
+	gfp_t gfp;
+	bool queued;
+	bool first;
+	bool sole;
+	unsigned int vain;
+	u64 versions;
+	unsigned int lean;
+	unsigned long since;
+	u64 seen;
+};
+
+void cmap_relief_begin(struct cmap_relief *relief, struct cmap *map,
+		       struct cmap_shard *shard, struct cmap_write *write,
+		       gfp_t gfp);
+int cmap_relieve(struct cmap_relief *relief, int err);
+void cmap_relief_end(struct cmap_relief *relief);
+
+struct cmap *cmap_supply_map(const struct cmap_spec *spec);
+
+#endif /* CMAP_SUPPLY_H */

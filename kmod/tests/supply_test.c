@@ -1,0 +1,546 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Maps that are full: what is replaced always can be, what was given up is used,
+ * and who is refused is refused for a reason.
+ */
+#include "lab.h"
+#include "../map.h"
+#include "../names.h"
+#include "../op.h"
+#include "../resize.h"
+#include "../supply.h"
+#include "../walk.h"
+
+#include <linux/delay.h>
+#include <linux/jiffies.h>
+#include <linux/kthread.h>
+#include <linux/sizes.h>
+#include <linux/slab.h>
+#include <uapi/linux/cmap.h>
+
+#define VALUE_MAX	SZ_128K
+
+static u8 *value;
+
+static int supply_init(struct kunit *test)
+{
+	value = kunit_kzalloc(test, VALUE_MAX, GFP_KERNEL);
+	if (!value)
+		return -ENOMEM;
+	return lab_init(test);
+}
+
+static void supply_exit(struct kunit *test)
+{
+	cmap_account_all.max = 0;
+	lab_settle();
+	lab_settle();
+	KUNIT_EXPECT_EQ(test, atomic64_read(&cmap_account_all.bytes), 0);
+	KUNIT_EXPECT_EQ(test, atomic64_read(&cmap_account_all.returning), 0);
+	KUNIT_EXPECT_EQ(test, atomic64_read(&cmap_account_all.headroom), 0);
+	lab_exit(test);
+}
+
+static struct cmap *map_new(struct kunit *test, u32 shards, u64 max_bytes)
+{
+	const struct cmap_spec spec = {
+		.shards = shards, .max_bytes = max_bytes,
+	};
+	struct cmap *map = cmap_map_new(&spec);
+
+	KUNIT_ASSERT_FALSE(test, IS_ERR(map));
+	return map;
+}
+
+/* Set a key to a value that begins with @number, as a system call would. */
+static int set(struct cmap *map, u64 key, u32 len, u64 number, gfp_t gfp)
+{
+	struct cmap_write write = {
+		.code = CMAP_CODE_SET, .value_len = len,
+	};
+	u8 buf[CMAP_COPY_LOCKED_MAX] = {};
+	struct cmap_node *node;
+	int err;
+
+	err = cmap_op_key(map, &write.key, &key, sizeof(key));
+	if (err)
+		return err;
+	if (len <= sizeof(buf)) {
+		memcpy(buf, &number, min_t(u32, len, sizeof(number)));
+		write.value = buf;
+		return cmap_op_write(map, &write, gfp);
+	}
+	node = cmap_op_reserve(map, &write, gfp, &err);
+	if (!node)
+		return err;
+	memcpy(cmap_node_value(node), value, len);
+	memcpy(cmap_node_value(node), &number, sizeof(number));
+	err = cmap_op_write(map, &write, gfp);
+	cmap_op_unreserve(map, &write);
+	return err;
+}
+
+static int add(struct cmap *map, u64 key)
+{
+	struct cmap_write write = {
+		.code = CMAP_CODE_ADD,
+		.flags = CMAP_WRITE_ADD,
+		.value_len = sizeof(s64),
+		.number = 1,
+	};
+
+	return cmap_op_key(map, &write.key, &key, sizeof(key)) ?:
+	       cmap_op_write(map, &write, GFP_KERNEL);
+}
+
+static int del(struct cmap *map, u64 key)
+{
+	struct cmap_write write = {
+		.code = CMAP_CODE_DELETE, .flags = CMAP_WRITE_REMOVE,
+	};
+
+	return cmap_op_key(map, &write.key, &key, sizeof(key)) ?:
+	       cmap_op_write(map, &write, GFP_KERNEL);
+}
+
+/* The length of the value that there is, and the number that it begins with. */
+static int get(struct cmap *map, u64 key, u32 *len, u64 *number)
+{
+	const struct cmap_node *node;
+	struct cmap_key k;
+	int err;
+
+	err = cmap_op_key(map, &k, &key, sizeof(key));
+	if (err)
+		return err;
+	rcu_read_lock();
+	node = cmap_op_find(map, &k);
+	if (node) {
+		*len = cmap_node_value_len(node);
+		memcpy(number, cmap_node_value(node), sizeof(*number));
+	}
+	rcu_read_unlock();
+
+	return node ? 0 : -ENOENT;
+}
+
+/* Set keys 0, 1, ... until one is refused; how many were not. */
+static u64 fill(struct kunit *test, struct cmap *map, u32 len)
+{
+	u64 n = 0;
+	int err;
+
+	do
+		err = set(map, n, len, n, GFP_KERNEL);
+	while (!err && ++n < 1000000);
+	KUNIT_EXPECT_EQ(test, err, -ENOSPC);
+	KUNIT_EXPECT_GT(test, n, 3);
+
+	return n;
+}
+
+/* ---- replacing ---- */
+
+/*
+ * In a map of counters at its max_bytes no counter could count any more, before
+ * something was deleted: the last node of their size had become an entry.
+ */
+static void counters_in_a_full_map_count_on(struct kunit *test)
+{
+	u32 shards;
+
+	for (shards = 1; shards <= 4; shards *= 2) {
+		struct cmap *map = map_new(test, shards, shards * SZ_64K);
+		u64 n = 0, i;
+		int err;
+
+		do
+			err = add(map, n);
+		while (!err && ++n < 100000);
+		KUNIT_EXPECT_EQ(test, err, -ENOSPC);
+		KUNIT_EXPECT_GT(test, n, 500);
+		for (i = 0; i < n; i += n / 50)
+			KUNIT_EXPECT_EQ(test, add(map, i), 0);
+		for (i = 0; i < n; i += n / 50)
+			KUNIT_EXPECT_EQ(test, set(map, i, 8, i, GFP_KERNEL), 0);
+		cmap_map_put(map);
+	}
+}
+
+/* The same of values of any length, and by shorter ones. */
+static void values_in_a_full_map_are_replaced(struct kunit *test)
+{
+	static const u32 lens[] = {
+		0, 100, 300, 1000, 2000, 4000, 10000, 20000, 33000, 70000,
+		100000,
+	};
+	u32 l, shorter;
+
+	for (l = 0; l < ARRAY_SIZE(lens); l++) {
+		u32 len = lens[l];
+		struct cmap *map = map_new(test, 1, SZ_256K + 6 * len);
+		u64 n = fill(test, map, len), i, number;
+
+		for (i = 0; i < 3 * n; i += 1 + n / 8)
+			KUNIT_EXPECT_EQ_MSG(test, set(map, i % n, len, i,
+						      GFP_KERNEL), 0,
+					    "%u bytes", len);
+		for (shorter = len; shorter > 16; shorter = shorter * 2 / 3)
+			for (i = 0; i < n; i += 1 + n / 4)
+				KUNIT_EXPECT_EQ_MSG(test,
+						    set(map, i, shorter, 77,
+							GFP_KERNEL), 0,
+						    "%u for %u bytes", shorter,
+						    len);
+		if (len >= 100) {
+			KUNIT_EXPECT_EQ(test, get(map, 0, &shorter, &number), 0);
+			KUNIT_EXPECT_EQ(test, number, 77);
+		}
+		KUNIT_EXPECT_LE(test,
+				atomic64_read(&map->memory.account.bytes),
+				SZ_256K + 6 * len);
+		cmap_map_put(map);
+	}
+}
+
+/* ---- several writers ---- */
+
+static struct contest {
+	struct cmap *map;
+	u64 keys;
+	u32 len;
+	u32 rounds;
+	bool own;		/* delete and set an own key */
+	atomic_t refused;
+	atomic64_t slowest;	/* ns */
+} contest;
+
+static void contend(struct kunit *test, unsigned int thread)
+{
+	u64 key = thread, i, began, took, slowest;
+	int err;
+
+	for (i = 0; i < contest.rounds; i++) {
+		if (contest.own)
+			KUNIT_EXPECT_EQ(test, del(contest.map, key), 0);
+		else
+			key = (i * 7 + thread * 31) % contest.keys;
+		began = ktime_get_ns();
+		err = set(contest.map, key, contest.len, i, GFP_KERNEL);
+		took = ktime_get_ns() - began;
+		slowest = atomic64_read(&contest.slowest);
+		if (took > slowest)
+			atomic64_cmpxchg(&contest.slowest, slowest, took);
+		if (err) {
+			atomic_inc(&contest.refused);
+			/* What is set next was not deleted. */
+			if (contest.own)
+				set(contest.map, key, contest.len, i,
+				    GFP_KERNEL);
+		}
+	}
+}
+
+static void hold_contest(struct kunit *test, u32 shards, u64 max_bytes,
+			 u32 len, u32 rounds, bool own)
+{
+	struct cmap *map = map_new(test, shards, max_bytes);
+
+	contest.map = map;
+	contest.keys = fill(test, map, len);
+	contest.len = len;
+	contest.rounds = rounds;
+	contest.own = own;
+	atomic_set(&contest.refused, 0);
+	atomic64_set(&contest.slowest, 0);
+	lab_race(test, 4, contend);
+	KUNIT_EXPECT_EQ_MSG(test, atomic_read(&contest.refused), 0,
+			    "%u bytes, %u shards", len, shards);
+	kunit_info(test, "%u bytes, %u shards, %s: slowest %llu us", len,
+		   shards, own ? "own keys" : "replacing",
+		   atomic64_read(&contest.slowest) / 1000);
+	cmap_map_put(map);
+}
+
+/* Four writers that only replace were refused, as others were faster thrice. */
+static void all_who_replace_in_a_full_map_can(struct kunit *test)
+{
+	hold_contest(test, 1, SZ_256K, 64, 500, false);
+	hold_contest(test, 2, SZ_256K, 8, 500, false);
+	hold_contest(test, 1, SZ_256K, 2000, 100, false);
+	hold_contest(test, 1, SZ_1M, 100000, 30, false);
+}
+
+/*
+ * Who deletes a key and sets it again has made room for himself, yet was refused
+ * as often as every fourth time: memory on its way was overlooked.
+ */
+static void who_deletes_and_sets_again_has_room(struct kunit *test)
+{
+	hold_contest(test, 1, SZ_256K, 64, 300, true);
+	hold_contest(test, 2, SZ_256K, 2000, 100, true);
+	hold_contest(test, 1, SZ_1M, 100000, 30, true);
+	hold_contest(test, 2, SZ_2M, 100000, 30, true);
+}
+
+static int replace_on(void *arg)
+{
+	u64 i = 0;
+
+	while (!kthread_should_stop()) {
+		i++;
+		set(contest.map, i % contest.keys, contest.len, i, GFP_KERNEL);
+		cond_resched();
+	}
+	return 0;
+}
+
+/* A full map says so, also while others replace and so have memory on its way. */
+static void inserts_are_refused_beside_replacements(struct kunit *test)
+{
+	static const u32 lens[] = { 64, 2000, 100000 };
+	struct task_struct *task;
+	u32 l, i;
+
+	for (l = 0; l < ARRAY_SIZE(lens); l++) {
+		unsigned long begin = jiffies;
+
+		contest.map = map_new(test, 1, SZ_1M);
+		contest.len = lens[l];
+		contest.keys = fill(test, contest.map, lens[l]);
+		task = kthread_run(replace_on, NULL, "cmap_replace");
+		KUNIT_ASSERT_FALSE(test, IS_ERR(task));
+		for (i = 0; i < 5; i++)
+			KUNIT_EXPECT_EQ(test, set(contest.map,
+						  contest.keys + i, lens[l], 0,
+						  GFP_KERNEL), -ENOSPC);
+		kthread_stop(task);
+		KUNIT_EXPECT_LT_MSG(test, jiffies - begin, 10 * HZ,
+				    "%u bytes", lens[l]);
+		cmap_map_put(contest.map);
+	}
+}
+
+/* ---- sparse segments ---- */
+
+static void expect_survivors(struct kunit *test, struct cmap *map, u64 n,
+			     u32 step)
+{
+	u64 i, number;
+	u32 len;
+
+	for (i = 0; i < n; i += step) {
+		KUNIT_ASSERT_EQ(test, get(map, i, &len, &number), 0);
+		KUNIT_EXPECT_EQ(test, len, 100);
+		KUNIT_EXPECT_EQ(test, number, i);
+	}
+}
+
+static u32 count_by_walk(struct kunit *test, struct cmap *map)
+{
+	struct cmap_walk *walk = kunit_kzalloc(test, sizeof(*walk), GFP_KERNEL);
+	u32 count = 0;
+	bool more;
+
+	KUNIT_ASSERT_NOT_NULL(test, walk);
+	walk->map = map;
+	do {
+		rcu_read_lock();
+		more = cmap_walk_next(walk);
+		if (more) {
+			count += walk->count;
+			cmap_walk_pass(walk);
+		}
+		rcu_read_unlock();
+	} while (more);
+
+	return count;
+}
+
+/*
+ * A map full of short values of which nearly all were deleted refused longer
+ * ones: each of its segments still held a few.
+ */
+static void sizes_can_change_in_a_full_map(struct kunit *test)
+{
+	struct cmap *map = map_new(test, 2, SZ_2M);
+	u64 n = fill(test, map, 100), i, k, bytes;
+
+	for (i = 0; i < n; i++)
+		if (i % 50)
+			KUNIT_ASSERT_EQ(test, del(map, i), 0);
+	for (k = 0; !set(map, n + k, 300, k, GFP_KERNEL); k++)
+		if (k % 500 == 0)
+			expect_survivors(test, map, n, 50);
+	expect_survivors(test, map, n, 50);
+	bytes = k * 308 + n / 50 * 108;
+	kunit_info(test, "%llu of 100, %llu of 300: %llu %% live", n / 50, k,
+		   bytes * 100 / SZ_2M);
+	KUNIT_EXPECT_GT(test, bytes, SZ_2M / 100 * 60);
+	KUNIT_EXPECT_EQ(test, count_by_walk(test, map),
+			cmap_map_entries(map));
+	cmap_map_put(map);
+}
+
+/* What few entries keep from being given back goes by itself, in a while. */
+static void memory_goes_back_after_mass_deletes(struct kunit *test)
+{
+	struct cmap *map = map_new(test, 1, 0);
+	u64 n = 40000, i, full, most, bytes;
+	u32 tries;
+
+	for (i = 0; i < n; i++)
+		KUNIT_ASSERT_EQ(test, set(map, i, 100, i, GFP_KERNEL), 0);
+	full = atomic64_read(&map->memory.account.bytes);
+	for (i = 0; i < n; i++)
+		if (i % 100)
+			KUNIT_ASSERT_EQ(test, del(map, i), 0);
+	/* A quarter of what is live, and segments of 64 KiB: not used, half. */
+	most = full / 20 + 3 * SZ_64K;
+	for (tries = 0; tries < 100; tries++) {
+		bytes = atomic64_read(&map->memory.account.bytes);
+		if (bytes <= most)
+			break;
+		msleep(100);
+	}
+	kunit_info(test, "%llu of %llu bytes after %u ms", bytes, full,
+		   tries * 100);
+	KUNIT_EXPECT_LE(test, bytes, most);
+	expect_survivors(test, map, n, 100);
+	KUNIT_EXPECT_EQ(test, count_by_walk(test, map), n / 100);
+	cmap_map_put(map);
+}
+
+static void replace_or_evacuate(struct kunit *test, unsigned int thread)
+{
+	u64 i, number;
+	u32 len;
+
+	for (i = 0; i < 30000; i++) {
+		u64 key = i % contest.keys * 50;
+
+		if (thread % 2) {
+			cmap_resize_evacuate(contest.map->shard[0], 8, SZ_64K,
+					     true);
+			cmap_resize_trim(contest.map->shard[0],
+					 &(bool){ false });
+			i += 300;
+		} else {
+			KUNIT_EXPECT_EQ(test, set(contest.map, key, 100, key,
+						  GFP_KERNEL), 0);
+			KUNIT_EXPECT_EQ(test, get(contest.map, key, &len,
+						  &number), 0);
+			KUNIT_EXPECT_EQ(test, number, key);
+		}
+		cond_resched();
+	}
+}
+
+/* No entry is lost, and none comes twice, whoever empties segments meanwhile. */
+static void evacuated_while_replaced(struct kunit *test)
+{
+	struct cmap *map = map_new(test, 1, 0);
+	u64 n = 20000, i;
+
+	for (i = 0; i < n; i++)
+		KUNIT_ASSERT_EQ(test, set(map, i, 100, i, GFP_KERNEL), 0);
+	for (i = 0; i < n; i++)
+		if (i % 50)
+			KUNIT_ASSERT_EQ(test, del(map, i), 0);
+	contest.map = map;
+	contest.keys = n / 50;
+	lab_race(test, 4, replace_or_evacuate);
+	expect_survivors(test, map, n, 50);
+	KUNIT_EXPECT_EQ(test, count_by_walk(test, map), n / 50);
+	cmap_map_put(map);
+}
+
+/* ---- what other maps have on its way back ---- */
+
+/*
+ * At the limit for all maps, what one of them had just given up was refused to
+ * the next for as long as a fifth of a second.
+ */
+static void memory_of_other_maps_is_waited_for(struct kunit *test)
+{
+	struct cmap *a = map_new(test, 2, 0), *b = map_new(test, 2, 0);
+	/* The name of none, but found among all. */
+	int err = cmap_names_add(a, cmap_names_here()) ?:
+		  cmap_names_add(b, cmap_names_here());
+	const struct cmap_spec spec = { .shards = 4 };
+	u32 way;
+
+	KUNIT_ASSERT_EQ(test, err, 0);
+	cmap_account_all.max = SZ_4M;
+	for (way = 0; way < 2; way++) {
+		u64 n = fill(test, a, 60000);
+
+		if (way) {
+			while (n)
+				KUNIT_EXPECT_EQ(test, del(a, --n), 0);
+		} else {
+			KUNIT_EXPECT_EQ(test, cmap_op_clear(a), n);
+		}
+		KUNIT_EXPECT_EQ(test, set(b, 1, 60000, 1, GFP_KERNEL), 0);
+		KUNIT_EXPECT_EQ(test, del(b, 1), 0);
+	}
+	fill(test, a, 60000);
+	cmap_map_put(a);
+	a = cmap_supply_map(&spec);
+	KUNIT_ASSERT_FALSE(test, IS_ERR(a));
+	KUNIT_EXPECT_EQ(test, set(b, 1, 60000, 1, GFP_KERNEL), 0);
+	cmap_map_put(a);
+	cmap_map_put(b);
+}
+
+/* ---- without sleeping ---- */
+
+/*
+ * Who cannot sleep was told to try again for ever where that would never help:
+ * something waited for a grace period, but nothing that it could use.
+ */
+static void full_is_said_without_sleeping(struct kunit *test)
+{
+	struct cmap *map = map_new(test, 1, SZ_128K);
+	u64 n = fill(test, map, 1000);
+	u32 tries = 0;
+	int err;
+
+	KUNIT_EXPECT_EQ(test, set(map, 0, 1000, 1, GFP_KERNEL), 0);
+	do {
+		err = set(map, n, 1000, 1, GFP_ATOMIC);
+		msleep(50);
+	} while (err == -EAGAIN && ++tries < 20);
+	KUNIT_EXPECT_EQ(test, err, -ENOSPC);
+	/* A replacement is possible, now or after a grace period. */
+	tries = 0;
+	do {
+		err = set(map, 1, 1000, 1, GFP_ATOMIC);
+		msleep(50);
+	} while (err == -EAGAIN && ++tries < 20);
+	KUNIT_EXPECT_EQ(test, err, 0);
+	cmap_map_put(map);
+}
+
+static struct kunit_case cases[] = {
+	KUNIT_CASE(counters_in_a_full_map_count_on),
+	KUNIT_CASE_SLOW(values_in_a_full_map_are_replaced),
+	KUNIT_CASE_SLOW(all_who_replace_in_a_full_map_can),
+	KUNIT_CASE_SLOW(who_deletes_and_sets_again_has_room),
+	KUNIT_CASE_SLOW(inserts_are_refused_beside_replacements),
+	KUNIT_CASE_SLOW(sizes_can_change_in_a_full_map),
+	KUNIT_CASE_SLOW(memory_goes_back_after_mass_deletes),
+	KUNIT_CASE_SLOW(evacuated_while_replaced),
+	KUNIT_CASE_SLOW(memory_of_other_maps_is_waited_for),
+	KUNIT_CASE(full_is_said_without_sleeping),
+	{}
+};
+
+static struct kunit_suite suite = {
+	.name = "cmap_supply",
+	.init = supply_init,
+	.exit = supply_exit,
+	.test_cases = cases,
+};
+
+kunit_test_suite(suite);
