@@ -72,6 +72,7 @@ FIXTURE_TEARDOWN(sandbox)
 /* All that takes an ioctl, whatever is mapped. */
 #define ALL_ELSE_DENIED(map) do {					\
 	struct cmap_info info = { .sz = sizeof(info) };			\
+	struct cmap_usage usage = { .sz = sizeof(usage) };		\
 	struct cmap_batch *batch = cmap_batch_new(1);			\
 	char old[8];							\
 	size_t old_len = sizeof(old);					\
@@ -90,6 +91,10 @@ FIXTURE_TEARDOWN(sandbox)
 	DENIED(cmap_count(map));					\
 	DENIED(cmap_info(map, &info));					\
 	DENIED(cmap_unlink("sandbox"));					\
+	DENIED(cmap_rename(map, "sandbox"));				\
+	DENIED(cmap_chmod(map, 0600));					\
+	DENIED(cmap_chown(map, -1, -1));				\
+	DENIED(cmap_usage(&usage));					\
 	cmap_batch_count(batch);					\
 	DENIED(cmap_batch_submit(batch, map));				\
 	cmap_batch_free(batch);						\
