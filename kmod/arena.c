@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "arena.h"
-#include "block.h"
+#include "queue.h"
 #include "view.h"
 
+#include <linux/bitmap.h>
 #include <linux/bitops.h>
 #include <linux/mm.h>
 #include <linux/sizes.h>
@@ -10,8 +11,8 @@
 
 #define SEGMENT_ORDER_MAX	(get_order(SZ_2M))
 #define SEGMENT_ORDER_QUICK	(get_order(SZ_64K))
-#define AHEAD_ORDER_MIN		2	/* less is cleared when it is needed */
-#define SEGTAB_SIZE_MIN		8
+#define AHEAD_PAGES_MIN		4	/* less is cleared when it is needed */
+#define SEGTAB_SIZE_MIN		8U
 #define WIPE_BYTES		SZ_64K	/* per lock hold of the trim; or one node */
 #define SPARSE_SHARE		4	/* one node in so many may be free, */
 #define SPARSE_BYTES		SZ_64K	/* and so much beside that */
@@ -66,9 +67,32 @@ static struct cmap_segtab *segtab_locked(const struct cmap_arena *arena)
 }
 
 static struct cmap_segment *segment_at(const struct cmap_arena *arena,
-				       u32 index)
+				       u32 granule)
 {
-	return segtab_locked(arena)->slot[index].segment;
+	return segtab_locked(arena)->segment[granule];
+}
+
+/* The next segment from a granule on, which is moved on to it; or NULL. */
+static struct cmap_segment *segment_from(const struct cmap_segtab *segtab,
+					 u32 *granule, u32 end)
+{
+	for (; *granule < end; (*granule)++) {
+		struct cmap_segment *segment = segtab->segment[*granule];
+
+		if (segment && segment->index == *granule)
+			return segment;
+	}
+	return NULL;
+}
+
+static u32 granules_of(u32 pages)
+{
+	return DIV_ROUND_UP((u64)pages * PAGE_SIZE, CMAP_GRANULE_BYTES);
+}
+
+static u32 segment_granules(const struct cmap_segment *segment)
+{
+	return granules_of(segment->block->pages);
 }
 
 /**
@@ -91,13 +115,14 @@ void cmap_arena_init(struct cmap_arena *arena, spinlock_t *lock,
 		.wipe = wipe,
 		.hint = 1,
 	};
+	INIT_LIST_HEAD(&arena->hidden);
 }
 
 static void segment_free(struct cmap_segment *segment)
 {
 	if (segment->block && is_large(segment->class))
 		cmap_memory_large(segment->block->memory,
-				  1U << segment->block->order, false);
+				  segment->block->pages, false);
 	cmap_block_free(segment->block);
 	kfree(segment);
 }
@@ -114,17 +139,15 @@ void cmap_arena_destroy(struct cmap_arena *arena)
 {
 	/* Nobody is left who could hold the lock. */
 	struct cmap_segtab *segtab = rcu_dereference_protected(arena->segtab, 1);
-	u32 i;
+	struct cmap_segment *segment;
+	u32 i = 0;
 
-	for (i = 0; segtab && i < segtab->size; i++) {
-		struct cmap_segment *segment = segtab->slot[i].segment;
-
+	while (segtab && (segment = segment_from(segtab, &i, segtab->size))) {
 		cond_resched();
-		if (!segment)
-			continue;
+		i += segment_granules(segment);
 		if (arena->wipe)
 			memset(segment->base, 0,
-			       PAGE_SIZE << segment->block->order);
+			       cmap_block_bytes(segment->block));
 		segment_free(segment);
 	}
 	kvfree(segtab);
@@ -137,15 +160,22 @@ void cmap_arena_destroy(struct cmap_arena *arena)
 static void list_segment(struct cmap_arena *arena, struct cmap_segment *segment)
 {
 	struct cmap_class *class = &arena->classes[segment->class];
+	struct cmap_segment *head, *tail;
 
-	segment->prev = class->tail;
-	segment->next = 0;
-	if (class->tail)
-		segment_at(arena, class->tail)->next = segment->index;
-	else
-		class->head = segment->index;
-	class->tail = segment->index;
 	segment->listed = true;
+	if (!class->head) {
+		class->head = segment->index;
+		segment->prev = segment->index;
+		segment->next = segment->index;
+		return;
+	}
+
+	head = segment_at(arena, class->head);
+	tail = segment_at(arena, head->prev);
+	segment->prev = tail->index;
+	segment->next = head->index;
+	tail->next = segment->index;
+	head->prev = segment->index;
 }
 
 static void unlist_segment(struct cmap_arena *arena,
@@ -153,22 +183,23 @@ static void unlist_segment(struct cmap_arena *arena,
 {
 	struct cmap_class *class = &arena->classes[segment->class];
 
-	if (segment->prev)
-		segment_at(arena, segment->prev)->next = segment->next;
-	else
-		class->head = segment->next;
-	if (segment->next)
-		segment_at(arena, segment->next)->prev = segment->prev;
-	else
-		class->tail = segment->prev;
 	segment->listed = false;
+	if (segment->next == segment->index) {
+		class->head = 0;
+		return;
+	}
+
+	segment_at(arena, segment->prev)->next = segment->next;
+	segment_at(arena, segment->next)->prev = segment->prev;
+	if (class->head == segment->index)
+		class->head = segment->next;
 }
 
 /* ---- handing out and taking back ---- */
 
 static u32 ref_of(const struct cmap_segment *segment, u32 nth)
 {
-	return segment->index << CMAP_OFFSET_BITS | nth * segment->units;
+	return (segment->index << CMAP_OFFSET_BITS) + nth * segment->units;
 }
 
 static void push(struct cmap_arena *arena, cmap_ref *list, cmap_ref ref)
@@ -261,10 +292,12 @@ static cmap_ref alloc_freed(struct cmap_arena *arena, struct cmap_class *class)
 	segment->live++;
 	arena->reuses++;
 
+	/* With nodes that wait it goes behind the others of the ring. */
 	if (!segment->ready) {
-		unlist_segment(arena, segment);
 		if (segment->waiting)
-			list_segment(arena, segment);
+			class->head = segment->next;
+		else
+			unlist_segment(arena, segment);
 	}
 
 	return ref;
@@ -279,10 +312,9 @@ static cmap_ref alloc_freed(struct cmap_arena *arena, struct cmap_class *class)
 static void look_ahead(struct cmap_arena *arena, const struct cmap_class *class,
 		       const struct cmap_segment *segment)
 {
-	unsigned int order = segment->block->order;
+	u32 pages = segment->block->pages;
 
-	if (class->spare || order < AHEAD_ORDER_MIN ||
-	    class->pages < 4U << order)
+	if (class->spare || pages < AHEAD_PAGES_MIN || class->pages < 4 * pages)
 		return;
 	/* Read without the lock by the work that allocates. */
 	WRITE_ONCE(arena->ahead, segment->class);
@@ -424,7 +456,7 @@ void cmap_arena_in_hand(struct cmap_arena *arena, cmap_ref ref, bool taken)
 {
 	const struct cmap_segment *segment =
 		segment_at(arena, ref >> CMAP_OFFSET_BITS);
-	s64 bytes = PAGE_SIZE << segment->block->order;
+	s64 bytes = cmap_block_bytes(segment->block);
 
 	arena->classes[segment->class].in_hand += taken ? 1 : -1;
 	if (is_large(segment->class))
@@ -540,16 +572,73 @@ static unsigned int segment_order(const struct cmap_arena *arena, u32 class,
 	return order;
 }
 
+/* ---- room for it in the segment table ---- */
+
+static u32 find_run(const struct cmap_arena *arena, u32 count)
+{
+	const struct cmap_segtab *segtab = segtab_locked(arena);
+	unsigned long at;
+
+	if (!segtab)
+		return 0;
+	/* So none lies in two levels of places, and large ones as pages do. */
+	at = bitmap_find_next_zero_area(segtab->map, segtab->size, arena->hint,
+					count, roundup_pow_of_two(count) - 1);
+	return at + count <= segtab->size ? at : 0;
+}
+
+/*
+ * Whether there is room for a segment of so many pages: -ENOSPC if there can be
+ * none, else 0 with the size that the segment table must have for it, 0 if it
+ * has.  Others may take the room before cmap_refill_attach(), which copes.
+ */
+static int find_room(const struct cmap_arena *arena, u32 pages, u32 *size)
+{
+	u32 count = granules_of(pages);
+	u32 old = 0;
+	bool found;
+
+	spin_lock_bh(arena->lock);
+	found = find_run(arena, count);
+	if (segtab_locked(arena))
+		old = segtab_locked(arena)->size;
+	spin_unlock_bh(arena->lock);
+
+	*size = 0;
+	if (found)
+		return 0;
+	if (old == CMAP_GRANULES_MAX)
+		return -ENOSPC;
+	*size = max3(SEGTAB_SIZE_MIN, 2 * old, 2 * roundup_pow_of_two(count));
+	return 0;
+}
+
+/* A segment takes whole granules; where these become few it shall fill them. */
+static bool cramped(const struct cmap_arena *arena)
+{
+	const struct cmap_segtab *segtab;
+	bool cramped;
+
+	spin_lock_bh(arena->lock);
+	segtab = segtab_locked(arena);
+	cramped = segtab && segtab->taken > CMAP_GRANULES_MAX / 2;
+	spin_unlock_bh(arena->lock);
+
+	return cramped;
+}
+
 /* What cannot be had in one piece, or is not left in the account, in a smaller. */
 static struct cmap_block *block_new(const struct cmap_arena *arena,
 				    unsigned int order, unsigned int least,
-				    gfp_t gfp, int *err)
+				    gfp_t gfp, u32 *segtab_size, int *err)
 {
-	struct cmap_block *block;
+	struct cmap_block *block = NULL;
 
 	for (;; order = order - 1 > least ? order - 1 : least) {
-		block = cmap_block_alloc(arena->memory, arena->node, order, gfp,
-					 err);
+		*err = find_room(arena, 1U << order, segtab_size);
+		if (!*err)
+			block = cmap_block_alloc(arena->memory, arena->node,
+						 1U << order, gfp, err);
 		if (block || order == least)
 			return block;
 	}
@@ -558,15 +647,17 @@ static struct cmap_block *block_new(const struct cmap_arena *arena,
 /* One that a replacement may have though it takes the headroom. */
 static struct cmap_block *block_new_headroom(const struct cmap_arena *arena,
 					     unsigned int order, gfp_t gfp,
-					     int *err)
+					     u32 *segtab_size, int *err)
 {
 	struct cmap_account *account = &arena->memory->account;
 	struct cmap_block *block;
 
-	*err = cmap_charge_headroom(account, PAGE_SIZE << order);
+	*err = find_room(arena, 1U << order, segtab_size) ?:
+	       cmap_charge_headroom(account, PAGE_SIZE << order);
 	if (*err)
 		return NULL;
-	block = cmap_block_alloc_charged(arena->memory, arena->node, order, gfp);
+	block = cmap_block_alloc_charged(arena->memory, arena->node,
+					 1U << order, gfp);
 	if (!block) {
 		cmap_uncharge(account, PAGE_SIZE << order);
 		*err = -ENOMEM;
@@ -574,126 +665,113 @@ static struct cmap_block *block_new_headroom(const struct cmap_arena *arena,
 	return block;
 }
 
-static int segment_new(const struct cmap_arena *arena, u32 class, gfp_t gfp,
-		       bool headroom, struct cmap_segment **result)
+static struct cmap_segment *segment_alloc(struct cmap_arena *arena, u32 class,
+					  gfp_t gfp, int *err)
 {
-	u32 units = class_units(class);
-	u32 size = units << CMAP_UNIT_SHIFT;
-	unsigned int order = segment_order(arena, class, size, gfp);
 	struct cmap_segment *segment;
-	int err = 0;
 
 	segment = kzalloc_node(sizeof(*segment), cmap_gfp(gfp), arena->node);
-	if (!segment)
-		return -ENOMEM;
+	if (!segment) {
+		*err = -ENOMEM;
+		return NULL;
+	}
+	*err = cmap_memory_number(arena->memory, &segment->number);
+	if (*err) {
+		kfree(segment);
+		return NULL;
+	}
 
+	segment->arena = arena;
 	segment->class = class;
+	segment->units = class_units(class);
+	INIT_LIST_HEAD(&segment->hidden);
+	return segment;
+}
+
+/* Room is looked for first: memory that there is none for is not cleared. */
+static int segment_new(struct cmap_arena *arena, u32 class, gfp_t gfp,
+		       bool headroom, struct cmap_segment **result,
+		       u32 *segtab_size)
+{
+	u32 size = class_units(class) << CMAP_UNIT_SHIFT;
+	unsigned int least = get_order(size);
+	unsigned int order = segment_order(arena, class, size, gfp);
+	struct cmap_segment *segment;
+	int err;
+
+	if (cramped(arena))
+		order = max_t(unsigned int, order,
+			      get_order(CMAP_GRANULE_BYTES));
+	segment = segment_alloc(arena, class, gfp, &err);
+	if (!segment)
+		return err;
+
 	if (is_large(class))
 		cmap_memory_large(arena->memory, large_pages(size), true);
 	if (headroom)
-		segment->block = block_new_headroom(arena, get_order(size), gfp,
-						    &err);
+		segment->block = block_new_headroom(arena, least, gfp,
+						    segtab_size, &err);
 	else
-		segment->block = block_new(arena, order, get_order(size), gfp,
-					   &err);
-	if (!segment->block && is_large(class))
-		cmap_memory_large(arena->memory, large_pages(size), false);
-	if (segment->block)
-		err = cmap_block_offer(segment->block,
-				       cmap_block_numbers(arena->memory, 1),
-				       cmap_gfp(gfp));
-	if (err) {
-		segment_free(segment);
+		segment->block = block_new(arena, order, least, gfp,
+					   segtab_size, &err);
+	if (!segment->block) {
+		if (is_large(class))
+			cmap_memory_large(arena->memory, large_pages(size),
+					  false);
+		kfree(segment);
 		return err;
 	}
 
 	segment->base = segment->block->base;
-	segment->units = units;
-	segment->capacity = (PAGE_SIZE << segment->block->order) / size;
+	segment->capacity = cmap_block_bytes(segment->block) / size;
 	*result = segment;
 
 	return 0;
-}
-
-/*
- * The index that the next segment will get, and the size the segment table
- * must have for it, 0 if it has.  A lockless guess; cmap_refill_attach() copes
- * with a wrong one.
- */
-static u32 guess_index(const struct cmap_arena *arena, u32 *size)
-{
-	struct cmap_segtab *old;
-	u32 i = 1;
-
-	*size = SEGTAB_SIZE_MIN;
-	rcu_read_lock();
-	old = rcu_dereference(arena->segtab);
-	if (old) {
-		for (i = READ_ONCE(arena->hint); i < old->size; i++)
-			if (!READ_ONCE(old->slot[i].segment))
-				break;
-		*size = i < old->size ? 0 : old->size * 2;
-	}
-	rcu_read_unlock();
-
-	return i;
 }
 
 static int segtab_new(u32 size, int node, gfp_t gfp,
 		      struct cmap_segtab **result)
 {
 	struct cmap_segtab *new;
+	size_t bytes;
 
 	if (!size)
 		return 0;
-	if (size > CMAP_SEGMENTS_MAX)
-		return -ENOMEM;
 
+	bytes = struct_size(new, base, size) + size * sizeof(*new->segment) +
+		BITS_TO_LONGS(size) * sizeof(*new->map);
 	gfp = cmap_gfp(gfp) | __GFP_ZERO;
 	if (gfpflags_allow_blocking(gfp))
-		new = kvmalloc_node(struct_size(new, slot, size), gfp, node);
+		new = kvmalloc_node(bytes, gfp, node);
 	else
-		new = kmalloc_node(struct_size(new, slot, size), gfp, node);
+		new = kmalloc_node(bytes, gfp, node);
 	if (!new)
 		return -ENOMEM;
 	new->size = size;
+	new->segment = (void *)&new->base[size];
+	new->map = (void *)&new->segment[size];
 	*result = new;
 
 	return 0;
 }
 
-/* The page in which processes will find the new segment's number. */
-static int view_page_new(const struct cmap_arena *arena, u32 index, gfp_t gfp,
-			 struct cmap_refill *refill)
-{
-	const struct cmap_view *view = READ_ONCE(arena->view);
-	int err;
-
-	refill->view_index = cmap_view_page_of(index);
-	if (!view || READ_ONCE(view->page[refill->view_index]))
-		return 0;
-
-	refill->view_page = cmap_block_alloc_shown(arena->memory, arena->node,
-						   gfp, &err);
-	return refill->view_page ? 0 : err;
-}
-
-static int prepare(const struct cmap_arena *arena, u32 size, gfp_t gfp,
+static int prepare(struct cmap_arena *arena, u32 size, gfp_t gfp,
 		   bool headroom, struct cmap_refill *refill)
 {
-	u32 index, segtab_size;
+	u32 segtab_size;
 	int err;
 
 	*refill = (struct cmap_refill){};
 
 	err = segment_new(arena, class_of(size), gfp, headroom,
-			  &refill->segment);
+			  &refill->segment, &segtab_size);
 	if (err)
 		return err;
 
-	index = guess_index(arena, &segtab_size);
+	/* The acquire pairs with the release in cmap_arena_show(). */
 	err = segtab_new(segtab_size, arena->node, gfp, &refill->segtab) ?:
-	      view_page_new(arena, index, gfp, refill);
+	      cmap_view_grow(smp_load_acquire(&arena->view), arena->memory,
+			     arena->node, segtab_size, gfp, &refill->level);
 	if (err)
 		goto discard;
 
@@ -722,9 +800,9 @@ discard:
  *
  * Context: No lock; whatever @gfp allows.
  * Return: 0 with a refill that must be attached, or -ENOMEM, or -ENOSPC for
- * the account's limit.
+ * the account's limit, or if all the room that a shard's refs can name is taken.
  */
-int cmap_refill_prepare(const struct cmap_arena *arena, u32 size, gfp_t gfp,
+int cmap_refill_prepare(struct cmap_arena *arena, u32 size, gfp_t gfp,
 			struct cmap_refill *refill)
 {
 	return prepare(arena, size, gfp, false, refill);
@@ -762,7 +840,7 @@ static bool has_headroom(u32 size, u32 old_size)
  * Context: No lock; whatever @gfp allows.
  * Return: as cmap_refill_prepare() does.
  */
-int cmap_refill_replace(const struct cmap_arena *arena, u32 size, u32 old_size,
+int cmap_refill_replace(struct cmap_arena *arena, u32 size, u32 old_size,
 			gfp_t gfp, struct cmap_refill *refill)
 {
 	return prepare(arena, size, gfp, has_headroom(size, old_size), refill);
@@ -829,7 +907,7 @@ struct cmap_lack cmap_refill_lack(const struct cmap_arena *arena, u32 size,
  * Context: Process; no lock.
  * Return: 0 with a refill that must be attached, or -ENOMEM, or -ENOSPC.
  */
-int cmap_refill_ahead(const struct cmap_arena *arena, u32 class,
+int cmap_refill_ahead(struct cmap_arena *arena, u32 class,
 		      struct cmap_refill *refill)
 {
 	int err = cmap_refill_prepare(arena, class_units(class) <<
@@ -859,34 +937,27 @@ static void segtab_replace(struct cmap_arena *arena, struct cmap_refill *refill)
 	struct cmap_segtab *old = segtab_locked(arena);
 	struct cmap_segtab *new = refill->segtab;
 
-	if (!new || (old && old->size >= new->size))
+	if (!new || (old && old->size >= new->size) ||
+	    !cmap_view_add(arena->view, new->size, &refill->level))
 		return;
 
-	if (old)
-		memcpy(new->slot, old->slot, array_size(old->size,
-							sizeof(*old->slot)));
+	if (old) {
+		new->taken = old->taken;
+		bitmap_copy(new->map, old->map, old->size);
+		memcpy(new->segment, old->segment,
+		       array_size(old->size, sizeof(*old->segment)));
+		memcpy(new->base, old->base,
+		       array_size(old->size, sizeof(*old->base)));
+	} else {
+		/* In whose stead the list of numbers has other words. */
+		bitmap_set(new->map, 0, CMAP_WINDOW_GRANULES_NONE);
+		new->taken = CMAP_WINDOW_GRANULES_NONE;
+	}
 	/* Pairs with the dereference in cmap_arena_node(). */
 	rcu_assign_pointer(arena->segtab, new);
 	refill->segtab = NULL;
 	if (old)
 		kvfree_rcu(old, rcu);
-}
-
-/* Whether processes, if there are any, can be shown a segment there. */
-static bool view_has(struct cmap_arena *arena, u32 index,
-		     struct cmap_refill *refill)
-{
-	struct cmap_view *view = arena->view;
-	u32 i = cmap_view_page_of(index);
-
-	if (!view || view->page[i])
-		return true;
-	if (!refill->view_page || refill->view_index != i)
-		return false;
-
-	WRITE_ONCE(view->page[i], refill->view_page);
-	refill->view_page = NULL;
-	return true;
 }
 
 /*
@@ -901,16 +972,33 @@ static void list_unused(struct cmap_arena *arena, struct cmap_segment *segment)
 		list_segment(arena, segment);
 }
 
-static u32 free_index(struct cmap_arena *arena)
+/* Put a segment into the segment table, and show it if it can be shown. */
+static void settle(struct cmap_arena *arena, struct cmap_segment *segment,
+		   u32 index)
 {
 	struct cmap_segtab *segtab = segtab_locked(arena);
-	u32 i;
+	u32 i, count = segment_granules(segment);
 
-	for (i = arena->hint; segtab && i < segtab->size; i++)
-		if (!segtab->slot[i].segment)
-			return i;
+	segment->index = index;
+	bitmap_set(segtab->map, index, count);
+	segtab->taken += count;
+	if (count == 1 || index == arena->hint)
+		arena->hint = index + count;
+	for (i = 0; i < count; i++) {
+		segtab->base[index + i] = segment->base +
+					  i * CMAP_GRANULE_BYTES;
+		/* Pairs with the acquire in cmap_arena_find(). */
+		smp_store_release(&segtab->segment[index + i], segment);
+	}
 
-	return 0;
+	/* Before a ref into the segment is published. */
+	if (cmap_view_clean(arena->view, index, count)) {
+		cmap_view_set_segment(arena->view, index, count,
+				      segment->number);
+		return;
+	}
+	list_add_tail(&segment->hidden, &arena->hidden);
+	queue_work(cmap_queue_upkeep, &arena->view->reveal);
 }
 
 /**
@@ -927,10 +1015,9 @@ static u32 free_index(struct cmap_arena *arena)
 void cmap_refill_attach(struct cmap_arena *arena, struct cmap_refill *refill)
 {
 	struct cmap_segment *segment = refill->segment;
-	struct cmap_segtab *segtab;
 	struct cmap_class *class;
-	u16 *place;
-	u32 index;
+	u32 index, there;
+	bool spare;
 
 	if (!arena->classes) {
 		/* Pairs with the acquire in segment_order(). */
@@ -939,27 +1026,22 @@ void cmap_refill_attach(struct cmap_arena *arena, struct cmap_refill *refill)
 	}
 	segtab_replace(arena, refill);
 
-	index = free_index(arena);
+	index = find_run(arena, segment_granules(segment));
 	class = &arena->classes[segment->class];
 	/* Of what others left there may be too little for an insert. */
-	place = class->bump && (refill->ahead || class->free <= class->reserve) ?
-		&class->spare : &class->bump;
-	if (!index || !view_has(arena, index, refill))
+	spare = class->bump && (refill->ahead || class->free <= class->reserve);
+	there = spare ? class->spare : class->bump;
+	if (!index || (there && class->free > class->reserve))
 		return;
-	if (*place && class->free > class->reserve)
-		return;
-	if (*place)
-		list_unused(arena, segment_at(arena, *place));
+	if (there)
+		list_unused(arena, segment_at(arena, there));
 
-	segment->index = index;
-	WRITE_ONCE(arena->hint, index + 1);
-	segtab = segtab_locked(arena);
-	segtab->slot[index].base = segment->base;
-	WRITE_ONCE(segtab->slot[index].segment, segment);
-	/* Before a ref into the segment is published. */
-	cmap_view_set_segment(arena->view, index, segment->block->number);
-	*place = index;
-	WRITE_ONCE(class->pages, class->pages + (1U << segment->block->order));
+	settle(arena, segment, index);
+	if (spare)
+		class->spare = index;
+	else
+		class->bump = index;
+	WRITE_ONCE(class->pages, class->pages + segment->block->pages);
 	count_nodes(class, segment, segment->capacity, segment->capacity);
 	refill->segment = NULL;
 }
@@ -974,7 +1056,7 @@ void cmap_refill_discard(struct cmap_refill *refill)
 {
 	if (refill->segment)
 		segment_free(refill->segment);
-	cmap_block_free(refill->view_page);
+	cmap_view_level_free(refill->level);
 	kvfree(refill->segtab);
 	kfree(refill->classes);
 	*refill = (struct cmap_refill){};
@@ -1015,7 +1097,7 @@ static void detach(struct cmap_arena *arena, struct cmap_segment *segment,
 {
 	struct cmap_class *class = &arena->classes[segment->class];
 	struct cmap_segtab *segtab = segtab_locked(arena);
-	u32 index = segment->index;
+	u32 i, index = segment->index, count = segment_granules(segment);
 
 	if (segment->listed)
 		unlist_segment(arena, segment);
@@ -1028,14 +1110,53 @@ static void detach(struct cmap_arena *arena, struct cmap_segment *segment,
 	if (!segment->evacuated)
 		count_nodes(class, segment, -(s32)segment->capacity,
 			    -(s32)segment->capacity);
-	WRITE_ONCE(class->pages, class->pages - (1U << segment->block->order));
-	WRITE_ONCE(arena->hint, min(arena->hint, index));
-	/* Before another segment gets the index, and before this one is zero. */
-	cmap_view_set_segment(arena->view, index, 0);
-	segtab->slot[index].base = NULL;
-	WRITE_ONCE(segtab->slot[index].segment, NULL);
+	WRITE_ONCE(class->pages, class->pages - segment->block->pages);
+	/* Before another segment gets the place, and before this one is zero. */
+	cmap_view_set_segment(arena->view, index, count, 0);
+	for (i = 0; i < count; i++) {
+		segtab->base[index + i] = NULL;
+		WRITE_ONCE(segtab->segment[index + i], NULL);
+	}
 	cmap_block_returning(segment->block);
+	list_del(&segment->hidden);
 	list_add(&segment->detached, detached);
+	atomic_inc(&arena->memory->leaving);
+}
+
+/* No process has the segment mapped any more: it goes, and its granules. */
+static void segment_left(struct cmap_place *place)
+{
+	struct cmap_segment *segment = container_of(place, struct cmap_segment,
+						    place);
+	struct cmap_arena *arena = segment->arena;
+	u32 index = segment->index, count = segment_granules(segment);
+	struct cmap_segtab *segtab;
+
+	segment_free(segment);
+
+	spin_lock_bh(arena->lock);
+	segtab = segtab_locked(arena);
+	bitmap_clear(segtab->map, index, count);
+	segtab->taken -= count;
+	arena->hint = min(arena->hint, index);
+	spin_unlock_bh(arena->lock);
+}
+
+static void segment_leave(struct cmap_segment *segment)
+{
+	struct cmap_arena *arena = segment->arena;
+	/* Pairs with the release in cmap_arena_show(). */
+	const struct cmap_view *view = smp_load_acquire(&arena->view);
+
+	segment->place = (struct cmap_place){ .left = segment_left };
+	/* What left before there was a view nobody has found. */
+	if (view) {
+		segment->place.offset = cmap_place_node(view->index,
+							segment->index);
+		segment->place.bytes = segment_granules(segment) *
+				       CMAP_GRANULE_BYTES;
+	}
+	cmap_memory_leave(arena->memory, &segment->place);
 }
 
 /*
@@ -1077,15 +1198,13 @@ static u64 trim(struct cmap_arena *arena, u32 *from, u32 count, bool urgent,
 	struct cmap_segtab *segtab = segtab_locked(arena);
 	u32 size = segtab ? segtab->size : 0;
 	u32 end = min(*from + count, size);
+	struct cmap_segment *segment;
 	s64 budget = WIPE_BYTES;
 	u64 pending = 0;
 
-	for (; *from < end; (*from)++) {
-		struct cmap_segment *segment = segtab->slot[*from].segment;
+	for (; (segment = segment_from(segtab, from, end)); (*from)++) {
 		bool waits;
 
-		if (!segment)
-			continue;
 		waits = arena->wipe && wipe_some(arena, segment, &budget);
 		*more |= waits;
 		if (waits && budget <= 0)
@@ -1095,7 +1214,7 @@ static u64 trim(struct cmap_arena *arena, u32 *from, u32 count, bool urgent,
 		if (!waits && segment_idle(segment)) {
 			detach(arena, segment, detached);
 		} else {
-			pending += PAGE_SIZE << segment->block->order;
+			pending += cmap_block_bytes(segment->block);
 			*more = true;
 		}
 	}
@@ -1108,8 +1227,8 @@ static u64 trim(struct cmap_arena *arena, u32 *from, u32 count, bool urgent,
 /**
  * cmap_arena_trim() - take segments without a live node out of an arena
  * @arena: the arena
- * @from: index to begin at; moved on
- * @count: how many indices to look at
+ * @from: granule to begin at; moved on
+ * @count: how many granules to look at
  * @detached: list for cmap_arena_free_detached()
  *
  * In an arena that wipes, freed nodes are wiped, and a segment is taken out only
@@ -1277,14 +1396,13 @@ bool cmap_arena_evacuate(struct cmap_arena *arena, u32 *from, u32 count,
 	struct cmap_segtab *segtab = segtab_locked(arena);
 	u32 size = segtab ? segtab->size : 0;
 	u32 end = min(*from + count, size);
+	struct cmap_segment *segment;
 
 	if (arena->victim)
 		return true;
 
-	for (; *from < end; (*from)++) {
-		struct cmap_segment *segment = segtab->slot[*from].segment;
-
-		if (!segment || !can_evacuate(arena, segment, share, urgent))
+	for (; (segment = segment_from(segtab, from, end)); (*from)++) {
+		if (!can_evacuate(arena, segment, share, urgent))
 			continue;
 		if (segment->listed)
 			unlist_segment(arena, segment);
@@ -1371,7 +1489,7 @@ u64 cmap_arena_evacuate_end(struct cmap_arena *arena)
 	segment = segment_at(arena, arena->victim);
 	arena->victim = 0;
 	if (!segment->live)
-		return PAGE_SIZE << segment->block->order;
+		return cmap_block_bytes(segment->block);
 
 	segment->evacuated = false;
 	count_nodes(&arena->classes[segment->class], segment, segment->capacity,
@@ -1385,6 +1503,8 @@ u64 cmap_arena_evacuate_end(struct cmap_arena *arena)
  * cmap_arena_free_detached() - free segments that were trimmed
  * @detached: the segments
  *
+ * What processes may have mapped is freed in a while.
+ *
  * Context: No lock.
  */
 void cmap_arena_free_detached(struct list_head *detached)
@@ -1392,19 +1512,19 @@ void cmap_arena_free_detached(struct list_head *detached)
 	struct cmap_segment *segment, *next;
 
 	list_for_each_entry_safe(segment, next, detached, detached)
-		segment_free(segment);
+		segment_leave(segment);
 }
 
 /* ---- showing it ---- */
 
 /**
- * cmap_arena_segments() - how many segments a view must have room for
+ * cmap_arena_granules() - how many granules a view must have room for
  * @arena: the arena
  *
  * Context: The shard's lock.
- * Return: one more than the highest index that there can be.
+ * Return: one more than the highest granule that there can be.
  */
-u32 cmap_arena_segments(const struct cmap_arena *arena)
+u32 cmap_arena_granules(const struct cmap_arena *arena)
 {
 	const struct cmap_segtab *segtab = segtab_locked(arena);
 
@@ -1421,11 +1541,97 @@ u32 cmap_arena_segments(const struct cmap_arena *arena)
 void cmap_arena_show(struct cmap_arena *arena, struct cmap_view *view)
 {
 	const struct cmap_segtab *segtab = segtab_locked(arena);
-	u32 i;
+	struct cmap_segment *segment;
+	u32 i = 0;
 
-	for (i = 0; segtab && i < segtab->size; i++)
-		if (segtab->slot[i].segment)
-			cmap_view_set_segment(view, i,
-				segtab->slot[i].segment->block->number);
-	WRITE_ONCE(arena->view, view);
+	while (segtab && (segment = segment_from(segtab, &i, segtab->size))) {
+		u32 count = segment_granules(segment);
+
+		cmap_view_set_segment(view, i, count, segment->number);
+		i += count;
+	}
+	/* Pairs with the acquires of who looks without the lock. */
+	smp_store_release(&arena->view, view);
+}
+
+/**
+ * cmap_arena_hidden() - which segments processes cannot be shown yet
+ * @arena: the arena
+ * @hidden: set to what there is to know of them
+ * @max: room for so many
+ *
+ * Page faults find them already.  Once those are over that may not have, and
+ * what they mapped is unmapped, it is time for cmap_arena_reveal().
+ *
+ * Context: The shard's lock.
+ * Return: how many there are, at most @max.
+ */
+u32 cmap_arena_hidden(const struct cmap_arena *arena,
+		      struct cmap_hidden *hidden, u32 max)
+{
+	const struct cmap_segment *segment;
+	u32 n = 0;
+
+	list_for_each_entry(segment, &arena->hidden, hidden) {
+		if (n == max)
+			break;
+		hidden[n++] = (struct cmap_hidden){
+			.granule = segment->index,
+			.count = segment_granules(segment),
+			.number = segment->number,
+		};
+	}
+
+	return n;
+}
+
+/**
+ * cmap_arena_reveal() - show processes a segment that they could not be shown
+ * @arena: the arena
+ * @hidden: from cmap_arena_hidden(); it may have gone since
+ *
+ * Context: The shard's lock.
+ */
+void cmap_arena_reveal(struct cmap_arena *arena,
+		       const struct cmap_hidden *hidden)
+{
+	struct cmap_segment *segment = segment_at(arena, hidden->granule);
+
+	if (!segment || segment->number != hidden->number)
+		return;
+	list_del_init(&segment->hidden);
+	cmap_view_set_segment(arena->view, hidden->granule, hidden->count,
+			      hidden->number);
+}
+
+/**
+ * cmap_arena_find() - find the segment at a granule
+ * @arena: the arena of a map that may have been mapped
+ * @granule: the granule
+ * @extent: set to the segment's memory, and to where it begins, in bytes from
+ *	granule 0 on
+ *
+ * Context: Read section of &struct cmap_mapped.faults, in which what is found
+ * stays.
+ * Return: false if there is none.
+ */
+bool cmap_arena_find(const struct cmap_arena *arena, u32 granule,
+		     struct cmap_extent *extent)
+{
+	const struct cmap_segment *segment = NULL;
+	const struct cmap_segtab *segtab;
+
+	rcu_read_lock();
+	segtab = rcu_dereference(arena->segtab);
+	if (segtab && granule < segtab->size)
+		/* Pairs with the release in settle(). */
+		segment = smp_load_acquire(&segtab->segment[granule]);
+	rcu_read_unlock();
+	if (!segment)
+		return false;
+
+	extent->base = segment->base;
+	extent->bytes = cmap_block_bytes(segment->block);
+	extent->at = (u64)segment->index << CMAP_WINDOW_GRANULE_SHIFT;
+	return true;
 }

@@ -13,6 +13,7 @@
 #ifndef CMAP_ARENA_H
 #define CMAP_ARENA_H
 
+#include "block.h"
 #include "node.h"
 
 #include <linux/bits.h>
@@ -21,26 +22,26 @@
 #include <linux/rcupdate.h>
 #include <linux/spinlock.h>
 
-struct cmap_block;
-struct cmap_memory;
+struct cmap_arena;
 struct cmap_view;
+struct cmap_view_level;
 
 #define CMAP_CLASSES		122	/* see class_of() */
 
 /*
- * Kernel side of a segment; everything but @base under the shard's lock.  What
- * writes change comes before @empty_grace, in one cache line.
+ * Kernel side of a segment; what writes change is under the shard's lock, and
+ * comes before @empty_grace, in one cache line.  @index, @block and what the
+ * segment's size follows from are constant while it can be found.
  */
 struct cmap_segment {
 	u8 *base;
-	struct cmap_block *block;
-	u32 index;
+	u32 index;			/* of its first granule */
 	u8 class;
 	bool listed;			/* in its class's list of free nodes */
 	bool evacuated;			/* no more nodes of it are handed out */
 	bool emptied;			/* @empty_grace says since when */
-	u16 prev;			/* neighbours there, by index */
-	u16 next;
+	u32 prev;			/* neighbours there, by index, in a ring */
+	u32 next;
 	u32 units;			/* size of a node */
 	u32 capacity;			/* nodes in all */
 	u32 bump;			/* nodes ever handed out */
@@ -50,27 +51,37 @@ struct cmap_segment {
 	cmap_ref fresh;
 	unsigned long grace;		/* of the waiting ones */
 	unsigned long empty_grace;	/* of all, once none is live */
-	struct list_head detached;	/* while no longer in an arena */
+	struct cmap_block *block;
+	struct cmap_arena *arena;
+	u64 number;
+	union {
+		struct list_head hidden;	/* while processes see none of it */
+		struct list_head detached;	/* when no longer in its arena */
+		struct cmap_place place;	/* when processes may have it mapped */
+	};
 } ____cacheline_aligned_in_smp;
 
-/* What turns a ref into an address; replaced whole when it must grow. */
+/*
+ * What turns a ref into an address; replaced whole when it must grow.  A segment
+ * has one granule or more in a row, but for the pages that it lacks of the last
+ * one.  The first few granules are never used: no ref is 0.
+ */
 struct cmap_segtab {
 	struct rcu_head rcu;
-	u32 size;
-	struct {
-		u8 *base;
-		struct cmap_segment *segment;
-	} slot[];
+	u32 size;			/* granules */
+	u32 taken;			/* of these, by segments there are or were */
+	unsigned long *map;		/* which ones */
+	struct cmap_segment **segment;	/* by granule, or NULL */
+	u8 *base[];			/* its memory there */
 };
 
 /*
  * Segments of one size class.  Those that are evacuated count in @pages only.
  */
 struct cmap_class {
-	u16 head;			/* those with freed nodes, oldest first */
-	u16 tail;
-	u16 bump;			/* the one with nodes never used */
-	u16 spare;			/* the one to follow it, or 0 */
+	u64 head : 20;			/* those with freed nodes, oldest first */
+	u64 bump : 20;			/* the one with nodes never used */
+	u64 spare : 20;			/* the one to follow it, or 0 */
 	u32 pages;			/* in all segments of the class */
 	u32 free;			/* nodes not handed out, ready or not */
 	u32 nodes;			/* in all */
@@ -86,14 +97,15 @@ struct cmap_class {
 
 /**
  * struct cmap_arena - a shard's node memory
- * @segtab: the segments by index; index 0 is never used
+ * @segtab: the segments by granule
  * @classes: by class; comes with the first segment
  * @lock: the shard's lock
  * @view: shows processes where segments are; NULL while none can look
  * @memory: where the pages come from
  * @node: memory node to prefer
  * @wipe: nodes are overwritten before they are used again
- * @hint: where to look for a free index
+ * @hint: no granule below is free
+ * @hidden: segments that processes cannot be shown yet
  * @victim: index of the segment that is being evacuated, or 0
  * @victim_next: the next of its nodes to look at
  * @allocs: nodes ever handed out
@@ -115,6 +127,7 @@ struct cmap_arena {
 	u32 hint;
 	u32 victim;
 	u32 victim_next;
+	struct list_head hidden;
 	u64 allocs;
 	u64 reuses;
 	bool untidy;
@@ -127,8 +140,7 @@ struct cmap_refill {
 	struct cmap_segment *segment;
 	struct cmap_segtab *segtab;
 	struct cmap_class *classes;
-	struct cmap_block *view_page;
-	u32 view_index;			/* which one it is */
+	struct cmap_view_level *level;
 	bool ahead;			/* a spare one will do */
 };
 
@@ -159,11 +171,11 @@ bool cmap_arena_larger(u32 size, u32 than);
 void cmap_arena_retire(struct cmap_arena *arena, cmap_ref ref);
 void cmap_arena_unalloc(struct cmap_arena *arena, cmap_ref ref);
 
-int cmap_refill_prepare(const struct cmap_arena *arena, u32 size, gfp_t gfp,
+int cmap_refill_prepare(struct cmap_arena *arena, u32 size, gfp_t gfp,
 			struct cmap_refill *refill);
-int cmap_refill_ahead(const struct cmap_arena *arena, u32 class,
+int cmap_refill_ahead(struct cmap_arena *arena, u32 class,
 		      struct cmap_refill *refill);
-int cmap_refill_replace(const struct cmap_arena *arena, u32 size, u32 old_size,
+int cmap_refill_replace(struct cmap_arena *arena, u32 size, u32 old_size,
 			gfp_t gfp, struct cmap_refill *refill);
 struct cmap_lack cmap_refill_lack(const struct cmap_arena *arena, u32 size,
 				  u32 old_size);
@@ -187,8 +199,29 @@ cmap_ref cmap_arena_evacuate_next(struct cmap_arena *arena);
 cmap_ref cmap_arena_copy(struct cmap_arena *arena, cmap_ref ref);
 u64 cmap_arena_evacuate_end(struct cmap_arena *arena);
 void cmap_arena_free_detached(struct list_head *detached);
-u32 cmap_arena_segments(const struct cmap_arena *arena);
+
+/* Memory in a row, and where in the shard's part of a region it begins. */
+struct cmap_extent {
+	void *base;
+	size_t bytes;
+	u64 at;
+};
+
+/* A segment that processes cannot be shown yet. */
+struct cmap_hidden {
+	u32 granule;
+	u32 count;
+	u64 number;
+};
+
+u32 cmap_arena_granules(const struct cmap_arena *arena);
 void cmap_arena_show(struct cmap_arena *arena, struct cmap_view *view);
+u32 cmap_arena_hidden(const struct cmap_arena *arena,
+		      struct cmap_hidden *hidden, u32 max);
+void cmap_arena_reveal(struct cmap_arena *arena,
+		       const struct cmap_hidden *hidden);
+bool cmap_arena_find(const struct cmap_arena *arena, u32 granule,
+		     struct cmap_extent *extent);
 
 /**
  * cmap_arena_node() - the node that a ref names
@@ -209,7 +242,7 @@ cmap_arena_node(const struct cmap_arena *arena, cmap_ref ref)
 				      lockdep_is_held(arena->lock));
 	u32 offset = ref & ((1U << CMAP_OFFSET_BITS) - 1);
 
-	return (struct cmap_node *)(segtab->slot[ref >> CMAP_OFFSET_BITS].base +
+	return (struct cmap_node *)(segtab->base[ref >> CMAP_OFFSET_BITS] +
 				    ((size_t)offset << CMAP_UNIT_SHIFT));
 }
 

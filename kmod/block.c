@@ -2,32 +2,64 @@
 #include "block.h"
 #include "queue.h"
 
-#include <linux/mm.h>
 #include <linux/numa.h>
 #include <linux/slab.h>
 #include <linux/wait_bit.h>
 #include <uapi/linux/cmap.h>
 
-/* What lies below is for what every map has: see window.c. */
-static atomic64_t last_number = ATOMIC64_INIT(CMAP_WINDOW_FIRST - 1);
+/* Numbers of tables have 48 bits in a table's word. */
+#define NUMBERS_MAX	((1LL << 48) - CMAP_WINDOW_NUMBER_FIRST)
 
-DEFINE_SRCU(cmap_block_faults);
-
-/* What the kernel asks about the file behind a mapping, this one answers. */
-static struct inode *host;
+/* ---- blocks ---- */
 
 /* Large blocks are a wish that must cost nobody anything. */
 static gfp_t pages_gfp(gfp_t gfp, unsigned int order)
 {
-	gfp = cmap_gfp(gfp) | __GFP_ZERO | __GFP_COMP;
+	gfp = cmap_gfp(gfp) | __GFP_ZERO;
 	if (order && gfpflags_allow_blocking(gfp))
 		gfp = (gfp & ~__GFP_RETRY_MAYFAIL) | __GFP_NORETRY;
 	return gfp;
 }
 
+static void pages_free(void *base, u32 pages)
+{
+	u32 i;
+
+	if (is_power_of_2(pages)) {
+		free_pages((unsigned long)base, ilog2(pages));
+		return;
+	}
+	for (i = 0; i < pages; i++)
+		free_pages((unsigned long)base + i * PAGE_SIZE, 0);
+}
+
+/*
+ * So many pages in a row: of a power of two as one, so that one entry of a page
+ * table can map them all; of any other number each by itself, and those that
+ * came along go back.
+ */
+static struct page *pages_alloc(int node, u32 pages, gfp_t gfp)
+{
+	unsigned int order = order_base_2(pages);
+	struct page *page;
+	u32 i;
+
+	gfp = pages_gfp(gfp, order);
+	if (is_power_of_2(pages))
+		return alloc_pages_node(node, gfp | __GFP_COMP, order);
+
+	page = alloc_pages_node(node, gfp, order);
+	if (!page)
+		return NULL;
+	split_page(page, order);
+	for (i = pages; i < 1U << order; i++)
+		__free_page(page + i);
+	return page;
+}
+
 static struct cmap_block *alloc(struct cmap_memory *memory,
 				struct cmap_account *account, int node,
-				unsigned int order, gfp_t gfp)
+				u32 pages, gfp_t gfp)
 {
 	struct cmap_block *block;
 	struct page *page;
@@ -35,7 +67,7 @@ static struct cmap_block *alloc(struct cmap_memory *memory,
 	block = kzalloc_node(sizeof(*block), cmap_gfp(gfp), node);
 	if (!block)
 		return NULL;
-	page = alloc_pages_node(node, pages_gfp(gfp, order), order);
+	page = pages_alloc(node, pages, gfp);
 	if (!page) {
 		kfree(block);
 		return NULL;
@@ -44,27 +76,28 @@ static struct cmap_block *alloc(struct cmap_memory *memory,
 	block->base = page_address(page);
 	block->memory = memory;
 	block->account = account;
-	block->order = order;
+	block->pages = pages;
 	block->remote = node != NUMA_NO_NODE && page_to_nid(page) != node;
 	if (block->remote)
-		atomic64_add(PAGE_SIZE << order, &memory->remote);
+		atomic64_add(cmap_block_bytes(block), &memory->remote);
 	return block;
 }
 
 static struct cmap_block *charge_and_alloc(struct cmap_memory *memory,
 					   struct cmap_account *account,
-					   int node, unsigned int order,
-					   gfp_t gfp, int *err)
+					   int node, u32 pages, gfp_t gfp,
+					   int *err)
 {
+	u64 bytes = (u64)pages * PAGE_SIZE;
 	struct cmap_block *block;
 
-	*err = cmap_charge(account, PAGE_SIZE << order);
+	*err = cmap_charge(account, bytes);
 	if (*err)
 		return NULL;
 
-	block = alloc(memory, account, node, order, gfp);
+	block = alloc(memory, account, node, pages, gfp);
 	if (!block) {
-		cmap_uncharge(account, PAGE_SIZE << order);
+		cmap_uncharge(account, bytes);
 		*err = -ENOMEM;
 	}
 	return block;
@@ -74,7 +107,7 @@ static struct cmap_block *charge_and_alloc(struct cmap_memory *memory,
  * cmap_block_alloc() - allocate a block of zeroed pages
  * @memory: where it comes from
  * @node: memory node to prefer
- * @order: log2 of the number of pages
+ * @pages: how many
  * @gfp: GFP_KERNEL, or GFP_ATOMIC where sleeping is not allowed
  * @err: set on failure: -ENOSPC for the account's limit, -ENOMEM for lack of
  *	memory or the memory cgroup's limit
@@ -83,9 +116,9 @@ static struct cmap_block *charge_and_alloc(struct cmap_memory *memory,
  * Return: the block, or NULL with @err set.
  */
 struct cmap_block *cmap_block_alloc(struct cmap_memory *memory, int node,
-				    unsigned int order, gfp_t gfp, int *err)
+				    u32 pages, gfp_t gfp, int *err)
 {
-	return charge_and_alloc(memory, &memory->account, node, order, gfp,
+	return charge_and_alloc(memory, &memory->account, node, pages, gfp,
 				err);
 }
 
@@ -93,7 +126,7 @@ struct cmap_block *cmap_block_alloc(struct cmap_memory *memory, int node,
  * cmap_block_alloc_charged() - allocate a block that is paid for
  * @memory: where it comes from; the caller has charged the block to its account
  * @node: memory node to prefer
- * @order: log2 of the number of pages
+ * @pages: how many
  * @gfp: GFP_KERNEL, or GFP_ATOMIC where sleeping is not allowed
  *
  * Context: Any that @gfp allows.
@@ -101,10 +134,9 @@ struct cmap_block *cmap_block_alloc(struct cmap_memory *memory, int node,
  * memory cgroup's limit, with the charge still the caller's.
  */
 struct cmap_block *cmap_block_alloc_charged(struct cmap_memory *memory,
-					    int node, unsigned int order,
-					    gfp_t gfp)
+					    int node, u32 pages, gfp_t gfp)
 {
-	return alloc(memory, &memory->account, node, order, gfp);
+	return alloc(memory, &memory->account, node, pages, gfp);
 }
 
 /**
@@ -123,106 +155,50 @@ struct cmap_block *cmap_block_alloc_charged(struct cmap_memory *memory,
 struct cmap_block *cmap_block_alloc_shown(struct cmap_memory *memory, int node,
 					  gfp_t gfp, int *err)
 {
-	return charge_and_alloc(memory, memory->account.parent, node, 0, gfp,
+	return charge_and_alloc(memory, memory->account.parent, node, 1, gfp,
 				err);
 }
 
-static void free_now(struct cmap_block *block)
+/**
+ * cmap_block_free() - free a block
+ * @block: the block, which no process has mapped, or NULL
+ *
+ * What processes may have mapped goes by cmap_memory_leave() first.
+ *
+ * Context: Any.
+ */
+void cmap_block_free(struct cmap_block *block)
 {
-	free_pages((unsigned long)block->base, block->order);
+	if (!block)
+		return;
+
+	pages_free(block->base, block->pages);
 	if (block->remote)
-		atomic64_sub(PAGE_SIZE << block->order, &block->memory->remote);
-	cmap_uncharge(block->account, PAGE_SIZE << block->order);
+		atomic64_sub(cmap_block_bytes(block), &block->memory->remote);
+	cmap_uncharge(block->account, cmap_block_bytes(block));
 	if (block->returning)
 		cmap_account_returning(block->account,
-				       -(s64)(PAGE_SIZE << block->order));
+				       -(s64)cmap_block_bytes(block));
 	kfree(block);
 }
 
-/* ---- numbers ---- */
-
-/**
- * cmap_block_numbers() - get numbers that were never used
- * @memory: what they are for
- * @count: how many
- *
- * Context: Any.
- * Return: the first of so many, or 0 if the blocks are not to be offered.
- */
-u64 cmap_block_numbers(const struct cmap_memory *memory, u32 count)
-{
-	if (!memory->offered)
-		return 0;
-	return atomic64_fetch_add(count, &last_number) + 1;
-}
-
-/**
- * cmap_block_number_used() - whether a number was given away
- * @number: the number
- *
- * Context: Any.
- * Return: true if it was.
- */
-bool cmap_block_number_used(u64 number)
-{
-	return number <= atomic64_read(&last_number);
-}
-
-/**
- * cmap_block_offer() - let a block be found by its number
- * @block: the block
- * @number: from cmap_block_numbers(); with 0 nothing is done
- * @gfp: how to allocate
- *
- * Context: Any that @gfp allows.
- * Return: 0 or -ENOMEM.
- */
-int cmap_block_offer(struct cmap_block *block, u64 number, gfp_t gfp)
-{
-	int err;
-
-	if (!number)
-		return 0;
-
-	err = xa_err(xa_store_bh(&block->memory->blocks, number, block,
-				 cmap_gfp(gfp)));
-	if (!err)
-		block->number = number;
-	return err;
-}
-
-/**
- * cmap_block_find() - find a block
- * @memory: the memory that it must be of, which can be mapped
- * @number: its number
- *
- * Context: Read section of cmap_block_faults.
- * Return: the block, or NULL if there is none, or none any more.
- */
-struct cmap_block *cmap_block_find(struct cmap_memory *memory, u64 number)
-{
-	return xa_load(&memory->blocks, number);
-}
-
-/* ---- the end of a block ---- */
+/* ---- leaving a place ---- */
 
 /*
- * Nobody finds the blocks any more.  Once those who found one before have
- * mapped it, take it out of all processes that have.
+ * Nobody finds any of it any more.  Once those who found it before have mapped
+ * it, take it out of all processes that have.
  */
 static void free_gone(struct work_struct *work)
 {
 	struct cmap_memory *memory = container_of(work, struct cmap_memory,
 						  free_gone);
 	struct llist_node *list = llist_del_all(&memory->gone);
-	struct cmap_block *block, *next;
+	struct cmap_place *place, *next;
 
-	synchronize_srcu(&cmap_block_faults);
-	llist_for_each_entry_safe(block, next, list, gone) {
-		unmap_mapping_range(&memory->mapping,
-				    (loff_t)block->number << CMAP_WINDOW_SHIFT,
-				    PAGE_SIZE << block->order, 1);
-		free_now(block);
+	cmap_memory_sync(memory);
+	llist_for_each_entry_safe(place, next, list, gone) {
+		cmap_memory_unmap(memory, place->offset, place->bytes);
+		place->left(place);
 		cmap_memory_left(memory);
 		cond_resched();
 	}
@@ -241,39 +217,59 @@ void cmap_block_returning(struct cmap_block *block)
 	if (block->returning)
 		return;
 	block->returning = true;
-	cmap_account_returning(block->account, PAGE_SIZE << block->order);
+	cmap_account_returning(block->account, cmap_block_bytes(block));
 }
 
 /**
- * cmap_block_free() - free a block
- * @block: the block, or NULL
+ * cmap_memory_leave() - leave a place
+ * @memory: the map's memory
+ * @place: the place; page faults that begin now do not find what is there
  *
- * One that a process may have mapped is freed in a while, and counted as
- * leaving until then.
+ * The caller has counted it as leaving.  If a process may have the place mapped
+ * that takes a while.
  *
  * Context: Any.
  */
-void cmap_block_free(struct cmap_block *block)
+void cmap_memory_leave(struct cmap_memory *memory, struct cmap_place *place)
 {
-	struct cmap_memory *memory;
-
-	if (!block)
-		return;
-
-	memory = block->memory;
-	if (block->number)
-		xa_erase_bh(&memory->blocks, block->number);
-	/* Pairs with the barrier in open_locked() of window.c. */
+	/*
+	 * Pairs with the barrier in cmap_memory_map(): page faults that this
+	 * knows nothing of do not find what is leaving.
+	 */
 	smp_mb();
-	if (!block->number || !READ_ONCE(memory->mapped)) {
-		free_now(block);
+	if (!READ_ONCE(memory->mapped)) {
+		place->left(place);
+		cmap_memory_left(memory);
 		return;
 	}
 
-	cmap_block_returning(block);
-	atomic_inc(&memory->leaving);
-	if (llist_add(&block->gone, &memory->gone))
+	if (llist_add(&place->gone, &memory->gone))
 		queue_work(cmap_queue_free, &memory->free_gone);
+}
+
+/**
+ * cmap_memory_sync() - wait for page faults that may be under way
+ * @memory: the memory of a map that may have been mapped
+ *
+ * Context: Process.
+ */
+void cmap_memory_sync(const struct cmap_memory *memory)
+{
+	synchronize_srcu(&memory->mapped->faults);
+}
+
+/**
+ * cmap_memory_unmap() - take a place out of all processes that have it mapped
+ * @memory: the memory of a map that may have been mapped
+ * @offset: where in the file it is
+ * @bytes: how long it is; with 0 nothing is done
+ *
+ * Context: Process.
+ */
+void cmap_memory_unmap(const struct cmap_memory *memory, u64 offset, u64 bytes)
+{
+	if (bytes)
+		unmap_mapping_range(&memory->mapped->mapping, offset, bytes, 1);
 }
 
 /* ---- headroom for large values ---- */
@@ -386,8 +382,30 @@ void cmap_memory_wait_all_left(struct cmap_memory *memory)
 	wait_var_event(&memory->leaving, !cmap_memory_leaving(memory));
 }
 
-/* Nobody ever forbids writable mappings; see cmap_memory_init(). */
-#define HEAD_START	(1 << 30)
+/**
+ * cmap_memory_number() - get a number that the map never used
+ * @memory: the map's memory
+ * @number: set to the number, or to 0 if processes cannot map the map
+ *
+ * Context: Any.
+ * Return: 0, or -ENOSPC if all have been used.
+ */
+int cmap_memory_number(struct cmap_memory *memory, u64 *number)
+{
+	s64 used = atomic64_read(&memory->numbers);
+
+	*number = 0;
+	if (!memory->offered)
+		return 0;
+
+	do {
+		if (used >= NUMBERS_MAX)
+			return -ENOSPC;
+	} while (!atomic64_try_cmpxchg(&memory->numbers, &used, used + 1));
+	*number = used + CMAP_WINDOW_NUMBER_FIRST;
+
+	return 0;
+}
 
 /**
  * cmap_memory_init() - say where a map's memory comes from
@@ -399,52 +417,61 @@ void cmap_memory_wait_all_left(struct cmap_memory *memory)
  */
 void cmap_memory_init(struct cmap_memory *memory, u64 max, bool offered)
 {
-	struct address_space *mapping = &memory->mapping;
-
 	*memory = (struct cmap_memory){
 		.account = { .max = max, .parent = &memory->bill.account },
 		.offered = offered,
 	};
 	cmap_bill_init(&memory->bill, &cmap_account_all, true);
 	spin_lock_init(&memory->large_lock);
-	xa_init_flags(&memory->blocks, XA_FLAGS_LOCK_BH | XA_FLAGS_ACCOUNT);
 	init_llist_head(&memory->gone);
 	INIT_WORK(&memory->free_gone, free_gone);
-
-	address_space_init_once(mapping);
-	mapping->host = host;
-	mapping->a_ops = host ? host->i_mapping->a_ops : NULL;
-	/*
-	 * A file that is bound while another thread maps it has that mapping
-	 * counted here only when it is uncounted.
-	 */
-	atomic_set(&mapping->i_mmap_writable, HEAD_START);
 }
 
 /**
- * cmap_memory_exit() - the end, when no block is left
+ * cmap_memory_map() - before a map is mapped for the first time
+ * @memory: the map's memory
+ *
+ * Context: Process; one caller at a time.
+ * Return: 0, also if that was done before; or -ENOMEM.
+ */
+int cmap_memory_map(struct cmap_memory *memory)
+{
+	struct cmap_mapped *mapped;
+
+	if (memory->mapped)
+		return 0;
+
+	mapped = kzalloc(sizeof(*mapped), CMAP_GFP_KERNEL);
+	if (!mapped)
+		return -ENOMEM;
+	if (init_srcu_struct(&mapped->faults)) {
+		kfree(mapped);
+		return -ENOMEM;
+	}
+	address_space_init_once(&mapped->mapping);
+
+	/* Pairs with the address dependency of who leaves a place. */
+	smp_store_release(&memory->mapped, mapped);
+	/*
+	 * Pairs with the barrier in cmap_memory_leave(): what does not see that
+	 * there will be page faults can no longer be found by them.
+	 */
+	smp_mb();
+
+	return 0;
+}
+
+/**
+ * cmap_memory_exit() - the end, when nothing is left
  * @memory: the map's memory
  *
  * Context: Process.
  */
 void cmap_memory_exit(struct cmap_memory *memory)
 {
-	unsigned long number = 0;
-
-	/* The last block has left, but the work may not have returned. */
+	/* The last place has left, but the work may not have returned. */
 	flush_work(&memory->free_gone);
-	/* Nodes of its own may be left, from when there was no memory for more. */
-	WARN_ON_ONCE(xa_find(&memory->blocks, &number, ULONG_MAX, XA_PRESENT));
-	xa_destroy(&memory->blocks);
-}
-
-/**
- * cmap_block_host() - say what file mappings belong to
- * @inode: an inode of our own, or NULL
- *
- * Context: Process.
- */
-void cmap_block_host(struct inode *inode)
-{
-	host = inode;
+	if (memory->mapped)
+		cleanup_srcu_struct(&memory->mapped->faults);
+	kfree(memory->mapped);
 }

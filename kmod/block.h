@@ -1,11 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Blocks of pages: what a map's tables and nodes are made of, and where
- * processes can map them.
- *
- * A block that is offered has a number, never used again for another, which
- * says where in the device's file it is.  Whoever maps a number that has no
- * block any more finds zeroes there.
+ * Blocks of pages: what a map's tables and nodes are made of, and how they
+ * leave the places at which processes have them mapped.
  */
 #ifndef CMAP_BLOCK_H
 #define CMAP_BLOCK_H
@@ -14,11 +10,25 @@
 
 #include <linux/fs.h>
 #include <linux/llist.h>
+#include <linux/mm.h>
 #include <linux/spinlock.h>
 #include <linux/srcu.h>
 #include <linux/types.h>
 #include <linux/workqueue.h>
-#include <linux/xarray.h>
+
+/**
+ * struct cmap_mapped - what a map has from the first time that it is mapped
+ * @faults: page faults look for memory, and map what they find, in its read
+ *	sections
+ * @mapping: who has mapped what
+ *
+ * Each map has its own: what somebody does to his map, or how often he maps it,
+ * is nothing to the others.
+ */
+struct cmap_mapped {
+	struct srcu_struct faults;
+	struct address_space mapping;
+};
 
 #define CMAP_LARGE_SIZES	72	/* see large_index() */
 
@@ -31,17 +41,13 @@
  * @in_hand: bytes in large values that a writer holds, which either is about to
  *	write one or to give an old one back
  * @leaving: how much of it will be given back in a while: tables after a
- *	grace period, blocks once nobody has them mapped
- * @offered: blocks are offered to processes; constant
+ *	grace period, what has a place once nobody has it mapped
+ * @offered: processes can map it; constant
  * @mapped: a process may have mapped some
  * @remote: bytes that are not on the memory node that they were wanted on
- * @blocks: those that are offered, by number
- * @mapping: of the files that are bound to the map: who has mapped what
- * @gone: blocks that wait to be freed
- * @free_gone: frees them
- *
- * Each map has all this for itself: what somebody does to his map, or how often
- * he maps it, is nothing to the others.
+ * @numbers: how many numbers have been given away
+ * @gone: what waits until nobody has it mapped
+ * @free_gone: waits for that
  */
 struct cmap_memory {
 	struct cmap_account account;
@@ -51,10 +57,9 @@ struct cmap_memory {
 	atomic64_t in_hand;
 	atomic_t leaving;
 	bool offered;
-	bool mapped;
+	struct cmap_mapped *mapped;
 	atomic64_t remote;
-	struct xarray blocks;
-	struct address_space mapping;
+	atomic64_t numbers;
 	struct llist_head gone;
 	struct work_struct free_gone;
 };
@@ -64,30 +69,51 @@ struct cmap_memory {
  * @base: the zeroed, physically contiguous pages
  * @memory: where it came from
  * @account: pays for it
- * @number: where it is offered, or 0
- * @order: log2 of the number of pages
+ * @pages: how many there are
  * @remote: they are not on the memory node that they were wanted on
  * @returning: counted as returning in its account
  * @next: for its owner
- * @gone: while it waits to be freed
  */
 struct cmap_block {
 	void *base;
 	struct cmap_memory *memory;
 	struct cmap_account *account;
-	u64 number;
-	u8 order;
+	u32 pages;
 	bool remote;
 	bool returning;
 	struct cmap_block *next;
+};
+
+static inline size_t cmap_block_bytes(const struct cmap_block *block)
+{
+	return (size_t)block->pages * PAGE_SIZE;
+}
+
+/**
+ * struct cmap_place - a place in the window, for when it is left
+ * @offset: where in the file
+ * @bytes: how much of it; 0 if nobody can have found what is there
+ * @gone: while page faults may still map it
+ * @left: called when no process has it mapped any more
+ */
+struct cmap_place {
+	u64 offset;
+	u64 bytes;
 	struct llist_node gone;
+	void (*left)(struct cmap_place *place);
 };
 
 void cmap_memory_init(struct cmap_memory *memory, u64 max, bool offered);
+int cmap_memory_map(struct cmap_memory *memory);
 void cmap_memory_exit(struct cmap_memory *memory);
 
 void cmap_memory_left(struct cmap_memory *memory);
 void cmap_memory_wait_all_left(struct cmap_memory *memory);
+
+int cmap_memory_number(struct cmap_memory *memory, u64 *number);
+void cmap_memory_leave(struct cmap_memory *memory, struct cmap_place *place);
+void cmap_memory_sync(const struct cmap_memory *memory);
+void cmap_memory_unmap(const struct cmap_memory *memory, u64 offset, u64 bytes);
 
 /* If not, all that was on its way has done with the memory. */
 static inline bool cmap_memory_leaving(const struct cmap_memory *memory)
@@ -97,10 +123,9 @@ static inline bool cmap_memory_leaving(const struct cmap_memory *memory)
 }
 
 struct cmap_block *cmap_block_alloc(struct cmap_memory *memory, int node,
-				    unsigned int order, gfp_t gfp, int *err);
+				    u32 pages, gfp_t gfp, int *err);
 struct cmap_block *cmap_block_alloc_charged(struct cmap_memory *memory,
-					    int node, unsigned int order,
-					    gfp_t gfp);
+					    int node, u32 pages, gfp_t gfp);
 struct cmap_block *cmap_block_alloc_shown(struct cmap_memory *memory, int node,
 					  gfp_t gfp, int *err);
 void cmap_block_free(struct cmap_block *block);
@@ -108,16 +133,5 @@ void cmap_block_returning(struct cmap_block *block);
 
 void cmap_memory_large(struct cmap_memory *memory, u32 pages, bool more);
 u64 cmap_memory_headroom_for(struct cmap_memory *memory, u32 pages);
-
-/* Page faults look for blocks, and map what they find, in its read sections. */
-extern struct srcu_struct cmap_block_faults;
-
-u64 cmap_block_numbers(const struct cmap_memory *memory, u32 count);
-bool cmap_block_number_used(u64 number);
-int cmap_block_offer(struct cmap_block *block, u64 number, gfp_t gfp);
-
-struct cmap_block *cmap_block_find(struct cmap_memory *memory, u64 number);
-
-void cmap_block_host(struct inode *inode);
 
 #endif /* CMAP_BLOCK_H */

@@ -9,7 +9,6 @@
 #include "names.h"
 #include "supply.h"
 #include "user.h"
-#include "window.h"
 
 #include <linux/cred.h>
 #include <linux/fs.h>
@@ -83,7 +82,6 @@ int cmap_cmd_create(struct cmap_context *context, void __user *arg)
 	err = cmap_names_add(map, cmap_names_here());
 	if (err)
 		goto put_map;
-	cmap_window_bind(context->file, map);
 	cmap_file_bind(context->file, map);
 	kfree(name);
 
@@ -142,7 +140,6 @@ int cmap_cmd_open(struct cmap_context *context, void __user *arg)
 		cmap_file_unclaim(context->file);
 		goto free_name;
 	}
-	cmap_window_bind(context->file, map);
 	cmap_file_bind(context->file, map);
 free_name:
 	kfree(name);

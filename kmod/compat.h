@@ -54,4 +54,22 @@
 #define cmap_memcg_objcg(memcg)		((memcg)->objcg)
 #endif
 
+/*
+ * Whether a process's mapping of a page may show other contents than the
+ * kernel's, because the CPU's cache has both.
+ */
+#ifdef CMAP_HAVE_CACHE_ALIASING
+#include <linux/cacheinfo.h>
+#define cmap_cache_aliases()	cpu_dcache_is_aliasing()
+#else
+#define cmap_cache_aliases()	(IS_ENABLED(CONFIG_MIPS) ||		\
+				 IS_ENABLED(CONFIG_PARISC) ||		\
+				 IS_ENABLED(CONFIG_SPARC64))
+#endif
+
+/* Entries' versions and words of the window are loaded and stored whole. */
+#ifndef CONFIG_64BIT
+#error "cmap needs a 64-bit kernel"
+#endif
+
 #endif /* CMAP_COMPAT_H */

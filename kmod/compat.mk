@@ -25,3 +25,6 @@ CMAP_COMPAT += $(if $(shell sed -n '/^struct mem_cgroup_per_node {/,/^}/p' \
 
 # Frame numbers had a type of their own.
 CMAP_COMPAT += $(call cmap-has,'vmf_insert_pfn_pmd.struct vm_fault .vmf. pfn_t ',linux/huge_mm.h,CMAP_HAVE_PFN_T)
+
+# CPUs whose caches have a page twice say so.
+CMAP_COMPAT += $(call cmap-has,'define cpu_dcache_is_aliasing',linux/cacheinfo.h,CMAP_HAVE_CACHE_ALIASING)

@@ -6,26 +6,36 @@
 #include "map.h"
 #include "window.h"
 
+#include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/miscdevice.h>
 #include <linux/module.h>
 #include <linux/poll.h>
+#include <linux/slab.h>
 
-/* misc_register() leaves itself in private_data, where the map will be. */
+/* misc_register() leaves itself in private_data. */
 static int dev_open(struct inode *inode, struct file *file)
 {
-	file->private_data = NULL;
+	struct cmap_file *own = kzalloc(sizeof(*own), GFP_KERNEL_ACCOUNT);
+
+	if (!own)
+		return -ENOMEM;
+
+	mutex_init(&own->lock);
+	file->private_data = own;
 	return nonseekable_open(inode, file);
 }
 
 static int dev_release(struct inode *inode, struct file *file)
 {
+	struct cmap_file *own = cmap_file_of(file);
 	struct cmap *map = cmap_file_map(file);
 
-	/* It was the map's since the file was bound. */
-	file->f_mapping = inode->i_mapping;
+	if (own->window)
+		fput(own->window);
 	if (map)
 		cmap_map_put(map);
+	kfree(own);
 	return 0;
 }
 

@@ -86,10 +86,12 @@ static_assert(sizeof(struct cmap_stat) == 136);
 static_assert(sizeof(struct cmap_range) == 40);
 static_assert(sizeof(struct cmap_entry) == 40);
 static_assert(sizeof(struct cmap_ops) == 32);
-static_assert(sizeof(struct cmap_window) == 56);
-static_assert(sizeof(struct cmap_window_shard) == 64 + 8 * 16384);
+static_assert(sizeof(struct cmap_window) == 64);
+static_assert(sizeof(struct cmap_window_words) == 128);
+static_assert(sizeof(struct cmap_window_shard) == 8 * 524288);
 static_assert(sizeof(struct cmap_window_bucket) == 64);
 static_assert(sizeof(struct cmap_window_node) == 16);
+static_assert(sizeof(struct cmap_window_trailer) == 40);
 
 static const struct command *find(u32 code)
 {

@@ -116,8 +116,6 @@ static void map_destroy(struct work_struct *work)
 
 	for (i = 0; i < map->shards; i++)
 		cmap_shard_close(map->shard[i]);
-	/* Mappings held a reference: none is left. */
-	WRITE_ONCE(map->memory.mapped, false);
 	/* What is on its way to be freed knows the map's memory. */
 	cmap_memory_wait_all_left(&map->memory);
 	for (i = 0; i < map->shards; i++)

@@ -14,14 +14,14 @@
 #include <linux/types.h>
 
 /*
- * Names a node within its shard: the segment's index, then the offset in it
- * in units.  0 names none.
+ * Names a node within its shard: the granule that it begins in, then the offset
+ * there in units.  0 names none.
  */
 typedef u32 cmap_ref;
 
 #define CMAP_UNIT_SHIFT		3	/* a unit is 8 bytes */
-#define CMAP_OFFSET_BITS	18	/* a segment is at most 2 MiB */
-#define CMAP_SEGMENTS_MAX	(1U << (32 - CMAP_OFFSET_BITS))
+#define CMAP_OFFSET_BITS	13	/* a granule has 64 KiB */
+#define CMAP_GRANULES_MAX	(1U << (32 - CMAP_OFFSET_BITS))
 
 /**
  * struct cmap_node - one version of one entry
@@ -50,6 +50,7 @@ struct cmap_node {
 static_assert(sizeof(struct cmap_node) == 16);
 
 #define CMAP_VALUE_LEN_BITS	21
+#define CMAP_KEY_LEN_BITS	10	/* the bit above is for nodes to come */
 
 static inline u32 cmap_node_lengths(u32 key_len, u32 value_len)
 {
@@ -58,7 +59,8 @@ static inline u32 cmap_node_lengths(u32 key_len, u32 value_len)
 
 static inline u32 cmap_node_key_len(const struct cmap_node *node)
 {
-	return node->lengths >> CMAP_VALUE_LEN_BITS;
+	return node->lengths >> CMAP_VALUE_LEN_BITS &
+	       ((1U << CMAP_KEY_LEN_BITS) - 1);
 }
 
 static inline u32 cmap_node_value_len(const struct cmap_node *node)

@@ -2,7 +2,6 @@
 #include "resize.h"
 #include "queue.h"
 #include "shard.h"
-#include "view.h"
 
 #include <linux/delay.h>
 #include <linux/jiffies.h>
@@ -11,6 +10,7 @@
 #include <linux/sched.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
+#include <linux/wait_bit.h>
 #include <linux/sizes.h>
 #include <linux/workqueue.h>
 
@@ -115,7 +115,7 @@ static void finish(struct cmap_shard *shard, struct cmap_table *old,
 		   struct cmap_table *new)
 {
 	rcu_assign_pointer(shard->table, new);
-	cmap_view_set_table(shard->arena.view, new);
+	cmap_shard_show_tables(shard);
 	cmap_table_free_rcu(old);
 }
 
@@ -168,7 +168,7 @@ unsigned int cmap_resize_help(struct cmap_shard *shard)
 
 /*
  * Make the table wanted and begin to move into it.  Returns -EXFULL if there
- * is none that would help.
+ * is none that would help, -EAGAIN if it must wait until others have left.
  */
 static int begin(struct cmap_shard *shard, gfp_t gfp)
 {
@@ -183,6 +183,10 @@ static int begin(struct cmap_shard *shard, gfp_t gfp)
 	idle = !next_locked(shard, table);
 	wanted = idle && table_wanted(shard, table, &to);
 	err = idle && !wanted && cmap_pool_exhausted(table) ? -EXFULL : 0;
+	if (wanted && !cmap_shard_has_place(shard, to)) {
+		wanted = false;
+		err = -EAGAIN;
+	}
 	spin_unlock_bh(&shard->lock);
 	if (!wanted)
 		return err;
@@ -195,10 +199,10 @@ static int begin(struct cmap_shard *shard, gfp_t gfp)
 	spin_lock_bh(&shard->lock);
 	table = cmap_shard_table_locked(shard);
 	if (table->bits == from && !next_locked(shard, table) &&
-	    table_wanted(shard, table, &bits) && bits == to) {
-		new->turn = !table->turn;
+	    table_wanted(shard, table, &bits) && bits == to &&
+	    cmap_shard_settle(shard, new)) {
 		rcu_assign_pointer(table->next, new);
-		cmap_view_set_next(shard->arena.view, new);
+		cmap_shard_show_table(shard, new);
 		new = NULL;
 		if (to > from)
 			shard->grows++;
@@ -241,11 +245,14 @@ static int extend_pool(struct cmap_shard *shard, gfp_t gfp)
 
 	spin_lock_bh(&shard->lock);
 	new = next_locked(shard, cmap_shard_table_locked(shard));
-	err = new ? cmap_pool_attach(new, pool_bits, &block) : 0;
+	if (new) {
+		cmap_pool_attach(new, pool_bits, &block);
+		cmap_shard_show_pool(shard, new);
+	}
 	spin_unlock_bh(&shard->lock);
 	cmap_block_free(block);
 
-	return err;
+	return 0;
 }
 
 static int move_all(struct cmap_shard *shard, gfp_t gfp)
@@ -335,6 +342,20 @@ static bool resize_wanted(struct cmap_shard *shard)
 	return wanted;
 }
 
+/* Whether there is no table that must wait until another has left its place. */
+static bool has_place(struct cmap_shard *shard)
+{
+	bool has;
+	u8 bits;
+
+	spin_lock_bh(&shard->lock);
+	has = !table_wanted(shard, cmap_shard_table_locked(shard), &bits) ||
+	      cmap_shard_has_place(shard, bits);
+	spin_unlock_bh(&shard->lock);
+
+	return has;
+}
+
 /**
  * cmap_resize_now() - give a shard a table of the size it needs, at once
  * @shard: the shard
@@ -349,7 +370,14 @@ static bool resize_wanted(struct cmap_shard *shard)
  */
 int cmap_resize_now(struct cmap_shard *shard, gfp_t gfp)
 {
-	return begin(shard, gfp) ?: move_all(shard, gfp);
+	struct cmap_memory *memory = shard->arena.memory;
+	int err;
+
+	while ((err = begin(shard, gfp)) == -EAGAIN)
+		if (wait_var_event_killable(&memory->leaving,
+					    has_place(shard)))
+			return -EINTR;
+	return err ?: move_all(shard, gfp);
 }
 
 /* Not before that, lest each write has all of it tried again; 0: at once. */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "shard.h"
 #include "hash.h"
+#include "queue.h"
 #include "quota.h"
 #include "resize.h"
 #include "view.h"
@@ -11,6 +12,7 @@
 #include <linux/sched.h>
 
 #define CLEAR_BUCKETS		16	/* per lock hold */
+#define REVEAL_SEGMENTS		8	/* for which page faults are waited for once */
 
 /**
  * cmap_shard_init() - make an empty shard
@@ -56,6 +58,8 @@ void cmap_shard_close(struct cmap_shard *shard)
 	mem_cgroup_put(shard->ahead_payer);
 	shard->ahead_payer = NULL;
 	cancel_delayed_work_sync(&shard->trim);
+	if (shard->arena.view)
+		cancel_work_sync(&shard->arena.view->reveal);
 }
 
 /**
@@ -464,9 +468,10 @@ static int get_table(struct cmap_shard *shard, gfp_t gfp)
 		return err;
 
 	spin_lock_bh(&shard->lock);
-	if (!cmap_shard_table_locked(shard)) {
+	if (!cmap_shard_table_locked(shard) &&
+	    cmap_shard_settle(shard, table)) {
 		rcu_assign_pointer(shard->table, table);
-		cmap_view_set_table(shard->arena.view, table);
+		cmap_shard_show_table(shard, table);
 		table = NULL;
 	}
 	spin_unlock_bh(&shard->lock);
@@ -502,11 +507,13 @@ static int get_pool(struct cmap_shard *shard, u32 order, gfp_t gfp)
 		return err;
 
 	spin_lock_bh(&shard->lock);
-	err = cmap_pool_attach(table_for(shard, order), pool_bits, &block);
+	table = table_for(shard, order);
+	cmap_pool_attach(table, pool_bits, &block);
+	cmap_shard_show_pool(shard, table);
 	spin_unlock_bh(&shard->lock);
 	cmap_block_free(block);
 
-	return err;
+	return 0;
 }
 
 static int get_node(struct cmap_shard *shard, const struct cmap_write *write,
@@ -946,6 +953,196 @@ u64 cmap_shard_clear(struct cmap_shard *shard, u64 *order)
 
 /* ---- showing it to processes ---- */
 
+/* A shard's table, or the next one, or NULL. */
+static struct cmap_table *table_or_next(const struct cmap_shard *shard, u32 i)
+{
+	struct cmap_table *table = cmap_shard_table_locked(shard);
+
+	if (!table || !i)
+		return table;
+	return rcu_dereference_protected(table->next,
+					 lockdep_is_held(&shard->lock));
+}
+
+/**
+ * cmap_shard_has_place() - whether a table can have a place
+ * @shard: the shard
+ * @bits: of the table
+ *
+ * Context: The shard's lock.
+ * Return: false if tables that are leaving still have them all.
+ */
+bool cmap_shard_has_place(const struct cmap_shard *shard, u8 bits)
+{
+	return !shard->arena.view ||
+	       cmap_places_turn(&shard->places, bits) < CMAP_WINDOW_TURNS;
+}
+
+/**
+ * cmap_shard_settle() - give a table a place
+ * @shard: the shard
+ * @table: the table, which is to become the shard's, or the next one
+ *
+ * Where nobody can look for a table, all that matters is that it and the one it
+ * is filled from have two when somebody can.
+ *
+ * Context: The shard's lock.
+ * Return: false if there is none.
+ */
+bool cmap_shard_settle(struct cmap_shard *shard, struct cmap_table *table)
+{
+	const struct cmap_table *from = cmap_shard_table_locked(shard);
+
+	if (!shard->arena.view) {
+		table->turn = from && !from->turn;
+		return true;
+	}
+
+	table->turn = cmap_places_turn(&shard->places, table->bits);
+	if (table->turn == CMAP_WINDOW_TURNS)
+		return false;
+	cmap_table_settle(table, &shard->places, shard->index);
+	return true;
+}
+
+/**
+ * cmap_shard_show_tables() - show processes which tables a shard has
+ * @shard: the shard
+ *
+ * Context: The shard's lock.
+ */
+void cmap_shard_show_tables(struct cmap_shard *shard)
+{
+	cmap_view_set_tables(shard->arena.view, table_or_next(shard, 0),
+			     table_or_next(shard, 1));
+}
+
+/**
+ * cmap_shard_show_table() - show processes a shard's new table
+ * @shard: the shard
+ * @table: the table, which has become the shard's, or the next one
+ *
+ * Context: The shard's lock.
+ */
+void cmap_shard_show_table(struct cmap_shard *shard, struct cmap_table *table)
+{
+	struct cmap_view *view = shard->arena.view;
+
+	table->hidden = !cmap_table_clean(table);
+	cmap_shard_show_tables(shard);
+	if (table->hidden)
+		queue_work(cmap_queue_upkeep, &view->reveal);
+}
+
+/**
+ * cmap_shard_show_pool() - show processes what a table's pool got
+ * @shard: the shard
+ * @table: the table
+ *
+ * Context: The shard's lock.
+ */
+void cmap_shard_show_pool(struct cmap_shard *shard, struct cmap_table *table)
+{
+	if (table->unclean)
+		queue_work(cmap_queue_upkeep, &shard->arena.view->reveal);
+}
+
+/* What cannot be shown, or not all of it, before it was unmapped. */
+struct veil {
+	u64 number[2];			/* of tables; 0 for one that is shown */
+	struct {
+		u64 offset;
+		u64 bytes;
+	} place[2 + REVEAL_SEGMENTS];
+	struct cmap_hidden segment[REVEAL_SEGMENTS];
+	u32 places;
+	u32 segments;
+};
+
+static void add_place(struct veil *veil, u64 offset, u64 bytes)
+{
+	veil->place[veil->places].offset = offset;
+	veil->place[veil->places++].bytes = bytes;
+}
+
+/* False if there is nothing. */
+static bool find_veiled(struct cmap_shard *shard, struct veil *veil)
+{
+	u32 i;
+
+	veil->places = 0;
+	for (i = 0; i < 2; i++) {
+		struct cmap_table *table = table_or_next(shard, i);
+
+		veil->number[i] = 0;
+		if (!table || (!table->hidden && !table->unclean))
+			continue;
+		/* What is marked from here on is not where the table is. */
+		clear_bit(cmap_place_of(table->bits, table->turn),
+			  shard->places.zeroes);
+		table->unclean = false;
+		veil->number[i] = table->number;
+		add_place(veil, table->place.offset, table->place.bytes);
+	}
+
+	veil->segments = cmap_arena_hidden(&shard->arena, veil->segment,
+					   REVEAL_SEGMENTS);
+	for (i = 0; i < veil->segments; i++)
+		add_place(veil, cmap_place_node(shard->index,
+						veil->segment[i].granule),
+			  veil->segment[i].count * CMAP_GRANULE_BYTES);
+	return veil->places;
+}
+
+static void lift(struct cmap_shard *shard, const struct veil *veil)
+{
+	u32 i, k;
+
+	for (i = 0; i < 2; i++) {
+		struct cmap_table *table = table_or_next(shard, i);
+
+		/* The next one may be the shard's by now. */
+		for (k = 0; table && k < 2; k++)
+			if (veil->number[k] == table->number)
+				table->hidden = false;
+	}
+	cmap_shard_show_tables(shard);
+	for (i = 0; i < veil->segments; i++)
+		cmap_arena_reveal(&shard->arena, &veil->segment[i]);
+}
+
+/*
+ * What came where processes may see zeroes is found by page faults.  Once those
+ * are over that did not find it, and what they mapped is unmapped, it can be
+ * shown.
+ */
+static void reveal_work(struct work_struct *work)
+{
+	struct cmap_view *view = container_of(work, struct cmap_view, reveal);
+	struct cmap_shard *shard = view->shard;
+	struct cmap_memory *memory = shard->arena.memory;
+	struct veil veil;
+	bool more;
+	u32 i;
+
+	do {
+		spin_lock_bh(&shard->lock);
+		more = find_veiled(shard, &veil);
+		spin_unlock_bh(&shard->lock);
+		if (!more)
+			break;
+
+		cmap_memory_sync(memory);
+		for (i = 0; i < veil.places; i++)
+			cmap_memory_unmap(memory, veil.place[i].offset,
+					  veil.place[i].bytes);
+
+		spin_lock_bh(&shard->lock);
+		lift(shard, &veil);
+		spin_unlock_bh(&shard->lock);
+	} while (veil.segments == REVEAL_SEGMENTS);
+}
+
 /**
  * cmap_shard_show() - let processes that map the map find what the shard has
  * @shard: the shard
@@ -956,35 +1153,119 @@ u64 cmap_shard_clear(struct cmap_shard *shard, u64 *order)
 int cmap_shard_show(struct cmap_shard *shard)
 {
 	struct cmap_arena *arena = &shard->arena;
-	struct cmap_table *table;
 	struct cmap_view *view;
-	u32 segments = 0;
-	int err;
+	u32 granules = 0;
+	int i, err;
 
 	if (arena->view)
 		return 0;
 
 	for (;;) {
-		view = cmap_view_new(arena->memory, arena->node, segments,
+		view = cmap_view_new(arena->memory, arena->node, granules,
 				     &err);
 		if (!view)
 			return err;
 
 		spin_lock_bh(&shard->lock);
-		if (cmap_arena_segments(arena) <= segments)
+		if (cmap_arena_granules(arena) <= granules)
 			break;
-		segments = cmap_arena_segments(arena);
+		granules = cmap_arena_granules(arena);
 		spin_unlock_bh(&shard->lock);
 		cmap_view_free(view);
 	}
 
+	view->shard = shard;
+	view->index = shard->index;
+	INIT_WORK(&view->reveal, reveal_work);
 	cmap_arena_show(arena, view);
-	table = cmap_shard_table_locked(shard);
-	cmap_view_set_table(view, table);
-	if (table)
-		cmap_view_set_next(view, rcu_dereference_protected(table->next,
-					lockdep_is_held(&shard->lock)));
+	for (i = 0; i < 2; i++)
+		if (table_or_next(shard, i))
+			cmap_table_settle(table_or_next(shard, i),
+					  &shard->places, shard->index);
+	cmap_shard_show_tables(shard);
 	spin_unlock_bh(&shard->lock);
 
 	return 0;
+}
+
+/* ---- what page faults ask ---- */
+
+static bool find_table(const struct cmap_shard *shard, u8 bits, u8 turn,
+		       u64 offset, struct cmap_extent *extent)
+{
+	const struct cmap_table *table;
+	bool found = false;
+
+	rcu_read_lock();
+	for (table = rcu_dereference(shard->table); table && !found;
+	     table = rcu_dereference(table->next))
+		if (table->bits == bits && table->turn == turn)
+			found = cmap_table_find_page(table, offset, extent);
+	rcu_read_unlock();
+
+	return found;
+}
+
+/**
+ * cmap_shard_find_table() - find what is at a place for a table
+ * @shard: the shard
+ * @bits: of the table
+ * @turn: of the table
+ * @offset: where in the place
+ * @zeroes: if nothing is there the process will be shown zeroes
+ * @extent: set to the memory there, and where in the place that begins; to no
+ *	bytes if nothing is there
+ *
+ * Context: Read section of &struct cmap_mapped.faults, in which what is found
+ * stays.
+ * Return: false if nothing ever was there.
+ */
+bool cmap_shard_find_table(struct cmap_shard *shard, u8 bits, u8 turn,
+			   u64 offset, bool zeroes, struct cmap_extent *extent)
+{
+	unsigned int i = cmap_place_of(bits, turn);
+
+	if (find_table(shard, bits, turn, offset, extent))
+		return true;
+
+	extent->bytes = 0;
+	if (!zeroes)
+		return cmap_places_known(&shard->places, i);
+	if (!cmap_places_mark(&shard->places, i))
+		return false;
+	if (!find_table(shard, bits, turn, offset, extent))
+		extent->bytes = 0;
+	return true;
+}
+
+/**
+ * cmap_shard_find_segment() - find what is at a place for nodes
+ * @shard: the shard of a map that was mapped
+ * @granule: the granule
+ * @zeroes: if nothing is there the process will be shown zeroes
+ * @extent: set to the memory there, and where it begins in bytes from granule 0
+ *	on; to no bytes if nothing is there
+ *
+ * Context: Read section of &struct cmap_mapped.faults, in which what is found
+ * stays.
+ * Return: false if nothing ever was there.
+ */
+bool cmap_shard_find_segment(struct cmap_shard *shard, u32 granule,
+			     bool zeroes, struct cmap_extent *extent)
+{
+	const struct cmap_arena *arena = &shard->arena;
+	/* Pairs with the release in cmap_arena_show(). */
+	const struct cmap_view *view = smp_load_acquire(&arena->view);
+
+	if (cmap_arena_find(arena, granule, extent))
+		return true;
+
+	extent->bytes = 0;
+	if (!zeroes)
+		return cmap_view_page(view, cmap_list_page_of(granule));
+	if (!cmap_view_mark(view, granule))
+		return false;
+	if (!cmap_arena_find(arena, granule, extent))
+		extent->bytes = 0;
+	return true;
 }

@@ -25,6 +25,7 @@ struct obj_cgroup;
  * struct cmap_shard - a part of a map
  * @table: the table, or NULL before the first entry
  * @arena: node memory
+ * @places: those that processes find tables at
  * @index: which shard of the map it is
  * @shards: how many the map has
  * @shard_bits: log2 of that
@@ -57,6 +58,7 @@ struct obj_cgroup;
 struct cmap_shard {
 	struct cmap_table __rcu *table;
 	struct cmap_arena arena;
+	struct cmap_places places;
 	u32 index;
 	u32 shards;
 	u8 shard_bits;
@@ -179,6 +181,15 @@ bool cmap_shard_peek(const struct cmap_shard *shard, u64 *changes,
 		     u64 *entries);
 u64 cmap_shard_entries_then(struct cmap_shard *shard);
 int cmap_shard_show(struct cmap_shard *shard);
+bool cmap_shard_has_place(const struct cmap_shard *shard, u8 bits);
+bool cmap_shard_settle(struct cmap_shard *shard, struct cmap_table *table);
+void cmap_shard_show_tables(struct cmap_shard *shard);
+void cmap_shard_show_table(struct cmap_shard *shard, struct cmap_table *table);
+void cmap_shard_show_pool(struct cmap_shard *shard, struct cmap_table *table);
+bool cmap_shard_find_table(struct cmap_shard *shard, u8 bits, u8 turn,
+			   u64 offset, bool zeroes, struct cmap_extent *extent);
+bool cmap_shard_find_segment(struct cmap_shard *shard, u32 granule,
+			     bool zeroes, struct cmap_extent *extent);
 
 static inline struct cmap_table *
 cmap_shard_table_locked(const struct cmap_shard *shard)

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "find.h"
-#include "block.h"
 #include "hash.h"
 #include "queue.h"
 
@@ -12,12 +11,16 @@
 
 #define CHUNK_BITS_MAX		15	/* 2 MiB */
 #define POOL_CHUNKS_BITS	11	/* log2 of most chunks of a pool */
+#define PAGE_BITS		(PAGE_SHIFT - 6)	/* buckets in a page */
+#define POOL_BITS_MIN							\
+	(PAGE_BITS > CMAP_TABLE_BITS_MIN ? PAGE_BITS : CMAP_TABLE_BITS_MIN + 1)
 
 /* ---- memory ---- */
 
-static unsigned int chunk_order(u8 bits)
+/* A chunk of so many buckets, in whole pages. */
+static u32 chunk_pages(u8 bits)
 {
-	return get_order(sizeof(struct cmap_bucket) << bits);
+	return DIV_ROUND_UP(sizeof(struct cmap_bucket) << bits, PAGE_SIZE);
 }
 
 static void pool_init(struct cmap_table *table)
@@ -35,11 +38,6 @@ static void add_block(struct cmap_table *table, struct cmap_block *block)
 	table->blocks = block;
 }
 
-static u64 number_of(const struct cmap_table *table, u32 chunk)
-{
-	return table->number ? table->number + chunk : 0;
-}
-
 /*
  * Buckets for the pool come in pieces that can be had wherever there is memory
  * at all: nothing takes the place of one that cannot, and without it a table
@@ -48,12 +46,11 @@ static u64 number_of(const struct cmap_table *table, u32 chunk)
  */
 static u8 pool_bits_of(u8 bits, u8 chunk_bits)
 {
-	int easy = PAGE_SHIFT + PAGE_ALLOC_COSTLY_ORDER -
-		   ilog2(sizeof(struct cmap_bucket));
+	int easy = PAGE_BITS + PAGE_ALLOC_COSTLY_ORDER;
 	int most = min_t(int, chunk_bits, max(easy, bits - POOL_CHUNKS_BITS));
 
-	return clamp(bits - 3, CMAP_TABLE_BITS_MIN + 1,
-		     clamp(most, CMAP_TABLE_BITS_MIN + 1, CHUNK_BITS_MAX));
+	return clamp(bits - 3, POOL_BITS_MIN,
+		     clamp(most, POOL_BITS_MIN, CHUNK_BITS_MAX));
 }
 
 /* What the array of buckets takes, in chunks of whatever size. */
@@ -69,7 +66,7 @@ static u64 array_bytes(u8 bits)
 static int fill(struct cmap_table *table, u32 chunks, int node, gfp_t gfp,
 		u64 *left)
 {
-	unsigned int order = chunk_order(table->chunk_bits);
+	u32 pages = chunk_pages(table->chunk_bits);
 
 	while (table->chunks < chunks) {
 		struct cmap_block *block;
@@ -77,15 +74,12 @@ static int fill(struct cmap_table *table, u32 chunks, int node, gfp_t gfp,
 		if (gfpflags_allow_blocking(gfp) &&
 		    fatal_signal_pending(current))
 			return -ENOMEM;
-		block = cmap_block_alloc_charged(table->memory, node, order,
+		block = cmap_block_alloc_charged(table->memory, node, pages,
 						 gfp);
 		if (!block)
 			return -ENOMEM;
-		*left -= PAGE_SIZE << order;
+		*left -= cmap_block_bytes(block);
 		add_block(table, block);
-		if (cmap_block_offer(block, number_of(table, table->chunks),
-				     cmap_gfp(gfp)))
-			return -ENOMEM;
 		table->chunk[table->chunks++] = block->base;
 	}
 
@@ -94,8 +88,8 @@ static int fill(struct cmap_table *table, u32 chunks, int node, gfp_t gfp,
 
 /* NULL for lack of memory; then none of it is charged any more. */
 static struct cmap_table *table_try(struct cmap_memory *memory, int node,
-				    u8 bits, u8 shard_bits, u8 chunk_bits,
-				    gfp_t gfp)
+				    u64 number, u8 bits, u8 shard_bits,
+				    u8 chunk_bits, gfp_t gfp)
 {
 	u8 pool_bits = pool_bits_of(bits, chunk_bits);
 	u32 chunks = 1U << (bits - chunk_bits);
@@ -110,7 +104,7 @@ static struct cmap_table *table_try(struct cmap_memory *memory, int node,
 		goto uncharge;
 
 	table->memory = memory;
-	table->number = cmap_block_numbers(memory, chunks + pool_chunks_max);
+	table->number = number;
 	cmap_table_set_bits(table, bits, shard_bits);
 	table->chunk_bits = chunk_bits;
 	table->chunk_mask = (1U << chunk_bits) - 1;
@@ -153,21 +147,25 @@ struct cmap_table *cmap_table_new(struct cmap_memory *memory, int node,
 {
 	u8 chunk_bits = min_t(u8, bits, CHUNK_BITS_MAX);
 	struct cmap_table *table;
+	u64 number;
+
+	*err = cmap_memory_number(memory, &number);
+	if (*err)
+		return NULL;
 
 	/* Where memory is in small pieces, small chunks do as well. */
 	for (;;) {
 		*err = cmap_charge(&memory->account, array_bytes(bits));
 		if (*err)
 			return NULL;
-		table = table_try(memory, node, bits, shard_bits, chunk_bits,
-				  gfp);
+		table = table_try(memory, node, number, bits, shard_bits,
+				  chunk_bits, gfp);
 		if (table)
 			return table;
 		*err = -ENOMEM;
-		if (!chunk_order(chunk_bits))
+		if (chunk_pages(chunk_bits) == 1)
 			return NULL;
-		chunk_bits = max_t(int, chunk_bits - 3,
-				   PAGE_SHIFT - ilog2(sizeof(struct cmap_bucket)));
+		chunk_bits = max_t(int, chunk_bits - 3, PAGE_BITS);
 	}
 }
 
@@ -191,22 +189,40 @@ void cmap_table_free(struct cmap_table *table)
 	kfree(table);
 }
 
+/* No process has the table mapped any more: it goes, and the place is free. */
+static void table_left(struct cmap_place *place)
+{
+	struct cmap_table *table = container_of(place, struct cmap_table,
+						place);
+	struct cmap_places *places = table->places;
+	unsigned int i = cmap_place_of(table->bits, table->turn);
+	struct cmap_account *account = &table->memory->account;
+	u64 bytes = cmap_table_bytes(table);
+
+	cmap_table_free(table);
+	cmap_account_returning(account, -(s64)bytes);
+	/* Pairs with the acquire in cmap_places_turn(). */
+	if (places)
+		clear_bit_unlock(i, places->taken);
+}
+
 static void table_free_work(struct work_struct *work)
 {
 	struct cmap_table *table = container_of(to_rcu_work(work),
 						struct cmap_table, free);
-	struct cmap_memory *memory = table->memory;
-	u64 bytes = cmap_table_bytes(table);
 
-	cmap_table_free(table);
-	/* Blocks that a process may have mapped count for themselves now. */
-	cmap_account_returning(&memory->account, -(s64)bytes);
-	cmap_memory_left(memory);
+	/* Page faults that mark the place from here on have nothing to do with it. */
+	if (table->places)
+		clear_bit(cmap_place_of(table->bits, table->turn),
+			  table->places->zeroes);
+	table->place.left = table_left;
+	cmap_memory_leave(table->memory, &table->place);
 }
 
 /**
  * cmap_table_free_rcu() - free a table once its readers are done
- * @table: the table; until then its memory counts it as leaving
+ * @table: the table, which cannot be found any more; until it is free its memory
+ *	counts it as leaving
  *
  * It may have thousands of blocks: too many for an RCU callback, which runs in
  * softirq, so a work frees them.
@@ -231,13 +247,12 @@ void cmap_table_free_rcu(struct cmap_table *table)
  */
 u64 cmap_table_bytes(const struct cmap_table *table)
 {
-	u64 bytes = (u64)table->chunks * PAGE_SIZE <<
-		    chunk_order(table->chunk_bits);
+	u64 pages = (u64)table->chunks * chunk_pages(table->chunk_bits);
 
 	if (!cmap_table_inside(table))
-		bytes += (u64)READ_ONCE(table->pool_chunks) * PAGE_SIZE <<
-			 chunk_order(table->pool_bits);
-	return bytes;
+		pages += (u64)READ_ONCE(table->pool_chunks) *
+			 chunk_pages(table->pool_bits);
+	return pages * PAGE_SIZE;
 }
 
 /**
@@ -249,7 +264,7 @@ u64 cmap_table_bytes(const struct cmap_table *table)
  */
 u64 cmap_pool_bytes(const struct cmap_table *table)
 {
-	return PAGE_SIZE << chunk_order(table->pool_bits);
+	return chunk_pages(table->pool_bits) * PAGE_SIZE;
 }
 
 /**
@@ -266,7 +281,7 @@ u64 cmap_pool_bytes(const struct cmap_table *table)
 struct cmap_block *cmap_pool_prepare(struct cmap_memory *memory, int node,
 				     u8 pool_bits, gfp_t gfp, int *err)
 {
-	return cmap_block_alloc(memory, node, chunk_order(pool_bits), gfp,
+	return cmap_block_alloc(memory, node, chunk_pages(pool_bits), gfp,
 				err);
 }
 
@@ -277,28 +292,159 @@ struct cmap_block *cmap_pool_prepare(struct cmap_memory *memory, int node,
  * @block: from cmap_pool_prepare(); NULL when the table has taken it, else the
  *	caller's to free
  *
+ * If the pool takes no more, or not these, nothing is done.  If processes may
+ * see zeroes there the table is unclean: who follows a chain there begins anew.
+ *
  * Context: The shard's lock.
- * Return: 0, also if the pool takes no more or not these; or -ENOMEM.
  */
-int cmap_pool_attach(struct cmap_table *table, u8 pool_bits,
-		     struct cmap_block **block)
+void cmap_pool_attach(struct cmap_table *table, u8 pool_bits,
+		      struct cmap_block **block)
 {
-	u32 chunk = table->chunks + table->pool_chunks;
-	int err;
-
 	if (table->pool_bits != pool_bits ||
 	    table->pool_chunks == table->pool_chunks_max)
-		return 0;
-	err = cmap_block_offer(*block, number_of(table, chunk),
-			       GFP_ATOMIC | __GFP_NOWARN);
-	if (err)
-		return err;
+		return;
 
 	add_block(table, *block);
-	table->chunk[chunk] = (*block)->base;
-	WRITE_ONCE(table->pool_chunks, table->pool_chunks + 1);
+	table->chunk[table->chunks + table->pool_chunks] = (*block)->base;
+	/* Pairs with the acquire in cmap_table_find_page(). */
+	smp_store_release(&table->pool_chunks, table->pool_chunks + 1);
 	*block = NULL;
-	return 0;
+	if (!cmap_table_clean(table))
+		table->unclean = true;
+}
+
+/* ---- its place ---- */
+
+/**
+ * cmap_places_turn() - find a place for a table
+ * @places: the shard's places
+ * @bits: of the table
+ *
+ * Context: The shard's lock.
+ * Return: the turn that the table can have, or CMAP_WINDOW_TURNS if all places
+ * are taken: there will be one when a table has left.
+ */
+u8 cmap_places_turn(const struct cmap_places *places, u8 bits)
+{
+	u8 turn;
+
+	/* The acquire pairs with the release in table_left(). */
+	for (turn = 0; turn < CMAP_WINDOW_TURNS; turn++)
+		if (!test_bit_acquire(cmap_place_of(bits, turn),
+				      places->taken))
+			break;
+	return turn;
+}
+
+/**
+ * cmap_table_settle() - give a table its place
+ * @table: the table, whose turn says which place
+ * @places: the shard's places
+ * @shard: index of the shard
+ *
+ * Context: The shard's lock.
+ */
+void cmap_table_settle(struct cmap_table *table, struct cmap_places *places,
+		       u32 shard)
+{
+	unsigned int i = cmap_place_of(table->bits, table->turn);
+
+	set_bit(i, places->taken);
+	set_bit(i, places->known);
+	table->places = places;
+	table->place.offset = cmap_place_table(shard, table->bits, table->turn);
+	table->place.bytes = cmap_place_table_bytes(table->bits);
+}
+
+/**
+ * cmap_table_clean() - whether nobody can see zeroes in a table's place
+ * @table: the table; page faults that begin now find what there is of it
+ *
+ * Context: The shard's lock.
+ * Return: true if so.
+ */
+bool cmap_table_clean(const struct cmap_table *table)
+{
+	if (!table->places)
+		return true;
+
+	/*
+	 * Pairs with the barrier in cmap_places_mark(): either this sees the
+	 * mark, or the page fault the table.
+	 */
+	smp_mb();
+	return !test_bit(cmap_place_of(table->bits, table->turn),
+			 table->places->zeroes);
+}
+
+/**
+ * cmap_places_known() - whether there ever was a table
+ * @places: the shard's places
+ * @i: which place
+ *
+ * Context: Any.
+ * Return: true if so.
+ */
+bool cmap_places_known(const struct cmap_places *places, unsigned int i)
+{
+	return test_bit(i, places->known);
+}
+
+/**
+ * cmap_places_mark() - before a process is shown zeroes where no table is
+ * @places: the shard's places
+ * @i: which place
+ *
+ * If there still is none when this has returned, a table that comes there will
+ * find the mark.
+ *
+ * Context: Read section of &struct cmap_mapped.faults.
+ * Return: false if there never was a table.
+ */
+bool cmap_places_mark(struct cmap_places *places, unsigned int i)
+{
+	if (!cmap_places_known(places, i))
+		return false;
+
+	set_bit(i, places->zeroes);
+	/* Pairs with the barrier in cmap_table_clean(). */
+	smp_mb__after_atomic();
+	return true;
+}
+
+/**
+ * cmap_table_find_page() - find what a table has somewhere in its place
+ * @table: the table
+ * @offset: where
+ * @extent: set to the memory there, and where in the place that begins
+ *
+ * Context: RCU read section.
+ * Return: false if nothing is there.
+ */
+bool cmap_table_find_page(const struct cmap_table *table, u64 offset,
+			  struct cmap_extent *extent)
+{
+	u64 pool = CMAP_WINDOW_POOL_OFFSET(cmap_table_shape(table->bits),
+					   PAGE_SIZE);
+	u32 chunk;
+
+	if (cmap_table_inside(table) || offset < pool) {
+		extent->bytes = chunk_pages(table->chunk_bits) * PAGE_SIZE;
+		chunk = offset / extent->bytes;
+		extent->at = chunk * extent->bytes;
+		if (chunk >= table->chunks)
+			return false;
+	} else {
+		extent->bytes = chunk_pages(table->pool_bits) * PAGE_SIZE;
+		chunk = (offset - pool) / extent->bytes;
+		extent->at = pool + chunk * extent->bytes;
+		/* Pairs with the release in cmap_pool_attach(). */
+		if (chunk >= smp_load_acquire(&table->pool_chunks))
+			return false;
+		chunk += table->chunks;
+	}
+	extent->base = table->chunk[chunk];
+	return true;
 }
 
 /* ---- writing ---- */

@@ -15,6 +15,10 @@
 #define CMAP_TABLE_H
 
 #include "arena.h"
+#include "place.h"
+
+#include <linux/bitmap.h>
+#include <uapi/linux/cmap.h>
 
 #include <linux/workqueue.h>
 
@@ -52,9 +56,14 @@ static_assert(sizeof(struct cmap_bucket) == 64);
  * @free: frees it, after a grace period
  * @memory: where the pages come from
  * @blocks: the pages
- * @number: of the first block, if they are offered; the others' follow
+ * @places: those of the shard, if the table has one; only where processes may
+ *	look for it
+ * @place: for when it leaves
+ * @number: for processes that map the map; 0 if none can
  * @bits: log2 of the number of buckets
- * @turn: 0 or 1, other than that of the table it is moved from or into
+ * @turn: which of the places for tables of its size it has
+ * @hidden: processes may see zeroes in its place, and shall not look there yet
+ * @unclean: they may where its pool grew
  * @shift: how far down the bits of an order are that choose the bucket
  * @mask: of these bits; those above chose the shard
  * @chunk_bits: log2 of the buckets in a chunk
@@ -70,20 +79,25 @@ static_assert(sizeof(struct cmap_bucket) == 64);
  * @chunk: the chunks of the array, then those of the pool
  *
  * @next, buckets and pool chunks are read under RCU and changed under the
- * shard's lock; @excess, @moved and @pool_* belong to the lock; @longest is read
- * without it; the rest is constant.
+ * shard's lock; @excess, @moved, @pool_*, @hidden and @unclean belong to the
+ * lock; @longest and, by page faults, @pool_chunks are read without it; the rest
+ * is constant.
  */
 struct cmap_table {
 	struct cmap_table __rcu *next;
 	struct rcu_work free;
 	struct cmap_memory *memory;
 	struct cmap_block *blocks;
+	struct cmap_places *places;
+	struct cmap_place place;
 	u64 number;
 	u8 bits;
 	u8 shift;
 	u8 chunk_bits;
 	u8 pool_bits;
 	u8 turn;
+	bool hidden;
+	bool unclean;
 	u32 mask;
 	u32 chunk_mask;
 	u32 chunks;
@@ -95,6 +109,28 @@ struct cmap_table {
 	u32 moved;
 	struct cmap_bucket *chunk[];
 };
+
+/* All places for a shard's tables: one for each size and turn. */
+#define CMAP_PLACES	(CMAP_WINDOW_TURNS * 32)
+
+/**
+ * struct cmap_places - what is at each of these places
+ * @taken: a table, or one that has not quite left
+ * @known: at some time there was a table
+ * @zeroes: processes may see zeroes where there was nothing
+ *
+ * Each bit is changed for itself, and may be so without a lock.
+ */
+struct cmap_places {
+	DECLARE_BITMAP(taken, CMAP_PLACES);
+	DECLARE_BITMAP(known, CMAP_PLACES);
+	DECLARE_BITMAP(zeroes, CMAP_PLACES);
+};
+
+static inline unsigned int cmap_place_of(u8 bits, u8 turn)
+{
+	return CMAP_WINDOW_TABLE(bits, turn) - CMAP_WINDOW_TABLE(0, 0);
+}
 
 /* Where an entry stands. */
 struct cmap_slot {
@@ -156,6 +192,25 @@ static inline bool cmap_table_inside(const struct cmap_table *table)
 	return table->bits == CMAP_TABLE_BITS_MIN;
 }
 
+/* What the window's word says of a table of so many bits: it has one shape. */
+static inline u64 cmap_table_shape(u8 bits)
+{
+	return bits | (u64)(bits == CMAP_TABLE_BITS_MIN) << 7;
+}
+
+/* How much of its region each shard has. */
+static inline u64 cmap_place_table_bytes(u8 bits)
+{
+	return CMAP_WINDOW_TABLE_BYTES(cmap_table_shape(bits), PAGE_SIZE);
+}
+
+/* Where a table of a shard is. */
+static inline u64 cmap_place_table(u32 shard, u8 bits, u8 turn)
+{
+	return CMAP_WINDOW_REGION(CMAP_WINDOW_TABLE(bits, turn)) +
+	       shard * cmap_place_table_bytes(bits);
+}
+
 struct cmap_table *cmap_table_new(struct cmap_memory *memory, int node,
 				  u8 bits, u8 shard_bits, gfp_t gfp, int *err);
 void cmap_table_free(struct cmap_table *table);
@@ -177,9 +232,19 @@ int cmap_table_move(struct cmap_table *old, struct cmap_table *new,
 		    const struct cmap_arena *arena);
 
 u64 cmap_pool_bytes(const struct cmap_table *table);
+
+u8 cmap_places_turn(const struct cmap_places *places, u8 bits);
+void cmap_table_settle(struct cmap_table *table, struct cmap_places *places,
+		       u32 shard);
+bool cmap_table_clean(const struct cmap_table *table);
+bool cmap_places_known(const struct cmap_places *places, unsigned int i);
+bool cmap_places_mark(struct cmap_places *places, unsigned int i);
+bool cmap_table_find_page(const struct cmap_table *table, u64 offset,
+			  struct cmap_extent *extent);
+
 struct cmap_block *cmap_pool_prepare(struct cmap_memory *memory, int node,
 				     u8 pool_bits, gfp_t gfp, int *err);
-int cmap_pool_attach(struct cmap_table *table, u8 pool_bits,
-		     struct cmap_block **block);
+void cmap_pool_attach(struct cmap_table *table, u8 pool_bits,
+		      struct cmap_block **block);
 
 #endif /* CMAP_TABLE_H */

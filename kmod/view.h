@@ -10,35 +10,61 @@
 #define CMAP_VIEW_H
 
 #include "block.h"
+#include "place.h"
 
-#include <linux/math.h>
-#include <uapi/linux/cmap.h>
-
+struct cmap_shard;
 struct cmap_table;
 
-#define CMAP_VIEW_PAGES							\
-	DIV_ROUND_UP(sizeof(struct cmap_window_shard), PAGE_SIZE)
+#define CMAP_VIEW_LEVELS	(2 + ilog2(CMAP_LIST_PAGES - 1))
 
-/* Changed under the shard's lock; pages only come, and go with the view. */
-struct cmap_view {
-	struct cmap_block *page[CMAP_VIEW_PAGES];
+/* What stands in a table's or segment's stead in a list. */
+#define CMAP_VIEW_CLEAN		0	/* nothing */
+#define CMAP_VIEW_ZEROES	1	/* nothing, and processes may have seen it */
+
+/* The pages of a level. */
+struct cmap_view_level {
+	u32 level;
+	u32 count;
+	struct cmap_block *page[];
 };
 
-/* Which page a segment's number is in. */
-static inline u32 cmap_view_page_of(u32 index)
-{
-	return (offsetof(struct cmap_window_shard, segment) +
-		index * sizeof(u64)) / PAGE_SIZE;
-}
+/**
+ * struct cmap_view - a shard's list
+ * @shard: the shard
+ * @index: which of the map's it is
+ * @levels: how many there are
+ * @level: the levels
+ * @reveal: shows what had to wait until nobody sees zeroes in its place
+ *
+ * Changed under the shard's lock; levels only come, and go with the view.
+ */
+struct cmap_view {
+	struct cmap_shard *shard;
+	u32 index;
+	u32 levels;
+	struct cmap_view_level *level[CMAP_VIEW_LEVELS];
+	struct work_struct reveal;
+};
 
 struct cmap_view *cmap_view_new(struct cmap_memory *memory, int node,
-				u32 segments, int *err);
+				u32 granules, int *err);
 void cmap_view_free(struct cmap_view *view);
 
-void cmap_view_set_table(struct cmap_view *view,
-			 const struct cmap_table *table);
-void cmap_view_set_next(struct cmap_view *view,
-			const struct cmap_table *next);
-void cmap_view_set_segment(struct cmap_view *view, u32 index, u64 number);
+int cmap_view_grow(const struct cmap_view *view, struct cmap_memory *memory,
+		   int node, u32 granules, gfp_t gfp,
+		   struct cmap_view_level **level);
+void cmap_view_level_free(struct cmap_view_level *level);
+bool cmap_view_add(struct cmap_view *view, u32 granules,
+		   struct cmap_view_level **level);
+
+void cmap_view_set_tables(struct cmap_view *view,
+			  const struct cmap_table *table,
+			  const struct cmap_table *next);
+void cmap_view_set_segment(struct cmap_view *view, u32 granule, u32 count,
+			   u64 number);
+
+struct page *cmap_view_page(const struct cmap_view *view, u32 page);
+bool cmap_view_mark(const struct cmap_view *view, u32 granule);
+bool cmap_view_clean(const struct cmap_view *view, u32 granule, u32 count);
 
 #endif /* CMAP_VIEW_H */

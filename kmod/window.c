@@ -3,34 +3,35 @@
  * Mapping a map.
  *
  * Nothing is mapped by mmap() itself: page faults bring in what is there (all
- * at once where that is a large block), and a page of zeroes where nothing is,
- * or is any more.  Zeroes stay when something comes there, so they are only for
- * processes that look themselves, not for MAP_POPULATE or locked memory.  A
- * block that is freed is taken out of all mappings first (see block.c), so a
+ * at once where that is a large block), and a page of zeroes where nothing is
+ * any more.  Where processes may have been shown zeroes there is a mark, and
+ * what comes there later is shown only after they are gone.  What leaves its
+ * place is taken out of all mappings before it is freed (see block.c), so a
  * process that keeps its mapping for ever keeps none of the map's memory.
  *
  * Pages are mapped without a reference to them, so that nobody can get one: a
  * page that a pipe or a device held on to would keep its whole block, which
  * the map has long given back, and references are counted in 32 bits.
+ *
+ * A mapping is not of the device's file but of one that has the map's own
+ * address space, so that all mappings of a map can be found.  It holds the map.
  */
 #include "window.h"
 #include "file.h"
 #include "map.h"
 #include "view.h"
 
+#include <linux/anon_inodes.h>
+#include <linux/file.h>
 #include <linux/fs.h>
-#include <linux/fs_context.h>
 #include <linux/huge_mm.h>
 #include <linux/log2.h>
-#include <linux/magic.h>
 #include <linux/mm.h>
-#include <linux/mount.h>
-#include <linux/pseudo_fs.h>
+#include <linux/module.h>
 #include <uapi/linux/cmap.h>
 
 #define AROUND_PAGES	32	/* mapped by one fault */
-#define NUMBER_SHIFT	(CMAP_WINDOW_SHIFT - PAGE_SHIFT)
-#define SHARD_PAGES	CMAP_VIEW_PAGES
+#define WORDS_OFFSET	1024	/* in the header's page */
 
 /* What processes read is what we write. */
 #define SAME(theirs, ours, field, other)				\
@@ -49,18 +50,18 @@ SAME(cmap_window_node, cmap_node, order, order);
 SAME(cmap_window_node, cmap_node, lengths, lengths);
 static_assert(CMAP_WINDOW_KEY_LEN(1U << CMAP_VALUE_LEN_BITS) == 1);
 static_assert(CMAP_WINDOW_VALUE_LEN(~0U) == (1U << CMAP_VALUE_LEN_BITS) - 1);
-static_assert(CMAP_KEY_MAX < 1U << (32 - CMAP_VALUE_LEN_BITS));
+static_assert(CMAP_KEY_MAX < 1U << CMAP_KEY_LEN_BITS);
+static_assert(CMAP_WINDOW_KEY_LEN(~0U) == (1U << CMAP_KEY_LEN_BITS) - 1);
 static_assert(CMAP_VALUE_MAX < 1U << CMAP_VALUE_LEN_BITS);
 static_assert(sizeof(struct cmap_window_node) == sizeof(struct cmap_node));
-static_assert(1U << CMAP_WINDOW_SHIFT ==
-	      1U << (CMAP_OFFSET_BITS + CMAP_UNIT_SHIFT));
-/* All shards' views lie before the first block. */
-static_assert(1 + (u64)CMAP_SHARDS_MAX * SHARD_PAGES <=
-	      (u64)CMAP_WINDOW_FIRST << NUMBER_SHIFT);
-
-/* What the maps' address spaces belong to. */
-static struct vfsmount *mount;
-static struct inode *inode;
+static_assert(CMAP_WINDOW_GRANULE_SHIFT == CMAP_OFFSET_BITS + CMAP_UNIT_SHIFT);
+static_assert(CMAP_GRANULE_BYTES % PAGE_SIZE == 0);
+static_assert(sizeof(struct cmap_window) <= WORDS_OFFSET);
+static_assert(WORDS_OFFSET + sizeof(struct cmap_window_words) <= PAGE_SIZE);
+static_assert(CMAP_TABLE_BITS_MAX < 32);
+/* Each region has room for all shards. */
+static_assert((CMAP_GRANULE_BYTES * CMAP_WINDOW_GRANULES / 2) *
+	      CMAP_SHARDS_MAX <= 1ULL << CMAP_WINDOW_REGION_SHIFT);
 
 /* Stands where nothing is. */
 static struct page *zeroes;
@@ -81,8 +82,9 @@ static int header_new(struct cmap *map, struct cmap_block **result)
 	header = block->base;
 	header->magic = CMAP_WINDOW_MAGIC;
 	header->format = CMAP_WINDOW_FORMAT;
-	header->header_bytes = PAGE_SIZE;
-	header->shard_bytes = SHARD_PAGES * PAGE_SIZE;
+	header->words_offset = WORDS_OFFSET;
+	header->shards_offset = PAGE_SIZE;
+	header->page_bytes = PAGE_SIZE;
 	header->shards = map->shards;
 	header->shard_bits = ilog2(map->shards);
 	header->create_flags = map->flags;
@@ -102,7 +104,6 @@ static int header_new(struct cmap *map, struct cmap_block **result)
  */
 static int open_locked(struct cmap *map)
 {
-	struct cmap_block *header;
 	int err = 0;
 	u32 i;
 
@@ -112,20 +113,11 @@ static int open_locked(struct cmap *map)
 	for (i = 0; i < map->shards && !err; i++)
 		err = cmap_shard_show(map->shard[i]);
 	if (!err)
-		err = header_new(map, &header);
-	if (err)
-		return err;
+		err = cmap_memory_map(&map->memory);
+	if (!err)
+		err = header_new(map, &map->window);
 
-	WRITE_ONCE(map->memory.mapped, true);
-	/*
-	 * Pairs with the barrier in cmap_block_free(): a block that it does not
-	 * see to be mapped can no longer be found.
-	 */
-	smp_mb();
-	/* Pairs with the acquire in special_page(). */
-	smp_store_release(&map->window, header);
-
-	return 0;
+	return err;
 }
 
 static int window_open(struct cmap *map)
@@ -152,57 +144,126 @@ struct run {
 	unsigned long count;
 };
 
-/* Of the header and the views, each page by itself. */
-static struct page *special_page(struct cmap *map, pgoff_t pgoff)
+static void one_page(struct run *run, struct page *page)
 {
-	/* Pairs with the release in open_locked(). */
-	struct cmap_block *block = smp_load_acquire(&map->window);
-	unsigned long i = pgoff - 1;
-	const struct cmap_view *view;
-
-	if (!pgoff)
-		return virt_to_page(block->base);
-	if (i / SHARD_PAGES >= map->shards)
-		return NULL;
-
-	view = map->shard[i / SHARD_PAGES]->arena.view;
-	block = READ_ONCE(view->page[i % SHARD_PAGES]);
-	return block ? virt_to_page(block->base) : NULL;
+	run->page = page;
+	run->count = 1;
 }
 
-/* Of a block, as many as there are around a page; else as many zeroes. */
-static void block_run(struct cmap *map, pgoff_t pgoff, struct run *run)
+/* As many pages of an extent, which begins at @pgoff, as are around the run's. */
+static void around(struct run *run, const struct cmap_extent *extent,
+		   pgoff_t pgoff)
 {
-	unsigned long count = 0, i = pgoff & ((1UL << NUMBER_SHIFT) - 1);
-	struct cmap_block *block;
+	unsigned long i = round_down(run->pgoff - pgoff, AROUND_PAGES);
 
-	block = cmap_block_find(&map->memory, pgoff >> NUMBER_SHIFT);
-	if (block)
-		count = 1UL << block->order;
-
-	run->pgoff = round_down(pgoff, AROUND_PAGES);
-	run->count = AROUND_PAGES;
-	if (i < count) {
-		i = round_down(i, AROUND_PAGES);
-		run->page = virt_to_page(block->base + i * PAGE_SIZE);
-		run->count = min_t(unsigned long, count - i, AROUND_PAGES);
-		run->step = 1;
-	} else if (count > i - i % AROUND_PAGES) {
-		/* The block ends within these. */
-		run->pgoff = pgoff;
-		run->count = 1;
-	}
+	run->page = virt_to_page(extent->base + i * PAGE_SIZE);
+	run->pgoff = pgoff + i;
+	run->count = min_t(unsigned long, extent->bytes / PAGE_SIZE - i,
+			   AROUND_PAGES);
+	run->step = 1;
 }
 
-static void find_run(struct cmap *map, pgoff_t pgoff, struct run *run)
+/* The header, then the first page of each shard's list. */
+static bool find_head(struct cmap *map, u64 at, struct run *run)
 {
-	*run = (struct run){ .page = zeroes };
-	if (pgoff >> NUMBER_SHIFT >= CMAP_WINDOW_FIRST) {
-		block_run(map, pgoff, run);
-	} else {
-		run->page = special_page(map, pgoff) ?: zeroes;
-		run->pgoff = pgoff;
-		run->count = 1;
+	u64 i = at >> PAGE_SHIFT;
+
+	if (i > map->shards)
+		return false;
+
+	one_page(run, i ? cmap_view_page(map->shard[i - 1]->arena.view, 0) :
+			  virt_to_page(map->window->base));
+	return true;
+}
+
+static bool find_list(struct cmap *map, unsigned int level, u64 at,
+		      struct run *run)
+{
+	u32 count = cmap_level_count(level, 1);
+	u64 i = at >> PAGE_SHIFT;
+	struct page *page;
+
+	if (i / count >= map->shards)
+		return false;
+
+	page = cmap_view_page(map->shard[i / count]->arena.view,
+			      cmap_level_begin(level, 1) + i % count);
+	if (page)
+		one_page(run, page);
+	return page;
+}
+
+static bool find_node(struct cmap *map, unsigned int level, u64 at,
+		      bool shown, struct run *run)
+{
+	u32 count = cmap_level_count(level, CMAP_WINDOW_GRANULES_NONE);
+	u32 begin = cmap_level_begin(level, CMAP_WINDOW_GRANULES_NONE);
+	u64 i = at >> CMAP_WINDOW_GRANULE_SHIFT;
+	u64 granule = begin + i % count;
+	struct cmap_extent extent = {};
+	pgoff_t first;
+
+	if (i / count >= map->shards ||
+	    !cmap_shard_find_segment(map->shard[i / count], granule, shown,
+				     &extent))
+		return false;
+
+	at = (granule << CMAP_WINDOW_GRANULE_SHIFT) +
+	     at % CMAP_GRANULE_BYTES - extent.at;
+	first = run->pgoff - (at >> PAGE_SHIFT);
+	if (at < extent.bytes)
+		around(run, &extent, first);
+	return true;
+}
+
+static bool find_table(struct cmap *map, u32 place, u64 at, bool shown,
+		       struct run *run)
+{
+	u8 bits = place % 32, turn = place / 32;
+	struct cmap_extent extent = {};
+	u64 shard;
+
+	if (bits < CMAP_TABLE_BITS_MIN || bits > CMAP_TABLE_BITS_MAX)
+		return false;
+	shard = div64_u64_rem(at, cmap_place_table_bytes(bits), &at);
+	if (shard >= map->shards ||
+	    !cmap_shard_find_table(map->shard[shard], bits, turn, at, shown,
+				   &extent))
+		return false;
+
+	if (extent.bytes)
+		around(run, &extent,
+		       run->pgoff - ((at - extent.at) >> PAGE_SHIFT));
+	return true;
+}
+
+/*
+ * Find what can be mapped at and around a page; one of zeroes if nothing is
+ * there any more, in which case it will be mapped if @shown.  False if nothing
+ * ever was there.
+ */
+static bool find_run(struct cmap *map, pgoff_t pgoff, bool shown,
+		     struct run *run)
+{
+	u64 at = (u64)pgoff << PAGE_SHIFT;
+	u32 region = at >> CMAP_WINDOW_REGION_SHIFT;
+
+	at &= CMAP_WINDOW_REGION(1) - 1;
+	*run = (struct run){ .page = zeroes, .pgoff = pgoff, .count = 1 };
+	switch (region) {
+	case CMAP_WINDOW_HEAD:
+		return find_head(map, at, run);
+	case CMAP_WINDOW_LIST(1) ... CMAP_WINDOW_LIST(15):
+		return find_list(map, region - CMAP_WINDOW_LIST(0), at, run);
+	case CMAP_WINDOW_NODE(1) ...
+	     CMAP_WINDOW_NODE(CMAP_WINDOW_NODE_LEVELS - 1):
+		return find_node(map, region - CMAP_WINDOW_NODE(0), at, shown,
+				 run);
+	case CMAP_WINDOW_TABLE(0, 0) ... CMAP_WINDOW_REGIONS - 1:
+		return find_table(map, region - CMAP_WINDOW_TABLE(0, 0), at,
+				  shown, run);
+	default:
+		return false;
 	}
 }
 
@@ -240,26 +301,31 @@ static vm_fault_t window_fault(struct vm_fault *vmf)
 	struct vm_area_struct *vma = vmf->vma;
 	struct cmap *map = vma->vm_private_data;
 	vm_fault_t fault = VM_FAULT_SIGBUS;
+	struct srcu_struct *faults = &map->memory.mapped->faults;
+	/* Zeroes are for those who look themselves. */
+	bool user = vmf->flags & FAULT_FLAG_USER;
 	struct run run;
 	int cookie;
 
-	cookie = srcu_read_lock(&cmap_block_faults);
-	find_run(map, vmf->pgoff, &run);
-	clip_run(&run, vma);
-	if (run.page != zeroes || vmf->flags & FAULT_FLAG_USER)
+	cookie = srcu_read_lock(faults);
+	if (find_run(map, vmf->pgoff, user, &run) &&
+	    (run.page != zeroes || user)) {
+		clip_run(&run, vma);
 		fault = map_run(vma, &run);
-	srcu_read_unlock(&cmap_block_faults, cookie);
+	}
+	srcu_read_unlock(faults, cookie);
 
 	return fault;
 }
 
 #ifdef CMAP_HUGE_PFNMAP
-/* All of a block that is as large as one entry of a table of tables maps. */
+/* All of what one entry of a table of tables maps, if it is one block. */
 static vm_fault_t window_huge_fault(struct vm_fault *vmf, unsigned int order)
 {
 	struct cmap *map = vmf->vma->vm_private_data;
+	struct srcu_struct *faults = &map->memory.mapped->faults;
 	vm_fault_t fault = VM_FAULT_FALLBACK;
-	const struct cmap_block *block;
+	struct run run;
 	int cookie;
 
 	/* The mapping may be smaller, or not lie as the file does. */
@@ -267,14 +333,12 @@ static vm_fault_t window_huge_fault(struct vm_fault *vmf, unsigned int order)
 	    !thp_vma_suitable_order(vmf->vma, vmf->address, order))
 		return VM_FAULT_FALLBACK;
 
-	cookie = srcu_read_lock(&cmap_block_faults);
-	block = cmap_block_find(&map->memory, vmf->pgoff >> NUMBER_SHIFT);
-	if (block && block->order == PMD_ORDER) {
-		unsigned long pfn = page_to_pfn(virt_to_page(block->base));
-
-		fault = vmf_insert_pfn_pmd(vmf, cmap_pfn(pfn), false);
-	}
-	srcu_read_unlock(&cmap_block_faults, cookie);
+	cookie = srcu_read_lock(faults);
+	if (find_run(map, round_down(vmf->pgoff, 1UL << PMD_ORDER), false,
+		     &run) && compound_order(run.page) == PMD_ORDER)
+		fault = vmf_insert_pfn_pmd(vmf, cmap_pfn(page_to_pfn(run.page)),
+					   false);
+	srcu_read_unlock(faults, cookie);
 
 	return fault;
 }
@@ -285,6 +349,8 @@ static int window_access(struct vm_area_struct *vma, unsigned long addr,
 			 void *buf, int len, int write)
 {
 	pgoff_t pgoff = vma->vm_pgoff + ((addr - vma->vm_start) >> PAGE_SHIFT);
+	struct cmap *map = vma->vm_private_data;
+	struct srcu_struct *faults = &map->memory.mapped->faults;
 	struct run run;
 	int cookie;
 
@@ -292,14 +358,13 @@ static int window_access(struct vm_area_struct *vma, unsigned long addr,
 		return -EACCES;
 
 	len = min_t(int, len, PAGE_SIZE - offset_in_page(addr));
-	cookie = srcu_read_lock(&cmap_block_faults);
-	find_run(vma->vm_private_data, pgoff, &run);
-	if (run.page == zeroes)
+	cookie = srcu_read_lock(faults);
+	if (!find_run(map, pgoff, false, &run) || run.page == zeroes)
 		len = -EFAULT;
 	else
 		memcpy(buf, page_address(run.page + (pgoff - run.pgoff) *
 					 run.step) + offset_in_page(addr), len);
-	srcu_read_unlock(&cmap_block_faults, cookie);
+	srcu_read_unlock(faults, cookie);
 
 	return len;
 }
@@ -314,13 +379,62 @@ static const struct vm_operations_struct window_vm_ops = {
 
 /* ---- mmap ---- */
 
-/* Whether all of a range of the file is, or was, or may be something. */
+static int window_release(struct inode *inode, struct file *file)
+{
+	struct cmap *map = file->private_data;
+
+	/* It goes with the map. */
+	file->f_mapping = inode->i_mapping;
+	cmap_map_put(map);
+	return 0;
+}
+
+static const struct file_operations window_fops = {
+	.owner = THIS_MODULE,
+	.release = window_release,
+};
+
+static struct file *window_file_new(struct cmap *map)
+{
+	struct address_space *mapping = &map->memory.mapped->mapping;
+	struct file *file;
+
+	file = anon_inode_getfile("[cmap]", &window_fops, map, O_RDONLY);
+	if (IS_ERR(file))
+		return file;
+
+	/* One for all maps, and nothing but a host. */
+	mapping->host = file_inode(file);
+	mapping->a_ops = file_inode(file)->i_mapping->a_ops;
+	cmap_map_get(map);
+	file->f_mapping = mapping;
+	return file;
+}
+
+/* The file that a descriptor's mappings are of, which they hold. */
+static struct file *window_file(struct cmap_file *own, struct cmap *map)
+{
+	struct file *file;
+
+	mutex_lock(&own->lock);
+	file = own->window;
+	if (!file) {
+		file = window_file_new(map);
+		if (!IS_ERR(file))
+			own->window = file;
+	}
+	mutex_unlock(&own->lock);
+
+	return file;
+}
+
+/* Whether all of a range of the file is of regions that there can be. */
 static bool range_valid(struct vm_area_struct *vma)
 {
 	pgoff_t last = vma->vm_pgoff + vma_pages(vma) - 1;
 
 	return last >= vma->vm_pgoff &&
-	       cmap_block_number_used(last >> NUMBER_SHIFT);
+	       last < CMAP_WINDOW_REGION(CMAP_WINDOW_REGIONS) >> PAGE_SHIFT;
 }
 
 /**
@@ -329,18 +443,20 @@ static bool range_valid(struct vm_area_struct *vma)
  * @vma: the mapping
  *
  * Context: Process; the mm's lock is held for writing.
- * Return: 0; -EBADFD without a map; -ENODEV if the map has no window; -EACCES
- * if the mapping could be written or executed; -EINVAL if it is private, or
- * where nothing ever was; -ENOMEM or -ENOSPC.
+ * Return: 0; -EBADFD without a map; -ENODEV if the map has no window, or the
+ * CPU's caches cannot do it; -EACCES if the mapping could be written or
+ * executed; -EINVAL if it is private, or beyond all regions; -ENOMEM, -ENFILE
+ * or -ENOSPC.
  */
 int cmap_window_mmap(struct file *file, struct vm_area_struct *vma)
 {
 	struct cmap *map = cmap_file_map(file);
+	struct file *window;
 	int err;
 
 	if (!map)
 		return -EBADFD;
-	if (!IS_ENABLED(CONFIG_64BIT) || map->flags & CMAP_CREATE_NO_WINDOW)
+	if (map->flags & CMAP_CREATE_NO_WINDOW || cmap_cache_aliases())
 		return -ENODEV;
 	if (vma->vm_flags & (VM_WRITE | VM_EXEC))
 		return -EACCES;
@@ -349,44 +465,25 @@ int cmap_window_mmap(struct file *file, struct vm_area_struct *vma)
 	err = window_open(map);
 	if (err)
 		return err;
+	window = window_file(cmap_file_of(file), map);
+	if (IS_ERR(window))
+		return PTR_ERR(window);
 
+	vma_set_file(vma, window);
 	vm_flags_clear(vma, VM_MAYWRITE | VM_MAYEXEC);
 	vm_flags_set(vma, VM_PFNMAP | VM_DONTEXPAND | VM_DONTDUMP);
 #ifdef CMAP_HUGE_PFNMAP
 	/* The memory is there in any case; only "never" shall hold for it. */
 	vm_flags_set(vma, VM_HUGEPAGE);
 #endif
-	/* The mapping holds the file, and that the map. */
+	/* The file holds the map. */
 	vma->vm_private_data = map;
 	vma->vm_ops = &window_vm_ops;
 
 	return 0;
 }
 
-/**
- * cmap_window_bind() - make a file's mappings the map's to find
- * @file: the file, about to be bound to the map
- * @map: the map
- *
- * Context: Process.
- */
-void cmap_window_bind(struct file *file, struct cmap *map)
-{
-	file->f_mapping = &map->memory.mapping;
-}
-
 /* ---- init ---- */
-
-static int init_fs_context(struct fs_context *fc)
-{
-	return init_pseudo(fc, ANON_INODE_FS_MAGIC) ? 0 : -ENOMEM;
-}
-
-static struct file_system_type fs_type = {
-	.name = "cmap",
-	.init_fs_context = init_fs_context,
-	.kill_sb = kill_anon_super,
-};
 
 /**
  * cmap_window_init() - prepare for mappings
@@ -396,42 +493,16 @@ static struct file_system_type fs_type = {
  */
 int cmap_window_init(void)
 {
-	int err;
-
 	zeroes = alloc_page(GFP_KERNEL | __GFP_ZERO);
-	if (!zeroes)
-		return -ENOMEM;
-
-	mount = kern_mount(&fs_type);
-	if (IS_ERR(mount)) {
-		err = PTR_ERR(mount);
-		goto free_zeroes;
-	}
-	inode = alloc_anon_inode(mount->mnt_sb);
-	if (IS_ERR(inode)) {
-		err = PTR_ERR(inode);
-		goto unmount;
-	}
-	cmap_block_host(inode);
-
-	return 0;
-
-unmount:
-	kern_unmount(mount);
-free_zeroes:
-	__free_page(zeroes);
-	return err;
+	return zeroes ? 0 : -ENOMEM;
 }
 
 /**
- * cmap_window_exit() - the end, when no block and no open file is left
+ * cmap_window_exit() - the end, when no map and no open file is left
  *
  * Context: Process.
  */
 void cmap_window_exit(void)
 {
-	cmap_block_host(NULL);
-	iput(inode);
-	kern_unmount(mount);
 	__free_page(zeroes);
 }

@@ -12,7 +12,6 @@ struct vm_area_struct;
 int cmap_window_init(void);
 void cmap_window_exit(void);
 
-void cmap_window_bind(struct file *file, struct cmap *map);
 int cmap_window_mmap(struct file *file, struct vm_area_struct *vma);
 
 #endif /* CMAP_WINDOW_H */

@@ -5,7 +5,7 @@
  *
  * deadline: 240
  */
-#include "cmap_test.h"
+#include "places.h"
 #include "kselftest_harness.h"
 
 #include <pthread.h>
@@ -13,26 +13,21 @@
 #include <sys/syscall.h>
 #include <sys/uio.h>
 
-#define SPAN (1UL << CMAP_WINDOW_SHIFT)
 #define SECRET "what another map holds and nobody else may see"
 
-static void *map_at(int fd, uint64_t number, size_t size)
+/* Where nodes are, or were: of the only shard, the nth granule that has any. */
+static uint64_t nodes_of(int fd, unsigned int n)
 {
-	return mmap(NULL, size, PROT_READ, MAP_SHARED, fd,
-		    number << CMAP_WINDOW_SHIFT);
-}
+	const struct cmap_window *header = map_header(fd);
+	uint32_t i, found = 0;
 
-static const struct cmap_window_shard *shard_of(int fd)
-{
-	const struct cmap_window *header = map_at(fd, 0, 4096);
-	const struct cmap_window_shard *shard;
-
-	if (header == MAP_FAILED)
-		return NULL;
-	shard = mmap(NULL, sizeof(*shard), PROT_READ, MAP_SHARED, fd,
-		     header->header_bytes);
-	munmap((void *)header, 4096);
-	return shard == MAP_FAILED ? NULL : shard;
+	for (i = FIRST_GRANULE; i < first_granules(header); i++)
+		if (number_at(shard_in(header, 0), i) && found++ == n)
+			break;
+	if (i == first_granules(header))
+		i = 0;
+	munmap((void *)header, header_size(header));
+	return i ? granule_offset(0, i) : 0;
 }
 
 static int new_map_of_one_shard(void)
@@ -52,20 +47,6 @@ static int fill(int fd, int n, char with, size_t size)
 		bad += set(fd, &i, sizeof(i), value, size) != 0;
 	free(value);
 	return bad;
-}
-
-/* The highest number there is, as far as a new map tells. */
-static uint64_t newest_number(void)
-{
-	int fd = new_map_of_one_shard();
-	const struct cmap_window_shard *shard = shard_of(fd);
-	uint64_t number;
-
-	set(fd, "k", 1, "v", 1);
-	number = shard->segment[1];
-	munmap((void *)shard, sizeof(*shard));
-	close(fd);
-	return number;
 }
 
 static bool small_by_and_by(int fd, uint64_t bytes)
@@ -103,13 +84,11 @@ static int register_buffer(void *p)
 TEST(pinned_pages)
 {
 	int fd = new_map_of_one_shard(), ends[2];
-	const struct cmap_window_shard *shard;
 	struct iovec iov, to;
 	char byte, *p;
 
 	ASSERT_EQ(0, fill(fd, 100, 'v', 1000));
-	shard = shard_of(fd);
-	p = map_at(fd, shard->segment[1], SPAN);
+	p = map_at(fd, nodes_of(fd, 0), GRANULE);
 	ASSERT_NE(MAP_FAILED, p);
 	ASSERT_EQ(0, pipe(ends));
 	iov = (struct iovec){ p, 4096 };
@@ -126,7 +105,7 @@ TEST(pinned_pages)
 	/* Copying is fine. */
 	EXPECT_EQ(4096, write(ends[1], p, 4096));
 	EXPECT_EQ(1, read(ends[0], &byte, 1));
-	munmap(p, SPAN);
+	munmap(p, GRANULE);
 	close(ends[0]);
 	close(ends[1]);
 	close(fd);
@@ -155,17 +134,21 @@ static long rss_file(void)
 TEST(refcount_overflow)
 {
 	int fd = new_map_of_one_shard(), i;
-	size_t size = 64 * 4096, at;
-	uint64_t number;
+	size_t size = GRANULE, at;
+	uint64_t nodes;
 	long before;
 	char *p;
 
-	ASSERT_EQ(0, fill(fd, 1, 'v', 8));
-	number = newest_number();
+	/* Where nodes were, and are no more, there is nothing but zeroes. */
+	ASSERT_EQ(0, fill(fd, 40, 'v', 4000));
+	nodes = nodes_of(fd, 1);
+	ASSERT_NE(0, nodes);
+	ASSERT_EQ(40, clear(fd));
+	ASSERT_TRUE(small_by_and_by(fd, 20000));
 	before = rss_file();
 	ASSERT_GE(before, 0);
-	for (i = 0; i < 200; i++) {
-		p = map_at(fd, number, size);
+	for (i = 0; i < 800; i++) {
+		p = map_at(fd, nodes, size);
 		ASSERT_NE(MAP_FAILED, p);
 		for (at = 0; at < size; at += 4096)
 			ASSERT_EQ(0, __atomic_load_n(p + at,
@@ -186,20 +169,16 @@ static bool all_zero(const char *p, size_t size)
 TEST(mmap_lifetime)
 {
 	int fd = new_map_of_one_shard(), ends[2], other = dup(fd);
-	const struct cmap_window_shard *shard;
 	char *p, *moved, go;
-	uint64_t number;
 	pid_t child;
 
 	ASSERT_EQ(0, fill(fd, 2000, 'v', 2000));
-	shard = shard_of(fd);
-	number = shard->segment[20];
-	ASSERT_NE(0, number);
-	p = map_at(fd, number, SPAN);
+	p = map_at(fd, nodes_of(fd, 30), GRANULE);
 	ASSERT_NE(MAP_FAILED, p);
-	EXPECT_FALSE(all_zero(p, 65536));
-	moved = mmap(NULL, SPAN, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	p = mremap(p, SPAN, SPAN, MREMAP_MAYMOVE | MREMAP_FIXED, moved);
+	EXPECT_FALSE(all_zero(p, 16384));
+	moved = mmap(NULL, GRANULE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+		     0);
+	p = mremap(p, GRANULE, GRANULE, MREMAP_MAYMOVE | MREMAP_FIXED, moved);
 	ASSERT_EQ(moved, p);
 	EXPECT_EQ(0, munmap(p + 4096, 4096));
 	EXPECT_EQ(-1, mprotect(p, 4096, PROT_READ | PROT_WRITE));
@@ -207,7 +186,7 @@ TEST(mmap_lifetime)
 	EXPECT_EQ(-1, mlock2(p, 4096, 0) ? -1 : munlock(p, 4096) - 1);
 	/* Pages in the wrong order were a system call once. */
 	syscall(__NR_remap_file_pages, p, 4096, 0, 3, 0);
-	EXPECT_EQ(MAP_FAILED, mremap(p, 0, SPAN, MREMAP_MAYMOVE));
+	EXPECT_EQ(MAP_FAILED, mremap(p, 0, GRANULE, MREMAP_MAYMOVE));
 	EXPECT_EQ(MAP_FAILED, mmap(NULL, 4096, PROT_READ, MAP_PRIVATE, fd, 0));
 
 	ASSERT_EQ(0, pipe(ends));
@@ -215,16 +194,16 @@ TEST(mmap_lifetime)
 	if (!child) {
 		if (read(ends[0], &go, 1) != 1)
 			_exit(1);
-		_exit(all_zero(p, 4096) && all_zero(p + 8192, 65536) ? 0 : 2);
+		_exit(all_zero(p, 4096) && all_zero(p + 8192, 16384) ? 0 : 2);
 	}
 	close(fd);
 	EXPECT_EQ(2000, clear(other));
 	EXPECT_TRUE(small_by_and_by(other, 300000));
-	EXPECT_TRUE(all_zero(p + 8192, 65536));
+	EXPECT_TRUE(all_zero(p + 8192, 16384));
 	EXPECT_EQ(1, write(ends[1], "g", 1));
 	EXPECT_TRUE(children_ok(1));
 	close(other);
-	munmap(p, SPAN);
+	munmap(p, GRANULE);
 }
 
 /* ---- memory that comes and goes under mappings ---- */
@@ -239,27 +218,38 @@ static bool holds(const char *p, size_t size, const char *what)
 /* Map all that is shown; look at it; fork, move, cut; until the time is up. */
 static int look_on(int fd)
 {
-	const struct cmap_window_shard *shard = shard_of(fd);
+	const struct cmap_window *header = map_header(fd);
+	const struct cmap_window_shard *shard = shard_in(header, 0);
 	uint64_t seed = getpid(), r;
 	int bad = 0;
 
 	while (now() < end) {
-		uint64_t number;
+		size_t size = GRANULE;
+		uint32_t granule;
+		uint64_t table;
 		char *p;
 
 		r = random_next(&seed);
-		number = r & 7 ? shard->segment[1 + (r >> 8) % 60] :
-				 CMAP_WINDOW_TABLE_NUMBER(shard->table);
-		p = map_at(fd, number ?: CMAP_WINDOW_FIRST, SPAN);
+		granule = FIRST_GRANULE + (r >> 8) % 60;
+		table = __atomic_load_n(&shard->table, __ATOMIC_ACQUIRE);
+		/* Where nothing ever was nothing can be looked at. */
+		if (r & 7 ? !number_at(shard, granule) : !table)
+			continue;
+		if (!(r & 7))
+			size = CMAP_WINDOW_TABLE_BYTES(table, 4096);
+		p = map_at(fd, r & 7 ? granule_offset(0, granule) :
+				       table_offset(header, 0, table), size);
 		if (p == MAP_FAILED)
 			return 1;
-		bad += holds(p, 1 << 18, SECRET);
+		bad += holds(p, 4096, SECRET);
 		if (!(r >> 20 & 31) && !fork())
-			_exit(holds(p, 1 << 17, SECRET));
-		if (r >> 30 & 1)
-			p = mremap(p, SPAN, SPAN / 2, MREMAP_MAYMOVE);
-		bad += holds(p, 1 << 16, SECRET);
-		munmap(p, SPAN);
+			_exit(holds(p, size / 2, SECRET));
+		if (size > 8192 && r >> 30 & 1) {
+			p = mremap(p, size, size / 2, MREMAP_MAYMOVE);
+			size /= 2;
+		}
+		bad += holds(p, size / 2, SECRET);
+		munmap(p, size);
 		while (waitpid(-1, &(int){ 0 }, WNOHANG) > 0)
 			;
 	}
@@ -309,16 +299,18 @@ TEST(resize_use_after_free)
  */
 TEST(offset_reuse)
 {
-	int fd = new_map_of_one_shard(), bad = 0, looks = 0, i;
-	uint64_t number;
+	int fd = new_map_of_one_shard(), bad = 0, looks = 0;
+	uint64_t nodes;
 	pid_t child;
 	char *p;
 
 	end = now() + race_seconds();
-	ASSERT_EQ(0, fill(fd, 1, 'v', 8));
-	/* Leave our own ones behind. */
-	newest_number();
-	newest_number();
+	/* Where others have nodes we have had some, and have none. */
+	ASSERT_EQ(0, fill(fd, 20, 'v', 3000));
+	nodes = nodes_of(fd, 0);
+	ASSERT_NE(0, nodes);
+	clear(fd);
+	ASSERT_TRUE(small_by_and_by(fd, 20000));
 	child = fork();
 	if (!child) {
 		while (now() < end) {
@@ -330,19 +322,11 @@ TEST(offset_reuse)
 		}
 		_exit(0);
 	}
-	number = newest_number();
 	while (now() < end) {
-		/* On to what is newer, as far as there is any. */
-		p = map_at(fd, number + 4, 4 * SPAN);
-		if (p == MAP_FAILED)
-			p = map_at(fd, number, 4 * SPAN);
-		else
-			number += 4;
-		if (p == MAP_FAILED)
-			continue;
-		for (i = 3; i >= 0; i--)
-			bad += !all_zero(p + i * SPAN, 4096);
-		munmap(p, 4 * SPAN);
+		p = map_at(fd, nodes, GRANULE);
+		ASSERT_NE(MAP_FAILED, p);
+		bad += !all_zero(p, GRANULE);
+		munmap(p, GRANULE);
 		looks++;
 	}
 	EXPECT_EQ(0, bad);
@@ -367,21 +351,19 @@ static double time_to_free(int fd)
 TEST(many_mappings_of_another_map)
 {
 	int fd = new_map_of_one_shard(), mine = new_map_of_one_shard(), i;
-	const struct cmap_window_shard *shard = shard_of(fd);
-	uint64_t first = newest_number();
 	double alone, beside;
-	size_t size;
 
 	/* Large values: a block each. */
-	ASSERT_NE(NULL, shard);
+	ASSERT_EQ(0, fill(fd, 1, 'v', 8));
+	ASSERT_NE(MAP_FAILED, map_at(fd, 0, 4096));
 	ASSERT_EQ(0, fill(fd, 300, 'v', 60000));
 	alone = time_to_free(fd);
 	ASSERT_EQ(0, fill(fd, 300, 'v', 60000));
 	ASSERT_EQ(0, fill(mine, 1, 'v', 8));
-	size = (newest_number() - first + 1) * SPAN;
 	end = now() + 4;
 	for (i = 0; i < MAPPINGS && now() < end; i++)
-		if (map_at(mine, first, size) == MAP_FAILED)
+		if (map_at(mine, CMAP_WINDOW_REGION(CMAP_WINDOW_NODE(9)),
+			   1UL << 30) == MAP_FAILED)
 			break;
 	beside = time_to_free(fd);
 	TH_LOG("%d blocks' memory back in %.2f s, beside %d mappings in %.2f s",

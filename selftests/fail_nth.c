@@ -471,7 +471,7 @@ static int sys_fault(struct subject *s)
 	const struct cmap_window_shard *shard;
 
 	madvise(s->window, 1 << 20, MADV_DONTNEED);
-	shard = (void *)(s->window + window->header_bytes);
+	shard = (void *)(s->window + window->shards_offset);
 	return CHECK(window->magic == CMAP_WINDOW_MAGIC && shard->table);
 }
 

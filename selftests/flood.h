@@ -33,7 +33,7 @@ static inline bool target_see(struct target *t, int fd)
 		return false;
 	t->hash = cmap_hash_begin((const uint64_t *)t->header->secret);
 	t->shard = (const void *)((const char *)t->header +
-				  t->header->header_bytes);
+				  t->header->shards_offset);
 	t->next = 1;
 	return true;
 }

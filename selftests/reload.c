@@ -10,6 +10,7 @@
  * deadline: 3000
  */
 #include "load.h"
+#include "places.h"
 #include "kselftest_harness.h"
 
 #include <dirent.h>
@@ -24,7 +25,6 @@
 #define DRIFT_MAX 100		/* bytes a round */
 #define OBJECTS_NOISE (60 << 10)	/* of each CPU, in a third of the rounds */
 #define PAGES_NOISE (200 << 10)
-#define SPAN (1UL << CMAP_WINDOW_SHIFT)
 
 static int rounds(void)
 {
@@ -90,21 +90,36 @@ static void touch(const char *p)
 	__atomic_load_n(p, __ATOMIC_RELAXED);
 }
 
-/* Map the window up to its first blocks, and bring in what is there. */
+/* Map the window's head, and bring in what is there. */
 static char *look(int fd, size_t *size)
 {
-	size_t offset;
+	const struct cmap_window *header = map_header(fd);
+	uint32_t i;
+
+	if (!header)
+		return NULL;
+	*size = header_size(header);
+	for (i = 0; i < header->shards; i++)
+		touch((const char *)shard_in(header, i));
+	return (char *)header;
+}
+
+/* Nodes, where there are any. */
+static void look_at_nodes(int fd, const char *window)
+{
+	const struct cmap_window *header = (const void *)window;
+	uint32_t i, granule;
 	char *p;
 
-	*size = SPAN * (CMAP_WINDOW_FIRST + 4);
-	p = mmap(NULL, *size, PROT_READ, MAP_SHARED, fd, 0);
-	if (p == MAP_FAILED)
-		return NULL;
-	touch(p);
-	touch(p + 4096);
-	for (offset = SPAN * CMAP_WINDOW_FIRST; offset < *size; offset += SPAN)
-		touch(p + offset);
-	return p;
+	for (i = 0; i < header->shards; i++) {
+		granule = some_granule(header, i);
+		p = granule ? map_at(fd, granule_offset(i, granule), GRANULE) :
+			      MAP_FAILED;
+		if (p == MAP_FAILED)
+			continue;
+		touch(p);
+		munmap(p, GRANULE);
+	}
 }
 
 /* Another process, at work until it is killed. */
@@ -143,7 +158,7 @@ static int live(int round)
 	fill(mapped, ENTRIES);
 	fill(named, 100 * (round % 10));
 	fill(left, ENTRIES);
-	touch(window + SPAN * (CMAP_WINDOW_FIRST + 1));
+	look_at_nodes(mapped, window);
 	if (clear(mapped) != ENTRIES || unlink_named("unlinked"))
 		return 3;
 	if (unload("cmap") != -EWOULDBLOCK)

@@ -8,6 +8,7 @@
 #include "stock.h"
 #include "../view.h"
 
+#include <linux/bitmap.h>
 #include <linux/delay.h>
 #include <linux/jiffies.h>
 #include <linux/sizes.h>
@@ -49,7 +50,7 @@ static struct cmap_segtab *segtab_of(struct stock *stock)
 
 static struct cmap_segment *segment_of(struct stock *stock, cmap_ref ref)
 {
-	return segtab_of(stock)->slot[ref >> CMAP_OFFSET_BITS].segment;
+	return segtab_of(stock)->segment[ref >> CMAP_OFFSET_BITS];
 }
 
 struct census {
@@ -65,13 +66,13 @@ static struct census census_of(struct stock *stock)
 	u32 i;
 
 	for (i = 0; segtab && i < segtab->size; i++) {
-		struct cmap_segment *segment = segtab->slot[i].segment;
+		struct cmap_segment *segment = segtab->segment[i];
 
-		if (!segment)
+		if (!segment || segment->index != i)
 			continue;
 		census.segments++;
 		census.live += segment->live;
-		census.bytes += PAGE_SIZE << segment->block->order;
+		census.bytes += cmap_block_bytes(segment->block);
 	}
 
 	return census;
@@ -349,7 +350,7 @@ static void empty_segments_go_back(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, census_of(stock).live, 1);
 	KUNIT_EXPECT_EQ(test, lab_bytes(stock->lab), census_of(stock).bytes);
 
-	/* Their indices are used again, the lowest first. */
+	/* Their granules are used again, the lowest first. */
 	hint = stock->arena.hint;
 	KUNIT_EXPECT_EQ(test, stock_refill(stock, 4000, GFP_KERNEL), 0);
 	KUNIT_EXPECT_EQ(test, stock_take_ready(stock, 4000) >> CMAP_OFFSET_BITS,
@@ -430,19 +431,19 @@ static void a_segment_ahead(struct kunit *test)
 	KUNIT_EXPECT_GE(test, taken * size, 4 * (PAGE_SIZE << 2) / 2);
 
 	attach_ahead(test, stock);
-	KUNIT_EXPECT_NE(test, class->spare, 0);
+	KUNIT_EXPECT_TRUE(test, class->spare);
 	KUNIT_EXPECT_EQ(test, census_of(stock).segments, segments + 1);
 	/* Two spare ones are one too many. */
 	attach_ahead(test, stock);
 	KUNIT_EXPECT_EQ(test, census_of(stock).segments, segments + 1);
 	KUNIT_EXPECT_EQ(test, lab_bytes(stock->lab), census_of(stock).bytes);
 
-	left = segtab_of(stock)->slot[class->bump].segment->capacity -
-	       segtab_of(stock)->slot[class->bump].segment->bump +
-	       segtab_of(stock)->slot[class->spare].segment->capacity;
+	left = segtab_of(stock)->segment[class->bump]->capacity -
+	       segtab_of(stock)->segment[class->bump]->bump +
+	       segtab_of(stock)->segment[class->spare]->capacity;
 	for (i = 0; i < left; i++)
 		KUNIT_ASSERT_NE(test, stock_take_ready(stock, size), 0);
-	KUNIT_EXPECT_EQ(test, class->spare, 0);
+	KUNIT_EXPECT_FALSE(test, class->spare);
 	KUNIT_EXPECT_EQ(test, stock_take_ready(stock, size), 0);
 
 	cmap_arena_destroy(&stock->arena);
@@ -482,11 +483,11 @@ static void trim_leaves_what_is_ahead(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, census_of(stock).segments, segments + 1);
 	KUNIT_EXPECT_FALSE(test, trim(stock, 256));
 	KUNIT_EXPECT_EQ(test, census_of(stock).segments, segments + 1);
-	KUNIT_EXPECT_NE(test, stock->arena.classes[stock->arena.ahead].spare, 0);
+	KUNIT_EXPECT_TRUE(test, stock->arena.classes[stock->arena.ahead].spare);
 
 	KUNIT_EXPECT_EQ(test, reclaim(stock), 0);
 	KUNIT_EXPECT_EQ(test, census_of(stock).segments, segments);
-	KUNIT_EXPECT_EQ(test, stock->arena.classes[stock->arena.ahead].spare, 0);
+	KUNIT_EXPECT_FALSE(test, stock->arena.classes[stock->arena.ahead].spare);
 	KUNIT_EXPECT_EQ(test, lab_bytes(stock->lab), census_of(stock).bytes);
 
 	cmap_arena_destroy(&stock->arena);
@@ -554,8 +555,8 @@ static void no_memory(struct kunit *test)
 		KUNIT_EXPECT_NE(test, stock_take_ready(stock, 100), 0);
 		cmap_arena_destroy(&stock->arena);
 	}
-	/* Segment, block, pages, number, segment table, classes. */
-	KUNIT_EXPECT_EQ(test, reached, 12);
+	/* Segment, block, pages, segment table, classes. */
+	KUNIT_EXPECT_EQ(test, reached, 10);
 }
 
 /* Where pages come in small pieces only, small segments do. */
@@ -681,14 +682,12 @@ static void at_random(struct kunit *test)
 
 /* ---- what processes see ---- */
 
-static u64 shown(const struct cmap_view *view, u32 index)
+static u64 shown(const struct cmap_view *view, u32 granule)
 {
-	size_t at = offsetof(struct cmap_window_shard, segment) +
-		    index * sizeof(u64);
+	size_t at = granule * sizeof(u64);
+	struct page *page = cmap_view_page(view, at / PAGE_SIZE);
 
-	if (!view->page[at / PAGE_SIZE])
-		return 0;
-	return *(u64 *)(view->page[at / PAGE_SIZE]->base + at % PAGE_SIZE);
+	return page ? *(u64 *)(page_address(page) + at % PAGE_SIZE) : 0;
 }
 
 static void show(struct kunit *test, struct stock *stock)
@@ -697,7 +696,7 @@ static void show(struct kunit *test, struct stock *stock)
 	int err;
 
 	view = cmap_view_new(&stock->lab->memory, NUMA_NO_NODE,
-			     cmap_arena_segments(&stock->arena), &err);
+			     cmap_arena_granules(&stock->arena), &err);
 	KUNIT_ASSERT_NOT_NULL(test, view);
 	spin_lock_bh(&stock->lock);
 	cmap_arena_show(&stock->arena, view);
@@ -709,11 +708,11 @@ static void expect_shown(struct kunit *test, struct stock *stock)
 	struct cmap_segtab *segtab = segtab_of(stock);
 	u32 i;
 
-	for (i = 0; i < segtab->size; i++) {
-		struct cmap_segment *segment = segtab->slot[i].segment;
+	for (i = CMAP_WINDOW_GRANULES_NONE; i < segtab->size; i++) {
+		struct cmap_segment *segment = segtab->segment[i];
 
 		KUNIT_EXPECT_EQ(test, shown(stock->arena.view, i),
-				segment ? segment->block->number : 0);
+				segment ? segment->number : 0);
 	}
 }
 
@@ -736,43 +735,48 @@ static void many_segments(struct kunit *test, struct stock *stock, u32 count)
 static void view_grows_with_the_segments(struct kunit *test)
 {
 	struct stock *stock = stock_new(test, false);
-	const u32 first_page = (PAGE_SIZE -
-		offsetof(struct cmap_window_shard, segment)) / sizeof(u64);
 	struct cmap_refill early;
-	u32 n;
+	u32 n, size;
 
 	stock->lab->memory.offered = true;
 	many_segments(test, stock, 20);
 	show(test, stock);
 	expect_shown(test, stock);
-	/* Index 0 is never used. */
-	many_segments(test, stock, first_page - 2);
-	KUNIT_EXPECT_NULL(test, stock->arena.view->page[1]);
+	/* Until all that the first page shows is taken. */
+	for (size = 32; cmap_list_page_of(2 * size - 1) == 0;)
+		size *= 2;
+	many_segments(test, stock, size - CMAP_WINDOW_GRANULES_NONE);
+	KUNIT_EXPECT_EQ(test, segtab_of(stock)->size, size);
+	KUNIT_EXPECT_NULL(test, cmap_view_page(stock->arena.view, 1));
 
-	/* One made for the last place in the first page comes too late. */
-	KUNIT_ASSERT_EQ(test, cmap_refill_prepare(&stock->arena, 40000,
+	/* One made for a table that has grown since comes too late. */
+	KUNIT_ASSERT_EQ(test, cmap_refill_prepare(&stock->arena, 4000,
 						  GFP_KERNEL, &early), 0);
-	KUNIT_ASSERT_EQ(test, stock_refill(stock, 50000, GFP_KERNEL), 0);
-	spin_lock_bh(&stock->lock);
-	cmap_refill_attach(&stock->arena, &early);
-	spin_unlock_bh(&stock->lock);
-	KUNIT_EXPECT_NOT_NULL(test, early.segment);
-	cmap_refill_discard(&early);
+	KUNIT_EXPECT_NOT_NULL(test, early.segtab);
+	KUNIT_EXPECT_NOT_NULL(test, early.level);
 
 	/* The next page fails in its turn, too. */
 	for (n = 0;; n++) {
 		u64 before = lab_bytes(stock->lab);
 
 		lab_fail(n, U32_MAX);
-		if (!stock_refill(stock, 40000, GFP_KERNEL))
+		if (!stock_refill(stock, 4000, GFP_KERNEL))
 			break;
 		KUNIT_EXPECT_NE(test, lab_fail_end(), 0);
 		KUNIT_EXPECT_EQ(test, lab_bytes(stock->lab), before);
 	}
 	KUNIT_EXPECT_EQ(test, lab_fail_end(), 0);
 	KUNIT_EXPECT_GE(test, n, 6);
-	KUNIT_EXPECT_NOT_NULL(test, stock->arena.view->page[1]);
-	many_segments(test, stock, first_page + 50);
+	KUNIT_EXPECT_NOT_NULL(test, cmap_view_page(stock->arena.view, 1));
+
+	spin_lock_bh(&stock->lock);
+	cmap_refill_attach(&stock->arena, &early);
+	spin_unlock_bh(&stock->lock);
+	KUNIT_EXPECT_NOT_NULL(test, early.segtab);
+	KUNIT_EXPECT_NOT_NULL(test, early.level);
+	cmap_refill_discard(&early);
+
+	many_segments(test, stock, 2 * size + 50);
 	expect_shown(test, stock);
 
 	cmap_arena_destroy(&stock->arena);
@@ -780,6 +784,7 @@ static void view_grows_with_the_segments(struct kunit *test)
 
 static void view_without_memory(struct kunit *test)
 {
+	const u32 granules = 2000, pages = 4;
 	struct lab *lab = test->priv;
 	struct cmap_view *view;
 	u32 n;
@@ -787,7 +792,8 @@ static void view_without_memory(struct kunit *test)
 
 	for (n = 0;; n++) {
 		lab_fail(n, U32_MAX);
-		view = cmap_view_new(&lab->memory, NUMA_NO_NODE, 2000, &err);
+		view = cmap_view_new(&lab->memory, NUMA_NO_NODE, granules,
+				     &err);
 		if (!lab_fail_end())
 			break;
 		KUNIT_EXPECT_NULL(test, view);
@@ -797,13 +803,133 @@ static void view_without_memory(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, view);
 	/* It is for readers, and not on the map's bill. */
 	KUNIT_EXPECT_EQ(test, lab_bytes(lab), 0);
-	KUNIT_EXPECT_EQ(test, atomic64_read(&lab->all.bytes), 4 * PAGE_SIZE);
+	KUNIT_EXPECT_EQ(test, atomic64_read(&lab->all.bytes),
+			pages * PAGE_SIZE);
 	cmap_view_free(view);
 
 	lab->all.max = 2 * PAGE_SIZE;
-	KUNIT_EXPECT_NULL(test, cmap_view_new(&lab->memory, NUMA_NO_NODE, 2000,
-					      &err));
+	KUNIT_EXPECT_NULL(test, cmap_view_new(&lab->memory, NUMA_NO_NODE,
+					      granules, &err));
 	KUNIT_EXPECT_EQ(test, err, -ENOSPC);
+}
+
+/* ---- places ---- */
+
+/* No node lies in two levels, and large segments as large pages do. */
+static void segments_lie_in_one_level(struct kunit *test)
+{
+	struct stock *stock = stock_new(test, false);
+	u32 sizes[] = { 100, SZ_64K + 100, 5 * SZ_64K, SZ_1M + 100 };
+	struct cmap_segtab *segtab;
+	u32 i, n;
+	int err;
+
+	for (n = 0; n < 40; n++)
+		for (i = 0; i < ARRAY_SIZE(sizes); i++)
+			KUNIT_ASSERT_NE(test, stock_take(stock, sizes[i], &err),
+					0);
+
+	segtab = segtab_of(stock);
+	for (i = 0; i < segtab->size; i++) {
+		struct cmap_segment *segment = segtab->segment[i];
+		u32 last;
+
+		if (!segment)
+			continue;
+		KUNIT_EXPECT_PTR_EQ(test, segtab->base[i], segment->base +
+				    (i - segment->index) * CMAP_GRANULE_BYTES);
+		KUNIT_EXPECT_TRUE(test, test_bit(i, segtab->map));
+		last = segment->index +
+		       (cmap_block_bytes(segment->block) - 1) /
+		       CMAP_GRANULE_BYTES;
+		KUNIT_EXPECT_LE(test, i, last);
+		KUNIT_EXPECT_EQ(test,
+				cmap_level_of(i, CMAP_WINDOW_GRANULES_NONE),
+				cmap_level_of(last, CMAP_WINDOW_GRANULES_NONE));
+		if (cmap_block_bytes(segment->block) == SZ_2M)
+			KUNIT_EXPECT_EQ(test, segment->index %
+					(SZ_2M / CMAP_GRANULE_BYTES), 0);
+	}
+
+	cmap_arena_destroy(&stock->arena);
+}
+
+/* All granules but the last ones are somebody's. */
+static void take_granules(struct stock *stock, u32 left)
+{
+	struct cmap_segtab *segtab = segtab_of(stock);
+
+	bitmap_set(segtab->map, stock->arena.hint,
+		   segtab->size - left - stock->arena.hint);
+	segtab->taken = segtab->size - left;
+	stock->arena.hint = segtab->size - left;
+}
+
+/*
+ * A shard had no more than 16,383 segments, of one page each where that was all
+ * that could be had; and when there was no index left the memory for a segment
+ * was still allocated and cleared, and given back.
+ */
+static void granules_are_spent(struct kunit *test)
+{
+	struct stock *stock = stock_new(test, false);
+	struct cmap_segtab *small, *segtab;
+	u32 i, n = 0;
+
+	KUNIT_ASSERT_EQ(test, stock_refill(stock, 100, GFP_KERNEL), 0);
+	/* As large as it can be, without the memory for what it would name. */
+	small = segtab_of(stock);
+	segtab = kvzalloc(struct_size(segtab, base, CMAP_GRANULES_MAX) +
+			  CMAP_GRANULES_MAX * sizeof(*segtab->segment) +
+			  CMAP_GRANULES_MAX / BITS_PER_BYTE, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, segtab);
+	segtab->size = CMAP_GRANULES_MAX;
+	segtab->segment = (void *)&segtab->base[segtab->size];
+	segtab->map = (void *)&segtab->segment[segtab->size];
+	for (i = 0; i < small->size; i++) {
+		segtab->base[i] = small->base[i];
+		segtab->segment[i] = small->segment[i];
+	}
+	bitmap_copy(segtab->map, small->map, small->size);
+	rcu_assign_pointer(stock->arena.segtab, segtab);
+	kvfree(small);
+
+	/* Where few are left no segment is smaller than one. */
+	take_granules(stock, 33);
+	while (stock_take_ready(stock, 100))
+		n++;
+	KUNIT_EXPECT_LT(test, n, CMAP_GRANULE_BYTES / 104 - 1);
+	KUNIT_EXPECT_EQ(test, stock_refill(stock, 5000, GFP_KERNEL), 0);
+	KUNIT_EXPECT_EQ(test, lab_bytes(stock->lab),
+			census_of(stock).bytes);
+	KUNIT_EXPECT_GE(test, census_of(stock).bytes, CMAP_GRANULE_BYTES);
+	/* 32 in a row are left, and two times that much are not. */
+	KUNIT_EXPECT_EQ(test, stock_refill(stock, SZ_1M + 100, GFP_KERNEL), 0);
+	KUNIT_EXPECT_EQ(test, segtab->taken, CMAP_GRANULES_MAX);
+	lab_fail(1, U32_MAX);
+	KUNIT_EXPECT_EQ(test, stock_refill(stock, 50000, GFP_KERNEL), -ENOSPC);
+	KUNIT_EXPECT_EQ(test, lab_fail_end(), 0);
+
+	cmap_arena_destroy(&stock->arena);
+}
+
+/* Numbers are each map's own, and end before they no longer fit. */
+static void numbers_are_spent(struct kunit *test)
+{
+	struct lab *lab = test->priv;
+	u64 number;
+
+	KUNIT_EXPECT_EQ(test, cmap_memory_number(&lab->memory, &number), 0);
+	KUNIT_EXPECT_EQ(test, number, 0);
+	lab->memory.offered = true;
+	KUNIT_EXPECT_EQ(test, cmap_memory_number(&lab->memory, &number), 0);
+	KUNIT_EXPECT_EQ(test, number, CMAP_WINDOW_NUMBER_FIRST);
+	atomic64_set(&lab->memory.numbers,
+		     (1ULL << 48) - 1 - CMAP_WINDOW_NUMBER_FIRST);
+	KUNIT_EXPECT_EQ(test, cmap_memory_number(&lab->memory, &number), 0);
+	KUNIT_EXPECT_EQ(test, number, (1ULL << 48) - 1);
+	KUNIT_EXPECT_EQ(test, cmap_memory_number(&lab->memory, &number),
+			-ENOSPC);
 }
 
 static struct kunit_case cases[] = {
@@ -823,6 +949,9 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE_SLOW(at_random),
 	KUNIT_CASE(view_grows_with_the_segments),
 	KUNIT_CASE(view_without_memory),
+	KUNIT_CASE(segments_lie_in_one_level),
+	KUNIT_CASE(granules_are_spent),
+	KUNIT_CASE(numbers_are_spent),
 	{}
 };
 

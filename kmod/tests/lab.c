@@ -29,7 +29,7 @@ int lab_init(struct kunit *test)
 	lab->secret[1] = lab_u64(lab);
 	lab->hash = cmap_hash_begin(lab->secret);
 	cmap_quota_init(&lab->quota, 0, 1);
-	spin_lock_init(&lab->memory.large_lock);
+	cmap_memory_init(&lab->memory, 0, false);
 	lab->memory.account.parent = &lab->all;
 	test->priv = lab;
 
@@ -48,6 +48,7 @@ void lab_exit(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, atomic64_read(&lab->all.returning), 0);
 	KUNIT_EXPECT_EQ(test, atomic64_read(&lab->all.headroom), 0);
 	KUNIT_EXPECT_EQ(test, atomic64_read(&lab->memory.in_hand), 0);
+	cmap_memory_exit(&lab->memory);
 }
 
 u32 lab_below(struct lab *lab, u32 end)

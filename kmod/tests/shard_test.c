@@ -1044,12 +1044,12 @@ static void no_memory_for_the_first(struct kunit *test)
 		KUNIT_EXPECT_FALSE(test, has(site, &key));
 		KUNIT_EXPECT_EQ(test, site->shard->entries, 0);
 	}
-	KUNIT_EXPECT_GE(test, n, 6);
+	KUNIT_EXPECT_GE(test, n, 5);
 	KUNIT_EXPECT_TRUE(test, has(site, &key));
 	site_free(site);
 }
 
-/* A pool bucket, its number, a long value's node. */
+/* A pool bucket, a long value's node. */
 static void no_memory_for_more(struct kunit *test)
 {
 	struct site *site = site_new(test, 1, false);
@@ -1080,7 +1080,7 @@ static void no_memory_for_more(struct kunit *test)
 		}
 		lab_fail_end();
 	}
-	KUNIT_EXPECT_GE(test, failures, 3);
+	KUNIT_EXPECT_GE(test, failures, 2);
 
 	for (n = 0;; n++) {
 		write.key = key;
@@ -1092,7 +1092,7 @@ static void no_memory_for_more(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, write.need, CMAP_NEED_NODE);
 	}
 	lab_fail_end();
-	KUNIT_EXPECT_GE(test, n, 4);
+	KUNIT_EXPECT_GE(test, n, 3);
 	cmap_shard_unreserve(site->shard, &write);
 	KUNIT_EXPECT_EQ(test, write.ref, 0);
 	site_free(site);
@@ -1296,7 +1296,8 @@ static void writes_without_sleeping(struct kunit *test)
 
 static u64 shown(struct site *site, size_t offset)
 {
-	return *(u64 *)(site->shard->arena.view->page[0]->base + offset);
+	return *(u64 *)(page_address(cmap_view_page(site->shard->arena.view,
+						    0)) + offset);
 }
 
 static void show(struct kunit *test)

@@ -107,10 +107,9 @@ static int extend(struct bench *bench, struct cmap_table *table)
 	if (!block)
 		return err;
 	spin_lock_bh(&bench->stock->lock);
-	err = cmap_pool_attach(table, table->pool_bits, &block);
+	cmap_pool_attach(table, table->pool_bits, &block);
 	spin_unlock_bh(&bench->stock->lock);
-	if (!err && block)
-		err = -ENOBUFS;
+	err = block ? -ENOBUFS : 0;
 	cmap_block_free(block);
 
 	return err;
@@ -383,8 +382,7 @@ static void pool_to_the_last_bucket(struct kunit *test)
 				  table->pool_bits + 1, GFP_KERNEL, &err);
 	KUNIT_ASSERT_NOT_NULL(test, block);
 	spin_lock_bh(&bench->stock->lock);
-	KUNIT_EXPECT_EQ(test, cmap_pool_attach(table, table->pool_bits + 1,
-					       &block), 0);
+	cmap_pool_attach(table, table->pool_bits + 1, &block);
 	spin_unlock_bh(&bench->stock->lock);
 	KUNIT_EXPECT_NOT_NULL(test, block);
 	cmap_block_free(block);
@@ -640,8 +638,6 @@ static void small_chunks(struct kunit *test)
 	}
 	KUNIT_ASSERT_NOT_NULL(test, table);
 	KUNIT_EXPECT_NE(test, table->number, 0);
-	KUNIT_EXPECT_PTR_EQ(test, cmap_block_find(&lab->memory, table->number),
-			    table->blocks);
 	cmap_table_free(table);
 
 	lab->memory.account.max = PAGE_SIZE;
@@ -650,36 +646,144 @@ static void small_chunks(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, err, -ENOSPC);
 }
 
-/* The pool of a table that is offered has numbers, or fails without one. */
-static void pool_without_memory(struct kunit *test)
+/* ---- places ---- */
+
+/* All of a table is found in its place, and nothing where it has nothing. */
+static void found_in_its_place(struct kunit *test)
 {
 	struct lab *lab = test->priv;
-	struct cmap_block *block;
+	struct cmap_extent extent;
 	struct bench *bench;
+	u8 bits;
+
+	for (bits = CMAP_TABLE_BITS_MIN; bits <= 12; bits++) {
+		u64 t = cmap_table_shape(bits), at;
+		u64 pool = CMAP_WINDOW_POOL_OFFSET(t, PAGE_SIZE);
+		struct cmap_table *table;
+
+		lab->memory.account.max = 0;
+		bench = bench_new(test, bits, 0);
+		table = bench->table;
+		while (!extend(bench, table))
+			;
+		for (at = 0; at < cmap_place_table_bytes(bits);
+		     at += sizeof(struct cmap_bucket)) {
+			u32 i = at / sizeof(struct cmap_bucket);
+			u32 k = (at - pool) / sizeof(struct cmap_bucket);
+			void *want = NULL;
+
+			if (i < cmap_table_buckets(table))
+				want = cmap_table_bucket(table, i);
+			else if (at >= pool && k < cmap_pool_capacity(table))
+				want = cmap_bucket_next(table, (k + 1) <<
+						CMAP_BUCKET_NEXT_SHIFT);
+			if (!want)
+				continue;
+			KUNIT_ASSERT_TRUE(test, cmap_table_find_page(table, at,
+								     &extent));
+			KUNIT_ASSERT_PTR_EQ(test, extent.base +
+					    (at - extent.at), want);
+		}
+		KUNIT_EXPECT_EQ(test, lab_bytes(lab), cmap_table_bytes(table));
+		bench_free(bench);
+	}
+
+	/* What the pool does not have yet. */
+	bench = bench_new(test, 9, 0);
+	KUNIT_EXPECT_TRUE(test, cmap_table_find_page(bench->table, 0, &extent));
+	KUNIT_EXPECT_FALSE(test, cmap_table_find_page(bench->table, 64 << 9,
+						      &extent));
+	bench_free(bench);
+}
+
+static struct cmap_table *settled(struct kunit *test, struct lab *lab, u8 bits,
+				  struct cmap_places *places, u32 shard)
+{
+	struct cmap_table *table;
 	int err;
 
-	lab->memory.offered = true;
-	bench = bench_new(test, 6, 0);
-	block = cmap_pool_prepare(&lab->memory, NUMA_NO_NODE,
-				  bench->table->pool_bits, GFP_KERNEL, &err);
+	table = cmap_table_new(&lab->memory, NUMA_NO_NODE, bits, 0, GFP_KERNEL,
+			       &err);
+	KUNIT_ASSERT_NOT_NULL(test, table);
+	table->turn = cmap_places_turn(places, bits);
+	if (table->turn < CMAP_WINDOW_TURNS) {
+		cmap_table_settle(table, places, shard);
+		return table;
+	}
+	cmap_table_free(table);
+	return NULL;
+}
+
+/* Two tables never have one place, also while one is still leaving. */
+static void each_table_has_its_place(struct kunit *test)
+{
+	struct lab *lab = test->priv;
+	struct cmap_table *table[CMAP_WINDOW_TURNS], *other;
+	struct cmap_places places = {};
+	u32 i;
+
+	for (i = 0; i < CMAP_WINDOW_TURNS; i++) {
+		KUNIT_EXPECT_LT(test, cmap_places_turn(&places, 7),
+				CMAP_WINDOW_TURNS);
+		table[i] = settled(test, lab, 7, &places, 3);
+		KUNIT_ASSERT_NOT_NULL(test, table[i]);
+		KUNIT_EXPECT_EQ(test, table[i]->turn, i);
+		KUNIT_EXPECT_EQ(test, table[i]->place.offset,
+				CMAP_WINDOW_REGION(CMAP_WINDOW_TABLE(7, i)) +
+				3 * table[i]->place.bytes);
+	}
+	KUNIT_EXPECT_EQ(test, cmap_places_turn(&places, 7), CMAP_WINDOW_TURNS);
+	KUNIT_EXPECT_NULL(test, settled(test, lab, 7, &places, 3));
+	other = settled(test, lab, 8, &places, 3);
+	KUNIT_ASSERT_NOT_NULL(test, other);
+
+	rcu_read_lock();
+	cmap_table_free_rcu(table[2]);
+	KUNIT_EXPECT_EQ(test, cmap_places_turn(&places, 7), CMAP_WINDOW_TURNS);
+	rcu_read_unlock();
+	lab_settle();
+	KUNIT_EXPECT_LT(test, cmap_places_turn(&places, 7),
+				CMAP_WINDOW_TURNS);
+	table[2] = settled(test, lab, 7, &places, 3);
+	KUNIT_ASSERT_NOT_NULL(test, table[2]);
+	KUNIT_EXPECT_EQ(test, table[2]->turn, 2);
+
+	for (i = 0; i < CMAP_WINDOW_TURNS; i++)
+		cmap_table_free(table[i]);
+	cmap_table_free(other);
+}
+
+/* Zeroes that a process was shown are remembered, but only where they can be. */
+static void zeroes_are_remembered(struct kunit *test)
+{
+	struct lab *lab = test->priv;
+	struct cmap_places places = {};
+	struct cmap_table *table;
+	struct cmap_block *block;
+	int err;
+
+	KUNIT_EXPECT_FALSE(test, cmap_places_mark(&places, cmap_place_of(6, 0)));
+	table = settled(test, lab, 6, &places, 0);
+	KUNIT_ASSERT_NOT_NULL(test, table);
+	KUNIT_EXPECT_TRUE(test, cmap_table_clean(table));
+	KUNIT_EXPECT_TRUE(test, cmap_places_mark(&places, cmap_place_of(6, 0)));
+	KUNIT_EXPECT_FALSE(test, cmap_table_clean(table));
+
+	/* In the pool, too, which comes piece by piece. */
+	block = cmap_pool_prepare(&lab->memory, NUMA_NO_NODE, table->pool_bits,
+				  GFP_KERNEL, &err);
 	KUNIT_ASSERT_NOT_NULL(test, block);
-	spin_lock_bh(&bench->stock->lock);
-	lab_fail(0, 1);
-	KUNIT_EXPECT_EQ(test, cmap_pool_attach(bench->table,
-					       bench->table->pool_bits, &block),
-			-ENOMEM);
-	KUNIT_EXPECT_EQ(test, lab_fail_end(), 1);
-	KUNIT_EXPECT_NOT_NULL(test, block);
-	KUNIT_EXPECT_EQ(test, bench->table->pool_chunks, 0);
-	KUNIT_EXPECT_EQ(test, cmap_pool_attach(bench->table,
-					       bench->table->pool_bits, &block),
-			0);
-	spin_unlock_bh(&bench->stock->lock);
+	cmap_pool_attach(table, table->pool_bits, &block);
 	KUNIT_EXPECT_NULL(test, block);
-	KUNIT_EXPECT_PTR_EQ(test, cmap_block_find(&lab->memory,
-						  bench->table->number + 1),
-			    bench->table->blocks);
-	bench_free(bench);
+	KUNIT_EXPECT_TRUE(test, table->unclean);
+
+	/* When the table has left there are none, unless shown later. */
+	cmap_table_free_rcu(table);
+	lab_settle();
+	table = settled(test, lab, 6, &places, 0);
+	KUNIT_ASSERT_NOT_NULL(test, table);
+	KUNIT_EXPECT_TRUE(test, cmap_table_clean(table));
+	cmap_table_free(table);
 }
 
 /* Tables of all sizes have the orders in one order. */
@@ -747,7 +851,9 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(pool_in_small_pieces),
 	KUNIT_CASE(too_large_takes_nothing),
 	KUNIT_CASE(small_chunks),
-	KUNIT_CASE(pool_without_memory),
+	KUNIT_CASE(found_in_its_place),
+	KUNIT_CASE(each_table_has_its_place),
+	KUNIT_CASE(zeroes_are_remembered),
 	KUNIT_CASE(one_order),
 	KUNIT_CASE(large_tables_are_freed_by_a_work),
 	{}

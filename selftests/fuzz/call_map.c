@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "calls.h"
 #include "memory.h"
+#include "../places.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -16,33 +17,35 @@
 
 /* ---- where in the file ---- */
 
-/* The number of a block that the map has: a table's or a segment's. */
-static uint64_t number_of(int fd, uint64_t n, bool table)
+/* Where the map has a table, or nodes; 0 if it has none there. */
+static uint64_t place_of(int fd, uint64_t n, bool table)
 {
+	const struct cmap_window *header = map_header(fd);
 	const struct cmap_window_shard *shard;
-	struct cmap_window *header;
-	size_t size = FUZZ_PAGE;
-	uint64_t at, number = CMAP_WINDOW_FIRST;
+	uint64_t at = 0, word;
+	uint32_t i, granule;
+	size_t size;
 
-	header = mmap(NULL, size, PROT_READ, MAP_SHARED, fd, 0);
-	if (header == MAP_FAILED)
-		return number;
-	at = header->header_bytes +
-	     n % header->shards * (uint64_t)header->shard_bytes;
-	munmap(header, size);
+	if (!header)
+		return 0;
+	size = header_size(header);
+	i = n % header->shards;
+	shard = shard_in(header, i);
+	word = n / 4 % 2 ? shard->next : shard->table;
+	granule = FIRST_GRANULE + n / 4 % 64;
+	if (table && word)
+		at = table_offset(header, i, word);
+	else if (!table && number_at(shard, granule))
+		at = granule_offset(i, granule);
+	munmap((void *)header, size);
 
-	size = 2 * FUZZ_PAGE;
-	shard = mmap(NULL, size, PROT_READ, MAP_SHARED, fd, (off_t)at);
-	if (shard == MAP_FAILED)
-		return number;
-	number = table ? CMAP_WINDOW_TABLE_NUMBER(shard->table) :
-			 shard->segment[n / 4 % 32];
-	munmap((void *)shard, size);
-
-	return number;
+	return at;
 }
 
-/* An ARG_OFFSET: the lowest 8 bits say what, the others which. */
+/*
+ * An ARG_OFFSET: the lowest 8 bits say what, the others which.  Beyond the few
+ * that stand for something in the map, any place of any region.
+ */
 static uint64_t offset_in(int fd, uint64_t arg)
 {
 	uint64_t n = arg >> 8;
@@ -51,11 +54,12 @@ static uint64_t offset_in(int fd, uint64_t arg)
 	case 0:
 		return n * FUZZ_PAGE;
 	case 1:
-		return (CMAP_WINDOW_FIRST + n) << CMAP_WINDOW_SHIFT;
+		return CMAP_WINDOW_REGION(n % CMAP_WINDOW_REGIONS) +
+		       n / CMAP_WINDOW_REGIONS % 4096 * FUZZ_PAGE;
 	case 2:
-		return number_of(fd, n, true) << CMAP_WINDOW_SHIFT;
+		return place_of(fd, n, true);
 	case 3:
-		return number_of(fd, n, false) << CMAP_WINDOW_SHIFT;
+		return place_of(fd, n, false);
 	case 4:
 		return FUZZ_PAGE << n % 52;
 	default:

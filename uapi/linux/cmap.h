@@ -53,14 +53,15 @@
  * EINTR    a fatal signal arrived
  * EINVAL   a size, flag, reserved field, name, parameter or command in a
  *          batch that is not valid; a length that is not the map's fixed
- *          one; a private mapping, or one of what never was
+ *          one; a private mapping, or one beyond all regions of the window
  * EMSGSIZE the buffer is too small; the length field says what it takes
- * ENODEV   mmap: the map was made without a window
+ * ENODEV   mmap: the map was made without a window, or the CPU's caches would
+ *          show a process other contents than the kernel's
  * ENFILE   the module's limit on the number of maps is reached
  * ENOENT   no such key, or no map of that name
  * ENOMEM   out of memory, or the memory cgroup is at its limit
  * ENOSPC   the map's max_entries or max_bytes is reached, or the module's
- *          limit on bytes
+ *          limit on bytes, or the 32 GiB that one shard's entries can have
  * ENOTTY   no such command
  * EOVERFLOW add: the sum does not fit in a signed 64-bit number
  * EPERM    only the map's owner, or who has the capability, may change its
@@ -613,14 +614,43 @@ struct cmap_ops {
  * while the kernel changes them, so values can be read with no system call.
  * What follows is how to read them; libcmap does.
  *
- * A file has 2^CMAP_WINDOW_SHIFT bytes for each block number: block n is at
- * offset n << CMAP_WINDOW_SHIFT.  A number is never used for another block
- * again.  Beyond a block's end, and where a block is no more, a mapping is all
- * zeroes; a load never faults.  Where a block is not yet the zeroes that a load
- * found may stay when it comes.  (System calls that are to read where nothing
- * is fail with EFAULT.)  At offset 0 is &struct cmap_window, and
- * header_bytes behind it, shard_bytes apart, one &struct cmap_window_shard
- * for each shard.
+ * An offset of the file names a place: a region, see CMAP_WINDOW_REGION(), and
+ * an offset in it.  In each region all shards' parts of one size stand one
+ * after the other, so one mapping shows a region of every shard.  A place
+ * shows the memory that the shard has there now, whatever was there before.
+ *
+ * ======================= ===================================================
+ * region                  what it shows
+ * ======================= ===================================================
+ * CMAP_WINDOW_HEAD        &struct cmap_window, @words_offset behind its start
+ *                         &struct cmap_window_words, and @shards_offset behind
+ *                         it the first page of each shard's &struct
+ *                         cmap_window_shard
+ * CMAP_WINDOW_LIST(level) more pages of &struct cmap_window_shard: of level n
+ *                         (1 and up) those from 2^(n-1) to 2^n - 1
+ * CMAP_WINDOW_NODE(level) nodes: of level n (1 and up) the granules from
+ *                         2^(n+1) to 2^(n+2) - 1
+ * CMAP_WINDOW_TABLE(bits, turn)
+ *                         a table of 2^bits buckets: the buckets, then, at
+ *                         CMAP_WINDOW_POOL_OFFSET, those of its pool; in
+ *                         CMAP_WINDOW_TABLE_BYTES
+ * ======================= ===================================================
+ *
+ * A shard's nodes lie in a space of CMAP_WINDOW_GRANULES granules of
+ * 2^CMAP_WINDOW_GRANULE_SHIFT bytes, of which the first
+ * CMAP_WINDOW_GRANULES_NONE do not exist.  A ref is an offset in it in units of
+ * 8 bytes.  A segment of nodes takes one granule or more in a row, all of one
+ * level.  It has a number, which no other segment of the map ever has.  The
+ * number stands in &struct cmap_window_shard, at the word that has the granule's
+ * index, for each of its granules.  A number below CMAP_WINDOW_NUMBER_FIRST is
+ * none: there is no segment, or none that can be read here yet.
+ *
+ * A load from a place faults (SIGBUS) where nothing ever was.  Where a segment
+ * or a table was, or a segment's number has been published, it never does: it
+ * finds zeroes where there is nothing any more.  The page that a granule's
+ * number is in exists before any ref to that granule is published.  So a reader
+ * that runs beyond the granule that a node begins in first makes sure that the
+ * node is one, by step 3 below.
  *
  * A key's hash is that of SipHash-1-3 with the window's secret, a 64-bit number
  * h, but that the key's length goes into v1 before the first word (by exclusive
@@ -635,8 +665,8 @@ struct cmap_ops {
  *    that says CMAP_WINDOW_MOVED, load @next, and @table once more: if it is
  *    still T go on with next as T, else begin anew.
  * 2. For each slot whose tag is equal, load the ref (0: none), then the
- *    number in @segment that its index has (0: begin anew), then @version of
- *    the node (0: begin anew); then once more the ref (another one: do this
+ *    number in @segment that its granule has (none: begin anew), then @version
+ *    of the node (0: begin anew); then once more the ref (another one: do this
  *    slot again), then the first bucket's head (MOVED: begin anew).  Compare
  *    the key, copy the value.
  * 3. Now look again: if @version or the number in @segment is another, or T is
@@ -648,23 +678,57 @@ struct cmap_ops {
  *    the first bucket's head, then at @table and @next, as above; then the key
  *    was absent.
  *
+ * A flag that the reader does not know (in a table's word, in @lengths of a
+ * node whose key is the one looked for, in @flags of a trailer) means that it
+ * cannot tell: it asks the kernel.  It never means that the key is absent.
+ *
+ * What a trailer refers to in &struct cmap_window_words is loaded between the
+ * two loads of the ref, so that there is a moment at which the ref stood in its
+ * slot and the word said so.
+ *
  * Each load up to the second one of @head has acquire semantics, and a load
  * fence stands before each "look again".
  *
  * What is shared by all may be read by a process that is stopped for long:
  * whatever it has read by then, this is how it finds out.
  */
-#define CMAP_WINDOW_SHIFT	21
-#define CMAP_WINDOW_FIRST	256	/* number of the first block */
 #define CMAP_WINDOW_MAGIC	0x70616d63	/* "cmap" */
-#define CMAP_WINDOW_FORMAT	2
+#define CMAP_WINDOW_FORMAT	3
+
+/* Offsets: a region's number, then the offset in it. */
+#define CMAP_WINDOW_REGION_SHIFT	45
+#define CMAP_WINDOW_REGION(n)		((__u64)(n) << CMAP_WINDOW_REGION_SHIFT)
+#define CMAP_WINDOW_HEAD		0
+#define CMAP_WINDOW_LIST(level)		(0 + (level))	/* 1 to 15 */
+/* 16 to 31 are for feeds and owners, which are to come. */
+#define CMAP_WINDOW_NODE(level)		(32 + (level))	/* 1 to 17 */
+#define CMAP_WINDOW_TABLE(bits, turn)	(64 + (turn) * 32 + (bits))
+#define CMAP_WINDOW_REGIONS		192
+
+#define CMAP_WINDOW_LIST_LEVELS		16
+#define CMAP_WINDOW_NODE_LEVELS		18
+#define CMAP_WINDOW_TURNS		4
+
+/* Bytes that a shard's part of a region has; of tables see below. */
+#define CMAP_WINDOW_LIST_BYTES(level, page)	((__u64)(page) << ((level) - 1))
+#define CMAP_WINDOW_NODE_BYTES(level)					\
+	(1ULL << ((level) + 1 + CMAP_WINDOW_GRANULE_SHIFT))
+
+#define CMAP_WINDOW_GRANULE_SHIFT	16
+#define CMAP_WINDOW_GRANULES		(1U << 19)	/* of a shard */
+#define CMAP_WINDOW_GRANULES_NONE	4
+
+/* Numbers of segments; what is below is none. */
+#define CMAP_WINDOW_NUMBER_FIRST	2
 
 /**
  * struct cmap_window - what is at offset 0
  * @magic: CMAP_WINDOW_MAGIC
  * @format: CMAP_WINDOW_FORMAT; another one is for another reader
- * @header_bytes: from here to the first shard
- * @shard_bytes: from one shard to the next
+ * @words_offset: where &struct cmap_window_words is
+ * @shards_offset: where the first page of the first shard is
+ * @page_bytes: size of a page, by which parts of the window are aligned
+ * @__reserved: 0
  * @shards: number of shards
  * @shard_bits: log2 of that
  * @create_flags: CMAP_CREATE_*
@@ -677,8 +741,10 @@ struct cmap_ops {
 struct cmap_window {
 	__u32 magic;
 	__u32 format;
-	__u32 header_bytes;
-	__u32 shard_bytes;
+	__u32 words_offset;
+	__u32 shards_offset;
+	__u32 page_bytes;
+	__u32 __reserved;
 	__u32 shards;
 	__u32 shard_bits;
 	__u32 create_flags;
@@ -687,42 +753,77 @@ struct cmap_window {
 	__aligned_u64 secret[2];
 };
 
-#define CMAP_WINDOW_SEGMENTS	16384
+/**
+ * struct cmap_window_words - what changes for the whole map
+ * @expired_before: in nanoseconds of the map's clock: an entry whose deadline
+ *	is not behind this is absent
+ * @committed: the last transaction that is
+ *
+ * Each word has a cache line of its own.  Both are 0 as long as nothing uses
+ * them.
+ */
+struct cmap_window_words {
+	__aligned_u64 expired_before;
+	__aligned_u64 __reserved1[7];
+	__aligned_u64 committed;
+	__aligned_u64 __reserved2[7];
+};
 
 /**
  * struct cmap_window_shard - where a shard's tables and nodes are
  * @table: the table, see CMAP_WINDOW_TABLE_*; 0 before the first entry
  * @next: the table it is being moved into, or 0
  * @__reserved: 0
- * @segment: by the index in a ref: the number of the block of nodes, or 0
+ * @segment: by granule, from CMAP_WINDOW_GRANULES_NONE on: the number of the
+ *	segment of nodes that is there
+ *
+ * The first granules do not exist so that a granule's number is at the word
+ * that has the granule's index.  The first page is in CMAP_WINDOW_HEAD, page n
+ * in CMAP_WINDOW_LIST of the level that n has as many bits as.  So the numbers
+ * of all granules of one CMAP_WINDOW_NODE stand in one CMAP_WINDOW_LIST, or in
+ * the first page.
  */
 struct cmap_window_shard {
 	__aligned_u64 table;
 	__aligned_u64 next;
-	__aligned_u64 __reserved[6];
-	__aligned_u64 segment[CMAP_WINDOW_SEGMENTS];
+	__aligned_u64 __reserved[2];
+	__aligned_u64 segment[CMAP_WINDOW_GRANULES - CMAP_WINDOW_GRANULES_NONE];
 };
 
 /*
- * A table, in 64 bits: the number of the first of its blocks and its shape.
- * A table has 2^bits buckets in blocks of 2^chunk_bits, one number after the
- * other; behind these, by number, blocks of 2^pool_bits buckets that buckets
- * are chained to, together as many as the table has, but at least one block.
- * A table whose pool is inside has all in one block, the pool right behind
- * the buckets.  A table and the next one, which may have the same shape, take
- * turns: one has 0 and the other 1.
+ * A table, in 64 bits: a number, which no other table of the map ever has, and
+ * what it is.  A table and the next one, which may have as many buckets, differ
+ * in their turn, and no table gets a place before all that was there is gone
+ * from every mapping.
  */
 #define CMAP_WINDOW_TABLE_NUMBER(t)	((t) >> 16)
 #define CMAP_WINDOW_TABLE_BITS(t)	((t) & 31)
-#define CMAP_WINDOW_TABLE_CHUNK_BITS(t)	((t) >> 5 & 15)
-#define CMAP_WINDOW_TABLE_POOL_BITS(t)	((t) >> 9 & 15)
-#define CMAP_WINDOW_TABLE_INSIDE(t)	((t) >> 13 & 1)
-#define CMAP_WINDOW_TABLE_TURN(t)	((t) >> 14 & 1)
+#define CMAP_WINDOW_TABLE_TURN(t)	((t) >> 5 & 3)
+#define CMAP_WINDOW_TABLE_INSIDE(t)	((t) >> 7 & 1)	/* see POOL_OFFSET */
+#define CMAP_WINDOW_TABLE_UNKNOWN(t)	((t) & 0xff00)	/* flags */
+
+/* The one flag there is so far: the table cannot be read here yet. */
+#define CMAP_WINDOW_TABLE_NOT_YET	0x100U
+
+/*
+ * Where a table's pool is behind its first bucket.  It begins a page, but for
+ * the smallest table, all of which is in one page.
+ */
+#define CMAP_WINDOW_POOL_OFFSET(t, page)				\
+	(CMAP_WINDOW_TABLE_INSIDE(t) ||					\
+	 (64ULL << CMAP_WINDOW_TABLE_BITS(t)) > (page) ?			\
+	 64ULL << CMAP_WINDOW_TABLE_BITS(t) : (__u64)(page))
+
+/* A shard's part of the table's region: whole pages. */
+#define CMAP_WINDOW_TABLE_BYTES(t, page)				\
+	((2 * CMAP_WINDOW_POOL_OFFSET(t, page) + (page) - 1) &		\
+	 ~((__u64)(page) - 1))
 
 #define CMAP_WINDOW_SLOTS	10
 #define CMAP_WINDOW_MOVED	1U
 #define CMAP_WINDOW_LINKED	2U
-#define CMAP_WINDOW_NEXT(head)	((head) >> 2)
+/* Bits 29 to 31 are flags to come. */
+#define CMAP_WINDOW_NEXT(head)	((head) >> 2 & 0x7ffffff)
 
 /**
  * struct cmap_window_bucket - a bucket
@@ -730,8 +831,8 @@ struct cmap_window_shard {
  *	one; and CMAP_WINDOW_NEXT: 1 + the place in the pool of the one that
  *	this one goes on in, or 0
  * @tag: tags of the entries
- * @ref: where their nodes are: the highest 14 bits are an index in @segment,
- *	the others a place in that block in units of 8 bytes; 0 for none
+ * @ref: where their nodes are, in units of 8 bytes of the shard's space of
+ *	nodes; 0 for none
  */
 struct cmap_window_bucket {
 	__u32 head;
@@ -739,8 +840,12 @@ struct cmap_window_bucket {
 	__u32 ref[CMAP_WINDOW_SLOTS];
 };
 
-/* Bytes in the key, which follows the node, and in the value behind it. */
-#define CMAP_WINDOW_KEY_LEN(l)		((l) >> 21)
+/*
+ * Bytes in the key, which follows the node, and in the value behind it; and
+ * whether a trailer follows the value.
+ */
+#define CMAP_WINDOW_EXTENDED		0x80000000U
+#define CMAP_WINDOW_KEY_LEN(l)		((l) >> 21 & 0x3ff)
 #define CMAP_WINDOW_VALUE_LEN(l)	((l) & 0x1fffff)
 
 /**
@@ -750,14 +855,45 @@ struct cmap_window_bucket {
  *	its slot.  Who needs it, or a slot's tag, loads both in step 2, then
  *	behind a load fence the ref and the first bucket's head once more; if
  *	these are as they were, and step 3 finds so too, both are the entry's
- * @lengths: CMAP_WINDOW_KEY_LEN; and CMAP_WINDOW_VALUE_LEN of the value, which
- *	follows the key at a multiple of 8
+ * @lengths: CMAP_WINDOW_KEY_LEN; CMAP_WINDOW_VALUE_LEN of the value, which
+ *	follows the key at a multiple of 8; and CMAP_WINDOW_EXTENDED if &struct
+ *	cmap_window_trailer follows the value, at a multiple of 8
  */
 struct cmap_window_node {
 	__aligned_u64 version;
 	__u32 order;
 	__u32 lengths;
 	/* char key[]; */
+};
+
+/* &struct cmap_window_trailer.flags */
+#define CMAP_WINDOW_DEADLINE	(1U << 0)
+#define CMAP_WINDOW_OWNER	(1U << 1)
+#define CMAP_WINDOW_PENDING	(1U << 2)
+
+/**
+ * struct cmap_window_trailer - what else an entry has
+ * @flags: CMAP_WINDOW_DEADLINE and so on: which of the following mean
+ *	something
+ * @owner: index of the owner
+ * @deadline: in nanoseconds of the map's clock: the entry is absent as soon as
+ *	&struct cmap_window_words.expired_before has come to it
+ * @generation: of the owner
+ * @transaction: as long as &struct cmap_window_words.committed is below this
+ *	@old is the entry
+ * @old: the ref of the node that was the entry before, or 0
+ * @__reserved: 0
+ *
+ * The kernel does not make any of these yet.
+ */
+struct cmap_window_trailer {
+	__u32 flags;
+	__u32 owner;
+	__aligned_u64 deadline;
+	__aligned_u64 generation;
+	__aligned_u64 transaction;
+	__u32 old;
+	__u32 __reserved;
 };
 
 #endif /* _UAPI_LINUX_CMAP_H */

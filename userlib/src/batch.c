@@ -220,7 +220,7 @@ API int cmap_batch_submit(struct cmap_batch *batch, struct cmap *map)
 	};
 
 	/* What was carried out counts, though something stopped the rest. */
-	if (ioctl(map->fd, CMAP_IOCTL_BATCH, &args) && !args.done)
+	if (cmap_call(map, CMAP_IOCTL_BATCH, &args) && !args.done)
 		return -1;
 	return (int)args.done;
 }

@@ -25,7 +25,7 @@ static int64_t number_of(struct cmap *map, unsigned long command)
 {
 	struct cmap_op op = { .size = sizeof(op) };
 
-	return ioctl(map->fd, command, &op) ? -1 : op.number;
+	return cmap_call(map, command, &op) ? -1 : op.number;
 }
 
 API int64_t cmap_clear(struct cmap *map)
@@ -55,7 +55,7 @@ API int cmap_info(struct cmap *map, struct cmap_info *info)
 		errno = EINVAL;
 		return -1;
 	}
-	if (ioctl(map->fd, CMAP_IOCTL_STAT, &stat))
+	if (cmap_call(map, CMAP_IOCTL_STAT, &stat))
 		return -1;
 
 	full.id = stat.id;

@@ -31,6 +31,8 @@ struct cmap_view;
 struct cmap {
 	int fd;
 	bool created;	/* by this handle's open */
+	dev_t device;	/* of the descriptor, and the map's number: what it is */
+	uint64_t id;
 	int no_window;	/* it has none, or is not to be used */
 	unsigned int reads_without;	/* before it is tried again */
 	struct cmap_view *view;	/* NULL until the first read */
@@ -49,6 +51,9 @@ static inline void close_quietly(int fd)
 	close(fd);
 	errno = saved;
 }
+
+int cmap_is_ours(int fd, dev_t device, uint64_t id);
+int cmap_call(const struct cmap *map, unsigned long command, void *arg);
 
 /* Lengths are 32 bits wide in the ABI; nothing longer fits any map. */
 static inline int length(size_t len, uint32_t *result)

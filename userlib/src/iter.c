@@ -148,7 +148,7 @@ static int fill_records(struct cmap_iter *iter)
 			.cursor = iter->ahead,
 		};
 
-		if (!ioctl(iter->map->fd, CMAP_IOCTL_RANGE, &range)) {
+		if (!cmap_call(iter->map, CMAP_IOCTL_RANGE, &range)) {
 			iter->ahead = range.cursor;
 			iter->left = range.count;
 			iter->next = (const struct cmap_entry *)iter->buf;

@@ -8,7 +8,7 @@
 static int call(struct cmap *map, unsigned long command, struct cmap_op *op,
 		uint64_t *version)
 {
-	int err = ioctl(map->fd, command, op);
+	int err = cmap_call(map, command, op);
 
 	if (version && (!err || errno == EEXIST || errno == ESTALE))
 		*version = op->version;

@@ -4,16 +4,26 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
+/* Of a descriptor that is bound to a map; NULL with errno set. */
 static struct cmap *handle_new(int fd, int no_window)
 {
 	const char *choice = getenv("CMAP_NO_WINDOW");
-	struct cmap *map = calloc(1, sizeof(*map));
+	struct cmap_stat stat = { .size = sizeof(stat) };
+	struct cmap *map;
+	struct stat file;
 
-	if (map) {
-		map->fd = fd;
-		map->no_window = no_window || (choice && *choice);
-	}
+	if (ioctl(fd, CMAP_IOCTL_STAT, &stat) || fstat(fd, &file))
+		return NULL;
+	map = calloc(1, sizeof(*map));
+	if (!map)
+		return NULL;
+	map->fd = fd;
+	map->device = file.st_rdev;
+	map->id = stat.id;
+	map->no_window = no_window || (choice && *choice);
+
 	return map;
 }
 
@@ -141,15 +151,12 @@ API bool cmap_created(const struct cmap *map)
 
 API struct cmap *cmap_from_fd(int fd)
 {
-	struct cmap_stat stat = { .size = sizeof(stat) };
+	struct cmap *map = handle_new(fd, 0);
 
 	/* Another kind of file does not know the command. */
-	if (ioctl(fd, CMAP_IOCTL_STAT, &stat)) {
-		if (errno == ENOTTY)
-			errno = EINVAL;
-		return NULL;
-	}
-	return handle_new(fd, 0);
+	if (!map && errno == ENOTTY)
+		errno = EINVAL;
+	return map;
 }
 
 API int cmap_fd(const struct cmap *map)
@@ -159,11 +166,16 @@ API int cmap_fd(const struct cmap *map)
 
 API void cmap_close(struct cmap *map)
 {
+	int saved = errno;
+
 	if (!map)
 		return;
 	cmap_view_close(map->view);
-	close_quietly(map->fd);
+	/* Nor is what somebody else got by that number ours to close. */
+	if (cmap_is_ours(map->fd, map->device, map->id))
+		close(map->fd);
 	free(map);
+	errno = saved;
 }
 
 API int cmap_unlink(const char *name)

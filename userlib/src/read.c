@@ -11,6 +11,7 @@
 #include "lanes.h"
 
 #include <stdlib.h>
+#include <sys/mman.h>
 
 /* ---- a quick read, in three steps with a cache miss before each ---- */
 
@@ -31,17 +32,9 @@ static __always_inline int key_fits(const struct cmap_view *view,
 static __always_inline enum step begin(struct cmap_view *view, uint64_t hash,
 				       struct read *read)
 {
-	struct bucket *bucket = &read->bucket;
-	enum step step;
-
 	read->tag = (uint16_t)hash;
-	find_shard(view, hash, bucket);
-	step = find_bucket(LOAD_ACQUIRE(&bucket->part->current), hash, bucket);
-	/* It may be the one that is being moved into, where not all is yet. */
-	if (unlikely(LOAD_ACQUIRE(&bucket->part->shard->table) !=
-		     bucket->table))
-		return FURTHER;
-	return step;
+	find_shard(view, hash, &read->bucket);
+	return find_quickly(view, hash, &read->bucket);
 }
 
 static __always_inline enum step choose_slot(struct read *read)
@@ -50,7 +43,7 @@ static __always_inline enum step choose_slot(struct read *read)
 	uint32_t head = LOAD_ACQUIRE(&first->head);
 	unsigned int slots = slots_with(first, read->tag);
 
-	if (unlikely(head & CMAP_WINDOW_MOVED))
+	if (unlikely(head & (CMAP_WINDOW_MOVED | HEAD_UNKNOWN)))
 		return FURTHER;
 	if (!slots) {
 		if (unlikely(CMAP_WINDOW_NEXT(head)))
@@ -70,15 +63,22 @@ static __always_inline enum step finish(const struct read *read,
 {
 	const struct bucket *bucket = &read->bucket;
 	const struct node *node = &read->node;
+	struct extent extent;
 	const char *value;
+	uint32_t lengths;
 
 	if (unlikely(open_node(bucket, node, &got->version) != OK))
 		return AGAIN;
-	if (unlikely(!has_key(node, want->key, want->key_len)))
+	lengths = LOAD(&node->at->lengths);
+	if (unlikely(!is_plain(lengths, want->key_len)))
 		return FURTHER;
-	value = value_of(node, want->key_len, &got->len);
-	if (unlikely(!value))
+	measure(lengths, want->key_len, &extent);
+	if (unlikely(!readable(bucket, node, got->version, &extent)))
 		return AGAIN;
+	if (unlikely(!same_key(node, want->key, want->key_len)))
+		return FURTHER;
+	got->len = extent.len;
+	value = (const char *)node->at + extent.offset;
 	if (want->visit)
 		want->visit(value, got->len, want->arg);
 	else if (likely(got->len <= want->size))
@@ -122,7 +122,10 @@ read_by_call(struct cmap *map, const void *key, size_t key_len, void *buf,
 	if (cmap_op_key(&op, key, key_len))
 		return -1;
 	cmap_op_room(&op.value_len, size);
-	err = ioctl(map->fd, CMAP_IOCTL_GET, &op);
+	/* The window is the map's for ever, and other reads go through it. */
+	if (LOAD(&map->view) && !cmap_is_ours(map->fd, map->device, map->id))
+		return -1;
+	err = cmap_call(map, CMAP_IOCTL_GET, &op);
 	got->len = op.value_len;
 	got->version = op.version;
 	return err;
@@ -143,30 +146,29 @@ static __attribute_noinline__ int
 read_with_care(struct cmap *map, const void *key, size_t key_len, void *buf,
 	       size_t size, struct cmap_got *got, enum step step)
 {
+	int saved = errno;
 	struct cmap_view *view = cmap_view_of(map);
 	const struct cmap_want want = {
 		.key = key, .key_len = key_len, .buf = buf, .size = size,
 		.visit = buf ? NULL : skip,
 	};
+	enum cmap_outcome outcome = CMAP_CALL;
 
 	if (view && step == AGAIN)
 		COUNT(&view->retries);
 	/* Without a buffer it is the length that is asked for. */
-	if (!view || (!buf && size) || !key_fits(view, key_len))
-		return read_by_call(map, key, key_len, buf, size, got);
-
-	switch (cmap_window_read(view, &want, got)) {
-	case CMAP_FOUND:
-		return 0;
-	case CMAP_ABSENT:
-		errno = ENOENT;
+	if (view && (buf || !size) && key_fits(view, key_len))
+		outcome = cmap_window_read(view, &want, got);
+	if (outcome == CMAP_CALL &&
+	    read_by_call(map, key, key_len, buf, size, got))
 		return -1;
-	case CMAP_TOO_SMALL:
-		errno = EMSGSIZE;
+	if (outcome == CMAP_ABSENT || outcome == CMAP_TOO_SMALL) {
+		errno = outcome == CMAP_ABSENT ? ENOENT : EMSGSIZE;
 		return -1;
-	default:
-		return read_by_call(map, key, key_len, buf, size, got);
 	}
+	/* What did not work on the way is nothing to who has what he wanted. */
+	errno = saved;
+	return 0;
 }
 
 static __attribute_noinline__ ssize_t
@@ -250,36 +252,65 @@ API void *cmap_get_dup(struct cmap *map, const void *key, size_t key_len,
 
 /* ---- in place ---- */
 
+/* Large enough for most values, small enough for a signal handler's stack. */
+#define VISIT_ROOM	1024
+
+/*
+ * By a call, into memory of our own: not malloc()'s, for a signal handler may
+ * have interrupted that.
+ */
+static __attribute_noinline__ int
+visit_by_call(struct cmap *map, const struct cmap_want *want,
+	      struct cmap_got *got)
+{
+	char small[VISIT_ROOM];
+	size_t size = sizeof(small);
+	void *buf = small;
+	int err;
+
+	for (;;) {
+		err = read_by_call(map, want->key, want->key_len, buf, size,
+				   got);
+		if (!err || errno != EMSGSIZE)
+			break;
+		if (buf != small)
+			munmap(buf, size);
+		size = got->len;
+		buf = mmap(NULL, size, PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		if (buf == MAP_FAILED)
+			return -1;
+	}
+
+	if (!err)
+		want->visit(buf, got->len, want->arg);
+	if (buf != small)
+		munmap(buf, size);
+	return err;
+}
+
 static __attribute_noinline__ int
 visit_with_care(struct cmap *map, const struct cmap_want *want,
 		uint64_t *version, enum step step)
 {
+	int saved = errno;
 	struct cmap_view *view = cmap_view_of(map);
+	enum cmap_outcome outcome = CMAP_CALL;
 	struct cmap_got got;
-	size_t len;
-	void *value;
 
 	if (view && step == AGAIN)
 		COUNT(&view->retries);
-	if (view && key_fits(view, want->key_len)) {
-		switch (cmap_window_read(view, want, &got)) {
-		case CMAP_FOUND:
-			if (version)
-				*version = got.version;
-			return 0;
-		case CMAP_ABSENT:
-			errno = ENOENT;
-			return -1;
-		default:
-			break;
-		}
-	}
-
-	value = cmap_get_dup(map, want->key, want->key_len, &len, version);
-	if (!value)
+	if (view && key_fits(view, want->key_len))
+		outcome = cmap_window_read(view, want, &got);
+	if (outcome == CMAP_CALL && visit_by_call(map, want, &got))
 		return -1;
-	want->visit(value, len, want->arg);
-	free(value);
+	if (outcome == CMAP_ABSENT) {
+		errno = ENOENT;
+		return -1;
+	}
+	if (version)
+		*version = got.version;
+	errno = saved;
 	return 0;
 }
 

@@ -19,10 +19,15 @@
 #include <emmintrin.h>
 #endif
 
-#define SPAN		((size_t)1 << CMAP_WINDOW_SHIFT)
-#define OFFSET_BITS	18
-#define OFFSET_MASK	((1U << OFFSET_BITS) - 1)
 #define UNIT		8
+#define GRANULE		((size_t)1 << CMAP_WINDOW_GRANULE_SHIFT)
+#define GRANULE_UNITS	(GRANULE / UNIT)
+#define GRANULE_BITS	13	/* log2 of that */
+
+_Static_assert(GRANULE_UNITS == 1U << GRANULE_BITS, "GRANULE_BITS");
+
+/* What this reader does not know of a bucket's head it leaves to the kernel. */
+#define HEAD_UNKNOWN	0xe0000000U
 
 #define likely(x)	__builtin_expect(!!(x), 1)
 #define unlikely(x)	__builtin_expect(!!(x), 0)
@@ -32,15 +37,16 @@ enum step {
 	OK,
 	NONE,		/* there is no such entry */
 	AGAIN,		/* it was changing: begin the read anew */
-	UNMAPPED,	/* what comes next is not mapped here yet */
+	ASK,		/* not mapped here, or not known to this reader */
 	FURTHER,	/* there is more to look at than a quick read does */
 };
 
 /* A bucket, and the table that it is in. */
 struct bucket {
 	struct cmap_window_part *part;
+	const struct cmap_window_shard *shard;
 	uint64_t table;
-	const char *base;	/* where the table is mapped */
+	const char *base;	/* where the table is */
 	const struct cmap_window_bucket *first;
 };
 
@@ -48,18 +54,12 @@ struct bucket {
 struct node {
 	const struct cmap_window_node *at;
 	const uint32_t *slot;
-	uint64_t number;	/* block that was mapped there */
+	const uint64_t *word;	/* where its segment's number is */
+	uint64_t number;	/* and what that was */
 	uint32_t ref;
 };
 
 /* ---- step 1: the bucket ---- */
-
-static __always_inline size_t offset_of(uint32_t index, unsigned int chunk_bits)
-{
-	return ((size_t)(index >> chunk_bits) << CMAP_WINDOW_SHIFT) +
-	       (size_t)(index & ((1U << chunk_bits) - 1)) *
-	       sizeof(struct cmap_window_bucket);
-}
 
 /* The shard that a hash belongs to. */
 static __always_inline void find_shard(struct cmap_view *view, uint64_t hash,
@@ -67,71 +67,80 @@ static __always_inline void find_shard(struct cmap_view *view, uint64_t hash,
 {
 	/* In two shifts, for there may be no bits at all. */
 	bucket->part = &view->part[hash >> 1 >> view->shard_shift];
+	bucket->shard = bucket->part->shard;
 }
 
 /*
- * Where the bucket is in the table that a place has; nothing of it is read.
- * Whether that was the shard's table is for listed() to say in the end.
+ * The index of a hash's bucket in a table.  Of a table's bits only 31 less
+ * those is needed, in the lowest bits of @behind.
  */
-static __always_inline enum step find_bucket(const struct cmap_place *place,
-					     uint64_t hash,
-					     struct bucket *bucket)
+static __always_inline size_t index_of(const struct cmap_view *view,
+				       uint64_t hash, unsigned int behind)
 {
-	uint32_t index = (uint32_t)(hash >> place->shift) & place->mask;
+	return (uint32_t)(hash << view->shard_bits >> 33) >> (behind & 31);
+}
 
-	bucket->table = LOAD_ACQUIRE(&place->table);
-	if (unlikely(!is_block(bucket->table)))
-		return UNMAPPED;
-	/*
-	 * From here on it may be another table's place; but not before this
-	 * one is gone, see cmap_view_map_table().
-	 */
-	bucket->base = LOAD_ACQUIRE(&place->base);
+/* The bucket, in a table that has been found. */
+static __always_inline void find_bucket(const struct cmap_view *view,
+					uint64_t hash, struct bucket *bucket)
+{
 	bucket->first = (const void *)bucket->base;
-	if (likely(LOAD(&place->linear)))
-		bucket->first += index;
-	else
-		bucket->first = (const void *)(bucket->base +
-			offset_of(index, CMAP_WINDOW_TABLE_CHUNK_BITS(bucket->table)));
-	return OK;
+	bucket->first += index_of(view, hash, ~(unsigned int)bucket->table);
+}
+
+/*
+ * The bucket in the place where the shard's table was lately: nothing of it is
+ * read before it is known that it is there still.  The table's word need not be
+ * waited for until then.
+ */
+static __always_inline enum step find_quickly(const struct cmap_view *view,
+					      uint64_t hash,
+					      struct bucket *bucket)
+{
+	uintptr_t current = LOAD_ACQUIRE(&bucket->part->current);
+	size_t index = index_of(view, hash, (unsigned int)current);
+
+	bucket->first = (const void *)((current & ~(uintptr_t)CMAP_CURRENT_ALL) +
+				       index * sizeof(*bucket->first));
+	/* Not the next one, into which buckets are still to be moved. */
+	bucket->table = LOAD_ACQUIRE(&bucket->shard->table);
+	return likely(cmap_current_of((uint16_t)bucket->table) ==
+		      (current & CMAP_CURRENT_ALL)) ? OK : FURTHER;
 }
 
 /* The bucket behind one in a chain; NULL at the end. */
 static __always_inline const struct cmap_window_bucket *
-next_bucket(const struct bucket *bucket, uint32_t head)
+next_bucket(const struct cmap_view *view, const struct bucket *bucket,
+	    uint32_t head)
 {
 	uint64_t table = bucket->table;
-	unsigned int bits = CMAP_WINDOW_TABLE_BITS(table);
-	unsigned int chunk_bits = CMAP_WINDOW_TABLE_CHUNK_BITS(table);
-	unsigned int pool_bits = CMAP_WINDOW_TABLE_POOL_BITS(table);
 	uint32_t place = CMAP_WINDOW_NEXT(head);
-	size_t pool;
+	const struct cmap_window_bucket *pool;
 
 	if (likely(!place--))
 		return NULL;
 	/* No pool has more; what says so is not a head. */
-	if (place >> (bits > pool_bits ? bits : pool_bits))
+	if (place >> CMAP_WINDOW_TABLE_BITS(table))
 		return NULL;
-	if (CMAP_WINDOW_TABLE_INSIDE(table))
-		pool = sizeof(struct cmap_window_bucket) << bits;
-	else
-		pool = SPAN << (bits - chunk_bits);
-
-	return (const void *)(bucket->base + pool + offset_of(place, pool_bits));
+	pool = (const void *)(bucket->base +
+			      CMAP_WINDOW_POOL_OFFSET(table, view->page));
+	return pool + place;
 }
 
-/* Whether the table is still one of the shard's; only then it was no zeroes. */
+/*
+ * Whether the table is still one of the shard's; only then it was no zeroes,
+ * nor another that has its place now.
+ */
 static __always_inline int listed(const struct bucket *bucket)
 {
-	const struct cmap_window_shard *shard = bucket->part->shard;
-
-	return likely(LOAD_ACQUIRE(&shard->table) == bucket->table) ||
-	       LOAD_ACQUIRE(&shard->next) == bucket->table;
+	return likely(LOAD_ACQUIRE(&bucket->shard->table) == bucket->table) ||
+	       LOAD_ACQUIRE(&bucket->shard->next) == bucket->table;
 }
 
 static __always_inline int moved(const struct bucket *bucket)
 {
-	return LOAD_ACQUIRE(&bucket->first->head) & CMAP_WINDOW_MOVED;
+	return LOAD_ACQUIRE(&bucket->first->head) &
+	       (CMAP_WINDOW_MOVED | HEAD_UNKNOWN);
 }
 
 /* ---- step 2: the node ---- */
@@ -161,14 +170,18 @@ slots_with(const struct cmap_window_bucket *at, uint16_t tag)
 }
 #endif
 
-static __always_inline uint32_t segment_of(const struct node *node)
+/* The level of a ref's granule; 0 for those that do not exist. */
+static __always_inline size_t level_of(uint32_t ref)
 {
-	return node->ref >> OFFSET_BITS;
+	size_t highest = 31 ^ (unsigned int)__builtin_clz(ref |
+							  3U << GRANULE_BITS);
+
+	return highest - (GRANULE_BITS + 1);
 }
 
-static __always_inline size_t offset_in(const struct node *node)
+static __always_inline size_t offset_in_granule(uint32_t ref)
 {
-	return (size_t)(node->ref & OFFSET_MASK) * UNIT;
+	return (size_t)(ref & (GRANULE_UNITS - 1)) * UNIT;
 }
 
 /* What a slot refers to; NONE if that is nothing. */
@@ -181,23 +194,23 @@ static __always_inline enum step find_node(const uint32_t *slot,
 }
 
 /*
- * Where that is mapped; nothing of it is read.  Whether what is mapped there
- * was the shard's segment is for still() to say in the end.
+ * Where that is, and the number of its segment; nothing of it is read.  Whether
+ * it was a node is for open_node() and still() to say.
  */
 static __always_inline enum step place_node(const struct bucket *bucket,
 					    struct node *node)
 {
-	struct cmap_segments *segments = LOAD_ACQUIRE(&bucket->part->segments);
-	uint32_t index = segment_of(node);
+	const struct cmap_level *level =
+		&bucket->part->level[level_of(node->ref)];
+	uintptr_t at = LOAD_ACQUIRE(&level->node);
 
-	if (unlikely(index >= segments->count))
-		return UNMAPPED;
-	node->number = LOAD_ACQUIRE(&segments->number[index]);
-	if (unlikely(!is_block(node->number)))
-		return UNMAPPED;
-	/* A ref counts units from the first segment on. */
-	node->at = (const void *)(segments->base + (size_t)node->ref * UNIT);
-	return OK;
+	if (unlikely(!at))
+		return ASK;
+	node->at = (const void *)(at + (uintptr_t)node->ref * UNIT);
+	node->word = (const uint64_t *)LOAD(&level->list) +
+		     (node->ref >> GRANULE_BITS);
+	node->number = LOAD_ACQUIRE(node->word);
+	return likely(node->number >= CMAP_WINDOW_NUMBER_FIRST) ? OK : AGAIN;
 }
 
 /* Most nodes lie in two lines; both shall be under way at once. */
@@ -232,12 +245,9 @@ static __always_inline enum step open_node(const struct bucket *bucket,
 static __always_inline int still(const struct bucket *bucket,
 				 const struct node *node, uint64_t version)
 {
-	const struct cmap_window_shard *shard = bucket->part->shard;
-
 	LOAD_FENCE();
 	return likely(LOAD(&node->at->version) == version) &&
-	       likely(LOAD(&shard->segment[segment_of(node)]) ==
-		      node->number) && listed(bucket);
+	       likely(LOAD(node->word) == node->number) && listed(bucket);
 }
 
 /* Step 4: the slots that were read were those of the live bucket. */
@@ -260,26 +270,55 @@ static __always_inline const char *key_of(const struct node *node)
 }
 
 /*
- * The value that a node has if it has a key of that length, and if all of this
- * lies within the segment.  (Of what comes before the value there is enough
- * behind the last segment, whatever a ref says; see view.c.)
+ * What a node says of itself that must be known before more of it is read.  Not
+ * even that is more than a guess until still() has looked again.
  */
-static __always_inline const char *value_of(const struct node *node,
-					    size_t key_len, size_t *len)
-{
-	size_t offset = value_offset(key_len);
+struct extent {
+	size_t offset;		/* where the value is, from the node */
+	size_t len;		/* of the value */
+};
 
-	*len = CMAP_WINDOW_VALUE_LEN(LOAD(&node->at->lengths));
-	if (unlikely(offset_in(node) + offset + *len > SPAN))
-		return NULL;
-	return (const char *)node->at + offset;
+/* Whether the key has that length, and nothing follows the value. */
+static __always_inline int is_plain(uint32_t lengths, size_t key_len)
+{
+	return lengths >> 21 == key_len;
 }
 
-static __always_inline int has_key(const struct node *node, const void *key,
-				   size_t key_len)
+static __always_inline void measure(uint32_t lengths, size_t key_len,
+				    struct extent *extent)
 {
-	if (unlikely(CMAP_WINDOW_KEY_LEN(LOAD(&node->at->lengths)) != key_len))
-		return 0;
+	extent->offset = value_offset(key_len);
+	extent->len = CMAP_WINDOW_VALUE_LEN(lengths);
+}
+
+/* Whether what begins at a ref goes on no further than nodes of its level. */
+static __attribute_noinline__ int in_level(uint32_t ref, size_t end)
+{
+	size_t granule = (ref >> GRANULE_BITS) + (end - 1) / GRANULE;
+
+	return granule < (size_t)4 << level_of(ref);
+}
+
+/*
+ * Whether all of a node can be read: what is in the granule that it begins in
+ * can, once that has a number; if it goes on beyond, this must be known to be
+ * the node.  A segment, and so a node, ends in the level that it begins in.
+ */
+static __always_inline int readable(const struct bucket *bucket,
+				    const struct node *node, uint64_t version,
+				    const struct extent *extent)
+{
+	size_t end = offset_in_granule(node->ref) + extent->offset +
+		     extent->len;
+
+	if (likely(end <= GRANULE))
+		return 1;
+	return in_level(node->ref, end) && still(bucket, node, version);
+}
+
+static __always_inline int same_key(const struct node *node, const void *key,
+				    size_t key_len)
+{
 	if (likely(key_len == 8)) {
 		uint64_t word;
 

@@ -17,48 +17,47 @@
 static enum step bucket_in(struct cmap_view *view, uint64_t table,
 			   uint64_t hash, struct bucket *bucket)
 {
-	struct cmap_place *place = cmap_place_of(bucket->part, table);
-	int err;
-
-	if (LOAD_ACQUIRE(&place->table) != table) {
-		err = cmap_view_map_table(view, bucket->part, table);
-		if (err)
-			return err > 0 ? AGAIN : UNMAPPED;
-	}
-	/* Maybe it is another's by now: then what we want is gone. */
-	if (find_bucket(place, hash, bucket) != OK || bucket->table != table)
-		return AGAIN;
+	bucket->table = table;
+	bucket->base = cmap_view_table(view, bucket->part, table);
+	if (!bucket->base)
+		return ASK;
+	find_bucket(view, hash, bucket);
 	return OK;
 }
 
 static enum step first_bucket(struct cmap_view *view, uint64_t hash,
 			      struct bucket *bucket)
 {
-	struct cmap_place *place;
 	enum step step;
+	uintptr_t current;
 	uint64_t table;
 
 	find_shard(view, hash, bucket);
-	table = LOAD_ACQUIRE(&bucket->part->shard->table);
+	table = LOAD_ACQUIRE(&bucket->shard->table);
 	if (!table)
 		return NONE;
 	step = bucket_in(view, table, hash, bucket);
-	place = cmap_place_of(bucket->part, table);
-	if (step == OK && LOAD(&bucket->part->current) != place)
-		STORE_RELEASE(&bucket->part->current, place);
-	return step;
+	if (step != OK)
+		return step;
+	/* For quick reads. */
+	current = (uintptr_t)bucket->base | cmap_current_of((uint16_t)table);
+	if (LOAD(&bucket->part->current) != current)
+		STORE_RELEASE(&bucket->part->current, current);
+	return OK;
 }
 
 /* On to the bucket that it has been moved to, if it has. */
 static enum step live_bucket(struct cmap_view *view, uint64_t hash,
 			     struct bucket *bucket, uint32_t *head)
 {
-	const struct cmap_window_shard *shard = bucket->part->shard;
+	const struct cmap_window_shard *shard = bucket->shard;
 	uint64_t next;
 	enum step step;
 
 	for (;;) {
 		*head = LOAD_ACQUIRE(&bucket->first->head);
+		if (unlikely(*head & HEAD_UNKNOWN))
+			return ASK;
 		if (!(*head & CMAP_WINDOW_MOVED))
 			return OK;
 
@@ -78,54 +77,71 @@ static enum step node_in(struct cmap_view *view, const struct bucket *bucket,
 			 const uint32_t *slot, struct node *node,
 			 uint64_t *version)
 {
-	uint64_t number;
-	int err;
+	enum step step;
+	size_t level;
 
 	if (find_node(slot, node) != OK)
 		return NONE;
-	number = LOAD_ACQUIRE(&bucket->part->shard->segment[segment_of(node)]);
-	if (!number)
-		return AGAIN;
-	if (place_node(bucket, node) != OK || node->number != number) {
-		err = cmap_view_map_segment(view, bucket->part,
-					    segment_of(node), number);
-		if (err)
-			return err > 0 ? AGAIN : UNMAPPED;
-		if (place_node(bucket, node) != OK)
+	step = place_node(bucket, node);
+	if (step == ASK) {
+		level = level_of(node->ref);
+		/* There is no such ref: no node is in granules of no level. */
+		if (!level)
 			return AGAIN;
+		if (cmap_view_level(view, bucket->part, level))
+			return ASK;
+		step = place_node(bucket, node);
 	}
-	return open_node(bucket, node, version);
+	return step == OK ? open_node(bucket, node, version) : step;
 }
 
 /*
  * On to the next bucket of a chain; NONE if there is none.  A bucket can have
  * no more behind it than what is said to be its most.
  */
-static enum step go_on(const struct bucket *bucket, unsigned int *length,
+static enum step go_on(const struct cmap_view *view,
+		       const struct bucket *bucket, unsigned int *length,
 		       const struct cmap_window_bucket **at, uint32_t *head)
 {
-	*at = next_bucket(bucket, *head);
+	*at = next_bucket(view, bucket, *head);
 	if (!*at || ++*length > CMAP_GATHER_MAX)
 		return NONE;
 	*head = LOAD_ACQUIRE(&(*at)->head);
+	if (unlikely(*head & HEAD_UNKNOWN))
+		return ASK;
 	return *head & CMAP_WINDOW_LINKED ? OK : AGAIN;
 }
 
 /* ---- one key ---- */
 
-/* Hand the value of a node over, and see whether it was one. */
+/*
+ * The value of a node that has the key, handed over; FURTHER if it has another
+ * key.  Of an entry that has more than a value the kernel knows what it means.
+ */
 static enum step take(const struct bucket *bucket, const struct node *node,
 		      uint64_t version, const struct cmap_want *want,
 		      struct cmap_got *got)
 {
-	const char *value = value_of(node, want->key_len, &got->len);
+	uint32_t lengths = LOAD(&node->at->lengths);
+	struct extent extent;
+	const char *value;
 
-	if (!value)
+	if (CMAP_WINDOW_KEY_LEN(lengths) != want->key_len)
+		return FURTHER;
+	measure(lengths, want->key_len, &extent);
+	if (!readable(bucket, node, version, &extent))
 		return AGAIN;
+	if (!same_key(node, want->key, want->key_len))
+		return FURTHER;
+	if (lengths & CMAP_WINDOW_EXTENDED)
+		return ASK;
+
+	value = (const char *)node->at + extent.offset;
 	if (want->visit)
-		want->visit(value, got->len, want->arg);
-	else if (got->len <= want->size)
-		copy(want->buf, value, got->len);
+		want->visit(value, extent.len, want->arg);
+	else if (extent.len <= want->size)
+		copy(want->buf, value, extent.len);
+	got->len = extent.len;
 	got->version = version;
 	return still(bucket, node, version) ? OK : AGAIN;
 }
@@ -146,8 +162,9 @@ static enum step try_slots(struct cmap_view *view, const struct bucket *bucket,
 			continue;
 		if (step != OK)
 			return step;
-		if (has_key(&node, want->key, want->key_len))
-			return take(bucket, &node, version, want, got);
+		step = take(bucket, &node, version, want, got);
+		if (step != FURTHER)
+			return step;
 		if (!still(bucket, &node, version))
 			return AGAIN;
 	}
@@ -175,7 +192,7 @@ static enum step try_key(struct cmap_view *view, uint64_t hash,
 		step = try_slots(view, &bucket, at, (uint16_t)hash, want, got);
 		if (step != NONE)
 			return step;
-		step = go_on(&bucket, &length, &at, &head);
+		step = go_on(view, &bucket, &length, &at, &head);
 	} while (step == OK);
 
 	return step == NONE && was_live(&bucket) ? NONE : AGAIN;
@@ -227,28 +244,31 @@ static enum step gather_node(const struct bucket *bucket,
 {
 	struct cmap_gathered *entry = &read->entry[read->count];
 	uint32_t lengths = LOAD(&node->at->lengths);
-	size_t key_len = CMAP_WINDOW_KEY_LEN(lengths);
-	size_t value_len, key_room;
-	const char *value = value_of(node, key_len, &value_len);
+	size_t key_len = CMAP_WINDOW_KEY_LEN(lengths), key_room;
+	struct extent extent;
 
-	if (!value ||
+	measure(lengths, key_len, &extent);
+	if (!readable(bucket, node, version, &extent) ||
 	    !position_of(bucket, node, tag, &entry->position) ||
 	    !still(bucket, node, version))
 		return AGAIN;
+	if (lengths & CMAP_WINDOW_EXTENDED)
+		return ASK;
 	if (entry->position < from)
 		return OK;
 
-	key_room = (key_len + 7) & ~(size_t)7;
-	if (read->keys_only)
-		value_len = 0;
-	entry->at = read->used;
 	entry->version = version;
 	entry->key_len = (uint32_t)key_len;
-	entry->value_len = CMAP_WINDOW_VALUE_LEN(lengths);
-	read->used += key_room + ((value_len + 7) & ~(size_t)7);
+	entry->value_len = (uint32_t)extent.len;
+	entry->at = read->used;
+	key_room = (key_len + 7) & ~(size_t)7;
+	if (read->keys_only)
+		extent.len = 0;
+	read->used += key_room + ((extent.len + 7) & ~(size_t)7);
 	if (read->used <= read->size) {
 		copy(read->buf + entry->at, key_of(node), key_len);
-		copy(read->buf + entry->at + key_room, value, value_len);
+		copy(read->buf + entry->at + key_room,
+		     (const char *)node->at + extent.offset, extent.len);
 	}
 	read->count++;
 
@@ -313,7 +333,7 @@ static enum step gather(struct cmap_view *view, uint64_t position,
 		step = gather_slots(view, &bucket, at, position, read);
 		if (step != OK)
 			return step;
-		step = go_on(&bucket, &length, &at, &head);
+		step = go_on(view, &bucket, &length, &at, &head);
 	} while (step == OK);
 
 	return step == NONE && was_live(&bucket) ? OK : AGAIN;

@@ -5,6 +5,10 @@
  * view.c maps what the kernel shows.  It is read by the steps that
  * <linux/cmap.h> gives under "The window"; steps.h has them.  read.c takes
  * them quickly, and where that is not enough window.c with care.
+ *
+ * All that is called by a read may be called in a signal handler that has
+ * interrupted any other read, or malloc(): memory comes from mmap(), nothing
+ * is locked, and whatever is published is one word that stays what it is.
  */
 #ifndef LIBCMAP_WINDOW_H
 #define LIBCMAP_WINDOW_H
@@ -13,63 +17,46 @@
 #include "hash.h"
 
 /*
- * What is mapped where in this process.  A place is used for one block after
- * the other and stays mapped, so that a thread which is late can read no more
- * than something wrong, which it will notice: when it looks again the block it
- * meant is no longer the shard's.
+ * A region of the window in this process: mapped once, for all shards, when
+ * something in it is first met, and until the map is closed.  The kernel puts
+ * what is there now in front of whoever looks, so nothing is ever mapped over
+ * and no thread finds itself without what it reads.
  */
-
-/* Places for segments, one for each index; the oldest has none. */
-struct cmap_segments {
-	struct cmap_segments *older;	/* freed when the map is closed */
-	char *base;
-	uint32_t count;
-	uint64_t number[];	/* block that is mapped there, or one of these */
+struct cmap_region {
+	char *base;		/* NULL: not yet */
+	uint32_t reads_without;	/* before it is tried again */
 };
 
-#define NO_BLOCK UINT64_MAX
-#define LOST_BLOCK (UINT64_MAX - 1)	/* nor can be any more, see map_over() */
-
-static inline int is_block(uint64_t number)
-{
-	return number < LOST_BLOCK;
-}
-
-/* A place for tables of one size and one turn. */
-struct cmap_place {
-	uint64_t table;		/* the one that is mapped there, or as above */
-	char *base;
-	size_t size;
-	uint32_t mask;		/* of a bucket's index, when the hash has */
-	uint8_t shift;		/* been shifted so far */
-	uint8_t linear;		/* no gaps between this table's buckets */
+/*
+ * Where the nodes of a shard that are of one level are, and the numbers of
+ * their segments: to be added to the offset of a ref, or of a granule's word.
+ */
+struct cmap_level {
+	uintptr_t node;		/* 0: not mapped yet; else list is there, too */
+	uintptr_t list;
 };
 
-/* A place that became too small; unmapped when the map is closed. */
-struct cmap_outgrown {
-	struct cmap_outgrown *next;
-	char *base;
-	size_t size;
-};
-
-#define CMAP_PLACES 64			/* two for each log2 of the buckets */
+#define CMAP_CACHE_LINE 64
 
 struct cmap_window_part {
 	const struct cmap_window_shard *shard;
-	struct cmap_segments *segments;
-	struct cmap_place *current;	/* the shard's table was there lately */
-	struct cmap_place place[CMAP_PLACES];
-};
+	uintptr_t current;	/* where the shard's table was lately, see below */
+	struct cmap_level level[CMAP_WINDOW_NODE_LEVELS];
+} __attribute__((aligned(CMAP_CACHE_LINE)));
 
-/* No two tables that a shard has at one time share a place. */
-static inline struct cmap_place *cmap_place_of(struct cmap_window_part *part,
-					       uint64_t table)
+/*
+ * The place of a table, which begins a page, and in the lowest bits which place
+ * that is, as the lowest 16 of the table's word say: with 31 less the bits of
+ * its buckets, and a mark.  No table is so that what is made of its word were
+ * 0, which stands for "none yet".
+ */
+#define CMAP_CURRENT_MARK	0x100U
+#define CMAP_CURRENT_ALL	0xfffU
+
+static __always_inline size_t cmap_current_of(uint16_t table)
 {
-	return &part->place[CMAP_WINDOW_TABLE_BITS(table) << 1 |
-			    CMAP_WINDOW_TABLE_TURN(table)];
+	return (table ^ 31U) + CMAP_CURRENT_MARK;
 }
-
-#define CMAP_CACHE_LINE 64
 
 struct cmap_view {
 	const struct cmap_window *header;
@@ -79,19 +66,23 @@ struct cmap_view {
 	unsigned int shard_shift;	/* 63 - shard_bits */
 	size_t key_min;
 	size_t key_span;	/* the longest key has so much more */
+	size_t page;
+	size_t size;		/* of this view */
+	/* See struct cmap. */
 	int fd;
-	struct cmap_outgrown *outgrown;
+	dev_t device;
+	uint64_t id;
 	/* What is written now and then shares no line with what is only read. */
 	char before[CMAP_CACHE_LINE];
-	int mapper;		/* pid of who is mapping, or 0 */
 	uint64_t retries;
 	uint64_t calls;
 	uint64_t maps;
 	char behind[CMAP_CACHE_LINE];
+	struct cmap_region region[CMAP_WINDOW_REGIONS];
 	struct cmap_window_part part[];
 };
 
-struct cmap_view *cmap_view_open(int fd);
+struct cmap_view *cmap_view_open(const struct cmap *map);
 void cmap_view_close(struct cmap_view *view);
 struct cmap_view *cmap_view_make(struct cmap *map);
 
@@ -103,11 +94,11 @@ static inline struct cmap_view *cmap_view_of(struct cmap *map)
 	return __builtin_expect(!!view, 1) ? view : cmap_view_make(map);
 }
 
-int cmap_view_map_table(struct cmap_view *view, struct cmap_window_part *part,
-			uint64_t table);
-int cmap_view_map_segment(struct cmap_view *view,
-			  struct cmap_window_part *part, uint32_t index,
-			  uint64_t number);
+const char *cmap_view_table(struct cmap_view *view,
+			    const struct cmap_window_part *part,
+			    uint64_t table);
+int cmap_view_level(struct cmap_view *view, struct cmap_window_part *part,
+		    size_t level);
 
 /* How a read through the window went. */
 enum cmap_outcome {

@@ -5,20 +5,25 @@
  */
 #include "window_file.h"
 
+#include "../src/limits.h"
+
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 
 /* ---- the kernel ---- */
 
 static int answer;		/* errno of every ioctl() that fails, or 0 */
 static unsigned int asked;
 
-/*
- * What is mapped into a place that is there already fails like this: the place
- * is empty then, and may stay so.
- */
-static enum { MAPS, FAILS, FAILS_TWICE, NO_MEMORY } mapping;
-static unsigned int mmaps;
+/* Mapping the window fails; all mapping does. */
+static enum { MAPS, FAILS, NO_MEMORY } mapping;
+static unsigned int mmaps;		/* tries to map the window */
+
+/* What happens meanwhile, before and behind what the kernel does. */
+static void (*before_mmap)(void), (*behind_mmap)(void);
 
 void *__wrap_mmap(void *at, size_t size, int prot, int flags, int from,
 		  off_t offset);
@@ -27,35 +32,102 @@ void *__real_mmap(void *at, size_t size, int prot, int flags, int from,
 void *__wrap_mmap(void *at, size_t size, int prot, int flags, int from,
 		  off_t offset)
 {
-	mmaps++;
-	if (flags & MAP_FIXED && mapping != MAPS &&
-	    (from >= 0 || mapping == FAILS_TWICE)) {
-		munmap(at, size);
+	void (*before)(void) = before_mmap, (*behind)(void) = behind_mmap;
+	void *result;
+
+	mmaps += from >= 0;
+	if (mapping == NO_MEMORY || (mapping == FAILS && from >= 0)) {
 		errno = ENOMEM;
 		return MAP_FAILED;
 	}
-	if (mapping == NO_MEMORY) {
-		errno = ENOMEM;
-		return MAP_FAILED;
-	}
-	return __real_mmap(at, size, prot, flags, from, offset);
+	/* Not in each other. */
+	before_mmap = behind_mmap = NULL;
+	if (from >= 0 && before)
+		before();
+	result = __real_mmap(at, size, prot, flags, from, offset);
+	if (from >= 0 && behind)
+		behind();
+	before_mmap = before;
+	behind_mmap = behind;
+	return result;
+}
+
+/* No read may come by here: a signal handler may have interrupted it. */
+static unsigned int mallocs;
+
+void *__wrap_malloc(size_t size);
+void *__real_malloc(size_t size);
+void *__wrap_malloc(size_t size)
+{
+	mallocs++;
+	return __real_malloc(size);
+}
+
+void *__wrap_calloc(size_t n, size_t size);
+void *__real_calloc(size_t n, size_t size);
+void *__wrap_calloc(size_t n, size_t size)
+{
+	mallocs++;
+	return __real_calloc(n, size);
+}
+
+void *__wrap_realloc(void *p, size_t size);
+void *__real_realloc(void *p, size_t size);
+void *__wrap_realloc(void *p, size_t size)
+{
+	mallocs++;
+	return __real_realloc(p, size);
+}
+
+/* The limit that there is on address space, if not 0. */
+static size_t address_space;
+
+int __wrap_getrlimit(int which, struct rlimit *limit);
+int __real_getrlimit(int which, struct rlimit *limit);
+int __wrap_getrlimit(int which, struct rlimit *limit)
+{
+	int err = __real_getrlimit(which, limit);
+
+	if (which == RLIMIT_AS && address_space)
+		limit->rlim_cur = address_space;
+	return err;
+}
+
+static int other = -1;		/* descriptor of another map */
+
+static int is_file(int from, int file)
+{
+	struct stat a, b;
+
+	return !fstat(from, &a) && !fstat(file, &b) && a.st_ino == b.st_ino &&
+	       a.st_dev == b.st_dev;
 }
 
 /* In a batch each command gets the answer. */
 int __wrap_ioctl(int from, unsigned long command, ...);
 int __wrap_ioctl(int from, unsigned long command, ...)
 {
+	struct cmap_stat *stat;
 	struct cmap_ops *ops;
 	struct cmap_op *op;
 	va_list args;
 	uint32_t i;
+	void *arg;
 
-	(void)from;
+	va_start(args, command);
+	arg = va_arg(args, void *);
+	va_end(args);
+	if (command == CMAP_IOCTL_STAT) {
+		stat = arg;
+		stat->id = is_file(from, fd) ? WINDOW_ID : 0;
+		if (other >= 0 && is_file(from, other))
+			stat->id = WINDOW_ID + 1;
+		errno = ENOTTY;
+		return stat->id ? 0 : -1;
+	}
 	asked++;
 	if (command == CMAP_IOCTL_BATCH) {
-		va_start(args, command);
-		ops = va_arg(args, struct cmap_ops *);
-		va_end(args);
+		ops = arg;
 		op = (struct cmap_op *)(uintptr_t)ops->ops;
 		for (i = 0; i < ops->count; i++)
 			op[i].error = -answer;
@@ -78,21 +150,38 @@ static int number, failed;
 	}								\
 } while (0)
 
+/* A handle whose descriptor is its own. */
+static struct cmap unread_map(void)
+{
+	struct cmap map = handle();
+
+	map.fd = dup(fd);
+	return map;
+}
+
 static struct cmap map_of_file(void)
 {
-	return (struct cmap){ .fd = fd, .view = cmap_view_open(fd) };
+	struct cmap map = unread_map();
+
+	map.view = cmap_view_open(&map);
+	return map;
+}
+
+static void over(struct cmap *map)
+{
+	cmap_view_close(map->view);
+	close(map->fd);
 }
 
 /*
- * Read everything once, so that it is mapped.  (What would be the first node
- * has a ref that says there is none.)
+ * Read everything once, so that it is mapped.
  */
 static void warm(struct cmap *map)
 {
 	char key[KEY_MAX + 1], value[VALUE_MAX];
 	uint32_t i;
 
-	for (i = 1; i < KEYS; i++) {
+	for (i = 0; i < KEYS; i++) {
 		size_t len = key_of(i, key);
 
 		WANT(cmap_get(map, key, len, value, sizeof(value), NULL) ==
@@ -132,13 +221,13 @@ static void lookups(void)
 		     lookup[3].version == 0);
 		warm(&map);
 	}
-	cmap_view_close(map.view);
+	over(&map);
 }
 
 /* Without a window what the kernel says is passed on, and nothing else. */
 static void lookups_by_call(void)
 {
-	struct cmap map = { .fd = fd, .no_window = 1 };
+	struct cmap map = { .fd = fd, .id = WINDOW_ID, .no_window = 1 };
 	char value[8];
 	struct cmap_lookup lookup = {
 		.key = "key", .key_len = 3, .buf = value, .size = 8,
@@ -159,7 +248,7 @@ static void lookups_by_call(void)
 /* The room for a value is not the length of one. */
 static void batch_lengths(void)
 {
-	struct cmap map = { .fd = fd, .no_window = 1 };
+	struct cmap map = { .fd = fd, .id = WINDOW_ID, .no_window = 1 };
 	struct cmap_batch *batch = cmap_batch_new(3);
 	static const int answers[] = { 0, EMSGSIZE, ENOENT };
 	struct cmap_result result;
@@ -182,20 +271,49 @@ static void batch_lengths(void)
 	cmap_batch_free(batch);
 }
 
-/* What the header says has to fit what lies behind a place. */
+/* A window that this reader cannot read, or that is another map's. */
 static void header_bounds(void)
 {
-	struct cmap_window *header = (void *)file;
+	static const struct {
+		size_t at;
+		uint32_t value;
+	} wrong[] = {
+		{ offsetof(struct cmap_window, magic), 1 },
+		{ offsetof(struct cmap_window, format), 2 },
+		{ offsetof(struct cmap_window, format), 4 },
+		{ offsetof(struct cmap_window, key_max), CMAP_KEY_MAX + 1 },
+		{ offsetof(struct cmap_window, page_bytes), 0 },
+		{ offsetof(struct cmap_window, page_bytes), 2048 },
+		{ offsetof(struct cmap_window, page_bytes), 4097 },
+		{ offsetof(struct cmap_window, page_bytes), 1U << 31 },
+		{ offsetof(struct cmap_window, shards_offset), 0 },
+		{ offsetof(struct cmap_window, shards_offset), 5000 },
+		{ offsetof(struct cmap_window, shards_offset), ~4095U },
+		{ offsetof(struct cmap_window, shards), SHARDS + 1 },
+		{ offsetof(struct cmap_window, shard_bits), 31 },
+		{ offsetof(struct cmap_window, id), WINDOW_ID + 1 },
+	};
+	struct cmap map = unread_map();
 	struct cmap_view *view;
+	uint32_t *word, was;
+	unsigned int i;
 
-	header->key_max = CMAP_KEY_MAX + 1;
-	view = cmap_view_open(fd);
-	WANT(!view && errno == EBADFD);
-	header->key_max = CMAP_KEY_MAX;
-	view = cmap_view_open(fd);
+	for (i = 0; i < sizeof(wrong) / sizeof(*wrong); i++) {
+		word = (uint32_t *)((char *)header() + wrong[i].at);
+		was = *word;
+		*word = wrong[i].value;
+		view = cmap_view_open(&map);
+		if (view || errno != EBADFD)
+			fprintf(stderr, "wrong header %u\n", i);
+		WANT(!view && errno == EBADFD);
+		cmap_view_close(view);
+		*word = was;
+	}
+	header()->key_max = CMAP_KEY_MAX;
+	view = cmap_view_open(&map);
 	WANT(view);
 	cmap_view_close(view);
-	header->key_max = KEY_MAX;
+	over(&map);
 }
 
 static ssize_t get(struct cmap *map)
@@ -209,8 +327,7 @@ static ssize_t get(struct cmap *map)
 /* No memory for the window once does not mean none for ever. */
 static void no_memory(void)
 {
-	struct cmap map = { .fd = fd };
-	struct cmap_window *header = (void *)file;
+	struct cmap map = unread_map();
 	unsigned int i;
 
 	answer = EIO;
@@ -224,88 +341,457 @@ static void no_memory(void)
 	for (i = 0; i < 2000 && get(&map) < 0; i++)
 		;
 	WANT(i > 100 && i < 2000);
-	cmap_view_close(map.view);
+	over(&map);
 
 	/* A format that we do not know will be no other. */
-	map = (struct cmap){ .fd = fd };
-	header->format++;
+	map = unread_map();
+	header()->format++;
 	mmaps = 0;
 	for (i = 0; i < 5000; i++)
 		WANT(get(&map) < 0 && errno == EIO);
 	WANT(mmaps == 1);
-	header->format--;
+	over(&map);
 }
 
-/* A place where mapping failed: empty, and then somebody else's. */
-static void lose(struct cmap *map, char *place)
+/*
+ * What of the window could not be mapped was tried again at each read, in vain:
+ * 26 microseconds where a call takes 5.
+ */
+static void region_without_memory(void)
 {
-	char *theirs;
+	struct cmap map = map_of_file();
+	unsigned int i;
 
 	answer = EIO;
-	WANT(get(map) < 0 && errno == EIO);
+	mapping = FAILS;
+	mmaps = 0;
+	for (i = 0; i < 4500; i++)
+		WANT(get(&map) < 0 && errno == EIO);
+	WANT(mmaps > 2 && mmaps <= 5);
 	mapping = MAPS;
-	theirs = mmap(place, SPAN, PROT_READ | PROT_WRITE, MAP_PRIVATE |
-		      MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
-	WANT(theirs == place);
-	if (theirs != place)
-		return;
-	memcpy(theirs, "theirs", sizeof("theirs"));
-	WANT(get(map) < 0 && errno == EIO);
-	WANT(!strcmp(theirs, "theirs"));
-	cmap_view_close(map->view);
-	/* If it is not mapped any more that is found out the hard way. */
-	WANT(!strcmp(theirs, "theirs"));
-	munmap(theirs, SPAN);
+	for (i = 0; i < 4000 && get(&map) < 0; i++)
+		;
+	WANT(i > 100 && i < 4000);
+	over(&map);
 }
 
-/* The number of the shard that has the key of get(). */
-static uint32_t shard_of_key(struct cmap *map)
+/* ---- places ---- */
+
+static const size_t page_sizes[] = { 4096, 16384, 65536 };
+
+/* Granules at the edges of levels, and of pages of the list. */
+static const uint32_t granules[] = {
+	4, 7, 8, 31, 32, 255, 256, 504, 511, 512, 515, 1023, 1024, 2047, 2048,
+	8191, 8192, 8195, 16383, 16384, 65535, 65536, 300000, 524287,
+};
+
+#define GRANULES (sizeof(granules) / sizeof(*granules))
+
+static void forget_number(uint32_t granule)
 {
+	uint32_t i;
+
+	for (i = 0; i < SHARDS; i++)
+		*number_of(i, granule) = 0;
+}
+
+/*
+ * Pages of 16 KiB and 64 KiB change where tables, lists and pools are.  All is
+ * worked out a second time here, in words of <linux/cmap.h>.
+ */
+static void places_of_all_page_sizes(void)
+{
+	static const unsigned int bits[] = { 5, 6, 7, 9, 10, 11, 14 };
+	struct cmap map;
+	size_t p, t;
+	uint32_t i;
+
+	for (p = 0; p < 3; p++) {
+		page = page_sizes[p];
+		for (t = 0; t < 7; t++) {
+			make_header(17, 4);
+			for (i = 0; i < SHARDS; i++) {
+				shard(i)->table = table_word(100 + i, bits[t],
+							     t % 4);
+				memset(table_at(i, shard(i)->table), 0,
+				       128ULL << bits[t]);
+				memset(pool_of(i, shard(i)->table), 0,
+				       64ULL << bits[t]);
+			}
+			for (i = 0; i < KEYS; i++) {
+				uint32_t g = granules[i % GRANULES];
+
+				put_at(i, g << 13 | (8100 - i * NODE_UNITS));
+				*number_of(shard_of(i), g) = 2 + i;
+			}
+			map = map_of_file();
+			asked = 0;
+			warm(&map);
+			warm(&map);
+			WANT(!asked);
+			over(&map);
+		}
+		for (i = 0; i < GRANULES; i++)
+			forget_number(granules[i]);
+	}
+	page = page_sizes[0];
+}
+
+/* However large a map is, it has one mapping for each region that it uses. */
+static void one_mapping_for_a_region(void)
+{
+	struct cmap map = map_of_file();
+
+	mmaps = 0;
+	warm(&map);
+	/* A table's; two levels of nodes'. */
+	WANT(mmaps == 3);
+	over(&map);
+}
+
+/* ---- what is none, and what this reader does not know ---- */
+
+/* It must not be taken for what it is not, nor the key for absent. */
+static void asks(struct cmap *map, const char *what)
+{
+	char key[KEY_MAX + 1], value[VALUE_MAX];
+	struct cmap_lookup lookup = {
+		.key = key, .key_len = key_of(40, key), .buf = value,
+		.size = VALUE_MAX,
+	};
+	struct cmap_iter *iter = cmap_iter_new(map, 0, NULL);
+	struct cmap_item item;
+
+	answer = EIO;
+	WANT(get(map) == -1 && errno == EIO);
+	WANT(cmap_get_many(map, &lookup, 1) == 0 && lookup.error == EIO);
+	while (cmap_iter_next(iter, &item) > 0)
+		;
+	WANT(errno == EIO);
+	cmap_iter_free(iter);
+	answer = 0;
+	if (failed)
+		fprintf(stderr, "at %s\n", what);
+}
+
+static void unknown_to_this_reader(void)
+{
+	struct cmap map = map_of_file();
+	uint32_t s = shard_of(40), bit;
+	struct cmap_window_node *node = node_of(40);
+	uint64_t table = shard(s)->table;
+	struct cmap_window_bucket *bucket = table_at(s, table);
+
+	bucket += hash_of(40) << SHARD_BITS >> (64 - TABLE_BITS);
+	warm(&map);
+	WANT(get(&map) == 40);
+	for (bit = 8; bit < 16; bit++) {
+		shard(s)->table = table | 1U << bit;
+		asks(&map, "a table's flag");
+		/* Also when all that the table says is taken away. */
+		shard(s)->table = 1U << bit;
+		asks(&map, "a flag alone");
+	}
+	shard(s)->table = table;
+	for (bit = 29; bit < 32; bit++) {
+		bucket->head ^= 1U << bit;
+		asks(&map, "a bucket's flag");
+		bucket->head ^= 1U << bit;
+	}
+	/* The bucket has moved, to a table that cannot be read yet. */
+	bucket->head ^= CMAP_WINDOW_MOVED;
+	shard(s)->next = table_word(99, TABLE_BITS, 1) |
+			 CMAP_WINDOW_TABLE_NOT_YET;
+	asks(&map, "a next table's flag");
+	shard(s)->next = 0;
+	bucket->head ^= CMAP_WINDOW_MOVED;
+
+	node->lengths |= CMAP_WINDOW_EXTENDED;
+	asks(&map, "a node with more than a value");
+	node->lengths &= ~CMAP_WINDOW_EXTENDED;
+	for (bit = 0; bit < CMAP_WINDOW_NUMBER_FIRST; bit++) {
+		*number_of(s, EVEN) = bit;
+		asks(&map, "a segment that is not to be read yet");
+	}
+	*number_of(s, EVEN) = 20 + s;
+	WANT(get(&map) == 40);
+	over(&map);
+
+	/* Nor is it when nothing is mapped. */
+	map = map_of_file();
+	shard(s)->table |= CMAP_WINDOW_TABLE_NOT_YET;
+	asks(&map, "a table that cannot be read yet");
+	over(&map);
+}
+
+/* One that has another tag, or another key, is nothing to who looks for ours. */
+static void extended_neighbour(void)
+{
+	struct cmap map = map_of_file();
+	uint32_t i;
+
+	for (i = 0; i < KEYS; i++)
+		if (i != 40)
+			node_of(i)->lengths |= CMAP_WINDOW_EXTENDED;
+	asked = 0;
+	WANT(get(&map) == 40);
+	WANT(!asked);
+	over(&map);
+}
+
+/* ---- limits ---- */
+
+static uint64_t max_map_count(void)
+{
+	FILE *file = fopen("/proc/sys/vm/max_map_count", "r");
+	unsigned long long n = 0;
+
+	if (!file || fscanf(file, "%llu", &n) != 1)
+		n = 65530;
+	if (file)
+		fclose(file);
+	return n;
+}
+
+/* At most a quarter of the mappings that a process may have. */
+static void limit_on_mappings(void)
+{
+	struct cmap map = map_of_file();
+	uint64_t taken = 0, most = max_map_count() / 4;
+
+	while (!cmap_limits_take(4096))
+		taken++;
+	WANT(errno == ENOMEM);
+	/* The view has two. */
+	WANT(taken == most - 2);
+	/* It does with those. */
+	answer = EIO;
+	mmaps = 0;
+	WANT(get(&map) == -1 && errno == EIO);
+	WANT(!mmaps);
+	answer = 0;
+	while (taken--)
+		cmap_limits_give(4096);
+	over(&map);
+
+	/* What was closed counts no more. */
+	for (taken = 0; taken < 200; taken++) {
+		map = map_of_file();
+		warm(&map);
+		over(&map);
+	}
+	taken = 0;
+	while (!cmap_limits_take(4096))
+		taken++;
+	WANT(taken == most);
+	while (taken--)
+		cmap_limits_give(4096);
+}
+
+/* At most a quarter of a limit on address space. */
+static void limit_on_address_space(void)
+{
+	struct cmap map = map_of_file();
+	unsigned int i;
+
+	/* Room for the table, but not for any level of nodes. */
+	address_space = 1 << 20;
+	answer = EIO;
+	mmaps = 0;
+	for (i = 0; i < 100; i++)
+		WANT(get(&map) == -1 && errno == EIO);
+	WANT(mmaps == 1);
+	/* It may be raised. */
+	address_space = 64 << 20;
+	for (i = 0; i < 4000 && get(&map) < 0; i++)
+		;
+	WANT(i > 100 && i < 4000);
+	over(&map);
+
+	/* Room for nothing at all. */
+	map = unread_map();
+	address_space = 4 * 4096;
+	mmaps = 0;
+	for (i = 0; i < 100; i++)
+		WANT(get(&map) == -1 && errno == EIO);
+	WANT(mmaps <= 1);
+	address_space = 0;
+	over(&map);
+}
+
+/* ---- a descriptor that is another file's by now ---- */
+
+/* As cmap_close() is called. */
+static void close_handle(const struct cmap *map)
+{
+	struct cmap *copy = malloc(sizeof(*copy));
+
+	*copy = *map;
+	cmap_close(copy);
+}
+
+static int replaced;		/* the number that is */
+static int replacement, original;
+
+static void replace(void)
+{
+	dup2(replacement, replaced);
+}
+
+static void restore(void)
+{
+	dup2(original, replaced);
+}
+
+/* All ways of finding that out. */
+static void foreign(int file)
+{
+	struct cmap map = map_of_file();
+	struct cmap_view *view;
 	char key[KEY_MAX + 1];
 	size_t len = key_of(40, key);
 
-	return (uint32_t)(cmap_hash(&map->view->hash, key, len) >>
-			  (64 - SHARD_BITS));
-}
+	original = dup(fd);
+	replaced = map.fd;
+	replacement = file;
 
-static void lost_segment(void)
-{
-	struct cmap map = map_of_file();
-	uint32_t i = shard_of_key(&map);
-
-	warm(&map);
-	shard(i)->segment[0] += BLOCKS / 2;
-	mapping = FAILS_TWICE;
-	lose(&map, map.view->part[i].segments->base);
-}
-
-static void lost_table(void)
-{
-	struct cmap map = map_of_file();
-	uint32_t i = shard_of_key(&map);
-
-	warm(&map);
-	shard(i)->table += BLOCKS / 2 << 16;
-	mapping = FAILS_TWICE;
-	lose(&map, cmap_place_of(&map.view->part[i], shard(i)->table)->base);
-}
-
-/* What failed once, with zeroes in its place, can be mapped later. */
-static void failed_once(void)
-{
-	struct cmap map = map_of_file();
-	uint32_t i = shard_of_key(&map);
-
-	warm(&map);
-	memcpy(block(shard(i)->segment[0] + BLOCKS / 2),
-	       block(shard(i)->segment[0]), SPAN);
-	shard(i)->segment[0] += BLOCKS / 2;
-	answer = EIO;
-	mapping = FAILS;
-	WANT(get(&map) < 0 && errno == EIO);
-	mapping = MAPS;
-	WANT(get(&map) == 40);
+	/* Before anything is mapped. */
+	replace();
+	mmaps = asked = 0;
+	WANT(get(&map) == -1 && errno == EBADF);
+	WANT(!mmaps && !asked);
+	WANT(!cmap_view_open(&map) && errno == EBADF);
+	restore();
+	/* Later, for it is there again. */
 	cmap_view_close(map.view);
+	map.view = cmap_view_open(&map);
+
+	/* It becomes so just before the kernel maps it: nothing is read of it. */
+	before_mmap = replace;
+	WANT(get(&map) == -1 && errno == EBADF);
+	before_mmap = NULL;
+	restore();
+	cmap_view_close(map.view);
+	before_mmap = replace;
+	view = cmap_view_open(&map);
+	WANT(!view && errno == EBADF);
+	before_mmap = NULL;
+	restore();
+
+	/* What is mapped goes on being the map, whatever the number is. */
+	map.view = cmap_view_open(&map);
+	warm(&map);
+	replace();
+	asked = 0;
+	WANT(get(&map) == 40 && !asked);
+	/* But not what takes a call. */
+	shard(0)->table |= CMAP_WINDOW_TABLE_NOT_YET;
+	shard(1)->table |= CMAP_WINDOW_TABLE_NOT_YET;
+	WANT(get(&map) == -1 && errno == EBADF);
+	WANT(!asked);
+	/* A call that fails. */
+	answer = ENOTTY;
+	WANT(cmap_set(&map, key, len, key, len, NULL) == -1 && errno == EBADF);
+	WANT(cmap_count(&map) == -1 && errno == EBADF);
+	/* What is somebody else's is not closed. */
+	close_handle(&map);
+	WANT(fcntl(replaced, F_GETFD) >= 0);
+	close(replaced);
+	close(original);
+	shard(0)->table &= ~(uint64_t)CMAP_WINDOW_TABLE_NOT_YET;
+	shard(1)->table &= ~(uint64_t)CMAP_WINDOW_TABLE_NOT_YET;
+	answer = 0;
+}
+
+static void foreign_file(void)
+{
+	int file = open("/dev/zero", O_RDONLY);
+
+	foreign(file);
+	close(file);
+}
+
+static void foreign_map(void)
+{
+	other = memfd_create("other", 0);
+	foreign(other);
+	close(other);
+	other = -1;
+}
+
+/* An error that the map itself may give stays what it is. */
+static void errors_of_our_own(void)
+{
+	static const int errors[] = {
+		EINVAL, E2BIG, ENOSPC, EXFULL, EOVERFLOW, EDOM, EBADF, EPERM,
+	};
+	struct cmap map = { .fd = fd, .id = WINDOW_ID, .no_window = 1 };
+	unsigned int i;
+
+	for (i = 0; i < sizeof(errors) / sizeof(*errors); i++) {
+		answer = errors[i];
+		WANT(cmap_set(&map, "k", 1, "v", 1, NULL) == -1 &&
+		     errno == errors[i]);
+	}
+}
+
+/* ---- signal handlers ---- */
+
+static struct cmap *interrupted;
+
+/* A handler comes when the read that it interrupts is just mapping. */
+static void read_in_handler(void)
+{
+	int saved = errno;
+
+	errno = 0;
+	WANT(get(interrupted) == 40);
+	WANT(!errno);
+	errno = saved;
+}
+
+static void see(const void *value, size_t len, void *arg)
+{
+	(void)value;
+	*(size_t *)arg += len;
+}
+
+static void reads_in_signal_handlers(void)
+{
+	struct cmap map = unread_map();
+	char key[KEY_MAX + 1], value[VALUE_MAX];
+	struct cmap_lookup lookup = {
+		.key = key, .key_len = key_of(40, key), .buf = value,
+		.size = VALUE_MAX,
+	};
+	size_t seen = 0;
+
+	/* The first read, which makes all that there is. */
+	interrupted = &map;
+	before_mmap = read_in_handler;
+	asked = mallocs = 0;
+	errno = 0;
+	WANT(get(&map) == 40 && !errno);
+	before_mmap = NULL;
+	over(&map);
+
+	map = unread_map();
+	behind_mmap = read_in_handler;
+	WANT(cmap_get_many(&map, &lookup, 1) == 1);
+	WANT(!cmap_visit(&map, key, lookup.key_len, see, &seen, NULL));
+	WANT(seen == 40);
+	behind_mmap = NULL;
+	WANT(!asked);
+	over(&map);
+
+	/* By calls, too. */
+	map = unread_map();
+	map.no_window = 1;
+	errno = 0;
+	WANT(!cmap_visit(&map, key, lookup.key_len, see, &seen, NULL));
+	WANT(!errno);
+	WANT(!mallocs);
+	over(&map);
 }
 
 /* Behind the last position is the end, not the start. */
@@ -318,7 +804,7 @@ static void last_position(void)
 
 	WANT(iter && cmap_iter_next(iter, &item) == 0);
 	cmap_iter_free(iter);
-	cmap_view_close(map.view);
+	over(&map);
 }
 
 /* Read through the window like any other; there need be no address. */
@@ -345,7 +831,7 @@ static void empty_key(void)
 	WANT(copied && len == EMPTY_KEY);
 	free(copied);
 	WANT(!asked);
-	cmap_view_close(map.view);
+	over(&map);
 }
 
 /*
@@ -358,28 +844,20 @@ static void empty_keys(void)
 	struct cmap_iter *iter = cmap_iter_new(&map, 0, NULL);
 	struct cmap_item item = {};
 	unsigned int seen = 0;
-	uint32_t i, n;
 	int more = -1;
+	uint32_t n;
 
-	for (i = 0; i < SHARDS; i++) {
-		for (n = 0; n < KEYS; n++) {
-			struct cmap_window_node *node =
-				(void *)((char *)block(shard(i)->segment[n % 2]) +
-					 (size_t)n * NODE_UNITS * 8);
-
-			node->lengths = 0;
-		}
-	}
+	for (n = 0; n < KEYS; n++)
+		node_of(n)->lengths = 0;
 	while (iter && (more = cmap_iter_next(iter, &item)) > 0) {
 		WANT(item.key && !item.key_len);
 		WANT(item.value && !item.value_len);
 		seen++;
 	}
 	WANT(!more && !asked);
-	/* What would be the first node is none. */
-	WANT(seen == KEYS - 1);
+	WANT(seen == KEYS);
 	cmap_iter_free(iter);
-	cmap_view_close(map.view);
+	over(&map);
 }
 
 /* Structures that are shorter or longer than ours. */
@@ -409,7 +887,7 @@ static void sizes(void)
 	WANT(cmap_window_stat(&map, &s.stat) == -1 && errno == EINVAL);
 	i.info.sz = sizeof(i.info) - 1;
 	WANT(cmap_info(&map, &i.info) == -1 && errno == EINVAL);
-	cmap_view_close(map.view);
+	over(&map);
 
 	WANT(!cmap_options_resolve(&options, &resolved));
 	WANT(resolved.mode == 0640);
@@ -449,9 +927,17 @@ int main(void)
 	test("lengths in a batch", batch_lengths);
 	test("what a header may say", header_bounds);
 	test("no memory for a while", no_memory);
-	test("a segment that was lost", lost_segment);
-	test("a table that was lost", lost_table);
-	test("a mapping that failed once", failed_once);
+	test("no memory for a region", region_without_memory);
+	test("places with pages of 4, 16 and 64 KiB", places_of_all_page_sizes);
+	test("one mapping for a region", one_mapping_for_a_region);
+	test("what this reader does not know it asks", unknown_to_this_reader);
+	test("what others have is nothing to a key", extended_neighbour);
+	test("a quarter of all mappings", limit_on_mappings);
+	test("a quarter of the address space", limit_on_address_space);
+	test("a descriptor that became another file's", foreign_file);
+	test("a descriptor that became another map's", foreign_map);
+	test("errors of the map's own", errors_of_our_own);
+	test("reads in signal handlers", reads_in_signal_handlers);
 	test("behind the last position", last_position);
 	test("the empty key", empty_key);
 	test("items that take no room", empty_keys);

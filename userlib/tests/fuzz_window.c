@@ -11,10 +11,11 @@
  * The window is a file in memory with a map in it that is right, and becomes
  * right again after each input.
  */
-#define BLOCKS		16
-#define TABLE_BITS	4		/* so few that there are chains */
+#define TABLE_BITS	5
+#define SLOTS_USED	1		/* so few that there are chains */
 #include "window_file.h"
 
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdlib.h>
 
@@ -46,7 +47,7 @@ static unsigned int spoilt;
 
 static void overwrite(void *at, uint64_t with, size_t bytes)
 {
-	if ((char *)at + 8 > file + FILE_SIZE || spoilt == 2 * STEPS)
+	if (spoilt == 2 * STEPS)
 		return;
 	undo[spoilt].at = at;
 	memcpy(&undo[spoilt++].was, at, 8);
@@ -61,12 +62,14 @@ static void mend(void)
 	}
 }
 
-/* A table of any shape, in a block that there is or is not. */
+/* Of any shape, or of one that there may be. */
 static uint64_t some_table(void)
 {
-	uint64_t number = CMAP_WINDOW_FIRST + next(1) % (BLOCKS + 2);
+	uint64_t number = next(1) % 32;
 
-	return number << 16 | (next(2) & 0x7fff);
+	if (next(1) % 4 == 0)
+		return number << 16 | next(2);
+	return table_word(number, 5 + next(1) % 4, next(1) % 4);
 }
 
 static void spoil_node(char *node)
@@ -84,10 +87,13 @@ static void spoil_node(char *node)
 
 static void spoil(void)
 {
-	struct cmap_window_shard *s = shard(next(1) % SHARDS);
-	char *at = block(CMAP_WINDOW_FIRST + next(1) % 6);
-	uint64_t i = next(1);
+	uint32_t i = next(1) % SHARDS;
+	struct cmap_window_shard *s = shard(i);
+	struct cmap_window_bucket *bucket = table_at(i, right_table(i));
+	uint64_t n = next(1);
 
+	/* Its pool lies behind it. */
+	bucket += n % (2 << TABLE_BITS);
 	switch (next(1) % 10) {
 	case 0:
 		overwrite(&s->table, some_table(), 8);
@@ -96,29 +102,27 @@ static void spoil(void)
 		overwrite(&s->next, some_table(), 8);
 		break;
 	case 2:
-		overwrite(i % 2 ? &s->table : &s->next,
-			  right_table(CMAP_WINDOW_FIRST + i % 4 * 3), 8);
+		overwrite(n % 2 ? &s->table : &s->next, right_table(i), 8);
 		break;
 	case 3:
-		overwrite(&s->segment[i % 4],
-			  CMAP_WINDOW_FIRST + next(1) % (BLOCKS + 2), 8);
+		overwrite(number_of(i, n % 16), next(1), 8);
 		break;
 	case 4:		/* a bucket's head, a chain, maybe a circle */
-		overwrite(at + i % (2 << TABLE_BITS) * 64, next(2), 4);
+		overwrite(&bucket->head, next(2), 4);
 		break;
 	case 5:		/* a tag, or a ref */
-		overwrite(at + i % (2 << TABLE_BITS) * 64 + 4 +
-			  next(1) % 15 * 4, next(4), 4);
+		overwrite(&bucket->head + 1 + next(1) % 15, next(4), 4);
 		break;
 	case 6:
 	case 7:
-		spoil_node(at + i % KEYS * NODE_UNITS * 8);
+		spoil_node((char *)node_of((uint32_t)n % KEYS));
 		break;
 	case 8:
-		overwrite(file + i % 14 * 4, next(4), 4);
+		overwrite((char *)header() + n % 16 * 4, next(4), 4);
 		break;
 	default:
-		overwrite(at + next(3) % (SPAN / 8) * 8, next(8), 8);
+		overwrite(node_at(i, (uint32_t)(n % 2 ? EVEN : ODD) << 13 |
+				  next(3) % 8192), next(8), 8);
 	}
 }
 
@@ -131,7 +135,6 @@ static void spoil_meanwhile(void)
 
 /* ---- what the library asks the kernel ---- */
 
-/* What the device does not let be mapped, this file would, and then SIGBUS. */
 void *__wrap_mmap(void *at, size_t size, int prot, int flags, int from,
 		  off_t offset);
 void *__real_mmap(void *at, size_t size, int prot, int flags, int from,
@@ -139,13 +142,15 @@ void *__real_mmap(void *at, size_t size, int prot, int flags, int from,
 void *__wrap_mmap(void *at, size_t size, int prot, int flags, int from,
 		  off_t offset)
 {
-	if (from >= 0 &&
-	    (offset < 0 || offset > (off_t)FILE_SIZE ||
-	     size > FILE_SIZE - (size_t)offset)) {
-		errno = EINVAL;
+	/* Whoever ranged over a table so large would have no memory for it. */
+	if (from >= 0 && size > 1 << 24 &&
+	    offset >= (off_t)CMAP_WINDOW_REGION(CMAP_WINDOW_TABLE(0, 0))) {
+		errno = ENOMEM;
 		return MAP_FAILED;
 	}
-	spoil_meanwhile();
+	/* But not when the test itself looks for a place. */
+	if (from >= 0 && !(prot & PROT_WRITE))
+		spoil_meanwhile();
 	return __real_mmap(at, size, prot, flags, from, offset);
 }
 
@@ -154,16 +159,21 @@ int __wrap_ioctl(int on, unsigned long command, ...);
 int __wrap_ioctl(int on, unsigned long command, ...)
 {
 	struct cmap_range *range;
+	struct cmap_stat *stat;
 	va_list args;
+	void *arg;
 
 	(void)on;
+	va_start(args, command);
+	arg = va_arg(args, void *);
+	va_end(args);
 	switch (command) {
 	case CMAP_IOCTL_STAT:
+		stat = arg;
+		stat->id = WINDOW_ID;
 		return 0;
 	case CMAP_IOCTL_RANGE:
-		va_start(args, command);
-		range = va_arg(args, struct cmap_range *);
-		va_end(args);
+		range = arg;
 		range->count = 0;
 		range->buf_len = 0;
 		return 0;
@@ -279,6 +289,19 @@ static void read_or_spoil(struct cmap *map)
 	}
 }
 
+/* A hole that was read has become memory. */
+static void forget(void)
+{
+	unsigned int region;
+
+	for (region = CMAP_WINDOW_LIST(1); region < CMAP_WINDOW_REGIONS;
+	     region++)
+		fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+			  (off_t)CMAP_WINDOW_REGION(region),
+			  (off_t)CMAP_WINDOW_REGION(1));
+	make(17, 4);
+}
+
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
@@ -292,9 +315,12 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+	static unsigned int inputs;
 	struct cmap *map;
 	unsigned int i;
 
+	if (++inputs % 256 == 0)
+		forget();
 	input = data;
 	input_end = data + size;
 	/* Some of it is wrong from the beginning. */

@@ -2,6 +2,10 @@
 /*
  * A window that is a file in memory, with a map in it that is right: the tests
  * that include this read it where there is no module.
+ *
+ * The file is as large as a window and nearly all of it holes.  Where things
+ * are is worked out here by the words of <linux/cmap.h>, not by the library's
+ * means.
  */
 #ifndef LIBCMAP_TESTS_WINDOW_FILE_H
 #define LIBCMAP_TESTS_WINDOW_FILE_H
@@ -14,15 +18,10 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define PAGE		4096
-#define SPAN		((size_t)1 << CMAP_WINDOW_SHIFT)
+#define WINDOW_ID	77
 #define SHARD_BITS	1
 #define SHARDS		(1 << SHARD_BITS)
-#define SHARD_BYTES	(sizeof(struct cmap_window_shard) + PAGE - 64)
-#ifndef BLOCKS
-#define BLOCKS		64		/* from CMAP_WINDOW_FIRST on */
-#endif
-#define FILE_SIZE	((CMAP_WINDOW_FIRST + BLOCKS) * SPAN)
+#define GRANULE		65536
 #define KEYS		64
 #define KEY_MAX		32
 #define VALUE_MAX	256
@@ -30,18 +29,128 @@
 #ifndef TABLE_BITS
 #define TABLE_BITS	6
 #endif
+#ifndef SLOTS_USED
+#define SLOTS_USED	CMAP_WINDOW_SLOTS
+#endif
 
-static char *file;
+/* Nodes of even numbers are in a segment of one granule, others in one of two. */
+#define EVEN		4
+#define ODD		12
+#define ODD_FIRST	(8192 - KEYS / 2 * NODE_UNITS)
+
 static int fd;
+static size_t page = 4096;
 
-static void *block(uint64_t number)
+/* ---- places ---- */
+
+/* Where an offset of the file is here. */
+static char *at_offset(uint64_t offset)
 {
-	return file + (number << CMAP_WINDOW_SHIFT);
+	static char *base[CMAP_WINDOW_REGIONS];
+	static uint64_t size[CMAP_WINDOW_REGIONS];
+	uint64_t region = offset >> CMAP_WINDOW_REGION_SHIFT, least = 1 << 24;
+	uint64_t start = CMAP_WINDOW_REGION(region);
+
+	while (least <= offset - start + CMAP_VALUE_MAX)
+		least *= 2;
+	if (size[region] < least) {
+		base[region] = mmap(NULL, least, PROT_READ | PROT_WRITE,
+				    MAP_SHARED | MAP_NORESERVE, fd,
+				    (off_t)start);
+		size[region] = least;
+	}
+	return base[region] + (offset - start);
+}
+
+static struct cmap_window *header(void)
+{
+	return (void *)at_offset(0);
 }
 
 static struct cmap_window_shard *shard(uint32_t i)
 {
-	return (void *)(file + PAGE + i * SHARD_BYTES);
+	return (void *)at_offset(2 * page + i * page);
+}
+
+/* The highest power of two that is no more than that. */
+static uint64_t power_below(uint64_t n)
+{
+	uint64_t power = 1;
+
+	while (2 * power <= n)
+		power *= 2;
+	return power;
+}
+
+static unsigned int log2_of(uint64_t power)
+{
+	unsigned int n = 0;
+
+	while (power >> n > 1)
+		n++;
+	return n;
+}
+
+/* The word that says which segment a granule of a shard has. */
+static uint64_t *number_of(uint32_t i, uint64_t granule)
+{
+	uint64_t n = granule * 8 / page, first, level;
+
+	if (!n)
+		return (uint64_t *)shard(i) + granule;
+	first = power_below(n);
+	level = log2_of(first) + 1;
+	return (uint64_t *)at_offset(CMAP_WINDOW_REGION(CMAP_WINDOW_LIST(level)) +
+				     (i * first + n - first) * page +
+				     granule * 8 % page);
+}
+
+static struct cmap_window_node *node_at(uint32_t i, uint32_t ref)
+{
+	uint64_t granule = ref >> 13, first = power_below(granule);
+	unsigned int level = log2_of(first) - 1;
+
+	return (void *)at_offset(CMAP_WINDOW_REGION(CMAP_WINDOW_NODE(level)) +
+				 (i * first + granule - first) * GRANULE +
+				 (ref & 8191) * 8);
+}
+
+/*
+ * A table's place: what its buckets take, in whole pages, and as much for its
+ * pool, but for the smallest, which has both in one page.
+ */
+static struct cmap_window_bucket *table_at(uint32_t i, uint64_t table)
+{
+	unsigned int bits = CMAP_WINDOW_TABLE_BITS(table);
+	uint64_t bytes = (uint64_t)64 << bits;
+
+	if (bytes < page)
+		bytes = page;
+	if (bits > 5)
+		bytes *= 2;
+	return (void *)at_offset(CMAP_WINDOW_REGION(64 + bits +
+					32 * CMAP_WINDOW_TABLE_TURN(table)) +
+				 i * bytes);
+}
+
+static struct cmap_window_bucket *pool_of(uint32_t i, uint64_t table)
+{
+	char *base = (char *)table_at(i, table);
+	uint64_t bytes = (uint64_t)64 << CMAP_WINDOW_TABLE_BITS(table);
+
+	if (bytes < page && !CMAP_WINDOW_TABLE_INSIDE(table))
+		bytes = page;
+	return (void *)(base + bytes);
+}
+
+/* ---- a map ---- */
+
+static uint64_t table_word(uint64_t number, unsigned int bits,
+			   unsigned int turn)
+{
+	uint64_t inside = bits == 5;
+
+	return number << 16 | inside << 7 | turn << 5 | bits;
 }
 
 #define EMPTY_KEY	1		/* the entry whose key is empty */
@@ -53,29 +162,21 @@ static size_t key_of(uint32_t i, char *key)
 	return (size_t)snprintf(key, KEY_MAX + 1, "%0*u", i % 3 ? 8 : 20, i);
 }
 
-static uint64_t table_at(uint64_t number, unsigned int bits,
-			 unsigned int chunk_bits, unsigned int pool_bits,
-			 unsigned int inside)
+static uint32_t ref_of(uint32_t i)
 {
-	return number << 16 | inside << 13 | pool_bits << 9 | chunk_bits << 5 |
-	       bits;
-}
-
-/* One that there may be: all in its block. */
-static uint64_t right_table(uint64_t number)
-{
-	return table_at(number, TABLE_BITS, TABLE_BITS, TABLE_BITS, 1);
+	return i % 2 ? (ODD << 13) + ODD_FIRST + i * NODE_UNITS :
+		       (EVEN << 13) + i * NODE_UNITS;
 }
 
 static struct cmap_window_bucket *place_for(struct cmap_window_bucket *table,
-					    uint64_t hash, unsigned int *slot)
+					    struct cmap_window_bucket *pool,
+					    uint64_t index, unsigned int *slot)
 {
-	struct cmap_window_bucket *pool = table + (1 << TABLE_BITS), *at;
+	struct cmap_window_bucket *at = table + index;
 	uint32_t n = 1;
 
-	at = table + (hash << SHARD_BITS >> (64 - TABLE_BITS));
 	for (;;) {
-		for (*slot = 0; *slot < CMAP_WINDOW_SLOTS; ++*slot)
+		for (*slot = 0; *slot < SLOTS_USED; ++*slot)
 			if (!at->ref[*slot])
 				return at;
 		/* Chained to the next of the pool that is free. */
@@ -87,72 +188,106 @@ static struct cmap_window_bucket *place_for(struct cmap_window_bucket *table,
 	}
 }
 
-static void put(const __u64 *words, uint32_t i)
+static uint64_t hash_of(uint32_t i)
 {
 	const struct cmap_hash begin =
-		cmap_hash_begin((const uint64_t *)words);
-	uint32_t index = i % 2, ref;
-	struct cmap_window_bucket *bucket;
-	struct cmap_window_shard *s;
-	struct cmap_window_node *node;
+		cmap_hash_begin((const uint64_t *)header()->secret);
 	char key[KEY_MAX + 1];
 	size_t len = key_of(i, key);
-	uint64_t hash = cmap_hash(&begin, key, len);
+
+	return cmap_hash(&begin, key, len);
+}
+
+static uint32_t shard_of(uint32_t i)
+{
+	return (uint32_t)(hash_of(i) >> (64 - SHARD_BITS));
+}
+
+static struct cmap_window_node *node_of(uint32_t i)
+{
+	return node_at(shard_of(i), ref_of(i));
+}
+
+/* The entry of a number, with that ref, in a shard's table. */
+static void put_at(uint32_t i, uint32_t ref)
+{
+	uint64_t hash = hash_of(i), table;
+	uint32_t s = shard_of(i);
+	struct cmap_window_node *node = node_at(s, ref);
+	struct cmap_window_bucket *bucket;
+	char key[KEY_MAX + 1];
+	size_t len = key_of(i, key);
 	unsigned int slot;
 
-	s = shard((uint32_t)(hash >> (64 - SHARD_BITS)));
-	ref = index << 18 | i * NODE_UNITS;
-	node = (void *)((char *)block(s->segment[index]) +
-			(size_t)i * NODE_UNITS * 8);
 	node->version = i + 1;
 	node->order = (uint32_t)(hash >> 32);
 	node->lengths = (uint32_t)len << 21 | i % VALUE_MAX;
 	memcpy(node + 1, key, len);
+	memset((char *)(node + 1) + ((len + 7) & ~(size_t)7), (char)i,
+	       i % VALUE_MAX);
 
-	bucket = place_for(block(CMAP_WINDOW_TABLE_NUMBER(s->table)), hash,
-			   &slot);
+	table = shard(s)->table;
+	bucket = place_for(table_at(s, table), pool_of(s, table),
+			   hash << SHARD_BITS >>
+			   (64 - CMAP_WINDOW_TABLE_BITS(table)), &slot);
 	bucket->tag[slot] = (uint16_t)hash;
 	bucket->ref[slot] = ref;
 }
 
+static void make_header(uint64_t k0, uint64_t k1)
+{
+	*header() = (struct cmap_window){
+		.magic = CMAP_WINDOW_MAGIC,
+		.format = CMAP_WINDOW_FORMAT,
+		.words_offset = (uint32_t)page,
+		.shards_offset = (uint32_t)(2 * page),
+		.page_bytes = (uint32_t)page,
+		.shards = SHARDS,
+		.shard_bits = SHARD_BITS,
+		.key_max = KEY_MAX,
+		.id = WINDOW_ID,
+		.secret = { k0, k1 },
+	};
+}
+
+/* The table that shards have at first, and its segments' numbers. */
+static uint64_t right_table(uint32_t i)
+{
+	return table_word(10 + i, TABLE_BITS, 0);
+}
+
 static void make(uint64_t k0, uint64_t k1)
 {
-	struct cmap_window *header = (void *)file;
-	uint64_t number = CMAP_WINDOW_FIRST;
 	uint32_t i;
 
-	header->magic = CMAP_WINDOW_MAGIC;
-	header->format = CMAP_WINDOW_FORMAT;
-	header->header_bytes = PAGE;
-	header->shard_bytes = SHARD_BYTES;
-	header->shards = SHARDS;
-	header->shard_bits = SHARD_BITS;
-	header->key_max = KEY_MAX;
-	header->secret[0] = k0;
-	header->secret[1] = k1;
+	make_header(k0, k1);
 	for (i = 0; i < SHARDS; i++) {
-		memset(shard(i), 0, SHARD_BYTES);
-		shard(i)->table = right_table(number);
-		shard(i)->segment[0] = number + 1;
-		shard(i)->segment[1] = number + 2;
-		memset(block(number), 0, 2 * 64 << TABLE_BITS);
-		number += 3;
+		memset(shard(i), 0, page);
+		shard(i)->table = right_table(i);
+		*number_of(i, EVEN) = 20 + i;
+		*number_of(i, ODD) = *number_of(i, ODD + 1) = 30 + i;
+		memset(table_at(i, shard(i)->table), 0, 64 << TABLE_BITS);
+		memset(pool_of(i, shard(i)->table), 0, 64 << TABLE_BITS);
 	}
 	for (i = 0; i < KEYS; i++)
-		put(header->secret, i);
+		put_at(i, ref_of(i));
 }
 
 /* With a hash of that secret.  0, or -1 with errno set. */
 static int window_file(uint64_t k0, uint64_t k1)
 {
 	fd = memfd_create("window", 0);
-	if (fd < 0 || ftruncate(fd, FILE_SIZE))
-		return -1;
-	file = mmap(NULL, FILE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	if (file == MAP_FAILED)
+	if (fd < 0 ||
+	    ftruncate(fd, (off_t)CMAP_WINDOW_REGION(CMAP_WINDOW_REGIONS)))
 		return -1;
 	make(k0, k1);
 	return 0;
+}
+
+/* A handle as there would be one of such a map. */
+static inline struct cmap handle(void)
+{
+	return (struct cmap){ .fd = fd, .id = WINDOW_ID };
 }
 
 #endif /* LIBCMAP_TESTS_WINDOW_FILE_H */
