@@ -2,16 +2,12 @@
 /*
  * One get through the window while its bucket moves from table to table, which
  * come and go, and its entry is written meanwhile.  Nodes do not change here,
- * a ref is the number of a write: see window.pml.  README.md says what the
- * model leaves out and how memory that is ordered weakly is modelled.
+ * a ref is the number of a write: see window.pml.  What a place shows is taken
+ * for granted: see place.pml.  README.md says what the model leaves out and how
+ * memory that is ordered weakly is modelled.
  *
  * The entry stands in the bucket or in one that is chained to it, which lies
  * in another page.
- */
-
-/*
- * With QUICK the read begins as most do, with LATE another thread of the
- * process is late: each by itself, for one search of all would take too long.
  */
 
 #ifndef WRITES
@@ -26,7 +22,7 @@
 
 #define IDS	(MOVES + 2)	/* numbers of tables begin at 1 */
 #define CLASSES	2
-/* Tables share a place in the reader's process, but two in a row do not. */
+/* Tables share a place, but two in a row do not. */
 #ifdef M_SAME_PLACE
 #define CLASS(t)	(0 * (t))
 #else
@@ -47,10 +43,15 @@ byte ref0[IDS];
 bool linked[IDS];
 byte ref1[IDS];
 
-/* ---- what the reader's process has mapped ---- */
+/* A table that cannot be read yet stands there with a flag. */
+bool veiled[IDS];
+#define SHOWN(t)	(veiled[t] -> 15 : (t))
 
-byte place[CLASSES];
-/* It looked for the chained bucket when there was none, and sees zeroes. */
+/* ---- what a load finds at each place, in either page ---- */
+
+byte page0[CLASSES];	/* a table, or 0: zeroes */
+byte page1[CLASSES];
+/* Somebody looked for the chained bucket when there was none: zeroes stay. */
 bool hole[IDS];
 
 #define LINKED(t)	(linked[t] && !hole[t])
@@ -64,79 +65,41 @@ byte since;		/* all that it was since the version was loaded */
 bool begun;		/* the get has; before, nobody looks */
 bool over;		/* the get has ended; nothing more matters */
 
-/* ---- pages of freed tables ---- */
+/* ---- pages ---- */
 
-bool gone0[IDS];	/* still to become zeroes */
-bool gone1[IDS];
+bool gone[IDS];		/* nobody finds the table any more */
 
-#define UNMAP(t)							\
-	:: d_step { begun && !over && gone0[t] ->			\
-		gone0[t] = false; moved[t] = false; chained[t] = false;	\
-		ref0[t] = 0 }						\
-	:: d_step { begun && !over && gone1[t] ->			\
-		gone1[t] = false; linked[t] = false; ref1[t] = 0 }
+/*
+ * One page after the other of a table that is gone becomes zeroes.  Of one that
+ * cannot be read yet one after the other is found.
+ */
+#define PAGES(c)							\
+	:: d_step { begun && !over && page0[c] && gone[page0[c]] ->	\
+		page0[c] = 0 }						\
+	:: d_step { begun && !over && page1[c] && gone[page1[c]] ->	\
+		page1[c] = 0 }
 
-active proctype Unmap()
+#define SHOW(t)								\
+	:: d_step { begun && !over && veiled[t] && !gone[t] &&		\
+		    page0[CLASS(t)] != t -> page0[CLASS(t)] = t }	\
+	:: d_step { begun && !over && veiled[t] && !gone[t] &&		\
+		    page1[CLASS(t)] != t -> page1[CLASS(t)] = t }	\
+	:: d_step { begun && !over && veiled[t] && !gone[t] ->		\
+		veiled[t] = false;					\
+		page0[CLASS(t)] = t; page1[CLASS(t)] = t }
+
+active proctype Pages()
 {
 end:
 	do
-	UNMAP(1)
+	PAGES(0)
+	PAGES(1)
+	SHOW(2)
 #if MOVES > 1
-	UNMAP(2)
-#endif
-#if MOVES > 2
-	UNMAP(3)
+	SHOW(3)
 #endif
 	od
 }
-
-/* ---- another thread of the reader's process, which maps what it meets ---- */
-
-bool mapper;		/* somebody maps; others do not wait for it */
-
-#ifdef M_MAP_LATE
-#define MAY_MAP(t)	true
-#else
-#define MAY_MAP(t)	(t == table || t == next)
-#endif
-
-#ifdef LATE
-/* It meets one, and maps that, if it still may, when it comes to it. */
-active proctype Neighbour()
-{
-	byte met;
-
-	if
-	:: atomic { begun && !over && place[CLASS(table)] != table ->
-		met = table }
-	:: atomic { begun && !over && next && place[CLASS(next)] != next ->
-		met = next }
-	:: atomic { over -> goto done }
-	fi;
-	atomic { !mapper || over -> mapper = true }
-	if
-	:: atomic { MAY_MAP(met) -> skip }
-		place[CLASS(met)] = met
-	:: atomic { else -> skip }
-	fi;
-	mapper = false;
-done:
-	skip
-}
-#else
-/* It maps again and again, what is there now. */
-active proctype Neighbour()
-{
-end:
-	do
-	:: d_step { begun && !over && !mapper && place[CLASS(table)] != table ->
-		place[CLASS(table)] = table }
-	:: d_step { begun && !over && !mapper && next &&
-		    place[CLASS(next)] != next ->
-		place[CLASS(next)] = next }
-	od
-}
-#endif
 
 /* ---- the kernel, under the shard's lock ---- */
 
@@ -209,6 +172,7 @@ active proctype Writer()
 			ref1[1] = 1; stands = 2; last = 1
 		:: skip
 		fi;
+		page0[CLASS(1)] = 1; page1[CLASS(1)] = 1;
 		now = last;
 		run Reader()
 	}
@@ -236,8 +200,21 @@ again:
 		publish(w);
 		stands = 0; last = 0 }
 
-	:: atomic { !over && moves < MOVES && state == 0 ->
-		moves++; state = 1; next = moves + 1 }
+	/* Its place is free: what was there is gone from all mappings. */
+	:: atomic { !over && moves < MOVES && state == 0 &&
+#ifndef M_SAME_PLACE
+		    !page0[CLASS(moves + 2)] && !page1[CLASS(moves + 2)] &&
+#endif
+		    true ->
+		moves++; state = 1;
+		if
+		/* It can be read at once, for nobody has looked there, */
+		:: page0[CLASS(moves + 1)] = moves + 1;
+			page1[CLASS(moves + 1)] = moves + 1
+		/* or not yet. */
+		:: veiled[moves + 1] = true
+		fi;
+		next = moves + 1 }
 
 	:: atomic { !over && state == 1 ->
 		state = 2; to = next; w = last }
@@ -262,9 +239,7 @@ again:
 		state = 0 }
 		p = p | P_TABLE | P_NEXT;
 		barrier();
-		atomic {
-		gone0[t] = true; gone1[t] = true;
-		t = to }
+		atomic { gone[t] = true; t = to }
 
 	:: atomic { over || (writes == WRITES && deletes == DELETES &&
 			     moves == MOVES && state == 0) -> goto done }
@@ -287,28 +262,13 @@ done:
 inline fence()
 {
 	do
-	:: d_step { l & L_REF0 -> r = ref0[place[c]]; l = l & ~L_REF0 }
-	:: d_step { l & L_REF1 -> r = REF1(place[c]); l = l & ~L_REF1 }
-	:: d_step { l & L_MOVED -> m = moved[place[c]]; l = l & ~L_MOVED }
-	:: d_step { l & L_TABLE -> t1 = table; l = l & ~L_TABLE }
-	:: d_step { l & L_NEXT -> t2 = next; l = l & ~L_NEXT }
+	:: d_step { l & L_REF0 -> r = ref0[page0[c]]; l = l & ~L_REF0 }
+	:: d_step { l & L_REF1 -> r = REF1(page1[c]); l = l & ~L_REF1 }
+	:: d_step { l & L_MOVED -> m = moved[page0[c]]; l = l & ~L_MOVED }
+	:: d_step { l & L_TABLE -> t1 = SHOWN(table); l = l & ~L_TABLE }
+	:: d_step { l & L_NEXT -> t2 = SHOWN(next); l = l & ~L_NEXT }
 	:: atomic { l == 0 -> break }
 	od
-}
-
-/* What is met, unless it is mapped there; some other get asks the kernel. */
-inline map(t)
-{
-	c = CLASS(t);
-	if
-	:: atomic { place[c] == t -> skip }
-	:: atomic { place[c] != t ->
-		if
-		:: mapper || !MAY_MAP(t) -> goto out
-		:: else -> mapper = true
-		fi }
-		d_step { place[c] = t; mapper = false }
-	fi
 }
 
 /* The second looks at what the bucket is of. */
@@ -338,7 +298,7 @@ inline check(SLOT)
 #ifndef M_NO_MOVED
 		atomic {
 			if
-			:: moved[place[c]] -> goto out
+			:: moved[page0[c]] -> goto out
 			:: else
 			fi
 		}
@@ -363,58 +323,51 @@ proctype Reader()
 	byte t, c, n, r, t1, t2, l;
 	bool link, m;
 
-	/*
-	 * At any moment; another try would be another get.  What the process
-	 * has mapped before may be long gone.
-	 */
+	/* At any moment; another try would be another get. */
 	atomic {
 		begun = true;
 		seen = BIT(now);
 		if
-		:: place[CLASS(1)] = 1
-		:: skip
-		fi;
-		if
 		:: !linked[1] -> hole[1] = true
 		:: !linked[2] -> hole[2] = true
 		:: skip
-		fi
+		fi;
+#ifdef M_ANY_TABLE
+		/* The next one, where not all is yet. */
+		t = (next -> SHOWN(next) : SHOWN(table))
+#else
+		t = SHOWN(table)
+#endif
 	}
-#ifdef QUICK
-	/* A quick read begins with what is mapped, if that is the table. */
-	if
-	:: atomic { place[0] -> c = 0; t = place[0] }
-	:: atomic { place[1] -> c = 1; t = place[1] }
-	:: atomic { else -> goto out }
-	fi;
-#ifndef M_ANY_TABLE
-	/* It may be the next one, where not all is yet. */
+#ifdef M_READ_VEILED
+	t = table;
+#endif
 	atomic {
 		if
-		:: table != t -> goto out
+		:: t == 15 -> goto out
 		:: else
-		fi
+		fi;
+		c = CLASS(t)
 	}
-#endif
-#else
-	t = table;
-	map(t);
-#endif
 	do
-	:: atomic { !moved[place[c]] -> link = chained[place[c]]; break }
-	:: atomic { moved[place[c]] -> skip }
+	:: atomic { !moved[page0[c]] -> link = chained[page0[c]]; break }
+	:: atomic { moved[page0[c]] -> skip }
+#ifdef M_READ_VEILED
 		n = next;
+#else
+		n = SHOWN(next);
+#endif
 		atomic {
 			if
-			:: n == 0 || n == t -> goto out
+			:: n == 0 || n == t || n == 15 -> goto out
 #ifndef M_NO_TABLE_AGAIN
-			:: table != t -> goto out
+			:: SHOWN(table) != t -> goto out
 #endif
 			:: else
-			fi
+			fi;
+			t = n;
+			c = CLASS(t)
 		}
-		t = n;
-		map(t)
 	od;
 
 	l = L_REF0;
@@ -422,13 +375,13 @@ proctype Reader()
 	l = l | LOOKS;
 #endif
 	fence();
-	check(ref0[place[c]]);
+	check(ref0[page0[c]]);
 	if
 	:: link ->
 #ifndef M_NO_LINKED
 		atomic {
 			if
-			:: !LINKED(place[c]) -> goto out
+			:: !LINKED(page1[c]) -> goto out
 			:: else
 			fi
 		}
@@ -438,7 +391,7 @@ proctype Reader()
 		l = l | LOOKS;
 #endif
 		fence();
-		check(REF1(place[c]))
+		check(REF1(page1[c]))
 	:: else
 	fi;
 #ifndef M_NO_FENCE

@@ -2,12 +2,11 @@
 /*
  * One get through the window while entries are inserted, replaced and deleted,
  * their nodes used again at once, and segments of nodes freed and others given
- * their place.  Tables do not change here: see move.pml.  README.md says what
- * the model leaves out and how memory that is ordered weakly is modelled.
+ * their place.  Tables do not change here: see move.pml.  What a place shows is
+ * taken for granted here: see place.pml.  README.md says what the model leaves
+ * out and how memory that is ordered weakly is modelled.
  *
- * A segment has one node, so a ref is the index of the segment's place.  The
- * node lies in two pages, which page faults bring into the reader's process one
- * by one, or a page of zeroes where no segment is.
+ * A segment has one node, so a ref is the index of the segment's place.
  */
 
 #ifndef WRITES
@@ -17,12 +16,12 @@
 #define DELETES	2
 #endif
 #ifndef FREES
-#define FREES	1	/* segments freed */
+#define FREES	1	/* segments freed, each followed by another there or not */
 #endif
 
 #define SLOTS	2
 #define INDICES	2
-#define IDS	(INDICES + FREES + 1)	/* 0 is the page of zeroes */
+#define IDS	(INDICES + FREES + 1)	/* numbers begin at 1 */
 
 #define KEY	1	/* the one that is read */
 #define OTHER	2	/* another with the same tag at times, in the same bucket */
@@ -33,7 +32,7 @@
 
 byte tag[SLOTS];	/* a key, or 0 */
 byte ref[SLOTS];	/* index + 1, or 0 */
-byte word[INDICES];	/* number of the segment that is there, see below */
+byte dir[INDICES];	/* number of the segment that is shown there, or 0 */
 
 /* Each segment's node. */
 byte version[IDS];
@@ -41,29 +40,12 @@ byte key[IDS];
 byte v0[IDS];		/* the value: the number of the write, twice */
 byte v1[IDS];
 
-/* A word says nothing, that pages of zeroes may be mapped there, or a number. */
-#define NONE		0
-#define ZEROES		1
-#define NUMBER(id)	((id) + 1)
+/* ---- what a load finds at each place: a node can lie in two pages ---- */
 
-/* ---- what the kernel knows ---- */
+byte head[INDICES];	/* a segment, or 0: zeroes */
+byte value[INDICES];
 
-byte segment[INDICES];	/* that is there, or 0: where faults find it */
-bool busy[INDICES];	/* the place is not free for another one yet */
-byte left[INDICES];	/* the one that leaves it */
-byte came[INDICES];	/* one whose number is not shown yet */
-byte unmaps[INDICES];	/* what is to be done before the one has left, */
-byte cleans[INDICES];	/* and before the other is shown */
-bool locked;		/* the shard is, by who writes to the above */
-
-/* ---- what the reader's process has mapped: two pages at each index ---- */
-
-#define HEAD(i)		(2 * (i))
-#define VALUE(i)	(2 * (i) + 1)
-#define NOTHING		15
-
-byte page[2 * INDICES];
-bool faulting;		/* a page fault is under way */
+byte there[INDICES];	/* the segment that is there, shown yet or not, or 0 */
 
 /* ---- what the properties speak of ---- */
 
@@ -72,120 +54,29 @@ byte seen;		/* all that this was since the get began, a bit each */
 bool begun;		/* the get has; before, nobody looks */
 bool over;		/* the get has ended; nothing more matters */
 
-/* ---- page faults of all threads of the reader's process ---- */
+/* ---- pages ---- */
 
-/* So that a segment that comes and does not see the mark is seen here. */
-inline mark()
-{
-#ifndef M_NO_ZERO_MARK
-	d_step {
-		if
-		:: word[at] == NONE -> word[at] = ZEROES
-		:: else
-		fi
-	}
-#else
-	skip
-#endif
-}
+/*
+ * One page after the other of what was freed becomes zeroes, for whoever has it
+ * mapped; one after the other of what comes there is found by page faults.  When
+ * its number is shown all are.
+ */
+#define PAGES(i)							\
+	:: d_step { begun && !over && head[i] && head[i] != there[i] ->	\
+		head[i] = 0 }						\
+	:: d_step { begun && !over && value[i] && value[i] != there[i] -> \
+		value[i] = 0 }						\
+	:: d_step { begun && !over && !head[i] && there[i] ->		\
+		head[i] = there[i] }					\
+	:: d_step { begun && !over && !value[i] && there[i] ->		\
+		value[i] = there[i] }
 
-active proctype Fault()
-{
-	byte j, at, id;
-
-end:
-	do
-	:: atomic { begun && !over &&
-		    (page[0] == NOTHING || page[1] == NOTHING ||
-		     page[2] == NOTHING || page[3] == NOTHING) ->
-		if
-		:: page[0] == NOTHING -> j = 0
-		:: page[1] == NOTHING -> j = 1
-		:: page[2] == NOTHING -> j = 2
-		:: page[3] == NOTHING -> j = 3
-		fi;
-		at = j / 2; faulting = true }
-		id = segment[at];
-		if
-		:: atomic { id != 0 -> skip }
-		:: atomic { id == 0 -> skip }
-#ifdef M_NO_FAULT_BARRIER
-			if
-			:: mark(); id = segment[at]
-			:: id = segment[at]; mark()
-			fi
-#else
-			mark();
-#ifndef M_NO_SECOND_LOOK
-			id = segment[at]
-#endif
-#endif
-		fi;
-		atomic { page[j] = id; faulting = false; j = 0; at = 0; id = 0 }
-	od
-}
-
-/* ---- the kernel's work, when a segment has left or come ---- */
-
-#define WAIT	1	/* for page faults under way */
-#define FIRST	2	/* take this page out of all mappings */
-#define SECOND	4
-#define LAST	8
-
-#ifdef M_NO_WAIT
-#define UNMAPS	(FIRST | SECOND | LAST)
-#elif defined(M_NO_UNMAP)
-#define UNMAPS	(WAIT | LAST)
-#else
-#define UNMAPS	(WAIT | FIRST | SECOND | LAST)
-#endif
-
-#ifdef M_NO_CLEAN_WAIT
-#define CLEANS	(FIRST | SECOND | LAST)
-#elif defined(M_NO_CLEAN)
-#define CLEANS	LAST
-#else
-#define CLEANS	(WAIT | FIRST | SECOND | LAST)
-#endif
-
-#define WORK(todo, i)							\
-	:: d_step { todo[i] & WAIT && !faulting ->			\
-		todo[i] = todo[i] & ~WAIT }				\
-	:: d_step { todo[i] & FIRST && !(todo[i] & WAIT) ->		\
-		page[HEAD(i)] = NOTHING; todo[i] = todo[i] & ~FIRST }	\
-	:: d_step { todo[i] & SECOND && !(todo[i] & WAIT) ->		\
-		page[VALUE(i)] = NOTHING; todo[i] = todo[i] & ~SECOND }
-
-/* Its memory is freed, so nobody must have it. */
-#define FREE(i)								\
-	:: d_step { unmaps[i] == LAST ->				\
-		unmaps[i] = 0;						\
-		assert(page[HEAD(i)] != left[i] &&			\
-		       page[VALUE(i)] != left[i]);			\
-		left[i] = 0; busy[i] = false }
-
-/* It may have left meanwhile. */
-#define SHOW(i)								\
-	:: d_step { cleans[i] == LAST && !locked ->			\
-		cleans[i] = 0;						\
-		if							\
-		:: segment[i] == came[i] -> word[i] = NUMBER(came[i])	\
-		:: else							\
-		fi;							\
-		came[i] = 0 }
-
-active proctype Work()
+active proctype Pages()
 {
 end:
 	do
-	WORK(unmaps, 0)
-	WORK(unmaps, 1)
-	FREE(0)
-	FREE(1)
-	WORK(cleans, 0)
-	WORK(cleans, 1)
-	SHOW(0)
-	SHOW(1)
+	PAGES(0)
+	PAGES(1)
 	od
 }
 
@@ -229,34 +120,25 @@ inline barrier()
 
 #define UNUSED(i)	(ref[0] != (i) + 1 && ref[1] != (i) + 1)
 
-#ifdef M_PLACE_AT_ONCE
-#define FREE_PLACE(i)	true
-#else
-#define FREE_PLACE(i)	(!busy[i] && !came[i])
-#endif
-
 active proctype Writer()
 {
 	byte holds[SLOTS];		/* the key that stands there */
-	byte writes, deletes, frees, ids;
+	byte writes, deletes, frees;
 	byte p;
 	byte n, k, w, s, r;
 
-	/* Either key may be there at first; or the second segment is not. */
+	/* Either key may be there at first. */
 	atomic {
-		segment[0] = 1; word[0] = NUMBER(1); ids = 2;
-		page[0] = NOTHING; page[1] = NOTHING;
-		page[2] = NOTHING; page[3] = NOTHING;
+		dir[0] = 1; there[0] = 1; head[0] = 1; value[0] = 1;
+		dir[1] = 2; there[1] = 2; head[1] = 2; value[1] = 2;
 		if
 		:: version[1] = 1; key[1] = KEY; v0[1] = 1; v1[1] = 1;
 			tag[0] = KEY; ref[0] = 1; holds[0] = KEY; now = 1
 		:: skip
 		fi;
 		if
-		:: segment[1] = 2; word[1] = NUMBER(2); ids = 3;
-			version[2] = 2; key[2] = OTHER; v0[2] = 2; v1[2] = 2;
+		:: version[2] = 2; key[2] = OTHER; v0[2] = 2; v1[2] = 2;
 			tag[1] = KEY; ref[1] = 2; holds[1] = OTHER
-		:: segment[1] = 2; word[1] = NUMBER(2); ids = 3
 		:: skip
 		fi;
 		run Reader()
@@ -280,11 +162,11 @@ next:
 		:: else -> goto next
 		fi;
 		if
-		:: segment[0] && UNUSED(0) -> r = 1
-		:: segment[1] && UNUSED(1) -> r = 2
+		:: there[0] && UNUSED(0) -> r = 1
+		:: there[1] && UNUSED(1) -> r = 2
 		:: else -> goto next
 		fi;
-		n = segment[r - 1] }
+		n = there[r - 1] }
 
 #ifndef M_NO_BLANK
 		p = p | P_BLANK;
@@ -324,54 +206,30 @@ next:
 		holds[s] = 0;
 		publish(s, r, k, w) }
 
-	/* A segment goes. */
 	:: atomic { !over && frees < FREES ->
 		frees++;
 		if
-		:: segment[0] && UNUSED(0) -> r = 0
-		:: segment[1] && UNUSED(1) -> r = 1
+		:: there[0] && UNUSED(0) -> r = 0
+		:: there[1] && UNUSED(1) -> r = 1
 		:: else -> goto next
 		fi;
-		locked = true; busy[r] = true; left[r] = segment[r] }
 #ifndef M_NUMBER_STAYS
-		word[r] = NONE;
+		dir[r] = 0;
 #endif
-		segment[r] = 0;
-		d_step { unmaps[r] = UNMAPS; locked = false }
-#ifdef M_NUMBER_STAYS
-		/* Until it has left. */
-		atomic { !busy[r] || over -> word[r] = NONE }
-#endif
+		there[r] = 0 }
 
-	/* Another one comes where none is. */
-	:: atomic { !over && ids < IDS ->
-		if
-		:: !segment[0] && FREE_PLACE(0) -> r = 0
-		:: !segment[1] && FREE_PLACE(1) -> r = 1
-		:: else -> goto next
-		fi;
-		locked = true; n = ids; ids++ }
-#ifdef M_NO_ATTACH_BARRIER
-		if
-		:: segment[r] = n; w = word[r]
-		:: w = word[r]; segment[r] = n
-		fi;
-#else
-		segment[r] = n;
-		w = word[r];
-#endif
-#ifdef M_SHOW_AT_ONCE
-		w = NONE;
-#endif
-		if
-		:: atomic { w == NONE -> locked = false }
-			word[r] = NUMBER(n)
-		:: atomic { w != NONE ->
-			came[r] = n; cleans[r] = CLEANS; locked = false }
-		fi
+	/* Where all has gone another may come, and is shown then or later. */
+	:: atomic { !over && !there[0] && !head[0] && !value[0] ->
+		there[0] = INDICES + frees }
+	:: atomic { !over && !there[1] && !head[1] && !value[1] ->
+		there[1] = INDICES + frees }
+	:: atomic { !over && there[0] != dir[0] && there[0] ->
+		dir[0] = there[0]; head[0] = dir[0]; value[0] = dir[0] }
+	:: atomic { !over && there[1] != dir[1] && there[1] ->
+		dir[1] = there[1]; head[1] = dir[1]; value[1] = dir[1] }
 
 	:: atomic { over || (writes == WRITES && deletes == DELETES &&
-			     frees == FREES && ids == IDS) -> goto done }
+			     frees == FREES) -> goto done }
 	fi;
 	goto next;
 done:
@@ -389,9 +247,7 @@ done:
 #define L_V0	32
 #define L_V1	64
 #define L_AGAIN	128	/* the version */
-#define L_WORD	256
-
-#define MAPPED(j)	(page[j] != NOTHING)
+#define L_DIR	256
 
 inline fence()
 {
@@ -400,15 +256,12 @@ inline fence()
 	:: d_step { l & L_TAG1 -> t[1] = tag[1]; l = l & ~L_TAG1 }
 	:: d_step { l & L_REF0 -> r[0] = ref[0]; l = l & ~L_REF0 }
 	:: d_step { l & L_REF1 -> r[1] = ref[1]; l = l & ~L_REF1 }
-	:: d_step { l & L_KEY && MAPPED(HEAD(i)) -> k = key[page[HEAD(i)]];
-		    l = l & ~L_KEY }
-	:: d_step { l & L_V0 && MAPPED(VALUE(i)) -> a = v0[page[VALUE(i)]];
-		    l = l & ~L_V0 }
-	:: d_step { l & L_V1 && MAPPED(VALUE(i)) -> b = v1[page[VALUE(i)]];
-		    l = l & ~L_V1 }
-	:: d_step { l & L_AGAIN && MAPPED(HEAD(i)) ->
-		    again = version[page[HEAD(i)]]; l = l & ~L_AGAIN }
-	:: d_step { l & L_WORD -> d2 = word[i]; l = l & ~L_WORD }
+	:: d_step { l & L_KEY -> k = key[head[i]]; l = l & ~L_KEY }
+	:: d_step { l & L_V0 -> a = v0[value[i]]; l = l & ~L_V0 }
+	:: d_step { l & L_V1 -> b = v1[value[i]]; l = l & ~L_V1 }
+	:: d_step { l & L_AGAIN -> again = version[head[i]];
+		    l = l & ~L_AGAIN }
+	:: d_step { l & L_DIR -> d2 = dir[i]; l = l & ~L_DIR }
 	:: atomic { l == 0 -> break }
 	od
 }
@@ -432,15 +285,15 @@ proctype Reader()
 	:: atomic { s < SLOTS && (t[s] != KEY || r[s] == 0) -> s++ }
 	:: atomic { s < SLOTS && t[s] == KEY && r[s] != 0 -> i = r[s] - 1 }
 		atomic {
-			d = word[i];
+			d = dir[i];
 			if
 #ifndef M_ANY_NUMBER
-			:: d < NUMBER(1) -> goto out
+			:: d == 0 -> goto out
 #endif
 			:: else
 			fi
 		}
-		d_step { MAPPED(HEAD(i)) -> v = version[page[HEAD(i)]] }
+		v = version[head[i]];
 		atomic {
 			if
 #ifndef M_NO_SECOND_REF
@@ -454,7 +307,7 @@ proctype Reader()
 #ifndef M_NO_FENCE
 		fence();
 #endif
-		l = l | L_AGAIN | L_WORD;
+		l = l | L_AGAIN | L_DIR;
 		fence();
 		atomic {
 			if
