@@ -7,31 +7,64 @@
  */
 #include "internal.h"
 
+#include <sys/mman.h>
 #include <sys/stat.h>
 
-/* The number of the map that a descriptor is; 0, which is nobody's, if none. */
-static uint64_t id_of(int fd)
+static int is_device(int fd, dev_t device)
+{
+	struct stat st;
+
+	errno = 0;
+	return !fstat(fd, &st) && st.st_rdev == device;
+}
+
+/* What a sandbox says, not the file. */
+static int is_denied(int err)
+{
+	return err == EPERM || err == EACCES || err == ENOSYS;
+}
+
+/* By its window, where ioctl() is denied.  -1 with errno set if it has none. */
+static int is_ours_by_header(int fd, dev_t device, uint64_t id)
+{
+	const struct cmap_window *header;
+	int ours;
+
+	header = mmap(NULL, sizeof(*header), PROT_READ, MAP_SHARED, fd, 0);
+	if (header == MAP_FAILED)
+		return -1;
+	/* Nothing is read of another kind of file. */
+	ours = is_device(fd, device) && header->magic == CMAP_WINDOW_MAGIC &&
+	       header->id == id;
+	munmap((void *)header, sizeof(*header));
+
+	return ours;
+}
+
+/*
+ * Whether a descriptor still is the one of a map.  A file of another kind is
+ * not sent a command of ours.  1; 0, with errno EBADF; or -1 if that cannot be
+ * found out, with errno saying why.
+ */
+int cmap_is_ours(int fd, dev_t device, uint64_t id)
 {
 	/* No more is asked for, so the kernel need not sum up the rest. */
 	struct cmap_stat stat = {
 		.size = offsetof(struct cmap_stat, id) + sizeof(stat.id),
 	};
+	int ours = 0;
 
-	return ioctl(fd, CMAP_IOCTL_STAT, &stat) ? 0 : stat.id;
-}
-
-/*
- * Whether a descriptor still is the one of a map.  A file of another kind is
- * not sent a command of ours.  1; or 0, with errno EBADF.
- */
-int cmap_is_ours(int fd, dev_t device, uint64_t id)
-{
-	struct stat st;
-
-	if (!fstat(fd, &st) && st.st_rdev == device && id_of(fd) == id)
-		return 1;
-	errno = EBADF;
-	return 0;
+	if (is_device(fd, device)) {
+		if (!ioctl(fd, CMAP_IOCTL_STAT, &stat))
+			ours = stat.id == id;
+		else if (is_denied(errno))
+			ours = is_ours_by_header(fd, device, id);
+	} else if (is_denied(errno)) {
+		ours = -1;
+	}
+	if (!ours)
+		errno = EBADF;
+	return ours;
 }
 
 /* What a map of ours answers, too, when it was asked as it should be. */
@@ -59,7 +92,6 @@ int cmap_call(const struct cmap *map, unsigned long command, void *arg)
 	if (!err || is_answer(errno))
 		return err;
 	saved = errno;
-	if (cmap_is_ours(map->fd, map->device, map->id))
-		errno = saved;
+	errno = cmap_is_ours(map->fd, map->device, map->id) ? saved : EBADF;
 	return err;
 }

@@ -57,7 +57,7 @@ static void *map_window(const struct cmap *map, size_t size, uint64_t offset,
 	size_t most = align ? size + HUGE_BYTES : size;
 	void *at = NULL;
 
-	if (!cmap_is_ours(map->fd, map->device, map->id) ||
+	if (cmap_is_ours(map->fd, map->device, map->id) <= 0 ||
 	    cmap_limits_take(most))
 		return NULL;
 	if (align)
@@ -65,9 +65,8 @@ static void *map_window(const struct cmap *map, size_t size, uint64_t offset,
 	if (!at)
 		at = map_file(map->fd, NULL, size, offset);
 	cmap_limits_give_bytes(most - size);
-	if (at && !cmap_is_ours(map->fd, map->device, map->id)) {
+	if (at && cmap_is_ours(map->fd, map->device, map->id) <= 0) {
 		munmap(at, size);
-		errno = EBADF;
 		at = NULL;
 	}
 	if (!at)

@@ -1,0 +1,531 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What reading through the window leaves to its program: mappings, address
+ * space, memory that may be locked, descriptors, signal handlers.
+ *
+ * deadline: 240
+ */
+#include "cmap_test.h"
+#include "kselftest_harness.h"
+
+#include <cmap.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/time.h>
+
+static struct cmap *open_map(uint32_t shards)
+{
+	const struct cmap_options options = {
+		.sz = sizeof(options), .shards = shards,
+	};
+
+	return cmap_open(NULL, O_RDWR | O_CREAT, &options);
+}
+
+/* Whether the same value comes back as was set. */
+static bool same(struct cmap *map, uint64_t key, const void *value, size_t len)
+{
+	static char buf[1 << 17];
+
+	return cmap_get(map, &key, sizeof(key), buf, sizeof(buf), NULL) ==
+	       (ssize_t)len && !memcmp(buf, value, len);
+}
+
+/* Mappings of this process, or those of windows. */
+static int mappings(const char *of)
+{
+	FILE *maps = fopen("/proc/self/maps", "r");
+	char line[512];
+	int n = 0;
+
+	while (fgets(line, sizeof(line), maps))
+		n += !of || strstr(line, of);
+	fclose(maps);
+	return n;
+}
+
+static long long status_kib(const char *word)
+{
+	return number_in("/proc/self/status", word);
+}
+
+static void *nothing(void *arg)
+{
+	return arg;
+}
+
+/* The program goes on having what it may need. */
+static bool program_has_room(void)
+{
+	void *memory = malloc(1 << 20), *page;
+	pthread_t thread;
+	int status = -1;
+	pid_t child;
+
+	page = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (!memory || page == MAP_FAILED ||
+	    pthread_create(&thread, NULL, nothing, NULL))
+		return false;
+	pthread_join(thread, NULL);
+	munmap(page, 4096);
+	free(memory);
+	child = fork();
+	if (!child)
+		_exit(0);
+	waitpid(child, &status, 0);
+	return !status;
+}
+
+/* ---- mappings ---- */
+
+/*
+ * Each segment was a mapping: a map of 1.1 GB with 64 shards and values from 16
+ * bytes to 64 KiB took 65,531, and the program's own malloc() failed.
+ */
+TEST(mappings_of_a_map_with_values_of_all_sizes)
+{
+	struct cmap *map = open_map(64);
+	static char value[1 << 17];
+	uint64_t seed = 7, key, total = 0;
+	size_t size;
+
+	ASSERT_NE(NULL, map);
+	for (key = 0; total < 100 << 20; key++) {
+		size = 16UL << random_next(&seed) % 12;
+		size += random_next(&seed) % size;
+		memset(value, key, size);
+		ASSERT_EQ(0, cmap_set(map, &key, 8, value, size, NULL));
+		if (key % 4 == 0)
+			ASSERT_TRUE(same(map, key, value, size));
+		total += size;
+	}
+	TH_LOG("%d mappings of %d for %lld bytes", mappings("[cmap]"),
+	       mappings(NULL), (long long)map_stat(cmap_fd(map)).bytes);
+	EXPECT_LT(0, mappings("[cmap]"));
+	EXPECT_GT(100, mappings("[cmap]"));
+	EXPECT_TRUE(program_has_room());
+	cmap_close(map);
+	EXPECT_EQ(0, mappings("[cmap]"));
+}
+
+/* 54 maps of 3.3 MB with 256 shards took as many. */
+TEST(mappings_of_many_maps)
+{
+	struct cmap *map[40];
+	static char value[64];
+	uint64_t key;
+	int i;
+
+	for (i = 0; i < 40; i++) {
+		map[i] = open_map(256);
+		ASSERT_NE(NULL, map[i]);
+		for (key = 0; key < 1000; key++)
+			ASSERT_EQ(0, cmap_set(map[i], &key, 8, value, 64,
+					      NULL));
+		for (key = 0; key < 1000; key++)
+			ASSERT_TRUE(same(map[i], key, value, 64));
+	}
+	TH_LOG("%d mappings of %d for %d maps", mappings("[cmap]"),
+	       mappings(NULL), i);
+	EXPECT_GT(40 * 10, mappings("[cmap]"));
+	EXPECT_TRUE(program_has_room());
+	for (i = 0; i < 40; i++)
+		cmap_close(map[i]);
+	EXPECT_EQ(0, mappings("[cmap]"));
+}
+
+/* At the bound reads take calls, and those of closed maps count no more. */
+TEST(a_quarter_of_all_mappings)
+{
+	long long most = number_in("/proc/sys/vm/max_map_count", NULL);
+	struct cmap *map[200], *last;
+	uint64_t key = 1;
+	int i;
+
+	if (set_number("/proc/sys/vm/max_map_count", 1200) < 0)
+		SKIP(return, "not root");
+	for (i = 0; i < 200; i++) {
+		map[i] = open_map(1);
+		ASSERT_NE(NULL, map[i]);
+		ASSERT_EQ(0, cmap_set(map[i], &key, 8, "value", 5, NULL));
+		ASSERT_TRUE(same(map[i], key, "value", 5));
+	}
+	EXPECT_LT(100, mappings("[cmap]"));
+	EXPECT_GE(300, mappings("[cmap]"));
+	EXPECT_TRUE(program_has_room());
+	last = map[199];
+	for (i = 0; i < 199; i++)
+		cmap_close(map[i]);
+	for (i = 0; i < 3000; i++)
+		ASSERT_TRUE(same(last, key, "value", 5));
+	EXPECT_LT(0, mappings("[cmap]"));
+	cmap_close(last);
+	set_number("/proc/sys/vm/max_map_count", most);
+}
+
+/* ---- address space ---- */
+
+/*
+ * 64 MiB and more were reserved for each shard at the first read, however small
+ * the map: of 512 MiB nothing was left to the program.
+ */
+TEST(a_quarter_of_the_address_space)
+{
+	struct rlimit limit = { 512 << 20, 512 << 20 };
+	struct cmap_window_stat stat = { .sz = sizeof(stat) };
+	struct cmap *map = open_map(16);
+	long long before;
+	void *memory;
+	uint64_t key;
+
+	for (key = 0; key < 1000; key++)
+		ASSERT_EQ(0, cmap_set(map, &key, 8, "hello", 5, NULL));
+	before = status_kib("VmSize:");
+	ASSERT_EQ(0, setrlimit(RLIMIT_AS, &limit));
+	for (key = 0; key < 1000; key++)
+		ASSERT_TRUE(same(map, key, "hello", 5));
+	EXPECT_GT((512 << 10) / 4, status_kib("VmSize:") - before);
+	ASSERT_EQ(0, cmap_window_stat(map, &stat));
+	EXPECT_EQ(0, stat.calls);
+	memory = malloc(32 << 20);
+	EXPECT_NE(NULL, memory);
+	free(memory);
+	cmap_close(map);
+}
+
+/*
+ * Where there is no room for the window reads are calls; what could not be
+ * mapped was tried again by every one of them.
+ */
+TEST(no_address_space_for_the_window)
+{
+	struct cmap_window_stat stat = { .sz = sizeof(stat) };
+	struct rlimit limit = { 0, RLIM_INFINITY };
+	struct cmap *map = open_map(64);
+	uint64_t key, round;
+
+	for (key = 0; key < 1000; key++)
+		ASSERT_EQ(0, cmap_set(map, &key, 8, "hello", 5, NULL));
+	/* Less than four times what 64 shards' nodes take. */
+	limit.rlim_cur = 40 << 20;
+	ASSERT_EQ(0, setrlimit(RLIMIT_AS, &limit));
+	for (round = 0; round < 5; round++)
+		for (key = 0; key < 1000; key++)
+			ASSERT_TRUE(same(map, key, "hello", 5));
+	EXPECT_GT(40 << 10, status_kib("VmSize:"));
+	ASSERT_EQ(0, cmap_window_stat(map, &stat));
+	EXPECT_LT(4000, stat.calls);
+
+	/* It is not given up for ever. */
+	limit.rlim_cur = RLIM_INFINITY;
+	ASSERT_EQ(0, setrlimit(RLIMIT_AS, &limit));
+	for (round = 0; round < 3; round++)
+		for (key = 0; key < 1000; key++)
+			ASSERT_TRUE(same(map, key, "hello", 5));
+	ASSERT_EQ(0, cmap_window_stat(map, &stat));
+	round = stat.calls;
+	for (key = 0; key < 1000; key++)
+		ASSERT_TRUE(same(map, key, "hello", 5));
+	ASSERT_EQ(0, cmap_window_stat(map, &stat));
+	EXPECT_EQ(round, stat.calls);
+	cmap_close(map);
+}
+
+/* ---- locked memory ---- */
+
+/* The first read took 100 ms, and locked 117 MB. */
+TEST(nothing_of_the_window_is_locked)
+{
+	struct cmap *map = open_map(64);
+	uint64_t key = 1;
+	long long before;
+	double begin;
+
+	ASSERT_EQ(0, cmap_set(map, &key, 8, "hello", 5, NULL));
+	ASSERT_EQ(0, mlockall(MCL_CURRENT | MCL_FUTURE));
+	before = status_kib("VmLck:");
+	begin = now();
+	ASSERT_TRUE(same(map, key, "hello", 5));
+	EXPECT_GT(0.05 * slowness(), now() - begin);
+	EXPECT_GT(1024, status_kib("VmLck:") - before);
+	cmap_close(map);
+}
+
+/* Who may lock next to nothing has his reads, too. */
+TEST(limit_on_locked_memory)
+{
+	struct rlimit limit = { 1 << 20, 1 << 20 };
+	struct cmap *map = open_map(64);
+	uint64_t key = 1;
+	int i;
+
+	ASSERT_EQ(0, cmap_set(map, &key, 8, "hello", 5, NULL));
+	ASSERT_EQ(0, setrlimit(RLIMIT_MEMLOCK, &limit));
+	ASSERT_EQ(0, setuid(65534));
+	ASSERT_EQ(0, mlockall(MCL_FUTURE));
+	for (i = 0; i < 3000; i++)
+		ASSERT_TRUE(same(map, key, "hello", 5));
+	EXPECT_GT(1024, status_kib("VmLck:"));
+	cmap_close(map);
+}
+
+/* ---- a descriptor that becomes another file's ---- */
+
+/* Something else gets the number of a map's descriptor. */
+static void take_over(struct cmap *map, int file)
+{
+	dup2(file, cmap_fd(map));
+}
+
+/* All that takes a call says so, and nothing is mapped of it. */
+static void expect_foreign(struct __test_metadata *_metadata, struct cmap *map)
+{
+	uint64_t key = 1, bad = 5;
+	struct cmap_info info = { .sz = sizeof(info) };
+	char buf[8];
+
+	errno = 0;
+	EXPECT_EQ(-1, cmap_get(map, &bad, 8, buf, 8, NULL));
+	EXPECT_EQ(EBADF, errno);
+	errno = 0;
+	EXPECT_EQ(-1, cmap_set(map, &key, 8, "v", 1, NULL));
+	EXPECT_EQ(EBADF, errno);
+	errno = 0;
+	EXPECT_EQ(-1, cmap_count(map));
+	EXPECT_EQ(EBADF, errno);
+	errno = 0;
+	EXPECT_EQ(-1, cmap_info(map, &info));
+	EXPECT_EQ(EBADF, errno);
+	EXPECT_EQ(0, mappings("[cmap]"));
+}
+
+/*
+ * A daemon closes all descriptors, and its log file gets the map's number: the
+ * next get died of SIGBUS in what it had mapped of the log.
+ */
+TEST(the_log_file_got_the_number)
+{
+	static const char line[] = "a line of the log, which no read may see\n";
+	char name[] = "/tmp/logXXXXXX";
+	struct cmap *map = open_map(2);
+	uint64_t key = 1;
+	int log, i;
+
+	ASSERT_EQ(0, cmap_set(map, &key, 8, "hello", 5, NULL));
+	log = mkstemp(name);
+	for (i = 0; i < 1000; i++)
+		ASSERT_EQ(sizeof(line), write(log, line, sizeof(line)));
+	take_over(map, log);
+	expect_foreign(_metadata, map);
+	/* Nor is it closed. */
+	i = cmap_fd(map);
+	cmap_close(map);
+	EXPECT_LE(0, fcntl(i, F_GETFD));
+	close(i);
+	close(log);
+	unlink(name);
+}
+
+TEST(the_number_is_free)
+{
+	struct cmap *map = open_map(2);
+
+	close(cmap_fd(map));
+	expect_foreign(_metadata, map);
+	cmap_close(map);
+}
+
+TEST(a_pipe_or_the_unbound_device_got_the_number)
+{
+	struct cmap *map = open_map(2);
+	int ends[2];
+
+	ASSERT_EQ(0, pipe(ends));
+	take_over(map, ends[0]);
+	expect_foreign(_metadata, map);
+	take_over(map, device(O_RDWR));
+	expect_foreign(_metadata, map);
+	cmap_close(map);
+}
+
+/* What is mapped goes on being read; for more the other map is not mapped. */
+TEST(another_map_got_the_number)
+{
+	struct cmap *map = open_map(1), *other = open_map(1);
+	int original = dup(cmap_fd(map));
+	uint64_t key;
+	int before;
+
+	for (key = 0; key < 100; key++) {
+		ASSERT_EQ(0, cmap_set(map, &key, 8, "right", 5, NULL));
+		ASSERT_EQ(0, cmap_set(other, &key, 8, "wrong", 5, NULL));
+	}
+	ASSERT_TRUE(same(map, 1, "right", 5));
+	before = mappings("[cmap]");
+	take_over(map, cmap_fd(other));
+	for (key = 0; key < 100; key++)
+		ASSERT_TRUE(same(map, key, "right", 5));
+	/* Another table, which is not mapped. */
+	for (key = 100; key < 20000; key++)
+		ASSERT_EQ(0, set(original, &key, 8, "right", 5));
+	errno = 0;
+	EXPECT_FALSE(same(map, 7, "right", 5));
+	EXPECT_EQ(EBADF, errno);
+	EXPECT_EQ(before, mappings("[cmap]"));
+	cmap_close(map);
+	/* It is still the other's, too. */
+	EXPECT_TRUE(same(other, 7, "wrong", 5));
+	cmap_close(other);
+	close(original);
+}
+
+/* ---- signal handlers ---- */
+
+static struct cmap *shared_map;
+static struct cmap *volatile fresh;	/* a handle that was never read */
+static volatile long handled, wrong;
+
+static void look(const void *value, size_t len, void *arg)
+{
+	*(bool *)arg = len == 5 && !memcmp(value, "value", 5);
+}
+
+static void read_in_handler(int sig)
+{
+	struct cmap *map = fresh ?: shared_map;
+	uint64_t key = 1;
+	char buf[8];
+	struct cmap_lookup lookup = {
+		.key = &key, .key_len = 8, .buf = buf, .size = 8,
+	};
+	int saved = errno;
+	bool right = false;
+
+	errno = 0;
+	switch (handled++ % 3) {
+	case 0:
+		wrong += cmap_get(map, &key, 8, buf, 8, NULL) != 5;
+		break;
+	case 1:
+		wrong += cmap_get_many(map, &lookup, 1) != 1;
+		break;
+	default:
+		cmap_visit(map, &key, 8, look, &right, NULL);
+		wrong += !right;
+	}
+	wrong += errno != 0;
+	fresh = NULL;
+	errno = saved;
+}
+
+static void *allocate(void *arg)
+{
+	uint64_t seed = (uintptr_t)arg;
+	void *memory[64] = {};
+
+	for (;;) {
+		int i = random_next(&seed) % 64;
+
+		free(memory[i]);
+		memory[i] = malloc(2000 + random_next(&seed) % 30000);
+	}
+	return NULL;
+}
+
+static void start_timer(void)
+{
+	struct sigaction action = { .sa_handler = read_in_handler };
+	struct itimerval often = { { 0, 1700 }, { 0, 1700 } };
+
+	sigaction(SIGPROF, &action, NULL);
+	setitimer(ITIMER_PROF, &often, NULL);
+}
+
+static struct cmap *handle_for_handler(void)
+{
+	sigset_t timer, old;
+	struct cmap *map;
+
+	sigemptyset(&timer);
+	sigaddset(&timer, SIGPROF);
+	sigprocmask(SIG_BLOCK, &timer, &old);
+	map = cmap_from_fd(dup(cmap_fd(shared_map)));
+	fresh = map;
+	sigprocmask(SIG_SETMASK, &old, NULL);
+	return map;
+}
+
+/*
+ * A first read made its memory by malloc(): in a handler that had interrupted
+ * malloc() it never came back.
+ */
+TEST(first_read_in_a_handler_that_interrupts_malloc)
+{
+	void *memory[64] = {};
+	uint64_t seed = 5, key = 1;
+	struct cmap *map = NULL;
+	pthread_t thread;
+	double end;
+	int i;
+
+	shared_map = open_map(2);
+	ASSERT_EQ(0, cmap_set(shared_map, &key, 8, "value", 5, NULL));
+	ASSERT_EQ(0, pthread_create(&thread, NULL, allocate, (void *)7));
+	start_timer();
+	for (end = now() + race_seconds(); now() < end || handled < 100;) {
+		if (!fresh) {
+			cmap_close(map);
+			map = handle_for_handler();
+		}
+		for (i = 0; i < 300; i++) {
+			int at = random_next(&seed) % 64;
+
+			free(memory[at]);
+			memory[at] = malloc(2000 + random_next(&seed) % 30000);
+		}
+	}
+	TH_LOG("%ld reads", handled);
+	EXPECT_EQ(0, wrong);
+}
+
+/* Of the same handle, in the midst of another read, of whatever kind. */
+TEST(read_in_a_handler_that_interrupts_a_read)
+{
+	uint64_t key, bad = 0, value = 0;
+	struct cmap *map = NULL;
+	double end;
+	pid_t writer;
+
+	shared_map = open_map(2);
+	for (key = 1; key < 200; key++)
+		ASSERT_EQ(0, cmap_set(shared_map, &key, 8, "value", 5, NULL));
+	writer = fork();
+	if (!writer) {
+		/* Tables and segments come and go. */
+		for (;; value++) {
+			key = 1000 + value % 4000;
+			if (value / 4000 % 2)
+				cmap_delete(shared_map, &key, 8, NULL);
+			else
+				cmap_set(shared_map, &key, 8, &value, 8, NULL);
+		}
+	}
+	start_timer();
+	for (end = now() + race_seconds(); now() < end || handled < 100;) {
+		/* The first one, and then many more. */
+		if (!map || (!fresh && handled % 8 == 0)) {
+			cmap_close(map);
+			map = handle_for_handler();
+		}
+		for (key = 1; key < 200; key++)
+			bad += !same(map, key, "value", 5);
+	}
+	kill(writer, SIGKILL);
+	waitpid(writer, NULL, 0);
+	TH_LOG("%ld reads in handlers", handled);
+	EXPECT_EQ(0, bad);
+	EXPECT_EQ(0, wrong);
+}
+
+TEST_HARNESS_MAIN
