@@ -13,7 +13,8 @@
 #include <linux/cmap.h>
 
 #define PAGE	4096
-#define SPAN	(1UL << CMAP_WINDOW_SHIFT)
+#define SPAN	(2UL << 20)
+#define GRANULE	(1UL << CMAP_WINDOW_GRANULE_SHIFT)
 
 #ifndef MADV_COLLAPSE
 #define MADV_COLLAPSE	25
@@ -21,96 +22,140 @@
 
 /* ---- saving ---- */
 
-/* What is not zero of a part of the window, to the same place in a file. */
-static int save_piece(int window, int file, off_t offset, size_t size)
-{
-	static const char zeroes[PAGE];
-	char *piece = mmap(NULL, size, PROT_READ, MAP_SHARED, window, offset);
-	size_t at;
-	int err = 0;
-
-	if (piece == MAP_FAILED)
-		return -1;
-	for (at = 0; at < size && !err; at += PAGE)
-		if (memcmp(piece + at, zeroes, PAGE))
-			err = pwrite(file, piece + at, PAGE, offset + at) !=
-			      PAGE;
-	munmap(piece, size);
-	return err ? -1 : 0;
-}
+/* A page of the window and where it was: the window is larger than any file. */
+struct record {
+	uint64_t offset;
+	char page[PAGE];
+};
 
 /*
- * A piece at a time: to User Mode Linux each page of zeroes is a mapping by
- * itself, and of those its host lets it have 65530.
+ * All pages that there are of a part of the window.  Where nothing is the kernel
+ * does not read for us.  Returns how many pages there were, or -1.
  */
-static int save_part(int window, int file, off_t offset, size_t size)
+static long save_part(int window, FILE *file, uint64_t offset, size_t size)
 {
+	char *part = mmap(NULL, size, PROT_READ, MAP_SHARED, window, offset);
+	int ends[2];
+	struct record record;
+	long pages = 0;
 	size_t at;
 
-	for (at = 0; at < size; at += SPAN)
-		if (save_piece(window, file, offset + at,
-			       size - at < SPAN ? size - at : SPAN))
-			return -1;
-	return 0;
+	if (part == MAP_FAILED || pipe(ends))
+		return -1;
+	for (at = 0; at < size && pages >= 0; at += PAGE) {
+		if (write(ends[1], part + at, PAGE) != PAGE)
+			continue;
+		record.offset = offset + at;
+		if (read(ends[0], record.page, PAGE) != PAGE ||
+		    fwrite(&record, sizeof(record), 1, file) != 1)
+			pages = -1;
+		else
+			pages++;
+	}
+	munmap(part, size);
+	close(ends[0]);
+	close(ends[1]);
+	return pages;
 }
 
-static int save_table(int window, int file, uint64_t table)
+static long save_table(int window, FILE *file, uint32_t shard, uint64_t table)
 {
-	unsigned int bits = CMAP_WINDOW_TABLE_BITS(table);
-	size_t chunks = 1UL << (bits - CMAP_WINDOW_TABLE_CHUNK_BITS(table));
-	size_t pool = bits > CMAP_WINDOW_TABLE_POOL_BITS(table) ?
-		1UL << (bits - CMAP_WINDOW_TABLE_POOL_BITS(table)) : 1;
+	size_t size = CMAP_WINDOW_TABLE_BYTES(table, PAGE);
 
 	if (!table)
 		return 0;
-	if (CMAP_WINDOW_TABLE_INSIDE(table))
-		pool = 0;
 	return save_part(window, file,
-			 CMAP_WINDOW_TABLE_NUMBER(table) << CMAP_WINDOW_SHIFT,
-			 (chunks + pool) * SPAN);
+			 CMAP_WINDOW_REGION(CMAP_WINDOW_TABLE(
+				CMAP_WINDOW_TABLE_BITS(table),
+				CMAP_WINDOW_TABLE_TURN(table))) + shard * size,
+			 size);
 }
 
-static int save_shard(int window, int file,
-		      const struct cmap_window_shard *shard)
+/* The granules from @granule on, whose numbers are @word. */
+static long save_nodes(int window, FILE *file, uint32_t shard,
+		       const __u64 *word, uint32_t granule, uint32_t count)
 {
-	unsigned int i;
+	unsigned int level;
+	uint32_t i, first;
 
-	if (save_table(window, file, shard->table) ||
-	    save_table(window, file, shard->next))
-		return -1;
-	for (i = 0; i < CMAP_WINDOW_SEGMENTS; i++)
-		if (shard->segment[i] &&
-		    save_part(window, file,
-			      shard->segment[i] << CMAP_WINDOW_SHIFT, SPAN))
+	for (i = 0; i < count; i++) {
+		if (word[i] < CMAP_WINDOW_NUMBER_FIRST)
+			continue;
+		level = 30 - __builtin_clz(granule + i);
+		first = 2U << level;
+		if (save_part(window, file,
+			      CMAP_WINDOW_REGION(CMAP_WINDOW_NODE(level)) +
+			      shard * CMAP_WINDOW_NODE_BYTES(level) +
+			      (granule + i - first) * GRANULE, GRANULE) < 0)
 			return -1;
+	}
 	return 0;
+}
+
+/* The further pages of a list, and the nodes whose numbers are in them. */
+static long save_lists(int window, FILE *file, uint32_t shard)
+{
+	unsigned int level;
+	uint64_t offset;
+	size_t size;
+	long err = 1;
+
+	for (level = 1; level < 11 && err > 0; level++) {
+		const __u64 *list;
+
+		size = CMAP_WINDOW_LIST_BYTES(level, PAGE);
+		offset = CMAP_WINDOW_REGION(CMAP_WINDOW_LIST(level)) +
+			 shard * size;
+		/* Levels come one after the other. */
+		err = save_part(window, file, offset, size);
+		if (err <= 0)
+			break;
+		list = mmap(NULL, size, PROT_READ, MAP_SHARED, window, offset);
+		if (list == MAP_FAILED ||
+		    save_nodes(window, file, shard, list, size / 8, size / 8))
+			err = -1;
+		munmap((void *)list, size);
+	}
+	return err < 0 ? -1 : 0;
+}
+
+static long save_shard(int window, FILE *file, uint32_t i,
+		       const struct cmap_window_shard *shard)
+{
+	if (save_table(window, file, i, shard->table) < 0 ||
+	    save_table(window, file, i, shard->next) < 0 ||
+	    save_nodes(window, file, i, shard->segment,
+		       CMAP_WINDOW_GRANULES_NONE,
+		       PAGE / 8 - CMAP_WINDOW_GRANULES_NONE))
+		return -1;
+	return save_lists(window, file, i);
 }
 
 /* Nobody may write to the map meanwhile. */
 int copy_save(struct cmap *map, const char *path)
 {
-	int file = open(path, O_RDWR | O_CREAT | O_TRUNC, 0600);
-	int window = cmap_fd(map), err;
+	FILE *file = fopen(path, "w");
 	const struct cmap_window *header;
+	int window = cmap_fd(map);
+	long err;
 	size_t size;
 	uint32_t i;
 
 	header = mmap(NULL, PAGE, PROT_READ, MAP_SHARED, window, 0);
-	if (file < 0 || header == MAP_FAILED)
+	if (!file || header == MAP_FAILED)
 		return -1;
-	size = header->header_bytes +
-	       (size_t)header->shards * header->shard_bytes;
+	size = header->shards_offset + (size_t)header->shards * PAGE;
 	header = mmap(NULL, size, PROT_READ, MAP_SHARED, window, 0);
 	if (header == MAP_FAILED)
 		return -1;
 
 	err = save_part(window, file, 0, size);
-	for (i = 0; i < header->shards && !err; i++)
-		err = save_shard(window, file,
+	for (i = 0; i < header->shards && err >= 0; i++)
+		err = save_shard(window, file, i,
 				 (const void *)((const char *)header +
-						header->header_bytes +
-						i * header->shard_bytes));
-	return close(file) || err ? -1 : 0;
+						header->shards_offset +
+						(size_t)i * PAGE));
+	return fclose(file) || err < 0 ? -1 : 0;
 }
 
 /* ---- opening ---- */
@@ -126,8 +171,14 @@ int __wrap_ioctl(int fd, unsigned long request, ...)
 	va_start(args, request);
 	arg = va_arg(args, void *);
 	va_end(args);
-	if (fd == copy && request == CMAP_IOCTL_STAT)
+	if (fd == copy && request == CMAP_IOCTL_STAT) {
+		struct cmap_window header;
+
+		if (pread(copy, &header, sizeof(header), 0) != sizeof(header))
+			return -1;
+		((struct cmap_stat *)arg)->id = header.id;
 		return 0;
+	}
 	return __real_ioctl(fd, request, arg);
 }
 
@@ -135,62 +186,59 @@ int __wrap_ioctl(int fd, unsigned long request, ...)
  * The module's blocks of 2 MiB are mapped by one entry each, and so shall the
  * copy's be.  One with more than half as much in it is one of those.
  */
-static void enlarge(int memory, size_t size)
+static void enlarge(int memory)
 {
 	static unsigned char there[SPAN / PAGE];
-	char *room = mmap(NULL, size + SPAN, PROT_NONE,
+	char *room = mmap(NULL, 2 * SPAN, PROT_NONE,
 			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	char *all = room + (-(unsigned long)room & (SPAN - 1));
-	size_t at, i, pages;
+	char *one = room + (-(unsigned long)room & (SPAN - 1));
 	int blocks = 0, large = 0;
+	size_t i, pages;
+	off_t at = 0;
 
 	if (room == MAP_FAILED)
 		return;
-	if (mmap(all, size, PROT_READ, MAP_SHARED | MAP_FIXED, memory, 0) ==
-	    MAP_FAILED)
-		goto unmap;
-	for (at = 0; at + SPAN <= size; at += SPAN) {
-		if (mincore(all + at, SPAN, there))
+	while ((at = lseek(memory, at, SEEK_DATA)) >= 0) {
+		at &= ~(off_t)(SPAN - 1);
+		if (mmap(one, SPAN, PROT_READ, MAP_SHARED | MAP_FIXED, memory,
+			 at) == MAP_FAILED)
+			break;
+		at += SPAN;
+		if (mincore(one, SPAN, there))
 			continue;
 		for (pages = i = 0; i < SPAN / PAGE; i++)
 			pages += there[i] & 1;
 		if (pages <= SPAN / PAGE / 2)
 			continue;
 		blocks++;
-		large += !madvise(all + at, SPAN, MADV_COLLAPSE);
+		large += !madvise(one, SPAN, MADV_COLLAPSE);
 	}
 	printf("  %d of %d blocks of 2 MiB are mapped as one\n", large, blocks);
-unmap:
-	munmap(room, size + SPAN);
+	munmap(room, 2 * SPAN);
 }
 
 /* Into memory like that of the module. */
-static int load(int file, int memory)
+static int load(FILE *file, int memory)
 {
-	static char page[PAGE];
-	size_t size = lseek(file, 0, SEEK_END) + 64 * SPAN;
-	off_t at = 0;
+	struct record record;
 
-	if (ftruncate(memory, size))
+	if (ftruncate(memory, CMAP_WINDOW_REGION(CMAP_WINDOW_REGIONS)))
 		return -1;
-	while ((at = lseek(file, at, SEEK_DATA)) >= 0) {
-		if (pread(file, page, PAGE, at) != PAGE ||
-		    pwrite(memory, page, PAGE, at) != PAGE)
+	while (fread(&record, sizeof(record), 1, file) == 1)
+		if (pwrite(memory, record.page, PAGE, record.offset) != PAGE)
 			return -1;
-		at += PAGE;
-	}
-	if (errno != ENXIO)
+	if (!feof(file))
 		return -1;
-	enlarge(memory, size);
+	enlarge(memory);
 	return 0;
 }
 
 struct cmap *copy_open(const char *path)
 {
-	int file = open(path, O_RDONLY);
+	FILE *file = fopen(path, "r");
 
 	copy = memfd_create("window", 0);
-	if (file < 0 || copy < 0 || load(file, copy) || close(file))
+	if (!file || copy < 0 || load(file, copy) || fclose(file))
 		return NULL;
 	return cmap_from_fd(copy);
 }

@@ -257,7 +257,7 @@ struct cmap_window_stat {
 	size_t sz;
 	uint64_t retries;	/* reads begun anew because of a writer */
 	uint64_t calls;		/* reads that asked the kernel after all */
-	uint64_t maps;		/* blocks and tables mapped */
+	uint64_t maps;		/* parts of the window mapped */
 };
 
 int cmap_window_stat(struct cmap *map, struct cmap_window_stat *stat);

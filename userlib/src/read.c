@@ -351,6 +351,7 @@ static __always_inline size_t room_of(const struct cmap_lookup *lookup)
 static __attribute_noinline__ void
 look_up_with_care(struct cmap *map, struct cmap_lookup *lookup, enum step step)
 {
+	int saved = errno;
 	struct cmap_got got;
 	char nothing;
 	int err;
@@ -361,6 +362,7 @@ look_up_with_care(struct cmap *map, struct cmap_lookup *lookup, enum step step)
 	lookup->error = err ? errno : 0;
 	lookup->len = !err || lookup->error == EMSGSIZE ? got.len : 0;
 	lookup->version = err ? 0 : got.version;
+	errno = saved;
 }
 
 /*
