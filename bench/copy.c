@@ -22,7 +22,13 @@
 
 /* ---- saving ---- */
 
-/* A page of the window and where it was: the window is larger than any file. */
+/*
+ * A page of the window and where it was: the window is larger than any file.
+ * What is of a block of 2 MiB, which the module maps by one entry, says so by
+ * the lowest bit of the offset.
+ */
+#define OF_LARGE	1UL
+
 struct record {
 	uint64_t offset;
 	char page[PAGE];
@@ -32,7 +38,8 @@ struct record {
  * All pages that there are of a part of the window.  Where nothing is the kernel
  * does not read for us.  Returns how many pages there were, or -1.
  */
-static long save_part(int window, FILE *file, uint64_t offset, size_t size)
+static long save_part(int window, FILE *file, uint64_t offset, size_t size,
+		      uint64_t large)
 {
 	char *part = mmap(NULL, size, PROT_READ, MAP_SHARED, window, offset);
 	int ends[2];
@@ -45,7 +52,7 @@ static long save_part(int window, FILE *file, uint64_t offset, size_t size)
 	for (at = 0; at < size && pages >= 0; at += PAGE) {
 		if (write(ends[1], part + at, PAGE) != PAGE)
 			continue;
-		record.offset = offset + at;
+		record.offset = (offset + at) | large;
 		if (read(ends[0], record.page, PAGE) != PAGE ||
 		    fwrite(&record, sizeof(record), 1, file) != 1)
 			pages = -1;
@@ -68,7 +75,19 @@ static long save_table(int window, FILE *file, uint32_t shard, uint64_t table)
 			 CMAP_WINDOW_REGION(CMAP_WINDOW_TABLE(
 				CMAP_WINDOW_TABLE_BITS(table),
 				CMAP_WINDOW_TABLE_TURN(table))) + shard * size,
-			 size);
+			 size, size % (2 * SPAN) ? 0 : OF_LARGE);
+}
+
+static uint64_t large(const __u64 *word, uint32_t i, uint32_t granule)
+{
+	uint32_t at = granule % (SPAN / GRANULE), j;
+
+	if (at > i)
+		return 0;
+	for (j = 0; j < SPAN / GRANULE; j++)
+		if (word[i - at + j] != word[i])
+			return 0;
+	return OF_LARGE;
 }
 
 /* The granules from @granule on, whose numbers are @word. */
@@ -86,7 +105,8 @@ static long save_nodes(int window, FILE *file, uint32_t shard,
 		if (save_part(window, file,
 			      CMAP_WINDOW_REGION(CMAP_WINDOW_NODE(level)) +
 			      shard * CMAP_WINDOW_NODE_BYTES(level) +
-			      (granule + i - first) * GRANULE, GRANULE) < 0)
+			      (granule + i - first) * GRANULE, GRANULE,
+			      large(word, i, granule + i)) < 0)
 			return -1;
 	}
 	return 0;
@@ -107,7 +127,7 @@ static long save_lists(int window, FILE *file, uint32_t shard)
 		offset = CMAP_WINDOW_REGION(CMAP_WINDOW_LIST(level)) +
 			 shard * size;
 		/* Levels come one after the other. */
-		err = save_part(window, file, offset, size);
+		err = save_part(window, file, offset, size, 0);
 		if (err <= 0)
 			break;
 		list = mmap(NULL, size, PROT_READ, MAP_SHARED, window, offset);
@@ -149,7 +169,7 @@ int copy_save(struct cmap *map, const char *path)
 	if (header == MAP_FAILED)
 		return -1;
 
-	err = save_part(window, file, 0, size);
+	err = save_part(window, file, 0, size, 0);
 	for (i = 0; i < header->shards && err >= 0; i++)
 		err = save_shard(window, file, i,
 				 (const void *)((const char *)header +
@@ -184,53 +204,47 @@ int __wrap_ioctl(int fd, unsigned long request, ...)
 
 /*
  * The module's blocks of 2 MiB are mapped by one entry each, and so shall the
- * copy's be.  One with more than half as much in it is one of those.
+ * copy's be.
  */
-static void enlarge(int memory)
+static int collapse(int memory, uint64_t offset)
 {
-	static unsigned char there[SPAN / PAGE];
 	char *room = mmap(NULL, 2 * SPAN, PROT_NONE,
 			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	char *one = room + (-(unsigned long)room & (SPAN - 1));
-	int blocks = 0, large = 0;
-	size_t i, pages;
-	off_t at = 0;
+	int done = 0;
 
 	if (room == MAP_FAILED)
-		return;
-	while ((at = lseek(memory, at, SEEK_DATA)) >= 0) {
-		at &= ~(off_t)(SPAN - 1);
-		if (mmap(one, SPAN, PROT_READ, MAP_SHARED | MAP_FIXED, memory,
-			 at) == MAP_FAILED)
-			break;
-		at += SPAN;
-		if (mincore(one, SPAN, there))
-			continue;
-		for (pages = i = 0; i < SPAN / PAGE; i++)
-			pages += there[i] & 1;
-		if (pages <= SPAN / PAGE / 2)
-			continue;
-		blocks++;
-		large += !madvise(one, SPAN, MADV_COLLAPSE);
-	}
-	printf("  %d of %d blocks of 2 MiB are mapped as one\n", large, blocks);
+		return 0;
+	if (mmap(one, SPAN, PROT_READ, MAP_SHARED | MAP_FIXED, memory,
+		 offset) != MAP_FAILED)
+		done = !madvise(one, SPAN, MADV_COLLAPSE);
 	munmap(room, 2 * SPAN);
+	return done;
 }
 
 /* Into memory like that of the module. */
 static int load(FILE *file, int memory)
 {
+	uint64_t offset, last = -1;
 	struct record record;
+	int blocks = 0, large = 0;
 
 	if (ftruncate(memory, CMAP_WINDOW_REGION(CMAP_WINDOW_REGIONS)))
 		return -1;
-	while (fread(&record, sizeof(record), 1, file) == 1)
-		if (pwrite(memory, record.page, PAGE, record.offset) != PAGE)
+	while (fread(&record, sizeof(record), 1, file) == 1) {
+		offset = record.offset & ~OF_LARGE;
+		if (pwrite(memory, record.page, PAGE, offset) != PAGE)
 			return -1;
-	if (!feof(file))
-		return -1;
-	enlarge(memory);
-	return 0;
+		/* When all of it is there. */
+		if (!(record.offset & OF_LARGE) ||
+		    offset % SPAN != SPAN - PAGE || offset / SPAN == last)
+			continue;
+		last = offset / SPAN;
+		blocks++;
+		large += collapse(memory, offset & ~(SPAN - 1));
+	}
+	printf("  %d of %d blocks of 2 MiB are mapped as one\n", large, blocks);
+	return feof(file) ? 0 : -1;
 }
 
 struct cmap *copy_open(const char *path)
