@@ -137,7 +137,12 @@ static int enlarge(struct cmap_iter *iter, uint32_t size)
 
 static int fill_records(struct cmap_iter *iter)
 {
+	const struct cmap *map = iter->map;
+
 	if (!iter->size && enlarge(iter, BUF_SIZE))
+		return -1;
+	/* What came before was the map's, through its window. */
+	if (iter->view && !cmap_is_ours(map->fd, map->device, map->id))
 		return -1;
 	for (;;) {
 		struct cmap_range range = {

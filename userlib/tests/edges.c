@@ -648,6 +648,8 @@ static void foreign(int file)
 {
 	struct cmap map = map_of_file();
 	struct cmap_view *view;
+	struct cmap_iter *iter;
+	struct cmap_item item;
 	char key[KEY_MAX + 1];
 	size_t len = key_of(40, key);
 
@@ -688,6 +690,9 @@ static void foreign(int file)
 	shard(0)->table |= CMAP_WINDOW_TABLE_NOT_YET;
 	shard(1)->table |= CMAP_WINDOW_TABLE_NOT_YET;
 	WANT(get(&map) == -1 && errno == EBADF);
+	iter = cmap_iter_new(&map, 0, NULL);
+	WANT(cmap_iter_next(iter, &item) == -1 && errno == EBADF);
+	cmap_iter_free(iter);
 	WANT(!asked);
 	/* A call that fails. */
 	answer = ENOTTY;
