@@ -373,26 +373,33 @@ int cmap_map_collect(struct cmap *map, gfp_t gfp, unsigned int *rounds)
 
 /*
  * Sum up the entries at a moment at which their number does not change.  A
- * second pass that finds no further changes than the first shows that there was
- * one, between them.  As changes only grow, equal sums are equal numbers.
+ * shard counts when a change of it begins and when it ends.  If that is even in
+ * all shards, and a second pass finds it the same, then nothing changed from
+ * when each was looked at first to when it was looked at last; so there was a
+ * moment, between the passes, for all.  As these counts only grow, equal sums
+ * are equal counts.
  */
 static bool entries_at_rest(const struct cmap *map, u64 *entries)
 {
-	u64 sum[2] = {}, changes, n;
-	unsigned int pass;
+	u64 changes = 0, any = 0, sum = 0, n;
 	u32 i;
 
-	for (pass = 0; pass < 2; pass++) {
-		*entries = 0;
-		for (i = 0; i < map->shards; i++) {
-			if (!cmap_shard_peek(map->shard[i], &changes, &n))
-				return false;
-			sum[pass] += changes;
-			*entries += n;
-		}
+	for (i = 0; i < map->shards; i++) {
+		/* Pairs with the release in entries_end(). */
+		n = smp_load_acquire(&map->shard[i]->changes);
+		changes += n;
+		any |= n;
+		sum += READ_ONCE(map->shard[i]->entries);
 	}
+	if (any & 1)
+		return false;
+	/* Pairs with the barrier in entries_begin(). */
+	smp_rmb();
+	for (i = 0; i < map->shards; i++)
+		changes -= READ_ONCE(map->shard[i]->changes);
+	*entries = sum;
 
-	return sum[0] == sum[1];
+	return !changes;
 }
 
 /*

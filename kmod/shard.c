@@ -109,7 +109,8 @@ static int need(struct cmap_write *write, int what)
 }
 
 /* Whether the conditions of a write hold for the entry, NULL if absent. */
-static int check(struct cmap_write *write, const struct cmap_node *node)
+static __always_inline int check(struct cmap_write *write,
+				 const struct cmap_node *node)
 {
 	if (!node) {
 		write->old_version = 0;
@@ -245,14 +246,14 @@ static void entries_begin(struct cmap_shard *shard)
 {
 	note_epoch(shard);
 	WRITE_ONCE(shard->changes, shard->changes + 1);
-	/* Pairs with the barriers in cmap_shard_peek(). */
+	/* Pairs with the barrier in entries_at_rest(). */
 	smp_wmb();
 }
 
 static void entries_end(struct cmap_shard *shard, u64 entries)
 {
 	WRITE_ONCE(shard->entries, entries);
-	/* Pairs with the acquire in cmap_shard_peek(). */
+	/* Pairs with the acquire in entries_at_rest(). */
 	smp_store_release(&shard->changes, shard->changes + 1);
 }
 
@@ -269,9 +270,11 @@ static void let_go(struct cmap_shard *shard, struct cmap_write *write,
 	}
 }
 
-static int remove(struct cmap_shard *shard, struct cmap_write *write,
-		  struct cmap_table *table, const struct cmap_slot *slot,
-		  struct cmap_node *node)
+static __always_inline int remove(struct cmap_shard *shard,
+				  struct cmap_write *write,
+				  struct cmap_table *table,
+				  const struct cmap_slot *slot,
+				  struct cmap_node *node)
 {
 	cmap_ref ref = slot->bucket->ref[slot->i];
 
@@ -762,29 +765,6 @@ void cmap_shard_collect(struct cmap_shard *shard)
 }
 
 /* ---- counting ---- */
-
-/**
- * cmap_shard_peek() - look at a shard's number of entries while it is at rest
- * @shard: the shard
- * @changes: set to how often that number began or ended to change
- * @entries: set to the number
- *
- * Context: Any.
- * Return: true if there was a moment, during this call, at which no change was
- * under way and both were so; false if there is one.
- */
-bool cmap_shard_peek(const struct cmap_shard *shard, u64 *changes, u64 *entries)
-{
-	/* Pairs with the release in entries_end(). */
-	*changes = smp_load_acquire(&shard->changes);
-	if (*changes & 1)
-		return false;
-	*entries = READ_ONCE(shard->entries);
-	/* Pairs with the barrier in entries_begin(). */
-	smp_rmb();
-
-	return READ_ONCE(shard->changes) == *changes;
-}
 
 /**
  * cmap_shard_entries_then() - how many entries a shard had when a count began

@@ -177,8 +177,6 @@ struct cmap_outlook cmap_shard_outlook(struct cmap_shard *shard,
 bool cmap_shard_queue(struct cmap_shard *shard, const struct cmap_write *write,
 		      int count);
 void cmap_shard_collect(struct cmap_shard *shard);
-bool cmap_shard_peek(const struct cmap_shard *shard, u64 *changes,
-		     u64 *entries);
 u64 cmap_shard_entries_then(struct cmap_shard *shard);
 int cmap_shard_show(struct cmap_shard *shard);
 bool cmap_shard_has_place(const struct cmap_shard *shard, u8 bits);

@@ -14,6 +14,7 @@
 #include <linux/cred.h>
 #include <linux/delay.h>
 #include <linux/fs.h>
+#include <linux/sched/signal.h>
 #include <linux/random.h>
 #include <linux/slab.h>
 #include <uapi/linux/cmap.h>
@@ -718,6 +719,52 @@ static void count_of_before_an_epoch(struct kunit *test)
 	cmap_map_put(map);
 }
 
+static void kill_me(bool killed)
+{
+	if (killed) {
+		sigaddset(&current->pending.signal, SIGKILL);
+		set_thread_flag(TIF_SIGPENDING);
+	} else {
+		sigdelset(&current->pending.signal, SIGKILL);
+		clear_thread_flag(TIF_SIGPENDING);
+	}
+}
+
+/*
+ * A write that finds no credit while another shard's has not ended may not be
+ * refused, and may not wait for ever either.
+ */
+static void waits_for_credit_with_an_end(struct kunit *test)
+{
+	const struct cmap_spec spec = { .shards = 8, .max_entries = 1 };
+	struct cmap *map = map_new(test, &spec);
+	struct cmap_write write = {
+		.code = CMAP_CODE_SET, .value = "v", .value_len = 1,
+	};
+	u8 key[MODEL_KEY_MAX];
+	u64 version;
+	u32 len;
+
+	len = model_key(0, key);
+	KUNIT_ASSERT_EQ(test, set(map, key, len, &version), 0);
+	len = model_key(1, key);
+	KUNIT_ASSERT_EQ(test, cmap_op_key(map, &write.key, key, len), 0);
+
+	/* As if a write were under way in another shard. */
+	__cmap_quota_deleting(&map->quota);
+	KUNIT_EXPECT_EQ(test, cmap_op_write(map, &write, GFP_ATOMIC), -EAGAIN);
+	kill_me(true);
+	KUNIT_EXPECT_EQ(test, cmap_op_write(map, &write, GFP_KERNEL), -EINTR);
+	kill_me(false);
+	KUNIT_EXPECT_EQ(test, cmap_map_entries(map), 1);
+	__cmap_quota_inserted(&map->quota);
+
+	KUNIT_EXPECT_EQ(test, cmap_op_write(map, &write, GFP_ATOMIC), -ENOSPC);
+	KUNIT_EXPECT_EQ(test, cmap_op_write(map, &write, GFP_KERNEL), -ENOSPC);
+	KUNIT_EXPECT_EQ(test, cmap_map_entries(map), 1);
+	cmap_map_put(map);
+}
+
 /* What is deleted makes room, in all sizes, and the limit is never passed. */
 static void bytes_limit(struct kunit *test)
 {
@@ -924,6 +971,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(entries_limit),
 	KUNIT_CASE(at_the_limit_nobody_looks_for_credit),
 	KUNIT_CASE(count_of_before_an_epoch),
+	KUNIT_CASE(waits_for_credit_with_an_end),
 	KUNIT_CASE_SLOW(bytes_limit),
 	KUNIT_CASE(bytes_limit_without_sleeping),
 	KUNIT_CASE(entries_limit_not_reached),

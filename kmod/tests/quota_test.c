@@ -262,7 +262,7 @@ static void charge_little_or_too_much(struct kunit *test, unsigned int thread)
 			if (cmap_charge(&part, 1000)) {
 				refused++;
 			} else {
-				charged++;
+				WRITE_ONCE(charged, charged + 1);
 				cmap_uncharge(&part, 1000);
 			}
 			cond_resched();
@@ -270,8 +270,11 @@ static void charge_little_or_too_much(struct kunit *test, unsigned int thread)
 		return;
 	}
 
-	/* Too much for the one that is asked first; or for the second. */
-	for (i = 0; i < 2000000; i++) {
+	/*
+	 * Too much for the one that is asked first; or for the second.  Until
+	 * the other thread has got to run, too.
+	 */
+	for (i = 0; i < 2000000 || !READ_ONCE(charged); i++) {
 		wrong += cmap_charge(&part, 5000) != -ENOSPC;
 		wrong += cmap_charge(&part, 3500) != -ENOSPC;
 		cond_resched();
