@@ -324,6 +324,15 @@ void cmap_map_put(struct cmap *map)
 
 /* ---- the limit on entries ---- */
 
+/*
+ * The next shard that holds credit, or the number of shards.  A hint: whether
+ * there are holders the pool says.
+ */
+static u32 next_holder(const struct cmap *map, u32 from)
+{
+	return data_race(find_next_bit(map->quota.holders, map->shards, from));
+}
+
 /**
  * cmap_map_collect() - get credit for a write that found none, if there is some
  * @map: the map
@@ -350,7 +359,8 @@ int cmap_map_collect(struct cmap *map, gfp_t gfp, unsigned int *rounds)
 	if (patient && fatal_signal_pending(current))
 		return -EINTR;
 
-	for_each_set_bit(i, map->quota.holders, map->shards) {
+	for (i = next_holder(map, 0); i < map->shards;
+	     i = next_holder(map, i + 1)) {
 		cmap_shard_collect(map->shard[i]);
 		if (cmap_quota_available(&map->quota))
 			return 0;

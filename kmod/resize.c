@@ -384,7 +384,8 @@ int cmap_resize_now(struct cmap_shard *shard, gfp_t gfp)
 static void try_again_after(struct cmap_shard *shard, unsigned long delay)
 {
 	spin_lock_bh(&shard->lock);
-	shard->resize_after = delay ? get_jiffies_64() + delay : 0;
+	WRITE_ONCE(shard->resize_after,
+		   delay ? get_jiffies_64() + delay : 0);
 	spin_unlock_bh(&shard->lock);
 }
 
