@@ -197,6 +197,8 @@ void lab_race(struct kunit *test, unsigned int count,
 
 void lab_settle(void)
 {
+	/* Where nothing waits for one, rcu_barrier() is no grace period. */
+	synchronize_rcu();
 	/* Works that wait for a grace period, and what those free after one. */
 	cmap_queue_flush();
 	rcu_barrier();
