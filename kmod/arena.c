@@ -761,12 +761,17 @@ static int prepare(struct cmap_arena *arena, u32 size, gfp_t gfp,
 	u32 segtab_size;
 	int err;
 
-	*refill = (struct cmap_refill){};
+	*refill = (struct cmap_refill){ .memory = arena->memory };
+	/* Before it is charged: who is refused for it shall know. */
+	if (is_large(class_of(size))) {
+		refill->in_hand = PAGE_SIZE << get_order(size);
+		atomic64_add(refill->in_hand, &arena->memory->in_hand);
+	}
 
 	err = segment_new(arena, class_of(size), gfp, headroom,
 			  &refill->segment, &segtab_size);
 	if (err)
-		return err;
+		goto discard;
 
 	/* The acquire pairs with the release in cmap_arena_show(). */
 	err = segtab_new(segtab_size, arena->node, gfp, &refill->segtab) ?:
@@ -1059,6 +1064,8 @@ void cmap_refill_discard(struct cmap_refill *refill)
 	cmap_view_level_free(refill->level);
 	kvfree(refill->segtab);
 	kfree(refill->classes);
+	if (refill->in_hand)
+		atomic64_sub(refill->in_hand, &refill->memory->in_hand);
 	*refill = (struct cmap_refill){};
 }
 
@@ -1082,6 +1089,8 @@ void cmap_refill_use(struct cmap_arena *arena, struct cmap_refill *refill)
 /* True once no reader can be in any node of a segment without live ones. */
 static bool segment_idle(struct cmap_segment *segment)
 {
+	if (!segment->fresh && ripe(segment))
+		return true;
 	if (segment->emptied)
 		return poll_state_synchronize_rcu(segment->empty_grace);
 	if (!segment->waiting)

@@ -142,6 +142,8 @@ struct cmap_refill {
 	struct cmap_class *classes;
 	struct cmap_view_level *level;
 	bool ahead;			/* a spare one will do */
+	struct cmap_memory *memory;	/* counts @in_hand as in hand */
+	s64 in_hand;			/* of a large value, until it can be found */
 };
 
 /* What a writer that lacks a node of some size can hope for. */

@@ -28,7 +28,7 @@
 
 #define NAP_US		200	/* between looks for the end of a wait, */
 #define NAP_US_MAX	2000	/* longer if that takes long */
-#define PATIENCE_US	8000	/* before a grace period is expedited */
+#define PATIENCE_US	4000	/* before a grace period is expedited */
 #define WAIT_MAX	(HZ / 10)	/* before all is looked at again */
 #define VAIN_MAX	16	/* tries when nothing was on its way, or helped */
 #define LEAN_MAX	3	/* tries when the machine had no memory */
@@ -123,17 +123,28 @@ static int wait_for_memory(const struct cmap_account *account)
 
 /* ---- nodes ---- */
 
+/* Changes with each write to the map. */
+static u64 versions_of(const struct cmap *map)
+{
+	u64 versions = 0;
+	u32 i;
+
+	for (i = 0; i < map->shards; i++)
+		versions += READ_ONCE(map->shard[i]->version);
+	return versions;
+}
+
 /*
  * All that can help is in the hands of writers, who are about to give it back;
  * unless they wait for something themselves.  True if that takes too long.
  */
 static bool hands_are_slow(struct cmap_relief *relief)
 {
-	u64 version = READ_ONCE(relief->shard->version);
+	u64 versions = versions_of(relief->map);
 
-	if (!relief->since || relief->seen != version) {
+	if (!relief->since || relief->seen != versions) {
 		relief->since = jiffies | 1;
-		relief->seen = version;
+		relief->seen = versions;
 	}
 	return time_after(jiffies, relief->since + IN_HAND_MAX);
 }
@@ -268,11 +279,8 @@ static u64 bytes_in_hand(struct cmap_relief *relief)
  */
 static bool in_vain(struct cmap_relief *relief, bool enough)
 {
-	u64 versions = 0;
-	u32 i;
+	u64 versions = versions_of(relief->map);
 
-	for (i = 0; i < relief->map->shards; i++)
-		versions += READ_ONCE(relief->map->shard[i]->version);
 	if (!enough || versions == relief->versions)
 		relief->vain++;
 	relief->versions = versions;
@@ -302,8 +310,10 @@ static int await_memory(struct cmap_relief *relief, int err)
 		return finding.freed ? 0 : wait_for_memory(account);
 
 	fits = cmap_account_fits(account, lack.bytes, lack.headroom);
-	if (limit_reached(err) && !fits && finding.enough)
+	if (limit_reached(err) && !fits && finding.enough) {
+		relief->vain = 0;
 		return wait_for_memory(account);
+	}
 	if (!fits && evacuate(relief, lack.bytes))
 		return wait_for_memory(account);
 	return in_vain(relief, fits) ? err : 0;

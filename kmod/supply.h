@@ -22,11 +22,11 @@ struct cmap_write;
  * @queued: it holds the shard's supply mutex
  * @first: and gets nodes first
  * @sole: it holds the map's, too
- * @vain: how often too little was on its way
+ * @vain: how often in a row too little was on its way
  * @versions: of all shards in sum, the last time
  * @lean: how often the machine or the memory cgroup had no memory
  * @since: in jiffies, since when all that can help is in writers' hands
- * @seen: the shard's version then
+ * @seen: the shards' versions then
  */
 struct cmap_relief {
 	struct cmap *map;
