@@ -170,6 +170,46 @@ TEST_F_TIMEOUT(slow, memory_that_waits_stays_below_the_limit, 250)
 	close(fd);
 }
 
+static void replace_for_ever(int fd, int keys)
+{
+	static char value[VALUE];
+	int i;
+
+	for (i = 0;; i = (i + 1) % keys)
+		set(fd, &i, sizeof(i), value, sizeof(value));
+}
+
+/*
+ * Who waited for a grace period could not be killed before it was over: here for
+ * a second or more.
+ */
+TEST_F_TIMEOUT(slow, who_waits_for_memory_can_be_killed, 100)
+{
+	struct cmap_create args = { .max_bytes = 1 << 18, .shards = 1 };
+	int fd = new_map_with(&args), n, round, pid;
+	static char value[VALUE];
+	double longest = 0, begin;
+
+	ASSERT_GE(fd, 0);
+	for (n = 0; !set(fd, &n, sizeof(n), value, sizeof(value)); n++)
+		;
+	ASSERT_GT(n, 10);
+	for (round = 0; round < 6; round++) {
+		pid = fork();
+		if (!pid)
+			replace_for_ever(fd, n);
+		usleep(300000 + round * 50000);
+		kill(pid, SIGKILL);
+		begin = now();
+		ASSERT_EQ(pid, waitpid(pid, NULL, 0));
+		if (now() - begin > longest)
+			longest = now() - begin;
+	}
+	TH_LOG("the slowest was gone after %.3f s", longest);
+	EXPECT_LT(longest, 0.25);
+	close(fd);
+}
+
 /* All of it is still waiting when the module goes. */
 TEST_F_TIMEOUT(slow, module_goes_when_all_is_waiting, 250)
 {

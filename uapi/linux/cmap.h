@@ -39,8 +39,8 @@
  *          the name is one of the kernel's; with CMAP_OPEN_TRUSTED: the map
  *          belongs neither to the caller nor to root; or a mapping that could
  *          be written or executed
- * EAGAIN   memory will be free after a grace period, which this context
- *          cannot wait for; or others wrote to the key each time that this
+ * EAGAIN   enough memory will be free after a grace period, which this
+ *          context cannot wait for; or others wrote to the key each time that this
  *          was tried (kernel callers that may not sleep only)
  * EBADF    the descriptor was not opened for reading, or for writing
  * EBADFD   the descriptor is not bound to a map
@@ -61,7 +61,9 @@
  * ENOENT   no such key, or no map of that name
  * ENOMEM   out of memory, or the memory cgroup is at its limit
  * ENOSPC   the map's max_entries or max_bytes is reached, or the module's
- *          limit on bytes, or the 32 GiB that one shard's entries can have
+ *          limit on bytes, and not enough is on its way back (an entry can
+ *          still be replaced by one of the same or a smaller size); or the
+ *          32 GiB that one shard's entries can have
  * ENOTTY   no such command
  * EOVERFLOW add: the sum does not fit in a signed 64-bit number
  * EPERM    only the map's owner, or who has the capability, may change its
