@@ -52,6 +52,7 @@ static bool add_record(struct chunk *chunk, const struct cmap_walk *walk,
 	*entry = (struct cmap_entry){
 		.size = size,
 		.key_len = cmap_node_key_len(node),
+		.key_offset = sizeof(*entry),
 		.value_len = cmap_node_value_len(node),
 		.version = node->version,
 	};

@@ -556,7 +556,8 @@ TEST_F(abi, padding_is_zero)
 	for (i = 0; i < range.count; i++) {
 		struct cmap_entry *e = (struct cmap_entry *)p;
 
-		for (j = sizeof(*e) + e->key_len; j < e->value_offset; j++)
+		EXPECT_GE(e->key_offset, sizeof(*e));
+		for (j = e->key_offset + e->key_len; j < e->value_offset; j++)
 			EXPECT_EQ(0, p[j]);
 		for (j = e->value_offset + e->value_len; j < e->size; j++)
 			EXPECT_EQ(0, p[j]);

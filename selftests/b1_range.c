@@ -180,7 +180,7 @@ TEST_F(cursors, go_from_process_to_process)
 			for (i = 0; i < range.count; i++) {
 				struct cmap_entry *e = (void *)p;
 
-				note(e, e + 1, p + e->value_offset,
+				note(e, p + e->key_offset, p + e->value_offset,
 				     &shared->seen);
 				p += e->size;
 			}

@@ -315,7 +315,7 @@ static inline int64_t range_all(int fd, size_t size,
 			const struct cmap_entry *e = (const void *)p;
 
 			if (fn)
-				fn(e, e + 1, p + e->value_offset, arg);
+				fn(e, p + e->key_offset, p + e->value_offset, arg);
 			p += e->size;
 			seen++;
 		}

@@ -244,7 +244,7 @@ static void see_records(struct history_seen *seen, const char *p,
 	while (n--) {
 		const struct cmap_entry *e = (const void *)p;
 
-		history_see(seen, e + 1, e->key_len, p + e->value_offset,
+		history_see(seen, p + e->key_offset, e->key_len, p + e->value_offset,
 			    e->value_len, e->version, begin, end);
 		p += e->size;
 	}

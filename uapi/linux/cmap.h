@@ -563,7 +563,10 @@ struct cmap_range {
 /**
  * struct cmap_entry - one entry of a range
  * @size: bytes to the next record, a multiple of 8
- * @key_len: bytes in the key, which follows this structure; 0 is an empty key
+ * @key_len: bytes in the key; 0 is an empty key
+ * @key_offset: where the key is, from the start of this structure.  A kernel
+ *	that knows more of an entry than this says it in fields before the key:
+ *	those are there that end at or before @key_offset
  * @value_len: bytes in the value, also when only keys are asked for
  * @value_offset: where the value is, from the start of this structure, a
  *	multiple of 8; 0 when only keys are asked for
@@ -572,7 +575,8 @@ struct cmap_range {
  */
 struct cmap_entry {
 	__u32 size;
-	__u32 key_len;
+	__u16 key_len;
+	__u16 key_offset;
 	__u32 value_len;
 	__u32 value_offset;
 	__aligned_u64 version;

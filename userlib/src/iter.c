@@ -170,7 +170,7 @@ static void give_record(struct cmap_iter *iter, struct cmap_item *item)
 {
 	const struct cmap_entry *entry = iter->next;
 
-	item->key = entry + 1;
+	item->key = (const char *)entry + entry->key_offset;
 	item->key_len = entry->key_len;
 	item->value = entry->value_offset ?
 		      (const char *)entry + entry->value_offset : NULL;
