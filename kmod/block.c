@@ -109,8 +109,8 @@ static struct cmap_block *charge_and_alloc(struct cmap_memory *memory,
  * @node: memory node to prefer
  * @pages: how many
  * @gfp: GFP_KERNEL, or GFP_ATOMIC where sleeping is not allowed
- * @err: set on failure: -ENOSPC for the account's limit, -ENOMEM for lack of
- *	memory or the memory cgroup's limit
+ * @err: set on failure: -EDQUOT for a user's limit, -ENOSPC for another,
+ *	-ENOMEM for lack of memory or the memory cgroup's limit
  *
  * Context: Any that @gfp allows.
  * Return: the block, or NULL with @err set.

@@ -81,7 +81,7 @@ struct cmap *cmap_open(const char *name)
 {
 	struct cmap *map = cmap_open_any(name);
 
-	if (!IS_ERR(map) && !uid_eq(map->uid, GLOBAL_ROOT_UID)) {
+	if (!IS_ERR(map) && !uid_eq(READ_ONCE(map->uid), GLOBAL_ROOT_UID)) {
 		cmap_map_put(map);
 		return ERR_PTR(-EACCES);
 	}
@@ -327,8 +327,8 @@ static int set_condition(struct cmap_write *write, u32 flags,
  * @gfp: GFP_KERNEL, GFP_NOFS, GFP_NOIO or GFP_ATOMIC
  *
  * Context: Process or softirq, as @gfp allows.
- * Return: 0, -E2BIG, -EAGAIN, -EEXIST, -EINTR, -EINVAL, -ENOENT, -ENOMEM,
- * -ENOSPC, -ESTALE or -EXFULL.
+ * Return: 0, -E2BIG, -EAGAIN, -EDQUOT, -EEXIST, -EINTR, -EINVAL, -ENOENT,
+ * -ENOMEM, -ENOSPC, -ESTALE or -EXFULL.
  */
 int cmap_set(struct cmap *map, const void *key, u32 key_len, const void *value,
 	     u32 len, u32 flags, u64 *version, gfp_t gfp)
@@ -441,8 +441,8 @@ EXPORT_SYMBOL_NS_GPL(cmap_take, CMAP_NAMESPACE);
  * @gfp: GFP_KERNEL, GFP_NOFS, GFP_NOIO or GFP_ATOMIC
  *
  * Context: Process or softirq, as @gfp allows.
- * Return: 1 if there was a value, 0 if none; or -E2BIG, -EAGAIN, -EINTR,
- * -EINVAL, -EMSGSIZE, -ENOMEM, -ENOSPC or -EXFULL.
+ * Return: 1 if there was a value, 0 if none; or -E2BIG, -EAGAIN, -EDQUOT,
+ * -EINTR, -EINVAL, -EMSGSIZE, -ENOMEM, -ENOSPC or -EXFULL.
  */
 int cmap_swap(struct cmap *map, const void *key, u32 key_len,
 	      const void *value, u32 len, void *old, u32 *old_len,
@@ -594,8 +594,8 @@ EXPORT_SYMBOL_NS_GPL(cmap_get_or_set, CMAP_NAMESPACE);
  * @gfp: GFP_KERNEL, GFP_NOFS, GFP_NOIO or GFP_ATOMIC
  *
  * Context: Process or softirq, as @gfp allows.
- * Return: 0, -E2BIG, -EAGAIN, -EDOM, -EINTR, -EINVAL, -ENOMEM, -ENOSPC,
- * -EOVERFLOW or -EXFULL.
+ * Return: 0, -E2BIG, -EAGAIN, -EDOM, -EDQUOT, -EINTR, -EINVAL, -ENOMEM,
+ * -ENOSPC, -EOVERFLOW or -EXFULL.
  */
 int cmap_add(struct cmap *map, const void *key, u32 key_len, s64 delta,
 	     s64 start, s64 *sum, u64 *version, gfp_t gfp)

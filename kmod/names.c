@@ -155,7 +155,7 @@ static void unlink_locked(struct cmap *map)
 
 	hash_del(&map->names);
 	WRITE_ONCE(map->unlinked, true);
-	map->net = NULL;
+	WRITE_ONCE(map->net, NULL);
 	cmap_map_put(map);
 }
 
@@ -182,9 +182,9 @@ int cmap_names_add(struct cmap *map, struct net *net)
 		err = -EEXIST;
 	} else {
 		cmap_map_get(map);
-		map->net = net;
+		WRITE_ONCE(map->net, net);
 #ifdef CONFIG_NET
-		map->net_number = net->ns.inum;
+		WRITE_ONCE(map->net_number, net->ns.inum);
 #endif
 		link_locked(map);
 		WRITE_ONCE(map->unlinked, false);

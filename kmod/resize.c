@@ -366,7 +366,7 @@ static bool has_place(struct cmap_shard *shard)
  * did not get to run.  A fatal signal ends it; what has been moved stays so.
  *
  * Context: Process; no lock.
- * Return: 0, -EINTR, -ENOMEM, -ENOSPC or -EXFULL.
+ * Return: 0, -EDQUOT, -EINTR, -ENOMEM, -ENOSPC or -EXFULL.
  */
 int cmap_resize_now(struct cmap_shard *shard, gfp_t gfp)
 {

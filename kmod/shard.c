@@ -671,7 +671,7 @@ static cmap_ref reserve_locked(struct cmap_shard *shard,
  * @shard: the shard that the key belongs to
  * @write: the write; its key and value_len are put into the node
  * @gfp: GFP_KERNEL, or GFP_ATOMIC where sleeping is not allowed
- * @err: set on failure to -ENOMEM or -ENOSPC
+ * @err: set on failure to -EDQUOT, -ENOMEM or -ENOSPC
  *
  * The caller fills in the value, then either writes or unreserves.
  *
@@ -1128,7 +1128,7 @@ static void reveal_work(struct work_struct *work)
  * @shard: the shard
  *
  * Context: Process; no lock; one caller at a time.
- * Return: 0, also if that was done before; -ENOMEM or -ENOSPC.
+ * Return: 0, also if that was done before; -EDQUOT, -ENOMEM or -ENOSPC.
  */
 int cmap_shard_show(struct cmap_shard *shard)
 {

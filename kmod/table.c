@@ -133,7 +133,7 @@ uncharge:
  *	CMAP_TABLE_BITS_MIN..CMAP_TABLE_BITS_MAX
  * @shard_bits: hash bits that chose the shard
  * @gfp: GFP_KERNEL, or GFP_ATOMIC where sleeping is not allowed
- * @err: set on failure to -ENOMEM or -ENOSPC
+ * @err: set on failure to -EDQUOT, -ENOMEM or -ENOSPC
  *
  * The array is charged whole before any of it is allocated: a table that is
  * too large for what the account has left must not take that, piece by piece,
@@ -273,7 +273,7 @@ u64 cmap_pool_bytes(const struct cmap_table *table)
  * @node: memory node to prefer
  * @pool_bits: of the table
  * @gfp: GFP_KERNEL, or GFP_ATOMIC where sleeping is not allowed
- * @err: set on failure to -ENOMEM or -ENOSPC
+ * @err: set on failure to -EDQUOT, -ENOMEM or -ENOSPC
  *
  * Context: Any that @gfp allows.
  * Return: the buckets for cmap_pool_attach(), or NULL.

@@ -135,7 +135,7 @@ void cmap_view_free(struct cmap_view *view)
  * @memory: where its pages come from
  * @node: memory node to prefer
  * @granules: how many it must have room for
- * @err: set on failure to -ENOMEM or -ENOSPC
+ * @err: set on failure to -EDQUOT, -ENOMEM or -ENOSPC
  *
  * Context: Process.
  * Return: the view, or NULL.

@@ -445,8 +445,8 @@ static bool range_valid(struct vm_area_struct *vma)
  * Context: Process; the mm's lock is held for writing.
  * Return: 0; -EBADFD without a map; -ENODEV if the map has no window, or the
  * CPU's caches cannot do it; -EACCES if the mapping could be written or
- * executed; -EINVAL if it is private, or beyond all regions; -ENOMEM, -ENFILE
- * or -ENOSPC.
+ * executed; -EINVAL if it is private, or beyond all regions; -EDQUOT, -ENOMEM,
+ * -ENFILE or -ENOSPC.
  */
 int cmap_window_mmap(struct file *file, struct vm_area_struct *vma)
 {
