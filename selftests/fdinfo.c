@@ -9,13 +9,13 @@
 #include "kselftest_harness.h"
 
 /* The text behind a word at the beginning of a line; NULL if it is not there. */
-static const char *fdinfo(int fd, const char *word)
+static const char *info_line(int fd, const char *word)
 {
 	static char line[2048];
 	char file[64];
 	FILE *info;
 
-	snprintf(file, sizeof(file), "/proc/self/fd" "info/%d", fd);
+	snprintf(file, sizeof(file), "/proc/self/fdinfo/%d", fd);
 	info = fopen(file, "r");
 	while (info && fgets(line, sizeof(line), info)) {
 		if (strncmp(line, word, strlen(word)))
@@ -31,14 +31,14 @@ static const char *fdinfo(int fd, const char *word)
 
 static unsigned long long figure(int fd, const char *word)
 {
-	const char *text = fdinfo(fd, word);
+	const char *text = info_line(fd, word);
 
 	return text ? strtoull(text, NULL, 0) : -1ULL;
 }
 
 static const char *text(int fd, const char *word)
 {
-	return fdinfo(fd, word) ?: "(nothing)";
+	return info_line(fd, word) ?: "(nothing)";
 }
 
 TEST(says_which_map_and_what_it_takes)
@@ -84,7 +84,7 @@ TEST(of_anonymous_maps_and_of_none)
 	struct cmap_create args = { .flags = CMAP_CREATE_NO_WINDOW };
 	int fd = device(O_RDWR);
 
-	EXPECT_EQ(NULL, fdinfo(fd, "cmap-id:\t"));
+	EXPECT_EQ(NULL, info_line(fd, "cmap-id:\t"));
 	ASSERT_EQ(0, create_with(fd, &args));
 	EXPECT_EQ(map_stat(fd).id, figure(fd, "cmap-id:\t"));
 	EXPECT_STREQ("", text(fd, "cmap-name:\t"));
