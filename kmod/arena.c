@@ -115,7 +115,6 @@ void cmap_arena_init(struct cmap_arena *arena, spinlock_t *lock,
 		.wipe = wipe,
 		.hint = 1,
 	};
-	INIT_LIST_HEAD(&arena->hidden);
 }
 
 static void segment_free(struct cmap_segment *segment)
@@ -758,6 +757,7 @@ static int segtab_new(u32 size, int node, gfp_t gfp,
 static int prepare(struct cmap_arena *arena, u32 size, gfp_t gfp,
 		   bool headroom, struct cmap_refill *refill)
 {
+	const struct cmap_view *view;
 	u32 segtab_size;
 	int err;
 
@@ -773,10 +773,11 @@ static int prepare(struct cmap_arena *arena, u32 size, gfp_t gfp,
 	if (err)
 		goto discard;
 
-	/* The acquire pairs with the release in cmap_arena_show(). */
+	/* Pairs with the release in cmap_arena_show(). */
+	view = smp_load_acquire(&arena->view);
 	err = segtab_new(segtab_size, arena->node, gfp, &refill->segtab) ?:
-	      cmap_view_grow(smp_load_acquire(&arena->view), arena->memory,
-			     arena->node, segtab_size, gfp, &refill->level);
+	      cmap_view_grow(view, arena->memory, arena->node, segtab_size,
+			     gfp, &refill->level);
 	if (err)
 		goto discard;
 
@@ -1002,7 +1003,7 @@ static void settle(struct cmap_arena *arena, struct cmap_segment *segment,
 				      segment->number);
 		return;
 	}
-	list_add_tail(&segment->hidden, &arena->hidden);
+	list_add_tail(&segment->hidden, &arena->view->hidden);
 	queue_work(cmap_queue_upkeep, &arena->view->reveal);
 }
 
@@ -1565,7 +1566,7 @@ void cmap_arena_show(struct cmap_arena *arena, struct cmap_view *view)
 
 /**
  * cmap_arena_hidden() - which segments processes cannot be shown yet
- * @arena: the arena
+ * @arena: the arena, which has a view
  * @hidden: set to what there is to know of them
  * @max: room for so many
  *
@@ -1581,7 +1582,7 @@ u32 cmap_arena_hidden(const struct cmap_arena *arena,
 	const struct cmap_segment *segment;
 	u32 n = 0;
 
-	list_for_each_entry(segment, &arena->hidden, hidden) {
+	list_for_each_entry(segment, &arena->view->hidden, hidden) {
 		if (n == max)
 			break;
 		hidden[n++] = (struct cmap_hidden){

@@ -105,7 +105,6 @@ struct cmap_class {
  * @node: memory node to prefer
  * @wipe: nodes are overwritten before they are used again
  * @hint: no granule below is free
- * @hidden: segments that processes cannot be shown yet
  * @victim: index of the segment that is being evacuated, or 0
  * @victim_next: the next of its nodes to look at
  * @allocs: nodes ever handed out
@@ -127,7 +126,6 @@ struct cmap_arena {
 	u32 hint;
 	u32 victim;
 	u32 victim_next;
-	struct list_head hidden;
 	u64 allocs;
 	u64 reuses;
 	bool untidy;

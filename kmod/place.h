@@ -9,6 +9,7 @@
 #ifndef CMAP_PLACE_H
 #define CMAP_PLACE_H
 
+#include <linux/bitmap.h>
 #include <linux/bitops.h>
 #include <linux/math.h>
 #include <linux/mm.h>
@@ -55,6 +56,28 @@ static inline u64 cmap_place_node(u32 shard, u32 granule)
 static inline u32 cmap_list_page_of(u32 granule)
 {
 	return granule * sizeof(u64) / PAGE_SIZE;
+}
+
+/* All places for a shard's tables: one for each size and turn. */
+#define CMAP_PLACES	(CMAP_WINDOW_TURNS * 32)
+
+/**
+ * struct cmap_places - what is at each of these places
+ * @taken: a table, or one that has not quite left
+ * @known: at some time there was a table
+ * @zeroes: processes may see zeroes where there was nothing
+ *
+ * Each bit is changed for itself, and may be so without a lock.
+ */
+struct cmap_places {
+	DECLARE_BITMAP(taken, CMAP_PLACES);
+	DECLARE_BITMAP(known, CMAP_PLACES);
+	DECLARE_BITMAP(zeroes, CMAP_PLACES);
+};
+
+static inline unsigned int cmap_place_of(u8 bits, u8 turn)
+{
+	return CMAP_WINDOW_TABLE(bits, turn) - CMAP_WINDOW_TABLE(0, 0);
 }
 
 #endif /* CMAP_PLACE_H */

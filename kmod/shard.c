@@ -955,7 +955,8 @@ static struct cmap_table *table_or_next(const struct cmap_shard *shard, u32 i)
 bool cmap_shard_has_place(const struct cmap_shard *shard, u8 bits)
 {
 	return !shard->arena.view ||
-	       cmap_places_turn(&shard->places, bits) < CMAP_WINDOW_TURNS;
+	       cmap_places_turn(&shard->arena.view->places, bits) <
+	       CMAP_WINDOW_TURNS;
 }
 
 /**
@@ -972,16 +973,17 @@ bool cmap_shard_has_place(const struct cmap_shard *shard, u8 bits)
 bool cmap_shard_settle(struct cmap_shard *shard, struct cmap_table *table)
 {
 	const struct cmap_table *from = cmap_shard_table_locked(shard);
+	struct cmap_view *view = shard->arena.view;
 
-	if (!shard->arena.view) {
+	if (!view) {
 		table->turn = from && !from->turn;
 		return true;
 	}
 
-	table->turn = cmap_places_turn(&shard->places, table->bits);
+	table->turn = cmap_places_turn(&view->places, table->bits);
 	if (table->turn == CMAP_WINDOW_TURNS)
 		return false;
-	cmap_table_settle(table, &shard->places, shard->index);
+	cmap_table_settle(table, &view->places, shard->index);
 	return true;
 }
 
@@ -1059,7 +1061,7 @@ static bool find_veiled(struct cmap_shard *shard, struct veil *veil)
 			continue;
 		/* What is marked from here on is not where the table is. */
 		clear_bit(cmap_place_of(table->bits, table->turn),
-			  shard->places.zeroes);
+			  table->places->zeroes);
 		table->unclean = false;
 		veil->number[i] = table->number;
 		add_place(veil, table->place.offset, table->place.bytes);
@@ -1161,7 +1163,7 @@ int cmap_shard_show(struct cmap_shard *shard)
 	for (i = 0; i < 2; i++)
 		if (table_or_next(shard, i))
 			cmap_table_settle(table_or_next(shard, i),
-					  &shard->places, shard->index);
+					  &view->places, shard->index);
 	cmap_shard_show_tables(shard);
 	spin_unlock_bh(&shard->lock);
 
@@ -1188,7 +1190,7 @@ static bool find_table(const struct cmap_shard *shard, u8 bits, u8 turn,
 
 /**
  * cmap_shard_find_table() - find what is at a place for a table
- * @shard: the shard
+ * @shard: the shard of a map that was mapped
  * @bits: of the table
  * @turn: of the table
  * @offset: where in the place
@@ -1203,6 +1205,8 @@ static bool find_table(const struct cmap_shard *shard, u8 bits, u8 turn,
 bool cmap_shard_find_table(struct cmap_shard *shard, u8 bits, u8 turn,
 			   u64 offset, bool zeroes, struct cmap_extent *extent)
 {
+	/* Pairs with the release in cmap_arena_show(). */
+	struct cmap_view *view = smp_load_acquire(&shard->arena.view);
 	unsigned int i = cmap_place_of(bits, turn);
 
 	if (find_table(shard, bits, turn, offset, extent))
@@ -1210,8 +1214,8 @@ bool cmap_shard_find_table(struct cmap_shard *shard, u8 bits, u8 turn,
 
 	extent->bytes = 0;
 	if (!zeroes)
-		return cmap_places_known(&shard->places, i);
-	if (!cmap_places_mark(&shard->places, i))
+		return cmap_places_known(&view->places, i);
+	if (!cmap_places_mark(&view->places, i))
 		return false;
 	if (!find_table(shard, bits, turn, offset, extent))
 		extent->bytes = 0;

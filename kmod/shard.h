@@ -25,7 +25,6 @@ struct obj_cgroup;
  * struct cmap_shard - a part of a map
  * @table: the table, or NULL before the first entry
  * @arena: node memory
- * @places: those that processes find tables at
  * @index: which shard of the map it is
  * @shards: how many the map has
  * @shard_bits: log2 of that
@@ -58,7 +57,6 @@ struct obj_cgroup;
 struct cmap_shard {
 	struct cmap_table __rcu *table;
 	struct cmap_arena arena;
-	struct cmap_places places;
 	u32 index;
 	u32 shards;
 	u8 shard_bits;

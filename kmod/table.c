@@ -12,8 +12,7 @@
 #define CHUNK_BITS_MAX		15	/* 2 MiB */
 #define POOL_CHUNKS_BITS	11	/* log2 of most chunks of a pool */
 #define PAGE_BITS		(PAGE_SHIFT - 6)	/* buckets in a page */
-#define POOL_BITS_MIN							\
-	(PAGE_BITS > CMAP_TABLE_BITS_MIN ? PAGE_BITS : CMAP_TABLE_BITS_MIN + 1)
+#define POOL_BITS_MIN		max(PAGE_BITS, CMAP_TABLE_BITS_MIN + 1)
 
 /* ---- memory ---- */
 

@@ -17,7 +17,6 @@
 #include "arena.h"
 #include "place.h"
 
-#include <linux/bitmap.h>
 #include <uapi/linux/cmap.h>
 
 #include <linux/workqueue.h>
@@ -109,28 +108,6 @@ struct cmap_table {
 	u32 moved;
 	struct cmap_bucket *chunk[];
 };
-
-/* All places for a shard's tables: one for each size and turn. */
-#define CMAP_PLACES	(CMAP_WINDOW_TURNS * 32)
-
-/**
- * struct cmap_places - what is at each of these places
- * @taken: a table, or one that has not quite left
- * @known: at some time there was a table
- * @zeroes: processes may see zeroes where there was nothing
- *
- * Each bit is changed for itself, and may be so without a lock.
- */
-struct cmap_places {
-	DECLARE_BITMAP(taken, CMAP_PLACES);
-	DECLARE_BITMAP(known, CMAP_PLACES);
-	DECLARE_BITMAP(zeroes, CMAP_PLACES);
-};
-
-static inline unsigned int cmap_place_of(u8 bits, u8 turn)
-{
-	return CMAP_WINDOW_TABLE(bits, turn) - CMAP_WINDOW_TABLE(0, 0);
-}
 
 /* Where an entry stands. */
 struct cmap_slot {

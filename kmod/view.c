@@ -151,6 +151,7 @@ struct cmap_view *cmap_view_new(struct cmap_memory *memory, int node,
 	if (!view)
 		return NULL;
 
+	INIT_LIST_HEAD(&view->hidden);
 	for (; view->levels < levels; view->levels++) {
 		view->level[view->levels] = level_new(memory, node,
 						      view->levels, GFP_KERNEL,

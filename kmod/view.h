@@ -12,6 +12,8 @@
 #include "block.h"
 #include "place.h"
 
+#include <linux/list.h>
+
 struct cmap_shard;
 struct cmap_table;
 
@@ -34,6 +36,8 @@ struct cmap_view_level {
  * @index: which of the map's it is
  * @levels: how many there are
  * @level: the levels
+ * @places: those of the shard's tables
+ * @hidden: segments that processes cannot be shown yet
  * @reveal: shows what had to wait until nobody sees zeroes in its place
  *
  * Changed under the shard's lock; levels only come, and go with the view.
@@ -43,6 +47,8 @@ struct cmap_view {
 	u32 index;
 	u32 levels;
 	struct cmap_view_level *level[CMAP_VIEW_LEVELS];
+	struct cmap_places places;
+	struct list_head hidden;
 	struct work_struct reveal;
 };
 

@@ -10,6 +10,7 @@
 #include "../view.h"
 
 #include <linux/bottom_half.h>
+#include <linux/delay.h>
 #include <linux/jiffies.h>
 #include <linux/overflow.h>
 #include <linux/slab.h>
@@ -1341,6 +1342,162 @@ static void show(struct kunit *test)
 	site_free(site);
 }
 
+/* ---- places ---- */
+
+/* As if a process that has the map mapped were in a page fault. */
+static int fault_begin(struct site *site)
+{
+	return srcu_read_lock(&site->lab->memory.mapped->faults);
+}
+
+static void fault_end(struct site *site, int cookie)
+{
+	srcu_read_unlock(&site->lab->memory.mapped->faults, cookie);
+}
+
+static struct site *site_mapped(struct kunit *test)
+{
+	struct site *site = site_new(test, 1, false);
+
+	site->lab->memory.offered = true;
+	set_some(test, site, 0, 10);
+	KUNIT_ASSERT_EQ(test, cmap_shard_show(site->shard), 0);
+	KUNIT_ASSERT_EQ(test, cmap_memory_map(&site->lab->memory), 0);
+	return site;
+}
+
+static u64 shown_number(struct site *site, u32 granule)
+{
+	return shown(site, granule * sizeof(u64));
+}
+
+/*
+ * A segment that comes where a process was shown zeroes is shown only when they
+ * are gone from its mappings, and found by page faults at once.
+ */
+static void segment_behind_zeroes(struct kunit *test)
+{
+	struct site *site = site_mapped(test);
+	struct cmap_arena *arena = &site->shard->arena;
+	u32 granule = arena->hint;
+	struct cmap_extent extent;
+	u8 value[200] = {}, buf[MODEL_KEY_MAX];
+	struct cmap_key key = key_of(site, 1000, buf);
+	int cookie;
+
+	cookie = fault_begin(site);
+	KUNIT_EXPECT_TRUE(test, cmap_shard_find_segment(site->shard, granule,
+							false, &extent));
+	KUNIT_EXPECT_EQ(test, shown_number(site, granule), CMAP_VIEW_CLEAN);
+	KUNIT_EXPECT_TRUE(test, cmap_shard_find_segment(site->shard, granule,
+							true, &extent));
+	KUNIT_EXPECT_EQ(test, extent.bytes, 0);
+	KUNIT_EXPECT_EQ(test, shown_number(site, granule), CMAP_VIEW_ZEROES);
+
+	/* Of another size class than what there is. */
+	KUNIT_ASSERT_EQ(test, set(site, &key, value, sizeof(value),
+				  GFP_KERNEL), 0);
+	KUNIT_EXPECT_EQ(test, arena->hint, granule + 1);
+	KUNIT_EXPECT_TRUE(test, cmap_shard_find_segment(site->shard, granule,
+							true, &extent));
+	KUNIT_EXPECT_NE(test, extent.bytes, 0);
+	msleep(20);
+	KUNIT_EXPECT_EQ(test, shown_number(site, granule), CMAP_VIEW_ZEROES);
+	KUNIT_EXPECT_TRUE(test, has(site, &key));
+	fault_end(site, cookie);
+
+	lab_settle();
+	KUNIT_EXPECT_GE(test, shown_number(site, granule),
+			CMAP_WINDOW_NUMBER_FIRST);
+	/* Where there never was a list to say so, there never was a segment. */
+	KUNIT_EXPECT_FALSE(test, cmap_shard_find_segment(site->shard,
+				CMAP_WINDOW_GRANULES - 1, true, &extent));
+	site_free(site);
+}
+
+/* A segment that goes is free, and its place another's, only when unmapped. */
+static void segment_leaves_its_place(struct kunit *test)
+{
+	struct site *site = site_mapped(test);
+	struct cmap_arena *arena = &site->shard->arena;
+	u8 value[200] = {}, buf[MODEL_KEY_MAX];
+	struct cmap_key key = key_of(site, 1000, buf);
+	u32 granule = arena->hint;
+	bool freed = false;
+	int cookie, i;
+	u64 bytes;
+
+	KUNIT_ASSERT_EQ(test, set(site, &key, value, sizeof(value),
+				  GFP_KERNEL), 0);
+	KUNIT_EXPECT_GE(test, shown_number(site, granule),
+			CMAP_WINDOW_NUMBER_FIRST);
+	bytes = lab_bytes(site->lab);
+
+	cookie = fault_begin(site);
+	KUNIT_ASSERT_EQ(test, del(site, &key), 0);
+	for (i = 0; i < 10 && !freed; i++) {
+		synchronize_rcu();
+		cmap_resize_trim(site->shard, &freed);
+	}
+	KUNIT_EXPECT_TRUE(test, freed);
+	KUNIT_EXPECT_EQ(test, shown_number(site, granule), CMAP_VIEW_CLEAN);
+	msleep(20);
+	KUNIT_EXPECT_EQ(test, lab_bytes(site->lab), bytes);
+	KUNIT_EXPECT_EQ(test, arena->hint, granule + 1);
+	fault_end(site, cookie);
+
+	lab_settle();
+	KUNIT_EXPECT_LT(test, lab_bytes(site->lab), bytes);
+	KUNIT_EXPECT_EQ(test, arena->hint, granule);
+	site_free(site);
+}
+
+/* The same for tables, which are flagged where they cannot be read yet. */
+static void table_behind_zeroes(struct kunit *test)
+{
+	const size_t at = offsetof(struct cmap_window_shard, table);
+	const size_t next = offsetof(struct cmap_window_shard, next);
+	struct site *site = site_mapped(test);
+	struct cmap_extent extent;
+	u32 bits = table_of(site)->bits;
+	u32 turn = table_of(site)->turn;
+	u64 word;
+	int cookie;
+
+	KUNIT_EXPECT_FALSE(test, cmap_shard_find_table(site->shard, bits + 1,
+						       0, 0, true, &extent));
+	set_some(test, site, 10, 400);
+	lab_settle();
+	KUNIT_ASSERT_GT(test, table_of(site)->bits, bits);
+	KUNIT_EXPECT_TRUE(test, cmap_shard_find_table(site->shard,
+			table_of(site)->bits, table_of(site)->turn, 0, true,
+			&extent));
+	KUNIT_EXPECT_NE(test, extent.bytes, 0);
+
+	cookie = fault_begin(site);
+	KUNIT_EXPECT_TRUE(test, cmap_shard_find_table(site->shard, bits, turn,
+						      0, true, &extent));
+	KUNIT_EXPECT_EQ(test, extent.bytes, 0);
+	del_some(test, site, 10, 400);
+	flush_work(&site->shard->resize);
+	KUNIT_ASSERT_EQ(test, table_of(site)->bits, bits);
+	KUNIT_ASSERT_EQ(test, table_of(site)->turn, turn);
+	word = shown(site, at);
+	KUNIT_EXPECT_EQ(test, CMAP_WINDOW_TABLE_UNKNOWN(word),
+			CMAP_WINDOW_TABLE_NOT_YET);
+	KUNIT_EXPECT_EQ(test, CMAP_WINDOW_TABLE_NUMBER(word),
+			table_of(site)->number);
+	fault_end(site, cookie);
+
+	lab_settle();
+	word = shown(site, at);
+	KUNIT_EXPECT_EQ(test, CMAP_WINDOW_TABLE_UNKNOWN(word), 0);
+	KUNIT_EXPECT_EQ(test, CMAP_WINDOW_TABLE_NUMBER(word),
+			table_of(site)->number);
+	KUNIT_EXPECT_EQ(test, shown(site, next), 0);
+	site_free(site);
+}
+
 /* ---- a race ---- */
 
 #define RACERS		3
@@ -1457,6 +1614,9 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(allocates_as_the_caller_may),
 	KUNIT_CASE(writes_without_sleeping),
 	KUNIT_CASE(show),
+	KUNIT_CASE(segment_behind_zeroes),
+	KUNIT_CASE(segment_leaves_its_place),
+	KUNIT_CASE(table_behind_zeroes),
 	KUNIT_CASE_SLOW(race),
 	{}
 };
