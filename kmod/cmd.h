@@ -9,16 +9,18 @@
 
 #include "shard.h"
 
+#include <linux/gfp.h>
 #include <linux/types.h>
 
 struct cmap;
 struct cmap_op;
 struct file;
 
-/* Whom a command is carried out for. */
+/* Whom a command is carried out for, and how it may allocate. */
 struct cmap_context {
 	struct file *file;
 	struct cmap *map;	/* NULL while not bound */
+	gfp_t gfp;
 };
 
 /* Room for short sets that stand in a row in a batch. */

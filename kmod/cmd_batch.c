@@ -192,7 +192,7 @@ int cmap_cmd_batch(struct cmap_context *context, void __user *arg)
 	if (err)
 		return err;
 
-	chunk = kmalloc(sizeof(*chunk), CMAP_GFP_KERNEL);
+	chunk = kmalloc(sizeof(*chunk), cmap_gfp(context->gfp));
 	if (!chunk)
 		return -ENOMEM;
 	batch.done = 0;

@@ -34,14 +34,15 @@ static __always_inline int copy_key(const struct cmap *map,
 }
 
 /* A long value comes in a node. */
-static int copy_long_value(struct cmap *map, const struct cmap_op *op,
-			   struct cmap_write *write)
+static int copy_long_value(const struct cmap_context *context,
+			   const struct cmap_op *op, struct cmap_write *write)
 {
+	struct cmap *map = context->map;
 	void __user *from = u64_to_user_ptr(op->value);
 	struct cmap_node *node;
 	int err;
 
-	node = cmap_op_reserve(map, write, GFP_KERNEL, &err);
+	node = cmap_op_reserve(map, write, context->gfp, &err);
 	if (!node)
 		return err;
 	if (copy_from_user(cmap_node_value(node), from, op->value_len)) {
@@ -67,9 +68,11 @@ copy_short(const struct cmap *map, const struct cmap_op *op, void *key,
 }
 
 static __always_inline int
-copy_key_and_value(struct cmap *map, const struct cmap_op *op,
-		   struct input *input, struct cmap_write *write)
+copy_key_and_value(const struct cmap_context *context,
+		   const struct cmap_op *op, struct input *input,
+		   struct cmap_write *write)
 {
+	struct cmap *map = context->map;
 	int err = cmap_op_check_value(map, op->value_len) ?:
 		  cmap_op_check_key(map, op->key_len);
 
@@ -79,7 +82,7 @@ copy_key_and_value(struct cmap *map, const struct cmap_op *op,
 	write->value_len = op->value_len;
 	if (unlikely(op->value_len > sizeof(input->value)))
 		return copy_key(map, op, input, &write->key) ?:
-		       copy_long_value(map, op, write);
+		       copy_long_value(context, op, write);
 
 	return copy_short(map, op, input->key, input->value, write);
 }
@@ -128,9 +131,10 @@ static int peek(struct cmap *map, const struct cmap_key *key,
 }
 
 /* The same through a buffer that a page fault cannot pull away. */
-static int get_bounced(struct cmap *map, const struct cmap_key *key,
-		       struct output *output)
+static int get_bounced(const struct cmap_context *context,
+		       const struct cmap_key *key, struct output *output)
 {
+	struct cmap *map = context->map;
 	struct cmap_node *node;
 	u32 size = output->len;
 	unsigned int rounds = 0;
@@ -138,7 +142,7 @@ static int get_bounced(struct cmap *map, const struct cmap_key *key,
 	int err;
 
 	for (;;) {
-		bounce = kvmalloc(size, CMAP_GFP_KERNEL);
+		bounce = kvmalloc(size, cmap_gfp(context->gfp));
 		if (!bounce)
 			return -ENOMEM;
 
@@ -158,7 +162,7 @@ static int get_bounced(struct cmap *map, const struct cmap_key *key,
 		/* It was replaced by a longer one. */
 		cmap_op_free_copy(map, bounce, size);
 		size = output->len;
-		err = cmap_op_start_over(GFP_KERNEL, &rounds);
+		err = cmap_op_start_over(context->gfp, &rounds);
 		if (err)
 			return err;
 	}
@@ -175,12 +179,12 @@ static int get_bounced(struct cmap *map, const struct cmap_key *key,
 	return err;
 }
 
-static int get(struct cmap *map, const struct cmap_key *key,
+static int get(const struct cmap_context *context, const struct cmap_key *key,
 	       struct output *output)
 {
-	int err = peek(map, key, output);
+	int err = peek(context->map, key, output);
 
-	return err == -EFAULT ? get_bounced(map, key, output) : err;
+	return err == -EFAULT ? get_bounced(context, key, output) : err;
 }
 
 int cmap_cmd_get(struct cmap_context *context, struct cmap_op *op)
@@ -195,7 +199,7 @@ int cmap_cmd_get(struct cmap_context *context, struct cmap_op *op)
 	if (err)
 		return err;
 
-	err = get(context->map, &key, &output);
+	err = get(context, &key, &output);
 	cmap_op_note_get(context->map, &key, output.len, err, output.version);
 	if (!err || err == -EMSGSIZE) {
 		op->value_len = output.len;
@@ -229,13 +233,13 @@ static void tell_version(struct cmap_op *op, const struct cmap_write *write,
 		op->version = write->version;
 }
 
-static int write_and_tidy(struct cmap *map, struct cmap_write *write,
-			  struct cmap_op *op)
+static int write_and_tidy(const struct cmap_context *context,
+			  struct cmap_write *write, struct cmap_op *op)
 {
-	int err = cmap_op_write(map, write, GFP_KERNEL);
+	int err = cmap_op_write(context->map, write, context->gfp);
 
 	if (unlikely(write->ref))
-		cmap_op_unreserve(map, write);
+		cmap_op_unreserve(context->map, write);
 	tell_version(op, write, err);
 	return err;
 }
@@ -268,8 +272,8 @@ int cmap_cmd_set(struct cmap_context *context, struct cmap_op *op)
 	int err;
 
 	err = set_begin(&write, op) ?:
-	      copy_key_and_value(context->map, op, &input, &write);
-	return err ?: write_and_tidy(context->map, &write, op);
+	      copy_key_and_value(context, op, &input, &write);
+	return err ?: write_and_tidy(context, &write, op);
 }
 
 /* Get one of many sets ready; false if it is one to carry out alone. */
@@ -304,7 +308,8 @@ u32 cmap_cmd_set_many(struct cmap_context *context, struct cmap_op *op,
 	while (n < count && prepare(context->map, &op[n], sets, n))
 		n++;
 
-	cmap_op_write_many(context->map, sets->write, sets->err, n, GFP_KERNEL);
+	cmap_op_write_many(context->map, sets->write, sets->err, n,
+			   context->gfp);
 	for (i = 0; i < n; i++) {
 		op[i].error = sets->err[i];
 		tell_version(&op[i], &sets->write[i], sets->err[i]);
@@ -328,7 +333,7 @@ int cmap_cmd_delete(struct cmap_context *context, struct cmap_op *op)
 	}
 
 	err = copy_key(context->map, op, &input, &write.key);
-	return err ?: write_and_tidy(context->map, &write, op);
+	return err ?: write_and_tidy(context, &write, op);
 }
 
 int cmap_cmd_add(struct cmap_context *context, struct cmap_op *op)
@@ -345,7 +350,7 @@ int cmap_cmd_add(struct cmap_context *context, struct cmap_op *op)
 
 	err = cmap_op_check_value(context->map, write.value_len) ?:
 	      copy_key(context->map, op, &input, &write.key) ?:
-	      write_and_tidy(context->map, &write, op);
+	      write_and_tidy(context, &write, op);
 	if (!err)
 		op->number = write.number;
 
@@ -382,9 +387,11 @@ static int probe(struct cmap *map, const struct cmap_key *key,
 	return 0;
 }
 
-static int write_and_give_old(struct cmap *map, struct cmap_write *write,
-			      struct cmap_op *op, struct output *output)
+static int write_and_give_old(const struct cmap_context *context,
+			      struct cmap_write *write, struct cmap_op *op,
+			      struct output *output)
 {
+	struct cmap *map = context->map;
 	unsigned int rounds = 0;
 	struct cmap_node *old;
 	int err;
@@ -394,11 +401,11 @@ static int write_and_give_old(struct cmap *map, struct cmap_write *write,
 		err = probe(map, &write->key, output, &write->old_room);
 		if (err)
 			break;
-		err = cmap_op_write(map, write, GFP_KERNEL);
+		err = cmap_op_write(map, write, context->gfp);
 		/* Longer than what was proven, but not than the buffer? */
 		if (err != -EMSGSIZE || write->old_len > output->room)
 			break;
-		err = cmap_op_start_over(GFP_KERNEL, &rounds);
+		err = cmap_op_start_over(context->gfp, &rounds);
 	} while (!err);
 	cmap_op_unreserve(map, write);
 
@@ -431,7 +438,7 @@ int cmap_cmd_take(struct cmap_context *context, struct cmap_op *op)
 
 	err = output_check(&output, op->old, op->old_len) ?:
 	      copy_key(context->map, op, &input, &write.key);
-	return err ?: write_and_give_old(context->map, &write, op, &output);
+	return err ?: write_and_give_old(context, &write, op, &output);
 }
 
 int cmap_cmd_swap(struct cmap_context *context, struct cmap_op *op)
@@ -442,8 +449,8 @@ int cmap_cmd_swap(struct cmap_context *context, struct cmap_op *op)
 	int err;
 
 	err = output_check(&output, op->old, op->old_len) ?:
-	      copy_key_and_value(context->map, op, &input, &write);
-	return err ?: write_and_give_old(context->map, &write, op, &output);
+	      copy_key_and_value(context, op, &input, &write);
+	return err ?: write_and_give_old(context, &write, op, &output);
 }
 
 int cmap_cmd_get_or_set(struct cmap_context *context, struct cmap_op *op)
@@ -460,13 +467,13 @@ int cmap_cmd_get_or_set(struct cmap_context *context, struct cmap_op *op)
 	int err;
 
 	err = output_check(&output, op->old, op->old_len) ?:
-	      copy_key_and_value(map, op, &input, &write);
+	      copy_key_and_value(context, op, &input, &write);
 	if (err)
 		return err;
 
 	/* Each time around somebody else has set and deleted it. */
 	do {
-		err = get(map, &write.key, &output);
+		err = get(context, &write.key, &output);
 		got = err != -ENOENT;
 		if (got) {
 			write.version = output.version;
@@ -474,12 +481,12 @@ int cmap_cmd_get_or_set(struct cmap_context *context, struct cmap_op *op)
 			cmap_trace_write(map, &write, err);
 			break;
 		}
-		err = cmap_op_write(map, &write, GFP_KERNEL);
+		err = cmap_op_write(map, &write, context->gfp);
 		output.len = 0;
 		output.version = write.version;
 		if (err != -EEXIST)
 			break;
-		err = cmap_op_start_over(GFP_KERNEL, &rounds);
+		err = cmap_op_start_over(context->gfp, &rounds);
 	} while (!err);
 	cmap_op_unreserve(map, &write);
 
@@ -495,9 +502,10 @@ int cmap_cmd_get_or_set(struct cmap_context *context, struct cmap_op *op)
 /* ---- writes that compare ---- */
 
 /* Copy in the value to compare with; short ones into @buf. */
-static void *copy_expected(const struct cmap *map, const struct cmap_op *op,
-			   void *buf, size_t size)
+static void *copy_expected(const struct cmap_context *context,
+			   const struct cmap_op *op, void *buf, size_t size)
 {
+	const struct cmap *map = context->map;
 	void __user *from = u64_to_user_ptr(op->old);
 	int err = cmap_op_check_value(map, op->old_len);
 	void *expected = buf;
@@ -506,7 +514,7 @@ static void *copy_expected(const struct cmap *map, const struct cmap_op *op,
 		return ERR_PTR(err);
 	/* Not vmemdup_user(): this can last, and is the caller's to pay. */
 	if (op->old_len > size)
-		expected = kvmalloc(op->old_len, CMAP_GFP_KERNEL);
+		expected = kvmalloc(op->old_len, cmap_gfp(context->gfp));
 	if (!expected)
 		return ERR_PTR(-ENOMEM);
 	if (!copy_from_user(expected, from, op->old_len))
@@ -517,18 +525,19 @@ static void *copy_expected(const struct cmap *map, const struct cmap_op *op,
 	return ERR_PTR(-EFAULT);
 }
 
-static int compare_and_write(struct cmap *map, struct cmap_write *write,
-			     struct cmap_op *op)
+static int compare_and_write(const struct cmap_context *context,
+			     struct cmap_write *write, struct cmap_op *op)
 {
 	u8 buf[CMAP_COPY_LOCKED_MAX] __uninitialized;
-	void *expected = copy_expected(map, op, buf, sizeof(buf));
+	void *expected = copy_expected(context, op, buf, sizeof(buf));
+	struct cmap *map = context->map;
 	int err;
 
 	if (IS_ERR(expected)) {
 		err = PTR_ERR(expected);
 	} else {
 		err = cmap_op_compare_write(map, write, expected, op->old_len,
-					    GFP_KERNEL);
+					    context->gfp);
 		if (expected != buf)
 			cmap_op_free_copy(map, expected, op->old_len);
 	}
@@ -545,8 +554,8 @@ int cmap_cmd_compare_swap(struct cmap_context *context, struct cmap_op *op)
 	struct input input __uninitialized;
 	int err;
 
-	err = copy_key_and_value(context->map, op, &input, &write);
-	return err ?: compare_and_write(context->map, &write, op);
+	err = copy_key_and_value(context, op, &input, &write);
+	return err ?: compare_and_write(context, &write, op);
 }
 
 int cmap_cmd_compare_delete(struct cmap_context *context, struct cmap_op *op)
@@ -559,7 +568,7 @@ int cmap_cmd_compare_delete(struct cmap_context *context, struct cmap_op *op)
 	int err;
 
 	err = copy_key(context->map, op, &input, &write.key);
-	return err ?: compare_and_write(context->map, &write, op);
+	return err ?: compare_and_write(context, &write, op);
 }
 
 /* ---- the whole map ---- */

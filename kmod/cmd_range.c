@@ -103,12 +103,13 @@ unlock:
 }
 
 /* Make the chunk large enough for the record that did not fit. */
-static int enlarge(const struct cmap *map, struct chunk *chunk, u32 size)
+static int enlarge(const struct cmap_context *context, struct chunk *chunk,
+		   u32 size)
 {
-	cmap_op_free_copy(map, chunk->buf, chunk->allocated);
+	cmap_op_free_copy(context->map, chunk->buf, chunk->allocated);
 	chunk->size = size;
 	chunk->allocated = size;
-	chunk->buf = kvmalloc(size, CMAP_GFP_KERNEL);
+	chunk->buf = kvmalloc(size, cmap_gfp(context->gfp));
 	return chunk->buf ? 0 : -ENOMEM;
 }
 
@@ -116,7 +117,8 @@ static int enlarge(const struct cmap *map, struct chunk *chunk, u32 size)
  * Chunk after chunk into the user's buffer.  An error behind the first record
  * is left for the next call to meet.
  */
-static int fill_buffer(struct cmap_range *range, u32 room,
+static int fill_buffer(const struct cmap_context *context,
+		       struct cmap_range *range, u32 room,
 		       struct cmap_walk *walk, struct chunk *chunk)
 {
 	u64 position, tie;
@@ -141,7 +143,7 @@ static int fill_buffer(struct cmap_range *range, u32 room,
 					range->buf_len = chunk->needed;
 				return -EMSGSIZE;
 			}
-			if (enlarge(walk->map, chunk, chunk->needed))
+			if (enlarge(context, chunk, chunk->needed))
 				return -ENOMEM;
 			continue;
 		}
@@ -158,8 +160,10 @@ static int fill_buffer(struct cmap_range *range, u32 room,
 	return 0;
 }
 
-static int range_map(struct cmap *map, struct cmap_range *range)
+static int range_map(const struct cmap_context *context,
+		     struct cmap_range *range)
 {
+	struct cmap *map = context->map;
 	struct chunk chunk = { .flags = range->flags };
 	u32 room = range->buf_len;
 	struct cmap_walk *walk;
@@ -168,13 +172,13 @@ static int range_map(struct cmap *map, struct cmap_range *range)
 	range->buf_len = 0;
 	range->count = 0;
 
-	walk = kmalloc(sizeof(*walk), CMAP_GFP_KERNEL);
+	walk = kmalloc(sizeof(*walk), cmap_gfp(context->gfp));
 	if (!walk)
 		return -ENOMEM;
 	cmap_walk_begin(walk, map, &range->cursor);
 
-	if (!enlarge(map, &chunk, min_t(u32, room, CHUNK_SIZE)))
-		err = fill_buffer(range, room, walk, &chunk);
+	if (!enlarge(context, &chunk, min_t(u32, room, CHUNK_SIZE)))
+		err = fill_buffer(context, range, room, walk, &chunk);
 	cmap_walk_cursor(walk, walk->position, walk->tie, &range->cursor);
 	trace_cmap_range(map, range->count);
 
@@ -195,7 +199,7 @@ int cmap_cmd_range(struct cmap_context *context, void __user *arg)
 	if (range.flags & ~CMAP_RANGE_KEYS)
 		return -EINVAL;
 
-	err = range_map(context->map, &range);
+	err = range_map(context, &range);
 	if (err && err != -EMSGSIZE)
 		return err;
 

@@ -248,6 +248,7 @@ long cmap_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	struct cmap_context context = {
 		.file = file,
 		.map = cmap_file_map(file),
+		.gfp = GFP_KERNEL,
 	};
 	const struct command *command;
 	int err;
