@@ -522,8 +522,11 @@ static int move_node(struct cmap_shard *shard, cmap_ref ref)
 	cmap_ref copy;
 	u32 head;
 
-	table = cmap_table_of(cmap_shard_table_locked(shard), arena, order,
-			      &bucket, &head);
+	/* Reserved nodes may be there before the first entry is. */
+	table = cmap_shard_table_locked(shard);
+	if (!table)
+		return 0;
+	table = cmap_table_of(table, arena, order, &bucket, &head);
 	if (!cmap_table_find_ref(table, order, ref, &slot))
 		return 0;
 	copy = cmap_arena_copy(arena, ref);

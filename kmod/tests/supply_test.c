@@ -455,6 +455,43 @@ static void evacuated_while_replaced(struct kunit *test)
 	cmap_map_put(map);
 }
 
+/*
+ * Nodes are reserved before there is a table: who emptied segments of such a
+ * shard looked for their entries in it nevertheless.
+ */
+static void evacuated_before_the_first_entry(struct kunit *test)
+{
+	struct cmap *map = map_new(test, 1, 0);
+	struct cmap_write *write;
+	const u32 count = 40;
+	u64 *key;
+	u32 i;
+	int err;
+
+	key = kunit_kcalloc(test, count, sizeof(*key), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, key);
+	write = kunit_kcalloc(test, count, sizeof(*write), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, write);
+	for (i = 0; i < count; i++) {
+		key[i] = i;
+		write[i].code = CMAP_CODE_SET;
+		write[i].value_len = 4000;
+		KUNIT_ASSERT_EQ(test, cmap_op_key(map, &write[i].key, &key[i],
+						  sizeof(key[i])), 0);
+		KUNIT_ASSERT_NOT_NULL(test, cmap_op_reserve(map, &write[i],
+							    GFP_KERNEL, &err));
+	}
+	/* One is left, of the first segment. */
+	for (i = 1; i < count; i++)
+		cmap_op_unreserve(map, &write[i]);
+	for (i = 0; i < 3; i++)
+		cmap_resize_evacuate(map->shard[0], 8, U64_MAX, true);
+	KUNIT_EXPECT_EQ(test, cmap_op_write(map, &write[0], GFP_KERNEL), 0);
+	cmap_op_unreserve(map, &write[0]);
+	KUNIT_EXPECT_EQ(test, cmap_map_entries(map), 1);
+	cmap_map_put(map);
+}
+
 /* ---- what other maps have on its way back ---- */
 
 /*
@@ -531,6 +568,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE_SLOW(sizes_can_change_in_a_full_map),
 	KUNIT_CASE_SLOW(memory_goes_back_after_mass_deletes),
 	KUNIT_CASE_SLOW(evacuated_while_replaced),
+	KUNIT_CASE(evacuated_before_the_first_entry),
 	KUNIT_CASE_SLOW(memory_of_other_maps_is_waited_for),
 	KUNIT_CASE(full_is_said_without_sleeping),
 	{}
