@@ -1335,7 +1335,9 @@ struct cmap_outlook cmap_arena_outlook(const struct cmap_arena *arena,
 	if (!class->head)
 		return outlook;
 	segment = segment_at(arena, class->head);
-	outlook.waits = !segment->ready;
+	/* Of ripe nodes it gets none either that it must leave for others. */
+	outlook.waits = !segment->ready &&
+			class->free > (insert ? class->reserve : 0);
 	outlook.grace = segment->grace;
 
 	return outlook;

@@ -729,6 +729,27 @@ void cmap_shard_unreserve(struct cmap_shard *shard, struct cmap_write *write)
 }
 
 /**
+ * cmap_shard_hold() - say that who reserved a node queues, or no longer does
+ * @shard: the shard
+ * @write: the write; nothing is done if it has no node
+ * @held: its node is in hand: others may wait for it
+ *
+ * Those before it in the queue must not wait for its node.
+ *
+ * Context: Process or softirq; no lock.
+ */
+void cmap_shard_hold(struct cmap_shard *shard, const struct cmap_write *write,
+		     bool held)
+{
+	if (!write->ref)
+		return;
+
+	spin_lock_bh(&shard->lock);
+	cmap_arena_in_hand(&shard->arena, write->ref, held);
+	spin_unlock_bh(&shard->lock);
+}
+
+/**
  * cmap_shard_retire() - give back an old node that a write handed out
  * @shard: the shard
  * @ref: the node

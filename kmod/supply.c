@@ -123,30 +123,27 @@ static int wait_for_memory(const struct cmap_account *account)
 
 /* ---- nodes ---- */
 
-/* Changes with each write to the map. */
-static u64 versions_of(const struct cmap *map)
-{
-	u64 versions = 0;
-	u32 i;
-
-	for (i = 0; i < map->shards; i++)
-		versions += READ_ONCE(map->shard[i]->version);
-	return versions;
-}
-
 /*
  * All that can help is in the hands of writers, who are about to give it back;
- * unless they wait for something themselves.  True if that takes too long.
+ * unless they wait for something themselves.  True if that takes too long,
+ * whatever else is written meanwhile.
  */
 static bool hands_are_slow(struct cmap_relief *relief)
 {
-	u64 versions = versions_of(relief->map);
-
-	if (!relief->since || relief->seen != versions) {
+	if (!relief->since)
 		relief->since = jiffies | 1;
-		relief->seen = versions;
-	}
 	return time_after(jiffies, relief->since + IN_HAND_MAX);
+}
+
+/* Wait for nodes that are nobody's: that is no time that hands take. */
+static int wait_for_grace(struct cmap_relief *relief, unsigned long grace)
+{
+	unsigned long begin = jiffies;
+	int err = wait_for(&relief->map->memory.account, grace);
+
+	if (relief->since)
+		relief->since = (relief->since + jiffies - begin) | 1;
+	return err;
 }
 
 /*
@@ -160,10 +157,8 @@ static int await_node(struct cmap_relief *relief)
 
 	if (!outlook.coming)
 		return 1;
-	if (outlook.waits) {
-		relief->since = 0;
-		return wait_for(&relief->map->memory.account, outlook.grace);
-	}
+	if (outlook.waits)
+		return wait_for_grace(relief, outlook.grace);
 	if (hands_are_slow(relief))
 		return 1;
 	usleep_range_state(NAP_US, 2 * NAP_US, TASK_KILLABLE);
@@ -271,6 +266,17 @@ static u64 bytes_in_hand(struct cmap_relief *relief)
 	return bytes && !hands_are_slow(relief) ? bytes : 0;
 }
 
+/* Changes with each write to the map. */
+static u64 versions_of(const struct cmap *map)
+{
+	u64 versions = 0;
+	u32 i;
+
+	for (i = 0; i < map->shards; i++)
+		versions += READ_ONCE(map->shard[i]->version);
+	return versions;
+}
+
 /*
  * Whether to give up, as what is on its way is not enough; or there is @enough
  * now, and it does not help though nobody else takes it.  Shards were looked at
@@ -348,10 +354,28 @@ static int relieve_atomic(struct cmap_relief *relief, int err)
 	return err;
 }
 
+/*
+ * Wait in a queue.  A node that was reserved is in nobody's hand meanwhile: it is
+ * not given back before those further ahead have got theirs, so they must not
+ * wait for it.  Returns 0 or -EINTR.
+ */
+static int wait_in(struct mutex *queue, struct cmap_relief *relief)
+{
+	int err;
+
+	if (mutex_trylock(queue))
+		return 0;
+	cmap_shard_hold(relief->shard, relief->write, false);
+	err = mutex_lock_killable(queue);
+	cmap_shard_hold(relief->shard, relief->write, true);
+
+	return err ? -EINTR : 0;
+}
+
 /* Join the shard's queue.  Returns 0 or -EINTR. */
 static int queue_up(struct cmap_relief *relief)
 {
-	if (mutex_lock_killable(&relief->shard->supply))
+	if (wait_in(&relief->shard->supply, relief))
 		return -EINTR;
 	relief->queued = true;
 	relief->write->flags |= CMAP_WRITE_QUEUED;
@@ -388,7 +412,7 @@ int cmap_relieve(struct cmap_relief *relief, int err)
 			return wait;
 	}
 	if (!relief->sole) {
-		if (mutex_lock_killable(&relief->map->supply))
+		if (wait_in(&relief->map->supply, relief))
 			return -EINTR;
 		relief->sole = true;
 		/* Who had it before may have left something. */

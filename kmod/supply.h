@@ -25,8 +25,8 @@ struct cmap_write;
  * @vain: how often in a row too little was on its way
  * @versions: of all shards in sum, the last time
  * @lean: how often the machine or the memory cgroup had no memory
- * @since: in jiffies, since when all that can help is in writers' hands
- * @seen: the shards' versions then
+ * @since: in jiffies, since when all that can help is in writers' hands, without
+ *	the time that it waited for a grace period; 0 if that never was so
  */
 struct cmap_relief {
 	struct cmap *map;
@@ -40,7 +40,6 @@ struct cmap_relief {
 	u64 versions;
 	unsigned int lean;
 	unsigned long since;
-	u64 seen;
 };
 
 void cmap_relief_begin(struct cmap_relief *relief, struct cmap *map,

@@ -11,6 +11,7 @@
 #include "../supply.h"
 #include "../walk.h"
 
+#include <linux/completion.h>
 #include <linux/delay.h>
 #include <linux/jiffies.h>
 #include <linux/kthread.h>
@@ -295,6 +296,82 @@ static int replace_on(void *arg)
 	return 0;
 }
 
+struct late {
+	struct cmap *map;
+	u64 key;
+	u32 len;
+	int err;
+	struct completion done;
+};
+
+static int insert_late(void *arg)
+{
+	struct late *late = arg;
+
+	late->err = set(late->map, late->key, late->len, 0, GFP_KERNEL);
+	complete(&late->done);
+	return 0;
+}
+
+static void reserve(struct kunit *test, struct cmap *map,
+		    struct cmap_write *write, const u64 *key, u32 len)
+{
+	int err;
+
+	*write = (struct cmap_write){
+		.code = CMAP_CODE_SET, .value_len = len,
+	};
+	KUNIT_ASSERT_EQ(test, cmap_op_key(map, &write->key, key, sizeof(*key)),
+			0);
+	KUNIT_ASSERT_NOT_NULL(test, cmap_op_reserve(map, write, GFP_KERNEL,
+						    &err));
+}
+
+/*
+ * Who was first in the queue waited for a node that one behind it held, who
+ * lacked something himself: neither of them ever went on.
+ */
+static void nobody_waits_for_one_behind(struct kunit *test)
+{
+	static const u32 lens[] = { 1000, 100000 };
+	u32 l;
+
+	for (l = 0; l < ARRAY_SIZE(lens); l++) {
+		struct cmap *map = map_new(test, 1, SZ_1M);
+		struct late late = { .map = map, .len = lens[l] };
+		u64 n = fill(test, map, lens[l]), keys[] = { n, 1 }, i;
+		unsigned long begin = jiffies;
+		struct cmap_write insert, replace;
+		struct task_struct *task;
+		int err;
+
+		init_completion(&late.done);
+		late.key = n + 1;
+		KUNIT_ASSERT_EQ(test, del(map, 0), 0);
+		reserve(test, map, &insert, &keys[0], lens[l]);
+		reserve(test, map, &replace, &keys[1], lens[l]);
+		/* What is left of nodes has been used. */
+		for (i = 2; i < n && i < 20; i++)
+			set(map, i, lens[l], i, GFP_KERNEL);
+		synchronize_rcu();
+
+		task = kthread_run(insert_late, &late, "cmap_late");
+		KUNIT_ASSERT_FALSE(test, IS_ERR(task));
+		msleep(50);
+		err = cmap_op_write(map, &insert, GFP_KERNEL);
+		KUNIT_EXPECT_TRUE(test, !err || err == -ENOSPC);
+		cmap_op_unreserve(map, &insert);
+		KUNIT_EXPECT_EQ(test, cmap_op_write(map, &replace, GFP_KERNEL),
+				0);
+		cmap_op_unreserve(map, &replace);
+		wait_for_completion(&late.done);
+		KUNIT_EXPECT_TRUE(test, !late.err || late.err == -ENOSPC);
+		KUNIT_EXPECT_LT_MSG(test, jiffies - begin, 5 * HZ, "%u bytes",
+				    lens[l]);
+		cmap_map_put(map);
+	}
+}
+
 /* A full map says so, also while others replace and so have memory on its way. */
 static void inserts_are_refused_beside_replacements(struct kunit *test)
 {
@@ -564,6 +641,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE_SLOW(values_in_a_full_map_are_replaced),
 	KUNIT_CASE_SLOW(all_who_replace_in_a_full_map_can),
 	KUNIT_CASE_SLOW(who_deletes_and_sets_again_has_room),
+	KUNIT_CASE_SLOW(nobody_waits_for_one_behind),
 	KUNIT_CASE_SLOW(inserts_are_refused_beside_replacements),
 	KUNIT_CASE_SLOW(sizes_can_change_in_a_full_map),
 	KUNIT_CASE_SLOW(memory_goes_back_after_mass_deletes),
