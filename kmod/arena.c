@@ -463,6 +463,22 @@ void cmap_arena_in_hand(struct cmap_arena *arena, cmap_ref ref, bool taken)
 }
 
 /**
+ * cmap_arena_large_bytes() - what of its map's memory in hand a node makes up
+ * @arena: the arena
+ * @ref: the node
+ *
+ * Context: The shard's lock.
+ * Return: bytes; 0 if it is no large value's.
+ */
+u64 cmap_arena_large_bytes(const struct cmap_arena *arena, cmap_ref ref)
+{
+	const struct cmap_segment *segment =
+		segment_at(arena, ref >> CMAP_OFFSET_BITS);
+
+	return is_large(segment->class) ? cmap_block_bytes(segment->block) : 0;
+}
+
+/**
  * cmap_arena_room() - how large a node is
  * @arena: the arena
  * @ref: the node

@@ -166,6 +166,7 @@ cmap_ref cmap_arena_take(struct cmap_arena *arena, u32 size,
 			 unsigned int flags);
 bool cmap_arena_may_insert(const struct cmap_arena *arena, cmap_ref ref);
 void cmap_arena_in_hand(struct cmap_arena *arena, cmap_ref ref, bool taken);
+u64 cmap_arena_large_bytes(const struct cmap_arena *arena, cmap_ref ref);
 u32 cmap_arena_room(const struct cmap_arena *arena, cmap_ref ref);
 bool cmap_arena_larger(u32 size, u32 than);
 void cmap_arena_retire(struct cmap_arena *arena, cmap_ref ref);

@@ -750,6 +750,29 @@ void cmap_shard_hold(struct cmap_shard *shard, const struct cmap_write *write,
 }
 
 /**
+ * cmap_shard_held_bytes() - what of its map's memory in hand a write holds
+ * @shard: the shard
+ * @write: the write
+ *
+ * Context: Process or softirq; no lock.
+ * Return: bytes of the node that was reserved, if it is a large value's.
+ */
+u64 cmap_shard_held_bytes(struct cmap_shard *shard,
+			  const struct cmap_write *write)
+{
+	u64 bytes;
+
+	if (!write->ref)
+		return 0;
+
+	spin_lock_bh(&shard->lock);
+	bytes = cmap_arena_large_bytes(&shard->arena, write->ref);
+	spin_unlock_bh(&shard->lock);
+
+	return bytes;
+}
+
+/**
  * cmap_shard_retire() - give back an old node that a write handed out
  * @shard: the shard
  * @ref: the node

@@ -167,6 +167,8 @@ struct cmap_node *cmap_shard_reserve(struct cmap_shard *shard,
 				     int *err);
 void cmap_shard_hold(struct cmap_shard *shard, const struct cmap_write *write,
 		     bool held);
+u64 cmap_shard_held_bytes(struct cmap_shard *shard,
+			  const struct cmap_write *write);
 void cmap_shard_unreserve(struct cmap_shard *shard, struct cmap_write *write);
 void cmap_shard_retire(struct cmap_shard *shard, cmap_ref ref);
 u64 cmap_shard_clear(struct cmap_shard *shard, u64 *order);

@@ -234,7 +234,8 @@ static u64 evacuate(struct cmap_relief *relief, u64 bytes)
 /* What was found of memory that is on its way. */
 struct finding {
 	bool freed;			/* some is there already */
-	bool enough;			/* once the rest is there, too */
+	bool enough;			/* once the rest is there, too, */
+	bool sure;			/* also without what is in hand */
 	u64 pending;			/* after a grace period */
 };
 
@@ -248,22 +249,28 @@ static void look_for_memory(struct cmap *map, const struct cmap_lack *lack,
 	*finding = (struct finding){};
 	finding->pending = reclaim_map(map, &finding->freed);
 	level = cmap_account_short(account, lack->bytes, lack->headroom,
-				   finding->pending + in_hand);
+				   finding->pending);
+	finding->sure = !level;
+	if (level && in_hand)
+		level = cmap_account_short(account, lack->bytes, lack->headroom,
+					   finding->pending + in_hand);
 	if (level && level != account) {
 		u64 all = reclaim_all(level, &finding->freed);
 
 		level = cmap_account_short(account, lack->bytes, lack->headroom,
 					   all);
+		finding->sure = !level;
 	}
 	finding->enough = !level;
 }
 
-/* Bytes that writers hold and are about to give back, as far as is known. */
+/* Bytes that others hold and are about to give back, as far as is known. */
 static u64 bytes_in_hand(struct cmap_relief *relief)
 {
-	u64 bytes = atomic64_read(&relief->map->memory.in_hand);
+	s64 bytes = atomic64_read(&relief->map->memory.in_hand) -
+		    cmap_shard_held_bytes(relief->shard, relief->write);
 
-	return bytes && !hands_are_slow(relief) ? bytes : 0;
+	return bytes > 0 && !hands_are_slow(relief) ? bytes : 0;
 }
 
 /* Changes with each write to the map. */
@@ -317,7 +324,8 @@ static int await_memory(struct cmap_relief *relief, int err)
 
 	fits = cmap_account_fits(account, lack.bytes, lack.headroom);
 	if (limit_reached(err) && !fits && finding.enough) {
-		relief->vain = 0;
+		if (finding.sure)
+			relief->vain = 0;
 		return wait_for_memory(account);
 	}
 	if (!fits && evacuate(relief, lack.bytes))
