@@ -380,6 +380,25 @@ int cmap_resize_now(struct cmap_shard *shard, gfp_t gfp)
 	return err ?: move_all(shard, gfp);
 }
 
+/**
+ * cmap_resize_lack() - how much memory cmap_resize_now() takes next
+ * @shard: the shard, which has a table
+ *
+ * Context: The shard's lock.
+ * Return: bytes, at least.
+ */
+u64 cmap_resize_lack(const struct cmap_shard *shard)
+{
+	const struct cmap_table *table = cmap_shard_table_locked(shard);
+	const struct cmap_table *next = next_locked(shard, table);
+	u8 bits;
+
+	if (next)
+		return cmap_pool_bytes(next);
+	table_wanted(shard, table, &bits);
+	return cmap_table_array_bytes(bits);
+}
+
 /* Not before that, lest each write has all of it tried again; 0: at once. */
 static void try_again_after(struct cmap_shard *shard, unsigned long delay)
 {

@@ -22,6 +22,7 @@ struct cmap_shard;
 
 void cmap_resize_init(struct cmap_shard *shard);
 int cmap_resize_now(struct cmap_shard *shard, gfp_t gfp);
+u64 cmap_resize_lack(const struct cmap_shard *shard);
 unsigned int cmap_resize_help(struct cmap_shard *shard);
 bool cmap_resize_trim(struct cmap_shard *shard, bool *freed);
 u64 cmap_resize_reclaim(struct cmap_shard *shard, bool *freed);

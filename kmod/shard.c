@@ -843,6 +843,7 @@ struct cmap_lack cmap_shard_lack(struct cmap_shard *shard,
 				 const struct cmap_write *write)
 {
 	struct cmap_lack lack = { .bytes = PAGE_SIZE };
+	const struct cmap_table *table;
 
 	if (write->need == CMAP_NEED_NODE || write->need == CMAP_NEED_TURN)
 		return cmap_refill_lack(&shard->arena,
@@ -853,8 +854,11 @@ struct cmap_lack cmap_shard_lack(struct cmap_shard *shard,
 		return lack;
 
 	spin_lock_bh(&shard->lock);
-	lack.bytes = cmap_pool_bytes(table_for(shard,
-					cmap_hash_order(write->key.hash)));
+	table = table_for(shard, cmap_hash_order(write->key.hash));
+	if (table->pool_chunks == table->pool_chunks_max)
+		lack.bytes = cmap_resize_lack(shard);
+	else
+		lack.bytes = cmap_pool_bytes(table);
 	spin_unlock_bh(&shard->lock);
 
 	return lack;

@@ -31,6 +31,7 @@
 #define PATIENCE_US	4000	/* before a grace period is expedited */
 #define WAIT_MAX	(HZ / 10)	/* before all is looked at again */
 #define VAIN_MAX	16	/* tries when nothing was on its way, or helped */
+#define TRIES_MAX	64	/* in all, though others wrote in between */
 #define LEAN_MAX	3	/* tries when the machine had no memory */
 #define IN_HAND_MAX	HZ	/* wait for nodes in writers' hands */
 #define EVACUATE_SHARES	4	/* the sparsest first, in so many steps */
@@ -289,6 +290,9 @@ static u64 versions_of(const struct cmap *map)
  * now, and it does not help though nobody else takes it.  Shards were looked at
  * one after the other, so something may have come and gone: this takes more than
  * one look.
+ *
+ * Somebody else may write all the time, and what is lacked be nothing that the
+ * account knows of: so there is an end to that as well.
  */
 static bool in_vain(struct cmap_relief *relief, bool enough)
 {
@@ -296,9 +300,11 @@ static bool in_vain(struct cmap_relief *relief, bool enough)
 
 	if (!enough || versions == relief->versions)
 		relief->vain++;
+	else
+		usleep_range_state(NAP_US, 2 * NAP_US, TASK_KILLABLE);
 	relief->versions = versions;
 
-	return relief->vain > VAIN_MAX;
+	return relief->vain > VAIN_MAX || ++relief->tries > TRIES_MAX;
 }
 
 /*

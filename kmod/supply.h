@@ -23,6 +23,7 @@ struct cmap_write;
  * @first: and gets nodes first
  * @sole: it holds the map's, too
  * @vain: how often in a row too little was on its way
+ * @tries: how often at all there was no more to wait for
  * @versions: of all shards in sum, the last time
  * @lean: how often the machine or the memory cgroup had no memory
  * @since: in jiffies, since when all that can help is in writers' hands, without
@@ -37,6 +38,7 @@ struct cmap_relief {
 	bool first;
 	bool sole;
 	unsigned int vain;
+	unsigned int tries;
 	u64 versions;
 	unsigned int lean;
 	unsigned long since;

@@ -52,8 +52,14 @@ static u8 pool_bits_of(u8 bits, u8 chunk_bits)
 		     clamp(most, POOL_BITS_MIN, CHUNK_BITS_MAX));
 }
 
-/* What the array of buckets takes, in chunks of whatever size. */
-static u64 array_bytes(u8 bits)
+/**
+ * cmap_table_array_bytes() - memory of a table without a pool
+ * @bits: log2 of the number of buckets
+ *
+ * Context: Any.
+ * Return: what the array of buckets takes, in chunks of whatever size.
+ */
+u64 cmap_table_array_bytes(u8 bits)
 {
 	return max_t(u64, (u64)sizeof(struct cmap_bucket) << bits, PAGE_SIZE);
 }
@@ -93,7 +99,7 @@ static struct cmap_table *table_try(struct cmap_memory *memory, int node,
 	u8 pool_bits = pool_bits_of(bits, chunk_bits);
 	u32 chunks = 1U << (bits - chunk_bits);
 	u32 pool_chunks_max = max(1U, 1U << bits >> pool_bits);
-	u64 left = array_bytes(bits);
+	u64 left = cmap_table_array_bytes(bits);
 	struct cmap_table *table;
 
 	table = kzalloc_node(struct_size(table, chunk,
@@ -154,7 +160,8 @@ struct cmap_table *cmap_table_new(struct cmap_memory *memory, int node,
 
 	/* Where memory is in small pieces, small chunks do as well. */
 	for (;;) {
-		*err = cmap_charge(&memory->account, array_bytes(bits));
+		*err = cmap_charge(&memory->account,
+				   cmap_table_array_bytes(bits));
 		if (*err)
 			return NULL;
 		table = table_try(memory, node, number, bits, shard_bits,

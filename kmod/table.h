@@ -192,6 +192,7 @@ struct cmap_table *cmap_table_new(struct cmap_memory *memory, int node,
 				  u8 bits, u8 shard_bits, gfp_t gfp, int *err);
 void cmap_table_free(struct cmap_table *table);
 void cmap_table_free_rcu(struct cmap_table *table);
+u64 cmap_table_array_bytes(u8 bits);
 u64 cmap_table_bytes(const struct cmap_table *table);
 
 int cmap_table_place(struct cmap_table *table, u32 order, u32 chain_max,
