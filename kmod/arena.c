@@ -1440,6 +1440,7 @@ bool cmap_arena_evacuate(struct cmap_arena *arena, u32 *from, u32 count,
 			    (s32)segment->live - (s32)segment->capacity);
 		arena->victim = segment->index;
 		arena->victim_next = 0;
+		arena->victim_moved = false;
 		(*from)++;
 		return true;
 	}
@@ -1495,15 +1496,43 @@ cmap_ref cmap_arena_copy(struct cmap_arena *arena, cmap_ref ref)
 			      cmap_node_value_len(node)) - sizeof(*node));
 	/* Pairs with the window reader's acquire of the version. */
 	smp_store_release(&copy->version, node->version);
+	arena->victim_moved = true;
 
 	return copy_ref;
+}
+
+/*
+ * A segment of which nodes were moved is to be used again.  Their versions went
+ * along, and can come back to the same nodes with another move: only a new
+ * number of the segment says that there was something else meanwhile.  Nobody
+ * can have seen the number of one that is not shown yet.  Returns false if there
+ * is none left.
+ */
+static bool number_anew(struct cmap_arena *arena, struct cmap_segment *segment)
+{
+	u64 number;
+
+	if (!arena->view || !list_empty(&segment->hidden))
+		return true;
+	if (cmap_memory_number(arena->memory, &number))
+		return false;
+	segment->number = number;
+	cmap_view_set_segment(arena->view, segment->index,
+			      segment_granules(segment), segment->number);
+	/*
+	 * Pairs with the fence before a window reader's third look: who copied
+	 * what a node is used for next sees the new number.
+	 */
+	smp_wmb();
+	return true;
 }
 
 /**
  * cmap_arena_evacuate_end() - done with the segment that is emptied
  * @arena: the arena
  *
- * If it still has a node that is handed out it is again as it was.
+ * If it still has a node that is handed out it is again as it was, but for its
+ * number.
  *
  * Context: The shard's lock.
  * Return: bytes in it if it will be given back after a grace period, else 0.
@@ -1518,6 +1547,9 @@ u64 cmap_arena_evacuate_end(struct cmap_arena *arena)
 	arena->victim = 0;
 	if (!segment->live)
 		return cmap_block_bytes(segment->block);
+	/* It goes once it is empty. */
+	if (arena->victim_moved && !number_anew(arena, segment))
+		return 0;
 
 	segment->evacuated = false;
 	count_nodes(&arena->classes[segment->class], segment, segment->capacity,

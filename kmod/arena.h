@@ -107,6 +107,7 @@ struct cmap_class {
  * @hint: no granule below is free
  * @victim: index of the segment that is being evacuated, or 0
  * @victim_next: the next of its nodes to look at
+ * @victim_moved: an entry of it is in another segment now
  * @allocs: nodes ever handed out
  * @reuses: of these, freed ones
  * @untidy: there is something for cmap_arena_trim() to do
@@ -126,6 +127,7 @@ struct cmap_arena {
 	u32 hint;
 	u32 victim;
 	u32 victim_next;
+	bool victim_moved;
 	u64 allocs;
 	u64 reuses;
 	bool untidy;

@@ -782,6 +782,80 @@ static void view_grows_with_the_segments(struct kunit *test)
 	cmap_arena_destroy(&stock->arena);
 }
 
+/*
+ * Move a single node of a segment that was to be emptied, which is then used
+ * again.  False if none was chosen.
+ */
+static bool evacuate_but_one(struct stock *stock, cmap_ref *copy)
+{
+	struct cmap_arena *arena = &stock->arena;
+	u32 from = 0;
+	bool chosen;
+
+	spin_lock_bh(&stock->lock);
+	chosen = cmap_arena_evacuate(arena, &from, U32_MAX, 8, true);
+	if (chosen) {
+		cmap_ref ref;
+
+		do
+			ref = cmap_arena_evacuate_next(arena);
+		while (ref && !cmap_arena_node(arena, ref)->version);
+		*copy = ref ? cmap_arena_copy(arena, ref) : 0;
+		if (*copy)
+			cmap_arena_retire(arena, ref);
+		cmap_arena_evacuate_end(arena);
+	}
+	spin_unlock_bh(&stock->lock);
+
+	return chosen;
+}
+
+/*
+ * A node of a segment that was not emptied after all could get the version back
+ * that it had before, with the copy of its copy: who read it all the while, by
+ * way of a window, took for one value what were two.
+ */
+static void numbers_change_where_nodes_were_moved(struct kunit *test)
+{
+	struct stock *stock = stock_new(test, false);
+	u64 before[16] = {}, changed = 0;
+	const u32 size = 1000;
+	cmap_ref refs[200], copy = 0;
+	struct cmap_segtab *segtab;
+	u32 i;
+	int err;
+
+	stock->lab->memory.offered = true;
+	for (i = 0; i < ARRAY_SIZE(refs); i++) {
+		refs[i] = stock_take(stock, size, &err);
+		KUNIT_ASSERT_NE(test, refs[i], 0);
+		stock_node(stock, refs[i])->lengths =
+			cmap_node_lengths(8, 900);
+		stock_node(stock, refs[i])->version = i + 1;
+	}
+	show(test, stock);
+	segtab = segtab_of(stock);
+	for (i = 0; i < min_t(u32, segtab->size, 16); i++)
+		before[i] = segtab->segment[i] ? segtab->segment[i]->number : 0;
+	/* Two are live in each, or more. */
+	for (i = 1; i < ARRAY_SIZE(refs); i += 2) {
+		stock_node(stock, refs[i])->version = 0;
+		stock_retire(stock, refs[i]);
+	}
+	synchronize_rcu();
+
+	KUNIT_ASSERT_TRUE(test, evacuate_but_one(stock, &copy));
+	KUNIT_EXPECT_NE(test, copy, 0);
+	for (i = 0; i < min_t(u32, segtab->size, 16); i++)
+		if (segtab->segment[i] &&
+		    segtab->segment[i]->number != before[i])
+			changed++;
+	KUNIT_EXPECT_EQ(test, changed, 1);
+	expect_shown(test, stock);
+
+	cmap_arena_destroy(&stock->arena);
+}
+
 static void view_without_memory(struct kunit *test)
 {
 	const u32 granules = 2000, pages = 4;
@@ -948,6 +1022,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(smaller_segments),
 	KUNIT_CASE_SLOW(at_random),
 	KUNIT_CASE(view_grows_with_the_segments),
+	KUNIT_CASE(numbers_change_where_nodes_were_moved),
 	KUNIT_CASE(view_without_memory),
 	KUNIT_CASE(segments_lie_in_one_level),
 	KUNIT_CASE(granules_are_spent),
