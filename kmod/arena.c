@@ -1132,7 +1132,7 @@ static void detach(struct cmap_arena *arena, struct cmap_segment *segment,
 	if (class->spare == index)
 		class->spare = 0;
 	if (arena->victim == index)
-		arena->victim = 0;
+		WRITE_ONCE(arena->victim, 0);
 	if (!segment->evacuated)
 		count_nodes(class, segment, -(s32)segment->capacity,
 			    -(s32)segment->capacity);
@@ -1438,7 +1438,7 @@ bool cmap_arena_evacuate(struct cmap_arena *arena, u32 *from, u32 count,
 		count_nodes(&arena->classes[segment->class], segment,
 			    -(s32)segment->capacity,
 			    (s32)segment->live - (s32)segment->capacity);
-		arena->victim = segment->index;
+		WRITE_ONCE(arena->victim, segment->index);
 		arena->victim_next = 0;
 		arena->victim_moved = false;
 		(*from)++;
@@ -1475,7 +1475,7 @@ cmap_ref cmap_arena_evacuate_next(struct cmap_arena *arena)
  * @ref: the node, of the segment that is emptied
  *
  * The copy is the same in all, version included: whoever finds one of the two
- * finds the same entry.
+ * finds the same entry.  The nodes that inserts leave are not for copies either.
  *
  * Context: The shard's lock.
  * Return: the copy, or 0 if there is no room for one.
@@ -1483,9 +1483,13 @@ cmap_ref cmap_arena_evacuate_next(struct cmap_arena *arena)
 cmap_ref cmap_arena_copy(struct cmap_arena *arena, cmap_ref ref)
 {
 	const struct cmap_node *node = cmap_arena_node(arena, ref);
-	cmap_ref copy_ref = alloc_in(arena, class_at(arena, ref));
+	struct cmap_class *class = class_at(arena, ref);
 	struct cmap_node *copy;
+	cmap_ref copy_ref;
 
+	if (class->free <= class->reserve)
+		return 0;
+	copy_ref = alloc_in(arena, class);
 	if (!copy_ref)
 		return 0;
 	copy = cmap_arena_node(arena, copy_ref);
@@ -1544,7 +1548,7 @@ u64 cmap_arena_evacuate_end(struct cmap_arena *arena)
 	if (!arena->victim)
 		return 0;
 	segment = segment_at(arena, arena->victim);
-	arena->victim = 0;
+	WRITE_ONCE(arena->victim, 0);
 	if (!segment->live)
 		return cmap_block_bytes(segment->block);
 	/* It goes once it is empty. */

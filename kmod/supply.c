@@ -363,7 +363,8 @@ static int relieve_atomic(struct cmap_relief *relief, int err)
 	lack = cmap_shard_lack(relief->shard, write);
 	if (!cmap_account_short(&relief->map->memory.account, lack.bytes,
 				lack.headroom, 0) ||
-	    delayed_work_pending(&relief->shard->trim))
+	    delayed_work_pending(&relief->shard->trim) ||
+	    READ_ONCE(relief->shard->arena.victim))
 		return -EAGAIN;
 	return err;
 }
