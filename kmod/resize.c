@@ -576,6 +576,22 @@ static bool evacuate_some(struct cmap_shard *shard)
 	return true;
 }
 
+/*
+ * Who was killed leaves the segment that was chosen to be used again, and what
+ * has been emptied to the work.
+ */
+static u64 stop_evacuation(struct cmap_shard *shard)
+{
+	u64 emptied;
+
+	spin_lock_bh(&shard->lock);
+	emptied = cmap_arena_evacuate_end(&shard->arena);
+	spin_unlock_bh(&shard->lock);
+	queue_delayed_work(cmap_queue_upkeep, &shard->trim, TRIM_DELAY);
+
+	return emptied;
+}
+
 /**
  * cmap_resize_evacuate() - empty segments that are sparsely used
  * @shard: the shard
@@ -613,6 +629,8 @@ u64 cmap_resize_evacuate(struct cmap_shard *shard, u32 share, u64 bytes,
 		else
 			cond_resched();
 	}
+	if (fatal_signal_pending(current))
+		emptied += stop_evacuation(shard);
 
 	return emptied;
 }
