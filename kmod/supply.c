@@ -24,6 +24,7 @@
 #include <linux/jiffies.h>
 #include <linux/ktime.h>
 #include <linux/rcupdate.h>
+#include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 
 #define NAP_US		200	/* between looks for the end of a wait, */
@@ -70,8 +71,10 @@ void cmap_relief_end(struct cmap_relief *relief)
 		cmap_shard_queue(relief->shard, relief->write, -1);
 	if (relief->sole)
 		mutex_unlock(&relief->map->supply);
-	if (relief->queued)
+	if (relief->queued) {
 		mutex_unlock(&relief->shard->supply);
+		memalloc_noio_restore(relief->noio);
+	}
 	relief->write->flags &= ~CMAP_WRITE_QUEUED;
 }
 
@@ -392,6 +395,8 @@ static int queue_up(struct cmap_relief *relief)
 {
 	if (wait_in(&relief->shard->supply, relief))
 		return -EINTR;
+	/* Who is behind may hold what I/O waits for, whatever this may do. */
+	relief->noio = memalloc_noio_save();
 	relief->queued = true;
 	relief->write->flags |= CMAP_WRITE_QUEUED;
 	return 0;

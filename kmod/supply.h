@@ -20,6 +20,7 @@ struct cmap_write;
  * @write: the write
  * @gfp: GFP_KERNEL, or GFP_ATOMIC where sleeping is not allowed
  * @queued: it holds the shard's supply mutex
+ * @noio: from memalloc_noio_save() then
  * @first: and gets nodes first
  * @sole: it holds the map's, too
  * @vain: how often in a row too little was on its way
@@ -35,6 +36,7 @@ struct cmap_relief {
 	struct cmap_write *write;
 	gfp_t gfp;
 	bool queued;
+	unsigned int noio;
 	bool first;
 	bool sole;
 	unsigned int vain;
