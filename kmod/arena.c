@@ -1215,6 +1215,26 @@ static bool wipe_some(struct cmap_arena *arena, struct cmap_segment *segment,
 }
 
 /*
+ * A writer counts on the segment: its nodes are handed out no more, lest others
+ * begin it anew each time.  It goes once no reader can be in it.
+ */
+static void claim(struct cmap_arena *arena, struct cmap_segment *segment)
+{
+	struct cmap_class *class = &arena->classes[segment->class];
+
+	if (segment->listed)
+		unlist_segment(arena, segment);
+	if (class->bump == segment->index)
+		class->bump = 0;
+	if (class->spare == segment->index)
+		class->spare = 0;
+	count_nodes(class, segment, -(s32)segment->capacity,
+		    -(s32)segment->capacity);
+	segment->evacuated = true;
+	arena->untidy = true;
+}
+
+/*
  * Take out segments.  Returns the bytes in those that only wait for a grace
  * period; @more is set if there are, or are nodes to be wiped.
  */
@@ -1240,6 +1260,8 @@ static u64 trim(struct cmap_arena *arena, u32 *from, u32 count, bool urgent,
 		if (!waits && segment_idle(segment)) {
 			detach(arena, segment, detached);
 		} else {
+			if (urgent && !segment->evacuated)
+				claim(arena, segment);
 			pending += cmap_block_bytes(segment->block);
 			*more = true;
 		}
@@ -1280,7 +1302,7 @@ bool cmap_arena_trim(struct cmap_arena *arena, u32 *from, u32 count,
  * @count: how many indices to look at
  * @detached: list for cmap_arena_free_detached()
  *
- * What was allocated ahead goes, too.
+ * What was allocated ahead goes, too, and what waits is handed out no more.
  *
  * Context: The shard's lock, hardware interrupts on.
  * Return: bytes in segments that only wait for a grace period.

@@ -520,6 +520,9 @@ u64 cmap_resize_reclaim(struct cmap_shard *shard, bool *freed)
 
 	*freed |= !list_empty(&detached);
 	cmap_arena_free_detached(&detached);
+	/* The writer may give up, or be killed, before it is free. */
+	if (pending)
+		queue_delayed_work(cmap_queue_upkeep, &shard->trim, TRIM_DELAY);
 
 	return pending;
 }

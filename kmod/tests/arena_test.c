@@ -360,6 +360,40 @@ static void empty_segments_go_back(struct kunit *test)
 }
 
 /* One that is used again while it waits to go back stays. */
+/*
+ * What a writer that lacks memory counted on was taken again by others as soon as
+ * it could be, each time.
+ */
+static void what_is_reclaimed_is_not_used_again(struct kunit *test)
+{
+	struct stock *stock = stock_new(test, false);
+	cmap_ref refs[100];
+	LIST_HEAD(detached);
+	u32 i, from = 0;
+	u64 pending;
+	int err;
+
+	for (i = 0; i < ARRAY_SIZE(refs); i++) {
+		refs[i] = stock_take(stock, 1000, &err);
+		KUNIT_ASSERT_NE(test, refs[i], 0);
+	}
+	for (i = 0; i < ARRAY_SIZE(refs); i++)
+		stock_retire(stock, refs[i]);
+	spin_lock_bh(&stock->lock);
+	pending = cmap_arena_reclaim(&stock->arena, &from, U32_MAX, &detached);
+	spin_unlock_bh(&stock->lock);
+	cmap_arena_free_detached(&detached);
+	KUNIT_EXPECT_EQ(test, pending, census_of(stock).bytes);
+
+	synchronize_rcu();
+	KUNIT_EXPECT_EQ(test, stock_take_ready(stock, 1000), 0);
+	KUNIT_EXPECT_FALSE(test, trim(stock, U32_MAX));
+	KUNIT_EXPECT_EQ(test, census_of(stock).segments, 0);
+	KUNIT_EXPECT_NE(test, stock_take(stock, 1000, &err), 0);
+
+	cmap_arena_destroy(&stock->arena);
+}
+
 static void emptied_and_used_again(struct kunit *test)
 {
 	struct stock *stock = stock_new(test, false);
@@ -1014,6 +1048,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(wiped_before_given_back),
 	KUNIT_CASE(wiping_in_pieces),
 	KUNIT_CASE(empty_segments_go_back),
+	KUNIT_CASE(what_is_reclaimed_is_not_used_again),
 	KUNIT_CASE(emptied_and_used_again),
 	KUNIT_CASE(a_segment_ahead),
 	KUNIT_CASE(trim_leaves_what_is_ahead),
