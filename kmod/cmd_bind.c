@@ -263,14 +263,22 @@ static bool fill_record(const struct cmap *map, struct list_record *record)
 	return true;
 }
 
-/* Add a record for the map; -EMSGSIZE if there is no room. */
-static int list_one(struct cmap_list *list, u32 room, const struct cmap *map)
+/*
+ * Add a record for the map; -EMSGSIZE if there is no room.
+ *
+ * The caller's reference is dropped before anything is copied out.  The copy
+ * takes as long as the caller's memory wants, which may be a file system of his
+ * own, and the map is another user's, who pays for it as long as it is there.
+ */
+static int list_one(struct cmap_list *list, u32 room, struct cmap *map)
 {
 	void __user *to = u64_to_user_ptr(list->buf) + list->buf_len;
 	struct list_record record;
+	bool seen = fill_record(map, &record);
 	u32 size;
 
-	if (!fill_record(map, &record))
+	cmap_map_put(map);
+	if (!seen)
 		return 0;
 	size = record.entry.size;
 	if (size > room - list->buf_len) {
@@ -315,7 +323,6 @@ int cmap_cmd_list(struct cmap_context *context, void __user *arg)
 	list.count = 0;
 	for (id = list.cursor; (map = cmap_names_next(&id)); list.cursor = id) {
 		err = list_one(&list, room, map);
-		cmap_map_put(map);
 		if (!err && fatal_signal_pending(current))
 			err = -EINTR;
 		if (err)

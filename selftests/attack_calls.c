@@ -335,6 +335,60 @@ TEST(stalled_copies)
 	}
 }
 
+static void *list_into(void *arg)
+{
+	struct stall *stall = arg;
+	struct cmap_list list = {
+		.size = sizeof(list),
+		.buf = u64_of(stall->mem + stall->size - PAGE), .buf_len = PAGE,
+	};
+	int fd = device(O_RDONLY);
+
+	call(fd, CMAP_IOCTL_LIST, &list);
+	close(fd);
+	return NULL;
+}
+
+static uint64_t all_maps(void)
+{
+	struct cmap_limits limits = { .size = sizeof(limits) };
+	int fd = device(O_RDONLY);
+
+	call(fd, CMAP_IOCTL_LIMITS, &limits);
+	close(fd);
+	return limits.all_maps;
+}
+
+/*
+ * Who listed a map kept it, with all its memory, for as long as he let the copy
+ * stand still; and its owner went on paying.
+ */
+TEST(stalled_list)
+{
+	int fd = device(O_RDWR), i;
+	struct stall stall;
+	pthread_t thread;
+	uint64_t maps;
+
+	if (!stall_new(&stall, 2 * PAGE))
+		SKIP(return, "no userfaultfd");
+	ASSERT_EQ(0, create_named(fd, "stalled_list", 0600));
+	/* Those of other tests are gone by then. */
+	usleep(500000);
+	maps = all_maps();
+	ASSERT_EQ(0, pthread_create(&thread, NULL, list_into, &stall));
+	usleep(100000);
+	EXPECT_EQ(0, unlink_named("stalled_list"));
+	close(fd);
+	for (i = 0; i < 200 && all_maps() >= maps; i++)
+		usleep(20000);
+	EXPECT_LT(i, 200);
+	stall_end(&stall);
+	pthread_join(thread, NULL);
+	munmap(stall.mem, stall.size);
+	close(stall.uffd);
+}
+
 /* And one that is killed there. */
 TEST(stalled_and_killed)
 {
