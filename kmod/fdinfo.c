@@ -46,8 +46,9 @@ void cmap_fdinfo_show(struct seq_file *seq, struct file *file)
 	seq_printf(seq, "cmap-id:\t%llu\n", map->id);
 	seq_puts(seq, "cmap-name:\t");
 	cmap_stat_show_name(seq, map);
-	seq_puts(seq, cmap_map_named(map) && READ_ONCE(map->unlinked) ?
-		      " (unlinked)\n" : "\n");
+	/* Not behind the name, which could be called so. */
+	seq_printf(seq, "\ncmap-unlinked:\t%d\n",
+		   cmap_map_named(map) && READ_ONCE(map->unlinked));
 	seq_printf(seq, "cmap-access:\t%s\n", access_of(file));
 	seq_printf(seq, "cmap-flags:\t%#x\n", map->flags);
 	seq_printf(seq, "cmap-entries:\t%llu\n", cmap_map_entries(map));

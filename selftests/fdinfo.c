@@ -59,6 +59,7 @@ TEST(says_which_map_and_what_it_takes)
 
 	EXPECT_EQ(map_stat(fd).id, figure(fd, "cmap-id:\t"));
 	EXPECT_STREQ("fdinfo", text(fd, "cmap-name:\t"));
+	EXPECT_EQ(0, figure(fd, "cmap-unlinked:\t"));
 	EXPECT_STREQ("rw", text(fd, "cmap-access:\t"));
 	EXPECT_STREQ("r", text(reader, "cmap-access:\t"));
 	EXPECT_EQ(100, figure(fd, "cmap-entries:\t"));
@@ -74,7 +75,8 @@ TEST(says_which_map_and_what_it_takes)
 	munmap(window, 4096);
 
 	EXPECT_EQ(0, unlink_named("fdinfo"));
-	EXPECT_STREQ("fdinfo (unlinked)", text(fd, "cmap-name:\t"));
+	EXPECT_STREQ("fdinfo", text(fd, "cmap-name:\t"));
+	EXPECT_EQ(1, figure(fd, "cmap-unlinked:\t"));
 	close(reader);
 	close(fd);
 }
@@ -88,6 +90,7 @@ TEST(of_anonymous_maps_and_of_none)
 	ASSERT_EQ(0, create_with(fd, &args));
 	EXPECT_EQ(map_stat(fd).id, figure(fd, "cmap-id:\t"));
 	EXPECT_STREQ("", text(fd, "cmap-name:\t"));
+	EXPECT_EQ(0, figure(fd, "cmap-unlinked:\t"));
 	EXPECT_STREQ("none", text(fd, "cmap-window:\t"));
 	close(fd);
 }
@@ -101,6 +104,19 @@ TEST(strange_name)
 	EXPECT_STREQ("a\\ncmap-id:\\t7\\e[2J\\\\", text(fd, "cmap-name:\t"));
 	EXPECT_EQ(map_stat(fd).id, figure(fd, "cmap-id:\t"));
 	EXPECT_EQ(0, unlink_named("a\ncmap-id:\t7\033[2J\\"));
+	close(fd);
+}
+
+/* A map that has its name looked like one that has lost a shorter one. */
+TEST(name_that_says_it_is_unlinked)
+{
+	int fd = device(O_RDWR);
+
+	ASSERT_EQ(0, create_named(fd, "x (unlinked)", 0600));
+	EXPECT_STREQ("x (unlinked)", text(fd, "cmap-name:\t"));
+	EXPECT_EQ(0, figure(fd, "cmap-unlinked:\t"));
+	EXPECT_EQ(0, unlink_named("x (unlinked)"));
+	EXPECT_EQ(1, figure(fd, "cmap-unlinked:\t"));
 	close(fd);
 }
 
