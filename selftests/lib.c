@@ -464,4 +464,47 @@ TEST_F(lib, descriptors)
 	cmap_close(map);
 }
 
+/*
+ * A program that closed a handle's descriptor, and got its number for another
+ * map, gave that one away.
+ */
+TEST_F(lib, another_map_is_not_renamed_or_given_away)
+{
+	struct cmap_options options = { .sz = sizeof(options) };
+	struct cmap_info info = { .sz = sizeof(info) };
+	struct cmap *map = cmap_open("lib_own", O_RDWR | O_CREAT, &options);
+	struct cmap *other = cmap_open("lib_other", O_RDWR | O_CREAT, &options);
+	int number, i;
+
+	ASSERT_NE(NULL, map);
+	ASSERT_NE(NULL, other);
+	EXPECT_EQ(0, cmap_options_differ(map, &options));
+	number = cmap_fd(map);
+	for (i = 0; i < 2; i++) {
+		if (i)
+			close(number);
+		else
+			ASSERT_EQ(number, dup2(cmap_fd(other), number));
+		errno = 0;
+		EXPECT_EQ(-1, cmap_rename(map, "lib_new"));
+		EXPECT_EQ(EBADF, errno);
+		errno = 0;
+		EXPECT_EQ(-1, cmap_chmod(map, 0666));
+		EXPECT_EQ(EBADF, errno);
+		errno = 0;
+		EXPECT_EQ(-1, cmap_chown(map, 1000, 1000));
+		EXPECT_EQ(EBADF, errno);
+		errno = 0;
+		EXPECT_EQ(-1, cmap_options_differ(map, &options));
+		EXPECT_EQ(EBADF, errno);
+	}
+	ASSERT_EQ(0, cmap_info(other, &info));
+	EXPECT_EQ(0600, info.mode);
+	EXPECT_EQ(0, info.uid);
+	cmap_close(map);
+	cmap_close(other);
+	EXPECT_EQ(0, cmap_unlink("lib_own"));
+	EXPECT_EQ(0, cmap_unlink("lib_other"));
+}
+
 TEST_HARNESS_MAIN

@@ -95,3 +95,14 @@ int cmap_call(const struct cmap *map, unsigned long command, void *arg)
 	errno = cmap_is_ours(map->fd, map->device, map->id) ? saved : EBADF;
 	return err;
 }
+
+/*
+ * The same for what changes who may use a map, or where it is found: another
+ * map, which would do it as well, is not asked at all.
+ */
+int cmap_call_ours(const struct cmap *map, unsigned long command, void *arg)
+{
+	if (cmap_is_ours(map->fd, map->device, map->id) <= 0)
+		return -1;
+	return cmap_call(map, command, arg);
+}

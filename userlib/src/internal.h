@@ -54,6 +54,7 @@ static inline void close_quietly(int fd)
 
 int cmap_is_ours(int fd, dev_t device, uint64_t id);
 int cmap_call(const struct cmap *map, unsigned long command, void *arg);
+int cmap_call_ours(const struct cmap *map, unsigned long command, void *arg);
 
 /* Lengths are 32 bits wide in the ABI; nothing longer fits any map. */
 static inline int length(size_t len, uint32_t *result)

@@ -206,7 +206,7 @@ API int cmap_rename(struct cmap *map, const char *name)
 
 	if (name_length(name, &args.name_len))
 		return -1;
-	return ioctl(map->fd, CMAP_IOCTL_RENAME, &args);
+	return cmap_call_ours(map, CMAP_IOCTL_RENAME, &args);
 }
 
 API int cmap_chmod(struct cmap *map, mode_t mode)
@@ -217,7 +217,7 @@ API int cmap_chmod(struct cmap *map, mode_t mode)
 		.mode = mode,
 	};
 
-	return ioctl(map->fd, CMAP_IOCTL_SETATTR, &args);
+	return cmap_call_ours(map, CMAP_IOCTL_SETATTR, &args);
 }
 
 API int cmap_chown(struct cmap *map, uid_t uid, gid_t gid)
@@ -232,5 +232,5 @@ API int cmap_chown(struct cmap *map, uid_t uid, gid_t gid)
 		args.flags |= CMAP_SET_GID;
 		args.gid = gid;
 	}
-	return ioctl(map->fd, CMAP_IOCTL_SETATTR, &args);
+	return cmap_call_ours(map, CMAP_IOCTL_SETATTR, &args);
 }

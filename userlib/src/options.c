@@ -81,5 +81,7 @@ API int cmap_options_differ(struct cmap *map, const struct cmap_options *given)
 
 	if (cmap_options_resolve(given, &options))
 		return -1;
+	if (cmap_is_ours(map->fd, map->device, map->id) <= 0)
+		return -1;
 	return cmap_fd_differs(map->fd, &options);
 }
