@@ -58,6 +58,13 @@ check "a name with a line in it" "0600 root     root              0 a\\x0ab\\\\c
 	sh -c "cmap create 'a\\x0ab\\\\c' && cmap ls | grep x0ab | sed 's/ *[0-9]* a/ a/'"
 check "is set, counted and removed by what ls says" "1" 0 \
 	sh -c "cmap set 'a\\x0ab\\\\c' k v && cmap count 'a\\x0ab\\\\c' && cmap rm 'a\\x0ab\\\\c'"
+# A terminal obeys 0x9b as it does an escape and a bracket.
+check "a name that a terminal would obey" "0600 root     root              0 c\\x9b2J" 0 \
+	sh -c "cmap create 'c\\x9b2J' && cmap ls | grep x9b | sed 's/ *[0-9]* c/ c/'"
+check "a value that a terminal would obey" "\\x9b2J\\xc3\\xa9" 0 \
+	sh -c "cmap set 'c\\x9b2J' '\\xff' '\\x9b2J\\xc3\\xa9' && cmap get 'c\\x9b2J' '\\xff'"
+check "goes in as it came out" "\\xff	\\x9b2J\\xc3\\xa9" 0 \
+	sh -c "cmap set 'c\\x9b2J' '\\xff' \"\$(cmap get 'c\\x9b2J' '\\xff')\" && cmap dump 'c\\x9b2J'; cmap rm 'c\\x9b2J'"
 check "a name cannot have a NUL" "cmap: colours\\x00: Invalid argument" 2 \
 	cmap count 'colours\x00'
 check "output that cannot be written" "cmap: output: No space left on device" 2 \

@@ -3,7 +3,9 @@
  * cmap - look at maps and change them from the shell.
  *
  * Names, keys and values are text here; \xHH stands for any byte and \\ for a
- * backslash, going in and coming out.
+ * backslash, going in and coming out.  Coming out, all that is not a visible
+ * character of ASCII or a space is \xHH: a terminal takes bytes from 0x80 on for
+ * commands, too.
  */
 #include <cmap.h>
 
@@ -99,7 +101,7 @@ static void print_bytes(const void *data, size_t len)
 	for (; len--; p++) {
 		if (*p == '\\')
 			fputs("\\\\", stdout);
-		else if (*p < ' ' || *p == 0x7f)
+		else if (*p < ' ' || *p >= 0x7f)
 			printf("\\x%02x", *p);
 		else
 			putchar(*p);
