@@ -37,22 +37,22 @@ bool cmap_privileged(void)
 }
 
 /**
- * cmap_user_payer() - who pays for a map that the caller makes or gives away
+ * cmap_user_payer() - who pays for a map
+ * @ns: the user namespace that it is made in; or, for one that is given away,
+ *	whose capabilities allow that, which is inside the caller's
  * @uid: whose map it is
  *
  * A user namespace gives its owner as many user ids as he was granted, each of
  * which could have limits of its own.  So in one that root did not make its
  * owner pays, that of the outermost one: the user that the machine knows.
  *
- * Context: Process.
- * Return: the owner of the outermost user namespace around the caller that does
- * not belong to root, or else @uid.
+ * Context: Any.
+ * Return: the owner of the outermost user namespace, of @ns and those around it,
+ * that does not belong to root, or else @uid.
  */
-kuid_t cmap_user_payer(kuid_t uid)
+kuid_t cmap_user_payer(const struct user_namespace *ns, kuid_t uid)
 {
-	const struct user_namespace *ns;
-
-	for (ns = current_user_ns(); ns->parent; ns = ns->parent)
+	for (; ns->parent; ns = ns->parent)
 		if (!uid_eq(ns->owner, GLOBAL_ROOT_UID))
 			uid = ns->owner;
 	return uid;
@@ -238,7 +238,7 @@ void cmap_limits_total(u64 *maps, u64 *bytes)
 void cmap_limits_fill(struct cmap_limits *limits)
 {
 	bool privileged = cmap_privileged();
-	kuid_t uid = cmap_user_payer(current_fsuid());
+	kuid_t uid = cmap_user_payer(current_user_ns(), current_fsuid());
 	const struct cmap_user *user;
 
 	*limits = (struct cmap_limits){

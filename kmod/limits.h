@@ -15,6 +15,7 @@
 
 struct cmap_limits;
 struct seq_file;
+struct user_namespace;
 
 /* Module parameters; 0 of the user's stands for a quarter of the module's. */
 extern unsigned int cmap_max_maps;
@@ -37,7 +38,7 @@ struct cmap_user {
 };
 
 bool cmap_privileged(void);
-kuid_t cmap_user_payer(kuid_t uid);
+kuid_t cmap_user_payer(const struct user_namespace *ns, kuid_t uid);
 
 int cmap_maps_count(bool privileged);
 void cmap_maps_uncount(void);

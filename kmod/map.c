@@ -188,7 +188,9 @@ static struct cmap_user *count(const struct cmap_spec *spec, bool privileged)
 	if (err)
 		return ERR_PTR(err);
 	if (!spec->kernel) {
-		user = cmap_user_count(cmap_user_payer(spec->uid), privileged);
+		kuid_t payer = cmap_user_payer(current_user_ns(), spec->uid);
+
+		user = cmap_user_count(payer, privileged);
 		if (IS_ERR(user))
 			cmap_maps_uncount();
 	}

@@ -240,11 +240,19 @@ static bool may_open(const struct cmap *map, int access)
 	       capable_over(map, CAP_DAC_OVERRIDE);
 }
 
-/* Whether its owner is the caller or one whom the caller must trust anyway. */
+/*
+ * Whether its owner is the caller or one whom the caller must trust anyway.  The
+ * root of a user namespace is that for those inside; to whoever came into the
+ * network namespace from further out he is a user as any other.
+ */
 static bool trusted_owner(const struct cmap *map)
 {
+	struct user_namespace *ns = names_owner(map->net);
+
+	lockdep_assert_held(&names_mutex);
+
 	return owned(map) || uid_eq(map->uid, GLOBAL_ROOT_UID) ||
-	       uid_eq(map->uid, make_kuid(names_owner(map->net), 0));
+	       (current_in_userns(ns) && uid_eq(map->uid, make_kuid(ns, 0)));
 }
 
 /**
@@ -253,7 +261,8 @@ static bool trusted_owner(const struct cmap *map)
  * @name: the name
  * @access: MAY_READ, MAY_WRITE or both, checked against the caller's
  *	credentials; 0 for kernel users
- * @trusted: only one that belongs to the caller or to root
+ * @trusted: only one that belongs to the caller, to root, or to the root of the
+ *	names' user namespace if the caller is in that
  *
  * Context: Process.
  * Return: the map with a reference for the caller, or an ERR_PTR: -ENOENT,
@@ -403,10 +412,22 @@ static int may_set(const struct cmap *map, const struct cmap_attr *attr)
 	return 0;
 }
 
-static bool changes_payer(const struct cmap *map, const struct cmap_attr *attr)
+/*
+ * Whether another is to pay, and who.  It goes by the user namespace whose
+ * capabilities allow to give the map away: by the caller's own, from further
+ * out, it would be any of the users that one user was granted, each with limits
+ * of his own.  Who owns a map already changes nothing by saying so.
+ */
+static bool changes_payer(const struct cmap *map, const struct cmap_attr *attr,
+			  kuid_t *payer)
 {
-	return attr->valid & CMAP_SET_UID && map->user &&
-	       !uid_eq(attr->uid, map->uid);
+	lockdep_assert_held(&names_mutex);
+
+	if (!(attr->valid & CMAP_SET_UID) || !map->user ||
+	    uid_eq(attr->uid, map->uid))
+		return false;
+	*payer = cmap_user_payer(names_owner(map->net), attr->uid);
+	return !uid_eq(*payer, map->user->uid);
 }
 
 /* *user is the one who is to pay, then the one who did, or paid in vain. */
@@ -414,13 +435,16 @@ static int set_locked(struct cmap *map, const struct cmap_attr *attr,
 		      struct cmap_user **user)
 {
 	int err = may_set(map, attr);
+	kuid_t payer;
 
-	if (!err && changes_payer(map, attr)) {
-		/* Another gave it away since. */
-		if (!*user)
+	if (!err && changes_payer(map, attr, &payer)) {
+		/* Another gave it away since, or removed its name. */
+		if (!*user || !uid_eq((*user)->uid, payer))
 			return -EAGAIN;
+		/* Who may not use the reserve cannot give root's maps it. */
 		err = cmap_bill_move(&map->memory.bill, &(*user)->account,
-				     uid_eq((*user)->uid, GLOBAL_ROOT_UID));
+				     uid_eq(payer, GLOBAL_ROOT_UID) &&
+				     cmap_privileged());
 		if (!err)
 			swap(map->user, *user);
 	}
@@ -440,19 +464,18 @@ static int set_locked(struct cmap *map, const struct cmap_attr *attr,
 static int try_set(struct cmap *map, const struct cmap_attr *attr)
 {
 	struct cmap_user *user = NULL;
+	kuid_t payer;
 	bool pays;
 	int err;
 
 	mutex_lock(&names_mutex);
 	err = may_set(map, attr);
-	pays = changes_payer(map, attr);
+	pays = changes_payer(map, attr, &payer);
 	mutex_unlock(&names_mutex);
 	if (err)
 		return err;
 	if (pays) {
-		kuid_t uid = cmap_user_payer(attr->uid);
-
-		user = cmap_user_count(uid, uid_eq(uid, GLOBAL_ROOT_UID));
+		user = cmap_user_count(payer, uid_eq(payer, GLOBAL_ROOT_UID));
 		if (IS_ERR(user))
 			return PTR_ERR(user);
 	}
@@ -470,7 +493,8 @@ static int try_set(struct cmap *map, const struct cmap_attr *attr)
  * @map: the map
  * @attr: what of it, and to what
  *
- * The new owner pays for the map, within his limits.
+ * The new owner pays for the map, within his limits; or, where its name is in a
+ * network namespace of users, the one to whom these count.
  *
  * Context: Process.
  * Return: 0; -EPERM if the caller may not; -EDQUOT or -ENOMEM with nothing

@@ -678,6 +678,71 @@ TEST_F(namespaces, ends_while_the_map_is_open)
 	close(own);
 }
 
+static int open_trusted_in(int net)
+{
+	return setns(net, CLONE_NEWNET) ? -254 : open_flags(CMAP_OPEN_TRUSTED);
+}
+
+static int open_any_in(int net)
+{
+	return setns(net, CLONE_NEWNET) ? -254 : open_flags(0);
+}
+
+/* Root of a user namespace of a user's, with a map. */
+static void live_as_root_of_namespaces(int ready, int go)
+{
+	char c = 0;
+
+	if (setgroups(0, NULL) || setresgid(1000, 1000, 1000) ||
+	    setresuid(1000, 1000, 1000) || prctl(PR_SET_DUMPABLE, 1) ||
+	    unshare(CLONE_NEWUSER | CLONE_NEWNET))
+		_exit(4);
+	if (write(ready, &c, 1) != 1 || read(go, &c, 1) != 1 ||
+	    setresgid(0, 0, 0) || setresuid(0, 0, 0) || make_one(0666))
+		_exit(1);
+	/* Others inside must trust him anyway. */
+	if (run_as(5, 5, open_flags, CMAP_OPEN_TRUSTED))
+		_exit(2);
+	if (write(ready, &c, 1) != 1 || read(go, &c, 1) != 1)
+		_exit(3);
+	_exit(0);
+}
+
+/*
+ * Root who came into a user's network namespace took that user's map for one
+ * of root's.
+ */
+TEST_F(namespaces, trusted_open_from_outside)
+{
+	int ready[2], go[2], net;
+	char file[64], c = 0;
+	pid_t pid;
+
+	ASSERT_EQ(0, pipe(ready) | pipe(go));
+	pid = fork();
+	if (!pid)
+		live_as_root_of_namespaces(ready[1], go[0]);
+	close(ready[1]);
+	if (read(ready[0], &c, 1) != 1) {
+		waitpid(pid, NULL, 0);
+		SKIP(return, "no user namespaces");
+	}
+	snprintf(file, sizeof(file), "/proc/%d/uid_map", pid);
+	ASSERT_EQ(0, write_text(file, "0 100000 1000"));
+	snprintf(file, sizeof(file), "/proc/%d/gid_map", pid);
+	ASSERT_EQ(0, write_text(file, "0 100000 1000"));
+	ASSERT_EQ(1, write(go[1], &c, 1));
+	ASSERT_EQ(1, read(ready[0], &c, 1));
+	snprintf(file, sizeof(file), "/proc/%d/ns/net", pid);
+	net = open(file, O_RDONLY | O_CLOEXEC);
+	ASSERT_GE(net, 0);
+	EXPECT_EQ(-EACCES, run_as(0, 0, open_trusted_in, net));
+	EXPECT_EQ(0, run_as(0, 0, open_any_in, net));
+	close(net);
+	ASSERT_EQ(1, write(go[1], &c, 1));
+	EXPECT_TRUE(children_ok(1));
+}
+
 /* Names made and looked for in namespaces that come and go. */
 TEST_F(namespaces, race_with_their_end)
 {

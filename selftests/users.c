@@ -313,6 +313,32 @@ TEST_F(users, closing_makes_room_at_once)
 	EXPECT_TRUE(children_ok(1));
 }
 
+/* Nor is memory. */
+TEST_F(users, memory_of_ones_own_maps_is_waited_for)
+{
+	set_parameter("max_bytes_per_user", 2000000);
+	if (!fork()) {
+		static char value[4000];
+		int round, fd, i, err;
+
+		become(USER);
+		for (round = 0; round < 10; round++) {
+			fd = new_map();
+			if (fd < 0)
+				_exit(1);
+			err = 0;
+			for (i = 0; !err; i++)
+				err = set(fd, &i, sizeof(i), value,
+					  sizeof(value));
+			if (err != -EDQUOT)
+				_exit(2);
+			close(fd);
+		}
+		_exit(0);
+	}
+	EXPECT_TRUE(children_ok(1));
+}
+
 /* Who lets others write pays for what they write. */
 TEST_F(users, the_owner_pays_whoever_writes)
 {
@@ -500,6 +526,102 @@ TEST_F(users, subordinate_users_count_for_the_owner)
 	EXPECT_EQ(25, report->limits.maps);
 	/* The namespace does not know its owner: he is its nobody. */
 	EXPECT_EQ(65534, report->limits.uid);
+}
+
+/* User 0 of namespaces of USER's, with a map on a descriptor that others have. */
+static void live_in_namespaces(int fd, int ready, int go)
+{
+	char c = 0;
+	int own;
+
+	become(USER);
+	prctl(PR_SET_DUMPABLE, 1);
+	if (unshare(CLONE_NEWUSER | CLONE_NEWNET))
+		_exit(4);
+	if (write(ready, &c, 1) != 1 || read(go, &c, 1) != 1 ||
+	    setresgid(0, 0, 0) || setresuid(0, 0, 0))
+		_exit(1);
+	/* To own it is no way to pay for it instead of the one who does. */
+	own = new_map();
+	if (own < 0 || chown_map(own, 0) || limits_now().maps != 1)
+		_exit(2);
+	close(own);
+	if (create_named(fd, "users_given", 0600) ||
+	    write(ready, &c, 1) != 1 || read(go, &c, 1) != 1)
+		_exit(3);
+	_exit(0);
+}
+
+/*
+ * Who is outside of a user namespace, and may do all in it, gave a map to one
+ * of its users after the other, each of which had limits of his own.
+ */
+TEST_F(users, given_away_from_outside_counts_for_the_owner)
+{
+	int fd = device(O_RDWR), ready[2], go[2];
+	char file[64], c = 0;
+	pid_t pid;
+
+	ASSERT_EQ(0, pipe(ready) | pipe(go));
+	set_parameter("max_maps_per_user", 1);
+	pid = fork();
+	if (!pid)
+		live_in_namespaces(fd, ready[1], go[0]);
+	close(ready[1]);
+	if (read(ready[0], &c, 1) != 1) {
+		waitpid(pid, NULL, 0);
+		SKIP(return, "no user namespaces");
+	}
+	snprintf(file, sizeof(file), "/proc/%d/uid_map", pid);
+	ASSERT_EQ(0, write_text(file, "0 100000 1000"));
+	snprintf(file, sizeof(file), "/proc/%d/gid_map", pid);
+	ASSERT_EQ(0, write_text(file, "0 100000 1000"));
+	ASSERT_EQ(1, write(go[1], &c, 1));
+	ASSERT_EQ(1, read(ready[0], &c, 1));
+	EXPECT_TRUE(pays_for(USER, fd));
+	/* It is no map more for the one who pays already. */
+	EXPECT_EQ(0, chown_map(fd, 100005));
+	EXPECT_EQ(100005, map_stat(fd).uid);
+	EXPECT_EQ(0, limits_of(100005).maps);
+	EXPECT_TRUE(pays_for(USER, fd));
+	ASSERT_EQ(1, write(go[1], &c, 1));
+	EXPECT_TRUE(children_ok(1));
+	close(fd);
+}
+
+/* A map of a user's got the reserve by being given to root. */
+TEST_F(users, given_to_root_takes_no_reserve)
+{
+	struct __user_cap_header_struct header = {
+		.version = _LINUX_CAPABILITY_VERSION_3,
+	};
+	struct __user_cap_data_struct one[2] = {
+		{ .effective = 1 << CAP_CHOWN, .permitted = 1 << CAP_CHOWN },
+	};
+	struct report *report = shared_memory(sizeof(*report));
+	static char value[4000];
+	int fd = device(O_RDWR), i;
+
+	if (!fork()) {
+		become(USER);
+		_exit(-create_named(fd, "users_reserve", 0600));
+	}
+	ASSERT_TRUE(children_ok(1));
+	if (!fork()) {
+		if (syscall(SYS_capset, &header, one) || chown_map(fd, 0))
+			_exit(1);
+		for (i = 0; !report->err; i++)
+			report->err = set(fd, &i, sizeof(i), value,
+					  sizeof(value));
+		report->limits = limits_now();
+		_exit(0);
+	}
+	EXPECT_TRUE(children_ok(1));
+	EXPECT_EQ(-ENOSPC, report->err);
+	EXPECT_GE(report->limits.all_bytes, 30000000);
+	EXPECT_LE(report->limits.all_bytes, 36000000);
+	EXPECT_EQ(0, unlink_named("users_reserve"));
+	close(fd);
 }
 
 TEST_F(users, root_sees_what_each_user_has)

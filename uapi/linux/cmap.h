@@ -228,7 +228,9 @@ struct cmap_create {
  * else made first under that name; with CMAP_OPEN_TRUSTED a map that belongs
  * neither to the caller, nor to root, nor to the root of the user namespace
  * that the network namespace belongs to, is refused (EACCES), as
- * fs.protected_regular has it for files.
+ * fs.protected_regular has it for files.  The last of these counts only for
+ * callers in that user namespace: to one who came in from further out he is a
+ * user as any other.
  *
  * CMAP_IOCTL_UNLINK works on any descriptor of the device, bound or not; the
  * caller must own the map or have CAP_FOWNER.
