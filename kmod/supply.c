@@ -15,10 +15,12 @@
  * signal.  It waits for no more than that, and never for the whole machine.
  */
 #include "supply.h"
+#include "limits.h"
 #include "map.h"
 #include "names.h"
 #include "resize.h"
 
+#include <linux/cred.h>
 #include <linux/delay.h>
 #include <linux/err.h>
 #include <linux/jiffies.h>
@@ -441,33 +443,63 @@ int cmap_relieve(struct cmap_relief *relief, int err)
 	return await_memory(relief, err);
 }
 
+/*
+ * Get what the maps that draw on an account gave up.  Returns 0 to try again,
+ * -ENOENT if there is nothing, or -EINTR.
+ */
+static int await_account(const struct cmap_account *account)
+{
+	bool freed = false;
+
+	if (!reclaim_all(account, &freed) && !freed &&
+	    atomic64_read(&account->returning) <= 0)
+		return -ENOENT;
+	return freed ? 0 : wait_for_memory(account);
+}
+
+/*
+ * The same for the limit of the user who would pay.  Only maps that he pays for
+ * help; to go over everybody's takes long, and who is refused can come again at
+ * once.  One map more that counts for him keeps him meanwhile.  With as many as
+ * he may have he is refused that, and nothing helps.
+ */
+static int await_user(const struct cmap_spec *spec)
+{
+	kuid_t uid = cmap_user_payer(current_user_ns(), spec->uid);
+	struct cmap_user *user = cmap_user_count(uid, false);
+	int err;
+
+	if (IS_ERR(user))
+		return PTR_ERR(user);
+	err = await_account(&user->account);
+	cmap_user_uncount(user);
+	return err;
+}
+
 /**
  * cmap_supply_map() - make an empty map
  * @spec: what it shall be
  *
- * Where the module's limit is reached this waits for what other maps have on its
- * way back.
+ * Where a limit on memory is reached, the module's or that of the user who would
+ * pay, this waits for what other maps below it have on its way back.
  *
  * Context: Process.
  * Return: as of cmap_map_new(); also -EINTR.
  */
 struct cmap *cmap_supply_map(const struct cmap_spec *spec)
 {
-	struct cmap_account *all = &cmap_account_all;
 	unsigned int tries = 0;
-	bool freed = false;
 	struct cmap *map;
+	int err;
 
 	for (;;) {
 		map = cmap_map_new(spec);
 		if (!IS_ERR(map) || !limit_reached(PTR_ERR(map)) ||
 		    tries++ == VAIN_MAX)
 			return map;
-		if (!reclaim_all(all, &freed) && !freed &&
-		    atomic64_read(&all->returning) <= 0)
-			return map;
-		if (!freed && wait_for_memory(all))
-			return ERR_PTR(-EINTR);
-		freed = false;
+		err = PTR_ERR(map) == -EDQUOT ? await_user(spec) :
+						await_account(&cmap_account_all);
+		if (err)
+			return err == -EINTR ? ERR_PTR(err) : map;
 	}
 }
