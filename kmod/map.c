@@ -473,7 +473,8 @@ u64 cmap_map_entries(const struct cmap *map)
  * cmap_map_copy_name() - a map's name for people to read
  * @map: the map
  * @to: set to the name, as much of it as fits, or to nothing; what is not a
- *	visible character of ASCII is a question mark
+ *	visible character of ASCII is a question mark; all behind it is zero, as a
+ *	record of a trace has all of it
  * @size: room there
  *
  * Context: Any.
@@ -482,7 +483,7 @@ void cmap_map_copy_name(const struct cmap *map, char *to, size_t size)
 {
 	const struct cmap_label *label;
 
-	*to = 0;
+	memset(to, 0, size);
 	rcu_read_lock();
 	label = rcu_dereference(map->label);
 	if (label)

@@ -230,6 +230,10 @@ static void rename_or_leave(struct kunit *test)
 	cmap_map_copy_name(map, name, sizeof(name));
 	KUNIT_EXPECT_STREQ(test, name, "new??lo");
 	KUNIT_EXPECT_EQ(test, cmap_names_rename(map, "new"), 0);
+	/* A trace's record had what was there before behind it. */
+	memset(name, 'x', sizeof(name));
+	cmap_map_copy_name(map, name, sizeof(name));
+	KUNIT_EXPECT_EQ(test, memcmp(name, "new\0\0\0\0", sizeof(name)), 0);
 	KUNIT_EXPECT_EQ(test, cmap_names_unlink(here(), "kunit"), -ENOENT);
 	KUNIT_EXPECT_EQ(test, cmap_names_unlink_map(map), 0);
 	KUNIT_EXPECT_EQ(test, cmap_names_unlink_map(map), -ENOENT);
