@@ -331,12 +331,14 @@ static int for_good(int err)
 
 /*
  * The view of a map, made when the first thread asks for it; NULL if the map
- * is to be read by system calls, for good or for a while.
+ * is to be read by system calls, for good or for a while.  To who reads it is
+ * all one: errno stays what it was.
  */
 struct cmap_view *cmap_view_make(struct cmap *map)
 {
 	struct cmap_view *view, *none = NULL;
 	unsigned int without = LOAD(&map->reads_without);
+	int saved = errno;
 
 	if (LOAD(&map->no_window))
 		return NULL;
@@ -352,11 +354,10 @@ struct cmap_view *cmap_view_make(struct cmap *map)
 			STORE(&map->no_window, 1);
 		else
 			STORE(&map->reads_without, READS_WITHOUT);
-		return NULL;
-	}
-	if (!EXCHANGE_IF(&map->view, &none, view)) {
+	} else if (!EXCHANGE_IF(&map->view, &none, view)) {
 		cmap_view_close(view);
 		view = none;
 	}
+	errno = saved;
 	return view;
 }

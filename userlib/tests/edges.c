@@ -789,6 +789,14 @@ static void reads_in_signal_handlers(void)
 	WANT(!asked);
 	over(&map);
 
+	/* Where nothing can be mapped nobody notices. */
+	map = unread_map();
+	mapping = NO_MEMORY;
+	errno = 0;
+	WANT(cmap_get_many(&map, &lookup, 1) == 1 && !errno);
+	mapping = MAPS;
+	over(&map);
+
 	/* By calls, too. */
 	map = unread_map();
 	map.no_window = 1;
