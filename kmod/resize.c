@@ -2,6 +2,7 @@
 #include "resize.h"
 #include "queue.h"
 #include "shard.h"
+#include "view.h"
 
 #include <linux/delay.h>
 #include <linux/jiffies.h>
@@ -114,8 +115,13 @@ static struct cmap_table *next_locked(const struct cmap_shard *shard,
 static void finish(struct cmap_shard *shard, struct cmap_table *old,
 		   struct cmap_table *new)
 {
+	/*
+	 * First processes are shown that the old table is none of the shard's.
+	 * Page faults in its place find zeroes as soon as they do not find it;
+	 * were it still listed then, all its keys would seem absent.
+	 */
+	cmap_view_set_tables(shard->arena.view, new, next_locked(shard, new));
 	rcu_assign_pointer(shard->table, new);
-	cmap_shard_show_tables(shard);
 	cmap_table_free_rcu(old);
 }
 

@@ -169,7 +169,7 @@ active proctype Writer()
 	/* A block goes. */
 	:: atomic { !over && block && !unmaps -> locked = true;
 		    busy = true; left = block }
-#ifndef M_NUMBER_STAYS
+#if !defined(M_NUMBER_STAYS) && !defined(M_NUMBER_LAST)
 		word = NONE;
 #endif
 #ifdef M_MARK_CLEARED_LATE
@@ -178,6 +178,9 @@ active proctype Writer()
 		atomic { !busy || over -> word = NONE; marked = false }
 #else
 		block = 0;
+#ifdef M_NUMBER_LAST
+		word = NONE;
+#endif
 		/* What is marked from here on is marked for who comes next. */
 		d_step { marked = false; unmaps = UNMAPS; locked = false }
 #endif
