@@ -19,9 +19,13 @@
 #define RESERVE_MAX		16	/* free nodes that inserts leave, */
 #define RESERVE_SHARE		32	/* if they are one in so many */
 
+#define CLASS_LARGE		81	/* the first one above 32 KiB */
+#define LARGE_MSB		12	/* of its least number of units, less one */
+
 /*
  * Size classes: every number of units up to 16, then eight steps to each
- * doubling, so that a node wastes less than an eighth of its size.
+ * doubling, so that a node wastes less than an eighth of its size.  Of large
+ * ones there are sixteen steps: each wastes less than a sixteenth and a page.
  */
 static u32 class_of(u32 size)
 {
@@ -32,23 +36,30 @@ static u32 class_of(u32 size)
 		return units;
 
 	msb = fls(units - 1) - 1;
-	return 17 + (msb - 4) * 8 + (((units - 1) >> (msb - 3)) & 7);
+	if (msb < LARGE_MSB)
+		return 17 + (msb - 4) * 8 + (((units - 1) >> (msb - 3)) & 7);
+	return CLASS_LARGE + (msb - LARGE_MSB) * 16 +
+	       (((units - 1) >> (msb - 4)) & 15);
 }
 
 static u32 class_units(u32 class)
 {
 	if (class <= 16)
 		return class;
+	if (class >= CLASS_LARGE) {
+		class -= CLASS_LARGE;
+		return (17 + class % 16) << (LARGE_MSB - 4 + class / 16);
+	}
 
 	class -= 17;
 	return (9 + class % 8) << (1 + class / 8);
 }
 
 /*
- * A large value is a segment of its own.  What inserts leave for replacements is
- * no free node then, but room in the account: see cmap_memory_large().
+ * A large value is a segment of its own, of as many pages as it takes.  What
+ * inserts leave for replacements is no free node then, but room in the account:
+ * see cmap_memory_large().
  */
-#define CLASS_LARGE		81	/* the first one above 32 KiB */
 
 static bool is_large(u32 class)
 {
@@ -57,7 +68,15 @@ static bool is_large(u32 class)
 
 static u32 large_pages(u32 size)
 {
-	return 1U << get_order(size);
+	return DIV_ROUND_UP(size, PAGE_SIZE);
+}
+
+/* The smallest segment that has a node of a class. */
+static u32 least_pages(u32 class)
+{
+	u32 size = class_units(class) << CMAP_UNIT_SHIFT;
+
+	return is_large(class) ? large_pages(size) : 1U << get_order(size);
 }
 
 static struct cmap_segtab *segtab_locked(const struct cmap_arena *arena)
@@ -567,8 +586,8 @@ void cmap_arena_unalloc(struct cmap_arena *arena, cmap_ref ref)
  * need another: nothing lies between 64 KiB and 2 MiB.  Who may not sleep clears
  * no such, for others may be waiting for the CPU.
  */
-static unsigned int segment_order(const struct cmap_arena *arena, u32 class,
-				  u32 size, gfp_t gfp)
+static u32 segment_pages(const struct cmap_arena *arena, u32 class, u32 size,
+			 gfp_t gfp)
 {
 	/* Pairs with the release in cmap_refill_attach(). */
 	const struct cmap_class *classes = smp_load_acquire(&arena->classes);
@@ -576,7 +595,7 @@ static unsigned int segment_order(const struct cmap_arena *arena, u32 class,
 	unsigned int order = get_order(size);
 
 	if (is_large(class))
-		return order;
+		return least_pages(class);
 	if (pages < 1U << SEGMENT_ORDER_MAX || !gfpflags_allow_blocking(gfp))
 		pages = min(pages, 1U << SEGMENT_ORDER_QUICK);
 	while (order < SEGMENT_ORDER_MAX &&
@@ -584,7 +603,7 @@ static unsigned int segment_order(const struct cmap_arena *arena, u32 class,
 				       (PAGE_SIZE << order) / 8))
 		order++;
 
-	return order;
+	return 1U << order;
 }
 
 /* ---- room for it in the segment table ---- */
@@ -643,38 +662,39 @@ static bool cramped(const struct cmap_arena *arena)
 }
 
 /* What cannot be had in one piece, or is not left in the account, in a smaller. */
-static struct cmap_block *block_new(const struct cmap_arena *arena,
-				    unsigned int order, unsigned int least,
-				    gfp_t gfp, u32 *segtab_size, int *err)
+static struct cmap_block *block_new(const struct cmap_arena *arena, u32 pages,
+				    u32 least, gfp_t gfp, u32 *segtab_size,
+				    int *err)
 {
 	struct cmap_block *block = NULL;
 
-	for (;; order = order - 1 > least ? order - 1 : least) {
-		*err = find_room(arena, 1U << order, segtab_size);
+	for (;; pages = max(pages / 2, least)) {
+		*err = find_room(arena, pages, segtab_size);
 		if (!*err)
 			block = cmap_block_alloc(arena->memory, arena->node,
-						 1U << order, gfp, err);
-		if (block || order == least)
+						 pages, gfp, err);
+		if (block || pages == least)
 			return block;
 	}
 }
 
 /* One that a replacement may have though it takes the headroom. */
 static struct cmap_block *block_new_headroom(const struct cmap_arena *arena,
-					     unsigned int order, gfp_t gfp,
+					     u32 pages, gfp_t gfp,
 					     u32 *segtab_size, int *err)
 {
 	struct cmap_account *account = &arena->memory->account;
+	u64 bytes = (u64)pages * PAGE_SIZE;
 	struct cmap_block *block;
 
-	*err = find_room(arena, 1U << order, segtab_size) ?:
-	       cmap_charge_headroom(account, PAGE_SIZE << order);
+	*err = find_room(arena, pages, segtab_size) ?:
+	       cmap_charge_headroom(account, bytes);
 	if (*err)
 		return NULL;
-	block = cmap_block_alloc_charged(arena->memory, arena->node,
-					 1U << order, gfp);
+	block = cmap_block_alloc_charged(arena->memory, arena->node, pages,
+					 gfp);
 	if (!block) {
-		cmap_uncharge(account, PAGE_SIZE << order);
+		cmap_uncharge(account, bytes);
 		*err = -ENOMEM;
 	}
 	return block;
@@ -709,14 +729,13 @@ static int segment_new(struct cmap_arena *arena, u32 class, gfp_t gfp,
 		       u32 *segtab_size)
 {
 	u32 size = class_units(class) << CMAP_UNIT_SHIFT;
-	unsigned int least = get_order(size);
-	unsigned int order = segment_order(arena, class, size, gfp);
+	u32 least = least_pages(class);
+	u32 pages = segment_pages(arena, class, size, gfp);
 	struct cmap_segment *segment;
 	int err;
 
 	if (cramped(arena))
-		order = max_t(unsigned int, order,
-			      get_order(CMAP_GRANULE_BYTES));
+		pages = max_t(u32, pages, CMAP_GRANULE_BYTES / PAGE_SIZE);
 	segment = segment_alloc(arena, class, gfp, &err);
 	if (!segment)
 		return err;
@@ -727,7 +746,7 @@ static int segment_new(struct cmap_arena *arena, u32 class, gfp_t gfp,
 		segment->block = block_new_headroom(arena, least, gfp,
 						    segtab_size, &err);
 	else
-		segment->block = block_new(arena, order, least, gfp,
+		segment->block = block_new(arena, pages, least, gfp,
 					   segtab_size, &err);
 	if (!segment->block) {
 		if (is_large(class))
@@ -780,7 +799,7 @@ static int prepare(struct cmap_arena *arena, u32 size, gfp_t gfp,
 	*refill = (struct cmap_refill){ .memory = arena->memory };
 	/* Before it is charged: who is refused for it shall know. */
 	if (is_large(class_of(size))) {
-		refill->in_hand = PAGE_SIZE << get_order(size);
+		refill->in_hand = least_pages(class_of(size)) * PAGE_SIZE;
 		atomic64_add(refill->in_hand, &arena->memory->in_hand);
 	}
 
@@ -890,7 +909,7 @@ static u32 segments_for_insert(const struct cmap_arena *arena, u32 nth)
 	want = 1 + reserve_of(nth, nodes);
 	if (free >= want)
 		return 1;
-	return DIV_ROUND_UP(want - free, (PAGE_SIZE << get_order(size)) / size);
+	return DIV_ROUND_UP(want - free, least_pages(nth) * PAGE_SIZE / size);
 }
 
 /**
@@ -906,8 +925,7 @@ struct cmap_lack cmap_refill_lack(const struct cmap_arena *arena, u32 size,
 				  u32 old_size)
 {
 	struct cmap_lack lack = {
-		.bytes = PAGE_SIZE << get_order(class_units(class_of(size)) <<
-						CMAP_UNIT_SHIFT),
+		.bytes = least_pages(class_of(size)) * PAGE_SIZE,
 	};
 
 	if (old_size)
@@ -1042,7 +1060,7 @@ void cmap_refill_attach(struct cmap_arena *arena, struct cmap_refill *refill)
 	bool spare;
 
 	if (!arena->classes) {
-		/* Pairs with the acquire in segment_order(). */
+		/* Pairs with the acquire in segment_pages(). */
 		smp_store_release(&arena->classes, refill->classes);
 		refill->classes = NULL;
 	}

@@ -26,7 +26,7 @@ struct cmap_arena;
 struct cmap_view;
 struct cmap_view_level;
 
-#define CMAP_CLASSES		122	/* see class_of() */
+#define CMAP_CLASSES		162	/* see class_of() */
 
 /*
  * Kernel side of a segment; what writes change is under the shard's lock, and

@@ -35,8 +35,8 @@ static void pages_free(void *base, u32 pages)
 
 /*
  * So many pages in a row: of a power of two as one, so that one entry of a page
- * table can map them all; of any other number each by itself, and those that
- * came along go back.
+ * table can map them all; of any other number each by itself.  Those that came
+ * along go back, and nobody clears them.
  */
 static struct page *pages_alloc(int node, u32 pages, gfp_t gfp)
 {
@@ -48,12 +48,16 @@ static struct page *pages_alloc(int node, u32 pages, gfp_t gfp)
 	if (is_power_of_2(pages))
 		return alloc_pages_node(node, gfp | __GFP_COMP, order);
 
+	gfp &= ~__GFP_ZERO;
 	page = alloc_pages_node(node, gfp, order);
 	if (!page)
 		return NULL;
 	split_page(page, order);
 	for (i = pages; i < 1U << order; i++)
 		__free_page(page + i);
+	/* Some kernels clear all that they hand out. */
+	for (i = 0; i < pages && !want_init_on_alloc(gfp); i++)
+		clear_page(page_address(page + i));
 	return page;
 }
 

@@ -42,6 +42,58 @@ TEST(overhead_of_an_entry)
 	close(fd);
 }
 
+/* What a map takes for a value more of so many bytes, and to replace it. */
+static unsigned long long bytes_of_a_value(size_t len, const char *value)
+{
+	struct cmap_create one = { .shards = 1 };
+	int fd = new_map_with(&one);
+	uint64_t key = 0, n = 16;
+	unsigned long long before;
+
+	/* The first one brings the table, too. */
+	if (set(fd, &key, sizeof(key), value, 1))
+		return ~0ULL;
+	before = map_stat(fd).bytes;
+	for (key = 1; key <= n; key++)
+		if (set(fd, &key, sizeof(key), value, len))
+			return ~0ULL;
+	before = map_stat(fd).bytes - before;
+	close(fd);
+	return before / n;
+}
+
+/*
+ * Values lay in blocks of a power of two: one of 1 MiB took 2 MiB, one of 64 KiB
+ * in a new map half a MiB.
+ */
+TEST(large_values_take_their_pages)
+{
+	static const size_t lengths[] = {
+		65536, 70000, 100000, 131072, 150000, 262144, 300000, 524288,
+		600000, 1000000, 1048576,
+	};
+	static char value[1 << 20];
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(lengths); i++)
+		EXPECT_LE(bytes_of_a_value(lengths[i], value),
+			  lengths[i] * 11 / 10 + 4096);
+	TH_LOG("a value of 1 MiB takes %llu bytes",
+	       bytes_of_a_value(1 << 20, value));
+}
+
+/* A new value is there before the old one goes: so two, and no more. */
+TEST(large_value_is_replaced_in_little_more_than_two)
+{
+	struct cmap_create little = { .shards = 1, .max_bytes = 2400 << 10 };
+	static char value[1 << 20];
+	int fd = new_map_with(&little), i;
+
+	for (i = 0; i < 20; i++)
+		ASSERT_EQ(0, set(fd, "k", 1, value, sizeof(value)));
+	close(fd);
+}
+
 /* Lookups stay short: the tables grow with the entries. */
 TEST(chains_are_short)
 {
