@@ -1159,7 +1159,11 @@ static void detach(struct cmap_arena *arena, struct cmap_segment *segment,
 	cmap_view_set_segment(arena->view, index, count, 0);
 	for (i = 0; i < count; i++) {
 		segtab->base[index + i] = NULL;
-		WRITE_ONCE(segtab->segment[index + i], NULL);
+		/*
+		 * Pairs with the acquire in cmap_arena_find(): a page fault that
+		 * finds nothing, and shows zeroes, finds the number gone, too.
+		 */
+		smp_store_release(&segtab->segment[index + i], NULL);
 	}
 	cmap_block_returning(segment->block);
 	list_del(&segment->hidden);
