@@ -116,14 +116,19 @@ next_bucket(const struct cmap_view *view, const struct bucket *bucket,
 	uint64_t table = bucket->table;
 	uint32_t place = CMAP_WINDOW_NEXT(head);
 	const struct cmap_window_bucket *pool;
+	uint64_t from;
 
 	if (likely(!place--))
 		return NULL;
-	/* No pool has more; what says so is not a head. */
-	if (place >> CMAP_WINDOW_TABLE_BITS(table))
+	/*
+	 * No pool has more than its room; what says so is not a head.  With
+	 * large pages that can be more than the table has buckets.
+	 */
+	from = CMAP_WINDOW_POOL_OFFSET(table, view->page);
+	if (place >= (CMAP_WINDOW_TABLE_BYTES(table, view->page) - from) /
+		     sizeof(*pool))
 		return NULL;
-	pool = (const void *)(bucket->base +
-			      CMAP_WINDOW_POOL_OFFSET(table, view->page));
+	pool = (const void *)(bucket->base + from);
 	return pool + place;
 }
 
