@@ -45,6 +45,9 @@
 #else
 #define cmap_pfn(pfn)		(pfn)
 #endif
+#ifndef CMAP_HAVE_ZAP_SPECIAL_VMA_RANGE
+#define zap_special_vma_range	zap_vma_ptes
+#endif
 #endif
 
 /* Of a memory cgroup: what its kernel memory is charged to, maybe NULL. */

@@ -344,6 +344,27 @@ static vm_fault_t window_huge_fault(struct vm_fault *vmf, unsigned int order)
 }
 #endif
 
+#ifdef CMAP_HUGE_PFNMAP
+/*
+ * fork() reads such an entry without a lock, and sets it in the child though it
+ * may have been taken out of the parent, and its block freed, in between.  So it
+ * is to find none: the child, and the parent, bring in anew what they read.
+ * Nobody can in between, for fork() holds the parent's lock for writing.
+ */
+static void window_open_vma(struct vm_area_struct *vma)
+{
+	struct vm_area_struct *parent;
+
+	/* It was split or moved. */
+	if (vma->vm_mm == current->mm)
+		return;
+	parent = vma_lookup(current->mm, vma->vm_start);
+	if (parent && parent->vm_ops == vma->vm_ops)
+		zap_special_vma_range(parent, parent->vm_start,
+				      parent->vm_end - parent->vm_start);
+}
+#endif
+
 /* For debuggers, who cannot get hold of the page. */
 static int window_access(struct vm_area_struct *vma, unsigned long addr,
 			 void *buf, int len, int write)
@@ -373,6 +394,7 @@ static const struct vm_operations_struct window_vm_ops = {
 	.fault = window_fault,
 #ifdef CMAP_HUGE_PFNMAP
 	.huge_fault = window_huge_fault,
+	.open = window_open_vma,
 #endif
 	.access = window_access,
 };
