@@ -133,18 +133,24 @@ static struct cmap_bill *bill_of(struct cmap_account *account)
 
 /* The payer does not change while this is held; does nothing without a bill. */
 static struct cmap_bill *bill_lock(struct cmap_account *account)
+	__acquires(bill)
 {
 	struct cmap_bill *bill = bill_of(account);
 
 	if (bill)
 		spin_lock_bh(&bill->lock);
+	else
+		__acquire(bill);
 	return bill;
 }
 
 static void bill_unlock(struct cmap_bill *bill)
+	__releases(bill)
 {
 	if (bill)
 		spin_unlock_bh(&bill->lock);
+	else
+		__release(bill);
 }
 
 static struct reach reach_of(const struct cmap_bill *bill, bool headroom)

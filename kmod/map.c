@@ -332,6 +332,7 @@ void cmap_map_put(struct cmap *map)
  */
 static u32 next_holder(const struct cmap *map, u32 from)
 {
+	/* A race with who sets or clears a bit: either answer is as good. */
 	return data_race(find_next_bit(map->quota.holders, map->shards, from));
 }
 

@@ -54,7 +54,7 @@ static_assert(CMAP_KEY_MAX < 1U << CMAP_KEY_LEN_BITS);
 static_assert(CMAP_WINDOW_KEY_LEN(~0U) == (1U << CMAP_KEY_LEN_BITS) - 1);
 static_assert(CMAP_VALUE_MAX < 1U << CMAP_VALUE_LEN_BITS);
 static_assert(sizeof(struct cmap_window_node) == sizeof(struct cmap_node));
-static_assert(CMAP_WINDOW_GRANULE_SHIFT == CMAP_OFFSET_BITS + CMAP_UNIT_SHIFT);
+static_assert(CMAP_OFFSET_BITS + CMAP_UNIT_SHIFT == CMAP_WINDOW_GRANULE_SHIFT);
 static_assert(CMAP_GRANULE_BYTES % PAGE_SIZE == 0);
 static_assert(sizeof(struct cmap_window) <= WORDS_OFFSET);
 static_assert(WORDS_OFFSET + sizeof(struct cmap_window_words) <= PAGE_SIZE);

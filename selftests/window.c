@@ -1108,7 +1108,7 @@ static void look_at(const char *at)
 static void look_everywhere(void)
 {
 	FILE *maps = fopen("/proc/self/maps", "r");
-	void (*old)(int) = signal(SIGBUS, land);
+	sighandler_t old = signal(SIGBUS, land);
 	unsigned long start, end;
 	char line[512];
 

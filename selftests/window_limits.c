@@ -383,9 +383,9 @@ TEST(another_map_got_the_number)
 /* ---- signal handlers ---- */
 
 static struct cmap *shared_map;
-static struct cmap *volatile fresh;	/* a handle that was never read */
-static volatile long handled, wrong;
-static volatile int wrong_how;	/* last one: which call * 1000 + errno */
+static struct cmap *_Atomic fresh;	/* a handle that was never read */
+static _Atomic long handled, wrong;
+static _Atomic int wrong_how;	/* last one: which call * 1000 + errno */
 
 static void look(const void *value, size_t len, void *arg)
 {

@@ -18,7 +18,7 @@ static int is_device(int fd, dev_t device)
 	return !fstat(fd, &st) && st.st_rdev == device;
 }
 
-/* What a sandbox says, not the file. */
+/* What a sandbox says, not the file; some say that there is no such call. */
 static int is_denied(int err)
 {
 	return err == EPERM || err == EACCES || err == ENOSYS;

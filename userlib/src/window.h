@@ -39,10 +39,10 @@ struct cmap_level {
 #define CMAP_CACHE_LINE 64
 
 struct cmap_window_part {
-	const struct cmap_window_shard *shard;
+	_Alignas(CMAP_CACHE_LINE) const struct cmap_window_shard *shard;
 	uintptr_t current;	/* where the shard's table was lately, see below */
 	struct cmap_level level[CMAP_WINDOW_NODE_LEVELS];
-} __attribute__((aligned(CMAP_CACHE_LINE)));
+};
 
 /*
  * The place of a table, which begins a page, and in the lowest bits which place

@@ -3,6 +3,7 @@
  * What the library makes of what seldom happens: of a window that is a file in
  * memory, and of what the test has the kernel answer.
  */
+#include "wrap.h"
 #include "window_file.h"
 
 #include "../src/limits.h"
@@ -82,8 +83,6 @@ void *__wrap_realloc(void *p, size_t size)
 /* The limit that there is on address space, if not 0. */
 static size_t address_space;
 
-int __wrap_getrlimit(int which, struct rlimit *limit);
-int __real_getrlimit(int which, struct rlimit *limit);
 int __wrap_getrlimit(int which, struct rlimit *limit)
 {
 	int err = __real_getrlimit(which, limit);
@@ -541,7 +540,7 @@ static void extended_neighbour(void)
 
 /* ---- limits ---- */
 
-static uint64_t max_map_count(void)
+static uint64_t most_mappings(void)
 {
 	FILE *file = fopen("/proc/sys/vm/max_map_count", "r");
 	unsigned long long n = 0;
@@ -557,7 +556,7 @@ static uint64_t max_map_count(void)
 static void limit_on_mappings(void)
 {
 	struct cmap map = map_of_file();
-	uint64_t taken = 0, most = max_map_count() / 4;
+	uint64_t taken = 0, most = most_mappings() / 4;
 
 	while (!cmap_limits_take(4096))
 		taken++;

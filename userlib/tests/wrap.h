@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Calls of the library's that the linker leads to the tests (--wrap).
+ */
+#ifndef LIBCMAP_TESTS_WRAP_H
+#define LIBCMAP_TESTS_WRAP_H
+
+#include <sys/resource.h>
+
+int __wrap_getrlimit(int which, struct rlimit *limit);
+int __real_getrlimit(int which, struct rlimit *limit);
+
+#endif /* LIBCMAP_TESTS_WRAP_H */
