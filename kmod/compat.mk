@@ -30,4 +30,4 @@ CMAP_COMPAT += $(call cmap-has,'vmf_insert_pfn_pmd.struct vm_fault .vmf. pfn_t '
 CMAP_COMPAT += $(call cmap-has,'define cpu_dcache_is_aliasing',linux/cacheinfo.h,CMAP_HAVE_CACHE_ALIASING)
 
 # zap_vma_ptes() got another name.
-CMAP_COMPAT += $(call cmap-has,'zap_special_vma_range\(',linux/mm.h,CMAP_HAVE_ZAP_SPECIAL_VMA_RANGE)
+CMAP_COMPAT += $(call cmap-has,'void zap_special_vma_range',linux/mm.h,CMAP_HAVE_ZAP_SPECIAL_VMA_RANGE)

@@ -113,6 +113,7 @@ TEST(size_overflow_of_buffers)
 
 TEST(size_overflow_of_maps)
 {
+	const off_t last_page = CMAP_WINDOW_REGION(CMAP_WINDOW_REGIONS) - 4096;
 	struct cmap_create args = { .max_bytes = UINT64_MAX };
 	uint64_t n;
 	int fd;
@@ -129,12 +130,13 @@ TEST(size_overflow_of_maps)
 	fd = new_map_with(&args);
 	ASSERT_GE(fd, 0);
 	EXPECT_EQ(0, set(fd, "k", 1, "v", 1));
+	/* Beyond the last region, at the end of all offsets, and over an end. */
 	for (n = 12; n < 64; n++) {
 		EXPECT_EQ(MAP_FAILED, mmap(NULL, 8192, PROT_READ, MAP_SHARED,
-					   fd, n > 40 ? 1ULL << n :
+					   fd, n > 52 ? 1ULL << n :
 						-(1ULL << n)));
-		EXPECT_EQ(MAP_FAILED, mmap(NULL, n > 46 ? 1ULL << n : 1ULL << 46,
-					   PROT_READ, MAP_SHARED, fd, 1 << n));
+		EXPECT_EQ(MAP_FAILED, mmap(NULL, 2ULL << n, PROT_READ,
+					   MAP_SHARED, fd, last_page));
 	}
 	close(fd);
 }
