@@ -24,6 +24,12 @@ static int is_denied(int err)
 	return err == EPERM || err == EACCES || err == ENOSYS;
 }
 
+/* Something was short while asking, which says nothing of the file. */
+static int is_no_answer(int err)
+{
+	return err == EFAULT || err == ENOMEM || err == EINTR;
+}
+
 /* By its window, where ioctl() is denied.  -1 with errno set if it has none. */
 static int is_ours_by_header(int fd, dev_t device, uint64_t id)
 {
@@ -59,7 +65,9 @@ int cmap_is_ours(int fd, dev_t device, uint64_t id)
 			ours = stat.id == id;
 		else if (is_denied(errno))
 			ours = is_ours_by_header(fd, device, id);
-	} else if (is_denied(errno)) {
+		else if (is_no_answer(errno))
+			ours = -1;
+	} else if (is_denied(errno) || is_no_answer(errno)) {
 		ours = -1;
 	}
 	if (!ours)

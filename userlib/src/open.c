@@ -6,25 +6,38 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* Of a descriptor that is bound to a map; NULL with errno set. */
-static struct cmap *handle_new(int fd, int no_window)
+/* Made before a map is: what could fail for memory does then. */
+static struct cmap *handle_new(int no_window)
 {
 	const char *choice = getenv("CMAP_NO_WINDOW");
+	struct cmap *map = calloc(1, sizeof(*map));
+
+	if (map)
+		map->no_window = no_window || (choice && *choice);
+	return map;
+}
+
+/* To a descriptor that is bound to a map.  -1 with errno set. */
+static int handle_bind(struct cmap *map, int fd)
+{
 	struct cmap_stat stat = { .size = sizeof(stat) };
-	struct cmap *map;
 	struct stat file;
 
 	if (ioctl(fd, CMAP_IOCTL_STAT, &stat) || fstat(fd, &file))
-		return NULL;
-	map = calloc(1, sizeof(*map));
-	if (!map)
-		return NULL;
+		return -1;
 	map->fd = fd;
 	map->device = file.st_rdev;
 	map->id = stat.id;
-	map->no_window = no_window || (choice && *choice);
+	return 0;
+}
 
-	return map;
+/* free() without losing the errno that matters. */
+static void free_quietly(void *memory)
+{
+	int saved = errno;
+
+	free(memory);
+	errno = saved;
 }
 
 static int name_length(const char *name, uint32_t *len)
@@ -109,6 +122,15 @@ static int bind_any(int fd, const char *name, int oflag,
 	}
 }
 
+/* cmap_unlink() without losing the errno that matters. */
+static void unlink_quietly(const char *name)
+{
+	int saved = errno;
+
+	cmap_unlink(name);
+	errno = saved;
+}
+
 API struct cmap *cmap_open(const char *name, int oflag,
 			   const struct cmap_options *given)
 {
@@ -128,20 +150,29 @@ API struct cmap *cmap_open(const char *name, int oflag,
 	if (cmap_options_resolve(given, &options))
 		return NULL;
 
+	map = handle_new(oflag & CMAP_O_NO_WINDOW);
+	if (!map)
+		return NULL;
 	fd = open(CMAP_DEVICE, (oflag & O_ACCMODE) | O_CLOEXEC);
 	if (fd < 0)
-		return NULL;
-	if (bind_any(fd, name, oflag, &options, &created)) {
-		close_quietly(fd);
-		return NULL;
+		goto free_map;
+	if (bind_any(fd, name, oflag, &options, &created))
+		goto close_fd;
+	if (handle_bind(map, fd)) {
+		/* Who is told that there is none shall not find it later. */
+		if (created && name)
+			unlink_quietly(name);
+		goto close_fd;
 	}
 
-	map = handle_new(fd, oflag & CMAP_O_NO_WINDOW);
-	if (map)
-		map->created = created;
-	else
-		close_quietly(fd);
+	map->created = created;
 	return map;
+
+close_fd:
+	close_quietly(fd);
+free_map:
+	free_quietly(map);
+	return NULL;
 }
 
 API bool cmap_created(const struct cmap *map)
@@ -151,12 +182,16 @@ API bool cmap_created(const struct cmap *map)
 
 API struct cmap *cmap_from_fd(int fd)
 {
-	struct cmap *map = handle_new(fd, 0);
+	struct cmap *map = handle_new(0);
+
+	if (!map || !handle_bind(map, fd))
+		return map;
 
 	/* Another kind of file does not know the command. */
-	if (!map && errno == ENOTTY)
+	if (errno == ENOTTY)
 		errno = EINVAL;
-	return map;
+	free_quietly(map);
+	return NULL;
 }
 
 API int cmap_fd(const struct cmap *map)
