@@ -412,8 +412,13 @@ static int sys_rename(struct subject *s)
 {
 	int err = name_call(s->fd, CMAP_IOCTL_RENAME, OTHER_NAME), other;
 
-	if (!err)
-		return name_call(s->fd, CMAP_IOCTL_RENAME, NAME);
+	if (!err) {
+		err = name_call(s->fd, CMAP_IOCTL_RENAME, NAME);
+		/* The one allocation that fails may be here; then it has. */
+		if (err == -ENOMEM || err == -EFAULT)
+			err = name_call(s->fd, CMAP_IOCTL_RENAME, NAME);
+		return err;
+	}
 	other = device(O_RDONLY);
 	if (open_named(other, OTHER_NAME) != -ENOENT || open_named(other, NAME))
 		err = -EPROTO;
