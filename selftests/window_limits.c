@@ -496,7 +496,7 @@ TEST(first_read_in_a_handler_that_interrupts_malloc)
 		}
 	}
 	TH_LOG("%ld reads", handled);
-	EXPECT_EQ(0, wrong)
+	EXPECT_EQ(0, (long)wrong)
 		TH_LOG("by call * 1000 + errno %d", wrong_how);
 }
 
@@ -536,7 +536,7 @@ TEST(read_in_a_handler_that_interrupts_a_read)
 	waitpid(writer, NULL, 0);
 	TH_LOG("%ld reads in handlers", handled);
 	EXPECT_EQ(0, bad);
-	EXPECT_EQ(0, wrong)
+	EXPECT_EQ(0, (long)wrong)
 		TH_LOG("by call * 1000 + errno %d", wrong_how);
 }
 
