@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
-#include "account.h"
-#include "debugfs.h"
-#include "dev.h"
-#include "limits.h"
-#include "map.h"
-#include "names.h"
-#include "queue.h"
-#include "window.h"
+#include "api/debugfs.h"
+#include "api/dev.h"
+#include "api/window.h"
+#include "core/account.h"
+#include "core/limits.h"
+#include "core/map.h"
+#include "core/queue.h"
+#include "core/registry.h"
 
 #include <linux/mm.h>
 #include <linux/module.h>

@@ -2,7 +2,7 @@
 #
 # awk -v root=DIR -f coverage.awk REASONS INFO...
 #
-# Adds up what lcov wrote, for the files in DIR itself and in its include/.
+# Adds up what lcov wrote, for the files in DIR itself, in its core/ and api/.
 # REASONS has lines "FILE FUNCTION REASON" for lines that no test reaches, or,
 # with a ? in front of FILE, that one reaches by chance only.
 
@@ -23,7 +23,7 @@ FNR == NR {
 	file = substr($0, 4)
 	while (sub(/[^\/]*\/\.\.\//, "", file))
 		;
-	ours = file ~ /\/kmod\/[^\/]*\.[ch]$/ && file !~ /\.mod\.c$/
+	ours = file ~ /\/kmod\/((core|api)\/)?[^\/]*\.[ch]$/ && file !~ /\.mod\.c$/
 	sub(/.*\/kmod\//, "", file)
 }
 !ours { next }
@@ -47,7 +47,7 @@ function percent(part, whole) {
 }
 
 function row(name, a, b, c, d) {
-	printf "  %-16s %5d of %5d %s   %5d of %5d %s\n", name,
+	printf "  %-18s %5d of %5d %s   %5d of %5d %s\n", name,
 		a, b, percent(a, b), c, d, percent(c, d)
 }
 
@@ -92,7 +92,7 @@ END {
 				names[j] = file
 			}
 
-	print "\n  file                     lines run               branches taken"
+	print "\n  file                       lines run               branches taken"
 	for (i = 1; i <= count; i++) {
 		file = names[i]
 		row(file, run[file], all[file], taken[file], ways[file])

@@ -6,7 +6,7 @@
 #include "lab.h"
 #include "model.h"
 #include "stock.h"
-#include "../view.h"
+#include "../core/layout.h"
 
 #include <linux/bitmap.h>
 #include <linux/delay.h>

@@ -4,7 +4,7 @@
  */
 #include "lab.h"
 #include "fail.h"
-#include "../queue.h"
+#include "../core/queue.h"
 
 #include <linux/completion.h>
 #include <linux/cpumask.h>

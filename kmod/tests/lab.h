@@ -6,9 +6,9 @@
 #ifndef CMAP_TESTS_LAB_H
 #define CMAP_TESTS_LAB_H
 
-#include "../block.h"
-#include "../hash.h"
-#include "../quota.h"
+#include "../core/block.h"
+#include "../core/hash.h"
+#include "../core/quota.h"
 
 #include <kunit/test.h>
 #include <linux/prandom.h>

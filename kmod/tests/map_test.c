@@ -5,11 +5,11 @@
  */
 #include "lab.h"
 #include "model.h"
-#include "../limits.h"
-#include "../map.h"
-#include "../names.h"
-#include "../op.h"
-#include "../walk.h"
+#include "../core/limits.h"
+#include "../core/map.h"
+#include "../core/op.h"
+#include "../core/registry.h"
+#include "../core/scan.h"
 
 #include <linux/cred.h>
 #include <linux/delay.h>

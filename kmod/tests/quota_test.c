@@ -3,7 +3,7 @@
  * Limits on entries and on bytes: exact, alone and in a race.
  */
 #include "lab.h"
-#include "../limits.h"
+#include "../core/limits.h"
 
 #define SHARDS		8
 #define LIMIT		1000

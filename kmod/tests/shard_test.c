@@ -4,10 +4,10 @@
  */
 #include "lab.h"
 #include "model.h"
-#include "../queue.h"
-#include "../resize.h"
-#include "../shard.h"
-#include "../view.h"
+#include "../core/layout.h"
+#include "../core/queue.h"
+#include "../core/resize.h"
+#include "../core/shard.h"
 
 #include <linux/bottom_half.h>
 #include <linux/delay.h>

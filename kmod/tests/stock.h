@@ -6,7 +6,7 @@
 #define CMAP_TESTS_STOCK_H
 
 #include "lab.h"
-#include "../arena.h"
+#include "../core/arena.h"
 
 struct stock {
 	struct cmap_arena arena;

@@ -4,12 +4,12 @@
  * and who is refused is refused for a reason.
  */
 #include "lab.h"
-#include "../map.h"
-#include "../names.h"
-#include "../op.h"
-#include "../resize.h"
-#include "../supply.h"
-#include "../walk.h"
+#include "../core/map.h"
+#include "../core/op.h"
+#include "../core/registry.h"
+#include "../core/resize.h"
+#include "../core/scan.h"
+#include "../core/supply.h"
 
 #include <linux/completion.h>
 #include <linux/delay.h>

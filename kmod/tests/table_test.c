@@ -6,7 +6,7 @@
 #include "lab.h"
 #include "model.h"
 #include "stock.h"
-#include "../find.h"
+#include "../core/lookup.h"
 
 #include <uapi/linux/cmap.h>
 

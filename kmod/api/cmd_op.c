@@ -2,10 +2,10 @@
 /*
  * Commands on one key, and those that need no structure of their own.
  */
+#include "../core/op.h"
+#include "../core/trace.h"
 #include "cmd.h"
-#include "op.h"
-#include "trace.h"
-#include "user.h"
+#include "uaccess.h"
 
 #include <linux/mm.h>
 #include <linux/pagemap.h>

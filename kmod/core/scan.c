@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-#include "walk.h"
+#include "scan.h"
 #include "map.h"
 
 #include <uapi/linux/cmap.h>

@@ -2,13 +2,13 @@
 /*
  * Commands that bind a descriptor to a map, and those on names.
  */
+#include "../core/limits.h"
+#include "../core/map.h"
+#include "../core/registry.h"
+#include "../core/supply.h"
 #include "cmd.h"
 #include "file.h"
-#include "limits.h"
-#include "map.h"
-#include "names.h"
-#include "supply.h"
-#include "user.h"
+#include "uaccess.h"
 
 #include <linux/cred.h>
 #include <linux/fs.h>

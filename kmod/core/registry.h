@@ -4,8 +4,8 @@
  *
  * Names are those of a network namespace, as abstract socket addresses are.
  */
-#ifndef CMAP_NAMES_H
-#define CMAP_NAMES_H
+#ifndef CMAP_REGISTRY_H
+#define CMAP_REGISTRY_H
 
 #include <linux/types.h>
 #include <linux/uidgid.h>
@@ -45,4 +45,4 @@ bool cmap_name_valid(const char *name, size_t len);
 bool cmap_name_kernels(const char *name);
 struct cmap_label *cmap_label_new(const char *name);
 
-#endif /* CMAP_NAMES_H */
+#endif /* CMAP_REGISTRY_H */

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "dev.h"
+#include "../core/map.h"
 #include "fdinfo.h"
 #include "file.h"
 #include "ioctl.h"
-#include "map.h"
 #include "window.h"
 
 #include <linux/file.h>

@@ -5,7 +5,7 @@
 #include "ioctl.h"
 #include "cmd.h"
 #include "file.h"
-#include "user.h"
+#include "uaccess.h"
 
 #include <linux/fs.h>
 #include <linux/nospec.h>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "fdinfo.h"
+#include "../core/map.h"
+#include "../core/stat.h"
 #include "file.h"
-#include "map.h"
-#include "stat.h"
 
 #include <linux/fs.h>
 #include <linux/seq_file.h>

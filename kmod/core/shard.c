@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "shard.h"
 #include "hash.h"
+#include "layout.h"
 #include "queue.h"
 #include "quota.h"
 #include "resize.h"
-#include "view.h"
 
 #include <linux/memcontrol.h>
 #include <linux/overflow.h>

@@ -9,7 +9,7 @@
 #ifndef CMAP_SHARD_H
 #define CMAP_SHARD_H
 
-#include "find.h"
+#include "lookup.h"
 #include "quota.h"
 
 #include <linux/cache.h>

@@ -3,8 +3,8 @@
  * Structures of variable size from and to user memory, by the rules of
  * <uapi/linux/cmap.h>.
  */
-#ifndef CMAP_USER_H
-#define CMAP_USER_H
+#ifndef CMAP_UACCESS_H
+#define CMAP_UACCESS_H
 
 #include <linux/types.h>
 #include <linux/uaccess.h>
@@ -49,4 +49,4 @@ int cmap_user_write_nofault(void __user *to, const void *from, u32 len);
 		unsafe_get_user(__to[__i], __from + __i, fault);	\
 } while (0)
 
-#endif /* CMAP_USER_H */
+#endif /* CMAP_UACCESS_H */

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "map.h"
 #include "limits.h"
-#include "names.h"
 #include "queue.h"
+#include "registry.h"
 
 #include <linux/bitops.h>
 #include <linux/cpumask.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-#include "view.h"
+#include "layout.h"
 #include "table.h"
 
 #include <linux/build_bug.h>

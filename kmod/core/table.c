@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-#include "find.h"
+#include "lookup.h"
 #include "hash.h"
 #include "queue.h"
 

@@ -6,10 +6,10 @@
  * memory nodes that its parts are on, -1 for those it does not have.
  */
 #include "debugfs.h"
-#include "limits.h"
-#include "map.h"
-#include "names.h"
-#include "stat.h"
+#include "../core/limits.h"
+#include "../core/map.h"
+#include "../core/registry.h"
+#include "../core/stat.h"
 
 #include <linux/debugfs.h>
 #include <linux/math64.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-#include "user.h"
+#include "uaccess.h"
 
 #include <linux/mm.h>
 #include <linux/uaccess.h>

@@ -6,8 +6,8 @@
  * A shard has one from the first time that its map is mapped; before, nobody
  * pays for it.
  */
-#ifndef CMAP_VIEW_H
-#define CMAP_VIEW_H
+#ifndef CMAP_LAYOUT_H
+#define CMAP_LAYOUT_H
 
 #include "block.h"
 #include "place.h"
@@ -73,4 +73,4 @@ struct page *cmap_view_page(const struct cmap_view *view, u32 page);
 bool cmap_view_mark(const struct cmap_view *view, u32 granule);
 bool cmap_view_clean(const struct cmap_view *view, u32 granule, u32 count);
 
-#endif /* CMAP_VIEW_H */
+#endif /* CMAP_LAYOUT_H */

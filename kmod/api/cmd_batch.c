@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
-#include "account.h"
+#include "../core/account.h"
 #include "cmd.h"
 #include "ioctl.h"
-#include "user.h"
+#include "uaccess.h"
 
 #include <linux/sched/signal.h>
 #include <linux/sizes.h>

@@ -4,12 +4,12 @@
  */
 #include <linux/cmap.h>
 
-#include "map.h"
-#include "names.h"
-#include "op.h"
-#include "supply.h"
-#include "trace.h"
-#include "walk.h"
+#include "../core/map.h"
+#include "../core/op.h"
+#include "../core/registry.h"
+#include "../core/scan.h"
+#include "../core/supply.h"
+#include "../core/trace.h"
 
 #include <linux/err.h>
 #include <linux/module.h>

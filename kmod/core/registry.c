@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-#include "names.h"
+#include "registry.h"
 #include "limits.h"
 #include "map.h"
 

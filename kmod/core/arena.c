@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "arena.h"
+#include "layout.h"
 #include "queue.h"
-#include "view.h"
 
 #include <linux/bitmap.h>
 #include <linux/bitops.h>

@@ -6,8 +6,8 @@
  * there are from one lookup's cache misses to the next one's, the more of them
  * a processor has under way at once.
  */
-#ifndef CMAP_FIND_H
-#define CMAP_FIND_H
+#ifndef CMAP_LOOKUP_H
+#define CMAP_LOOKUP_H
 
 #include "hash.h"
 #include "table.h"
@@ -185,4 +185,4 @@ cmap_table_find(struct cmap_table **table, const struct cmap_arena *arena,
 	}
 }
 
-#endif /* CMAP_FIND_H */
+#endif /* CMAP_LOOKUP_H */

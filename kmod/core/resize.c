@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "resize.h"
+#include "layout.h"
 #include "queue.h"
 #include "shard.h"
-#include "view.h"
 
 #include <linux/delay.h>
 #include <linux/jiffies.h>

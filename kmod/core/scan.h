@@ -2,8 +2,8 @@
 /*
  * Going through a map in the order of positions, bucket by bucket.
  */
-#ifndef CMAP_WALK_H
-#define CMAP_WALK_H
+#ifndef CMAP_SCAN_H
+#define CMAP_SCAN_H
 
 #include "node.h"
 
@@ -46,4 +46,4 @@ void cmap_walk_cursor(const struct cmap_walk *walk, u64 position, u64 tie,
 bool cmap_walk_next(struct cmap_walk *walk);
 void cmap_walk_pass(struct cmap_walk *walk);
 
-#endif /* CMAP_WALK_H */
+#endif /* CMAP_SCAN_H */

@@ -7,7 +7,7 @@
 #ifndef CMAP_CMD_H
 #define CMAP_CMD_H
 
-#include "shard.h"
+#include "../core/shard.h"
 
 #include <linux/gfp.h>
 #include <linux/types.h>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
+#include "../core/map.h"
+#include "../core/stat.h"
 #include "cmd.h"
-#include "map.h"
-#include "stat.h"
-#include "user.h"
+#include "uaccess.h"
 
 #include <linux/uaccess.h>
 #include <uapi/linux/cmap.h>

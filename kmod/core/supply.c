@@ -17,7 +17,7 @@
 #include "supply.h"
 #include "limits.h"
 #include "map.h"
-#include "names.h"
+#include "registry.h"
 #include "resize.h"
 
 #include <linux/cred.h>

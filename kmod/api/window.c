@@ -17,9 +17,9 @@
  * address space, so that all mappings of a map can be found.  It holds the map.
  */
 #include "window.h"
+#include "../core/layout.h"
+#include "../core/map.h"
 #include "file.h"
-#include "map.h"
-#include "view.h"
 
 #include <linux/anon_inodes.h>
 #include <linux/file.h>

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
+#include "../core/map.h"
+#include "../core/op.h"
+#include "../core/scan.h"
+#include "../core/trace.h"
 #include "cmd.h"
-#include "map.h"
-#include "op.h"
-#include "trace.h"
-#include "user.h"
-#include "walk.h"
+#include "uaccess.h"
 
 #include <linux/mm.h>
 #include <linux/sched/signal.h>
