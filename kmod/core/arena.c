@@ -5,6 +5,7 @@
 
 #include <linux/bitmap.h>
 #include <linux/bitops.h>
+#include <linux/jiffies.h>
 #include <linux/mm.h>
 #include <linux/sizes.h>
 #include <linux/slab.h>
@@ -459,6 +460,15 @@ bool cmap_arena_may_insert(const struct cmap_arena *arena, cmap_ref ref)
 	       (!is_large(class - arena->classes) || headroom_left(arena));
 }
 
+/* Written once a tick at most: writers of all shards come here. */
+static void hands_move(struct cmap_memory *memory)
+{
+	unsigned long now = jiffies;
+
+	if (READ_ONCE(memory->hands_moved) != now)
+		WRITE_ONCE(memory->hands_moved, now);
+}
+
 /**
  * cmap_arena_in_hand() - note that a writer holds a node, or no longer does
  * @arena: the arena
@@ -476,6 +486,7 @@ void cmap_arena_in_hand(struct cmap_arena *arena, cmap_ref ref, bool taken)
 		segment_at(arena, ref >> CMAP_OFFSET_BITS);
 	s64 bytes = cmap_block_bytes(segment->block);
 
+	hands_move(arena->memory);
 	arena->classes[segment->class].in_hand += taken ? 1 : -1;
 	if (is_large(segment->class))
 		atomic64_add(taken ? bytes : -bytes, &arena->memory->in_hand);
@@ -797,10 +808,16 @@ static int prepare(struct cmap_arena *arena, u32 size, gfp_t gfp,
 	int err;
 
 	*refill = (struct cmap_refill){ .memory = arena->memory };
-	/* Before it is charged: who is refused for it shall know. */
+	/*
+	 * Before it is charged: who is refused for it shall know.  Who tries in
+	 * vain beside another's hand moves none.
+	 */
 	if (is_large(class_of(size))) {
 		refill->in_hand = least_pages(class_of(size)) * PAGE_SIZE;
-		atomic64_add(refill->in_hand, &arena->memory->in_hand);
+		if (atomic64_add_return(refill->in_hand,
+					&arena->memory->in_hand) ==
+		    refill->in_hand)
+			hands_move(arena->memory);
 	}
 
 	err = segment_new(arena, class_of(size), gfp, headroom,

@@ -2,6 +2,7 @@
 #include "block.h"
 #include "queue.h"
 
+#include <linux/jiffies.h>
 #include <linux/numa.h>
 #include <linux/slab.h>
 #include <linux/wait_bit.h>
@@ -424,6 +425,7 @@ void cmap_memory_init(struct cmap_memory *memory, u64 max, bool offered)
 	*memory = (struct cmap_memory){
 		.account = { .max = max, .parent = &memory->bill.account },
 		.offered = offered,
+		.hands_moved = jiffies,
 	};
 	cmap_bill_init(&memory->bill, &cmap_account_all, true);
 	spin_lock_init(&memory->large_lock);

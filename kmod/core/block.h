@@ -40,6 +40,8 @@ struct cmap_mapped {
  * @large: how many large values there are of each size
  * @in_hand: bytes in large values that a writer holds, which either is about to
  *	write one or to give an old one back
+ * @hands_moved: in jiffies, when a writer last took a node, of whatever size, in
+ *	hand or gave it back
  * @leaving: how much of it will be given back in a while: tables after a
  *	grace period, what has a place once nobody has it mapped
  * @offered: processes can map it; constant
@@ -55,6 +57,7 @@ struct cmap_memory {
 	spinlock_t large_lock;
 	u32 large[CMAP_LARGE_SIZES];
 	atomic64_t in_hand;
+	unsigned long hands_moved;
 	atomic_t leaving;
 	bool offered;
 	struct cmap_mapped *mapped;

@@ -132,13 +132,17 @@ static int wait_for_memory(const struct cmap_account *account)
 /*
  * All that can help is in the hands of writers, who are about to give it back;
  * unless they wait for something themselves.  True if that takes too long,
- * whatever else is written meanwhile.
+ * whatever else is written meanwhile; or if no hand has moved for as long: those
+ * in a queue do not wait for the same hand one after the other.
  */
 static bool hands_are_slow(struct cmap_relief *relief)
 {
+	unsigned long moved = READ_ONCE(relief->map->memory.hands_moved);
+
 	if (!relief->since)
 		relief->since = jiffies | 1;
-	return time_after(jiffies, relief->since + IN_HAND_MAX);
+	return time_after(jiffies, relief->since + IN_HAND_MAX) ||
+	       time_after(jiffies, moved + IN_HAND_MAX);
 }
 
 /* Wait for nodes that are nobody's: that is no time that hands take. */
