@@ -12,7 +12,7 @@
 #include "bench.h"
 
 #include <bpf/bpf.h>
-#include <cmap.h>
+#include <kcmap.h>
 
 #include <fcntl.h>
 #include <stdlib.h>
@@ -23,9 +23,9 @@
 #define VALUE_SIZE	64
 #define BATCH		256
 
-static struct cmap *cmap;
+static struct kcmap *cmap;
 static int bpf;
-static struct cmap_batch *batch;
+static struct kcmap_batch *batch;
 static const char *unit = "ns";
 
 static uint64_t random_key(void)
@@ -44,8 +44,8 @@ static void cmap_lookups(void)
 	for (i = 0; i < bench.calls; i++) {
 		uint64_t key = random_key();
 
-		check(cmap_get(cmap, &key, sizeof(key), value, sizeof(value),
-			       NULL) != VALUE_SIZE, "cmap_get");
+		check(kcmap_get(cmap, &key, sizeof(key), value, sizeof(value),
+				NULL) != VALUE_SIZE, "kcmap_get");
 	}
 }
 
@@ -67,8 +67,8 @@ static void cmap_misses(void)
 	for (i = 0; i < bench.calls; i++) {
 		uint64_t key = bench.entries + random_key();
 
-		check(cmap_get(cmap, &key, sizeof(key), value, sizeof(value),
-			       NULL) >= 0, "cmap_get found");
+		check(kcmap_get(cmap, &key, sizeof(key), value, sizeof(value),
+				NULL) >= 0, "kcmap_get found");
 	}
 }
 
@@ -90,8 +90,8 @@ static void cmap_updates(void)
 	for (i = 0; i < bench.calls; i++) {
 		uint64_t key = random_key();
 
-		check(cmap_set(cmap, &key, sizeof(key), value, sizeof(value),
-			       NULL), "cmap_set");
+		check(kcmap_set(cmap, &key, sizeof(key), value, sizeof(value),
+				NULL), "kcmap_set");
 	}
 }
 
@@ -112,11 +112,11 @@ static void cmap_inserts(void)
 	uint64_t key;
 
 	for (key = 2 * bench.entries; key < 2 * bench.entries + bench.calls / 2; key++)
-		check(cmap_set(cmap, &key, sizeof(key), value, sizeof(value),
-			       NULL), "cmap_set");
+		check(kcmap_set(cmap, &key, sizeof(key), value, sizeof(value),
+				NULL), "kcmap_set");
 	for (key = 2 * bench.entries; key < 2 * bench.entries + bench.calls / 2; key++)
-		check(cmap_delete(cmap, &key, sizeof(key), NULL),
-		      "cmap_delete");
+		check(kcmap_delete(cmap, &key, sizeof(key), NULL),
+		      "kcmap_delete");
 }
 
 static void bpf_inserts(void)
@@ -138,13 +138,13 @@ static void cmap_batch_sets(void)
 	size_t done, i;
 
 	for (done = 0; done < bench.calls; done += BATCH) {
-		cmap_batch_reset(batch);
+		kcmap_batch_reset(batch);
 		for (i = 0; i < BATCH; i++) {
 			batch_keys[i] = random_key();
-			cmap_batch_set(batch, &batch_keys[i], sizeof(uint64_t),
-				       batch_values[i], VALUE_SIZE);
+			kcmap_batch_set(batch, &batch_keys[i], sizeof(uint64_t),
+					batch_values[i], VALUE_SIZE);
 		}
-		check(cmap_batch_submit(batch, cmap) != BATCH, "cmap batch");
+		check(kcmap_batch_submit(batch, cmap) != BATCH, "cmap batch");
 	}
 }
 
@@ -164,13 +164,13 @@ static void bpf_batch_sets(void)
 
 static void cmap_all(void)
 {
-	struct cmap_iter *iter = cmap_iter_new(cmap, 0, NULL);
-	struct cmap_item item;
+	struct kcmap_iter *iter = kcmap_iter_new(cmap, 0, NULL);
+	struct kcmap_item item;
 	uint64_t seen = 0;
 
-	while (cmap_iter_next(iter, &item) > 0)
+	while (kcmap_iter_next(iter, &item) > 0)
 		seen++;
-	cmap_iter_free(iter);
+	kcmap_iter_free(iter);
 	check(seen != bench.entries, "cmap range");
 }
 
@@ -198,13 +198,13 @@ static void cmap_batch_gets(void)
 	size_t done, i;
 
 	for (done = 0; done < bench.calls; done += BATCH) {
-		cmap_batch_reset(batch);
+		kcmap_batch_reset(batch);
 		for (i = 0; i < BATCH; i++) {
 			batch_keys[i] = random_key();
-			cmap_batch_get(batch, &batch_keys[i], sizeof(uint64_t),
-				       batch_values[i], VALUE_SIZE);
+			kcmap_batch_get(batch, &batch_keys[i], sizeof(uint64_t),
+					batch_values[i], VALUE_SIZE);
 		}
-		check(cmap_batch_submit(batch, cmap) != BATCH, "cmap batch");
+		check(kcmap_batch_submit(batch, cmap) != BATCH, "cmap batch");
 	}
 }
 
@@ -291,10 +291,10 @@ static int bpf_new(uint64_t entries)
 
 static void compare_memory(void)
 {
-	struct cmap_info info = { .sz = sizeof(info) };
+	struct kcmap_info info = { .sz = sizeof(info) };
 	int map = bpf_new(bench.entries);
 
-	check(cmap_info(cmap, &info), "cmap_info");
+	check(kcmap_info(cmap, &info), "kcmap_info");
 	take_bytes("cmap", (double)info.bytes / info.entries);
 	/* Made for just so many entries, which is the least it can take. */
 	take_bytes("BPF", bpf_bytes(map) / bench.entries);
@@ -304,7 +304,7 @@ static void compare_memory(void)
 /* Of the nodes that the updates took, how many had been others' before? */
 static void reuse(void)
 {
-	struct cmap_info before = { .sz = sizeof(before) }, after;
+	struct kcmap_info before = { .sz = sizeof(before) }, after;
 	const struct what what = {
 		.suite = "memory", .peer = "cmap", .operation = "nodes reused",
 		.distribution = "uniform", .unit = "share", .threads = 1,
@@ -312,9 +312,9 @@ static void reuse(void)
 	double share;
 
 	after = before;
-	check(cmap_info(cmap, &before), "cmap_info");
+	check(kcmap_info(cmap, &before), "kcmap_info");
 	cmap_updates();
-	check(cmap_info(cmap, &after), "cmap_info");
+	check(kcmap_info(cmap, &after), "kcmap_info");
 	share = (double)(after.reuses - before.reuses) /
 		(after.allocs - before.allocs);
 	printf("  %.4f of the nodes are reused ones, once it is warm\n",
@@ -328,14 +328,14 @@ static void fill(void)
 	uint64_t key;
 
 	setrlimit(RLIMIT_MEMLOCK, &unlimited);
-	cmap = cmap_open(NULL, O_RDWR | O_CREAT | CMAP_O_NO_WINDOW, NULL);
-	check(!cmap, "cmap_open");
+	cmap = kcmap_open(NULL, O_RDWR | O_CREAT | KCMAP_O_NO_WINDOW, NULL);
+	check(!cmap, "kcmap_open");
 	bpf = bpf_new(bench.entries * 2);
-	batch = cmap_batch_new(BATCH);
-	check(!batch, "cmap_batch_new");
+	batch = kcmap_batch_new(BATCH);
+	check(!batch, "kcmap_batch_new");
 	for (key = 0; key < bench.entries; key++) {
-		check(cmap_set(cmap, &key, sizeof(key), value, sizeof(value),
-			       NULL), "cmap_set");
+		check(kcmap_set(cmap, &key, sizeof(key), value, sizeof(value),
+				NULL), "kcmap_set");
 		check(bpf_map_update_elem(bpf, &key, value, BPF_ANY),
 		      "bpf update");
 	}

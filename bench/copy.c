@@ -152,11 +152,11 @@ static long save_shard(int window, FILE *file, uint32_t i,
 }
 
 /* Nobody may write to the map meanwhile. */
-int copy_save(struct cmap *map, const char *path)
+int copy_save(struct kcmap *map, const char *path)
 {
 	FILE *file = fopen(path, "w");
 	const struct cmap_window *header;
-	int window = cmap_fd(map);
+	int window = kcmap_fd(map);
 	long err;
 	size_t size;
 	uint32_t i;
@@ -247,12 +247,12 @@ static int load(FILE *file, int memory)
 	return feof(file) ? 0 : -1;
 }
 
-struct cmap *copy_open(const char *path)
+struct kcmap *copy_open(const char *path)
 {
 	FILE *file = fopen(path, "r");
 
 	copy = memfd_create("window", 0);
 	if (!file || copy < 0 || load(file, copy) || fclose(file))
 		return NULL;
-	return cmap_from_fd(copy);
+	return kcmap_from_fd(copy);
 }

@@ -6,10 +6,10 @@
 #ifndef BENCH_COPY_H
 #define BENCH_COPY_H
 
-#include <cmap.h>
+#include <kcmap.h>
 
-int copy_save(struct cmap *map, const char *path);
-struct cmap *copy_open(const char *path);
+int copy_save(struct kcmap *map, const char *path);
+struct kcmap *copy_open(const char *path);
 
 /* Of the linker: --wrap=ioctl. */
 int __real_ioctl(int fd, unsigned long request, ...);

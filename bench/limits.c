@@ -8,7 +8,7 @@
  */
 #include "bench.h"
 
-#include <cmap.h>
+#include <kcmap.h>
 
 #include <fcntl.h>
 #include <pthread.h>
@@ -23,21 +23,21 @@
 #define NAME		"bench-limits"
 
 static const char *unit = "ns";
-static struct cmap *map;
+static struct kcmap *map;
 
 static void set(uint64_t n)
 {
 	uint64_t value[VALUE_SIZE / 8] = { key_of(n) };
 
-	check(cmap_set(map, value, 8, value, sizeof(value), NULL), "cmap_set");
+	check(kcmap_set(map, value, 8, value, sizeof(value), NULL), "kcmap_set");
 }
 
 static void map_new(int flags)
 {
-	cmap_unlink(NAME);
-	map = cmap_open(NAME, O_RDWR | O_CREAT | flags, NULL);
-	check(!map, "cmap_open");
-	cmap_unlink(NAME);
+	kcmap_unlink(NAME);
+	map = kcmap_open(NAME, O_RDWR | O_CREAT | flags, NULL);
+	check(!map, "kcmap_open");
+	kcmap_unlink(NAME);
 }
 
 /* ---- growth ---- */
@@ -79,13 +79,13 @@ static void growth(void)
 
 	for (i = 0; i < bench.rounds; i++) {
 		/* All are new, and the tables double all along... */
-		map_new(CMAP_O_NO_WINDOW);
+		map_new(KCMAP_O_NO_WINDOW);
 		series_add(&grows, slow_write(0, bench.entries));
 		/* ... and the same again where they have their size. */
 		sleep(2);
 		series_add(&calm, slow_write(0, bench.entries));
 		series_add(&ratios, grows.value[i] / calm.value[i]);
-		cmap_close(map);
+		kcmap_close(map);
 	}
 	what.operation = "slowest write of 10 000, growing";
 	result(&what, &grows);
@@ -130,8 +130,8 @@ static void read_all(int me)
 			begin = now();
 		}
 		key = key_of(random_below(bench.entries));
-		check(cmap_get(map, &key, 8, value, sizeof(value), NULL) !=
-		      VALUE_SIZE || value[0] != key, "cmap_get");
+		check(kcmap_get(map, &key, 8, value, sizeof(value), NULL) !=
+		      VALUE_SIZE || value[0] != key, "kcmap_get");
 	}
 	shared->seconds[me] = now() - begin;
 	_exit(0);

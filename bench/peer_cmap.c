@@ -7,7 +7,7 @@
 #include "copy.h"
 #include "peers.h"
 
-#include <cmap.h>
+#include <kcmap.h>
 
 #include <fcntl.h>
 #include <string.h>
@@ -16,14 +16,14 @@
 
 const char *peer_copy_path;
 
-static struct cmap *map;
-static struct cmap_batch *batch;
+static struct kcmap *map;
+static struct kcmap_batch *batch;
 
 static int load(int oflag)
 {
-	cmap_unlink(NAME);
-	map = cmap_open(NAME, O_RDWR | O_CREAT | oflag, NULL);
-	cmap_unlink(NAME);
+	kcmap_unlink(NAME);
+	map = kcmap_open(NAME, O_RDWR | O_CREAT | oflag, NULL);
+	kcmap_unlink(NAME);
 	return map ? 0 : -1;
 }
 
@@ -36,7 +36,7 @@ static int load_window(uint64_t room)
 static int load_call(uint64_t room)
 {
 	(void)room;
-	return load(CMAP_O_NO_WINDOW);
+	return load(KCMAP_O_NO_WINDOW);
 }
 
 static int load_copy(uint64_t room)
@@ -48,7 +48,7 @@ static int load_copy(uint64_t room)
 
 static int attach(void)
 {
-	batch = cmap_batch_new(MANY_MAX);
+	batch = kcmap_batch_new(MANY_MAX);
 	return batch ? 0 : -1;
 }
 
@@ -56,27 +56,27 @@ static int get(uint64_t key)
 {
 	char value[VALUE_MAX];
 
-	return cmap_get(map, &key, 8, value, bench.value_size, NULL) !=
+	return kcmap_get(map, &key, 8, value, bench.value_size, NULL) !=
 	       (ssize_t)bench.value_size || memcmp(value, &key, 8);
 }
 
 static int set(uint64_t key, const void *value)
 {
-	return cmap_set(map, &key, 8, value, bench.value_size, NULL);
+	return kcmap_set(map, &key, 8, value, bench.value_size, NULL);
 }
 
 static int get_many(const uint64_t *keys, size_t n)
 {
-	static struct cmap_lookup lookups[MANY_MAX];
+	static struct kcmap_lookup lookups[MANY_MAX];
 	static char values[MANY_MAX][VALUE_MAX];
 	size_t i;
 
 	for (i = 0; i < n; i++)
-		lookups[i] = (struct cmap_lookup){
+		lookups[i] = (struct kcmap_lookup){
 			.key = &keys[i], .key_len = 8, .buf = values[i],
 			.size = bench.value_size,
 		};
-	if (cmap_get_many(map, lookups, n) != (ssize_t)n)
+	if (kcmap_get_many(map, lookups, n) != (ssize_t)n)
 		return -1;
 	for (i = 0; i < n; i++)
 		if (memcmp(values[i], &keys[i], 8))
@@ -89,11 +89,11 @@ static int get_batch(const uint64_t *keys, size_t n)
 	static char values[MANY_MAX][VALUE_MAX];
 	size_t i;
 
-	cmap_batch_reset(batch);
+	kcmap_batch_reset(batch);
 	for (i = 0; i < n; i++)
-		cmap_batch_get(batch, &keys[i], 8, values[i],
-			       bench.value_size);
-	return cmap_batch_submit(batch, map) != (int)n ||
+		kcmap_batch_get(batch, &keys[i], 8, values[i],
+				bench.value_size);
+	return kcmap_batch_submit(batch, map) != (int)n ||
 	       memcmp(values[n - 1], &keys[n - 1], 8);
 }
 
@@ -102,21 +102,21 @@ static int set_many(const uint64_t *keys, size_t n, const void *value)
 	static char values[MANY_MAX][VALUE_MAX];
 	size_t i;
 
-	cmap_batch_reset(batch);
+	kcmap_batch_reset(batch);
 	for (i = 0; i < n; i++) {
 		memcpy(values[i], value, bench.value_size);
 		memcpy(values[i], &keys[i], 8);
-		cmap_batch_set(batch, &keys[i], 8, values[i],
-			       bench.value_size);
+		kcmap_batch_set(batch, &keys[i], 8, values[i],
+				bench.value_size);
 	}
-	return cmap_batch_submit(batch, map) != (int)n;
+	return kcmap_batch_submit(batch, map) != (int)n;
 }
 
 static double bytes(void)
 {
-	struct cmap_info info = { .sz = sizeof(info) };
+	struct kcmap_info info = { .sz = sizeof(info) };
 
-	return cmap_info(map, &info) ? 0 : info.bytes;
+	return kcmap_info(map, &info) ? 0 : info.bytes;
 }
 
 static double no_bytes(void)
@@ -126,7 +126,7 @@ static double no_bytes(void)
 
 static void unload(void)
 {
-	cmap_close(map);
+	kcmap_close(map);
 	map = NULL;
 }
 

@@ -18,7 +18,7 @@
 #include "copy.h"
 
 #include <bpf/bpf.h>
-#include <cmap.h>
+#include <kcmap.h>
 #include <lmdb.h>
 
 #include <errno.h>
@@ -39,7 +39,7 @@
 #define HOT_KEYS	1000
 #define MANY_MAX	512
 
-static struct cmap *window, *plain;
+static struct kcmap *window, *plain;
 static int bpf = -1;
 static MDB_env *env;
 static MDB_txn *txn;
@@ -88,7 +88,7 @@ static void window_get(void)
 	size_t i;
 
 	for (i = 0; i < bench.calls; i++)
-		check(cmap_get(window, &keys[i], 8, &v, sizeof(v), NULL) !=
+		check(kcmap_get(window, &keys[i], 8, &v, sizeof(v), NULL) !=
 		      VALUE_SIZE || v.word[0] != keys[i], "window get");
 }
 
@@ -98,7 +98,7 @@ static void window_miss(void)
 	size_t i;
 
 	for (i = 0; i < bench.calls; i++)
-		check(cmap_get(window, &keys[i], 8, &v, sizeof(v), NULL) >= 0,
+		check(kcmap_get(window, &keys[i], 8, &v, sizeof(v), NULL) >= 0,
 		      "window found");
 }
 
@@ -117,23 +117,23 @@ static void window_visit(void)
 	size_t i;
 
 	for (i = 0; i < bench.calls; i++)
-		check(cmap_visit(window, &keys[i], 8, look, &key, NULL) ||
+		check(kcmap_visit(window, &keys[i], 8, look, &key, NULL) ||
 		      key != keys[i], "visit");
 }
 
 static void get_many(size_t at_once)
 {
-	static struct cmap_lookup lookups[MANY_MAX];
+	static struct kcmap_lookup lookups[MANY_MAX];
 	static struct value values[MANY_MAX];
 	size_t i, n;
 
 	for (i = 0; i < bench.calls; i += at_once) {
 		for (n = 0; n < at_once && i + n < bench.calls; n++)
-			lookups[n] = (struct cmap_lookup){
+			lookups[n] = (struct kcmap_lookup){
 				.key = &keys[i + n], .key_len = 8,
 				.buf = &values[n], .size = VALUE_SIZE,
 			};
-		check(cmap_get_many(window, lookups, n) != (ssize_t)n,
+		check(kcmap_get_many(window, lookups, n) != (ssize_t)n,
 		      "get many");
 		while (n--)
 			check(values[n].word[0] != keys[i + n], "many");
@@ -150,7 +150,7 @@ static void call_get(void)
 	size_t i;
 
 	for (i = 0; i < bench.calls; i++)
-		check(cmap_get(plain, &keys[i], 8, &v, sizeof(v), NULL) !=
+		check(kcmap_get(plain, &keys[i], 8, &v, sizeof(v), NULL) !=
 		      VALUE_SIZE || v.word[0] != keys[i], "get");
 }
 
@@ -267,14 +267,14 @@ static void overwritten(const char *operation, const char *unit, double value)
 /* One key that a process on another CPU overwrites without pause. */
 static void beside_writer(void)
 {
-	struct cmap_window_stat before = { .sz = sizeof(before) }, after;
+	struct kcmap_window_stat before = { .sz = sizeof(before) }, after;
 	uint64_t total = 0;
 	double begin, quiet;
 	pid_t writer;
 
 	time_of(window_get, ONE);
 	quiet = time_of(window_get, ONE);
-	cmap_window_stat(window, &before);
+	kcmap_window_stat(window, &before);
 	writer = fork();
 	if (!writer) {
 		struct value v = { .word = { key_of(0) } };
@@ -282,7 +282,7 @@ static void beside_writer(void)
 		pin(1);
 		for (;;) {
 			v.word[1]++;
-			cmap_set(plain, &v.word[0], 8, &v, sizeof(v), NULL);
+			kcmap_set(plain, &v.word[0], 8, &v, sizeof(v), NULL);
 		}
 	}
 	begin = now();
@@ -294,7 +294,7 @@ static void beside_writer(void)
 	kill(writer, SIGKILL);
 	waitpid(writer, NULL, 0);
 	after = before;
-	cmap_window_stat(window, &after);
+	kcmap_window_stat(window, &after);
 	printf("\n  a key that another CPU overwrites without pause: %.1f ns a read (%.1f in peace),\n  %.4f retries a read, %.7f system calls a read\n",
 	       begin, quiet, (double)(after.retries - before.retries) / total,
 	       (double)(after.calls - before.calls) / total);
@@ -313,15 +313,15 @@ static void fill_cmap(void)
 	struct value v = {};
 	uint64_t n;
 
-	cmap_unlink("bench-reads");
-	window = cmap_open("bench-reads", O_RDWR | O_CREAT, NULL);
-	check(!window, "cmap_open");
-	plain = cmap_open("bench-reads", O_RDWR | CMAP_O_NO_WINDOW, NULL);
-	check(!plain, "cmap_open");
-	cmap_unlink("bench-reads");
+	kcmap_unlink("bench-reads");
+	window = kcmap_open("bench-reads", O_RDWR | O_CREAT, NULL);
+	check(!window, "kcmap_open");
+	plain = kcmap_open("bench-reads", O_RDWR | KCMAP_O_NO_WINDOW, NULL);
+	check(!plain, "kcmap_open");
+	kcmap_unlink("bench-reads");
 	for (n = 0; n < bench.entries; n++) {
 		v.word[0] = key_of(n);
-		check(cmap_set(plain, v.word, 8, &v, sizeof(v), NULL), "set");
+		check(kcmap_set(plain, v.word, 8, &v, sizeof(v), NULL), "set");
 	}
 }
 

@@ -6,7 +6,7 @@
  * Everything returns 0 or a negative errno.
  *
  * With CMAP_TEST_WINDOW values are got, and maps ranged over, through the
- * window by libcmap: the same guarantees, seen by another reader.
+ * window by libkcmap: the same guarantees, seen by another reader.
  */
 #ifndef CMAP_TEST_H
 #define CMAP_TEST_H
@@ -47,28 +47,28 @@ static inline int device(int flags)
 /* ---- the window ---- */
 
 #ifdef CMAP_TEST_WINDOW
-#include <cmap.h>
+#include <kcmap.h>
 
 /* A handle for each descriptor, made when it is first needed. */
-static struct cmap *window_handles[1024];
+static struct kcmap *window_handles[1024];
 
 static inline void forget_window(unsigned int fd)
 {
 	if (fd >= sizeof(window_handles) / sizeof(*window_handles))
 		return;
-	cmap_close(window_handles[fd]);
+	kcmap_close(window_handles[fd]);
 	window_handles[fd] = NULL;
 }
 
 /* It must really read through the window. */
-static inline struct cmap *window_of(int fd)
+static inline struct kcmap *window_of(int fd)
 {
-	struct cmap_window_stat stat = { .sz = sizeof(stat) };
+	struct kcmap_window_stat stat = { .sz = sizeof(stat) };
 
 	if (!window_handles[fd]) {
-		window_handles[fd] = cmap_from_fd(dup(fd));
+		window_handles[fd] = kcmap_from_fd(dup(fd));
 		if (!window_handles[fd] ||
-		    cmap_window_stat(window_handles[fd], &stat)) {
+		    kcmap_window_stat(window_handles[fd], &stat)) {
 			printf("# no window\n");
 			abort();
 		}
@@ -182,7 +182,7 @@ static inline int get_version(int fd, const void *key, size_t key_len,
 
 	if (buf)
 		memset(buf, POISON, *len);
-	got = cmap_get(window_of(fd), key, key_len, buf, *len, version);
+	got = kcmap_get(window_of(fd), key, key_len, buf, *len, version);
 	if (got < 0)
 		return -errno;
 	*len = got;
@@ -269,26 +269,26 @@ static inline int64_t range_all(int fd, size_t size,
 					   const void *key, const void *value,
 					   void *arg), void *arg)
 {
-	struct cmap_iter *iter = cmap_iter_new(window_of(fd), 0, NULL);
-	struct cmap_position position;
-	struct cmap_item item;
+	struct kcmap_iter *iter = kcmap_iter_new(window_of(fd), 0, NULL);
+	struct kcmap_position position;
+	struct kcmap_item item;
 	int64_t seen = 0;
 	int got;
 
-	while ((got = cmap_iter_next(iter, &item)) > 0) {
+	while ((got = kcmap_iter_next(iter, &item)) > 0) {
 		struct cmap_entry e = {
 			.key_len = item.key_len, .value_len = item.value_len,
 			.version = item.version,
 		};
 
-		cmap_iter_position(iter, &position);
+		kcmap_iter_position(iter, &position);
 		e.cursor.position = position.position;
 		e.cursor.tie = position.tie;
 		if (fn)
 			fn(&e, item.key, item.value, arg);
 		seen++;
 	}
-	cmap_iter_free(iter);
+	kcmap_iter_free(iter);
 
 	return got < 0 ? -errno : seen;
 }

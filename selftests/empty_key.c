@@ -6,14 +6,14 @@
  * It was refused with EINVAL once, so that programs whose keys are strings of
  * others' making had to treat one of them in another way than all the rest.
  */
-#include <cmap.h>
+#include <kcmap.h>
 
 #include "cmap_test.h"
 #include "kselftest_harness.h"
 
 FIXTURE(empty_key)
 {
-	struct cmap *map;
+	struct kcmap *map;
 	int fd;
 };
 
@@ -49,13 +49,13 @@ FIXTURE_SETUP(empty_key)
 
 	self->fd = new_map_with(&args);
 	ASSERT_GE(self->fd, 0);
-	self->map = cmap_from_fd(dup(self->fd));
+	self->map = kcmap_from_fd(dup(self->fd));
 	ASSERT_NE(NULL, self->map);
 }
 
 FIXTURE_TEARDOWN(empty_key)
 {
-	cmap_close(self->map);
+	kcmap_close(self->map);
 	close(self->fd);
 }
 
@@ -115,29 +115,29 @@ TEST_F(empty_key, by_ioctl)
 
 TEST_F(empty_key, in_a_batch)
 {
-	struct cmap_batch *batch = cmap_batch_new(8);
-	struct cmap_result result;
+	struct kcmap_batch *batch = kcmap_batch_new(8);
+	struct kcmap_result result;
 	char buf[8], old[8];
 	unsigned int i;
 
 	ASSERT_NE(NULL, batch);
 	/* Sets in a row are carried out together. */
-	cmap_batch_set(batch, variant->key, 0, "one", 3);
-	cmap_batch_set(batch, "k", 1, "else", 4);
-	cmap_batch_set(batch, variant->key, 0, "two", 3);
-	cmap_batch_get(batch, variant->key, 0, buf, sizeof(buf));
-	cmap_batch_swap(batch, variant->key, 0, "", 0, old, sizeof(old));
-	cmap_batch_delete(batch, variant->key, 0);
-	cmap_batch_count(batch);
-	ASSERT_EQ(7, cmap_batch_submit(batch, self->map));
+	kcmap_batch_set(batch, variant->key, 0, "one", 3);
+	kcmap_batch_set(batch, "k", 1, "else", 4);
+	kcmap_batch_set(batch, variant->key, 0, "two", 3);
+	kcmap_batch_get(batch, variant->key, 0, buf, sizeof(buf));
+	kcmap_batch_swap(batch, variant->key, 0, "", 0, old, sizeof(old));
+	kcmap_batch_delete(batch, variant->key, 0);
+	kcmap_batch_count(batch);
+	ASSERT_EQ(7, kcmap_batch_submit(batch, self->map));
 	for (i = 0; i < 7; i++) {
-		ASSERT_EQ(0, cmap_batch_result(batch, i, &result));
+		ASSERT_EQ(0, kcmap_batch_result(batch, i, &result));
 		EXPECT_EQ(0, result.error);
 	}
 	EXPECT_EQ(1, result.number);
 	EXPECT_EQ(0, memcmp(buf, "two", 3));
 	EXPECT_EQ(0, memcmp(old, "two", 3));
-	cmap_batch_free(batch);
+	kcmap_batch_free(batch);
 }
 
 static void note_len(const void *value, size_t len, void *arg)
@@ -148,47 +148,47 @@ static void note_len(const void *value, size_t len, void *arg)
 TEST_F(empty_key, by_the_library)
 {
 	const void *key = variant->key;
-	struct cmap_lookup lookups[6] = {};
-	struct cmap *map = self->map;
+	struct kcmap_lookup lookups[6] = {};
+	struct kcmap *map = self->map;
 	uint64_t version = 0, again = 0;
 	char bufs[6][8], *copied;
 	size_t len = 0, i;
 	int64_t sum;
 
-	ERR(ENOENT, cmap_get(map, key, 0, bufs[0], 8, NULL));
-	ERR(ENOENT, cmap_visit(map, key, 0, note_len, &len, NULL));
-	ASSERT_EQ(0, cmap_create(map, key, 0, "value", 5, &version));
-	ASSERT_EQ(0, cmap_set(map, "12345678", 8, "word", 4, NULL));
-	EXPECT_EQ(5, cmap_get(map, key, 0, bufs[0], 8, &again));
+	ERR(ENOENT, kcmap_get(map, key, 0, bufs[0], 8, NULL));
+	ERR(ENOENT, kcmap_visit(map, key, 0, note_len, &len, NULL));
+	ASSERT_EQ(0, kcmap_create(map, key, 0, "value", 5, &version));
+	ASSERT_EQ(0, kcmap_set(map, "12345678", 8, "word", 4, NULL));
+	EXPECT_EQ(5, kcmap_get(map, key, 0, bufs[0], 8, &again));
 	EXPECT_EQ(version, again);
 	EXPECT_EQ(0, memcmp(bufs[0], "value", 5));
-	ERR(EMSGSIZE, cmap_get(map, key, 0, bufs[0], 4, NULL));
-	EXPECT_EQ(5, cmap_get(map, key, 0, NULL, 0, NULL));
-	EXPECT_EQ(0, cmap_visit(map, key, 0, note_len, &len, NULL));
+	ERR(EMSGSIZE, kcmap_get(map, key, 0, bufs[0], 4, NULL));
+	EXPECT_EQ(5, kcmap_get(map, key, 0, NULL, 0, NULL));
+	EXPECT_EQ(0, kcmap_visit(map, key, 0, note_len, &len, NULL));
 	EXPECT_EQ(5, len);
-	copied = cmap_get_dup(map, key, 0, &len, NULL);
+	copied = kcmap_get_dup(map, key, 0, &len, NULL);
 	ASSERT_NE(NULL, copied);
 	EXPECT_EQ(0, memcmp(copied, "value", 5));
 	free(copied);
 
 	/* Among words, which are hashed several at a time. */
 	for (i = 0; i < 6; i++)
-		lookups[i] = (struct cmap_lookup){
+		lookups[i] = (struct kcmap_lookup){
 			.key = i == 2 ? key : "12345678",
 			.key_len = i == 2 ? 0 : 8,
 			.buf = bufs[i], .size = sizeof(bufs[i]),
 		};
-	EXPECT_EQ(6, cmap_get_many(map, lookups, 6));
+	EXPECT_EQ(6, kcmap_get_many(map, lookups, 6));
 	EXPECT_EQ(0, memcmp(bufs[2], "value", 5));
 	EXPECT_EQ(version, lookups[2].version);
 
-	EXPECT_EQ(0, cmap_replace(map, key, 0, "v", 1, &version));
-	EXPECT_EQ(0, cmap_set_version(map, key, 0, "w", 1, version, &version));
-	EXPECT_EQ(0, cmap_delete_version(map, key, 0, version, NULL));
-	EXPECT_EQ(0, cmap_add(map, key, 0, 2, 40, &sum, NULL));
+	EXPECT_EQ(0, kcmap_replace(map, key, 0, "v", 1, &version));
+	EXPECT_EQ(0, kcmap_set_version(map, key, 0, "w", 1, version, &version));
+	EXPECT_EQ(0, kcmap_delete_version(map, key, 0, version, NULL));
+	EXPECT_EQ(0, kcmap_add(map, key, 0, 2, 40, &sum, NULL));
 	EXPECT_EQ(42, sum);
-	EXPECT_EQ(8, cmap_take(map, key, 0, bufs[0], 8, NULL));
-	ERR(ENOENT, cmap_delete(map, key, 0, NULL));
+	EXPECT_EQ(8, kcmap_take(map, key, 0, bufs[0], 8, NULL));
+	ERR(ENOENT, kcmap_delete(map, key, 0, NULL));
 }
 
 struct look {
@@ -246,39 +246,39 @@ TEST_F(empty_key, in_ranges)
 
 TEST_F(empty_key, by_iterators)
 {
-	struct cmap_position position;
-	struct cmap_iter *iter;
-	struct cmap_item item;
+	struct kcmap_position position;
+	struct kcmap_iter *iter;
+	struct kcmap_item item;
 	unsigned int i, empty, n;
 
 	/* Alone, when there is nothing yet that an address could be into. */
-	ASSERT_EQ(0, cmap_set(self->map, variant->key, 0, NULL, 0, NULL));
-	iter = cmap_iter_new(self->map, 0, NULL);
-	ASSERT_EQ(1, cmap_iter_next(iter, &item));
+	ASSERT_EQ(0, kcmap_set(self->map, variant->key, 0, NULL, 0, NULL));
+	iter = kcmap_iter_new(self->map, 0, NULL);
+	ASSERT_EQ(1, kcmap_iter_next(iter, &item));
 	EXPECT_NE(NULL, item.key);
 	EXPECT_EQ(0, item.key_len);
 	EXPECT_NE(NULL, item.value);
 	EXPECT_EQ(0, item.value_len);
-	EXPECT_EQ(0, cmap_iter_next(iter, &item));
-	cmap_iter_free(iter);
+	EXPECT_EQ(0, kcmap_iter_next(iter, &item));
+	kcmap_iter_free(iter);
 
 	for (i = 0; i < 100; i++)
-		ASSERT_EQ(0, cmap_set(self->map, &i, sizeof(i), "v", 1, NULL));
-	iter = cmap_iter_new(self->map, CMAP_KEYS_ONLY, NULL);
-	for (n = empty = 0; cmap_iter_next(iter, &item) == 1; n++) {
+		ASSERT_EQ(0, kcmap_set(self->map, &i, sizeof(i), "v", 1, NULL));
+	iter = kcmap_iter_new(self->map, KCMAP_KEYS_ONLY, NULL);
+	for (n = empty = 0; kcmap_iter_next(iter, &item) == 1; n++) {
 		EXPECT_NE(NULL, item.key);
 		EXPECT_EQ(NULL, item.value);
 		if (item.key_len)
 			continue;
 		empty++;
 		/* Another one goes on behind it. */
-		ASSERT_EQ(0, cmap_iter_position(iter, &position));
-		cmap_iter_free(iter);
-		iter = cmap_iter_new(self->map, CMAP_KEYS_ONLY, &position);
+		ASSERT_EQ(0, kcmap_iter_position(iter, &position));
+		kcmap_iter_free(iter);
+		iter = kcmap_iter_new(self->map, KCMAP_KEYS_ONLY, &position);
 	}
 	EXPECT_EQ(101, n);
 	EXPECT_EQ(1, empty);
-	cmap_iter_free(iter);
+	kcmap_iter_free(iter);
 }
 
 /* Where keys have a fixed length the empty one is none, by no door. */
@@ -287,23 +287,23 @@ TEST(of_a_fixed_length)
 	struct cmap_create args = {
 		.flags = CMAP_CREATE_FIXED_KEY, .key_max = 8,
 	};
-	struct cmap_lookup lookup = { .key = "" };
-	struct cmap *map;
+	struct kcmap_lookup lookup = { .key = "" };
+	struct kcmap *map;
 	int fd, i;
 
 	for (i = 0; i < 2; i++) {
 		fd = new_map_with(&args);
 		ASSERT_GE(fd, 0);
-		map = cmap_from_fd(fd);
+		map = kcmap_from_fd(fd);
 		ASSERT_NE(NULL, map);
 		EXPECT_EQ(-EINVAL, set(fd, "", 0, "v", 1));
 		EXPECT_EQ(-EINVAL, add(fd, NULL, 0, 1, NULL));
-		ERR(EINVAL, cmap_get(map, "", 0, NULL, 0, NULL));
-		ERR(EINVAL, cmap_get(map, NULL, 0, &i, sizeof(i), NULL));
-		EXPECT_EQ(0, cmap_get_many(map, &lookup, 1));
+		ERR(EINVAL, kcmap_get(map, "", 0, NULL, 0, NULL));
+		ERR(EINVAL, kcmap_get(map, NULL, 0, &i, sizeof(i), NULL));
+		EXPECT_EQ(0, kcmap_get_many(map, &lookup, 1));
 		EXPECT_EQ(EINVAL, lookup.error);
 		EXPECT_EQ(0, count(fd));
-		cmap_close(map);
+		kcmap_close(map);
 		args.flags |= CMAP_CREATE_NO_WINDOW;
 	}
 }

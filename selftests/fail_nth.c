@@ -16,7 +16,7 @@
  *
  * deadline: 240
  */
-#include <cmap.h>
+#include <kcmap.h>
 
 #include "faults.h"
 #include "load.h"
@@ -150,7 +150,7 @@ struct subject {
 	int fd;
 	int fresh;		/* a descriptor bound to nothing */
 	int pipes[2];
-	struct cmap *handle;	/* the library's */
+	struct kcmap *handle;	/* the library's */
 	char *window;
 };
 
@@ -493,7 +493,8 @@ static int sys_fault_by_kernel(struct subject *s)
 
 static int lib_get(struct subject *s)
 {
-	ssize_t len = cmap_get(s->handle, "long", 4, cold(), sizeof(out), NULL);
+	ssize_t len = kcmap_get(s->handle, "long", 4, cold(), sizeof(out),
+				NULL);
 
 	return got(LIBRARY(len), len, big, LONG);
 }
@@ -501,7 +502,7 @@ static int lib_get(struct subject *s)
 static int lib_get_dup(struct subject *s)
 {
 	size_t len;
-	void *copy = cmap_get_dup(s->handle, "long", 4, &len, NULL);
+	void *copy = kcmap_get_dup(s->handle, "long", 4, &len, NULL);
 	int err = copy ? CHECK(len == LONG && !memcmp(copy, big, len)) : -errno;
 
 	free(copy);
@@ -517,18 +518,18 @@ static int lib_visit(struct subject *s)
 {
 	bool ok = false;
 
-	return LIBRARY(cmap_visit(s->handle, "long", 4, is_long, &ok, NULL)) ?:
+	return LIBRARY(kcmap_visit(s->handle, "long", 4, is_long, &ok, NULL)) ?:
 	       CHECK(ok);
 }
 
 static int lib_get_many(struct subject *s)
 {
 	char short_one[8];
-	struct cmap_lookup lookups[2] = {
+	struct kcmap_lookup lookups[2] = {
 		{ .key = "long", .key_len = 4, .buf = cold(), .size = LONG },
 		{ .key = "short", .key_len = 5, .buf = short_one, .size = 8 },
 	};
-	ssize_t n = cmap_get_many(s->handle, lookups, 2);
+	ssize_t n = kcmap_get_many(s->handle, lookups, 2);
 
 	if (n < 0)
 		return -errno;
@@ -539,27 +540,28 @@ static int lib_get_many(struct subject *s)
 
 static int lib_set(struct subject *s)
 {
-	return LIBRARY(cmap_set(s->handle, "new", 3, big, SOME, NULL));
+	return LIBRARY(kcmap_set(s->handle, "new", 3, big, SOME, NULL));
 }
 
 static int lib_create(struct subject *s)
 {
-	return LIBRARY(cmap_create(s->handle, "new", 3, big, SOME, NULL));
+	return LIBRARY(kcmap_create(s->handle, "new", 3, big, SOME, NULL));
 }
 
 static int lib_replace(struct subject *s)
 {
-	return LIBRARY(cmap_replace(s->handle, "short", 5, big, SOME, NULL));
+	return LIBRARY(kcmap_replace(s->handle, "short", 5, big, SOME, NULL));
 }
 
 static int lib_delete(struct subject *s)
 {
-	return LIBRARY(cmap_delete(s->handle, "long", 4, NULL));
+	return LIBRARY(kcmap_delete(s->handle, "long", 4, NULL));
 }
 
 static int lib_take(struct subject *s)
 {
-	ssize_t len = cmap_take(s->handle, "long", 4, cold(), sizeof(out), NULL);
+	ssize_t len = kcmap_take(s->handle, "long", 4, cold(), sizeof(out),
+				 NULL);
 
 	return got(LIBRARY(len), len, big, LONG);
 }
@@ -567,8 +569,8 @@ static int lib_take(struct subject *s)
 static int lib_swap(struct subject *s)
 {
 	size_t len = sizeof(out);
-	int err = LIBRARY(cmap_swap(s->handle, "long", 4, big, SOME, cold(),
-				    &len, NULL));
+	int err = LIBRARY(kcmap_swap(s->handle, "long", 4, big, SOME, cold(),
+				     &len, NULL));
 
 	return got(err, len, big, LONG);
 }
@@ -577,113 +579,113 @@ static int lib_get_or_set(struct subject *s)
 {
 	size_t len = sizeof(out);
 
-	return LIBRARY(cmap_get_or_set(s->handle, "new", 3, big, SOME, cold(),
-				       &len, NULL));
+	return LIBRARY(kcmap_get_or_set(s->handle, "new", 3, big, SOME, cold(),
+					&len, NULL));
 }
 
 static int lib_compare_swap(struct subject *s)
 {
-	return LIBRARY(cmap_compare_swap(s->handle, "long", 4, big, LONG, big,
-					 SOME, NULL));
+	return LIBRARY(kcmap_compare_swap(s->handle, "long", 4, big, LONG, big,
+					  SOME, NULL));
 }
 
 static int lib_compare_delete(struct subject *s)
 {
-	return LIBRARY(cmap_compare_delete(s->handle, "long", 4, big, LONG,
-					   NULL));
+	return LIBRARY(kcmap_compare_delete(s->handle, "long", 4, big, LONG,
+					    NULL));
 }
 
 static int lib_add(struct subject *s)
 {
-	return LIBRARY(cmap_add(s->handle, "new", 3, 1, 1, NULL, NULL));
+	return LIBRARY(kcmap_add(s->handle, "new", 3, 1, 1, NULL, NULL));
 }
 
 static int lib_clear(struct subject *s)
 {
-	return LIBRARY(cmap_clear(s->handle));
+	return LIBRARY(kcmap_clear(s->handle));
 }
 
 static int lib_count(struct subject *s)
 {
-	int64_t n = cmap_count(s->handle);
+	int64_t n = kcmap_count(s->handle);
 
 	return LIBRARY(n) ?: CHECK(n == FILLERS + 3);
 }
 
 static int lib_info(struct subject *s)
 {
-	struct cmap_info info = { .sz = sizeof(info) };
+	struct kcmap_info info = { .sz = sizeof(info) };
 
-	return LIBRARY(cmap_info(s->handle, &info)) ?:
+	return LIBRARY(kcmap_info(s->handle, &info)) ?:
 	       CHECK(info.entries == FILLERS + 3);
 }
 
 static int lib_range(struct subject *s)
 {
-	struct cmap_iter *iter = cmap_iter_new(s->handle, 0, NULL);
-	struct cmap_item item;
+	struct kcmap_iter *iter = kcmap_iter_new(s->handle, 0, NULL);
+	struct kcmap_item item;
 	int seen = 0, more;
 
 	if (!iter)
 		return -errno;
-	while ((more = cmap_iter_next(iter, &item)) > 0)
+	while ((more = kcmap_iter_next(iter, &item)) > 0)
 		seen++;
 	more = LIBRARY(more);
-	cmap_iter_free(iter);
+	kcmap_iter_free(iter);
 	return more ?: CHECK(seen == FILLERS + 3);
 }
 
 static int lib_batch(struct subject *s)
 {
-	struct cmap_batch *batch = cmap_batch_new(2);
-	struct cmap_result result;
+	struct kcmap_batch *batch = kcmap_batch_new(2);
+	struct kcmap_result result;
 	int err = -errno;
 
 	if (!batch)
 		return err;
-	err = LIBRARY(cmap_batch_set(batch, "new", 3, big, SOME)) ?:
-	      LIBRARY(cmap_batch_submit(batch, s->handle)) ?:
-	      LIBRARY(cmap_batch_result(batch, 0, &result)) ?:
+	err = LIBRARY(kcmap_batch_set(batch, "new", 3, big, SOME)) ?:
+	      LIBRARY(kcmap_batch_submit(batch, s->handle)) ?:
+	      LIBRARY(kcmap_batch_result(batch, 0, &result)) ?:
 	      -result.error;
-	cmap_batch_free(batch);
+	kcmap_batch_free(batch);
 	return err;
 }
 
 static int lib_open(struct subject *s)
 {
-	struct cmap *map = cmap_open(NAME, O_RDWR, NULL);
+	struct kcmap *map = kcmap_open(NAME, O_RDWR, NULL);
 	int err = map ? 0 : -errno;
 
-	cmap_close(map);
+	kcmap_close(map);
 	return err;
 }
 
 static int lib_rename(struct subject *s)
 {
-	return LIBRARY(cmap_rename(s->handle, OTHER_NAME));
+	return LIBRARY(kcmap_rename(s->handle, OTHER_NAME));
 }
 
 static int lib_chmod(struct subject *s)
 {
-	return LIBRARY(cmap_chmod(s->handle, 0644));
+	return LIBRARY(kcmap_chmod(s->handle, 0644));
 }
 
 static int lib_usage(struct subject *s)
 {
-	struct cmap_usage usage = { .sz = sizeof(usage) };
+	struct kcmap_usage usage = { .sz = sizeof(usage) };
 
-	return LIBRARY(cmap_usage(&usage)) ?: CHECK(usage.all_maps >= 1);
+	return LIBRARY(kcmap_usage(&usage)) ?: CHECK(usage.all_maps >= 1);
 }
 
 static int lib_from_fd(struct subject *s)
 {
 	int fd = dup(s->fd);
-	struct cmap *map = fd < 0 ? NULL : cmap_from_fd(fd);
+	struct kcmap *map = fd < 0 ? NULL : kcmap_from_fd(fd);
 	int err = map ? 0 : -errno;
 
 	if (!map)
 		close(fd);
-	cmap_close(map);
+	kcmap_close(map);
 	return err;
 }
 
@@ -702,7 +704,7 @@ struct call {
 };
 
 #define SYS(name, flags) { #name, sys_##name, flags }
-#define LIB(name) { "cmap_" #name "()", lib_##name }
+#define LIB(name) { "kcmap_" #name "()", lib_##name }
 
 static const struct call sys_calls[] = {
 	SYS(set, 0), SYS(set, EMPTY), SYS(set_long, 0), SYS(set_long, EMPTY),
@@ -738,7 +740,7 @@ static void forget(struct subject *s)
 {
 	if (s->window)
 		munmap(s->window, 1 << 20);
-	cmap_close(s->handle);
+	kcmap_close(s->handle);
 	close(s->fd);
 	close(s->fresh);
 	close(s->pipes[0]);
@@ -771,7 +773,7 @@ static int prepare(struct subject *s, uint32_t create_flags,
 			return -errno;
 	}
 	if (!err) {
-		s->handle = cmap_from_fd(dup(s->fd));
+		s->handle = kcmap_from_fd(dup(s->fd));
 		err = s->handle ? 0 : -errno;
 	}
 	return err;
@@ -1012,23 +1014,23 @@ TEST_F(fail, unlink_name)
 /* The library's create finds its map's name free again, too. */
 TEST_F(fail, library_create)
 {
-	struct cmap_options options = { .sz = sizeof(options), .shards = 2 };
+	struct kcmap_options options = { .sz = sizeof(options), .shards = 2 };
 	unsigned int nth = 0;
 	bool fired;
 
 	do {
-		struct cmap *map;
+		struct kcmap *map;
 		int err;
 
 		fail_at(++nth);
-		map = cmap_open(NAME, O_RDWR | O_CREAT | O_EXCL, &options);
+		map = kcmap_open(NAME, O_RDWR | O_CREAT | O_EXCL, &options);
 		err = map ? 0 : errno;
 		fired = failed();
 		EXPECT_TRUE(!err || err == ENOMEM || err == EFAULT) {
 			TH_LOG("allocation %u: error %d", nth, err);
 		}
-		EXPECT_EQ(err ? -1 : 0, cmap_unlink(NAME));
-		cmap_close(map);
+		EXPECT_EQ(err ? -1 : 0, kcmap_unlink(NAME));
+		kcmap_close(map);
 	} while (fired && nth < NTH_MAX);
 	EXPECT_GT(nth, 5);
 }

@@ -19,7 +19,7 @@
 struct target {
 	int fd;
 	const struct cmap_window *header;
-	struct cmap_hash hash;
+	struct kcmap_hash hash;
 	const struct cmap_window_shard *shard;
 	uint64_t next;		/* key to be tried */
 };
@@ -31,7 +31,7 @@ static inline bool target_see(struct target *t, int fd)
 	t->header = mmap(NULL, WINDOW_BYTES, PROT_READ, MAP_SHARED, fd, 0);
 	if (t->header == MAP_FAILED)
 		return false;
-	t->hash = cmap_hash_begin((const uint64_t *)t->header->secret);
+	t->hash = kcmap_hash_begin((const uint64_t *)t->header->secret);
 	t->shard = (const void *)((const char *)t->header +
 				  t->header->shards_offset);
 	t->next = 1;
@@ -59,7 +59,7 @@ static inline void target_close(struct target *t)
 
 static inline uint64_t target_hash(const struct target *t, uint64_t key)
 {
-	return cmap_hash(&t->hash, &key, sizeof(key));
+	return kcmap_hash(&t->hash, &key, sizeof(key));
 }
 
 /* The next key whose hash begins with the @bits bits of @prefix. */

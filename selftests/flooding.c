@@ -70,7 +70,7 @@ static int others_in(struct target *t, uint32_t to, unsigned int bits,
 	int n = 0;
 
 	for (key = 0; key < to; key++)
-		n += cmap_hash(&t->hash, &key, sizeof(key)) >> (64 - bits) ==
+		n += kcmap_hash(&t->hash, &key, sizeof(key)) >> (64 - bits) ==
 		     prefix;
 	return n;
 }

@@ -95,9 +95,9 @@ static int get_window(int fd, const struct key *key, int64_t *value)
 /* Reads through the window that had to ask the kernel after all. */
 static uint64_t window_calls(int fd)
 {
-	struct cmap_window_stat stat = { .sz = sizeof(stat) };
+	struct kcmap_window_stat stat = { .sz = sizeof(stat) };
 
-	if (cmap_window_stat(window_of(fd), &stat))
+	if (kcmap_window_stat(window_of(fd), &stat))
 		return 0;
 	return stat.calls;
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Every call of libcmap, through the shared library.
+ * Every call of libkcmap, through the shared library.
  */
-#include <cmap.h>
+#include <kcmap.h>
 
 #include "cmap_test.h"
 #include "kselftest_harness.h"
@@ -11,18 +11,18 @@
 
 FIXTURE(lib)
 {
-	struct cmap *map;
+	struct kcmap *map;
 };
 
 FIXTURE_SETUP(lib)
 {
-	self->map = cmap_open(NULL, O_RDWR | O_CREAT, NULL);
+	self->map = kcmap_open(NULL, O_RDWR | O_CREAT, NULL);
 	ASSERT_NE(NULL, self->map);
 }
 
 FIXTURE_TEARDOWN(lib)
 {
-	cmap_close(self->map);
+	kcmap_close(self->map);
 }
 
 #define ERR(want, expression) do {					\
@@ -33,67 +33,67 @@ FIXTURE_TEARDOWN(lib)
 
 TEST_F(lib, one_key)
 {
-	struct cmap *m = self->map;
+	struct kcmap *m = self->map;
 	uint64_t v1, v2;
 	char buf[16], *dup;
 	size_t len;
 	int64_t sum;
 
-	ERR(ENOENT, cmap_get(m, "k", 1, buf, sizeof(buf), NULL));
-	ASSERT_EQ(0, cmap_set(m, "k", 1, "one", 3, &v1));
-	EXPECT_EQ(3, cmap_get(m, "k", 1, buf, sizeof(buf), &v2));
+	ERR(ENOENT, kcmap_get(m, "k", 1, buf, sizeof(buf), NULL));
+	ASSERT_EQ(0, kcmap_set(m, "k", 1, "one", 3, &v1));
+	EXPECT_EQ(3, kcmap_get(m, "k", 1, buf, sizeof(buf), &v2));
 	EXPECT_EQ(v1, v2);
-	ERR(EMSGSIZE, cmap_get(m, "k", 1, buf, 2, NULL));
-	EXPECT_EQ(3, cmap_get(m, "k", 1, NULL, 0, NULL));
-	dup = cmap_get_dup(m, "k", 1, &len, &v2);
+	ERR(EMSGSIZE, kcmap_get(m, "k", 1, buf, 2, NULL));
+	EXPECT_EQ(3, kcmap_get(m, "k", 1, NULL, 0, NULL));
+	dup = kcmap_get_dup(m, "k", 1, &len, &v2);
 	ASSERT_NE(NULL, dup);
 	EXPECT_EQ(3, len);
 	EXPECT_EQ(0, memcmp(dup, "one", 3));
 	free(dup);
 	errno = 0;
-	EXPECT_EQ(NULL, cmap_get_dup(m, "none", 4, &len, NULL));
+	EXPECT_EQ(NULL, kcmap_get_dup(m, "none", 4, &len, NULL));
 	EXPECT_EQ(ENOENT, errno);
-	ASSERT_EQ(0, cmap_set(m, "empty", 5, NULL, 0, NULL));
-	dup = cmap_get_dup(m, "empty", 5, &len, NULL);
+	ASSERT_EQ(0, kcmap_set(m, "empty", 5, NULL, 0, NULL));
+	dup = kcmap_get_dup(m, "empty", 5, &len, NULL);
 	EXPECT_NE(NULL, dup);
 	EXPECT_EQ(0, len);
 	free(dup);
 
-	ERR(EEXIST, cmap_create(m, "k", 1, "x", 1, &v2));
+	ERR(EEXIST, kcmap_create(m, "k", 1, "x", 1, &v2));
 	EXPECT_EQ(v1, v2);
-	ERR(ENOENT, cmap_replace(m, "nope", 4, "x", 1, NULL));
-	EXPECT_EQ(0, cmap_replace(m, "k", 1, "two", 3, &v2));
-	ERR(ESTALE, cmap_set_version(m, "k", 1, "x", 1, v1, NULL));
-	EXPECT_EQ(0, cmap_set_version(m, "k", 1, "three", 5, v2, &v2));
-	ERR(ESTALE, cmap_delete_version(m, "k", 1, v1, NULL));
-	EXPECT_EQ(0, cmap_delete_version(m, "k", 1, v2, NULL));
-	ERR(ENOENT, cmap_delete(m, "k", 1, NULL));
-	EXPECT_EQ(0, cmap_create(m, "k", 1, "x", 1, NULL));
+	ERR(ENOENT, kcmap_replace(m, "nope", 4, "x", 1, NULL));
+	EXPECT_EQ(0, kcmap_replace(m, "k", 1, "two", 3, &v2));
+	ERR(ESTALE, kcmap_set_version(m, "k", 1, "x", 1, v1, NULL));
+	EXPECT_EQ(0, kcmap_set_version(m, "k", 1, "three", 5, v2, &v2));
+	ERR(ESTALE, kcmap_delete_version(m, "k", 1, v1, NULL));
+	EXPECT_EQ(0, kcmap_delete_version(m, "k", 1, v2, NULL));
+	ERR(ENOENT, kcmap_delete(m, "k", 1, NULL));
+	EXPECT_EQ(0, kcmap_create(m, "k", 1, "x", 1, NULL));
 
 	len = sizeof(buf);
-	EXPECT_EQ(1, cmap_swap(m, "k", 1, "y", 1, buf, &len, NULL));
+	EXPECT_EQ(1, kcmap_swap(m, "k", 1, "y", 1, buf, &len, NULL));
 	EXPECT_EQ(1, len);
 	EXPECT_EQ('x', buf[0]);
-	EXPECT_EQ(0, cmap_swap(m, "new", 3, "y", 1, NULL, NULL, NULL));
+	EXPECT_EQ(0, kcmap_swap(m, "new", 3, "y", 1, NULL, NULL, NULL));
 	len = 0;
-	ERR(EMSGSIZE, cmap_swap(m, "k", 1, "z", 1, buf, &len, NULL));
+	ERR(EMSGSIZE, kcmap_swap(m, "k", 1, "z", 1, buf, &len, NULL));
 	EXPECT_EQ(1, len);
 	len = sizeof(buf);
-	EXPECT_EQ(1, cmap_get_or_set(m, "k", 1, "q", 1, buf, &len, NULL));
+	EXPECT_EQ(1, kcmap_get_or_set(m, "k", 1, "q", 1, buf, &len, NULL));
 	EXPECT_EQ('y', buf[0]);
-	EXPECT_EQ(0, cmap_get_or_set(m, "gos", 3, "q", 1, buf, &len, NULL));
-	ERR(ESTALE, cmap_compare_swap(m, "k", 1, "x", 1, "z", 1, NULL));
-	EXPECT_EQ(0, cmap_compare_swap(m, "k", 1, "y", 1, "z", 1, NULL));
-	ERR(ESTALE, cmap_compare_delete(m, "k", 1, "y", 1, NULL));
-	EXPECT_EQ(1, cmap_take(m, "gos", 3, buf, sizeof(buf), NULL));
+	EXPECT_EQ(0, kcmap_get_or_set(m, "gos", 3, "q", 1, buf, &len, NULL));
+	ERR(ESTALE, kcmap_compare_swap(m, "k", 1, "x", 1, "z", 1, NULL));
+	EXPECT_EQ(0, kcmap_compare_swap(m, "k", 1, "y", 1, "z", 1, NULL));
+	ERR(ESTALE, kcmap_compare_delete(m, "k", 1, "y", 1, NULL));
+	EXPECT_EQ(1, kcmap_take(m, "gos", 3, buf, sizeof(buf), NULL));
 	EXPECT_EQ('q', buf[0]);
-	EXPECT_EQ(0, cmap_compare_delete(m, "k", 1, "z", 1, NULL));
-	EXPECT_EQ(0, cmap_add(m, "n", 1, 5, 10, &sum, NULL));
+	EXPECT_EQ(0, kcmap_compare_delete(m, "k", 1, "z", 1, NULL));
+	EXPECT_EQ(0, kcmap_add(m, "n", 1, 5, 10, &sum, NULL));
 	EXPECT_EQ(15, sum);
-	EXPECT_EQ(0, cmap_add(m, "n", 1, -5, 10, NULL, NULL));
-	EXPECT_EQ(3, cmap_count(m));
-	EXPECT_EQ(3, cmap_clear(m));
-	EXPECT_EQ(0, cmap_count(m));
+	EXPECT_EQ(0, kcmap_add(m, "n", 1, -5, 10, NULL, NULL));
+	EXPECT_EQ(3, kcmap_count(m));
+	EXPECT_EQ(3, kcmap_clear(m));
+	EXPECT_EQ(0, kcmap_count(m));
 }
 
 TEST_F(lib, lengths_beyond_32_bits)
@@ -103,30 +103,30 @@ TEST_F(lib, lengths_beyond_32_bits)
 
 	if (sizeof(size_t) == 4)
 		SKIP(return, "size_t has 32 bits");
-	ERR(E2BIG, cmap_set(self->map, "k", huge, "v", 1, NULL));
-	ERR(E2BIG, cmap_set(self->map, "k", 1, "v", (1ULL << 32) + 1, NULL));
-	ERR(E2BIG, cmap_get(self->map, "k", (1ULL << 32) + 1, buf, 4, NULL));
-	ERR(E2BIG, cmap_delete(self->map, "k", 1ULL << 32, NULL));
-	ASSERT_EQ(0, cmap_set(self->map, "k", 1, "v", 1, NULL));
-	EXPECT_EQ(1, cmap_get(self->map, "k", 1, buf, huge, NULL));
+	ERR(E2BIG, kcmap_set(self->map, "k", huge, "v", 1, NULL));
+	ERR(E2BIG, kcmap_set(self->map, "k", 1, "v", (1ULL << 32) + 1, NULL));
+	ERR(E2BIG, kcmap_get(self->map, "k", (1ULL << 32) + 1, buf, 4, NULL));
+	ERR(E2BIG, kcmap_delete(self->map, "k", 1ULL << 32, NULL));
+	ASSERT_EQ(0, kcmap_set(self->map, "k", 1, "v", 1, NULL));
+	EXPECT_EQ(1, kcmap_get(self->map, "k", 1, buf, huge, NULL));
 }
 
 TEST_F(lib, iterator)
 {
-	struct cmap_position position;
-	struct cmap_iter *iter;
-	struct cmap_item item;
+	struct kcmap_position position;
+	struct kcmap_iter *iter;
+	struct kcmap_item item;
 	static char big[200000];
 	int i, n, seen[500] = {};
 
 	for (i = 0; i < 500; i++)
-		ASSERT_EQ(0, cmap_set(self->map, &i, sizeof(i), &i, sizeof(i),
-				      NULL));
-	ASSERT_EQ(0, cmap_set(self->map, "big", 3, big, sizeof(big), NULL));
+		ASSERT_EQ(0, kcmap_set(self->map, &i, sizeof(i), &i, sizeof(i),
+				       NULL));
+	ASSERT_EQ(0, kcmap_set(self->map, "big", 3, big, sizeof(big), NULL));
 
 	/* One iterator goes on where another stopped, after each item. */
-	iter = cmap_iter_new(self->map, 0, NULL);
-	for (n = 0; cmap_iter_next(iter, &item) == 1; n++) {
+	iter = kcmap_iter_new(self->map, 0, NULL);
+	for (n = 0; kcmap_iter_next(iter, &item) == 1; n++) {
 		if (item.key_len == sizeof(i)) {
 			memcpy(&i, item.key, sizeof(i));
 			seen[i]++;
@@ -135,58 +135,58 @@ TEST_F(lib, iterator)
 			EXPECT_EQ(sizeof(big), item.value_len);
 		}
 		if (n % 50 == 7) {
-			ASSERT_EQ(0, cmap_iter_position(iter, &position));
-			cmap_iter_free(iter);
-			iter = cmap_iter_new(self->map, 0, &position);
+			ASSERT_EQ(0, kcmap_iter_position(iter, &position));
+			kcmap_iter_free(iter);
+			iter = kcmap_iter_new(self->map, 0, &position);
 		}
 	}
 	EXPECT_EQ(501, n);
-	EXPECT_EQ(0, cmap_iter_next(iter, &item));
-	ASSERT_EQ(0, cmap_iter_position(iter, &position));
-	cmap_iter_free(iter);
+	EXPECT_EQ(0, kcmap_iter_next(iter, &item));
+	ASSERT_EQ(0, kcmap_iter_position(iter, &position));
+	kcmap_iter_free(iter);
 	for (i = 0; i < 500; i++)
 		EXPECT_EQ(1, seen[i]);
 
-	iter = cmap_iter_new(self->map, 0, &position);
-	EXPECT_EQ(0, cmap_iter_next(iter, &item));
-	cmap_iter_free(iter);
-	iter = cmap_iter_new(self->map, CMAP_KEYS_ONLY, NULL);
-	for (n = 0; cmap_iter_next(iter, &item) == 1; n++)
+	iter = kcmap_iter_new(self->map, 0, &position);
+	EXPECT_EQ(0, kcmap_iter_next(iter, &item));
+	kcmap_iter_free(iter);
+	iter = kcmap_iter_new(self->map, KCMAP_KEYS_ONLY, NULL);
+	for (n = 0; kcmap_iter_next(iter, &item) == 1; n++)
 		EXPECT_EQ(NULL, item.value);
 	EXPECT_EQ(501, n);
-	cmap_iter_free(iter);
+	kcmap_iter_free(iter);
 	errno = 0;
-	EXPECT_EQ(NULL, cmap_iter_new(self->map, 0xff00, NULL));
+	EXPECT_EQ(NULL, kcmap_iter_new(self->map, 0xff00, NULL));
 	EXPECT_EQ(EINVAL, errno);
-	cmap_iter_free(NULL);
+	kcmap_iter_free(NULL);
 }
 
 TEST_F(lib, batch)
 {
-	struct cmap_batch *b = cmap_batch_new(20);
-	struct cmap_result r;
+	struct kcmap_batch *b = kcmap_batch_new(20);
+	struct kcmap_result r;
 	char get[8], take[8], swap[8], gos[8];
 
 	ASSERT_NE(NULL, b);
-	EXPECT_EQ(0, cmap_batch_set(b, "k", 1, "one", 3));
-	EXPECT_EQ(1, cmap_batch_get(b, "k", 1, get, sizeof(get)));
-	EXPECT_EQ(2, cmap_batch_create(b, "k", 1, "x", 1));
-	EXPECT_EQ(3, cmap_batch_replace(b, "k", 1, "two", 3));
-	EXPECT_EQ(4, cmap_batch_set_version(b, "k", 1, "x", 1, 1));
-	EXPECT_EQ(5, cmap_batch_swap(b, "k", 1, "three", 5, swap, 8));
-	EXPECT_EQ(6, cmap_batch_get_or_set(b, "g", 1, "four", 4, gos, 8));
-	EXPECT_EQ(7, cmap_batch_compare_swap(b, "k", 1, "three", 5, "3", 1));
-	EXPECT_EQ(8, cmap_batch_compare_delete(b, "k", 1, "x", 1));
-	EXPECT_EQ(9, cmap_batch_take(b, "k", 1, take, sizeof(take)));
-	EXPECT_EQ(10, cmap_batch_add(b, "n", 1, 4, 2));
-	EXPECT_EQ(11, cmap_batch_count(b));
-	EXPECT_EQ(12, cmap_batch_delete(b, "g", 1));
-	EXPECT_EQ(13, cmap_batch_delete_version(b, "n", 1, 12345));
-	EXPECT_EQ(14, cmap_batch_clear(b));
-	EXPECT_EQ(15, cmap_batch_submit(b, self->map));
+	EXPECT_EQ(0, kcmap_batch_set(b, "k", 1, "one", 3));
+	EXPECT_EQ(1, kcmap_batch_get(b, "k", 1, get, sizeof(get)));
+	EXPECT_EQ(2, kcmap_batch_create(b, "k", 1, "x", 1));
+	EXPECT_EQ(3, kcmap_batch_replace(b, "k", 1, "two", 3));
+	EXPECT_EQ(4, kcmap_batch_set_version(b, "k", 1, "x", 1, 1));
+	EXPECT_EQ(5, kcmap_batch_swap(b, "k", 1, "three", 5, swap, 8));
+	EXPECT_EQ(6, kcmap_batch_get_or_set(b, "g", 1, "four", 4, gos, 8));
+	EXPECT_EQ(7, kcmap_batch_compare_swap(b, "k", 1, "three", 5, "3", 1));
+	EXPECT_EQ(8, kcmap_batch_compare_delete(b, "k", 1, "x", 1));
+	EXPECT_EQ(9, kcmap_batch_take(b, "k", 1, take, sizeof(take)));
+	EXPECT_EQ(10, kcmap_batch_add(b, "n", 1, 4, 2));
+	EXPECT_EQ(11, kcmap_batch_count(b));
+	EXPECT_EQ(12, kcmap_batch_delete(b, "g", 1));
+	EXPECT_EQ(13, kcmap_batch_delete_version(b, "n", 1, 12345));
+	EXPECT_EQ(14, kcmap_batch_clear(b));
+	EXPECT_EQ(15, kcmap_batch_submit(b, self->map));
 
 #define RESULT(i, want) do {						\
-	ASSERT_EQ(0, cmap_batch_result(b, i, &r));			\
+	ASSERT_EQ(0, kcmap_batch_result(b, i, &r));			\
 	EXPECT_EQ(want, r.error);					\
 } while (0)
 	RESULT(0, 0);
@@ -212,116 +212,116 @@ TEST_F(lib, batch)
 	RESULT(13, ESTALE);
 	RESULT(14, 0);
 	EXPECT_EQ(1, r.number);
-	ERR(EINVAL, cmap_batch_result(b, 15, &r));
+	ERR(EINVAL, kcmap_batch_result(b, 15, &r));
 
-	cmap_batch_reset(b);
-	while (cmap_batch_count(b) >= 0)
+	kcmap_batch_reset(b);
+	while (kcmap_batch_count(b) >= 0)
 		;
 	EXPECT_EQ(ENOSPC, errno);
-	EXPECT_EQ(20, cmap_batch_submit(b, self->map));
-	cmap_batch_free(b);
+	EXPECT_EQ(20, kcmap_batch_submit(b, self->map));
+	kcmap_batch_free(b);
 	errno = 0;
-	EXPECT_EQ(NULL, cmap_batch_new(0));
+	EXPECT_EQ(NULL, kcmap_batch_new(0));
 	EXPECT_EQ(EINVAL, errno);
 }
 
-static int find(const struct cmap_name_info *info, void *arg)
+static int find(const struct kcmap_name_info *info, void *arg)
 {
 	return !strcmp(info->name, arg) ? 42 : 0;
 }
 
 TEST_F(lib, names)
 {
-	struct cmap_options options = {
+	struct kcmap_options options = {
 		.sz = sizeof(options), .max_entries = 7, .key_max = 20,
 		.mode = 0644,
 	};
-	struct cmap_info info = { .sz = sizeof(info) };
-	struct cmap *a, *b;
+	struct kcmap_info info = { .sz = sizeof(info) };
+	struct kcmap *a, *b;
 
 	errno = 0;
-	EXPECT_EQ(NULL, cmap_open("lib_name", O_RDWR, NULL));
+	EXPECT_EQ(NULL, kcmap_open("lib_name", O_RDWR, NULL));
 	EXPECT_EQ(ENOENT, errno);
-	a = cmap_open("lib_name", O_RDWR | O_CREAT | O_EXCL, &options);
+	a = kcmap_open("lib_name", O_RDWR | O_CREAT | O_EXCL, &options);
 	ASSERT_NE(NULL, a);
 	errno = 0;
-	EXPECT_EQ(NULL, cmap_open("lib_name", O_RDWR | O_CREAT | O_EXCL, NULL));
+	EXPECT_EQ(NULL, kcmap_open("lib_name", O_RDWR | O_CREAT | O_EXCL, NULL));
 	EXPECT_EQ(EEXIST, errno);
-	b = cmap_open("lib_name", O_RDWR | O_CREAT, NULL);
+	b = kcmap_open("lib_name", O_RDWR | O_CREAT, NULL);
 	ASSERT_NE(NULL, b);
-	ASSERT_EQ(0, cmap_info(b, &info));
+	ASSERT_EQ(0, kcmap_info(b, &info));
 	EXPECT_EQ(7, info.max_entries);
 	EXPECT_EQ(20, info.key_max);
 	EXPECT_EQ(0644, info.mode);
-	EXPECT_EQ(42, cmap_list(find, "lib_name"));
-	EXPECT_EQ(0, cmap_unlink("lib_name"));
-	ERR(ENOENT, cmap_unlink("lib_name"));
-	EXPECT_EQ(0, cmap_list(find, "lib_name"));
-	cmap_close(a);
-	cmap_close(b);
-	cmap_close(NULL);
+	EXPECT_EQ(42, kcmap_list(find, "lib_name"));
+	EXPECT_EQ(0, kcmap_unlink("lib_name"));
+	ERR(ENOENT, kcmap_unlink("lib_name"));
+	EXPECT_EQ(0, kcmap_list(find, "lib_name"));
+	kcmap_close(a);
+	kcmap_close(b);
+	kcmap_close(NULL);
 
 	errno = 0;
-	EXPECT_EQ(NULL, cmap_open(NULL, O_RDWR, NULL));
+	EXPECT_EQ(NULL, kcmap_open(NULL, O_RDWR, NULL));
 	EXPECT_EQ(EINVAL, errno);
-	EXPECT_EQ(NULL, cmap_open("x", O_RDWR | O_TRUNC, NULL));
+	EXPECT_EQ(NULL, kcmap_open("x", O_RDWR | O_TRUNC, NULL));
 	options.sz = 4;
-	EXPECT_EQ(NULL, cmap_open("x", O_RDWR | O_CREAT, &options));
+	EXPECT_EQ(NULL, kcmap_open("x", O_RDWR | O_CREAT, &options));
 	EXPECT_EQ(EINVAL, errno);
 	info.sz = 8;
-	ERR(EINVAL, cmap_info(self->map, &info));
+	ERR(EINVAL, kcmap_info(self->map, &info));
 }
 
 static int open_error(const char *name, int oflag,
-		      const struct cmap_options *options)
+		      const struct kcmap_options *options)
 {
-	struct cmap *map = cmap_open(name, oflag, options);
+	struct kcmap *map = kcmap_open(name, oflag, options);
 	int err = map ? 0 : errno;
 
-	cmap_close(map);
+	kcmap_close(map);
 	return err;
 }
 
 /* A program got what was there, whatever it had asked for, and never knew. */
 TEST_F(lib, open_says_what_is_there)
 {
-	struct cmap_options options = {
+	struct kcmap_options options = {
 		.sz = sizeof(options), .max_entries = 7, .key_max = 20,
-		.flags = CMAP_WIPE, .mode = 0644,
+		.flags = KCMAP_WIPE, .mode = 0644,
 	};
-	struct cmap *a, *b;
+	struct kcmap *a, *b;
 
-	a = cmap_open("lib_there", O_RDWR | O_CREAT, &options);
+	a = kcmap_open("lib_there", O_RDWR | O_CREAT, &options);
 	ASSERT_NE(NULL, a);
-	EXPECT_TRUE(cmap_created(a));
-	EXPECT_TRUE(cmap_created(self->map));
-	b = cmap_open("lib_there", O_RDWR | O_CREAT, &options);
+	EXPECT_TRUE(kcmap_created(a));
+	EXPECT_TRUE(kcmap_created(self->map));
+	b = kcmap_open("lib_there", O_RDWR | O_CREAT, &options);
 	ASSERT_NE(NULL, b);
-	EXPECT_FALSE(cmap_created(b));
-	EXPECT_EQ(0, cmap_options_differ(b, &options));
-	EXPECT_EQ(0, cmap_options_differ(b, NULL));
-	cmap_close(b);
+	EXPECT_FALSE(kcmap_created(b));
+	EXPECT_EQ(0, kcmap_options_differ(b, &options));
+	EXPECT_EQ(0, kcmap_options_differ(b, NULL));
+	kcmap_close(b);
 
 	/* What is not asked for may be anything; so may the mode. */
-	options = (struct cmap_options){
+	options = (struct kcmap_options){
 		.sz = sizeof(options), .max_entries = 7, .mode = 0600,
 	};
 	EXPECT_EQ(0, open_error("lib_there", O_RDONLY | O_CREAT, &options));
 	options.max_entries = 8;
-	options.flags = CMAP_NO_WINDOW;
+	options.flags = KCMAP_NO_WINDOW;
 	options.value_max = 100;
 	EXPECT_EQ(EEXIST, open_error("lib_there", O_RDWR | O_CREAT, &options));
 	EXPECT_EQ(0, open_error("lib_there", O_RDWR, &options));
-	b = cmap_open("lib_there", O_RDWR | O_CREAT | CMAP_O_ANY_OPTIONS,
-		      &options);
+	b = kcmap_open("lib_there", O_RDWR | O_CREAT | KCMAP_O_ANY_OPTIONS,
+		       &options);
 	ASSERT_NE(NULL, b);
-	EXPECT_EQ(CMAP_DIFFER_FLAGS | CMAP_DIFFER_VALUE_MAX |
-		  CMAP_DIFFER_MAX_ENTRIES, cmap_options_differ(b, &options));
+	EXPECT_EQ(KCMAP_DIFFER_FLAGS | KCMAP_DIFFER_VALUE_MAX |
+		  KCMAP_DIFFER_MAX_ENTRIES, kcmap_options_differ(b, &options));
 	options.sz = 4;
-	ERR(EINVAL, cmap_options_differ(b, &options));
-	cmap_close(b);
-	cmap_close(a);
-	EXPECT_EQ(0, cmap_unlink("lib_there"));
+	ERR(EINVAL, kcmap_options_differ(b, &options));
+	kcmap_close(b);
+	kcmap_close(a);
+	EXPECT_EQ(0, kcmap_unlink("lib_there"));
 }
 
 TEST_F(lib, create_takes_no_other_users_map)
@@ -329,7 +329,7 @@ TEST_F(lib, create_takes_no_other_users_map)
 	pid_t pid = fork();
 
 	if (!pid) {
-		struct cmap_options all = { .sz = sizeof(all), .mode = 0666 };
+		struct kcmap_options all = { .sz = sizeof(all), .mode = 0666 };
 
 		umask(0);
 		if (setgid(1000) || setuid(1000))
@@ -340,65 +340,65 @@ TEST_F(lib, create_takes_no_other_users_map)
 	EXPECT_EQ(EACCES, open_error("lib_other", O_RDWR | O_CREAT, NULL));
 	EXPECT_EQ(0, open_error("lib_other", O_RDWR, NULL));
 	EXPECT_EQ(0, open_error("lib_other",
-				O_RDWR | O_CREAT | CMAP_O_ANY_OWNER, NULL));
+				O_RDWR | O_CREAT | KCMAP_O_ANY_OWNER, NULL));
 	EXPECT_EQ(EEXIST, open_error("lib_other", O_RDWR | O_CREAT | O_EXCL,
 				     NULL));
-	EXPECT_EQ(0, cmap_unlink("lib_other"));
+	EXPECT_EQ(0, kcmap_unlink("lib_other"));
 }
 
 TEST_F(lib, rename_chmod_chown)
 {
-	struct cmap_info info = { .sz = sizeof(info) };
-	struct cmap *map = cmap_open("lib_mode", O_RDWR | O_CREAT, NULL);
+	struct kcmap_info info = { .sz = sizeof(info) };
+	struct kcmap *map = kcmap_open("lib_mode", O_RDWR | O_CREAT, NULL);
 
 	ASSERT_NE(NULL, map);
-	EXPECT_EQ(0, cmap_rename(map, "lib_renamed"));
-	ERR(EEXIST, cmap_rename(map, "lib_renamed"));
-	ERR(EINVAL, cmap_rename(map, ""));
-	ERR(EINVAL, cmap_rename(map, "a/b"));
-	ERR(ENOENT, cmap_unlink("lib_mode"));
-	EXPECT_EQ(0, cmap_chmod(map, 0604));
-	ERR(EINVAL, cmap_chmod(map, 0111));
-	EXPECT_EQ(0, cmap_chown(map, 1000, -1));
-	ASSERT_EQ(0, cmap_info(map, &info));
+	EXPECT_EQ(0, kcmap_rename(map, "lib_renamed"));
+	ERR(EEXIST, kcmap_rename(map, "lib_renamed"));
+	ERR(EINVAL, kcmap_rename(map, ""));
+	ERR(EINVAL, kcmap_rename(map, "a/b"));
+	ERR(ENOENT, kcmap_unlink("lib_mode"));
+	EXPECT_EQ(0, kcmap_chmod(map, 0604));
+	ERR(EINVAL, kcmap_chmod(map, 0111));
+	EXPECT_EQ(0, kcmap_chown(map, 1000, -1));
+	ASSERT_EQ(0, kcmap_info(map, &info));
 	EXPECT_EQ(0604, info.mode);
 	EXPECT_EQ(1000, info.uid);
 	EXPECT_EQ(0, info.gid);
-	EXPECT_EQ(0, cmap_chown(map, -1, 2000));
-	EXPECT_EQ(0, cmap_chown(map, -1, -1));
-	ASSERT_EQ(0, cmap_info(map, &info));
+	EXPECT_EQ(0, kcmap_chown(map, -1, 2000));
+	EXPECT_EQ(0, kcmap_chown(map, -1, -1));
+	ASSERT_EQ(0, kcmap_info(map, &info));
 	EXPECT_EQ(1000, info.uid);
 	EXPECT_EQ(2000, info.gid);
-	EXPECT_EQ(0, cmap_unlink("lib_renamed"));
-	ERR(ENOENT, cmap_rename(map, "lib_mode"));
-	ERR(ENOENT, cmap_rename(self->map, "lib_mode"));
-	cmap_close(map);
+	EXPECT_EQ(0, kcmap_unlink("lib_renamed"));
+	ERR(ENOENT, kcmap_rename(map, "lib_mode"));
+	ERR(ENOENT, kcmap_rename(self->map, "lib_mode"));
+	kcmap_close(map);
 }
 
-static int see_limits(const struct cmap_name_info *info, void *arg)
+static int see_limits(const struct kcmap_name_info *info, void *arg)
 {
 	if (strcmp(info->name, "lib_limits"))
 		return 0;
 	return info->max_entries == 7 && info->max_bytes == 1000000 &&
-	       info->flags == CMAP_WIPE ? 42 : -1;
+	       info->flags == KCMAP_WIPE ? 42 : -1;
 }
 
 TEST_F(lib, usage_and_limits)
 {
-	struct cmap_options options = {
+	struct kcmap_options options = {
 		.sz = sizeof(options), .max_entries = 7, .max_bytes = 1000000,
-		.flags = CMAP_WIPE,
+		.flags = KCMAP_WIPE,
 	};
 	struct {
-		struct cmap_usage usage;
+		struct kcmap_usage usage;
 		uint64_t more;
 	} later = { .usage.sz = sizeof(later), .more = 1 };
-	struct cmap_usage usage = { .sz = sizeof(usage) };
-	struct cmap *map = cmap_open("lib_limits", O_RDWR | O_CREAT, &options);
+	struct kcmap_usage usage = { .sz = sizeof(usage) };
+	struct kcmap *map = kcmap_open("lib_limits", O_RDWR | O_CREAT, &options);
 
 	ASSERT_NE(NULL, map);
-	EXPECT_EQ(42, cmap_list(see_limits, NULL));
-	ASSERT_EQ(0, cmap_usage(&usage));
+	EXPECT_EQ(42, kcmap_list(see_limits, NULL));
+	ASSERT_EQ(0, kcmap_usage(&usage));
 	EXPECT_EQ(0, usage.uid);
 	EXPECT_GE(usage.maps, 2);
 	EXPECT_GE(usage.all_maps, usage.maps);
@@ -406,62 +406,62 @@ TEST_F(lib, usage_and_limits)
 	EXPECT_GT(usage.all_max_maps, 0);
 	EXPECT_GT(usage.bytes, 0);
 	EXPECT_GE(usage.all_bytes, usage.bytes);
-	EXPECT_EQ(0, cmap_usage(&later.usage));
+	EXPECT_EQ(0, kcmap_usage(&later.usage));
 	EXPECT_EQ(0, later.more);
 	usage.sz = 8;
-	ERR(EINVAL, cmap_usage(&usage));
-	cmap_close(map);
-	EXPECT_EQ(0, cmap_unlink("lib_limits"));
+	ERR(EINVAL, kcmap_usage(&usage));
+	kcmap_close(map);
+	EXPECT_EQ(0, kcmap_unlink("lib_limits"));
 }
 
 /* Options of a later library: longer, refused unless zero there. */
 TEST_F(lib, longer_options)
 {
 	struct {
-		struct cmap_options options;
+		struct kcmap_options options;
 		uint64_t more;
 	} later = { .options.sz = sizeof(later) };
-	struct cmap *map = cmap_open(NULL, O_RDWR | O_CREAT, &later.options);
+	struct kcmap *map = kcmap_open(NULL, O_RDWR | O_CREAT, &later.options);
 
 	EXPECT_NE(NULL, map);
-	cmap_close(map);
+	kcmap_close(map);
 	later.more = 1;
 	errno = 0;
-	EXPECT_EQ(NULL, cmap_open(NULL, O_RDWR | O_CREAT, &later.options));
+	EXPECT_EQ(NULL, kcmap_open(NULL, O_RDWR | O_CREAT, &later.options));
 	EXPECT_EQ(EINVAL, errno);
 }
 
 TEST_F(lib, descriptors)
 {
-	int fd = dup(cmap_fd(self->map)), pipes[2];
-	struct cmap *map;
+	int fd = dup(kcmap_fd(self->map)), pipes[2];
+	struct kcmap *map;
 
-	ASSERT_EQ(0, cmap_set(self->map, "k", 1, "v", 1, NULL));
-	map = cmap_from_fd(fd);
+	ASSERT_EQ(0, kcmap_set(self->map, "k", 1, "v", 1, NULL));
+	map = kcmap_from_fd(fd);
 	ASSERT_NE(NULL, map);
-	EXPECT_EQ(1, cmap_count(map));
-	cmap_close(map);
+	EXPECT_EQ(1, kcmap_count(map));
+	kcmap_close(map);
 	EXPECT_EQ(-1, fcntl(fd, F_GETFD));
 
 	ASSERT_EQ(0, pipe(pipes));
 	errno = 0;
-	EXPECT_EQ(NULL, cmap_from_fd(pipes[0]));
+	EXPECT_EQ(NULL, kcmap_from_fd(pipes[0]));
 	EXPECT_EQ(EINVAL, errno);
-	EXPECT_EQ(NULL, cmap_from_fd(-1));
+	EXPECT_EQ(NULL, kcmap_from_fd(-1));
 	EXPECT_EQ(EBADF, errno);
 	fd = device(O_RDWR);
-	EXPECT_EQ(NULL, cmap_from_fd(fd));
+	EXPECT_EQ(NULL, kcmap_from_fd(fd));
 	EXPECT_EQ(EBADFD, errno);
-	EXPECT_TRUE(fcntl(cmap_fd(self->map), F_GETFD) & FD_CLOEXEC);
-	EXPECT_STREQ("0.1", cmap_version());
+	EXPECT_TRUE(fcntl(kcmap_fd(self->map), F_GETFD) & FD_CLOEXEC);
+	EXPECT_STREQ("0.1", kcmap_version());
 
 	/* Descriptor 0 is as good as any. */
 	close(0);
-	map = cmap_open(NULL, O_RDWR | O_CREAT, NULL);
+	map = kcmap_open(NULL, O_RDWR | O_CREAT, NULL);
 	ASSERT_NE(NULL, map);
-	EXPECT_EQ(0, cmap_fd(map));
-	EXPECT_EQ(0, cmap_count(map));
-	cmap_close(map);
+	EXPECT_EQ(0, kcmap_fd(map));
+	EXPECT_EQ(0, kcmap_count(map));
+	kcmap_close(map);
 }
 
 /*
@@ -470,41 +470,42 @@ TEST_F(lib, descriptors)
  */
 TEST_F(lib, another_map_is_not_renamed_or_given_away)
 {
-	struct cmap_options options = { .sz = sizeof(options) };
-	struct cmap_info info = { .sz = sizeof(info) };
-	struct cmap *map = cmap_open("lib_own", O_RDWR | O_CREAT, &options);
-	struct cmap *other = cmap_open("lib_other", O_RDWR | O_CREAT, &options);
+	struct kcmap_options options = { .sz = sizeof(options) };
+	struct kcmap_info info = { .sz = sizeof(info) };
+	struct kcmap *map = kcmap_open("lib_own", O_RDWR | O_CREAT, &options);
+	struct kcmap *other = kcmap_open("lib_other", O_RDWR | O_CREAT,
+					 &options);
 	int number, i;
 
 	ASSERT_NE(NULL, map);
 	ASSERT_NE(NULL, other);
-	EXPECT_EQ(0, cmap_options_differ(map, &options));
-	number = cmap_fd(map);
+	EXPECT_EQ(0, kcmap_options_differ(map, &options));
+	number = kcmap_fd(map);
 	for (i = 0; i < 2; i++) {
 		if (i)
 			close(number);
 		else
-			ASSERT_EQ(number, dup2(cmap_fd(other), number));
+			ASSERT_EQ(number, dup2(kcmap_fd(other), number));
 		errno = 0;
-		EXPECT_EQ(-1, cmap_rename(map, "lib_new"));
+		EXPECT_EQ(-1, kcmap_rename(map, "lib_new"));
 		EXPECT_EQ(EBADF, errno);
 		errno = 0;
-		EXPECT_EQ(-1, cmap_chmod(map, 0666));
+		EXPECT_EQ(-1, kcmap_chmod(map, 0666));
 		EXPECT_EQ(EBADF, errno);
 		errno = 0;
-		EXPECT_EQ(-1, cmap_chown(map, 1000, 1000));
+		EXPECT_EQ(-1, kcmap_chown(map, 1000, 1000));
 		EXPECT_EQ(EBADF, errno);
 		errno = 0;
-		EXPECT_EQ(-1, cmap_options_differ(map, &options));
+		EXPECT_EQ(-1, kcmap_options_differ(map, &options));
 		EXPECT_EQ(EBADF, errno);
 	}
-	ASSERT_EQ(0, cmap_info(other, &info));
+	ASSERT_EQ(0, kcmap_info(other, &info));
 	EXPECT_EQ(0600, info.mode);
 	EXPECT_EQ(0, info.uid);
-	cmap_close(map);
-	cmap_close(other);
-	EXPECT_EQ(0, cmap_unlink("lib_own"));
-	EXPECT_EQ(0, cmap_unlink("lib_other"));
+	kcmap_close(map);
+	kcmap_close(other);
+	EXPECT_EQ(0, kcmap_unlink("lib_own"));
+	EXPECT_EQ(0, kcmap_unlink("lib_other"));
 }
 
 TEST_HARNESS_MAIN

@@ -8,7 +8,7 @@
 #include "recorder_op.h"
 #include "cmap_test.h"
 
-#include <cmap.h>
+#include <kcmap.h>
 
 #define LONG_LEN	HISTORY_VALUE_MAX
 #define SHORT_LEN	4096
@@ -29,7 +29,7 @@ static void by_ioctl(struct recorder *r, struct history_op *op)
 	op->end = history_tick(r->area);
 }
 
-static void by_library(struct recorder *r, struct cmap *map,
+static void by_library(struct recorder *r, struct kcmap *map,
 		       struct history_op *op)
 {
 	op->begin = history_tick(r->area);
@@ -114,23 +114,23 @@ static void by_batch(struct recorder *r)
 
 static void by_library_batch(struct recorder *r)
 {
-	struct cmap_batch *batch = cmap_batch_new(RECORDER_BATCH);
+	struct kcmap_batch *batch = kcmap_batch_new(RECORDER_BATCH);
 	uint64_t from = r->log->count;
 	struct history_op *op[RECORDER_BATCH];
 	unsigned int n = choose_elements(r, HISTORY_LIBRARY_BATCH, op), i;
-	struct cmap_result result;
+	struct kcmap_result result;
 
 	for (i = 0; i < n; i++)
 		recorder_append(batch, op[i], &r->buf[i]);
 	begin_all(r, from);
-	cmap_batch_submit(batch, r->library);
+	kcmap_batch_submit(batch, r->library);
 	for (i = 0; i < n; i++) {
-		if (cmap_batch_result(batch, i, &result))
+		if (kcmap_batch_result(batch, i, &result))
 			result.error = EINVAL;
 		recorder_note_result(op[i], &result, &r->buf[i]);
 	}
 	end_all(r, from);
-	cmap_batch_free(batch);
+	kcmap_batch_free(batch);
 }
 
 /* ---- by the window ---- */
@@ -138,7 +138,7 @@ static void by_library_batch(struct recorder *r)
 static void get_many(struct recorder *r)
 {
 	unsigned int n = 1 + history_random(r->log) % RECORDER_BATCH, i;
-	struct cmap_lookup lookups[RECORDER_BATCH] = {};
+	struct kcmap_lookup lookups[RECORDER_BATCH] = {};
 	uint64_t from = r->log->count;
 
 	for (i = 0; i < n; i++) {
@@ -149,13 +149,13 @@ static void get_many(struct recorder *r)
 		op->in = 0;
 		op->expect = 0;
 		recorder_prepare(&r->buf[i], op, SHORT_LEN);
-		lookups[i] = (struct cmap_lookup){
+		lookups[i] = (struct kcmap_lookup){
 			.key = r->buf[i].key, .key_len = r->buf[i].key_len,
 			.buf = r->buf[i].out, .size = SHORT_LEN,
 		};
 	}
 	begin_all(r, from);
-	cmap_get_many(r->window, lookups, n);
+	kcmap_get_many(r->window, lookups, n);
 	for (i = 0; i < n; i++) {
 		struct history_op *op = &r->log->op[from + i];
 
@@ -197,8 +197,8 @@ static void visit(struct recorder *r, struct history_op *op)
 	struct visit visit = { .pause = x % 256 ? 0 : (x >> 8) % 100000 };
 
 	op->begin = history_tick(r->area);
-	if (cmap_visit(r->window, b->key, b->key_len, visit_value, &visit,
-		       (uint64_t *)&op->version))
+	if (kcmap_visit(r->window, b->key, b->key_len, visit_value, &visit,
+			(uint64_t *)&op->version))
 		op->err = -errno;
 	else
 		op->out = visit.value;
@@ -234,7 +234,7 @@ static void clear_all(struct recorder *r)
 
 	history_choose_clear(r->log, HISTORY_LIBRARY, 0);
 	begin_all(r, from);
-	cmap_clear(r->library);
+	kcmap_clear(r->library);
 	end_all(r, from);
 }
 
@@ -274,17 +274,17 @@ static void range(struct recorder *r)
 static void iterate(struct recorder *r)
 {
 	uint64_t begin = history_tick(r->area);
-	struct cmap_iter *iter = cmap_iter_new(r->window, 0, NULL);
+	struct kcmap_iter *iter = kcmap_iter_new(r->window, 0, NULL);
 	struct history_seen seen = {};
-	struct cmap_item item;
+	struct kcmap_item item;
 	int got;
 
 	/* It reads a bucket when it hands out the first entry of that. */
-	while ((got = cmap_iter_next(iter, &item)) > 0)
+	while ((got = kcmap_iter_next(iter, &item)) > 0)
 		history_see(&seen, item.key, item.key_len, item.value,
 			    item.value_len, item.version, begin,
 			    history_tick(r->area));
-	cmap_iter_free(iter);
+	kcmap_iter_free(iter);
 	if (!got)
 		history_note_seen(r->log, HISTORY_ITER, begin,
 				  history_tick(r->area), &seen);
@@ -351,20 +351,20 @@ static struct recorder_buf *new_bufs(void)
 int recorder_init(struct recorder *r, struct history_area *area,
 		  struct history_log *log, const char *name)
 {
-	struct cmap_window_stat stat = { .sz = sizeof(stat) };
+	struct kcmap_window_stat stat = { .sz = sizeof(stat) };
 
 	*r = (struct recorder){
 		.area = area,
 		.log = log,
 		.fd = device(O_RDWR),
-		.library = cmap_open(name, O_RDWR | CMAP_O_NO_WINDOW, NULL),
-		.window = cmap_open(name, O_RDWR, NULL),
+		.library = kcmap_open(name, O_RDWR | KCMAP_O_NO_WINDOW, NULL),
+		.window = kcmap_open(name, O_RDWR, NULL),
 		.buf = new_bufs(),
 	};
 	if (r->fd < 0 || !r->library || !r->window || !r->buf)
 		return -errno;
 	/* It must really read through the window. */
-	if (cmap_window_stat(r->window, &stat))
+	if (kcmap_window_stat(r->window, &stat))
 		return -errno;
 	return open_named(r->fd, name);
 }
@@ -374,8 +374,8 @@ void recorder_close(struct recorder *r)
 	unsigned int i;
 
 	close(r->fd);
-	cmap_close(r->library);
-	cmap_close(r->window);
+	kcmap_close(r->library);
+	kcmap_close(r->window);
 	for (i = 0; i < RECORDER_BATCH; i++)
 		free(r->buf[i].in);
 	free(r->buf);

@@ -15,7 +15,7 @@
 /* Records that one step makes at most: a batch with a clear in it. */
 #define RECORDER_STEP	(RECORDER_BATCH + HISTORY_KEYS)
 
-struct cmap;
+struct kcmap;
 
 /**
  * struct recorder - one that does operations
@@ -31,8 +31,8 @@ struct recorder {
 	struct history_area *area;
 	struct history_log *log;
 	int fd;
-	struct cmap *library;
-	struct cmap *window;
+	struct kcmap *library;
+	struct kcmap *window;
 	struct recorder_buf *buf;
 	char *range;
 };

@@ -2,7 +2,7 @@
 #include "recorder_op.h"
 #include "cmap_test.h"
 
-#include <cmap.h>
+#include <kcmap.h>
 
 /* ---- an operation for the kernel ---- */
 
@@ -144,25 +144,25 @@ static void note_old(struct history_op *op, const struct recorder_buf *buf,
 		op->out = len;
 }
 
-static void read_by_library(struct cmap *map, struct history_op *op,
+static void read_by_library(struct kcmap *map, struct history_op *op,
 			    struct recorder_buf *b)
 {
 	uint64_t *version = (uint64_t *)&op->version;
 	ssize_t len;
 
 	if (op->kind == HISTORY_GET) {
-		note_len(op, b, cmap_get(map, b->key, b->key_len, b->out,
-					 b->room, version));
+		note_len(op, b, kcmap_get(map, b->key, b->key_len, b->out,
+					  b->room, version));
 		return;
 	}
-	len = cmap_get(map, b->key, b->key_len, NULL, 0, version);
+	len = kcmap_get(map, b->key, b->key_len, NULL, 0, version);
 	if (len < 0)
 		op->err = -errno;
 	else
 		op->out = len;
 }
 
-static int write_by_library(struct cmap *map, struct history_op *op,
+static int write_by_library(struct kcmap *map, struct history_op *op,
 			    struct recorder_buf *b)
 {
 	uint64_t *version = (uint64_t *)&op->version;
@@ -170,41 +170,41 @@ static int write_by_library(struct cmap *map, struct history_op *op,
 
 	switch (op->kind) {
 	case HISTORY_SET:
-		return cmap_set(map, b->key, b->key_len, b->in, b->in_len,
-				version);
+		return kcmap_set(map, b->key, b->key_len, b->in, b->in_len,
+				 version);
 	case HISTORY_CREATE:
-		return cmap_create(map, b->key, b->key_len, b->in, b->in_len,
-				   version);
-	case HISTORY_REPLACE:
-		return cmap_replace(map, b->key, b->key_len, b->in, b->in_len,
+		return kcmap_create(map, b->key, b->key_len, b->in, b->in_len,
 				    version);
+	case HISTORY_REPLACE:
+		return kcmap_replace(map, b->key, b->key_len, b->in, b->in_len,
+				     version);
 	case HISTORY_SET_VERSION:
-		return cmap_set_version(map, b->key, b->key_len, b->in,
-					b->in_len, op->expect, version);
+		return kcmap_set_version(map, b->key, b->key_len, b->in,
+					 b->in_len, op->expect, version);
 	case HISTORY_DELETE:
-		return cmap_delete(map, b->key, b->key_len, version);
+		return kcmap_delete(map, b->key, b->key_len, version);
 	case HISTORY_DELETE_VERSION:
-		return cmap_delete_version(map, b->key, b->key_len, op->expect,
-					   version);
+		return kcmap_delete_version(map, b->key, b->key_len, op->expect,
+					    version);
 	case HISTORY_COMPARE_SWAP:
-		return cmap_compare_swap(map, b->key, b->key_len, b->expect,
-					 b->expect_len, b->in, b->in_len,
-					 version);
+		return kcmap_compare_swap(map, b->key, b->key_len, b->expect,
+					  b->expect_len, b->in, b->in_len,
+					  version);
 	case HISTORY_COMPARE_DELETE:
-		return cmap_compare_delete(map, b->key, b->key_len, b->expect,
-					   b->expect_len, version);
+		return kcmap_compare_delete(map, b->key, b->key_len, b->expect,
+					    b->expect_len, version);
 	case HISTORY_ADD:
-		return cmap_add(map, b->key, b->key_len, op->in, op->expect,
-				sum, version);
+		return kcmap_add(map, b->key, b->key_len, op->in, op->expect,
+				 sum, version);
 	case HISTORY_CLEAR:
-		return cmap_clear(map) < 0 ? -1 : 0;
+		return kcmap_clear(map) < 0 ? -1 : 0;
 	}
 
 	errno = EINVAL;
 	return -1;
 }
 
-void recorder_call_library(struct cmap *map, struct history_op *op,
+void recorder_call_library(struct kcmap *map, struct history_op *op,
 			  struct recorder_buf *b)
 {
 	uint64_t *version = (uint64_t *)&op->version;
@@ -217,17 +217,17 @@ void recorder_call_library(struct cmap *map, struct history_op *op,
 		read_by_library(map, op, b);
 		break;
 	case HISTORY_TAKE:
-		note_len(op, b, cmap_take(map, b->key, b->key_len, b->out,
-					  b->room, version));
+		note_len(op, b, kcmap_take(map, b->key, b->key_len, b->out,
+					   b->room, version));
 		break;
 	case HISTORY_SWAP:
-		there = cmap_swap(map, b->key, b->key_len, b->in, b->in_len,
-				  b->out, &len, version);
+		there = kcmap_swap(map, b->key, b->key_len, b->in, b->in_len,
+				   b->out, &len, version);
 		note_old(op, b, there, len);
 		break;
 	case HISTORY_GET_OR_SET:
-		there = cmap_get_or_set(map, b->key, b->key_len, b->in,
-					b->in_len, b->out, &len, version);
+		there = kcmap_get_or_set(map, b->key, b->key_len, b->in,
+					 b->in_len, b->out, &len, version);
 		note_old(op, b, there, len);
 		break;
 	default:
@@ -238,59 +238,59 @@ void recorder_call_library(struct cmap *map, struct history_op *op,
 
 /* ---- in a batch of the library's ---- */
 
-int recorder_append(struct cmap_batch *batch, const struct history_op *op,
+int recorder_append(struct kcmap_batch *batch, const struct history_op *op,
 		  struct recorder_buf *b)
 {
 	switch (op->kind) {
 	case HISTORY_GET:
-		return cmap_batch_get(batch, b->key, b->key_len, b->out,
-				      b->room);
-	case HISTORY_LENGTH:
-		return cmap_batch_get(batch, b->key, b->key_len, NULL, 0);
-	case HISTORY_SET:
-		return cmap_batch_set(batch, b->key, b->key_len, b->in,
-				      b->in_len);
-	case HISTORY_CREATE:
-		return cmap_batch_create(batch, b->key, b->key_len, b->in,
-					 b->in_len);
-	case HISTORY_REPLACE:
-		return cmap_batch_replace(batch, b->key, b->key_len, b->in,
-					  b->in_len);
-	case HISTORY_SET_VERSION:
-		return cmap_batch_set_version(batch, b->key, b->key_len, b->in,
-					      b->in_len, op->expect);
-	case HISTORY_DELETE:
-		return cmap_batch_delete(batch, b->key, b->key_len);
-	case HISTORY_DELETE_VERSION:
-		return cmap_batch_delete_version(batch, b->key, b->key_len,
-						 op->expect);
-	case HISTORY_TAKE:
-		return cmap_batch_take(batch, b->key, b->key_len, b->out,
+		return kcmap_batch_get(batch, b->key, b->key_len, b->out,
 				       b->room);
+	case HISTORY_LENGTH:
+		return kcmap_batch_get(batch, b->key, b->key_len, NULL, 0);
+	case HISTORY_SET:
+		return kcmap_batch_set(batch, b->key, b->key_len, b->in,
+				       b->in_len);
+	case HISTORY_CREATE:
+		return kcmap_batch_create(batch, b->key, b->key_len, b->in,
+					  b->in_len);
+	case HISTORY_REPLACE:
+		return kcmap_batch_replace(batch, b->key, b->key_len, b->in,
+					   b->in_len);
+	case HISTORY_SET_VERSION:
+		return kcmap_batch_set_version(batch, b->key, b->key_len, b->in,
+					       b->in_len, op->expect);
+	case HISTORY_DELETE:
+		return kcmap_batch_delete(batch, b->key, b->key_len);
+	case HISTORY_DELETE_VERSION:
+		return kcmap_batch_delete_version(batch, b->key, b->key_len,
+						  op->expect);
+	case HISTORY_TAKE:
+		return kcmap_batch_take(batch, b->key, b->key_len, b->out,
+					b->room);
 	case HISTORY_SWAP:
-		return cmap_batch_swap(batch, b->key, b->key_len, b->in,
-				       b->in_len, b->out, b->room);
+		return kcmap_batch_swap(batch, b->key, b->key_len, b->in,
+					b->in_len, b->out, b->room);
 	case HISTORY_COMPARE_SWAP:
-		return cmap_batch_compare_swap(batch, b->key, b->key_len,
-					       b->expect, b->expect_len, b->in,
-					       b->in_len);
+		return kcmap_batch_compare_swap(batch, b->key, b->key_len,
+						b->expect, b->expect_len, b->in,
+						b->in_len);
 	case HISTORY_COMPARE_DELETE:
-		return cmap_batch_compare_delete(batch, b->key, b->key_len,
-						 b->expect, b->expect_len);
+		return kcmap_batch_compare_delete(batch, b->key, b->key_len,
+						  b->expect, b->expect_len);
 	case HISTORY_GET_OR_SET:
-		return cmap_batch_get_or_set(batch, b->key, b->key_len, b->in,
-					     b->in_len, b->out, b->room);
+		return kcmap_batch_get_or_set(batch, b->key, b->key_len, b->in,
+					      b->in_len, b->out, b->room);
 	case HISTORY_ADD:
-		return cmap_batch_add(batch, b->key, b->key_len, op->in,
-				      op->expect);
+		return kcmap_batch_add(batch, b->key, b->key_len, op->in,
+				       op->expect);
 	case HISTORY_CLEAR:
-		return cmap_batch_clear(batch);
+		return kcmap_batch_clear(batch);
 	}
 	return -1;
 }
 
 /* As the kernel has it, so that it is noted alike. */
-void recorder_note_result(struct history_op *op, const struct cmap_result *result,
+void recorder_note_result(struct history_op *op, const struct kcmap_result *result,
 			const struct recorder_buf *buf)
 {
 	struct cmap_op c = {

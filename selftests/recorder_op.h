@@ -10,10 +10,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-struct cmap;
-struct cmap_batch;
+struct kcmap;
+struct kcmap_batch;
 struct cmap_op;
-struct cmap_result;
+struct kcmap_result;
 
 /**
  * struct recorder_buf - key and values of one operation, as bytes
@@ -50,14 +50,14 @@ void recorder_note(struct history_op *op, const struct cmap_op *c, int err,
 		   const struct recorder_buf *buf);
 
 /* Call the library, and note what it returns. */
-void recorder_call_library(struct cmap *map, struct history_op *op,
+void recorder_call_library(struct kcmap *map, struct history_op *op,
 			   struct recorder_buf *buf);
 
 /* Add it to a batch; and the result, when that was submitted. */
-int recorder_append(struct cmap_batch *batch, const struct history_op *op,
+int recorder_append(struct kcmap_batch *batch, const struct history_op *op,
 		    struct recorder_buf *buf);
 void recorder_note_result(struct history_op *op,
-			  const struct cmap_result *result,
+			  const struct kcmap_result *result,
 			  const struct recorder_buf *buf);
 
 #endif /* CMAP_RECORDER_OP_H */

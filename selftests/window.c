@@ -721,7 +721,7 @@ TEST(stopped_reader_keeps_nothing_and_goes_on_right)
 	if (!child) {
 		int times = 0;
 
-		if (cmap_visit(window_of(fd), "k", 1, stop_here, &times, NULL))
+		if (kcmap_visit(window_of(fd), "k", 1, stop_here, &times, NULL))
 			_exit(1);
 		/* It saw the old one, or zeroes; then the new one. */
 		_exit(times % 100 == 2 ? 0 : 2);
@@ -745,14 +745,14 @@ static void grow_and_clear(struct __test_metadata *_metadata, int fd,
 			   uint32_t len)
 {
 	static char value[1500];
-	struct cmap *map = window_of(fd);
+	struct kcmap *map = window_of(fd);
 	char buf[2000];
 	int i;
 
 	for (i = 0; i < 2000; i++)
 		ASSERT_EQ(0, set(fd, &i, 4, value, len));
 	for (i = 0; i < 2000; i++)
-		ASSERT_EQ(len, cmap_get(map, &i, 4, buf, sizeof(buf), NULL));
+		ASSERT_EQ(len, kcmap_get(map, &i, 4, buf, sizeof(buf), NULL));
 	EXPECT_EQ(2000, clear(fd));
 	wait_until_below(fd, 100000);
 }
@@ -760,9 +760,9 @@ static void grow_and_clear(struct __test_metadata *_metadata, int fd,
 /* Days of growing and shrinking, in little. */
 TEST(address_space_does_not_grow)
 {
-	struct cmap_window_stat stat = { .sz = sizeof(stat) };
+	struct kcmap_window_stat stat = { .sz = sizeof(stat) };
 	int fd = new_map(), round;
-	struct cmap *map = window_of(fd);
+	struct kcmap *map = window_of(fd);
 	uint64_t before, after = 0;
 
 	for (round = 0; round < 40; round++) {
@@ -775,12 +775,12 @@ TEST(address_space_does_not_grow)
 		if (before && after <= before + 1024)
 			break;
 	}
-	ASSERT_EQ(0, cmap_window_stat(map, &stat));
+	ASSERT_EQ(0, kcmap_window_stat(map, &stat));
 	TH_LOG("%d rounds, %llu mappings made, address space %llu KiB", round,
 	       (unsigned long long)stat.maps, (unsigned long long)after);
 	EXPECT_LT(round, 40);
 	EXPECT_LT(stat.maps, 100);
-	cmap_close(map);
+	kcmap_close(map);
 	window_handles[fd] = NULL;
 	EXPECT_LT(vm_kib(), after - 1000);
 	close(fd);
@@ -880,15 +880,15 @@ TEST(same_as_the_system_call)
 	uint64_t seed = 5, version, other_version;
 	static char value[5000], got[5000], other[5000];
 	int fd = new_map(), i;
-	struct cmap *map = window_of(fd), *plain;
+	struct kcmap *map = window_of(fd), *plain;
 
-	setenv("CMAP_NO_WINDOW", "1", 1);
-	plain = cmap_from_fd(dup(fd));
-	unsetenv("CMAP_NO_WINDOW");
+	setenv("KCMAP_NO_WINDOW", "1", 1);
+	plain = kcmap_from_fd(dup(fd));
+	unsetenv("KCMAP_NO_WINDOW");
 	ASSERT_NE(NULL, plain);
 	errno = 0;
-	EXPECT_EQ(-1, cmap_window_stat(plain, &(struct cmap_window_stat){
-				.sz = sizeof(struct cmap_window_stat) }));
+	EXPECT_EQ(-1, kcmap_window_stat(plain, &(struct kcmap_window_stat){
+				.sz = sizeof(struct kcmap_window_stat) }));
 	EXPECT_EQ(ENODEV, errno);
 
 	for (i = 0; i < 20000; i++) {
@@ -902,33 +902,33 @@ TEST(same_as_the_system_call)
 		memset(key, 'a' + (r >> 30) % 3, sizeof(key));
 		memset(value, 'A' + i % 26, sizeof(value));
 		if (r >> 40 & 1)
-			cmap_set(plain, key, key_len, value,
-				 (r >> 41) % (r >> 60 ? 300 : 5000), NULL);
+			kcmap_set(plain, key, key_len, value,
+				  (r >> 41) % (r >> 60 ? 300 : 5000), NULL);
 		if ((r >> 50 & 7) == 0)
-			cmap_delete(plain, key, key_len, NULL);
+			kcmap_delete(plain, key, key_len, NULL);
 		memset(got, 0, sizeof(got));
 		memset(other, 0, sizeof(other));
 		version = other_version = 0;
 		errno = 0;
-		a = cmap_get(map, key, key_len, got, size, &version);
+		a = kcmap_get(map, key, key_len, got, size, &version);
 		err = errno;
 		errno = 0;
-		b = cmap_get(plain, key, key_len, other, size, &other_version);
+		b = kcmap_get(plain, key, key_len, other, size, &other_version);
 		ASSERT_EQ(b, a);
 		ASSERT_EQ(errno, err);
 		ASSERT_EQ(other_version, version);
 		if (a >= 0)
 			ASSERT_EQ(0, memcmp(got, other, a));
 	}
-	cmap_close(plain);
+	kcmap_close(plain);
 	close(fd);
 }
 
 TEST(get_many)
 {
 	int fd = new_map(), i, n = 300;
-	struct cmap *map = window_of(fd);
-	struct cmap_lookup lookups[300];
+	struct kcmap *map = window_of(fd);
+	struct kcmap_lookup lookups[300];
 	static char bufs[300][40];
 	uint32_t keys[300];
 
@@ -939,13 +939,13 @@ TEST(get_many)
 		memset(value, i, sizeof(value));
 		if (i % 3)
 			ASSERT_EQ(0, set(fd, &keys[i], 4, value, i % 40));
-		lookups[i] = (struct cmap_lookup){
+		lookups[i] = (struct kcmap_lookup){
 			.key = &keys[i], .key_len = i == 7 ? 600 : 4,
 			.buf = i == 62 ? NULL : bufs[i],
 			.size = i == 31 ? 5 : 40, .version = 42,
 		};
 	}
-	EXPECT_EQ(197, cmap_get_many(map, lookups, n));
+	EXPECT_EQ(197, kcmap_get_many(map, lookups, n));
 	for (i = 0; i < n; i++) {
 		EXPECT_TRUE(!lookups[i].error || !lookups[i].version);
 		if (i == 7) {
@@ -967,7 +967,7 @@ TEST(get_many)
 			EXPECT_EQ(0, lookups[i].len);
 		}
 	}
-	EXPECT_EQ(0, cmap_get_many(map, NULL, 0));
+	EXPECT_EQ(0, kcmap_get_many(map, NULL, 0));
 	close(fd);
 }
 
@@ -975,8 +975,8 @@ TEST(get_many)
 TEST(get_many_words)
 {
 	int fd = new_map(), i, n;
-	struct cmap *map = window_of(fd);
-	struct cmap_lookup lookups[131];
+	struct kcmap *map = window_of(fd);
+	struct kcmap_lookup lookups[131];
 	uint64_t keys[131], values[131];
 
 	for (i = 0; i < 131; i++) {
@@ -988,14 +988,14 @@ TEST(get_many_words)
 	for (n = 0; n <= 131; n += n < 10 ? 1 : 11) {
 		memset(values, 0xff, sizeof(values));
 		for (i = 0; i < n; i++)
-			lookups[i] = (struct cmap_lookup){
+			lookups[i] = (struct kcmap_lookup){
 				.key = &keys[i], .key_len = 8,
 				.buf = &values[i], .size = 8,
 			};
 		/* One that is shorter, and absent. */
 		if (n == 9)
 			lookups[6].key_len = 7;
-		cmap_get_many(map, lookups, n);
+		kcmap_get_many(map, lookups, n);
 		for (i = 0; i < n; i++) {
 			if (i % 5 && !(n == 9 && i == 6)) {
 				ASSERT_EQ(0, lookups[i].error);
@@ -1016,14 +1016,14 @@ static void remember(const void *value, size_t len, void *arg)
 TEST(visit)
 {
 	int fd = new_map();
-	struct cmap *map = window_of(fd);
+	struct kcmap *map = window_of(fd);
 	char seen[100] = "";
 	uint64_t version;
 
-	EXPECT_EQ(-1, cmap_visit(map, "k", 1, remember, seen, NULL));
+	EXPECT_EQ(-1, kcmap_visit(map, "k", 1, remember, seen, NULL));
 	EXPECT_EQ(ENOENT, errno);
 	ASSERT_EQ(0, set(fd, "k", 1, "in place", 8));
-	EXPECT_EQ(0, cmap_visit(map, "k", 1, remember, seen, &version));
+	EXPECT_EQ(0, kcmap_visit(map, "k", 1, remember, seen, &version));
 	EXPECT_STREQ("in place", seen);
 	EXPECT_NE(0, version);
 	close(fd);
@@ -1032,13 +1032,13 @@ TEST(visit)
 /* Children and threads read what the parent mapped, and map more. */
 static void *read_all(void *arg)
 {
-	struct cmap *map = arg;
+	struct kcmap *map = arg;
 	uint32_t key, value;
 	int rounds = 0, bad = 0;
 
 	for (; rounds < 20; rounds++)
 		for (key = 0; key < 2000; key++)
-			if (cmap_get(map, &key, 4, &value, 4, NULL) != 4 ||
+			if (kcmap_get(map, &key, 4, &value, 4, NULL) != 4 ||
 			    value % 2000 != key)
 				bad++;
 	return (void *)(intptr_t)bad;
@@ -1047,7 +1047,7 @@ static void *read_all(void *arg)
 TEST(threads_and_children)
 {
 	int fd = new_map(), i, stop = 0;
-	struct cmap *map = window_of(fd);
+	struct kcmap *map = window_of(fd);
 	pthread_t threads[3];
 	uint32_t key, n = 0;
 	pid_t writer;
@@ -1129,10 +1129,10 @@ static void look_everywhere(void)
  */
 static uint32_t next_crowded(const struct cmap_window *header, uint32_t key)
 {
-	const struct cmap_hash begin =
-		cmap_hash_begin((const uint64_t *)header->secret);
+	const struct kcmap_hash begin =
+		kcmap_hash_begin((const uint64_t *)header->secret);
 
-	while (cmap_hash(&begin, &key, sizeof(key)) >> 60)
+	while (kcmap_hash(&begin, &key, sizeof(key)) >> 60)
 		key++;
 	return key;
 }
@@ -1144,17 +1144,17 @@ static int exhaust_pool(int fd, unsigned int bucket)
 {
 	const struct cmap_window *header = map_at(fd, 0, 4096);
 	uint32_t key = 0, keys[CHAIN];
-	struct cmap_hash begin;
+	struct kcmap_hash begin;
 	int i, err = 0;
 
 	if (header == MAP_FAILED)
 		return -1;
-	begin = cmap_hash_begin((const uint64_t *)header->secret);
+	begin = kcmap_hash_begin((const uint64_t *)header->secret);
 	munmap((void *)header, 4096);
 	for (i = 0; i < CHAIN && !err; i++) {
 		do {
 			key++;
-		} while (cmap_hash(&begin, &key, 4) >> 58 != bucket * 8);
+		} while (kcmap_hash(&begin, &key, 4) >> 58 != bucket * 8);
 		keys[i] = key;
 		err = set(fd, &key, 4, "v", 1);
 	}
@@ -1166,7 +1166,7 @@ static int exhaust_pool(int fd, unsigned int bucket)
 #define STABLE 64
 
 struct stable {
-	struct cmap *map;
+	struct kcmap *map;
 	bool over;
 	unsigned long reads;
 	unsigned long missing;
@@ -1180,7 +1180,7 @@ static void *read_stable(void *arg)
 
 	while (!__atomic_load_n(&stable->over, __ATOMIC_RELAXED)) {
 		key = reads++ % STABLE;
-		missing += cmap_get(stable->map, &key, 8, &value, 8, NULL) != 8;
+		missing += kcmap_get(stable->map, &key, 8, &value, 8, NULL) != 8;
 		/* Whoever waits for reads sees them while they go on. */
 		__atomic_fetch_add(&stable->reads, 1, __ATOMIC_RELAXED);
 	}
@@ -1261,7 +1261,7 @@ TEST(first_reads_while_tables_move)
 	unsigned long reads = 0, missing = 0;
 	uint64_t key, value;
 	int fd = new_map_with(&one);
-	struct cmap *map;
+	struct kcmap *map;
 	pid_t writer;
 
 	for (key = 0; key < STABLE; key++)
@@ -1270,11 +1270,11 @@ TEST(first_reads_while_tables_move)
 	if (!writer)
 		grow_and_shrink(fd);
 	while (now() < end) {
-		map = cmap_from_fd(dup(fd));
+		map = kcmap_from_fd(dup(fd));
 		ASSERT_NE(NULL, map);
 		for (key = 0; key < STABLE; key++, reads++)
-			missing += cmap_get(map, &key, 8, &value, 8, NULL) != 8;
-		cmap_close(map);
+			missing += kcmap_get(map, &key, 8, &value, 8, NULL) != 8;
+		kcmap_close(map);
 	}
 	kill(writer, SIGKILL);
 	waitpid(writer, NULL, 0);
@@ -1284,14 +1284,14 @@ TEST(first_reads_while_tables_move)
 }
 
 /* Entries up to a key that could not be read. */
-static int missing(struct cmap *map, const struct cmap_window *header,
+static int missing(struct kcmap *map, const struct cmap_window *header,
 		   uint32_t end)
 {
 	uint32_t key = 0, value;
 	int bad = 0;
 
 	while ((key = next_crowded(header, key)) < end) {
-		bad += cmap_get(map, &key, 4, &value, 4, NULL) != 4;
+		bad += kcmap_get(map, &key, 4, &value, 4, NULL) != 4;
 		key++;
 	}
 	return bad;
@@ -1308,7 +1308,7 @@ TEST(looked_there_before_there_was_anything)
 	const struct cmap_window *header;
 	int fd = device(O_RDWR), n;
 	uint32_t key = 0;
-	struct cmap *map;
+	struct kcmap *map;
 
 	ASSERT_EQ(0, create_with(fd, &create));
 	map = window_of(fd);
@@ -1329,13 +1329,13 @@ TEST(looked_there_before_there_was_anything)
 /* A process that locks its memory has all looked at for it, by the kernel. */
 TEST(locked_memory)
 {
-	struct cmap_window_stat stat = { .sz = sizeof(stat) };
+	struct kcmap_window_stat stat = { .sz = sizeof(stat) };
 	struct rlimit all = { RLIM_INFINITY, RLIM_INFINITY };
 	struct cmap_create create = { .shards = 1 };
 	const struct cmap_window *header;
 	int fd = device(O_RDWR), n;
 	uint32_t key = 0;
-	struct cmap *map;
+	struct kcmap *map;
 
 	ASSERT_EQ(0, setrlimit(RLIMIT_MEMLOCK, &all));
 	ASSERT_EQ(0, create_with(fd, &create));
@@ -1351,7 +1351,7 @@ TEST(locked_memory)
 	}
 	EXPECT_EQ(0, missing(map, header, key));
 	ASSERT_EQ(0, munlockall());
-	ASSERT_EQ(0, cmap_window_stat(map, &stat));
+	ASSERT_EQ(0, kcmap_window_stat(map, &stat));
 	EXPECT_EQ(0, stat.calls);
 	close(fd);
 }
@@ -1359,9 +1359,9 @@ TEST(locked_memory)
 /* A read of what another CPU overwrites without pause gets on. */
 TEST(reads_get_on_beside_a_writer)
 {
-	struct cmap_window_stat stat = { .sz = sizeof(stat) };
+	struct kcmap_window_stat stat = { .sz = sizeof(stat) };
 	int fd = new_map();
-	struct cmap *map = window_of(fd);
+	struct kcmap *map = window_of(fd);
 	double end = now() + race_seconds();
 	uint64_t value[8] = {}, last = 0, n = 0, reads = 0, seen = 0;
 	pid_t writer;
@@ -1379,7 +1379,7 @@ TEST(reads_get_on_beside_a_writer)
 	}
 	/* However slowly the machine writes. */
 	while (now() < end || (seen <= 100 && now() < end + 60)) {
-		ASSERT_EQ(64, cmap_get(map, "k", 1, value, 64, NULL));
+		ASSERT_EQ(64, kcmap_get(map, "k", 1, value, 64, NULL));
 		for (i = 1; i < 8; i++)
 			ASSERT_EQ(value[0], value[i]);
 		ASSERT_GE(value[0], last);
@@ -1389,7 +1389,7 @@ TEST(reads_get_on_beside_a_writer)
 	}
 	kill(writer, SIGKILL);
 	waitpid(writer, NULL, 0);
-	ASSERT_EQ(0, cmap_window_stat(map, &stat));
+	ASSERT_EQ(0, kcmap_window_stat(map, &stat));
 	TH_LOG("%llu reads saw %llu values of %llu, retries for each read: %.6f, system calls: %llu",
 	       (unsigned long long)reads, (unsigned long long)seen,
 	       (unsigned long long)last, (double)stat.retries / reads,
@@ -1432,14 +1432,14 @@ TEST(range_in_order_while_deleted)
 	bool *go_on = shared_memory(sizeof(*go_on));
 	uint64_t keys[CHURNED], position, last;
 	int i, items = 0, ranges = 0;
-	struct cmap_iter *iter;
-	struct cmap_item item;
+	struct kcmap_iter *iter;
+	struct kcmap_item item;
 	struct target t;
-	struct cmap *map;
+	struct kcmap *map;
 	double end;
 
 	ASSERT_TRUE(target_open(&t));
-	map = cmap_from_fd(dup(t.fd));
+	map = kcmap_from_fd(dup(t.fd));
 	t.next = FILLERS;
 	for (i = 0; i < CHURNED; i++)
 		keys[i] = key_in(&t, 6, 0);
@@ -1448,14 +1448,14 @@ TEST(range_in_order_while_deleted)
 		set_and_delete(&t, keys, go_on);
 	end = now() + race_seconds() * 3;
 	while (now() < end || items <= 100) {
-		iter = cmap_iter_new(map, 0, NULL);
+		iter = kcmap_iter_new(map, 0, NULL);
 		ASSERT_NE(NULL, iter);
 		last = 0;
 		/* Those of the bucket come first. */
 		for (i = 0; i < 2 * CHURNED; i++) {
 			uint64_t hash;
 
-			if (cmap_iter_next(iter, &item) <= 0)
+			if (kcmap_iter_next(iter, &item) <= 0)
 				break;
 			hash = target_hash(&t, *(const uint64_t *)item.key);
 			position = hash >> 32 << 16 | (hash & 0xffff);
@@ -1463,13 +1463,13 @@ TEST(range_in_order_while_deleted)
 			last = position;
 			items++;
 		}
-		cmap_iter_free(iter);
+		kcmap_iter_free(iter);
 		ranges++;
 	}
 	__atomic_store_n(go_on, false, __ATOMIC_RELAXED);
 	EXPECT_TRUE(children_ok(1));
 	TH_LOG("%d entries in %d ranges", items, ranges);
-	cmap_close(map);
+	kcmap_close(map);
 	target_close(&t);
 }
 

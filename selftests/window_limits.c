@@ -8,27 +8,27 @@
 #include "cmap_test.h"
 #include "kselftest_harness.h"
 
-#include <cmap.h>
+#include <kcmap.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/time.h>
 
-static struct cmap *open_map(uint32_t shards)
+static struct kcmap *open_map(uint32_t shards)
 {
-	const struct cmap_options options = {
+	const struct kcmap_options options = {
 		.sz = sizeof(options), .shards = shards,
 	};
 
-	return cmap_open(NULL, O_RDWR | O_CREAT, &options);
+	return kcmap_open(NULL, O_RDWR | O_CREAT, &options);
 }
 
 /* Whether the same value comes back as was set. */
-static bool same(struct cmap *map, uint64_t key, const void *value, size_t len)
+static bool same(struct kcmap *map, uint64_t key, const void *value, size_t len)
 {
 	static char buf[1 << 17];
 
-	return cmap_get(map, &key, sizeof(key), buf, sizeof(buf), NULL) ==
+	return kcmap_get(map, &key, sizeof(key), buf, sizeof(buf), NULL) ==
 	       (ssize_t)len && !memcmp(buf, value, len);
 }
 
@@ -85,7 +85,7 @@ static bool program_has_room(void)
  */
 TEST(mappings_of_a_map_with_values_of_all_sizes)
 {
-	struct cmap *map = open_map(64);
+	struct kcmap *map = open_map(64);
 	static char value[1 << 17];
 	uint64_t seed = 7, key, total = 0;
 	size_t size;
@@ -95,24 +95,24 @@ TEST(mappings_of_a_map_with_values_of_all_sizes)
 		size = 16UL << random_next(&seed) % 12;
 		size += random_next(&seed) % size;
 		memset(value, key, size);
-		ASSERT_EQ(0, cmap_set(map, &key, 8, value, size, NULL));
+		ASSERT_EQ(0, kcmap_set(map, &key, 8, value, size, NULL));
 		if (key % 4 == 0)
 			ASSERT_TRUE(same(map, key, value, size));
 		total += size;
 	}
 	TH_LOG("%d mappings of %d for %lld bytes", mappings("[cmap]"),
-	       mappings(NULL), (long long)map_stat(cmap_fd(map)).bytes);
+	       mappings(NULL), (long long)map_stat(kcmap_fd(map)).bytes);
 	EXPECT_LT(0, mappings("[cmap]"));
 	EXPECT_GT(100, mappings("[cmap]"));
 	EXPECT_TRUE(program_has_room());
-	cmap_close(map);
+	kcmap_close(map);
 	EXPECT_EQ(0, mappings("[cmap]"));
 }
 
 /* 54 maps of 3.3 MB with 256 shards took as many. */
 TEST(mappings_of_many_maps)
 {
-	struct cmap *map[40];
+	struct kcmap *map[40];
 	static char value[64];
 	uint64_t key;
 	int i;
@@ -121,8 +121,8 @@ TEST(mappings_of_many_maps)
 		map[i] = open_map(256);
 		ASSERT_NE(NULL, map[i]);
 		for (key = 0; key < 1000; key++)
-			ASSERT_EQ(0, cmap_set(map[i], &key, 8, value, 64,
-					      NULL));
+			ASSERT_EQ(0, kcmap_set(map[i], &key, 8, value, 64,
+					       NULL));
 		for (key = 0; key < 1000; key++)
 			ASSERT_TRUE(same(map[i], key, value, 64));
 	}
@@ -131,7 +131,7 @@ TEST(mappings_of_many_maps)
 	EXPECT_GT(40 * 10, mappings("[cmap]"));
 	EXPECT_TRUE(program_has_room());
 	for (i = 0; i < 40; i++)
-		cmap_close(map[i]);
+		kcmap_close(map[i]);
 	EXPECT_EQ(0, mappings("[cmap]"));
 }
 
@@ -139,7 +139,7 @@ TEST(mappings_of_many_maps)
 TEST(a_quarter_of_all_mappings)
 {
 	long long most = number_in("/proc/sys/vm/max_map_count", NULL);
-	struct cmap *map[200], *last;
+	struct kcmap *map[200], *last;
 	uint64_t key = 1;
 	int i;
 
@@ -148,7 +148,7 @@ TEST(a_quarter_of_all_mappings)
 	for (i = 0; i < 200; i++) {
 		map[i] = open_map(1);
 		ASSERT_NE(NULL, map[i]);
-		ASSERT_EQ(0, cmap_set(map[i], &key, 8, "value", 5, NULL));
+		ASSERT_EQ(0, kcmap_set(map[i], &key, 8, "value", 5, NULL));
 		ASSERT_TRUE(same(map[i], key, "value", 5));
 	}
 	EXPECT_LT(100, mappings("[cmap]"));
@@ -156,11 +156,11 @@ TEST(a_quarter_of_all_mappings)
 	EXPECT_TRUE(program_has_room());
 	last = map[199];
 	for (i = 0; i < 199; i++)
-		cmap_close(map[i]);
+		kcmap_close(map[i]);
 	for (i = 0; i < 3000; i++)
 		ASSERT_TRUE(same(last, key, "value", 5));
 	EXPECT_LT(0, mappings("[cmap]"));
-	cmap_close(last);
+	kcmap_close(last);
 	set_number("/proc/sys/vm/max_map_count", most);
 }
 
@@ -173,25 +173,25 @@ TEST(a_quarter_of_all_mappings)
 TEST(a_quarter_of_the_address_space)
 {
 	struct rlimit limit = { 512 << 20, 512 << 20 };
-	struct cmap_window_stat stat = { .sz = sizeof(stat) };
-	struct cmap *map = open_map(16);
+	struct kcmap_window_stat stat = { .sz = sizeof(stat) };
+	struct kcmap *map = open_map(16);
 	long long before;
 	void *memory;
 	uint64_t key;
 
 	for (key = 0; key < 1000; key++)
-		ASSERT_EQ(0, cmap_set(map, &key, 8, "hello", 5, NULL));
+		ASSERT_EQ(0, kcmap_set(map, &key, 8, "hello", 5, NULL));
 	before = status_kib("VmSize:");
 	ASSERT_EQ(0, setrlimit(RLIMIT_AS, &limit));
 	for (key = 0; key < 1000; key++)
 		ASSERT_TRUE(same(map, key, "hello", 5));
 	EXPECT_GT((512 << 10) / 4, status_kib("VmSize:") - before);
-	ASSERT_EQ(0, cmap_window_stat(map, &stat));
+	ASSERT_EQ(0, kcmap_window_stat(map, &stat));
 	EXPECT_EQ(0, stat.calls);
 	memory = malloc(32 << 20);
 	EXPECT_NE(NULL, memory);
 	free(memory);
-	cmap_close(map);
+	kcmap_close(map);
 }
 
 /*
@@ -200,13 +200,13 @@ TEST(a_quarter_of_the_address_space)
  */
 TEST(no_address_space_for_the_window)
 {
-	struct cmap_window_stat stat = { .sz = sizeof(stat) };
+	struct kcmap_window_stat stat = { .sz = sizeof(stat) };
 	struct rlimit limit = { 0, RLIM_INFINITY };
-	struct cmap *map = open_map(64);
+	struct kcmap *map = open_map(64);
 	uint64_t key, round;
 
 	for (key = 0; key < 1000; key++)
-		ASSERT_EQ(0, cmap_set(map, &key, 8, "hello", 5, NULL));
+		ASSERT_EQ(0, kcmap_set(map, &key, 8, "hello", 5, NULL));
 	/* Less than four times what 64 shards' nodes take. */
 	limit.rlim_cur = 40 << 20;
 	ASSERT_EQ(0, setrlimit(RLIMIT_AS, &limit));
@@ -214,7 +214,7 @@ TEST(no_address_space_for_the_window)
 		for (key = 0; key < 1000; key++)
 			ASSERT_TRUE(same(map, key, "hello", 5));
 	EXPECT_GT(40 << 10, status_kib("VmSize:"));
-	ASSERT_EQ(0, cmap_window_stat(map, &stat));
+	ASSERT_EQ(0, kcmap_window_stat(map, &stat));
 	EXPECT_LT(4000, stat.calls);
 
 	/* It is not given up for ever. */
@@ -223,13 +223,13 @@ TEST(no_address_space_for_the_window)
 	for (round = 0; round < 3; round++)
 		for (key = 0; key < 1000; key++)
 			ASSERT_TRUE(same(map, key, "hello", 5));
-	ASSERT_EQ(0, cmap_window_stat(map, &stat));
+	ASSERT_EQ(0, kcmap_window_stat(map, &stat));
 	round = stat.calls;
 	for (key = 0; key < 1000; key++)
 		ASSERT_TRUE(same(map, key, "hello", 5));
-	ASSERT_EQ(0, cmap_window_stat(map, &stat));
+	ASSERT_EQ(0, kcmap_window_stat(map, &stat));
 	EXPECT_EQ(round, stat.calls);
-	cmap_close(map);
+	kcmap_close(map);
 }
 
 /* ---- locked memory ---- */
@@ -237,65 +237,65 @@ TEST(no_address_space_for_the_window)
 /* The first read took 100 ms, and locked 117 MB. */
 TEST(nothing_of_the_window_is_locked)
 {
-	struct cmap *map = open_map(64);
+	struct kcmap *map = open_map(64);
 	uint64_t key = 1;
 	long long before;
 	double begin;
 
-	ASSERT_EQ(0, cmap_set(map, &key, 8, "hello", 5, NULL));
+	ASSERT_EQ(0, kcmap_set(map, &key, 8, "hello", 5, NULL));
 	ASSERT_EQ(0, mlockall(MCL_CURRENT | MCL_FUTURE));
 	before = status_kib("VmLck:");
 	begin = now();
 	ASSERT_TRUE(same(map, key, "hello", 5));
 	EXPECT_GT(0.05 * slowness(), now() - begin);
 	EXPECT_GT(1024, status_kib("VmLck:") - before);
-	cmap_close(map);
+	kcmap_close(map);
 }
 
 /* Who may lock next to nothing has his reads, too. */
 TEST(limit_on_locked_memory)
 {
 	struct rlimit limit = { 1 << 20, 1 << 20 };
-	struct cmap *map = open_map(64);
+	struct kcmap *map = open_map(64);
 	uint64_t key = 1;
 	int i;
 
-	ASSERT_EQ(0, cmap_set(map, &key, 8, "hello", 5, NULL));
+	ASSERT_EQ(0, kcmap_set(map, &key, 8, "hello", 5, NULL));
 	ASSERT_EQ(0, setrlimit(RLIMIT_MEMLOCK, &limit));
 	ASSERT_EQ(0, setuid(65534));
 	ASSERT_EQ(0, mlockall(MCL_FUTURE));
 	for (i = 0; i < 3000; i++)
 		ASSERT_TRUE(same(map, key, "hello", 5));
 	EXPECT_GT(1024, status_kib("VmLck:"));
-	cmap_close(map);
+	kcmap_close(map);
 }
 
 /* ---- a descriptor that becomes another file's ---- */
 
 /* Something else gets the number of a map's descriptor. */
-static void take_over(struct cmap *map, int file)
+static void take_over(struct kcmap *map, int file)
 {
-	dup2(file, cmap_fd(map));
+	dup2(file, kcmap_fd(map));
 }
 
 /* All that takes a call says so, and nothing is mapped of it. */
-static void expect_foreign(struct __test_metadata *_metadata, struct cmap *map)
+static void expect_foreign(struct __test_metadata *_metadata, struct kcmap *map)
 {
 	uint64_t key = 1, bad = 5;
-	struct cmap_info info = { .sz = sizeof(info) };
+	struct kcmap_info info = { .sz = sizeof(info) };
 	char buf[8];
 
 	errno = 0;
-	EXPECT_EQ(-1, cmap_get(map, &bad, 8, buf, 8, NULL));
+	EXPECT_EQ(-1, kcmap_get(map, &bad, 8, buf, 8, NULL));
 	EXPECT_EQ(EBADF, errno);
 	errno = 0;
-	EXPECT_EQ(-1, cmap_set(map, &key, 8, "v", 1, NULL));
+	EXPECT_EQ(-1, kcmap_set(map, &key, 8, "v", 1, NULL));
 	EXPECT_EQ(EBADF, errno);
 	errno = 0;
-	EXPECT_EQ(-1, cmap_count(map));
+	EXPECT_EQ(-1, kcmap_count(map));
 	EXPECT_EQ(EBADF, errno);
 	errno = 0;
-	EXPECT_EQ(-1, cmap_info(map, &info));
+	EXPECT_EQ(-1, kcmap_info(map, &info));
 	EXPECT_EQ(EBADF, errno);
 	EXPECT_EQ(0, mappings("[cmap]"));
 }
@@ -308,19 +308,19 @@ TEST(the_log_file_got_the_number)
 {
 	static const char line[] = "a line of the log, which no read may see\n";
 	char name[] = "/tmp/logXXXXXX";
-	struct cmap *map = open_map(2);
+	struct kcmap *map = open_map(2);
 	uint64_t key = 1;
 	int log, i;
 
-	ASSERT_EQ(0, cmap_set(map, &key, 8, "hello", 5, NULL));
+	ASSERT_EQ(0, kcmap_set(map, &key, 8, "hello", 5, NULL));
 	log = mkstemp(name);
 	for (i = 0; i < 1000; i++)
 		ASSERT_EQ(sizeof(line), write(log, line, sizeof(line)));
 	take_over(map, log);
 	expect_foreign(_metadata, map);
 	/* Nor is it closed. */
-	i = cmap_fd(map);
-	cmap_close(map);
+	i = kcmap_fd(map);
+	kcmap_close(map);
 	EXPECT_LE(0, fcntl(i, F_GETFD));
 	close(i);
 	close(log);
@@ -329,16 +329,16 @@ TEST(the_log_file_got_the_number)
 
 TEST(the_number_is_free)
 {
-	struct cmap *map = open_map(2);
+	struct kcmap *map = open_map(2);
 
-	close(cmap_fd(map));
+	close(kcmap_fd(map));
 	expect_foreign(_metadata, map);
-	cmap_close(map);
+	kcmap_close(map);
 }
 
 TEST(a_pipe_or_the_unbound_device_got_the_number)
 {
-	struct cmap *map = open_map(2);
+	struct kcmap *map = open_map(2);
 	int ends[2];
 
 	ASSERT_EQ(0, pipe(ends));
@@ -346,24 +346,24 @@ TEST(a_pipe_or_the_unbound_device_got_the_number)
 	expect_foreign(_metadata, map);
 	take_over(map, device(O_RDWR));
 	expect_foreign(_metadata, map);
-	cmap_close(map);
+	kcmap_close(map);
 }
 
 /* What is mapped goes on being read; for more the other map is not mapped. */
 TEST(another_map_got_the_number)
 {
-	struct cmap *map = open_map(1), *other = open_map(1);
-	int original = dup(cmap_fd(map));
+	struct kcmap *map = open_map(1), *other = open_map(1);
+	int original = dup(kcmap_fd(map));
 	uint64_t key;
 	int before;
 
 	for (key = 0; key < 100; key++) {
-		ASSERT_EQ(0, cmap_set(map, &key, 8, "right", 5, NULL));
-		ASSERT_EQ(0, cmap_set(other, &key, 8, "wrong", 5, NULL));
+		ASSERT_EQ(0, kcmap_set(map, &key, 8, "right", 5, NULL));
+		ASSERT_EQ(0, kcmap_set(other, &key, 8, "wrong", 5, NULL));
 	}
 	ASSERT_TRUE(same(map, 1, "right", 5));
 	before = mappings("[cmap]");
-	take_over(map, cmap_fd(other));
+	take_over(map, kcmap_fd(other));
 	for (key = 0; key < 100; key++)
 		ASSERT_TRUE(same(map, key, "right", 5));
 	/* Another table, which is not mapped. */
@@ -373,17 +373,17 @@ TEST(another_map_got_the_number)
 	EXPECT_FALSE(same(map, 7, "right", 5));
 	EXPECT_EQ(EBADF, errno);
 	EXPECT_EQ(before, mappings("[cmap]"));
-	cmap_close(map);
+	kcmap_close(map);
 	/* It is still the other's, too. */
 	EXPECT_TRUE(same(other, 7, "wrong", 5));
-	cmap_close(other);
+	kcmap_close(other);
 	close(original);
 }
 
 /* ---- signal handlers ---- */
 
-static struct cmap *shared_map;
-static struct cmap *_Atomic fresh;	/* a handle that was never read */
+static struct kcmap *shared_map;
+static struct kcmap *_Atomic fresh;	/* a handle that was never read */
 static _Atomic long handled, wrong;
 static _Atomic int wrong_how;	/* last one: which call * 1000 + errno */
 
@@ -394,10 +394,10 @@ static void look(const void *value, size_t len, void *arg)
 
 static void read_in_handler(int sig)
 {
-	struct cmap *map = fresh ?: shared_map;
+	struct kcmap *map = fresh ?: shared_map;
 	uint64_t key = 1;
 	char buf[8];
-	struct cmap_lookup lookup = {
+	struct kcmap_lookup lookup = {
 		.key = &key, .key_len = 8, .buf = buf, .size = 8,
 	};
 	int saved = errno;
@@ -407,13 +407,13 @@ static void read_in_handler(int sig)
 	errno = 0;
 	switch (handled++ % 3) {
 	case 0:
-		wrong += cmap_get(map, &key, 8, buf, 8, NULL) != 5;
+		wrong += kcmap_get(map, &key, 8, buf, 8, NULL) != 5;
 		break;
 	case 1:
-		wrong += cmap_get_many(map, &lookup, 1) != 1;
+		wrong += kcmap_get_many(map, &lookup, 1) != 1;
 		break;
 	default:
-		cmap_visit(map, &key, 8, look, &right, NULL);
+		kcmap_visit(map, &key, 8, look, &right, NULL);
 		wrong += !right;
 	}
 	wrong += errno != 0;
@@ -451,15 +451,15 @@ static void start_timer(void)
 	setitimer(ITIMER_PROF, &often, NULL);
 }
 
-static struct cmap *handle_for_handler(void)
+static struct kcmap *handle_for_handler(void)
 {
 	sigset_t timer, old;
-	struct cmap *map;
+	struct kcmap *map;
 
 	sigemptyset(&timer);
 	sigaddset(&timer, SIGPROF);
 	sigprocmask(SIG_BLOCK, &timer, &old);
-	map = cmap_from_fd(dup(cmap_fd(shared_map)));
+	map = kcmap_from_fd(dup(kcmap_fd(shared_map)));
 	fresh = map;
 	sigprocmask(SIG_SETMASK, &old, NULL);
 	return map;
@@ -473,19 +473,19 @@ TEST(first_read_in_a_handler_that_interrupts_malloc)
 {
 	void *memory[64] = {};
 	uint64_t seed = 5, key = 1;
-	struct cmap *map = NULL;
+	struct kcmap *map = NULL;
 	pthread_t thread;
 	double end;
 	int i;
 
 	shared_map = open_map(2);
-	ASSERT_EQ(0, cmap_set(shared_map, &key, 8, "value", 5, NULL));
+	ASSERT_EQ(0, kcmap_set(shared_map, &key, 8, "value", 5, NULL));
 	ASSERT_EQ(0, pthread_create(&thread, NULL, allocate, (void *)7));
 	usleep(10000);
 	start_timer();
 	for (end = now() + race_seconds(); now() < end || handled < 100;) {
 		if (!fresh) {
-			cmap_close(map);
+			kcmap_close(map);
 			map = handle_for_handler();
 		}
 		for (i = 0; i < 300; i++) {
@@ -504,29 +504,29 @@ TEST(first_read_in_a_handler_that_interrupts_malloc)
 TEST(read_in_a_handler_that_interrupts_a_read)
 {
 	uint64_t key, bad = 0, value = 0;
-	struct cmap *map = NULL;
+	struct kcmap *map = NULL;
 	double end;
 	pid_t writer;
 
 	shared_map = open_map(2);
 	for (key = 1; key < 200; key++)
-		ASSERT_EQ(0, cmap_set(shared_map, &key, 8, "value", 5, NULL));
+		ASSERT_EQ(0, kcmap_set(shared_map, &key, 8, "value", 5, NULL));
 	writer = fork();
 	if (!writer) {
 		/* Tables and segments come and go. */
 		for (;; value++) {
 			key = 1000 + value % 4000;
 			if (value / 4000 % 2)
-				cmap_delete(shared_map, &key, 8, NULL);
+				kcmap_delete(shared_map, &key, 8, NULL);
 			else
-				cmap_set(shared_map, &key, 8, &value, 8, NULL);
+				kcmap_set(shared_map, &key, 8, &value, 8, NULL);
 		}
 	}
 	start_timer();
 	for (end = now() + race_seconds(); now() < end || handled < 100;) {
 		/* The first one, and then many more. */
 		if (!map || (!fresh && handled % 8 == 0)) {
-			cmap_close(map);
+			kcmap_close(map);
 			map = handle_for_handler();
 		}
 		for (key = 1; key < 200; key++)

@@ -10,7 +10,7 @@
 #include "flood.h"
 #include "kselftest_harness.h"
 
-#include <cmap.h>
+#include <kcmap.h>
 #include <signal.h>
 #include <sys/ptrace.h>
 #include <sys/user.h>
@@ -86,14 +86,14 @@ static void copy_visited(const void *value, size_t len, void *arg)
 	memcpy(&visited, value, len < sizeof(visited) ? len : sizeof(visited));
 }
 
-static void read_once(struct cmap *map, struct shared *s)
+static void read_once(struct kcmap *map, struct shared *s)
 {
 	static const uint64_t keys[3] = { ABSENT, KEY, ABSENT + 1 };
 	uint64_t key = s->how == MISS ? ABSENT : KEY;
-	struct cmap_lookup lookups[3];
+	struct kcmap_lookup lookups[3];
 	struct value values[3];
-	struct cmap_iter *iter;
-	struct cmap_item item;
+	struct kcmap_iter *iter;
+	struct kcmap_item item;
 	ssize_t len = -1;
 	int i;
 
@@ -102,23 +102,23 @@ static void read_once(struct cmap *map, struct shared *s)
 	case GET:
 	case MISS:
 		stop_here();
-		len = cmap_get(map, &key, 8, values, sizeof(*values),
-			       &s->version);
+		len = kcmap_get(map, &key, 8, values, sizeof(*values),
+				&s->version);
 		break;
 	case VISIT:
 		stop_here();
-		if (!cmap_visit(map, &key, 8, copy_visited, NULL, &s->version))
+		if (!kcmap_visit(map, &key, 8, copy_visited, NULL, &s->version))
 			len = visited_len;
 		values[0] = visited;
 		break;
 	case MANY:
 		for (i = 0; i < 3; i++)
-			lookups[i] = (struct cmap_lookup){
+			lookups[i] = (struct kcmap_lookup){
 				.key = &keys[i], .key_len = 8,
 				.buf = &values[i], .size = sizeof(*values),
 			};
 		stop_here();
-		cmap_get_many(map, lookups, 3);
+		kcmap_get_many(map, lookups, 3);
 		if (!lookups[1].error)
 			len = lookups[1].len;
 		s->version = lookups[1].version;
@@ -126,9 +126,9 @@ static void read_once(struct cmap *map, struct shared *s)
 		values[0] = values[1];
 		break;
 	case RANGE:
-		iter = cmap_iter_new(map, 0, NULL);
+		iter = kcmap_iter_new(map, 0, NULL);
 		stop_here();
-		while (cmap_iter_next(iter, &item) > 0) {
+		while (kcmap_iter_next(iter, &item) > 0) {
 			if (memcmp(item.key, &key, 8))
 				continue;
 			if (len >= 0)	/* twice */
@@ -137,7 +137,7 @@ static void read_once(struct cmap *map, struct shared *s)
 			memcpy(values, item.value, sizeof(*values));
 			s->version = item.version;
 		}
-		cmap_iter_free(iter);
+		kcmap_iter_free(iter);
 		break;
 	}
 	s->done = true;
@@ -149,7 +149,7 @@ static void read_once(struct cmap *map, struct shared *s)
 
 static void reader(int fd, struct shared *s)
 {
-	struct cmap *map = cmap_from_fd(dup(fd));
+	struct kcmap *map = kcmap_from_fd(dup(fd));
 
 	ptrace(PTRACE_TRACEME, 0, 0, 0);
 	raise(SIGSTOP);

@@ -16,7 +16,7 @@
  * A word is a run of ASCII letters and bytes above 127; upper case ASCII is
  * made lower.  COUNTS gets "count word" lines, for comparison.
  */
-#include <cmap.h>
+#include <kcmap.h>
 
 #include <ctype.h>
 #include <errno.h>
@@ -145,7 +145,7 @@ static uint64_t tally_chunk(uint32_t chunk)
 /* ---- a worker ---- */
 
 /* Add a word's count for a chunk, unless that has been done. */
-static void add_word(struct cmap *map, int worker, uint32_t chunk,
+static void add_word(struct kcmap *map, int worker, uint32_t chunk,
 		     const struct tally *t, struct progress *progress)
 {
 	struct value value;
@@ -154,8 +154,8 @@ static void add_word(struct cmap *map, int worker, uint32_t chunk,
 	int err;
 
 	do {
-		len = cmap_get(map, t->word, t->len, &value, sizeof(value),
-			       &version);
+		len = kcmap_get(map, t->word, t->len, &value, sizeof(value),
+				&version);
 		if (len < 0 && errno != ENOENT)
 			die("get");
 		/* What a get that failed left there is nothing. */
@@ -167,17 +167,17 @@ static void add_word(struct cmap *map, int worker, uint32_t chunk,
 		value.count += t->count;
 		value.added[worker] = chunk + 1;
 		if (len < 0)
-			err = cmap_create(map, t->word, t->len, &value,
-					  sizeof(value), NULL);
+			err = kcmap_create(map, t->word, t->len, &value,
+					   sizeof(value), NULL);
 		else
-			err = cmap_set_version(map, t->word, t->len, &value,
-					       sizeof(value), version, NULL);
+			err = kcmap_set_version(map, t->word, t->len, &value,
+						sizeof(value), version, NULL);
 	} while (err && (errno == EEXIST || errno == ESTALE));
 	if (err)
 		die("set");
 }
 
-static void add_chunk(struct cmap *map, int worker, uint32_t chunk,
+static void add_chunk(struct kcmap *map, int worker, uint32_t chunk,
 		      struct progress *progress)
 {
 	uint32_t i;
@@ -194,7 +194,7 @@ static void add_chunk(struct cmap *map, int worker, uint32_t chunk,
 
 static void work(int worker)
 {
-	struct cmap *map = cmap_open(MAP_NAME, O_RDWR, NULL);
+	struct kcmap *map = kcmap_open(MAP_NAME, O_RDWR, NULL);
 	char key[2] = { PROGRESS, '0' + worker };
 	struct progress progress;
 	uint32_t chunk;
@@ -202,7 +202,7 @@ static void work(int worker)
 	if (!map)
 		die(MAP_NAME);
 	/* Where did I, or the one I replace, get to? */
-	if (cmap_get(map, key, 2, &progress, sizeof(progress), NULL) < 0) {
+	if (kcmap_get(map, key, 2, &progress, sizeof(progress), NULL) < 0) {
 		if (errno != ENOENT)
 			die("progress");
 		memset(&progress, 0, sizeof(progress));
@@ -214,7 +214,7 @@ static void work(int worker)
 			break;
 		add_chunk(map, worker, chunk, &progress);
 		progress.chunks++;
-		if (cmap_set(map, key, 2, &progress, sizeof(progress), NULL))
+		if (kcmap_set(map, key, 2, &progress, sizeof(progress), NULL))
 			die("progress");
 	}
 	exit(0);
@@ -241,16 +241,16 @@ struct view {
 	struct progress sum;
 };
 
-static void look(struct cmap *map, struct view *view)
+static void look(struct kcmap *map, struct view *view)
 {
-	struct cmap_iter *iter = cmap_iter_new(map, 0, NULL);
-	struct cmap_item item;
+	struct kcmap_iter *iter = kcmap_iter_new(map, 0, NULL);
+	struct kcmap_item item;
 	int more;
 
 	memset(view, 0, sizeof(*view));
 	if (!iter)
 		die("range");
-	while ((more = cmap_iter_next(iter, &item)) > 0) {
+	while ((more = kcmap_iter_next(iter, &item)) > 0) {
 		if (*(const char *)item.key == PROGRESS) {
 			const struct progress *p = item.value;
 
@@ -264,7 +264,7 @@ static void look(struct cmap *map, struct view *view)
 	}
 	if (more)
 		die("range");
-	cmap_iter_free(iter);
+	kcmap_iter_free(iter);
 }
 
 static void show(const struct view *view, double seconds)
@@ -280,7 +280,7 @@ static void show(const struct view *view, double seconds)
 	fflush(stdout);
 }
 
-static void watch(struct cmap *map, double begin)
+static void watch(struct kcmap *map, double begin)
 {
 	struct view view;
 
@@ -307,17 +307,17 @@ static int by_count(const void *a, const void *b)
 	return strcmp(x->word, y->word);
 }
 
-static struct count *collect(struct cmap *map, size_t *n)
+static struct count *collect(struct kcmap *map, size_t *n)
 {
-	struct count *counts = malloc(cmap_count(map) * sizeof(*counts));
-	struct cmap_iter *iter = cmap_iter_new(map, 0, NULL);
-	struct cmap_item item;
+	struct count *counts = malloc(kcmap_count(map) * sizeof(*counts));
+	struct kcmap_iter *iter = kcmap_iter_new(map, 0, NULL);
+	struct kcmap_item item;
 	int more;
 
 	if (!counts || !iter)
 		die("memory");
 	*n = 0;
-	while ((more = cmap_iter_next(iter, &item)) > 0) {
+	while ((more = kcmap_iter_next(iter, &item)) > 0) {
 		struct count *count = &counts[*n];
 
 		if (*(const char *)item.key == PROGRESS)
@@ -328,7 +328,7 @@ static struct count *collect(struct cmap *map, size_t *n)
 	}
 	if (more)
 		die("range");
-	cmap_iter_free(iter);
+	kcmap_iter_free(iter);
 	qsort(counts, *n, sizeof(*counts), by_count);
 
 	return counts;
@@ -362,14 +362,14 @@ static void show_top(const struct count *counts, size_t n)
 	}
 }
 
-static void show_figures(struct cmap *map, double seconds)
+static void show_figures(struct kcmap *map, double seconds)
 {
-	struct cmap_window_stat window = { .sz = sizeof(window) };
-	struct cmap_info info = { .sz = sizeof(info) };
+	struct kcmap_window_stat window = { .sz = sizeof(window) };
+	struct kcmap_info info = { .sz = sizeof(info) };
 	struct view view;
 
 	look(map, &view);
-	if (cmap_info(map, &info) || cmap_window_stat(map, &window))
+	if (kcmap_info(map, &info) || kcmap_window_stat(map, &window))
 		die("info");
 	printf("\n  %" PRIu64 " words, %" PRIu64 " different ones, in %.1f s;"
 	       " %.0f map operations a second\n", view.counted, view.distinct,
@@ -403,17 +403,17 @@ static void load_text(const char *path)
 	close(fd);
 }
 
-static uint32_t chunks_of(struct cmap *map, int worker)
+static uint32_t chunks_of(struct kcmap *map, int worker)
 {
 	char key[2] = { PROGRESS, '0' + worker };
 	struct progress progress = {};
 
-	cmap_get(map, key, 2, &progress, sizeof(progress), NULL);
+	kcmap_get(map, key, 2, &progress, sizeof(progress), NULL);
 	return progress.chunks;
 }
 
 /* Kill one worker in the middle of a chunk, and put another in its place. */
-static void kill_and_restart(struct cmap *map, pid_t *workers, double begin)
+static void kill_and_restart(struct kcmap *map, pid_t *workers, double begin)
 {
 	uint32_t third = text_len / CHUNK / WORKERS / 3;
 	int status;
@@ -434,12 +434,12 @@ static void kill_and_restart(struct cmap *map, pid_t *workers, double begin)
 
 int main(int argc, char **argv)
 {
-	const struct cmap_options options = { .sz = sizeof(options) };
+	const struct kcmap_options options = { .sz = sizeof(options) };
 	pid_t workers[WORKERS], watcher;
 	struct count *counts;
 	double begin = now(), seconds;
 	struct view view;
-	struct cmap *map;
+	struct kcmap *map;
 	size_t n;
 	int i, status;
 
@@ -448,7 +448,7 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	load_text(argv[1]);
-	map = cmap_open(MAP_NAME, O_RDWR | O_CREAT | O_EXCL, &options);
+	map = kcmap_open(MAP_NAME, O_RDWR | O_CREAT | O_EXCL, &options);
 	if (!map)
 		die(MAP_NAME);
 
@@ -480,7 +480,7 @@ int main(int argc, char **argv)
 	show_top(counts, n);
 	show_figures(map, seconds);
 	write_counts(counts, n, argv[2]);
-	cmap_unlink(MAP_NAME);
+	kcmap_unlink(MAP_NAME);
 
 	return 0;
 }

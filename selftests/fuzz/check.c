@@ -3,7 +3,7 @@
 #include "../cmap_test.h"
 #include "calls.h"
 
-#include <cmap.h>
+#include <kcmap.h>
 
 #define PATIENCE	20000	/* milliseconds, on a busy machine */
 
@@ -44,7 +44,7 @@ const char *fuzz_check_kernel(void)
 
 struct look {
 	int fd;
-	struct cmap *window;	/* or NULL */
+	struct kcmap *window;	/* or NULL */
 	uint64_t position;
 	unsigned int looked;
 	const char *wrong;
@@ -107,8 +107,8 @@ static void check_entry(const struct cmap_entry *e, const void *key,
 
 	if (!look->window)
 		return;
-	got = cmap_get(look->window, key, e->key_len, value_buf,
-		       CMAP_VALUE_MAX, &version);
+	got = kcmap_get(look->window, key, e->key_len, value_buf,
+			CMAP_VALUE_MAX, &version);
 	if (got < 0 || (uint32_t)got != e->value_len ||
 	    version != e->version || memcmp(value, value_buf, (size_t)got))
 		look->wrong = "window: not what was ranged over";
@@ -126,9 +126,9 @@ static const char *check_reads(int fd, const struct cmap_stat *stat)
 
 	/* To open one takes as long as all the rest. */
 	if (times++ % 4 == 0)
-		look.window = cmap_from_fd(dup(fd));
+		look.window = kcmap_from_fd(dup(fd));
 	ranged = range_all(fd, 2 << 20, check_entry, &look);
-	cmap_close(look.window);
+	kcmap_close(look.window);
 	if (entries < 0 || ranged < 0)
 		return "count or range failed";
 	if (entries != ranged)

@@ -620,7 +620,7 @@ struct cmap_ops {
  * A descriptor open for reading can be mapped: PROT_READ and MAP_SHARED only,
  * never to become writable.  The mapping shows the map's own tables and nodes
  * while the kernel changes them, so values can be read with no system call.
- * What follows is how to read them; libcmap does.
+ * What follows is how to read them; libkcmap does.
  *
  * An offset of the file names a place: a region, see CMAP_WINDOW_REGION(), and
  * an offset in it.  In each region all shards' parts of one size stand one

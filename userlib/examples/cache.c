@@ -3,7 +3,7 @@
  * Change a value that others change too: read it with its version, and write
  * only if that is still the version; otherwise start over.
  */
-#include <cmap.h>
+#include <kcmap.h>
 
 #include <errno.h>
 #include <fcntl.h>
@@ -15,15 +15,15 @@ struct account {
 	char owner[24];
 };
 
-static int deposit(struct cmap *map, const char *number, long amount)
+static int deposit(struct kcmap *map, const char *number, long amount)
 {
 	struct account account;
 	uint64_t version;
 	ssize_t len;
 
 	do {
-		len = cmap_get(map, number, strlen(number), &account,
-			       sizeof(account), &version);
+		len = kcmap_get(map, number, strlen(number), &account,
+				sizeof(account), &version);
 		if (len < 0)
 			return -1;
 		/* A shorter value is not ours; the rest of it is not set. */
@@ -32,8 +32,8 @@ static int deposit(struct cmap *map, const char *number, long amount)
 			return -1;
 		}
 		account.balance += amount;
-		if (!cmap_set_version(map, number, strlen(number), &account,
-				      sizeof(account), version, NULL))
+		if (!kcmap_set_version(map, number, strlen(number), &account,
+				       sizeof(account), version, NULL))
 			return 0;
 	} while (errno == ESTALE);
 
@@ -43,20 +43,21 @@ static int deposit(struct cmap *map, const char *number, long amount)
 int main(void)
 {
 	struct account account = { 100, "Ada" };
-	struct cmap *map = cmap_open(NULL, O_RDWR | O_CREAT, NULL);
+	struct kcmap *map = kcmap_open(NULL, O_RDWR | O_CREAT, NULL);
 
-	if (!map || cmap_create(map, "42", 2, &account, sizeof(account), NULL)) {
+	if (!map ||
+	    kcmap_create(map, "42", 2, &account, sizeof(account), NULL)) {
 		perror("cmap");
 		return 1;
 	}
 	if (deposit(map, "42", 50) ||
-	    cmap_get(map, "42", 2, &account, sizeof(account), NULL) !=
+	    kcmap_get(map, "42", 2, &account, sizeof(account), NULL) !=
 	    sizeof(account)) {
 		perror("deposit");
 		return 1;
 	}
 	printf("%s has %ld\n", account.owner, account.balance);
-	cmap_close(map);
+	kcmap_close(map);
 
 	return account.balance == 150 ? 0 : 1;
 }

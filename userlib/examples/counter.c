@@ -2,7 +2,7 @@
 /*
  * Four processes count in one map; nobody's count gets lost.
  */
-#include <cmap.h>
+#include <kcmap.h>
 
 #include <fcntl.h>
 #include <inttypes.h>
@@ -13,12 +13,12 @@
 
 int main(void)
 {
-	struct cmap *map = cmap_open(NULL, O_RDWR | O_CREAT, NULL);
+	struct kcmap *map = kcmap_open(NULL, O_RDWR | O_CREAT, NULL);
 	int64_t sum;
 	int i, n;
 
 	if (!map) {
-		perror("cmap_open");
+		perror("kcmap_open");
 		return 1;
 	}
 
@@ -33,19 +33,19 @@ int main(void)
 			continue;
 		/* The descriptor came along with the fork. */
 		for (n = 0; n < 1000; n++)
-			if (cmap_add(map, "count", 5, 1, 0, NULL, NULL))
+			if (kcmap_add(map, "count", 5, 1, 0, NULL, NULL))
 				_exit(1);
 		_exit(0);
 	}
 	while (wait(NULL) > 0)
 		;
 
-	if (cmap_add(map, "count", 5, 0, 0, &sum, NULL)) {
-		perror("cmap_add");
+	if (kcmap_add(map, "count", 5, 0, 0, &sum, NULL)) {
+		perror("kcmap_add");
 		return 1;
 	}
 	printf("%" PRId64 "\n", sum);
-	cmap_close(map);
+	kcmap_close(map);
 
 	return sum == 4000 ? 0 : 1;
 }

@@ -2,7 +2,7 @@
 /*
  * Give an anonymous map to another process through a unix socket.
  */
-#include <cmap.h>
+#include <kcmap.h>
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -63,23 +63,23 @@ static int receive_fd(int sock)
 
 static int receiver(int sock)
 {
-	struct cmap *map = cmap_from_fd(receive_fd(sock));
+	struct kcmap *map = kcmap_from_fd(receive_fd(sock));
 	char value[16];
 	ssize_t len;
 
 	if (!map)
 		return 1;
-	len = cmap_get(map, "greeting", 8, value, sizeof(value), NULL);
+	len = kcmap_get(map, "greeting", 8, value, sizeof(value), NULL);
 	if (len < 0)
 		return 1;
 	printf("received: %.*s\n", (int)len, value);
-	cmap_close(map);
+	kcmap_close(map);
 	return 0;
 }
 
 int main(void)
 {
-	struct cmap *map;
+	struct kcmap *map;
 	int socks[2], status = 1;
 	pid_t child;
 
@@ -97,14 +97,14 @@ int main(void)
 	}
 	close(socks[1]);
 
-	map = cmap_open(NULL, O_RDWR | O_CREAT, NULL);
-	if (!map || cmap_set(map, "greeting", 8, "hello", 5, NULL) ||
-	    send_fd(socks[0], cmap_fd(map))) {
+	map = kcmap_open(NULL, O_RDWR | O_CREAT, NULL);
+	if (!map || kcmap_set(map, "greeting", 8, "hello", 5, NULL) ||
+	    send_fd(socks[0], kcmap_fd(map))) {
 		perror("pass_fd");
 		return 1;
 	}
 	waitpid(child, &status, 0);
-	cmap_close(map);
+	kcmap_close(map);
 
 	return status ? 1 : 0;
 }

@@ -3,7 +3,7 @@
  * Print every number in a map, by default those that the sample kernel module
  * counts.
  */
-#include <cmap.h>
+#include <kcmap.h>
 
 #include <fcntl.h>
 #include <inttypes.h>
@@ -13,9 +13,9 @@
 int main(int argc, char **argv)
 {
 	const char *name = argc > 1 ? argv[1] : "kernel:packets";
-	struct cmap *map = cmap_open(name, O_RDONLY, NULL);
-	struct cmap_iter *iter;
-	struct cmap_item item;
+	struct kcmap *map = kcmap_open(name, O_RDONLY, NULL);
+	struct kcmap_iter *iter;
+	struct kcmap_item item;
 	int64_t number;
 	int more = -1;
 
@@ -24,8 +24,8 @@ int main(int argc, char **argv)
 		return 1;
 	}
 
-	iter = cmap_iter_new(map, 0, NULL);
-	while (iter && (more = cmap_iter_next(iter, &item)) > 0) {
+	iter = kcmap_iter_new(map, 0, NULL);
+	while (iter && (more = kcmap_iter_next(iter, &item)) > 0) {
 		if (item.value_len != sizeof(number))
 			continue;
 		memcpy(&number, item.value, sizeof(number));
@@ -35,8 +35,8 @@ int main(int argc, char **argv)
 	/* 0 is the end; after an error there may be more. */
 	if (more < 0)
 		perror(name);
-	cmap_iter_free(iter);
-	cmap_close(map);
+	kcmap_iter_free(iter);
+	kcmap_close(map);
 
 	return more < 0 ? 1 : 0;
 }

@@ -2,7 +2,7 @@
 //
 // The same map from C++.
 
-#include <cmap.h>
+#include <kcmap.h>
 
 #include <fcntl.h>
 
@@ -11,21 +11,22 @@
 #include <memory>
 #include <string>
 
-using Map = std::unique_ptr<cmap, decltype(&cmap_close)>;
+using Map = std::unique_ptr<kcmap, decltype(&kcmap_close)>;
 
 int main()
 {
-	Map map(cmap_open(nullptr, O_RDWR | O_CREAT, nullptr), cmap_close);
+	Map map(kcmap_open(nullptr, O_RDWR | O_CREAT, nullptr), kcmap_close);
 
 	if (!map) {
-		std::perror("cmap_open");
+		std::perror("kcmap_open");
 		return 1;
 	}
 
 	for (const std::string word : {"to", "be", "or", "not", "to", "be"})
-		cmap_add(map.get(), word.data(), word.size(), 1, 0, nullptr,
-			 nullptr);
+		kcmap_add(map.get(), word.data(), word.size(), 1, 0, nullptr,
+			  nullptr);
 
-	std::printf("%jd words\n", static_cast<intmax_t>(cmap_count(map.get())));
-	return cmap_count(map.get()) == 4 ? 0 : 1;
+	std::printf("%jd words\n",
+		    static_cast<intmax_t>(kcmap_count(map.get())));
+	return kcmap_count(map.get()) == 4 ? 0 : 1;
 }

@@ -4,15 +4,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct cmap_batch {
+struct kcmap_batch {
 	unsigned int capacity;
 	unsigned int count;
 	struct cmap_op ops[];
 };
 
-API struct cmap_batch *cmap_batch_new(unsigned int capacity)
+API struct kcmap_batch *kcmap_batch_new(unsigned int capacity)
 {
-	struct cmap_batch *batch;
+	struct kcmap_batch *batch;
 
 	if (!capacity || capacity > CMAP_BATCH_MAX) {
 		errno = EINVAL;
@@ -26,18 +26,18 @@ API struct cmap_batch *cmap_batch_new(unsigned int capacity)
 	return batch;
 }
 
-API void cmap_batch_free(struct cmap_batch *batch)
+API void kcmap_batch_free(struct kcmap_batch *batch)
 {
 	free(batch);
 }
 
-API void cmap_batch_reset(struct cmap_batch *batch)
+API void kcmap_batch_reset(struct kcmap_batch *batch)
 {
 	batch->count = 0;
 }
 
 /* Put a command behind the others; its index, or -1 if the batch is full. */
-static inline int append(struct cmap_batch *batch, uint16_t code,
+static inline int append(struct kcmap_batch *batch, uint16_t code,
 			 const struct cmap_op *op)
 {
 	struct cmap_op *last;
@@ -55,162 +55,162 @@ static inline int append(struct cmap_batch *batch, uint16_t code,
 	return (int)batch->count++;
 }
 
-API int cmap_batch_get(struct cmap_batch *batch, const void *key,
-		       size_t key_len, void *buf, size_t size)
+API int kcmap_batch_get(struct kcmap_batch *batch, const void *key,
+			size_t key_len, void *buf, size_t size)
 {
 	struct cmap_op op = { .value = ptr_to_u64(buf) };
 
-	if (cmap_op_key(&op, key, key_len))
+	if (kcmap_op_key(&op, key, key_len))
 		return -1;
-	cmap_op_room(&op.value_len, size);
+	kcmap_op_room(&op.value_len, size);
 	return append(batch, CMAP_CODE_GET, &op);
 }
 
-static int append_set(struct cmap_batch *batch, const void *key,
+static int append_set(struct kcmap_batch *batch, const void *key,
 		      size_t key_len, const void *value, size_t len,
 		      uint16_t flags, uint64_t expected)
 {
 	struct cmap_op op = { .flags = flags, .version = expected };
 
-	if (cmap_op_key(&op, key, key_len) || cmap_op_value(&op, value, len))
+	if (kcmap_op_key(&op, key, key_len) || kcmap_op_value(&op, value, len))
 		return -1;
 	return append(batch, CMAP_CODE_SET, &op);
 }
 
-API int cmap_batch_set(struct cmap_batch *batch, const void *key,
-		       size_t key_len, const void *value, size_t len)
+API int kcmap_batch_set(struct kcmap_batch *batch, const void *key,
+			size_t key_len, const void *value, size_t len)
 {
 	return append_set(batch, key, key_len, value, len, 0, 0);
 }
 
-API int cmap_batch_create(struct cmap_batch *batch, const void *key,
-			  size_t key_len, const void *value, size_t len)
+API int kcmap_batch_create(struct kcmap_batch *batch, const void *key,
+			   size_t key_len, const void *value, size_t len)
 {
 	return append_set(batch, key, key_len, value, len, CMAP_OP_CREATE, 0);
 }
 
-API int cmap_batch_replace(struct cmap_batch *batch, const void *key,
-			   size_t key_len, const void *value, size_t len)
+API int kcmap_batch_replace(struct kcmap_batch *batch, const void *key,
+			    size_t key_len, const void *value, size_t len)
 {
 	return append_set(batch, key, key_len, value, len, CMAP_OP_REPLACE, 0);
 }
 
-API int cmap_batch_set_version(struct cmap_batch *batch, const void *key,
-			       size_t key_len, const void *value, size_t len,
-			       uint64_t expected)
+API int kcmap_batch_set_version(struct kcmap_batch *batch, const void *key,
+				size_t key_len, const void *value, size_t len,
+				uint64_t expected)
 {
 	return append_set(batch, key, key_len, value, len, CMAP_OP_VERSION,
 			  expected);
 }
 
-static int append_delete(struct cmap_batch *batch, const void *key,
+static int append_delete(struct kcmap_batch *batch, const void *key,
 			 size_t key_len, uint16_t flags, uint64_t expected)
 {
 	struct cmap_op op = { .flags = flags, .version = expected };
 
-	if (cmap_op_key(&op, key, key_len))
+	if (kcmap_op_key(&op, key, key_len))
 		return -1;
 	return append(batch, CMAP_CODE_DELETE, &op);
 }
 
-API int cmap_batch_delete(struct cmap_batch *batch, const void *key,
-			  size_t key_len)
+API int kcmap_batch_delete(struct kcmap_batch *batch, const void *key,
+			   size_t key_len)
 {
 	return append_delete(batch, key, key_len, 0, 0);
 }
 
-API int cmap_batch_delete_version(struct cmap_batch *batch, const void *key,
-				  size_t key_len, uint64_t expected)
+API int kcmap_batch_delete_version(struct kcmap_batch *batch, const void *key,
+				   size_t key_len, uint64_t expected)
 {
 	return append_delete(batch, key, key_len, CMAP_OP_VERSION, expected);
 }
 
-API int cmap_batch_take(struct cmap_batch *batch, const void *key,
-			size_t key_len, void *buf, size_t size)
+API int kcmap_batch_take(struct kcmap_batch *batch, const void *key,
+			 size_t key_len, void *buf, size_t size)
 {
 	struct cmap_op op = { .old = ptr_to_u64(buf) };
 
-	if (cmap_op_key(&op, key, key_len))
+	if (kcmap_op_key(&op, key, key_len))
 		return -1;
-	cmap_op_room(&op.old_len, size);
+	kcmap_op_room(&op.old_len, size);
 	return append(batch, CMAP_CODE_TAKE, &op);
 }
 
-static int append_exchange(struct cmap_batch *batch, uint16_t code,
+static int append_exchange(struct kcmap_batch *batch, uint16_t code,
 			   const void *key, size_t key_len, const void *value,
 			   size_t len, void *old, size_t old_size)
 {
 	struct cmap_op op = { .old = ptr_to_u64(old) };
 
-	if (cmap_op_key(&op, key, key_len) || cmap_op_value(&op, value, len))
+	if (kcmap_op_key(&op, key, key_len) || kcmap_op_value(&op, value, len))
 		return -1;
-	cmap_op_room(&op.old_len, old_size);
+	kcmap_op_room(&op.old_len, old_size);
 	return append(batch, code, &op);
 }
 
-API int cmap_batch_swap(struct cmap_batch *batch, const void *key,
-			size_t key_len, const void *value, size_t len,
-			void *old, size_t old_size)
+API int kcmap_batch_swap(struct kcmap_batch *batch, const void *key,
+			 size_t key_len, const void *value, size_t len,
+			 void *old, size_t old_size)
 {
 	return append_exchange(batch, CMAP_CODE_SWAP, key, key_len, value, len,
 			       old, old_size);
 }
 
-API int cmap_batch_get_or_set(struct cmap_batch *batch, const void *key,
-			      size_t key_len, const void *value, size_t len,
-			      void *old, size_t old_size)
+API int kcmap_batch_get_or_set(struct kcmap_batch *batch, const void *key,
+			       size_t key_len, const void *value, size_t len,
+			       void *old, size_t old_size)
 {
 	return append_exchange(batch, CMAP_CODE_GET_OR_SET, key, key_len,
 			       value, len, old, old_size);
 }
 
-API int cmap_batch_compare_swap(struct cmap_batch *batch, const void *key,
-				size_t key_len, const void *expected,
-				size_t expected_len, const void *value,
-				size_t len)
+API int kcmap_batch_compare_swap(struct kcmap_batch *batch, const void *key,
+				 size_t key_len, const void *expected,
+				 size_t expected_len, const void *value,
+				 size_t len)
 {
 	struct cmap_op op = {};
 
-	if (cmap_op_key(&op, key, key_len) ||
-	    cmap_op_value(&op, value, len) ||
-	    cmap_op_old(&op, expected, expected_len))
+	if (kcmap_op_key(&op, key, key_len) ||
+	    kcmap_op_value(&op, value, len) ||
+	    kcmap_op_old(&op, expected, expected_len))
 		return -1;
 	return append(batch, CMAP_CODE_COMPARE_SWAP, &op);
 }
 
-API int cmap_batch_compare_delete(struct cmap_batch *batch, const void *key,
-				  size_t key_len, const void *expected,
-				  size_t expected_len)
+API int kcmap_batch_compare_delete(struct kcmap_batch *batch, const void *key,
+				   size_t key_len, const void *expected,
+				   size_t expected_len)
 {
 	struct cmap_op op = {};
 
-	if (cmap_op_key(&op, key, key_len) ||
-	    cmap_op_old(&op, expected, expected_len))
+	if (kcmap_op_key(&op, key, key_len) ||
+	    kcmap_op_old(&op, expected, expected_len))
 		return -1;
 	return append(batch, CMAP_CODE_COMPARE_DELETE, &op);
 }
 
-API int cmap_batch_add(struct cmap_batch *batch, const void *key,
-		       size_t key_len, int64_t delta, int64_t start)
+API int kcmap_batch_add(struct kcmap_batch *batch, const void *key,
+			size_t key_len, int64_t delta, int64_t start)
 {
 	struct cmap_op op = { .number = delta, .start = start };
 
-	if (cmap_op_key(&op, key, key_len))
+	if (kcmap_op_key(&op, key, key_len))
 		return -1;
 	return append(batch, CMAP_CODE_ADD, &op);
 }
 
-API int cmap_batch_clear(struct cmap_batch *batch)
+API int kcmap_batch_clear(struct kcmap_batch *batch)
 {
 	return append(batch, CMAP_CODE_CLEAR, &(struct cmap_op){});
 }
 
-API int cmap_batch_count(struct cmap_batch *batch)
+API int kcmap_batch_count(struct kcmap_batch *batch)
 {
 	return append(batch, CMAP_CODE_COUNT, &(struct cmap_op){});
 }
 
-API int cmap_batch_submit(struct cmap_batch *batch, struct cmap *map)
+API int kcmap_batch_submit(struct kcmap_batch *batch, struct kcmap *map)
 {
 	struct cmap_ops args = {
 		.size = sizeof(args),
@@ -220,13 +220,13 @@ API int cmap_batch_submit(struct cmap_batch *batch, struct cmap *map)
 	};
 
 	/* What was carried out counts, though something stopped the rest. */
-	if (cmap_call(map, CMAP_IOCTL_BATCH, &args) && !args.done)
+	if (kcmap_call(map, CMAP_IOCTL_BATCH, &args) && !args.done)
 		return -1;
 	return (int)args.done;
 }
 
-API int cmap_batch_result(const struct cmap_batch *batch, unsigned int index,
-			  struct cmap_result *result)
+API int kcmap_batch_result(const struct kcmap_batch *batch, unsigned int index,
+			   struct kcmap_result *result)
 {
 	const struct cmap_op *op;
 	bool told;

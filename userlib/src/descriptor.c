@@ -52,7 +52,7 @@ static int is_ours_by_header(int fd, dev_t device, uint64_t id)
  * not sent a command of ours.  1; 0, with errno EBADF; or -1 if that cannot be
  * found out, with errno saying why.
  */
-int cmap_is_ours(int fd, dev_t device, uint64_t id)
+int kcmap_is_ours(int fd, dev_t device, uint64_t id)
 {
 	/* No more is asked for, so the kernel need not sum up the rest. */
 	struct cmap_stat stat = {
@@ -93,14 +93,14 @@ static int is_answer(int err)
 }
 
 /* ioctl() on the map's descriptor; EBADF if that is no more the map's. */
-int cmap_call(const struct cmap *map, unsigned long command, void *arg)
+int kcmap_call(const struct kcmap *map, unsigned long command, void *arg)
 {
 	int err = ioctl(map->fd, command, arg), saved;
 
 	if (!err || is_answer(errno))
 		return err;
 	saved = errno;
-	errno = cmap_is_ours(map->fd, map->device, map->id) ? saved : EBADF;
+	errno = kcmap_is_ours(map->fd, map->device, map->id) ? saved : EBADF;
 	return err;
 }
 
@@ -108,9 +108,9 @@ int cmap_call(const struct cmap *map, unsigned long command, void *arg)
  * The same for what changes who may use a map, or where it is found: another
  * map, which would do it as well, is not asked at all.
  */
-int cmap_call_ours(const struct cmap *map, unsigned long command, void *arg)
+int kcmap_call_ours(const struct kcmap *map, unsigned long command, void *arg)
 {
-	if (cmap_is_ours(map->fd, map->device, map->id) <= 0)
+	if (kcmap_is_ours(map->fd, map->device, map->id) <= 0)
 		return -1;
-	return cmap_call(map, command, arg);
+	return kcmap_call(map, command, arg);
 }

@@ -2,8 +2,8 @@
 /*
  * SipHash-1-3 of a key with the length put first, as the kernel computes it.
  */
-#ifndef LIBCMAP_HASH_H
-#define LIBCMAP_HASH_H
+#ifndef LIBKCMAP_HASH_H
+#define LIBKCMAP_HASH_H
 
 #include <endian.h>
 #include <stdint.h>
@@ -11,18 +11,18 @@
 #include <sys/cdefs.h>
 
 /* Of one word or of several. */
-#define cmap_rotate(x, n) ((x) << (n) | (x) >> (64 - (n)))
+#define kcmap_rotate(x, n) ((x) << (n) | (x) >> (64 - (n)))
 
-#define CMAP_SIP_ROUND(v0, v1, v2, v3) do {				\
-	(v0) += (v1); (v1) = cmap_rotate(v1, 13) ^ (v0);		\
-	(v0) = cmap_rotate(v0, 32);					\
-	(v2) += (v3); (v3) = cmap_rotate(v3, 16) ^ (v2);		\
-	(v0) += (v3); (v3) = cmap_rotate(v3, 21) ^ (v0);		\
-	(v2) += (v1); (v1) = cmap_rotate(v1, 17) ^ (v2);		\
-	(v2) = cmap_rotate(v2, 32);					\
+#define KCMAP_SIP_ROUND(v0, v1, v2, v3) do {				\
+	(v0) += (v1); (v1) = kcmap_rotate(v1, 13) ^ (v0);		\
+	(v0) = kcmap_rotate(v0, 32);					\
+	(v2) += (v3); (v3) = kcmap_rotate(v3, 16) ^ (v2);		\
+	(v0) += (v3); (v3) = kcmap_rotate(v3, 21) ^ (v0);		\
+	(v2) += (v1); (v1) = kcmap_rotate(v1, 17) ^ (v2);		\
+	(v2) = kcmap_rotate(v2, 32);					\
 } while (0)
 
-static inline uint64_t cmap_word(const unsigned char *p)
+static inline uint64_t kcmap_word(const unsigned char *p)
 {
 	uint64_t word;
 
@@ -31,13 +31,13 @@ static inline uint64_t cmap_word(const unsigned char *p)
 }
 
 /* The state that all keys of a map begin with. */
-struct cmap_hash {
+struct kcmap_hash {
 	uint64_t v0, v1, v2, v3;
 };
 
-static inline struct cmap_hash cmap_hash_begin(const uint64_t secret[2])
+static inline struct kcmap_hash kcmap_hash_begin(const uint64_t secret[2])
 {
-	return (struct cmap_hash){
+	return (struct kcmap_hash){
 		secret[0] ^ 0x736f6d6570736575ULL,
 		secret[1] ^ 0x646f72616e646f6dULL,
 		secret[0] ^ 0x6c7967656e657261ULL,
@@ -46,7 +46,7 @@ static inline struct cmap_hash cmap_hash_begin(const uint64_t secret[2])
 }
 
 static __always_inline uint64_t
-cmap_hash_len(const struct cmap_hash *begin, const void *key, size_t len)
+kcmap_hash_len(const struct kcmap_hash *begin, const void *key, size_t len)
 {
 	uint64_t v0 = begin->v0, v1 = begin->v1, v2 = begin->v2, v3 = begin->v3;
 	const unsigned char *p = key;
@@ -55,10 +55,10 @@ cmap_hash_len(const struct cmap_hash *begin, const void *key, size_t len)
 
 	v1 ^= len;
 	for (; len >= 8; len -= 8, p += 8) {
-		uint64_t word = cmap_word(p);
+		uint64_t word = kcmap_word(p);
 
 		v3 ^= word;
-		CMAP_SIP_ROUND(v0, v1, v2, v3);
+		KCMAP_SIP_ROUND(v0, v1, v2, v3);
 		v0 ^= word;
 	}
 
@@ -66,31 +66,31 @@ cmap_hash_len(const struct cmap_hash *begin, const void *key, size_t len)
 		for (i = 0; i < len; i++)
 			last |= (uint64_t)p[i] << (8 * i);
 		v3 ^= last;
-		CMAP_SIP_ROUND(v0, v1, v2, v3);
+		KCMAP_SIP_ROUND(v0, v1, v2, v3);
 		v0 ^= last;
 	}
 
 	v2 ^= 0xff;
-	CMAP_SIP_ROUND(v0, v1, v2, v3);
-	CMAP_SIP_ROUND(v0, v1, v2, v3);
-	CMAP_SIP_ROUND(v0, v1, v2, v3);
+	KCMAP_SIP_ROUND(v0, v1, v2, v3);
+	KCMAP_SIP_ROUND(v0, v1, v2, v3);
+	KCMAP_SIP_ROUND(v0, v1, v2, v3);
 
 	return v0 ^ v1 ^ v2 ^ v3;
 }
 
 static __attribute_noinline__ uint64_t
-cmap_hash_any(const struct cmap_hash *begin, const void *key, size_t len)
+kcmap_hash_any(const struct kcmap_hash *begin, const void *key, size_t len)
 {
-	return cmap_hash_len(begin, key, len);
+	return kcmap_hash_len(begin, key, len);
 }
 
 /* Most keys are a word; for those there is nothing to go round. */
 static __always_inline uint64_t
-cmap_hash(const struct cmap_hash *begin, const void *key, size_t len)
+kcmap_hash(const struct kcmap_hash *begin, const void *key, size_t len)
 {
 	if (__builtin_expect(len == 8, 1))
-		return cmap_hash_len(begin, key, 8);
-	return cmap_hash_any(begin, key, len);
+		return kcmap_hash_len(begin, key, 8);
+	return kcmap_hash_any(begin, key, len);
 }
 
-#endif /* LIBCMAP_HASH_H */
+#endif /* LIBKCMAP_HASH_H */

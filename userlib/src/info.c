@@ -8,32 +8,32 @@
 #include <string.h>
 
 /* The first release's structures ended here. */
-#define LEAST (offsetof(struct cmap_info, retries) + sizeof(uint64_t))
+#define LEAST (offsetof(struct kcmap_info, retries) + sizeof(uint64_t))
 #define LEAST_USAGE							\
-	(offsetof(struct cmap_usage, all_max_bytes) + sizeof(uint64_t))
+	(offsetof(struct kcmap_usage, all_max_bytes) + sizeof(uint64_t))
 
 #define STRING(x) #x
 #define STRING_OF(x) STRING(x)
 
-API const char *cmap_version(void)
+API const char *kcmap_version(void)
 {
-	return STRING_OF(CMAP_VERSION_MAJOR) "."
-	       STRING_OF(CMAP_VERSION_MINOR);
+	return STRING_OF(KCMAP_VERSION_MAJOR) "."
+	       STRING_OF(KCMAP_VERSION_MINOR);
 }
 
-static int64_t number_of(struct cmap *map, unsigned long command)
+static int64_t number_of(struct kcmap *map, unsigned long command)
 {
 	struct cmap_op op = { .size = sizeof(op) };
 
-	return cmap_call(map, command, &op) ? -1 : op.number;
+	return kcmap_call(map, command, &op) ? -1 : op.number;
 }
 
-API int64_t cmap_clear(struct cmap *map)
+API int64_t kcmap_clear(struct kcmap *map)
 {
 	return number_of(map, CMAP_IOCTL_CLEAR);
 }
 
-API int64_t cmap_count(struct cmap *map)
+API int64_t kcmap_count(struct kcmap *map)
 {
 	return number_of(map, CMAP_IOCTL_COUNT);
 }
@@ -46,16 +46,16 @@ static void give(void *to, size_t room, const void *from, size_t size)
 	memcpy(to, from, room < size ? room : size);
 }
 
-API int cmap_info(struct cmap *map, struct cmap_info *info)
+API int kcmap_info(struct kcmap *map, struct kcmap_info *info)
 {
 	struct cmap_stat stat = { .size = sizeof(stat) };
-	struct cmap_info full = { .sz = info->sz };
+	struct kcmap_info full = { .sz = info->sz };
 
 	if (info->sz < LEAST) {
 		errno = EINVAL;
 		return -1;
 	}
-	if (cmap_call(map, CMAP_IOCTL_STAT, &stat))
+	if (kcmap_call(map, CMAP_IOCTL_STAT, &stat))
 		return -1;
 
 	full.id = stat.id;
@@ -94,10 +94,10 @@ static int limits(struct cmap_limits *args)
 	return err;
 }
 
-API int cmap_usage(struct cmap_usage *usage)
+API int kcmap_usage(struct kcmap_usage *usage)
 {
 	struct cmap_limits args = { .size = sizeof(args) };
-	struct cmap_usage full = { .sz = usage->sz };
+	struct kcmap_usage full = { .sz = usage->sz };
 
 	if (usage->sz < LEAST_USAGE) {
 		errno = EINVAL;

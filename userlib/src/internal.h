@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#ifndef LIBCMAP_INTERNAL_H
-#define LIBCMAP_INTERNAL_H
+#ifndef LIBKCMAP_INTERNAL_H
+#define LIBKCMAP_INTERNAL_H
 
-#include <cmap.h>
+#include <kcmap.h>
 
 #include <errno.h>
 #include <stdint.h>
@@ -12,7 +12,7 @@
 
 #include <linux/cmap.h>
 
-/* Everything else is hidden; libcmap.map says under which version. */
+/* Everything else is hidden; libkcmap.map says under which version. */
 #define API __attribute__((visibility("default")))
 
 /* What other threads, or the kernel, change under us. */
@@ -26,16 +26,16 @@
 	__atomic_compare_exchange_n(p, old, new, 0, __ATOMIC_SEQ_CST,	\
 				    __ATOMIC_SEQ_CST)
 
-struct cmap_view;
+struct kcmap_view;
 
-struct cmap {
+struct kcmap {
 	int fd;
 	bool created;	/* by this handle's open */
 	dev_t device;	/* of the descriptor, and the map's number: what it is */
 	uint64_t id;
 	int no_window;	/* it has none, or is not to be used */
 	unsigned int reads_without;	/* before it is tried again */
-	struct cmap_view *view;	/* NULL until the first read */
+	struct kcmap_view *view;	/* NULL until the first read */
 };
 
 static inline uint64_t ptr_to_u64(const void *p)
@@ -52,9 +52,9 @@ static inline void close_quietly(int fd)
 	errno = saved;
 }
 
-int cmap_is_ours(int fd, dev_t device, uint64_t id);
-int cmap_call(const struct cmap *map, unsigned long command, void *arg);
-int cmap_call_ours(const struct cmap *map, unsigned long command, void *arg);
+int kcmap_is_ours(int fd, dev_t device, uint64_t id);
+int kcmap_call(const struct kcmap *map, unsigned long command, void *arg);
+int kcmap_call_ours(const struct kcmap *map, unsigned long command, void *arg);
 
 /* Lengths are 32 bits wide in the ABI; nothing longer fits any map. */
 static inline int length(size_t len, uint32_t *result)
@@ -69,35 +69,35 @@ static inline int length(size_t len, uint32_t *result)
 
 /* ---- putting a struct cmap_op together, for single calls and batches ---- */
 
-static inline int cmap_op_key(struct cmap_op *op, const void *key,
-			      size_t key_len)
+static inline int kcmap_op_key(struct cmap_op *op, const void *key,
+			       size_t key_len)
 {
 	op->size = sizeof(*op);
 	op->key = ptr_to_u64(key);
 	return length(key_len, &op->key_len);
 }
 
-static inline int cmap_op_value(struct cmap_op *op, const void *value,
-				size_t len)
+static inline int kcmap_op_value(struct cmap_op *op, const void *value,
+				 size_t len)
 {
 	op->value = ptr_to_u64(value);
 	return length(len, &op->value_len);
 }
 
-static inline int cmap_op_old(struct cmap_op *op, const void *old, size_t len)
+static inline int kcmap_op_old(struct cmap_op *op, const void *old, size_t len)
 {
 	op->old = ptr_to_u64(old);
 	return length(len, &op->old_len);
 }
 
 /* More room than any value takes is as good as that. */
-static inline void cmap_op_room(uint32_t *len, size_t size)
+static inline void kcmap_op_room(uint32_t *len, size_t size)
 {
 	*len = size > UINT32_MAX ? UINT32_MAX : (uint32_t)size;
 }
 
-int cmap_options_resolve(const struct cmap_options *given,
-			 struct cmap_options *options);
-int cmap_fd_differs(int fd, const struct cmap_options *options);
+int kcmap_options_resolve(const struct kcmap_options *given,
+			  struct kcmap_options *options);
+int kcmap_fd_differs(int fd, const struct kcmap_options *options);
 
-#endif /* LIBCMAP_INTERNAL_H */
+#endif /* LIBKCMAP_INTERNAL_H */

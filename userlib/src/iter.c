@@ -14,9 +14,9 @@
  * records as the kernel filled it.  @ahead is where the next ones begin, @here
  * is behind the item that was handed out last.
  */
-struct cmap_iter {
-	struct cmap *map;
-	struct cmap_view *view;
+struct kcmap_iter {
+	struct kcmap *map;
+	struct kcmap_view *view;
 	struct cmap_cursor ahead;
 	struct cmap_cursor here;
 	int ended;
@@ -28,15 +28,15 @@ struct cmap_iter {
 	const struct cmap_entry *next;
 	/* a bucket */
 	unsigned int given;
-	struct cmap_bucket_read read;
+	struct kcmap_bucket_read read;
 };
 
-API struct cmap_iter *cmap_iter_new(struct cmap *map, unsigned int flags,
-				    const struct cmap_position *from)
+API struct kcmap_iter *kcmap_iter_new(struct kcmap *map, unsigned int flags,
+				      const struct kcmap_position *from)
 {
-	struct cmap_iter *iter;
+	struct kcmap_iter *iter;
 
-	if (flags & ~CMAP_KEYS_ONLY) {
+	if (flags & ~KCMAP_KEYS_ONLY) {
 		errno = EINVAL;
 		return NULL;
 	}
@@ -45,8 +45,8 @@ API struct cmap_iter *cmap_iter_new(struct cmap *map, unsigned int flags,
 	if (!iter)
 		return NULL;
 	iter->map = map;
-	iter->view = cmap_view_of(map);
-	iter->flags = flags & CMAP_KEYS_ONLY ? CMAP_RANGE_KEYS : 0;
+	iter->view = kcmap_view_of(map);
+	iter->flags = flags & KCMAP_KEYS_ONLY ? CMAP_RANGE_KEYS : 0;
 	iter->read.keys_only = !!iter->flags;
 	if (from) {
 		iter->ahead.position = from->position;
@@ -59,7 +59,7 @@ API struct cmap_iter *cmap_iter_new(struct cmap *map, unsigned int flags,
 
 /* ---- through the window ---- */
 
-static int enlarge_read(struct cmap_bucket_read *read)
+static int enlarge_read(struct kcmap_bucket_read *read)
 {
 	size_t size = read->used > BUF_SIZE ? read->used : BUF_SIZE;
 	char *buf = realloc(read->buf, size);
@@ -71,18 +71,18 @@ static int enlarge_read(struct cmap_bucket_read *read)
 	return 0;
 }
 
-/* The next bucket that holds anything; CMAP_CALL if the kernel must help. */
-static enum cmap_outcome fill_window(struct cmap_iter *iter)
+/* The next bucket that holds anything; KCMAP_CALL if the kernel must help. */
+static enum kcmap_outcome fill_window(struct kcmap_iter *iter)
 {
-	struct cmap_bucket_read *read = &iter->read;
+	struct kcmap_bucket_read *read = &iter->read;
 	uint64_t position = iter->ahead.position;
-	enum cmap_outcome outcome;
+	enum kcmap_outcome outcome;
 
 	if (!iter->view || (iter->ahead.tie && iter->ahead.tie != TIE_LAST))
-		return CMAP_CALL;
+		return KCMAP_CALL;
 	/* An empty key, and an empty value, take no room but have an address. */
 	if (!read->buf && enlarge_read(read))
-		return CMAP_CALL;
+		return KCMAP_CALL;
 	/* A position from elsewhere may be any number. */
 	if (iter->ahead.tie && position < POSITION_END)
 		position++;
@@ -90,26 +90,26 @@ static enum cmap_outcome fill_window(struct cmap_iter *iter)
 	iter->given = 0;
 	read->count = 0;
 	while (position < POSITION_END) {
-		outcome = cmap_window_bucket(iter->view, position, read);
-		if (outcome == CMAP_TOO_SMALL && !enlarge_read(read))
+		outcome = kcmap_window_bucket(iter->view, position, read);
+		if (outcome == KCMAP_TOO_SMALL && !enlarge_read(read))
 			continue;
-		if (outcome != CMAP_FOUND) {
+		if (outcome != KCMAP_FOUND) {
 			read->count = 0;
-			return CMAP_CALL;
+			return KCMAP_CALL;
 		}
 		position = read->end;
 		iter->ahead.position = position;
 		iter->ahead.tie = 0;
 		if (read->count)
-			return CMAP_FOUND;
+			return KCMAP_FOUND;
 	}
 
-	return CMAP_ABSENT;
+	return KCMAP_ABSENT;
 }
 
-static void give_gathered(struct cmap_iter *iter, struct cmap_item *item)
+static void give_gathered(struct kcmap_iter *iter, struct kcmap_item *item)
 {
-	const struct cmap_gathered *entry = &iter->read.entry[iter->given++];
+	const struct kcmap_gathered *entry = &iter->read.entry[iter->given++];
 	const char *key = iter->read.buf + entry->at;
 
 	item->key = key;
@@ -124,7 +124,7 @@ static void give_gathered(struct cmap_iter *iter, struct cmap_item *item)
 
 /* ---- by system calls ---- */
 
-static int enlarge(struct cmap_iter *iter, uint32_t size)
+static int enlarge(struct kcmap_iter *iter, uint32_t size)
 {
 	char *buf = realloc(iter->buf, size);
 
@@ -135,14 +135,14 @@ static int enlarge(struct cmap_iter *iter, uint32_t size)
 	return 0;
 }
 
-static int fill_records(struct cmap_iter *iter)
+static int fill_records(struct kcmap_iter *iter)
 {
-	const struct cmap *map = iter->map;
+	const struct kcmap *map = iter->map;
 
 	if (!iter->size && enlarge(iter, BUF_SIZE))
 		return -1;
 	/* What came before was the map's, through its window. */
-	if (iter->view && !cmap_is_ours(map->fd, map->device, map->id))
+	if (iter->view && !kcmap_is_ours(map->fd, map->device, map->id))
 		return -1;
 	for (;;) {
 		struct cmap_range range = {
@@ -153,7 +153,7 @@ static int fill_records(struct cmap_iter *iter)
 			.cursor = iter->ahead,
 		};
 
-		if (!cmap_call(iter->map, CMAP_IOCTL_RANGE, &range)) {
+		if (!kcmap_call(iter->map, CMAP_IOCTL_RANGE, &range)) {
 			iter->ahead = range.cursor;
 			iter->left = range.count;
 			iter->next = (const struct cmap_entry *)iter->buf;
@@ -166,7 +166,7 @@ static int fill_records(struct cmap_iter *iter)
 	}
 }
 
-static void give_record(struct cmap_iter *iter, struct cmap_item *item)
+static void give_record(struct kcmap_iter *iter, struct kcmap_item *item)
 {
 	const struct cmap_entry *entry = iter->next;
 
@@ -182,12 +182,12 @@ static void give_record(struct cmap_iter *iter, struct cmap_item *item)
 	iter->left--;
 }
 
-static int fill(struct cmap_iter *iter)
+static int fill(struct kcmap_iter *iter)
 {
 	switch (fill_window(iter)) {
-	case CMAP_FOUND:
+	case KCMAP_FOUND:
 		return 0;
-	case CMAP_ABSENT:
+	case KCMAP_ABSENT:
 		iter->ended = 1;
 		return 0;
 	default:
@@ -195,7 +195,7 @@ static int fill(struct cmap_iter *iter)
 	}
 }
 
-API int cmap_iter_next(struct cmap_iter *iter, struct cmap_item *item)
+API int kcmap_iter_next(struct kcmap_iter *iter, struct kcmap_item *item)
 {
 	if (!iter->left && iter->given == iter->read.count && !iter->ended &&
 	    fill(iter))
@@ -210,7 +210,7 @@ API int cmap_iter_next(struct cmap_iter *iter, struct cmap_item *item)
 	return 1;
 }
 
-API int cmap_iter_position(struct cmap_iter *iter, struct cmap_position *pos)
+API int kcmap_iter_position(struct kcmap_iter *iter, struct kcmap_position *pos)
 {
 	const struct cmap_cursor *cursor = iter->ended ? &iter->ahead :
 							 &iter->here;
@@ -220,7 +220,7 @@ API int cmap_iter_position(struct cmap_iter *iter, struct cmap_position *pos)
 	return 0;
 }
 
-API void cmap_iter_free(struct cmap_iter *iter)
+API void kcmap_iter_free(struct kcmap_iter *iter)
 {
 	if (!iter)
 		return;

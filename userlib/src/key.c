@@ -5,99 +5,99 @@
 #include "internal.h"
 
 /* Carry out a command, and hand out the version where there is one. */
-static int call(struct cmap *map, unsigned long command, struct cmap_op *op,
+static int call(struct kcmap *map, unsigned long command, struct cmap_op *op,
 		uint64_t *version)
 {
-	int err = cmap_call(map, command, op);
+	int err = kcmap_call(map, command, op);
 
 	if (version && (!err || errno == EEXIST || errno == ESTALE))
 		*version = op->version;
 	return err;
 }
 
-static int set(struct cmap *map, const void *key, size_t key_len,
+static int set(struct kcmap *map, const void *key, size_t key_len,
 	       const void *value, size_t len, uint16_t flags,
 	       uint64_t expected, uint64_t *version)
 {
 	struct cmap_op op = { .flags = flags, .version = expected };
 
-	if (cmap_op_key(&op, key, key_len) || cmap_op_value(&op, value, len))
+	if (kcmap_op_key(&op, key, key_len) || kcmap_op_value(&op, value, len))
 		return -1;
 	return call(map, CMAP_IOCTL_SET, &op, version);
 }
 
-API int cmap_set(struct cmap *map, const void *key, size_t key_len,
-		 const void *value, size_t len, uint64_t *version)
+API int kcmap_set(struct kcmap *map, const void *key, size_t key_len,
+		  const void *value, size_t len, uint64_t *version)
 {
 	return set(map, key, key_len, value, len, 0, 0, version);
 }
 
-API int cmap_create(struct cmap *map, const void *key, size_t key_len,
-		    const void *value, size_t len, uint64_t *version)
+API int kcmap_create(struct kcmap *map, const void *key, size_t key_len,
+		     const void *value, size_t len, uint64_t *version)
 {
 	return set(map, key, key_len, value, len, CMAP_OP_CREATE, 0, version);
 }
 
-API int cmap_replace(struct cmap *map, const void *key, size_t key_len,
-		     const void *value, size_t len, uint64_t *version)
+API int kcmap_replace(struct kcmap *map, const void *key, size_t key_len,
+		      const void *value, size_t len, uint64_t *version)
 {
 	return set(map, key, key_len, value, len, CMAP_OP_REPLACE, 0, version);
 }
 
-API int cmap_set_version(struct cmap *map, const void *key, size_t key_len,
-			 const void *value, size_t len, uint64_t expected,
-			 uint64_t *version)
+API int kcmap_set_version(struct kcmap *map, const void *key, size_t key_len,
+			  const void *value, size_t len, uint64_t expected,
+			  uint64_t *version)
 {
 	return set(map, key, key_len, value, len, CMAP_OP_VERSION, expected,
 		   version);
 }
 
-static int del(struct cmap *map, const void *key, size_t key_len,
+static int del(struct kcmap *map, const void *key, size_t key_len,
 	       uint16_t flags, uint64_t expected, uint64_t *version)
 {
 	struct cmap_op op = { .flags = flags, .version = expected };
 
-	if (cmap_op_key(&op, key, key_len))
+	if (kcmap_op_key(&op, key, key_len))
 		return -1;
 	return call(map, CMAP_IOCTL_DELETE, &op, version);
 }
 
-API int cmap_delete(struct cmap *map, const void *key, size_t key_len,
-		    uint64_t *version)
+API int kcmap_delete(struct kcmap *map, const void *key, size_t key_len,
+		     uint64_t *version)
 {
 	return del(map, key, key_len, 0, 0, version);
 }
 
-API int cmap_delete_version(struct cmap *map, const void *key, size_t key_len,
-			    uint64_t expected, uint64_t *version)
+API int kcmap_delete_version(struct kcmap *map, const void *key, size_t key_len,
+			     uint64_t expected, uint64_t *version)
 {
 	return del(map, key, key_len, CMAP_OP_VERSION, expected, version);
 }
 
-API ssize_t cmap_take(struct cmap *map, const void *key, size_t key_len,
-		      void *buf, size_t size, uint64_t *version)
+API ssize_t kcmap_take(struct kcmap *map, const void *key, size_t key_len,
+		       void *buf, size_t size, uint64_t *version)
 {
 	struct cmap_op op = { .old = ptr_to_u64(buf) };
 
-	if (cmap_op_key(&op, key, key_len))
+	if (kcmap_op_key(&op, key, key_len))
 		return -1;
-	cmap_op_room(&op.old_len, size);
+	kcmap_op_room(&op.old_len, size);
 	if (call(map, CMAP_IOCTL_TAKE, &op, version))
 		return -1;
 	return op.old_len;
 }
 
 /* A new value goes in, an old one may come out. */
-static int exchange(struct cmap *map, unsigned long command, const void *key,
+static int exchange(struct kcmap *map, unsigned long command, const void *key,
 		    size_t key_len, const void *value, size_t len, void *old,
 		    size_t *old_len, uint64_t *version)
 {
 	struct cmap_op op = { .old = ptr_to_u64(old) };
 	int err;
 
-	if (cmap_op_key(&op, key, key_len) || cmap_op_value(&op, value, len))
+	if (kcmap_op_key(&op, key, key_len) || kcmap_op_value(&op, value, len))
 		return -1;
-	cmap_op_room(&op.old_len, old_len ? *old_len : 0);
+	kcmap_op_room(&op.old_len, old_len ? *old_len : 0);
 	err = call(map, command, &op, version);
 	if (old_len && (!err || errno == EMSGSIZE))
 		*old_len = op.old_len;
@@ -105,54 +105,54 @@ static int exchange(struct cmap *map, unsigned long command, const void *key,
 	return err ? -1 : (int)op.number;
 }
 
-API int cmap_swap(struct cmap *map, const void *key, size_t key_len,
-		  const void *value, size_t len, void *old, size_t *old_len,
-		  uint64_t *version)
+API int kcmap_swap(struct kcmap *map, const void *key, size_t key_len,
+		   const void *value, size_t len, void *old, size_t *old_len,
+		   uint64_t *version)
 {
 	return exchange(map, CMAP_IOCTL_SWAP, key, key_len, value, len, old,
 			old_len, version);
 }
 
-API int cmap_get_or_set(struct cmap *map, const void *key, size_t key_len,
-			const void *value, size_t len, void *old,
-			size_t *old_len, uint64_t *version)
+API int kcmap_get_or_set(struct kcmap *map, const void *key, size_t key_len,
+			 const void *value, size_t len, void *old,
+			 size_t *old_len, uint64_t *version)
 {
 	return exchange(map, CMAP_IOCTL_GET_OR_SET, key, key_len, value, len,
 			old, old_len, version);
 }
 
-API int cmap_compare_swap(struct cmap *map, const void *key, size_t key_len,
-			  const void *expected, size_t expected_len,
-			  const void *value, size_t len, uint64_t *version)
+API int kcmap_compare_swap(struct kcmap *map, const void *key, size_t key_len,
+			   const void *expected, size_t expected_len,
+			   const void *value, size_t len, uint64_t *version)
 {
 	struct cmap_op op = {};
 
-	if (cmap_op_key(&op, key, key_len) ||
-	    cmap_op_value(&op, value, len) ||
-	    cmap_op_old(&op, expected, expected_len))
+	if (kcmap_op_key(&op, key, key_len) ||
+	    kcmap_op_value(&op, value, len) ||
+	    kcmap_op_old(&op, expected, expected_len))
 		return -1;
 	return call(map, CMAP_IOCTL_COMPARE_SWAP, &op, version);
 }
 
-API int cmap_compare_delete(struct cmap *map, const void *key, size_t key_len,
-			    const void *expected, size_t expected_len,
-			    uint64_t *version)
+API int kcmap_compare_delete(struct kcmap *map, const void *key, size_t key_len,
+			     const void *expected, size_t expected_len,
+			     uint64_t *version)
 {
 	struct cmap_op op = {};
 
-	if (cmap_op_key(&op, key, key_len) ||
-	    cmap_op_old(&op, expected, expected_len))
+	if (kcmap_op_key(&op, key, key_len) ||
+	    kcmap_op_old(&op, expected, expected_len))
 		return -1;
 	return call(map, CMAP_IOCTL_COMPARE_DELETE, &op, version);
 }
 
-API int cmap_add(struct cmap *map, const void *key, size_t key_len,
-		 int64_t delta, int64_t start, int64_t *sum, uint64_t *version)
+API int kcmap_add(struct kcmap *map, const void *key, size_t key_len,
+		  int64_t delta, int64_t start, int64_t *sum, uint64_t *version)
 {
 	struct cmap_op op = { .number = delta, .start = start };
 	int err;
 
-	if (cmap_op_key(&op, key, key_len))
+	if (kcmap_op_key(&op, key, key_len))
 		return -1;
 	err = call(map, CMAP_IOCTL_ADD, &op, version);
 	if (!err && sum)

@@ -2,14 +2,14 @@
 /*
  * The hashes of several keys at once.
  */
-#ifndef LIBCMAP_LANES_H
-#define LIBCMAP_LANES_H
+#ifndef LIBKCMAP_LANES_H
+#define LIBKCMAP_LANES_H
 
 #include "hash.h"
 
-#define CMAP_HASH_LANES 4
+#define KCMAP_HASH_LANES 4
 
-typedef uint64_t cmap_lanes __attribute__((vector_size(8 * CMAP_HASH_LANES)));
+typedef uint64_t kcmap_lanes __attribute__((vector_size(8 * KCMAP_HASH_LANES)));
 
 /*
  * Where the processor has registers for four words, a function that says so in
@@ -18,36 +18,36 @@ typedef uint64_t cmap_lanes __attribute__((vector_size(8 * CMAP_HASH_LANES)));
 #if defined(__x86_64__) && defined(__GLIBC__) && defined(__GNUC__) && \
 	!defined(__clang__) && !defined(__SANITIZE_ADDRESS__) && \
 	!defined(__SANITIZE_THREAD__)
-#define CMAP_HASH_CLONES __attribute__((target_clones("avx2", "default")))
+#define KCMAP_HASH_CLONES __attribute__((target_clones("avx2", "default")))
 #else
-#define CMAP_HASH_CLONES
+#define KCMAP_HASH_CLONES
 #endif
 
-#define cmap_lanes_of(x) ((cmap_lanes) { x, x, x, x })
+#define kcmap_lanes_of(x) ((kcmap_lanes) { x, x, x, x })
 
 /* Of keys of 8 bytes. */
-static __always_inline void cmap_hash_words(const struct cmap_hash *begin,
-					    const void *const *key,
-					    uint64_t *hash)
+static __always_inline void kcmap_hash_words(const struct kcmap_hash *begin,
+					     const void *const *key,
+					     uint64_t *hash)
 {
-	cmap_lanes v0 = cmap_lanes_of(begin->v0);
-	cmap_lanes v1 = cmap_lanes_of(begin->v1 ^ 8);
-	cmap_lanes v2 = cmap_lanes_of(begin->v2);
-	cmap_lanes v3 = cmap_lanes_of(begin->v3);
-	cmap_lanes word = {
-		cmap_word(key[0]), cmap_word(key[1]),
-		cmap_word(key[2]), cmap_word(key[3]),
+	kcmap_lanes v0 = kcmap_lanes_of(begin->v0);
+	kcmap_lanes v1 = kcmap_lanes_of(begin->v1 ^ 8);
+	kcmap_lanes v2 = kcmap_lanes_of(begin->v2);
+	kcmap_lanes v3 = kcmap_lanes_of(begin->v3);
+	kcmap_lanes word = {
+		kcmap_word(key[0]), kcmap_word(key[1]),
+		kcmap_word(key[2]), kcmap_word(key[3]),
 	};
 
 	v3 ^= word;
-	CMAP_SIP_ROUND(v0, v1, v2, v3);
+	KCMAP_SIP_ROUND(v0, v1, v2, v3);
 	v0 ^= word;
-	v2 ^= cmap_lanes_of(0xff);
-	CMAP_SIP_ROUND(v0, v1, v2, v3);
-	CMAP_SIP_ROUND(v0, v1, v2, v3);
-	CMAP_SIP_ROUND(v0, v1, v2, v3);
+	v2 ^= kcmap_lanes_of(0xff);
+	KCMAP_SIP_ROUND(v0, v1, v2, v3);
+	KCMAP_SIP_ROUND(v0, v1, v2, v3);
+	KCMAP_SIP_ROUND(v0, v1, v2, v3);
 	v0 ^= v1 ^ v2 ^ v3;
 	memcpy(hash, &v0, sizeof(v0));
 }
 
-#endif /* LIBCMAP_LANES_H */
+#endif /* LIBKCMAP_LANES_H */

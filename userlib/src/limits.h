@@ -2,13 +2,13 @@
 /*
  * How much of what the process may map its windows take.
  */
-#ifndef LIBCMAP_LIMITS_H
-#define LIBCMAP_LIMITS_H
+#ifndef LIBKCMAP_LIMITS_H
+#define LIBKCMAP_LIMITS_H
 
 #include <stddef.h>
 
-int cmap_limits_take(size_t bytes);
-void cmap_limits_give(size_t bytes);
-void cmap_limits_give_bytes(size_t bytes);
+int kcmap_limits_take(size_t bytes);
+void kcmap_limits_give(size_t bytes);
+void kcmap_limits_give_bytes(size_t bytes);
 
-#endif /* LIBCMAP_LIMITS_H */
+#endif /* LIBKCMAP_LIMITS_H */

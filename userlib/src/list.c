@@ -8,12 +8,12 @@
 
 /* Show one buffer's records; what @fn returned, or 0. */
 static int show(const char *buf, uint32_t count,
-		int (*fn)(const struct cmap_name_info *info, void *arg),
+		int (*fn)(const struct kcmap_name_info *info, void *arg),
 		void *arg)
 {
 	while (count--) {
 		const struct cmap_list_entry *entry = (const void *)buf;
-		struct cmap_name_info info = {
+		struct kcmap_name_info info = {
 			.name = buf + entry->name_offset,
 			.id = entry->id,
 			.entries = entry->entries,
@@ -35,8 +35,8 @@ static int show(const char *buf, uint32_t count,
 	return 0;
 }
 
-API int cmap_list(int (*fn)(const struct cmap_name_info *info, void *arg),
-		  void *arg)
+API int kcmap_list(int (*fn)(const struct kcmap_name_info *info, void *arg),
+		   void *arg)
 {
 	struct cmap_list list = { .size = sizeof(list) };
 	char *buf = malloc(BUF_SIZE);

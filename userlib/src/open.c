@@ -7,10 +7,10 @@
 #include <sys/stat.h>
 
 /* Made before a map is: what could fail for memory does then. */
-static struct cmap *handle_new(int no_window)
+static struct kcmap *handle_new(int no_window)
 {
-	const char *choice = getenv("CMAP_NO_WINDOW");
-	struct cmap *map = calloc(1, sizeof(*map));
+	const char *choice = getenv("KCMAP_NO_WINDOW");
+	struct kcmap *map = calloc(1, sizeof(*map));
 
 	if (map)
 		map->no_window = no_window || (choice && *choice);
@@ -18,7 +18,7 @@ static struct cmap *handle_new(int no_window)
 }
 
 /* To a descriptor that is bound to a map.  -1 with errno set. */
-static int handle_bind(struct cmap *map, int fd)
+static int handle_bind(struct kcmap *map, int fd)
 {
 	struct cmap_stat stat = { .size = sizeof(stat) };
 	struct stat file;
@@ -54,7 +54,7 @@ static int name_length(const char *name, uint32_t *len)
 
 static int bind_existing(int fd, const char *name, int oflag)
 {
-	bool any = !(oflag & O_CREAT) || oflag & CMAP_O_ANY_OWNER;
+	bool any = !(oflag & O_CREAT) || oflag & KCMAP_O_ANY_OWNER;
 	struct cmap_name args = {
 		.size = sizeof(args),
 		.flags = any ? 0 : CMAP_OPEN_TRUSTED,
@@ -67,20 +67,20 @@ static int bind_existing(int fd, const char *name, int oflag)
 }
 
 /* It is there: it must be what was asked for, if anything was. */
-static int check_existing(int fd, int oflag, const struct cmap_options *options)
+static int check_existing(int fd, int oflag, const struct kcmap_options *options)
 {
 	int differ;
 
-	if (!(oflag & O_CREAT) || oflag & CMAP_O_ANY_OPTIONS)
+	if (!(oflag & O_CREAT) || oflag & KCMAP_O_ANY_OPTIONS)
 		return 0;
-	differ = cmap_fd_differs(fd, options);
+	differ = kcmap_fd_differs(fd, options);
 	if (differ > 0)
 		errno = EEXIST;
 	return differ ? -1 : 0;
 }
 
 static int bind_new(int fd, const char *name,
-		    const struct cmap_options *options)
+		    const struct kcmap_options *options)
 {
 	struct cmap_create args = {
 		.size = sizeof(args),
@@ -104,7 +104,7 @@ static int bind_new(int fd, const char *name,
  * creating or removing the name starts over.
  */
 static int bind_any(int fd, const char *name, int oflag,
-		    const struct cmap_options *options, bool *created)
+		    const struct kcmap_options *options, bool *created)
 {
 	for (;;) {
 		if (name && !(oflag & O_EXCL)) {
@@ -122,35 +122,35 @@ static int bind_any(int fd, const char *name, int oflag,
 	}
 }
 
-/* cmap_unlink() without losing the errno that matters. */
+/* kcmap_unlink() without losing the errno that matters. */
 static void unlink_quietly(const char *name)
 {
 	int saved = errno;
 
-	cmap_unlink(name);
+	kcmap_unlink(name);
 	errno = saved;
 }
 
-API struct cmap *cmap_open(const char *name, int oflag,
-			   const struct cmap_options *given)
+API struct kcmap *kcmap_open(const char *name, int oflag,
+			     const struct kcmap_options *given)
 {
-	struct cmap_options options;
+	struct kcmap_options options;
 	bool created = false;
-	struct cmap *map;
+	struct kcmap *map;
 	int fd;
 
 	if (oflag & ~(O_ACCMODE | O_CREAT | O_EXCL | O_CLOEXEC |
-		      CMAP_O_NO_WINDOW | CMAP_O_ANY_OWNER |
-		      CMAP_O_ANY_OPTIONS) ||
+		      KCMAP_O_NO_WINDOW | KCMAP_O_ANY_OWNER |
+		      KCMAP_O_ANY_OPTIONS) ||
 	    (oflag & O_EXCL && !(oflag & O_CREAT)) ||
 	    (!name && !(oflag & O_CREAT))) {
 		errno = EINVAL;
 		return NULL;
 	}
-	if (cmap_options_resolve(given, &options))
+	if (kcmap_options_resolve(given, &options))
 		return NULL;
 
-	map = handle_new(oflag & CMAP_O_NO_WINDOW);
+	map = handle_new(oflag & KCMAP_O_NO_WINDOW);
 	if (!map)
 		return NULL;
 	fd = open(CMAP_DEVICE, (oflag & O_ACCMODE) | O_CLOEXEC);
@@ -175,14 +175,14 @@ free_map:
 	return NULL;
 }
 
-API bool cmap_created(const struct cmap *map)
+API bool kcmap_created(const struct kcmap *map)
 {
 	return map->created;
 }
 
-API struct cmap *cmap_from_fd(int fd)
+API struct kcmap *kcmap_from_fd(int fd)
 {
-	struct cmap *map = handle_new(0);
+	struct kcmap *map = handle_new(0);
 
 	if (!map || !handle_bind(map, fd))
 		return map;
@@ -194,26 +194,26 @@ API struct cmap *cmap_from_fd(int fd)
 	return NULL;
 }
 
-API int cmap_fd(const struct cmap *map)
+API int kcmap_fd(const struct kcmap *map)
 {
 	return map->fd;
 }
 
-API void cmap_close(struct cmap *map)
+API void kcmap_close(struct kcmap *map)
 {
 	int saved = errno;
 
 	if (!map)
 		return;
-	cmap_view_close(map->view);
+	kcmap_view_close(map->view);
 	/* Nor is what somebody else got by that number ours to close. */
-	if (cmap_is_ours(map->fd, map->device, map->id))
+	if (kcmap_is_ours(map->fd, map->device, map->id))
 		close(map->fd);
 	free(map);
 	errno = saved;
 }
 
-API int cmap_unlink(const char *name)
+API int kcmap_unlink(const char *name)
 {
 	struct cmap_name args = {
 		.size = sizeof(args),
@@ -232,7 +232,7 @@ API int cmap_unlink(const char *name)
 	return err;
 }
 
-API int cmap_rename(struct cmap *map, const char *name)
+API int kcmap_rename(struct kcmap *map, const char *name)
 {
 	struct cmap_name args = {
 		.size = sizeof(args),
@@ -241,10 +241,10 @@ API int cmap_rename(struct cmap *map, const char *name)
 
 	if (name_length(name, &args.name_len))
 		return -1;
-	return cmap_call_ours(map, CMAP_IOCTL_RENAME, &args);
+	return kcmap_call_ours(map, CMAP_IOCTL_RENAME, &args);
 }
 
-API int cmap_chmod(struct cmap *map, mode_t mode)
+API int kcmap_chmod(struct kcmap *map, mode_t mode)
 {
 	struct cmap_setattr args = {
 		.size = sizeof(args),
@@ -252,10 +252,10 @@ API int cmap_chmod(struct cmap *map, mode_t mode)
 		.mode = mode,
 	};
 
-	return cmap_call_ours(map, CMAP_IOCTL_SETATTR, &args);
+	return kcmap_call_ours(map, CMAP_IOCTL_SETATTR, &args);
 }
 
-API int cmap_chown(struct cmap *map, uid_t uid, gid_t gid)
+API int kcmap_chown(struct kcmap *map, uid_t uid, gid_t gid)
 {
 	struct cmap_setattr args = { .size = sizeof(args) };
 
@@ -267,5 +267,5 @@ API int cmap_chown(struct cmap *map, uid_t uid, gid_t gid)
 		args.flags |= CMAP_SET_GID;
 		args.gid = gid;
 	}
-	return cmap_call_ours(map, CMAP_IOCTL_SETATTR, &args);
+	return kcmap_call_ours(map, CMAP_IOCTL_SETATTR, &args);
 }

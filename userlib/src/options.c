@@ -4,18 +4,18 @@
 #include <string.h>
 
 /* The first release's structure ended here. */
-#define LEAST (offsetof(struct cmap_options, mode) + sizeof(mode_t))
+#define LEAST (offsetof(struct kcmap_options, mode) + sizeof(mode_t))
 
 /* There is no room behind the last member whose contents nobody looks at. */
-_Static_assert(offsetof(struct cmap_options, __reserved) + sizeof(uint32_t) ==
-	       sizeof(struct cmap_options), "cmap_options");
+_Static_assert(offsetof(struct kcmap_options, __reserved) + sizeof(uint32_t) ==
+	       sizeof(struct kcmap_options), "kcmap_options");
 
 /*
  * Bring the caller's options to our size: a shorter structure is extended
  * with zeroes, a longer one must hold nothing that we do not know.
  */
-int cmap_options_resolve(const struct cmap_options *given,
-			 struct cmap_options *options)
+int kcmap_options_resolve(const struct kcmap_options *given,
+			  struct kcmap_options *options)
 {
 	const unsigned char *bytes = (const unsigned char *)given;
 	size_t i;
@@ -51,8 +51,8 @@ static int differs(uint64_t asked, uint64_t is)
 	return asked && asked != is;
 }
 
-/* Of a descriptor's map, as cmap_options_differ(). */
-int cmap_fd_differs(int fd, const struct cmap_options *options)
+/* Of a descriptor's map, as kcmap_options_differ(). */
+int kcmap_fd_differs(int fd, const struct kcmap_options *options)
 {
 	struct cmap_stat stat = { .size = sizeof(stat) };
 	int differ = 0;
@@ -61,27 +61,27 @@ int cmap_fd_differs(int fd, const struct cmap_options *options)
 		return -1;
 
 	if (options->flags & ~stat.create_flags)
-		differ |= CMAP_DIFFER_FLAGS;
+		differ |= KCMAP_DIFFER_FLAGS;
 	if (differs(options->key_max, stat.key_max))
-		differ |= CMAP_DIFFER_KEY_MAX;
+		differ |= KCMAP_DIFFER_KEY_MAX;
 	if (differs(options->value_max, stat.value_max))
-		differ |= CMAP_DIFFER_VALUE_MAX;
+		differ |= KCMAP_DIFFER_VALUE_MAX;
 	if (differs(options->shards, stat.shards))
-		differ |= CMAP_DIFFER_SHARDS;
+		differ |= KCMAP_DIFFER_SHARDS;
 	if (differs(options->max_entries, stat.max_entries))
-		differ |= CMAP_DIFFER_MAX_ENTRIES;
+		differ |= KCMAP_DIFFER_MAX_ENTRIES;
 	if (differs(options->max_bytes, stat.max_bytes))
-		differ |= CMAP_DIFFER_MAX_BYTES;
+		differ |= KCMAP_DIFFER_MAX_BYTES;
 	return differ;
 }
 
-API int cmap_options_differ(struct cmap *map, const struct cmap_options *given)
+API int kcmap_options_differ(struct kcmap *map, const struct kcmap_options *given)
 {
-	struct cmap_options options;
+	struct kcmap_options options;
 
-	if (cmap_options_resolve(given, &options))
+	if (kcmap_options_resolve(given, &options))
 		return -1;
-	if (cmap_is_ours(map->fd, map->device, map->id) <= 0)
+	if (kcmap_is_ours(map->fd, map->device, map->id) <= 0)
 		return -1;
-	return cmap_fd_differs(map->fd, &options);
+	return kcmap_fd_differs(map->fd, &options);
 }

@@ -23,13 +23,13 @@ struct read {
 };
 
 /* The key's length is the map's to judge: let the kernel refuse it. */
-static __always_inline int key_fits(const struct cmap_view *view,
+static __always_inline int key_fits(const struct kcmap_view *view,
 				    size_t key_len)
 {
 	return likely(key_len - view->key_min <= view->key_span);
 }
 
-static __always_inline enum step begin(struct cmap_view *view, uint64_t hash,
+static __always_inline enum step begin(struct kcmap_view *view, uint64_t hash,
 				       struct read *read)
 {
 	read->tag = (uint16_t)hash;
@@ -58,8 +58,8 @@ static __always_inline enum step choose_slot(struct read *read)
 }
 
 static __always_inline enum step finish(const struct read *read,
-					const struct cmap_want *want,
-					struct cmap_got *got)
+					const struct kcmap_want *want,
+					struct kcmap_got *got)
 {
 	const struct bucket *bucket = &read->bucket;
 	const struct node *node = &read->node;
@@ -89,16 +89,16 @@ static __always_inline enum step finish(const struct read *read,
 }
 
 /* All three. */
-static __always_inline enum step quickly(struct cmap_view *view,
-					 const struct cmap_want *want,
-					 struct cmap_got *got)
+static __always_inline enum step quickly(struct kcmap_view *view,
+					 const struct kcmap_want *want,
+					 struct kcmap_got *got)
 {
 	struct read read;
 	enum step step;
 
 	if (unlikely(!key_fits(view, want->key_len)))
 		return FURTHER;
-	step = begin(view, cmap_hash(&view->hash, want->key, want->key_len),
+	step = begin(view, kcmap_hash(&view->hash, want->key, want->key_len),
 		     &read);
 	if (likely(step == OK))
 		step = choose_slot(&read);
@@ -113,19 +113,19 @@ static __always_inline enum step quickly(struct cmap_view *view,
 
 /* The window did not have it, or there is none. */
 static __attribute_noinline__ int
-read_by_call(struct cmap *map, const void *key, size_t key_len, void *buf,
-	     size_t size, struct cmap_got *got)
+read_by_call(struct kcmap *map, const void *key, size_t key_len, void *buf,
+	     size_t size, struct kcmap_got *got)
 {
 	struct cmap_op op = { .value = ptr_to_u64(buf) };
 	int err;
 
-	if (cmap_op_key(&op, key, key_len))
+	if (kcmap_op_key(&op, key, key_len))
 		return -1;
-	cmap_op_room(&op.value_len, size);
+	kcmap_op_room(&op.value_len, size);
 	/* The window is the map's for ever, and other reads go through it. */
-	if (LOAD(&map->view) && !cmap_is_ours(map->fd, map->device, map->id))
+	if (LOAD(&map->view) && !kcmap_is_ours(map->fd, map->device, map->id))
 		return -1;
-	err = cmap_call(map, CMAP_IOCTL_GET, &op);
+	err = kcmap_call(map, CMAP_IOCTL_GET, &op);
 	got->len = op.value_len;
 	got->version = op.version;
 	return err;
@@ -143,27 +143,27 @@ static void skip(const void *value, size_t len, void *arg)
  * length is known with EMSGSIZE too.
  */
 static __attribute_noinline__ int
-read_with_care(struct cmap *map, const void *key, size_t key_len, void *buf,
-	       size_t size, struct cmap_got *got, enum step step)
+read_with_care(struct kcmap *map, const void *key, size_t key_len, void *buf,
+	       size_t size, struct kcmap_got *got, enum step step)
 {
 	int saved = errno;
-	struct cmap_view *view = cmap_view_of(map);
-	const struct cmap_want want = {
+	struct kcmap_view *view = kcmap_view_of(map);
+	const struct kcmap_want want = {
 		.key = key, .key_len = key_len, .buf = buf, .size = size,
 		.visit = buf ? NULL : skip,
 	};
-	enum cmap_outcome outcome = CMAP_CALL;
+	enum kcmap_outcome outcome = KCMAP_CALL;
 
 	if (view && step == AGAIN)
 		COUNT(&view->retries);
 	/* Without a buffer it is the length that is asked for. */
 	if (view && (buf || !size) && key_fits(view, key_len))
-		outcome = cmap_window_read(view, &want, got);
-	if (outcome == CMAP_CALL &&
+		outcome = kcmap_window_read(view, &want, got);
+	if (outcome == KCMAP_CALL &&
 	    read_by_call(map, key, key_len, buf, size, got))
 		return -1;
-	if (outcome == CMAP_ABSENT || outcome == CMAP_TOO_SMALL) {
-		errno = outcome == CMAP_ABSENT ? ENOENT : EMSGSIZE;
+	if (outcome == KCMAP_ABSENT || outcome == KCMAP_TOO_SMALL) {
+		errno = outcome == KCMAP_ABSENT ? ENOENT : EMSGSIZE;
 		return -1;
 	}
 	/* What did not work on the way is nothing to who has what he wanted. */
@@ -172,10 +172,10 @@ read_with_care(struct cmap *map, const void *key, size_t key_len, void *buf,
 }
 
 static __attribute_noinline__ ssize_t
-get_with_care(struct cmap *map, const void *key, size_t key_len, void *buf,
+get_with_care(struct kcmap *map, const void *key, size_t key_len, void *buf,
 	      size_t size, uint64_t *version, enum step step)
 {
-	struct cmap_got got;
+	struct kcmap_got got;
 
 	if (read_with_care(map, key, key_len, buf, size, &got, step))
 		return -1;
@@ -184,16 +184,16 @@ get_with_care(struct cmap *map, const void *key, size_t key_len, void *buf,
 	return (ssize_t)got.len;
 }
 
-static __always_inline ssize_t get(struct cmap *map, const void *key,
+static __always_inline ssize_t get(struct kcmap *map, const void *key,
 				   size_t key_len, void *buf, size_t size,
 				   uint64_t *version)
 {
-	struct cmap_view *view = LOAD_ACQUIRE(&map->view);
-	const struct cmap_want want = {
+	struct kcmap_view *view = LOAD_ACQUIRE(&map->view);
+	const struct kcmap_want want = {
 		.key = key, .key_len = key_len, .buf = buf, .size = size,
 	};
 	enum step step = FURTHER;
-	struct cmap_got got;
+	struct kcmap_got got;
 
 	if (likely(view && buf)) {
 		step = quickly(view, &want, &got);
@@ -211,8 +211,8 @@ static __always_inline ssize_t get(struct cmap *map, const void *key,
 	return get_with_care(map, key, key_len, buf, size, version, step);
 }
 
-API ssize_t cmap_get(struct cmap *map, const void *key, size_t key_len,
-		     void *buf, size_t size, uint64_t *version)
+API ssize_t kcmap_get(struct kcmap *map, const void *key, size_t key_len,
+		      void *buf, size_t size, uint64_t *version)
 {
 	/* With a length that the compiler knows it is a third shorter. */
 	if (likely(key_len == 8))
@@ -220,10 +220,10 @@ API ssize_t cmap_get(struct cmap *map, const void *key, size_t key_len,
 	return get(map, key, key_len, buf, size, version);
 }
 
-API void *cmap_get_dup(struct cmap *map, const void *key, size_t key_len,
-		       size_t *len, uint64_t *version)
+API void *kcmap_get_dup(struct kcmap *map, const void *key, size_t key_len,
+			size_t *len, uint64_t *version)
 {
-	ssize_t size = cmap_get(map, key, key_len, NULL, 0, version);
+	ssize_t size = kcmap_get(map, key, key_len, NULL, 0, version);
 	char *buf = NULL;
 
 	/* The value may grow between asking for its length and getting it. */
@@ -235,15 +235,15 @@ API void *cmap_get_dup(struct cmap *map, const void *key, size_t key_len,
 		if (!larger)
 			break;
 		buf = larger;
-		got = cmap_get(map, key, key_len, buf, (size_t)size + 1,
-			       version);
+		got = kcmap_get(map, key, key_len, buf, (size_t)size + 1,
+				version);
 		if (got >= 0) {
 			*len = (size_t)got;
 			return buf;
 		}
 		if (errno != EMSGSIZE)
 			break;
-		size = cmap_get(map, key, key_len, NULL, 0, version);
+		size = kcmap_get(map, key, key_len, NULL, 0, version);
 	}
 
 	free(buf);
@@ -260,8 +260,8 @@ API void *cmap_get_dup(struct cmap *map, const void *key, size_t key_len,
  * have interrupted that.
  */
 static __attribute_noinline__ int
-visit_by_call(struct cmap *map, const struct cmap_want *want,
-	      struct cmap_got *got)
+visit_by_call(struct kcmap *map, const struct kcmap_want *want,
+	      struct kcmap_got *got)
 {
 	char small[VISIT_ROOM];
 	size_t size = sizeof(small);
@@ -290,21 +290,21 @@ visit_by_call(struct cmap *map, const struct cmap_want *want,
 }
 
 static __attribute_noinline__ int
-visit_with_care(struct cmap *map, const struct cmap_want *want,
+visit_with_care(struct kcmap *map, const struct kcmap_want *want,
 		uint64_t *version, enum step step)
 {
 	int saved = errno;
-	struct cmap_view *view = cmap_view_of(map);
-	enum cmap_outcome outcome = CMAP_CALL;
-	struct cmap_got got;
+	struct kcmap_view *view = kcmap_view_of(map);
+	enum kcmap_outcome outcome = KCMAP_CALL;
+	struct kcmap_got got;
 
 	if (view && step == AGAIN)
 		COUNT(&view->retries);
 	if (view && key_fits(view, want->key_len))
-		outcome = cmap_window_read(view, want, &got);
-	if (outcome == CMAP_CALL && visit_by_call(map, want, &got))
+		outcome = kcmap_window_read(view, want, &got);
+	if (outcome == KCMAP_CALL && visit_by_call(map, want, &got))
 		return -1;
-	if (outcome == CMAP_ABSENT) {
+	if (outcome == KCMAP_ABSENT) {
 		errno = ENOENT;
 		return -1;
 	}
@@ -314,16 +314,16 @@ visit_with_care(struct cmap *map, const struct cmap_want *want,
 	return 0;
 }
 
-API int cmap_visit(struct cmap *map, const void *key, size_t key_len,
-		   void (*fn)(const void *value, size_t len, void *arg),
-		   void *arg, uint64_t *version)
+API int kcmap_visit(struct kcmap *map, const void *key, size_t key_len,
+		    void (*fn)(const void *value, size_t len, void *arg),
+		    void *arg, uint64_t *version)
 {
-	struct cmap_view *view = LOAD_ACQUIRE(&map->view);
-	const struct cmap_want want = {
+	struct kcmap_view *view = LOAD_ACQUIRE(&map->view);
+	const struct kcmap_want want = {
 		.key = key, .key_len = key_len, .visit = fn, .arg = arg,
 	};
 	enum step step = FURTHER;
-	struct cmap_got got;
+	struct kcmap_got got;
 
 	if (likely(view))
 		step = quickly(view, &want, &got);
@@ -343,16 +343,16 @@ API int cmap_visit(struct cmap *map, const void *key, size_t key_len,
 /* ---- many keys ---- */
 
 /* Without a buffer there is room for nothing. */
-static __always_inline size_t room_of(const struct cmap_lookup *lookup)
+static __always_inline size_t room_of(const struct kcmap_lookup *lookup)
 {
 	return likely(lookup->buf) ? lookup->size : 0;
 }
 
 static __attribute_noinline__ void
-look_up_with_care(struct cmap *map, struct cmap_lookup *lookup, enum step step)
+look_up_with_care(struct kcmap *map, struct kcmap_lookup *lookup, enum step step)
 {
 	int saved = errno;
-	struct cmap_got got;
+	struct kcmap_got got;
 	char nothing;
 	int err;
 
@@ -372,7 +372,7 @@ look_up_with_care(struct cmap *map, struct cmap_lookup *lookup, enum step step)
  * have more than some twenty misses under way at once; a group has two lines a
  * key in its nodes, and one in its bucket.
  */
-#define GROUP	CMAP_HASH_LANES
+#define GROUP	KCMAP_HASH_LANES
 #define LAG	2		/* groups between two steps of one */
 #define RING	8		/* more than are under way, a power of two */
 
@@ -382,30 +382,30 @@ struct group {
 };
 
 /* The hashes of keys that are no longer than the map's longest. */
-static __always_inline void hash_group(struct cmap_view *view,
-				       const struct cmap_lookup *lookups,
+static __always_inline void hash_group(struct kcmap_view *view,
+				       const struct kcmap_lookup *lookups,
 				       size_t n, uint64_t *hash)
 {
-	const void *key[CMAP_HASH_LANES];
+	const void *key[KCMAP_HASH_LANES];
 	size_t i = 0, lane, words;
 
-	for (; i + CMAP_HASH_LANES <= n; i += CMAP_HASH_LANES) {
-		for (words = lane = 0; lane < CMAP_HASH_LANES; lane++) {
+	for (; i + KCMAP_HASH_LANES <= n; i += KCMAP_HASH_LANES) {
+		for (words = lane = 0; lane < KCMAP_HASH_LANES; lane++) {
 			key[lane] = lookups[i + lane].key;
 			words += lookups[i + lane].key_len == 8;
 		}
-		if (unlikely(words != CMAP_HASH_LANES))
+		if (unlikely(words != KCMAP_HASH_LANES))
 			break;
-		cmap_hash_words(&view->hash, key, &hash[i]);
+		kcmap_hash_words(&view->hash, key, &hash[i]);
 	}
 	for (; i < n; i++)
 		if (likely(key_fits(view, lookups[i].key_len)))
-			hash[i] = cmap_hash(&view->hash, lookups[i].key,
-					    lookups[i].key_len);
+			hash[i] = kcmap_hash(&view->hash, lookups[i].key,
+					     lookups[i].key_len);
 }
 
-static __always_inline void begin_group(struct cmap_view *view,
-					const struct cmap_lookup *lookups,
+static __always_inline void begin_group(struct kcmap_view *view,
+					const struct kcmap_lookup *lookups,
 					size_t n, struct group *group)
 {
 	uint64_t hash[GROUP];
@@ -438,14 +438,14 @@ static __always_inline void choose_slots(struct group *group, size_t n)
 }
 
 static __always_inline enum step finish_lookup(const struct read *read,
-					       struct cmap_lookup *lookup,
+					       struct kcmap_lookup *lookup,
 					       size_t key_len)
 {
-	const struct cmap_want want = {
+	const struct kcmap_want want = {
 		.key = lookup->key, .key_len = key_len,
 		.buf = lookup->buf, .size = room_of(lookup),
 	};
-	struct cmap_got got;
+	struct kcmap_got got;
 	enum step step = finish(read, &want, &got);
 
 	if (likely(step == OK)) {
@@ -456,15 +456,15 @@ static __always_inline enum step finish_lookup(const struct read *read,
 	return step;
 }
 
-static __always_inline ssize_t finish_group(struct cmap *map,
-					    struct cmap_lookup *lookups,
+static __always_inline ssize_t finish_group(struct kcmap *map,
+					    struct kcmap_lookup *lookups,
 					    size_t n, const struct group *group)
 {
 	ssize_t found = 0;
 	size_t i;
 
 	for (i = 0; i < n; i++) {
-		struct cmap_lookup *lookup = &lookups[i];
+		struct kcmap_lookup *lookup = &lookups[i];
 		enum step step = group->step[i];
 
 		if (likely(step == OK))
@@ -493,9 +493,9 @@ static __always_inline size_t in_group(size_t first, size_t n)
 	return n - first < GROUP ? n - first : GROUP;
 }
 
-CMAP_HASH_CLONES
-static ssize_t get_groups(struct cmap *map, struct cmap_view *view,
-			  struct cmap_lookup *lookups, size_t n)
+KCMAP_HASH_CLONES
+static ssize_t get_groups(struct kcmap *map, struct kcmap_view *view,
+			  struct kcmap_lookup *lookups, size_t n)
 {
 	struct group ring[RING];
 	ssize_t found = 0;
@@ -521,10 +521,10 @@ static ssize_t get_groups(struct cmap *map, struct cmap_view *view,
 	return found;
 }
 
-API ssize_t cmap_get_many(struct cmap *map, struct cmap_lookup *lookups,
-			  size_t n)
+API ssize_t kcmap_get_many(struct kcmap *map, struct kcmap_lookup *lookups,
+			   size_t n)
 {
-	struct cmap_view *view = cmap_view_of(map);
+	struct kcmap_view *view = kcmap_view_of(map);
 	ssize_t found = 0;
 	size_t i;
 
@@ -541,12 +541,12 @@ API ssize_t cmap_get_many(struct cmap *map, struct cmap_lookup *lookups,
 /* ---- what the window costs ---- */
 
 /* The first release's structure ended here. */
-#define STAT_LEAST (offsetof(struct cmap_window_stat, maps) + sizeof(uint64_t))
+#define STAT_LEAST (offsetof(struct kcmap_window_stat, maps) + sizeof(uint64_t))
 
-API int cmap_window_stat(struct cmap *map, struct cmap_window_stat *stat)
+API int kcmap_window_stat(struct kcmap *map, struct kcmap_window_stat *stat)
 {
-	struct cmap_view *view = cmap_view_of(map);
-	struct cmap_window_stat full = { .sz = stat->sz };
+	struct kcmap_view *view = kcmap_view_of(map);
+	struct kcmap_window_stat full = { .sz = stat->sz };
 
 	if (stat->sz < STAT_LEAST) {
 		errno = EINVAL;

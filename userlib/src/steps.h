@@ -9,8 +9,8 @@
  * All is inlined where it is used: of a read that hits, every instruction less
  * lets the processor have more of the next read's cache misses under way.
  */
-#ifndef LIBCMAP_STEPS_H
-#define LIBCMAP_STEPS_H
+#ifndef LIBKCMAP_STEPS_H
+#define LIBKCMAP_STEPS_H
 
 #include "window.h"
 
@@ -43,7 +43,7 @@ enum step {
 
 /* A bucket, and the table that it is in. */
 struct bucket {
-	struct cmap_window_part *part;
+	struct kcmap_window_part *part;
 	const struct cmap_window_shard *shard;
 	uint64_t table;
 	const char *base;	/* where the table is */
@@ -62,7 +62,7 @@ struct node {
 /* ---- step 1: the bucket ---- */
 
 /* The shard that a hash belongs to. */
-static __always_inline void find_shard(struct cmap_view *view, uint64_t hash,
+static __always_inline void find_shard(struct kcmap_view *view, uint64_t hash,
 				       struct bucket *bucket)
 {
 	/* In two shifts, for there may be no bits at all. */
@@ -74,14 +74,14 @@ static __always_inline void find_shard(struct cmap_view *view, uint64_t hash,
  * The index of a hash's bucket in a table.  Of a table's bits only 31 less
  * those is needed, in the lowest bits of @behind.
  */
-static __always_inline size_t index_of(const struct cmap_view *view,
+static __always_inline size_t index_of(const struct kcmap_view *view,
 				       uint64_t hash, unsigned int behind)
 {
 	return (uint32_t)(hash << view->shard_bits >> 33) >> (behind & 31);
 }
 
 /* The bucket, in a table that has been found. */
-static __always_inline void find_bucket(const struct cmap_view *view,
+static __always_inline void find_bucket(const struct kcmap_view *view,
 					uint64_t hash, struct bucket *bucket)
 {
 	bucket->first = (const void *)bucket->base;
@@ -93,24 +93,24 @@ static __always_inline void find_bucket(const struct cmap_view *view,
  * read before it is known that it is there still.  The table's word need not be
  * waited for until then.
  */
-static __always_inline enum step find_quickly(const struct cmap_view *view,
+static __always_inline enum step find_quickly(const struct kcmap_view *view,
 					      uint64_t hash,
 					      struct bucket *bucket)
 {
 	uintptr_t current = LOAD_ACQUIRE(&bucket->part->current);
 	size_t index = index_of(view, hash, (unsigned int)current);
 
-	bucket->first = (const void *)((current & ~(uintptr_t)CMAP_CURRENT_ALL) +
+	bucket->first = (const void *)((current & ~(uintptr_t)KCMAP_CURRENT_ALL) +
 				       index * sizeof(*bucket->first));
 	/* Not the next one, into which buckets are still to be moved. */
 	bucket->table = LOAD_ACQUIRE(&bucket->shard->table);
-	return likely(cmap_current_of((uint16_t)bucket->table) ==
-		      (current & CMAP_CURRENT_ALL)) ? OK : FURTHER;
+	return likely(kcmap_current_of((uint16_t)bucket->table) ==
+		      (current & KCMAP_CURRENT_ALL)) ? OK : FURTHER;
 }
 
 /* The bucket behind one in a chain; NULL at the end. */
 static __always_inline const struct cmap_window_bucket *
-next_bucket(const struct cmap_view *view, const struct bucket *bucket,
+next_bucket(const struct kcmap_view *view, const struct bucket *bucket,
 	    uint32_t head)
 {
 	uint64_t table = bucket->table;
@@ -205,7 +205,7 @@ static __always_inline enum step find_node(const uint32_t *slot,
 static __always_inline enum step place_node(const struct bucket *bucket,
 					    struct node *node)
 {
-	const struct cmap_level *level =
+	const struct kcmap_level *level =
 		&bucket->part->level[level_of(node->ref)];
 	uintptr_t at = LOAD_ACQUIRE(&level->node);
 
@@ -374,4 +374,4 @@ static __always_inline void copy(char *to, const char *from, size_t len)
 	}
 }
 
-#endif /* LIBCMAP_STEPS_H */
+#endif /* LIBKCMAP_STEPS_H */

@@ -17,7 +17,7 @@
 #define PAGE_LEAST	4096
 #define PAGE_MOST	((size_t)1 << 20)
 
-_Static_assert(CMAP_CURRENT_ALL < PAGE_LEAST, "CMAP_CURRENT_ALL");
+_Static_assert(KCMAP_CURRENT_ALL < PAGE_LEAST, "KCMAP_CURRENT_ALL");
 _Static_assert(sizeof(struct cmap_window_node) + CMAP_KEY_MAX < PAGE_LEAST,
 	       "PAGE_LEAST");
 
@@ -51,26 +51,26 @@ static void *map_aligned(int fd, size_t size, uint64_t offset)
  * another file's, or become one's at any time.  It was the map's if it is so
  * before and behind, and until that is known nothing is read.
  */
-static void *map_window(const struct cmap *map, size_t size, uint64_t offset,
+static void *map_window(const struct kcmap *map, size_t size, uint64_t offset,
 			int align)
 {
 	size_t most = align ? size + HUGE_BYTES : size;
 	void *at = NULL;
 
-	if (cmap_is_ours(map->fd, map->device, map->id) <= 0 ||
-	    cmap_limits_take(most))
+	if (kcmap_is_ours(map->fd, map->device, map->id) <= 0 ||
+	    kcmap_limits_take(most))
 		return NULL;
 	if (align)
 		at = map_aligned(map->fd, size, offset);
 	if (!at)
 		at = map_file(map->fd, NULL, size, offset);
-	cmap_limits_give_bytes(most - size);
-	if (at && cmap_is_ours(map->fd, map->device, map->id) <= 0) {
+	kcmap_limits_give_bytes(most - size);
+	if (at && kcmap_is_ours(map->fd, map->device, map->id) <= 0) {
 		munmap(at, size);
 		at = NULL;
 	}
 	if (!at)
-		cmap_limits_give(size);
+		kcmap_limits_give(size);
 
 	return at;
 }
@@ -78,7 +78,7 @@ static void *map_window(const struct cmap *map, size_t size, uint64_t offset,
 static void unmap(const void *at, size_t size)
 {
 	munmap((void *)at, size);
-	cmap_limits_give(size);
+	kcmap_limits_give(size);
 }
 
 /* ---- regions ---- */
@@ -90,7 +90,7 @@ static void unmap(const void *at, size_t size)
 _Static_assert(CMAP_WINDOW_TABLE_INSIDE(INSIDE), "INSIDE");
 
 /* Bytes that a shard's part of a region has. */
-static size_t part_bytes(const struct cmap_view *view, unsigned int region)
+static size_t part_bytes(const struct kcmap_view *view, unsigned int region)
 {
 	uint64_t table = region & 31;
 
@@ -107,7 +107,7 @@ static size_t part_bytes(const struct cmap_view *view, unsigned int region)
  * All of it; and a page behind nodes, where the header of one seems to go on
  * that lies at the very end and so is none.
  */
-static size_t region_bytes(const struct cmap_view *view, unsigned int region)
+static size_t region_bytes(const struct kcmap_view *view, unsigned int region)
 {
 	return (part_bytes(view, region) << view->shard_bits) + view->page;
 }
@@ -118,13 +118,13 @@ static size_t region_bytes(const struct cmap_view *view, unsigned int region)
  * Several threads, or a thread and its signal handlers, may map a region at one
  * time: one mapping stays, and it is the same whichever that is.
  */
-static char *part_of_region(struct cmap_view *view, unsigned int region,
-			    const struct cmap_window_part *part)
+static char *part_of_region(struct kcmap_view *view, unsigned int region,
+			    const struct kcmap_window_part *part)
 {
-	const struct cmap map = {
+	const struct kcmap map = {
 		.fd = view->fd, .device = view->device, .id = view->id,
 	};
-	struct cmap_region *this = &view->region[region];
+	struct kcmap_region *this = &view->region[region];
 	char *base = LOAD_ACQUIRE(&this->base), *none = NULL;
 	size_t bytes = part_bytes(view, region);
 	uint32_t without = LOAD(&this->reads_without);
@@ -158,8 +158,9 @@ static char *part_of_region(struct cmap_view *view, unsigned int region,
  * Where a table of a shard is.  NULL if it cannot be mapped now, or if this
  * reader does not know such tables, or there can be none: the kernel will know.
  */
-const char *cmap_view_table(struct cmap_view *view,
-			    const struct cmap_window_part *part, uint64_t table)
+const char *kcmap_view_table(struct kcmap_view *view,
+			     const struct kcmap_window_part *part,
+			     uint64_t table)
 {
 	unsigned int bits = CMAP_WINDOW_TABLE_BITS(table);
 
@@ -184,8 +185,8 @@ static unsigned int list_level(size_t page)
  * it, and a part of a region has as much room as all parts of lower levels: so
  * what is before a shard's part has the room of one part.
  */
-int cmap_view_level(struct cmap_view *view, struct cmap_window_part *part,
-		    size_t level)
+int kcmap_view_level(struct kcmap_view *view, struct kcmap_window_part *part,
+		     size_t level)
 {
 	size_t first = (size_t)2 << level;
 	unsigned int in_list = list_level(first * 8 / view->page);
@@ -234,7 +235,7 @@ static int header_valid(const struct cmap_window *header, uint64_t id)
 }
 
 /* What a window's header says, made sure that we can read such a window. */
-static int read_header(const struct cmap *map, struct cmap_window *header)
+static int read_header(const struct kcmap *map, struct cmap_window *header)
 {
 	const void *first = map_window(map, sizeof(*header), 0, 0);
 
@@ -251,16 +252,16 @@ static int read_header(const struct cmap *map, struct cmap_window *header)
 }
 
 /* Zeroes. */
-static struct cmap_view *view_alloc(size_t size)
+static struct kcmap_view *view_alloc(size_t size)
 {
-	struct cmap_view *view;
+	struct kcmap_view *view;
 
-	if (cmap_limits_take(size))
+	if (kcmap_limits_take(size))
 		return NULL;
 	view = mmap(NULL, size, PROT_READ | PROT_WRITE,
 		    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (view == MAP_FAILED) {
-		cmap_limits_give(size);
+		kcmap_limits_give(size);
 		return NULL;
 	}
 	view->size = size;
@@ -268,10 +269,10 @@ static struct cmap_view *view_alloc(size_t size)
 }
 
 /* NULL with errno set; EBADFD stands for a window that we cannot read, too. */
-struct cmap_view *cmap_view_open(const struct cmap *map)
+struct kcmap_view *kcmap_view_open(const struct kcmap *map)
 {
 	struct cmap_window header;
-	struct cmap_view *view;
+	struct kcmap_view *view;
 	uint32_t i;
 
 	/* Its regions would take more than all of 32 bits. */
@@ -292,7 +293,7 @@ struct cmap_view *cmap_view_open(const struct cmap *map)
 		return NULL;
 	}
 
-	view->hash = cmap_hash_begin((const uint64_t *)header.secret);
+	view->hash = kcmap_hash_begin((const uint64_t *)header.secret);
 	view->shard_bits = header.shard_bits;
 	view->shard_shift = 63 - header.shard_bits;
 	view->key_min = header.create_flags & CMAP_CREATE_FIXED_KEY ?
@@ -310,7 +311,7 @@ struct cmap_view *cmap_view_open(const struct cmap *map)
 	return view;
 }
 
-void cmap_view_close(struct cmap_view *view)
+void kcmap_view_close(struct kcmap_view *view)
 {
 	unsigned int i;
 
@@ -334,9 +335,9 @@ static int for_good(int err)
  * is to be read by system calls, for good or for a while.  To who reads it is
  * all one: errno stays what it was.
  */
-struct cmap_view *cmap_view_make(struct cmap *map)
+struct kcmap_view *kcmap_view_make(struct kcmap *map)
 {
-	struct cmap_view *view, *none = NULL;
+	struct kcmap_view *view, *none = NULL;
 	unsigned int without = LOAD(&map->reads_without);
 	int saved = errno;
 
@@ -348,14 +349,14 @@ struct cmap_view *cmap_view_make(struct cmap *map)
 		return NULL;
 	}
 
-	view = cmap_view_open(map);
+	view = kcmap_view_open(map);
 	if (!view) {
 		if (for_good(errno))
 			STORE(&map->no_window, 1);
 		else
 			STORE(&map->reads_without, READS_WITHOUT);
 	} else if (!EXCHANGE_IF(&map->view, &none, view)) {
-		cmap_view_close(view);
+		kcmap_view_close(view);
 		view = none;
 	}
 	errno = saved;

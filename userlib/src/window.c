@@ -14,18 +14,18 @@
 /* ---- steps that map what they meet ---- */
 
 /* The bucket in a table that the shard has now, or had a moment ago. */
-static enum step bucket_in(struct cmap_view *view, uint64_t table,
+static enum step bucket_in(struct kcmap_view *view, uint64_t table,
 			   uint64_t hash, struct bucket *bucket)
 {
 	bucket->table = table;
-	bucket->base = cmap_view_table(view, bucket->part, table);
+	bucket->base = kcmap_view_table(view, bucket->part, table);
 	if (!bucket->base)
 		return ASK;
 	find_bucket(view, hash, bucket);
 	return OK;
 }
 
-static enum step first_bucket(struct cmap_view *view, uint64_t hash,
+static enum step first_bucket(struct kcmap_view *view, uint64_t hash,
 			      struct bucket *bucket)
 {
 	enum step step;
@@ -40,14 +40,14 @@ static enum step first_bucket(struct cmap_view *view, uint64_t hash,
 	if (step != OK)
 		return step;
 	/* For quick reads. */
-	current = (uintptr_t)bucket->base | cmap_current_of((uint16_t)table);
+	current = (uintptr_t)bucket->base | kcmap_current_of((uint16_t)table);
 	if (LOAD(&bucket->part->current) != current)
 		STORE_RELEASE(&bucket->part->current, current);
 	return OK;
 }
 
 /* On to the bucket that it has been moved to, if it has. */
-static enum step live_bucket(struct cmap_view *view, uint64_t hash,
+static enum step live_bucket(struct kcmap_view *view, uint64_t hash,
 			     struct bucket *bucket, uint32_t *head)
 {
 	const struct cmap_window_shard *shard = bucket->shard;
@@ -73,7 +73,7 @@ static enum step live_bucket(struct cmap_view *view, uint64_t hash,
 }
 
 /* The node in a slot, its version loaded; NONE if there is none. */
-static enum step node_in(struct cmap_view *view, const struct bucket *bucket,
+static enum step node_in(struct kcmap_view *view, const struct bucket *bucket,
 			 const uint32_t *slot, struct node *node,
 			 uint64_t *version)
 {
@@ -88,7 +88,7 @@ static enum step node_in(struct cmap_view *view, const struct bucket *bucket,
 		/* There is no such ref: no node is in granules of no level. */
 		if (!level)
 			return AGAIN;
-		if (cmap_view_level(view, bucket->part, level))
+		if (kcmap_view_level(view, bucket->part, level))
 			return ASK;
 		step = place_node(bucket, node);
 	}
@@ -99,12 +99,12 @@ static enum step node_in(struct cmap_view *view, const struct bucket *bucket,
  * On to the next bucket of a chain; NONE if there is none.  A bucket can have
  * no more behind it than what is said to be its most.
  */
-static enum step go_on(const struct cmap_view *view,
+static enum step go_on(const struct kcmap_view *view,
 		       const struct bucket *bucket, unsigned int *length,
 		       const struct cmap_window_bucket **at, uint32_t *head)
 {
 	*at = next_bucket(view, bucket, *head);
-	if (!*at || ++*length > CMAP_GATHER_MAX)
+	if (!*at || ++*length > KCMAP_GATHER_MAX)
 		return NONE;
 	*head = LOAD_ACQUIRE(&(*at)->head);
 	if (unlikely(*head & HEAD_UNKNOWN))
@@ -119,8 +119,8 @@ static enum step go_on(const struct cmap_view *view,
  * key.  Of an entry that has more than a value the kernel knows what it means.
  */
 static enum step take(const struct bucket *bucket, const struct node *node,
-		      uint64_t version, const struct cmap_want *want,
-		      struct cmap_got *got)
+		      uint64_t version, const struct kcmap_want *want,
+		      struct kcmap_got *got)
 {
 	uint32_t lengths = LOAD(&node->at->lengths);
 	struct extent extent;
@@ -146,9 +146,9 @@ static enum step take(const struct bucket *bucket, const struct node *node,
 	return still(bucket, node, version) ? OK : AGAIN;
 }
 
-static enum step try_slots(struct cmap_view *view, const struct bucket *bucket,
+static enum step try_slots(struct kcmap_view *view, const struct bucket *bucket,
 			   const struct cmap_window_bucket *at, uint16_t tag,
-			   const struct cmap_want *want, struct cmap_got *got)
+			   const struct kcmap_want *want, struct kcmap_got *got)
 {
 	unsigned int slots = slots_with(at, tag);
 	struct node node;
@@ -172,8 +172,8 @@ static enum step try_slots(struct cmap_view *view, const struct bucket *bucket,
 	return NONE;
 }
 
-static enum step try_key(struct cmap_view *view, uint64_t hash,
-			 const struct cmap_want *want, struct cmap_got *got)
+static enum step try_key(struct kcmap_view *view, uint64_t hash,
+			 const struct kcmap_want *want, struct kcmap_got *got)
 {
 	const struct cmap_window_bucket *at;
 	struct bucket bucket;
@@ -199,11 +199,11 @@ static enum step try_key(struct cmap_view *view, uint64_t hash,
 }
 
 /* Read one key; a try before this one may have come to nothing. */
-enum cmap_outcome cmap_window_read(struct cmap_view *view,
-				   const struct cmap_want *want,
-				   struct cmap_got *got)
+enum kcmap_outcome kcmap_window_read(struct kcmap_view *view,
+				     const struct kcmap_want *want,
+				     struct kcmap_got *got)
 {
-	uint64_t hash = cmap_hash(&view->hash, want->key, want->key_len);
+	uint64_t hash = kcmap_hash(&view->hash, want->key, want->key_len);
 	enum step step = AGAIN;
 	unsigned int tries;
 
@@ -214,12 +214,12 @@ enum cmap_outcome cmap_window_read(struct cmap_view *view,
 	}
 
 	if (step == NONE)
-		return CMAP_ABSENT;
+		return KCMAP_ABSENT;
 	if (step == OK)
 		return want->visit || got->len <= want->size ?
-		       CMAP_FOUND : CMAP_TOO_SMALL;
+		       KCMAP_FOUND : KCMAP_TOO_SMALL;
 	COUNT(&view->calls);
-	return CMAP_CALL;
+	return KCMAP_CALL;
 }
 
 /* ---- a whole bucket, for ranges ---- */
@@ -240,9 +240,9 @@ static int position_of(const struct bucket *bucket, const struct node *node,
 static enum step gather_node(const struct bucket *bucket,
 			     const struct node *node, const uint16_t *tag,
 			     uint64_t version, uint64_t from,
-			     struct cmap_bucket_read *read)
+			     struct kcmap_bucket_read *read)
 {
-	struct cmap_gathered *entry = &read->entry[read->count];
+	struct kcmap_gathered *entry = &read->entry[read->count];
 	uint32_t lengths = LOAD(&node->at->lengths);
 	size_t key_len = CMAP_WINDOW_KEY_LEN(lengths), key_room;
 	struct extent extent;
@@ -275,10 +275,10 @@ static enum step gather_node(const struct bucket *bucket,
 	return still(bucket, node, version) ? OK : AGAIN;
 }
 
-static enum step gather_slots(struct cmap_view *view,
+static enum step gather_slots(struct kcmap_view *view,
 			      const struct bucket *bucket,
 			      const struct cmap_window_bucket *at,
-			      uint64_t from, struct cmap_bucket_read *read)
+			      uint64_t from, struct kcmap_bucket_read *read)
 {
 	struct node node;
 	uint64_t version;
@@ -291,7 +291,7 @@ static enum step gather_slots(struct cmap_view *view,
 			continue;
 		if (step != OK)
 			return step;
-		if (read->count == CMAP_GATHER_MAX)
+		if (read->count == KCMAP_GATHER_MAX)
 			return FURTHER;
 		step = gather_node(bucket, &node, &at->tag[i], version, from,
 				   read);
@@ -302,8 +302,8 @@ static enum step gather_slots(struct cmap_view *view,
 	return OK;
 }
 
-static enum step gather(struct cmap_view *view, uint64_t position,
-			struct cmap_bucket_read *read)
+static enum step gather(struct kcmap_view *view, uint64_t position,
+			struct kcmap_bucket_read *read)
 {
 	/* An order is the upper half of a hash. */
 	uint64_t hash = position << 16;
@@ -341,7 +341,7 @@ static enum step gather(struct cmap_view *view, uint64_t position,
 
 static int by_position(const void *a, const void *b)
 {
-	const struct cmap_gathered *x = a, *y = b;
+	const struct kcmap_gathered *x = a, *y = b;
 
 	return x->position < y->position ? -1 : x->position > y->position;
 }
@@ -351,8 +351,9 @@ static int by_position(const void *a, const void *b)
  * one position are ordered by a secret of the kernel's, or one entry that was
  * deleted and set again meanwhile; the kernel can tell.
  */
-enum cmap_outcome cmap_window_bucket(struct cmap_view *view, uint64_t position,
-				     struct cmap_bucket_read *read)
+enum kcmap_outcome kcmap_window_bucket(struct kcmap_view *view,
+				       uint64_t position,
+				       struct kcmap_bucket_read *read)
 {
 	unsigned int tries, i;
 	enum step step = AGAIN;
@@ -363,11 +364,11 @@ enum cmap_outcome cmap_window_bucket(struct cmap_view *view, uint64_t position,
 			COUNT(&view->retries);
 	}
 	if (step != OK)
-		return CMAP_CALL;
+		return KCMAP_CALL;
 
 	qsort(read->entry, read->count, sizeof(*read->entry), by_position);
 	for (i = 1; i < read->count; i++)
 		if (read->entry[i].position == read->entry[i - 1].position)
-			return CMAP_CALL;
-	return read->used > read->size ? CMAP_TOO_SMALL : CMAP_FOUND;
+			return KCMAP_CALL;
+	return read->used > read->size ? KCMAP_TOO_SMALL : KCMAP_FOUND;
 }

@@ -10,8 +10,8 @@
  * interrupted any other read, or malloc(): memory comes from mmap(), nothing
  * is locked, and whatever is published is one word that stays what it is.
  */
-#ifndef LIBCMAP_WINDOW_H
-#define LIBCMAP_WINDOW_H
+#ifndef LIBKCMAP_WINDOW_H
+#define LIBKCMAP_WINDOW_H
 
 #include "internal.h"
 #include "hash.h"
@@ -22,7 +22,7 @@
  * what is there now in front of whoever looks, so nothing is ever mapped over
  * and no thread finds itself without what it reads.
  */
-struct cmap_region {
+struct kcmap_region {
 	char *base;		/* NULL: not yet */
 	uint32_t reads_without;	/* before it is tried again */
 };
@@ -31,17 +31,17 @@ struct cmap_region {
  * Where the nodes of a shard that are of one level are, and the numbers of
  * their segments: to be added to the offset of a ref, or of a granule's word.
  */
-struct cmap_level {
+struct kcmap_level {
 	uintptr_t node;		/* 0: not mapped yet; else list is there, too */
 	uintptr_t list;
 };
 
-#define CMAP_CACHE_LINE 64
+#define KCMAP_CACHE_LINE 64
 
-struct cmap_window_part {
-	_Alignas(CMAP_CACHE_LINE) const struct cmap_window_shard *shard;
+struct kcmap_window_part {
+	_Alignas(KCMAP_CACHE_LINE) const struct cmap_window_shard *shard;
 	uintptr_t current;	/* where the shard's table was lately, see below */
-	struct cmap_level level[CMAP_WINDOW_NODE_LEVELS];
+	struct kcmap_level level[CMAP_WINDOW_NODE_LEVELS];
 };
 
 /*
@@ -50,66 +50,66 @@ struct cmap_window_part {
  * its buckets, and a mark.  No table is so that what is made of its word were
  * 0, which stands for "none yet".
  */
-#define CMAP_CURRENT_MARK	0x100U
-#define CMAP_CURRENT_ALL	0xfffU
+#define KCMAP_CURRENT_MARK	0x100U
+#define KCMAP_CURRENT_ALL	0xfffU
 
-static __always_inline size_t cmap_current_of(uint16_t table)
+static __always_inline size_t kcmap_current_of(uint16_t table)
 {
-	return (table ^ 31U) + CMAP_CURRENT_MARK;
+	return (table ^ 31U) + KCMAP_CURRENT_MARK;
 }
 
-struct cmap_view {
+struct kcmap_view {
 	const struct cmap_window *header;
 	size_t header_size;
-	struct cmap_hash hash;
+	struct kcmap_hash hash;
 	unsigned int shard_bits;
 	unsigned int shard_shift;	/* 63 - shard_bits */
 	size_t key_min;
 	size_t key_span;	/* the longest key has so much more */
 	size_t page;
 	size_t size;		/* of this view */
-	/* See struct cmap. */
+	/* See struct kcmap. */
 	int fd;
 	dev_t device;
 	uint64_t id;
 	/* What is written now and then shares no line with what is only read. */
-	char before[CMAP_CACHE_LINE];
+	char before[KCMAP_CACHE_LINE];
 	uint64_t retries;
 	uint64_t calls;
 	uint64_t maps;
-	char behind[CMAP_CACHE_LINE];
-	struct cmap_region region[CMAP_WINDOW_REGIONS];
-	struct cmap_window_part part[];
+	char behind[KCMAP_CACHE_LINE];
+	struct kcmap_region region[CMAP_WINDOW_REGIONS];
+	struct kcmap_window_part part[];
 };
 
-struct cmap_view *cmap_view_open(const struct cmap *map);
-void cmap_view_close(struct cmap_view *view);
-struct cmap_view *cmap_view_make(struct cmap *map);
+struct kcmap_view *kcmap_view_open(const struct kcmap *map);
+void kcmap_view_close(struct kcmap_view *view);
+struct kcmap_view *kcmap_view_make(struct kcmap *map);
 
 /* NULL if the map is to be read by system calls. */
-static inline struct cmap_view *cmap_view_of(struct cmap *map)
+static inline struct kcmap_view *kcmap_view_of(struct kcmap *map)
 {
-	struct cmap_view *view = LOAD_ACQUIRE(&map->view);
+	struct kcmap_view *view = LOAD_ACQUIRE(&map->view);
 
-	return __builtin_expect(!!view, 1) ? view : cmap_view_make(map);
+	return __builtin_expect(!!view, 1) ? view : kcmap_view_make(map);
 }
 
-const char *cmap_view_table(struct cmap_view *view,
-			    const struct cmap_window_part *part,
-			    uint64_t table);
-int cmap_view_level(struct cmap_view *view, struct cmap_window_part *part,
-		    size_t level);
+const char *kcmap_view_table(struct kcmap_view *view,
+			     const struct kcmap_window_part *part,
+			     uint64_t table);
+int kcmap_view_level(struct kcmap_view *view, struct kcmap_window_part *part,
+		     size_t level);
 
 /* How a read through the window went. */
-enum cmap_outcome {
-	CMAP_FOUND,
-	CMAP_ABSENT,
-	CMAP_TOO_SMALL,		/* the buffer; the length is known */
-	CMAP_CALL,		/* ask the kernel */
+enum kcmap_outcome {
+	KCMAP_FOUND,
+	KCMAP_ABSENT,
+	KCMAP_TOO_SMALL,	/* the buffer; the length is known */
+	KCMAP_CALL,		/* ask the kernel */
 };
 
 /* One key to read. */
-struct cmap_want {
+struct kcmap_want {
 	const void *key;
 	size_t key_len;
 	void *buf;		/* copied to, unless there is @visit */
@@ -119,17 +119,17 @@ struct cmap_want {
 };
 
 /* What was found. */
-struct cmap_got {
+struct kcmap_got {
 	size_t len;
 	uint64_t version;
 };
 
-enum cmap_outcome cmap_window_read(struct cmap_view *view,
-				   const struct cmap_want *want,
-				   struct cmap_got *got);
+enum kcmap_outcome kcmap_window_read(struct kcmap_view *view,
+				     const struct kcmap_want *want,
+				     struct kcmap_got *got);
 
 /* The entries of one bucket. */
-struct cmap_gathered {
+struct kcmap_gathered {
 	uint64_t position;
 	uint64_t version;
 	uint32_t key_len;
@@ -137,19 +137,20 @@ struct cmap_gathered {
 	size_t at;		/* where the key is in the buffer, value behind */
 };
 
-#define CMAP_GATHER_MAX 170	/* all that a bucket can hold */
+#define KCMAP_GATHER_MAX 170	/* all that a bucket can hold */
 
-struct cmap_bucket_read {
+struct kcmap_bucket_read {
 	int keys_only;
 	char *buf;
 	size_t size;
 	size_t used;		/* or, if that is more than size, needed */
 	unsigned int count;
 	uint64_t end;		/* first position behind the bucket */
-	struct cmap_gathered entry[CMAP_GATHER_MAX];
+	struct kcmap_gathered entry[KCMAP_GATHER_MAX];
 };
 
-enum cmap_outcome cmap_window_bucket(struct cmap_view *view, uint64_t position,
-				     struct cmap_bucket_read *read);
+enum kcmap_outcome kcmap_window_bucket(struct kcmap_view *view,
+				       uint64_t position,
+				       struct kcmap_bucket_read *read);
 
-#endif /* LIBCMAP_WINDOW_H */
+#endif /* LIBKCMAP_WINDOW_H */

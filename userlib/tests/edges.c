@@ -150,32 +150,32 @@ static int number, failed;
 } while (0)
 
 /* A handle whose descriptor is its own. */
-static struct cmap unread_map(void)
+static struct kcmap unread_map(void)
 {
-	struct cmap map = handle();
+	struct kcmap map = handle();
 
 	map.fd = dup(fd);
 	return map;
 }
 
-static struct cmap map_of_file(void)
+static struct kcmap map_of_file(void)
 {
-	struct cmap map = unread_map();
+	struct kcmap map = unread_map();
 
-	map.view = cmap_view_open(&map);
+	map.view = kcmap_view_open(&map);
 	return map;
 }
 
-static void over(struct cmap *map)
+static void over(struct kcmap *map)
 {
-	cmap_view_close(map->view);
+	kcmap_view_close(map->view);
 	close(map->fd);
 }
 
 /*
  * Read everything once, so that it is mapped.
  */
-static void warm(struct cmap *map)
+static void warm(struct kcmap *map)
 {
 	char key[KEY_MAX + 1], value[VALUE_MAX];
 	uint32_t i;
@@ -183,7 +183,7 @@ static void warm(struct cmap *map)
 	for (i = 0; i < KEYS; i++) {
 		size_t len = key_of(i, key);
 
-		WANT(cmap_get(map, key, len, value, sizeof(value), NULL) ==
+		WANT(kcmap_get(map, key, len, value, sizeof(value), NULL) ==
 		     (ssize_t)(i % VALUE_MAX));
 	}
 }
@@ -191,10 +191,10 @@ static void warm(struct cmap *map)
 /* Quickly or with care, a lookup says the same of a key. */
 static void lookups(void)
 {
-	struct cmap map = map_of_file();
+	struct kcmap map = map_of_file();
 	char key[KEY_MAX + 1], value[VALUE_MAX];
 	size_t len = key_of(40, key);
-	struct cmap_lookup lookup[] = {
+	struct kcmap_lookup lookup[] = {
 		{ .key = key, .key_len = len, .size = VALUE_MAX },
 		{ .key = key, .key_len = len, .buf = value, .size = 39 },
 		{ .key = key, .key_len = len, .buf = value, .size = 40 },
@@ -207,7 +207,7 @@ static void lookups(void)
 		lookup[0].version = lookup[1].version = 42;
 		lookup[2].version = lookup[3].version = 42;
 		asked = 0;
-		WANT(cmap_get_many(&map, lookup, 4) == 1);
+		WANT(kcmap_get_many(&map, lookup, 4) == 1);
 		WANT(!asked);
 		/* No buffer, though with a size: only the length is told. */
 		WANT(lookup[0].error == EMSGSIZE && lookup[0].len == 40 &&
@@ -226,19 +226,19 @@ static void lookups(void)
 /* Without a window what the kernel says is passed on, and nothing else. */
 static void lookups_by_call(void)
 {
-	struct cmap map = { .fd = fd, .id = WINDOW_ID, .no_window = 1 };
+	struct kcmap map = { .fd = fd, .id = WINDOW_ID, .no_window = 1 };
 	char value[8];
-	struct cmap_lookup lookup = {
+	struct kcmap_lookup lookup = {
 		.key = "key", .key_len = 3, .buf = value, .size = 8,
 		.version = 42,
 	};
 
 	answer = ENOENT;
 	asked = 0;
-	WANT(cmap_get_many(&map, &lookup, 1) == 0);
+	WANT(kcmap_get_many(&map, &lookup, 1) == 0);
 	WANT(lookup.error == ENOENT && !lookup.len && !lookup.version);
 	answer = EMSGSIZE;
-	WANT(cmap_get_many(&map, &lookup, 1) == 0);
+	WANT(kcmap_get_many(&map, &lookup, 1) == 0);
 	WANT(lookup.error == EMSGSIZE && lookup.len == 8);
 	/* The length came with the answer; another may be another value's. */
 	WANT(asked == 2);
@@ -247,27 +247,27 @@ static void lookups_by_call(void)
 /* The room for a value is not the length of one. */
 static void batch_lengths(void)
 {
-	struct cmap map = { .fd = fd, .id = WINDOW_ID, .no_window = 1 };
-	struct cmap_batch *batch = cmap_batch_new(3);
+	struct kcmap map = { .fd = fd, .id = WINDOW_ID, .no_window = 1 };
+	struct kcmap_batch *batch = kcmap_batch_new(3);
 	static const int answers[] = { 0, EMSGSIZE, ENOENT };
-	struct cmap_result result;
+	struct kcmap_result result;
 	char value[8];
 	unsigned int i, j;
 
 	for (i = 0; i < 3; i++) {
 		answer = answers[i];
-		cmap_batch_reset(batch);
-		cmap_batch_get(batch, "key", 3, value, 8);
-		cmap_batch_take(batch, "key", 3, value, 8);
-		cmap_batch_swap(batch, "key", 3, "new", 3, value, 8);
-		WANT(cmap_batch_submit(batch, &map) == 3);
+		kcmap_batch_reset(batch);
+		kcmap_batch_get(batch, "key", 3, value, 8);
+		kcmap_batch_take(batch, "key", 3, value, 8);
+		kcmap_batch_swap(batch, "key", 3, "new", 3, value, 8);
+		WANT(kcmap_batch_submit(batch, &map) == 3);
 		for (j = 0; j < 3; j++) {
-			WANT(!cmap_batch_result(batch, j, &result));
+			WANT(!kcmap_batch_result(batch, j, &result));
 			WANT(result.error == answer);
 			WANT(result.value_len == (answer == ENOENT ? 0 : 8));
 		}
 	}
-	cmap_batch_free(batch);
+	kcmap_batch_free(batch);
 }
 
 /* A window that this reader cannot read, or that is another map's. */
@@ -292,8 +292,8 @@ static void header_bounds(void)
 		{ offsetof(struct cmap_window, shard_bits), 31 },
 		{ offsetof(struct cmap_window, id), WINDOW_ID + 1 },
 	};
-	struct cmap map = unread_map();
-	struct cmap_view *view;
+	struct kcmap map = unread_map();
+	struct kcmap_view *view;
 	uint32_t *word, was;
 	unsigned int i;
 
@@ -301,32 +301,32 @@ static void header_bounds(void)
 		word = (uint32_t *)((char *)header() + wrong[i].at);
 		was = *word;
 		*word = wrong[i].value;
-		view = cmap_view_open(&map);
+		view = kcmap_view_open(&map);
 		if (view || errno != EBADFD)
 			fprintf(stderr, "wrong header %u\n", i);
 		WANT(!view && errno == EBADFD);
-		cmap_view_close(view);
+		kcmap_view_close(view);
 		*word = was;
 	}
 	header()->key_max = CMAP_KEY_MAX;
-	view = cmap_view_open(&map);
+	view = kcmap_view_open(&map);
 	WANT(view);
-	cmap_view_close(view);
+	kcmap_view_close(view);
 	over(&map);
 }
 
-static ssize_t get(struct cmap *map)
+static ssize_t get(struct kcmap *map)
 {
 	char key[KEY_MAX + 1], value[VALUE_MAX];
 	size_t len = key_of(40, key);
 
-	return cmap_get(map, key, len, value, sizeof(value), NULL);
+	return kcmap_get(map, key, len, value, sizeof(value), NULL);
 }
 
 /* No memory for the window once does not mean none for ever. */
 static void no_memory(void)
 {
-	struct cmap map = unread_map();
+	struct kcmap map = unread_map();
 	unsigned int i;
 
 	answer = EIO;
@@ -358,7 +358,7 @@ static void no_memory(void)
  */
 static void region_without_memory(void)
 {
-	struct cmap map = map_of_file();
+	struct kcmap map = map_of_file();
 	unsigned int i;
 
 	answer = EIO;
@@ -401,7 +401,7 @@ static void forget_number(uint32_t granule)
 static void places_of_all_page_sizes(void)
 {
 	static const unsigned int bits[] = { 5, 6, 7, 9, 10, 11, 14 };
-	struct cmap map;
+	struct kcmap map;
 	size_t p, t;
 	uint32_t i;
 
@@ -439,7 +439,7 @@ static void places_of_all_page_sizes(void)
 /* However large a map is, it has one mapping for each region that it uses. */
 static void one_mapping_for_a_region(void)
 {
-	struct cmap map = map_of_file();
+	struct kcmap map = map_of_file();
 
 	mmaps = 0;
 	warm(&map);
@@ -451,23 +451,23 @@ static void one_mapping_for_a_region(void)
 /* ---- what is none, and what this reader does not know ---- */
 
 /* It must not be taken for what it is not, nor the key for absent. */
-static void asks(struct cmap *map, const char *what)
+static void asks(struct kcmap *map, const char *what)
 {
 	char key[KEY_MAX + 1], value[VALUE_MAX];
-	struct cmap_lookup lookup = {
+	struct kcmap_lookup lookup = {
 		.key = key, .key_len = key_of(40, key), .buf = value,
 		.size = VALUE_MAX,
 	};
-	struct cmap_iter *iter = cmap_iter_new(map, 0, NULL);
-	struct cmap_item item;
+	struct kcmap_iter *iter = kcmap_iter_new(map, 0, NULL);
+	struct kcmap_item item;
 
 	answer = EIO;
 	WANT(get(map) == -1 && errno == EIO);
-	WANT(cmap_get_many(map, &lookup, 1) == 0 && lookup.error == EIO);
-	while (cmap_iter_next(iter, &item) > 0)
+	WANT(kcmap_get_many(map, &lookup, 1) == 0 && lookup.error == EIO);
+	while (kcmap_iter_next(iter, &item) > 0)
 		;
 	WANT(errno == EIO);
-	cmap_iter_free(iter);
+	kcmap_iter_free(iter);
 	answer = 0;
 	if (failed)
 		fprintf(stderr, "at %s\n", what);
@@ -475,7 +475,7 @@ static void asks(struct cmap *map, const char *what)
 
 static void unknown_to_this_reader(void)
 {
-	struct cmap map = map_of_file();
+	struct kcmap map = map_of_file();
 	uint32_t s = shard_of(40), bit;
 	struct cmap_window_node *node = node_of(40);
 	uint64_t table = shard(s)->table;
@@ -526,7 +526,7 @@ static void unknown_to_this_reader(void)
 /* One that has another tag, or another key, is nothing to who looks for ours. */
 static void extended_neighbour(void)
 {
-	struct cmap map = map_of_file();
+	struct kcmap map = map_of_file();
 	uint32_t i;
 
 	for (i = 0; i < KEYS; i++)
@@ -555,10 +555,10 @@ static uint64_t most_mappings(void)
 /* At most a quarter of the mappings that a process may have. */
 static void limit_on_mappings(void)
 {
-	struct cmap map = map_of_file();
+	struct kcmap map = map_of_file();
 	uint64_t taken = 0, most = most_mappings() / 4;
 
-	while (!cmap_limits_take(4096))
+	while (!kcmap_limits_take(4096))
 		taken++;
 	WANT(errno == ENOMEM);
 	/* The view has two. */
@@ -570,7 +570,7 @@ static void limit_on_mappings(void)
 	WANT(!mmaps);
 	answer = 0;
 	while (taken--)
-		cmap_limits_give(4096);
+		kcmap_limits_give(4096);
 	over(&map);
 
 	/* What was closed counts no more. */
@@ -580,17 +580,17 @@ static void limit_on_mappings(void)
 		over(&map);
 	}
 	taken = 0;
-	while (!cmap_limits_take(4096))
+	while (!kcmap_limits_take(4096))
 		taken++;
 	WANT(taken == most);
 	while (taken--)
-		cmap_limits_give(4096);
+		kcmap_limits_give(4096);
 }
 
 /* At most a quarter of a limit on address space. */
 static void limit_on_address_space(void)
 {
-	struct cmap map = map_of_file();
+	struct kcmap map = map_of_file();
 	unsigned int i;
 
 	/* Room for the table, but not for any level of nodes. */
@@ -620,13 +620,13 @@ static void limit_on_address_space(void)
 
 /* ---- a descriptor that is another file's by now ---- */
 
-/* As cmap_close() is called. */
-static void close_handle(const struct cmap *map)
+/* As kcmap_close() is called. */
+static void close_handle(const struct kcmap *map)
 {
-	struct cmap *copy = malloc(sizeof(*copy));
+	struct kcmap *copy = malloc(sizeof(*copy));
 
 	*copy = *map;
-	cmap_close(copy);
+	kcmap_close(copy);
 }
 
 static int replaced;		/* the number that is */
@@ -645,10 +645,10 @@ static void restore(void)
 /* All ways of finding that out. */
 static void foreign(int file)
 {
-	struct cmap map = map_of_file();
-	struct cmap_view *view;
-	struct cmap_iter *iter;
-	struct cmap_item item;
+	struct kcmap map = map_of_file();
+	struct kcmap_view *view;
+	struct kcmap_iter *iter;
+	struct kcmap_item item;
 	char key[KEY_MAX + 1];
 	size_t len = key_of(40, key);
 
@@ -661,26 +661,26 @@ static void foreign(int file)
 	mmaps = asked = 0;
 	WANT(get(&map) == -1 && errno == EBADF);
 	WANT(!mmaps && !asked);
-	WANT(!cmap_view_open(&map) && errno == EBADF);
+	WANT(!kcmap_view_open(&map) && errno == EBADF);
 	restore();
 	/* Later, for it is there again. */
-	cmap_view_close(map.view);
-	map.view = cmap_view_open(&map);
+	kcmap_view_close(map.view);
+	map.view = kcmap_view_open(&map);
 
 	/* It becomes so just before the kernel maps it: nothing is read of it. */
 	before_mmap = replace;
 	WANT(get(&map) == -1 && errno == EBADF);
 	before_mmap = NULL;
 	restore();
-	cmap_view_close(map.view);
+	kcmap_view_close(map.view);
 	before_mmap = replace;
-	view = cmap_view_open(&map);
+	view = kcmap_view_open(&map);
 	WANT(!view && errno == EBADF);
 	before_mmap = NULL;
 	restore();
 
 	/* What is mapped goes on being the map, whatever the number is. */
-	map.view = cmap_view_open(&map);
+	map.view = kcmap_view_open(&map);
 	warm(&map);
 	replace();
 	asked = 0;
@@ -689,14 +689,14 @@ static void foreign(int file)
 	shard(0)->table |= CMAP_WINDOW_TABLE_NOT_YET;
 	shard(1)->table |= CMAP_WINDOW_TABLE_NOT_YET;
 	WANT(get(&map) == -1 && errno == EBADF);
-	iter = cmap_iter_new(&map, 0, NULL);
-	WANT(cmap_iter_next(iter, &item) == -1 && errno == EBADF);
-	cmap_iter_free(iter);
+	iter = kcmap_iter_new(&map, 0, NULL);
+	WANT(kcmap_iter_next(iter, &item) == -1 && errno == EBADF);
+	kcmap_iter_free(iter);
 	WANT(!asked);
 	/* A call that fails. */
 	answer = ENOTTY;
-	WANT(cmap_set(&map, key, len, key, len, NULL) == -1 && errno == EBADF);
-	WANT(cmap_count(&map) == -1 && errno == EBADF);
+	WANT(kcmap_set(&map, key, len, key, len, NULL) == -1 && errno == EBADF);
+	WANT(kcmap_count(&map) == -1 && errno == EBADF);
 	/* What is somebody else's is not closed. */
 	close_handle(&map);
 	WANT(fcntl(replaced, F_GETFD) >= 0);
@@ -729,19 +729,19 @@ static void errors_of_our_own(void)
 	static const int errors[] = {
 		EINVAL, E2BIG, ENOSPC, EXFULL, EOVERFLOW, EDOM, EBADF, EPERM,
 	};
-	struct cmap map = { .fd = fd, .id = WINDOW_ID, .no_window = 1 };
+	struct kcmap map = { .fd = fd, .id = WINDOW_ID, .no_window = 1 };
 	unsigned int i;
 
 	for (i = 0; i < sizeof(errors) / sizeof(*errors); i++) {
 		answer = errors[i];
-		WANT(cmap_set(&map, "k", 1, "v", 1, NULL) == -1 &&
+		WANT(kcmap_set(&map, "k", 1, "v", 1, NULL) == -1 &&
 		     errno == errors[i]);
 	}
 }
 
 /* ---- signal handlers ---- */
 
-static struct cmap *interrupted;
+static struct kcmap *interrupted;
 
 /* A handler comes when the read that it interrupts is just mapping. */
 static void read_in_handler(void)
@@ -762,9 +762,9 @@ static void see(const void *value, size_t len, void *arg)
 
 static void reads_in_signal_handlers(void)
 {
-	struct cmap map = unread_map();
+	struct kcmap map = unread_map();
 	char key[KEY_MAX + 1], value[VALUE_MAX];
-	struct cmap_lookup lookup = {
+	struct kcmap_lookup lookup = {
 		.key = key, .key_len = key_of(40, key), .buf = value,
 		.size = VALUE_MAX,
 	};
@@ -781,8 +781,8 @@ static void reads_in_signal_handlers(void)
 
 	map = unread_map();
 	behind_mmap = read_in_handler;
-	WANT(cmap_get_many(&map, &lookup, 1) == 1);
-	WANT(!cmap_visit(&map, key, lookup.key_len, see, &seen, NULL));
+	WANT(kcmap_get_many(&map, &lookup, 1) == 1);
+	WANT(!kcmap_visit(&map, key, lookup.key_len, see, &seen, NULL));
 	WANT(seen == 40);
 	behind_mmap = NULL;
 	WANT(!asked);
@@ -792,7 +792,7 @@ static void reads_in_signal_handlers(void)
 	map = unread_map();
 	mapping = NO_MEMORY;
 	errno = 0;
-	WANT(cmap_get_many(&map, &lookup, 1) == 1 && !errno);
+	WANT(kcmap_get_many(&map, &lookup, 1) == 1 && !errno);
 	mapping = MAPS;
 	over(&map);
 
@@ -800,7 +800,7 @@ static void reads_in_signal_handlers(void)
 	map = unread_map();
 	map.no_window = 1;
 	errno = 0;
-	WANT(!cmap_visit(&map, key, lookup.key_len, see, &seen, NULL));
+	WANT(!kcmap_visit(&map, key, lookup.key_len, see, &seen, NULL));
 	WANT(!errno);
 	WANT(!mallocs);
 	over(&map);
@@ -809,22 +809,22 @@ static void reads_in_signal_handlers(void)
 /* Behind the last position is the end, not the start. */
 static void last_position(void)
 {
-	struct cmap map = map_of_file();
-	const struct cmap_position last = { UINT64_MAX, UINT64_MAX };
-	struct cmap_iter *iter = cmap_iter_new(&map, 0, &last);
-	struct cmap_item item;
+	struct kcmap map = map_of_file();
+	const struct kcmap_position last = { UINT64_MAX, UINT64_MAX };
+	struct kcmap_iter *iter = kcmap_iter_new(&map, 0, &last);
+	struct kcmap_item item;
 
-	WANT(iter && cmap_iter_next(iter, &item) == 0);
-	cmap_iter_free(iter);
+	WANT(iter && kcmap_iter_next(iter, &item) == 0);
+	kcmap_iter_free(iter);
 	over(&map);
 }
 
 /* Read through the window like any other; there need be no address. */
 static void empty_key(void)
 {
-	struct cmap map = map_of_file();
+	struct kcmap map = map_of_file();
 	char value[VALUE_MAX];
-	struct cmap_lookup lookup[] = {
+	struct kcmap_lookup lookup[] = {
 		{ .key = NULL, .key_len = 0, .buf = value, .size = VALUE_MAX },
 		{ .key = "0", .key_len = 1, .buf = value, .size = VALUE_MAX },
 	};
@@ -832,14 +832,14 @@ static void empty_key(void)
 	size_t len = 0;
 	void *copied;
 
-	WANT(cmap_get(&map, NULL, 0, value, sizeof(value), &version) ==
+	WANT(kcmap_get(&map, NULL, 0, value, sizeof(value), &version) ==
 	     EMPTY_KEY && version == EMPTY_KEY + 1);
 	/* Once more, when it is mapped. */
-	WANT(cmap_get(&map, "", 0, value, sizeof(value), NULL) == EMPTY_KEY);
-	WANT(cmap_get_many(&map, lookup, 2) == 1);
+	WANT(kcmap_get(&map, "", 0, value, sizeof(value), NULL) == EMPTY_KEY);
+	WANT(kcmap_get_many(&map, lookup, 2) == 1);
 	WANT(!lookup[0].error && lookup[0].version == EMPTY_KEY + 1);
 	WANT(lookup[1].error == ENOENT);
-	copied = cmap_get_dup(&map, NULL, 0, &len, NULL);
+	copied = kcmap_get_dup(&map, NULL, 0, &len, NULL);
 	WANT(copied && len == EMPTY_KEY);
 	free(copied);
 	WANT(!asked);
@@ -852,65 +852,65 @@ static void empty_key(void)
  */
 static void empty_keys(void)
 {
-	struct cmap map = map_of_file();
-	struct cmap_iter *iter = cmap_iter_new(&map, 0, NULL);
-	struct cmap_item item = {};
+	struct kcmap map = map_of_file();
+	struct kcmap_iter *iter = kcmap_iter_new(&map, 0, NULL);
+	struct kcmap_item item = {};
 	unsigned int seen = 0;
 	int more = -1;
 	uint32_t n;
 
 	for (n = 0; n < KEYS; n++)
 		node_of(n)->lengths = 0;
-	while (iter && (more = cmap_iter_next(iter, &item)) > 0) {
+	while (iter && (more = kcmap_iter_next(iter, &item)) > 0) {
 		WANT(item.key && !item.key_len);
 		WANT(item.value && !item.value_len);
 		seen++;
 	}
 	WANT(!more && !asked);
 	WANT(seen == KEYS);
-	cmap_iter_free(iter);
+	kcmap_iter_free(iter);
 	over(&map);
 }
 
 /* Structures that are shorter or longer than ours. */
 static void sizes(void)
 {
-	struct cmap map = map_of_file();
+	struct kcmap map = map_of_file();
 	struct {
-		struct cmap_window_stat stat;
+		struct kcmap_window_stat stat;
 		uint64_t newer, beyond;
 	} s = { { .sz = sizeof(s.stat) + 8 }, 42, 42 };
 	struct {
-		struct cmap_info info;
+		struct kcmap_info info;
 		uint64_t newer, beyond;
 	} i = { { .sz = sizeof(i.info) + 8 }, 42, 42 };
-	struct cmap_options resolved, options = {
+	struct kcmap_options resolved, options = {
 		.sz = sizeof(options), .mode = 0640,
 	};
 
 	warm(&map);
-	WANT(!cmap_window_stat(&map, &s.stat));
+	WANT(!kcmap_window_stat(&map, &s.stat));
 	WANT(s.stat.sz == sizeof(s.stat) + 8 && s.stat.maps);
 	WANT(s.newer == 0 && s.beyond == 42);
-	WANT(!cmap_info(&map, &i.info));
+	WANT(!kcmap_info(&map, &i.info));
 	WANT(i.info.sz == sizeof(i.info) + 8);
 	WANT(i.newer == 0 && i.beyond == 42);
 	s.stat.sz = sizeof(s.stat) - 1;
-	WANT(cmap_window_stat(&map, &s.stat) == -1 && errno == EINVAL);
+	WANT(kcmap_window_stat(&map, &s.stat) == -1 && errno == EINVAL);
 	i.info.sz = sizeof(i.info) - 1;
-	WANT(cmap_info(&map, &i.info) == -1 && errno == EINVAL);
+	WANT(kcmap_info(&map, &i.info) == -1 && errno == EINVAL);
 	over(&map);
 
-	WANT(!cmap_options_resolve(&options, &resolved));
+	WANT(!kcmap_options_resolve(&options, &resolved));
 	WANT(resolved.mode == 0640);
 	options.__reserved = 1;
-	WANT(cmap_options_resolve(&options, &resolved) == -1 &&
+	WANT(kcmap_options_resolve(&options, &resolved) == -1 &&
 	     errno == EINVAL);
 	/* As it was first, without. */
-	options.sz = offsetof(struct cmap_options, __reserved);
-	WANT(!cmap_options_resolve(&options, &resolved));
+	options.sz = offsetof(struct kcmap_options, __reserved);
+	WANT(!kcmap_options_resolve(&options, &resolved));
 	options.sz--;
-	WANT(cmap_options_resolve(&options, &resolved) == -1 &&
+	WANT(kcmap_options_resolve(&options, &resolved) == -1 &&
 	     errno == EINVAL);
 }
 

@@ -206,7 +206,7 @@ static void expect(int good, const char *what)
 	abort();
 }
 
-static void get(struct cmap *map)
+static void get(struct kcmap *map)
 {
 	char key[KEY_MAX + 1], *buf;
 	size_t len = key_of(next(1) % KEYS, key), size = next(1);
@@ -215,15 +215,15 @@ static void get(struct cmap *map)
 
 	/* Of the heap, where each byte too far is noticed. */
 	buf = malloc(size);
-	got = cmap_get(map, key, len, buf, size, &version);
+	got = kcmap_get(map, key, len, buf, size, &version);
 	expect(got <= (ssize_t)size, "longer than the buffer");
 	free(buf);
 }
 
-static void get_many(struct cmap *map)
+static void get_many(struct kcmap *map)
 {
 	size_t n = next(1) % 70, i;
-	struct cmap_lookup lookup[70] = {};
+	struct kcmap_lookup lookup[70] = {};
 	char key[70][KEY_MAX + 1];
 
 	for (i = 0; i < n; i++) {
@@ -233,7 +233,7 @@ static void get_many(struct cmap *map)
 		lookup[i].size = next(1);
 		lookup[i].buf = malloc(lookup[i].size);
 	}
-	cmap_get_many(map, lookup, n);
+	kcmap_get_many(map, lookup, n);
 	for (i = 0; i < n; i++) {
 		expect(lookup[i].error || lookup[i].len <= lookup[i].size,
 		       "one of many is longer than its buffer");
@@ -241,27 +241,27 @@ static void get_many(struct cmap *map)
 	}
 }
 
-static void range(struct cmap *map)
+static void range(struct kcmap *map)
 {
-	const struct cmap_position from = { next(6), next(1) % 3 ? 0 : 1 };
-	unsigned int flags = next(1) % 2 ? CMAP_KEYS_ONLY : 0;
-	struct cmap_iter *iter = cmap_iter_new(map, flags, &from);
-	struct cmap_item item;
+	const struct kcmap_position from = { next(6), next(1) % 3 ? 0 : 1 };
+	unsigned int flags = next(1) % 2 ? KCMAP_KEYS_ONLY : 0;
+	struct kcmap_iter *iter = kcmap_iter_new(map, flags, &from);
+	struct kcmap_item item;
 	unsigned int n = 0;
 
-	while (cmap_iter_next(iter, &item) == 1) {
+	while (kcmap_iter_next(iter, &item) == 1) {
 		look(item.key, item.key_len, NULL);
 		if (item.value)
 			look(item.value, item.value_len, NULL);
 		/* No more than fit into all the buckets that there can be. */
 		expect(n++ < 1 << 24, "more entries than there is room for");
 	}
-	cmap_iter_free(iter);
+	kcmap_iter_free(iter);
 }
 
-static void read_or_spoil(struct cmap *map)
+static void read_or_spoil(struct kcmap *map)
 {
-	struct cmap_window_stat stat = { .sz = sizeof(stat) };
+	struct kcmap_window_stat stat = { .sz = sizeof(stat) };
 	char key[KEY_MAX + 1];
 	uint64_t version;
 	size_t len;
@@ -273,7 +273,7 @@ static void read_or_spoil(struct cmap *map)
 		break;
 	case 2:
 		len = key_of(next(1) % KEYS, key);
-		cmap_visit(map, key, len, look, NULL, &version);
+		kcmap_visit(map, key, len, look, NULL, &version);
 		break;
 	case 3:
 		get_many(map);
@@ -282,7 +282,7 @@ static void read_or_spoil(struct cmap *map)
 		range(map);
 		break;
 	case 5:
-		cmap_window_stat(map, &stat);
+		kcmap_window_stat(map, &stat);
 		break;
 	default:
 		spoil();
@@ -316,7 +316,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static unsigned int inputs;
-	struct cmap *map;
+	struct kcmap *map;
 	unsigned int i;
 
 	if (++inputs % 256 == 0)
@@ -326,10 +326,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	/* Some of it is wrong from the beginning. */
 	for (i = next(1) % 8; i; i--)
 		spoil();
-	map = cmap_from_fd(dup(fd));
+	map = kcmap_from_fd(dup(fd));
 	for (i = 0; i < STEPS && input < input_end; i++)
 		read_or_spoil(map);
-	cmap_close(map);
+	kcmap_close(map);
 	mend();
 
 	return 0;

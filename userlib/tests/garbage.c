@@ -168,7 +168,7 @@ enum outcome {
 	MISSED,		/* absent */
 	TOO_SMALL,	/* the buffer */
 	ASKED,		/* left to a system call */
-	MANY_FOUND,	/* by cmap_get_many() */
+	MANY_FOUND,	/* by kcmap_get_many() */
 	OUTCOMES
 };
 
@@ -224,7 +224,7 @@ static void look(const void *value, size_t len, void *arg)
 		*sum += (unsigned char)bytes[i];
 }
 
-static void get(struct cmap *map)
+static void get(struct kcmap *map)
 {
 	char key[KEY_MAX + 1], *buf;
 	size_t len = key_of(any() % KEYS, key), size = any() % VALUE_MAX;
@@ -232,14 +232,14 @@ static void get(struct cmap *map)
 
 	/* Of the heap, where each byte too far is noticed. */
 	buf = malloc(size);
-	note(cmap_get(map, key, len, buf, size, NULL) < 0);
+	note(kcmap_get(map, key, len, buf, size, NULL) < 0);
 	free(buf);
-	note(cmap_visit(map, key, len, look, &sum, NULL));
+	note(kcmap_visit(map, key, len, look, &sum, NULL));
 }
 
-static void get_many(struct cmap *map)
+static void get_many(struct kcmap *map)
 {
-	struct cmap_lookup lookup[70] = {};
+	struct kcmap_lookup lookup[70] = {};
 	char key[70][KEY_MAX + 1];
 	size_t i, n = any() % 70;
 
@@ -249,50 +249,50 @@ static void get_many(struct cmap *map)
 		lookup[i].size = any() % VALUE_MAX;
 		lookup[i].buf = malloc(lookup[i].size);
 	}
-	count(MANY_FOUND, (unsigned long)cmap_get_many(map, lookup, n));
+	count(MANY_FOUND, (unsigned long)kcmap_get_many(map, lookup, n));
 	for (i = 0; i < n; i++)
 		free(lookup[i].buf);
 }
 
-static void bucket(struct cmap *map)
+static void bucket(struct kcmap *map)
 {
-	static struct cmap_bucket_read read;
+	static struct kcmap_bucket_read read;
 
 	read.size = any() % 4096;
 	read.keys_only = any() & 1;
 	read.buf = malloc(read.size);
-	cmap_window_bucket(cmap_view_of(map), any() >> 16, &read);
+	kcmap_window_bucket(kcmap_view_of(map), any() >> 16, &read);
 	free(read.buf);
 }
 
 static void *reader(void *seed)
 {
-	struct cmap map = handle();
+	struct kcmap map = handle();
 	unsigned int i;
 
 	state = (uint64_t)(uintptr_t)seed;
 	for (i = 0; !LOAD(&over); i++) {
 		/* A get and a visit each time. */
 		if (i % (READS_OPEN / 2) == 0) {
-			cmap_view_close(map.view);
-			map.view = cmap_view_open(&map);
+			kcmap_view_close(map.view);
+			map.view = kcmap_view_open(&map);
 		}
 		get(&map);
 		if (i % 16 == 0)
 			get_many(&map);
 		bucket(&map);
 	}
-	cmap_view_close(map.view);
+	kcmap_view_close(map.view);
 	return NULL;
 }
 
 /* A chain that has no end, and no entry that would end it. */
 static void circle(void)
 {
-	struct cmap map = handle();
+	struct kcmap map = handle();
 	uint32_t i, j;
 
-	map.view = cmap_view_open(&map);
+	map.view = kcmap_view_open(&map);
 	make(any(), any());
 	for (i = 0; i < SHARDS; i++) {
 		struct cmap_window_bucket *at = table_at(i, shard(i)->table);
@@ -307,7 +307,7 @@ static void circle(void)
 		get(&map);
 		bucket(&map);
 	}
-	cmap_view_close(map.view);
+	kcmap_view_close(map.view);
 }
 
 /* Say what was reached; whether that is enough. */

@@ -7,8 +7,8 @@
  * are is worked out here by the words of <linux/cmap.h>, not by the library's
  * means.
  */
-#ifndef LIBCMAP_TESTS_WINDOW_FILE_H
-#define LIBCMAP_TESTS_WINDOW_FILE_H
+#ifndef LIBKCMAP_TESTS_WINDOW_FILE_H
+#define LIBKCMAP_TESTS_WINDOW_FILE_H
 
 #include "../src/window.h"
 #include "../src/hash.h"
@@ -190,12 +190,12 @@ static struct cmap_window_bucket *place_for(struct cmap_window_bucket *table,
 
 static uint64_t hash_of(uint32_t i)
 {
-	const struct cmap_hash begin =
-		cmap_hash_begin((const uint64_t *)header()->secret);
+	const struct kcmap_hash begin =
+		kcmap_hash_begin((const uint64_t *)header()->secret);
 	char key[KEY_MAX + 1];
 	size_t len = key_of(i, key);
 
-	return cmap_hash(&begin, key, len);
+	return kcmap_hash(&begin, key, len);
 }
 
 static uint32_t shard_of(uint32_t i)
@@ -285,9 +285,9 @@ static int window_file(uint64_t k0, uint64_t k1)
 }
 
 /* A handle as there would be one of such a map. */
-static inline struct cmap handle(void)
+static inline struct kcmap handle(void)
 {
-	return (struct cmap){ .fd = fd, .id = WINDOW_ID };
+	return (struct kcmap){ .fd = fd, .id = WINDOW_ID };
 }
 
-#endif /* LIBCMAP_TESTS_WINDOW_FILE_H */
+#endif /* LIBKCMAP_TESTS_WINDOW_FILE_H */

@@ -2,12 +2,12 @@
 /*
  * Calls of the library's that the linker leads to the tests (--wrap).
  */
-#ifndef LIBCMAP_TESTS_WRAP_H
-#define LIBCMAP_TESTS_WRAP_H
+#ifndef LIBKCMAP_TESTS_WRAP_H
+#define LIBKCMAP_TESTS_WRAP_H
 
 #include <sys/resource.h>
 
 int __wrap_getrlimit(int which, struct rlimit *limit);
 int __real_getrlimit(int which, struct rlimit *limit);
 
-#endif /* LIBCMAP_TESTS_WRAP_H */
+#endif /* LIBKCMAP_TESTS_WRAP_H */

@@ -7,7 +7,7 @@
  * character of ASCII or a space is \xHH: a terminal takes bytes from 0x80 on for
  * commands, too.
  */
-#include <cmap.h>
+#include <kcmap.h>
 
 #include <argp.h>
 #include <ctype.h>
@@ -28,7 +28,7 @@
 #define EXIT_FAILED	2
 
 struct arguments {
-	struct cmap_options options;
+	struct kcmap_options options;
 	int keys_only;
 	int exists_is_fine;
 	int argc;
@@ -120,11 +120,11 @@ static char *unescape_name(const char *text)
 	return name.data;
 }
 
-static struct cmap *open_map(const char *text, int oflag)
+static struct kcmap *open_map(const char *text, int oflag)
 {
 	char *name = unescape_name(text);
 	/* One read is not worth mapping the map. */
-	struct cmap *map = cmap_open(name, oflag | CMAP_O_NO_WINDOW, NULL);
+	struct kcmap *map = kcmap_open(name, oflag | KCMAP_O_NO_WINDOW, NULL);
 
 	if (!map)
 		die(text);
@@ -153,7 +153,7 @@ static int64_t parse_number(const char *text, int base, int64_t least,
 
 /* ---- the commands; argv[0] is the command's name ---- */
 
-static int list_one(const struct cmap_name_info *info, void *arg)
+static int list_one(const struct kcmap_name_info *info, void *arg)
 {
 	const struct passwd *user = getpwuid(info->uid);
 	const struct group *group = getgrgid(info->gid);
@@ -174,9 +174,9 @@ static int list_one(const struct cmap_name_info *info, void *arg)
 /* What the list does not have: maps without a name, and other namespaces'. */
 static void print_total(void)
 {
-	struct cmap_usage usage = { .sz = sizeof(usage) };
+	struct kcmap_usage usage = { .sz = sizeof(usage) };
 
-	if (cmap_usage(&usage))
+	if (kcmap_usage(&usage))
 		die("limits");
 	printf("all %u maps, with and without a name: %" PRIu64 " bytes\n",
 	       usage.all_maps, usage.all_bytes);
@@ -187,7 +187,7 @@ static void do_ls(const struct arguments *args)
 	(void)args;
 	printf("%4s %-8s %-8s %10s %12s %s\n", "MODE", "OWNER", "GROUP",
 	       "ENTRIES", "BYTES", "NAME");
-	if (cmap_list(list_one, NULL))
+	if (kcmap_list(list_one, NULL))
 		die("list");
 	print_total();
 }
@@ -203,11 +203,11 @@ static void print_limit(const char *what, uint64_t used, uint64_t limit)
 
 static void do_limits(const struct arguments *args)
 {
-	struct cmap_usage usage = { .sz = sizeof(usage) };
+	struct kcmap_usage usage = { .sz = sizeof(usage) };
 	const struct passwd *user;
 
 	(void)args;
-	if (cmap_usage(&usage))
+	if (kcmap_usage(&usage))
 		die("limits");
 	user = getpwuid(usage.uid);
 	if (user)
@@ -226,25 +226,25 @@ static void print_difference(const char *what, uint64_t asked, uint64_t is)
 }
 
 /* Of a map that exists and is not what the options ask for. */
-static void die_of_difference(const char *text, struct cmap *map, int differ,
-			      const struct cmap_options *options)
+static void die_of_difference(const char *text, struct kcmap *map, int differ,
+			      const struct kcmap_options *options)
 {
-	struct cmap_info info = { .sz = sizeof(info) };
+	struct kcmap_info info = { .sz = sizeof(info) };
 
-	if (cmap_info(map, &info))
+	if (kcmap_info(map, &info))
 		die(text);
 	fprintf(stderr, "cmap: %s: exists", text);
-	if (differ & CMAP_DIFFER_MAX_ENTRIES)
+	if (differ & KCMAP_DIFFER_MAX_ENTRIES)
 		print_difference("max-entries", options->max_entries,
 				 info.max_entries);
-	if (differ & CMAP_DIFFER_MAX_BYTES)
+	if (differ & KCMAP_DIFFER_MAX_BYTES)
 		print_difference("max-bytes", options->max_bytes,
 				 info.max_bytes);
-	if (differ & CMAP_DIFFER_SHARDS)
+	if (differ & KCMAP_DIFFER_SHARDS)
 		print_difference("shards", options->shards, info.shards);
-	if (options->flags & ~info.flags & CMAP_NO_WINDOW)
+	if (options->flags & ~info.flags & KCMAP_NO_WINDOW)
 		fputs("; it has a window", stderr);
-	if (options->flags & ~info.flags & CMAP_WIPE)
+	if (options->flags & ~info.flags & KCMAP_WIPE)
 		fputs("; it does not wipe", stderr);
 	fputc('\n', stderr);
 	exit(EXIT_FAILED);
@@ -254,14 +254,14 @@ static void do_create(const struct arguments *args)
 {
 	char *name = unescape_name(args->argv[1]);
 	int excl = args->exists_is_fine ? 0 : O_EXCL, differ;
-	struct cmap *map = cmap_open(name, O_RDWR | O_CREAT | excl |
-				     CMAP_O_NO_WINDOW | CMAP_O_ANY_OPTIONS,
-				     &args->options);
+	struct kcmap *map = kcmap_open(name, O_RDWR | O_CREAT | excl |
+				       KCMAP_O_NO_WINDOW | KCMAP_O_ANY_OPTIONS,
+				       &args->options);
 
 	if (!map)
 		die(args->argv[1]);
-	if (!cmap_created(map)) {
-		differ = cmap_options_differ(map, &args->options);
+	if (!kcmap_created(map)) {
+		differ = kcmap_options_differ(map, &args->options);
 		if (differ < 0)
 			die(args->argv[1]);
 		if (differ)
@@ -269,21 +269,21 @@ static void do_create(const struct arguments *args)
 					  &args->options);
 	}
 	if (args->exists_is_fine)
-		puts(cmap_created(map) ? "created" : "exists");
+		puts(kcmap_created(map) ? "created" : "exists");
 	free(name);
-	cmap_close(map);
+	kcmap_close(map);
 }
 
 /* Any descriptor will do; the owner may have left himself no permission. */
-static struct cmap *open_own(const char *text)
+static struct kcmap *open_own(const char *text)
 {
 	static const int oflags[] = { O_RDONLY, O_WRONLY };
 	char *name = unescape_name(text);
-	struct cmap *map = NULL;
+	struct kcmap *map = NULL;
 	size_t i;
 
 	for (i = 0; !map && i < sizeof(oflags) / sizeof(*oflags); i++)
-		map = cmap_open(name, oflags[i] | CMAP_O_NO_WINDOW, NULL);
+		map = kcmap_open(name, oflags[i] | KCMAP_O_NO_WINDOW, NULL);
 	if (!map)
 		die(text);
 	free(name);
@@ -292,22 +292,22 @@ static struct cmap *open_own(const char *text)
 
 static void do_mv(const struct arguments *args)
 {
-	struct cmap *map = open_own(args->argv[1]);
+	struct kcmap *map = open_own(args->argv[1]);
 	char *name = unescape_name(args->argv[2]);
 
-	if (cmap_rename(map, name))
+	if (kcmap_rename(map, name))
 		die(args->argv[2]);
 	free(name);
-	cmap_close(map);
+	kcmap_close(map);
 }
 
 static void do_chmod(const struct arguments *args)
 {
-	struct cmap *map = open_own(args->argv[2]);
+	struct kcmap *map = open_own(args->argv[2]);
 
-	if (cmap_chmod(map, (mode_t)parse_number(args->argv[1], 8, 0, 0666)))
+	if (kcmap_chmod(map, (mode_t)parse_number(args->argv[1], 8, 0, 0666)))
 		die(args->argv[2]);
-	cmap_close(map);
+	kcmap_close(map);
 }
 
 /* "user", "user:group", ":group"; names or numbers; -1 where there is none. */
@@ -335,31 +335,31 @@ static void parse_owner(char *text, uid_t *uid, gid_t *gid)
 
 static void do_chown(const struct arguments *args)
 {
-	struct cmap *map = open_own(args->argv[2]);
+	struct kcmap *map = open_own(args->argv[2]);
 	uid_t uid;
 	gid_t gid;
 
 	parse_owner(args->argv[1], &uid, &gid);
-	if (cmap_chown(map, uid, gid))
+	if (kcmap_chown(map, uid, gid))
 		die(args->argv[2]);
-	cmap_close(map);
+	kcmap_close(map);
 }
 
 static void do_rm(const struct arguments *args)
 {
 	char *name = unescape_name(args->argv[1]);
 
-	if (cmap_unlink(name))
+	if (kcmap_unlink(name))
 		die(args->argv[1]);
 	free(name);
 }
 
 static void do_get(const struct arguments *args)
 {
-	struct cmap *map = open_map(args->argv[1], O_RDONLY);
+	struct kcmap *map = open_map(args->argv[1], O_RDONLY);
 	struct bytes key = unescape(args->argv[2]);
 	size_t len;
-	void *value = cmap_get_dup(map, key.data, key.len, &len, NULL);
+	void *value = kcmap_get_dup(map, key.data, key.len, &len, NULL);
 
 	if (!value)
 		die(args->argv[2]);
@@ -367,31 +367,31 @@ static void do_get(const struct arguments *args)
 	putchar('\n');
 	free(value);
 	free(key.data);
-	cmap_close(map);
+	kcmap_close(map);
 }
 
 static void do_set(const struct arguments *args)
 {
-	struct cmap *map = open_map(args->argv[1], O_WRONLY);
+	struct kcmap *map = open_map(args->argv[1], O_WRONLY);
 	struct bytes key = unescape(args->argv[2]);
 	struct bytes value = unescape(args->argv[3]);
 
-	if (cmap_set(map, key.data, key.len, value.data, value.len, NULL))
+	if (kcmap_set(map, key.data, key.len, value.data, value.len, NULL))
 		die(args->argv[2]);
 	free(key.data);
 	free(value.data);
-	cmap_close(map);
+	kcmap_close(map);
 }
 
 static void do_del(const struct arguments *args)
 {
-	struct cmap *map = open_map(args->argv[1], O_WRONLY);
+	struct kcmap *map = open_map(args->argv[1], O_WRONLY);
 	struct bytes key = unescape(args->argv[2]);
 
-	if (cmap_delete(map, key.data, key.len, NULL))
+	if (kcmap_delete(map, key.data, key.len, NULL))
 		die(args->argv[2]);
 	free(key.data);
-	cmap_close(map);
+	kcmap_close(map);
 }
 
 static void do_add(const struct arguments *args)
@@ -399,41 +399,41 @@ static void do_add(const struct arguments *args)
 	int64_t delta = args->argc > 3 ?
 			parse_number(args->argv[3], 0, INT64_MIN, INT64_MAX) :
 			1;
-	struct cmap *map = open_map(args->argv[1], O_RDWR);
+	struct kcmap *map = open_map(args->argv[1], O_RDWR);
 	struct bytes key = unescape(args->argv[2]);
 	int64_t sum;
 
-	if (cmap_add(map, key.data, key.len, delta, 0, &sum, NULL))
+	if (kcmap_add(map, key.data, key.len, delta, 0, &sum, NULL))
 		die(args->argv[2]);
 	printf("%" PRId64 "\n", sum);
 	free(key.data);
-	cmap_close(map);
+	kcmap_close(map);
 }
 
 static void do_count(const struct arguments *args)
 {
-	struct cmap *map = open_map(args->argv[1], O_RDONLY);
-	int64_t count = cmap_count(map);
+	struct kcmap *map = open_map(args->argv[1], O_RDONLY);
+	int64_t count = kcmap_count(map);
 
 	if (count < 0)
 		die(args->argv[1]);
 	printf("%" PRId64 "\n", count);
-	cmap_close(map);
+	kcmap_close(map);
 }
 
 static void do_clear(const struct arguments *args)
 {
-	struct cmap *map = open_map(args->argv[1], O_WRONLY);
-	int64_t count = cmap_clear(map);
+	struct kcmap *map = open_map(args->argv[1], O_WRONLY);
+	int64_t count = kcmap_clear(map);
 
 	if (count < 0)
 		die(args->argv[1]);
 	printf("%" PRId64 "\n", count);
-	cmap_close(map);
+	kcmap_close(map);
 }
 
 /* Eight bytes are most likely a number, and unreadable otherwise. */
-static int is_number(const struct cmap_item *item)
+static int is_number(const struct kcmap_item *item)
 {
 	const char *p = item->value;
 	size_t i;
@@ -448,16 +448,16 @@ static int is_number(const struct cmap_item *item)
 
 static void do_dump(const struct arguments *args)
 {
-	struct cmap *map = open_map(args->argv[1], O_RDONLY);
-	struct cmap_iter *iter;
-	struct cmap_item item;
+	struct kcmap *map = open_map(args->argv[1], O_RDONLY);
+	struct kcmap_iter *iter;
+	struct kcmap_item item;
 	int64_t number;
 	int more;
 
-	iter = cmap_iter_new(map, args->keys_only ? CMAP_KEYS_ONLY : 0, NULL);
+	iter = kcmap_iter_new(map, args->keys_only ? KCMAP_KEYS_ONLY : 0, NULL);
 	if (!iter)
 		die(args->argv[1]);
-	while ((more = cmap_iter_next(iter, &item)) > 0) {
+	while ((more = kcmap_iter_next(iter, &item)) > 0) {
 		print_bytes(item.key, item.key_len);
 		if (item.value && is_number(&item)) {
 			memcpy(&number, item.value, sizeof(number));
@@ -470,16 +470,16 @@ static void do_dump(const struct arguments *args)
 	}
 	if (more)
 		die(args->argv[1]);
-	cmap_iter_free(iter);
-	cmap_close(map);
+	kcmap_iter_free(iter);
+	kcmap_close(map);
 }
 
 static void do_stat(const struct arguments *args)
 {
-	struct cmap *map = open_map(args->argv[1], O_RDONLY);
-	struct cmap_info info = { .sz = sizeof(info) };
+	struct kcmap *map = open_map(args->argv[1], O_RDONLY);
+	struct kcmap_info info = { .sz = sizeof(info) };
 
-	if (cmap_info(map, &info))
+	if (kcmap_info(map, &info))
 		die(args->argv[1]);
 	printf("id:            %" PRIu64 "\n", info.id);
 	printf("mode:          %04o\n", (unsigned int)info.mode);
@@ -487,8 +487,8 @@ static void do_stat(const struct arguments *args)
 	printf("key_max:       %u\n", info.key_max);
 	printf("value_max:     %u\n", info.value_max);
 	printf("window:        %s\n",
-	       info.flags & CMAP_NO_WINDOW ? "no" : "yes");
-	printf("wipe:          %s\n", info.flags & CMAP_WIPE ? "yes" : "no");
+	       info.flags & KCMAP_NO_WINDOW ? "no" : "yes");
+	printf("wipe:          %s\n", info.flags & KCMAP_WIPE ? "yes" : "no");
 	printf("shards:        %u\n", info.shards);
 	printf("max_entries:   %" PRIu64 "\n", info.max_entries);
 	printf("max_bytes:     %" PRIu64 "\n", info.max_bytes);
@@ -502,7 +502,7 @@ static void do_stat(const struct arguments *args)
 	printf("allocs:        %" PRIu64 "\n", info.allocs);
 	printf("reuses:        %" PRIu64 "\n", info.reuses);
 	printf("retries:       %" PRIu64 "\n", info.retries);
-	cmap_close(map);
+	kcmap_close(map);
 }
 
 static const struct command {
@@ -603,10 +603,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 			(uint32_t)parse_number(arg, 0, 0, UINT32_MAX);
 		break;
 	case OPT_NO_WINDOW:
-		args->options.flags |= CMAP_NO_WINDOW;
+		args->options.flags |= KCMAP_NO_WINDOW;
 		break;
 	case OPT_WIPE:
-		args->options.flags |= CMAP_WIPE;
+		args->options.flags |= KCMAP_WIPE;
 		break;
 	case ARGP_KEY_ARGS:
 		args->argc = state->argc - state->next;
@@ -629,7 +629,7 @@ static const struct argp argp = {
 static void print_version(FILE *stream, struct argp_state *state)
 {
 	(void)state;
-	fprintf(stream, "cmap %s\n", cmap_version());
+	fprintf(stream, "cmap %s\n", kcmap_version());
 }
 
 int main(int argc, char **argv)
