@@ -39,7 +39,7 @@ help:
 
 modules:
 	@tools/ready '$(KDIR)'
-	CMAP_TESTS= selftests/vm/module '$(KDIR)' '$(BUILD)/module-host' plain
+	CMAP_TESTS= tools/module '$(KDIR)' '$(BUILD)/module-host' plain
 
 lib:
 	$(MAKE) -C userlib O=$(LIB)
@@ -47,11 +47,11 @@ lib:
 user: | deps-guest
 	$(MAKE) -C userlib O=$(LIB) all examples
 	$(MAKE) -C selftests O=$(BUILD)/user/tests LIB=$(LIB) \
-		KSELFTEST_INC=$$(selftests/vm/kernel source)/tools/testing/selftests
+		KSELFTEST_INC=$$(tools/vm/kernel source)/tools/testing/selftests
 
 modules-%: | deps-guest
-	k=$$(selftests/vm/kernel $*) && \
-		selftests/vm/module $$k/build $(BUILD)/module-$$(cat $$k/release)
+	k=$$(tools/vm/kernel $*) && \
+		tools/module $$k/build $(BUILD)/module-$$(cat $$k/release)
 
 deps-guest:
 	@tools/deps guest
@@ -74,15 +74,15 @@ check-long:
 	tools/check-long
 
 check-%: modules-% user
-	selftests/vm/run --kernel $* $(T)
+	tools/vm/run --kernel $* $(T)
 
 check-host:
-	@selftests/host --ready
+	@tools/host --ready
 	tools/deps build
 	@tools/ready '$(KDIR)'
 	$(MAKE) -s user
-	selftests/vm/module '$(KDIR)' '$(BUILD)/module-check'
-	selftests/host $(T)
+	tools/module '$(KDIR)' '$(BUILD)/module-check'
+	tools/host $(T)
 
 kunit:
 	tools/deps check
@@ -109,7 +109,7 @@ shell:
 	tools/deps guest
 	$(MAKE) -s modules-6.12 lib
 	$(MAKE) -s -C userlib O=$(LIB) examples
-	selftests/vm/run --kernel 6.12 --shell
+	tools/vm/run --kernel 6.12 --shell
 
 bench-programs: lib
 	tools/deps bench

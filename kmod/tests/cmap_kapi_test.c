@@ -5,7 +5,7 @@
  * not, and does not.
  *
  * Once loaded it makes single calls for a process that wants to see them fail
- * (selftests/fail_nth.c): who writes the name of one to the parameter "call"
+ * (selftests/guarantees/fail_nth.c): who writes the name of one to the parameter "call"
  * makes it, on the map "fail_nth" and with what that test has put there.
  */
 #include <linux/cmap.h>

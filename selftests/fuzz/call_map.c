@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "calls.h"
 #include "memory.h"
-#include "../places.h"
+#include "places.h"
 
 #include <errno.h>
 #include <fcntl.h>

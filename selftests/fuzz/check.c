@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "check.h"
-#include "../cmap_test.h"
+#include "cmap_test.h"
 #include "calls.h"
 
 #include <kcmap.h>

@@ -13,7 +13,7 @@
  *
  * Exit status: 0; 1 if anything was found; 2 for usage.
  */
-#include "../cmap_test.h"
+#include "cmap_test.h"
 #include "inputs.h"
 #include "state.h"
 #include "worker.h"

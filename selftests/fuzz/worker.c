@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "worker.h"
-#include "../faults.h"
+#include "faults.h"
 #include "abi.h"
 #include "calls.h"
 #include "check.h"

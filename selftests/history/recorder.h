@@ -6,7 +6,7 @@
 #ifndef CMAP_RECORDER_H
 #define CMAP_RECORDER_H
 
-#include "../kmod/tests/cmap_history.h"
+#include "../../kmod/tests/cmap_history.h"
 
 #include <stdbool.h>
 #include <stdint.h>

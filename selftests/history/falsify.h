@@ -7,7 +7,7 @@
 #define CMAP_FALSIFY_H
 
 #include "cmap_test.h"
-#include "../kmod/tests/cmap_history.h"
+#include "../../kmod/tests/cmap_history.h"
 
 enum falsehood {
 	OTHER_VALUE,		/* read what was there at another time */

@@ -12,7 +12,7 @@
 #ifndef CMAP_LINEAR_FULL_H
 #define CMAP_LINEAR_FULL_H
 
-#include "../kmod/tests/cmap_history.h"
+#include "../../kmod/tests/cmap_history.h"
 
 #include <stddef.h>
 #include <stdint.h>

@@ -5,7 +5,7 @@
 #ifndef CMAP_RECORDER_OP_H
 #define CMAP_RECORDER_OP_H
 
-#include "../kmod/tests/cmap_history.h"
+#include "../../kmod/tests/cmap_history.h"
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -6,7 +6,7 @@
 #define FLOOD_H
 
 #include "cmap_test.h"
-#include "../userlib/src/hash.h"
+#include "../../userlib/src/hash.h"
 
 #define CHAIN_ENTRIES	170	/* 17 buckets of 10: the bound that is stated */
 #define CHAIN_BUCKETS	17

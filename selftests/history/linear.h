@@ -18,7 +18,7 @@
 #ifndef CMAP_LINEAR_H
 #define CMAP_LINEAR_H
 
-#include "../kmod/tests/cmap_history.h"
+#include "../../kmod/tests/cmap_history.h"
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -7,9 +7,9 @@
  */
 #include "cmap_test.h"
 #include "kselftest_harness.h"
-#include "fuzz/inputs.h"
-#include "fuzz/state.h"
-#include "fuzz/worker.h"
+#include "inputs.h"
+#include "state.h"
+#include "worker.h"
 
 static unsigned int give(const char *begin, const char *end)
 {
