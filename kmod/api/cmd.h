@@ -7,7 +7,7 @@
 #ifndef CMAP_CMD_H
 #define CMAP_CMD_H
 
-#include "../core/shard.h"
+#include "../core/write.h"
 
 #include <linux/gfp.h>
 #include <linux/types.h>

@@ -5,6 +5,7 @@
 #include "../core/limits.h"
 #include "../core/map.h"
 #include "../core/registry.h"
+#include "../core/stat.h"
 #include "../core/supply.h"
 #include "cmd.h"
 #include "file.h"
@@ -120,9 +121,9 @@ int cmap_cmd_open(struct cmap_context *context, void __user *arg)
 	int err;
 
 	if (context->file->f_mode & FMODE_READ)
-		access |= MAY_READ;
+		access |= CMAP_MAY_READ;
 	if (context->file->f_mode & FMODE_WRITE)
-		access |= MAY_WRITE;
+		access |= CMAP_MAY_WRITE;
 	/* Opened with the mode 3, which asks for neither: nor may it ask here. */
 	if (!access)
 		return -EBADF;

@@ -3,6 +3,7 @@
  * Commands on one key, and those that need no structure of their own.
  */
 #include "../core/op.h"
+#include "../core/stat.h"
 #include "../core/trace.h"
 #include "cmd.h"
 #include "uaccess.h"

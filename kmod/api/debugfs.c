@@ -10,6 +10,7 @@
 #include "../core/map.h"
 #include "../core/registry.h"
 #include "../core/stat.h"
+#include "fdinfo.h"
 
 #include <linux/debugfs.h>
 #include <linux/math64.h>
@@ -19,6 +20,7 @@
 #include <linux/rcupdate.h>
 #include <linux/sched.h>
 #include <linux/seq_file.h>
+#include <linux/user_namespace.h>
 #include <uapi/linux/cmap.h>
 
 static struct dentry *debugfs_dir;
@@ -33,7 +35,7 @@ static void show_map(struct seq_file *seq, const struct cmap *map)
 
 	seq_printf(seq, "map:           %llu\n", map->id);
 	seq_puts(seq, "name:          ");
-	cmap_stat_show_name(seq, map);
+	cmap_show_name(seq, map);
 	seq_putc(seq, '\n');
 	seq_printf(seq, "namespace:     %u\n", READ_ONCE(map->net_number));
 	seq_printf(seq, "kernel:        %d\n", map->kernel);
@@ -149,9 +151,24 @@ static const struct seq_operations shards_sops = {
 
 DEFINE_SEQ_ATTRIBUTE(shards);
 
+static void show_user(void *arg, kuid_t uid, const struct cmap_limits *limits)
+{
+	struct seq_file *seq = arg;
+
+	seq_printf(seq, "user %u maps %u of %u bytes %lld of %llu\n",
+		   from_kuid_munged(seq_user_ns(seq), uid), limits->maps,
+		   limits->max_maps, limits->bytes, limits->max_bytes);
+}
+
 static int users_show(struct seq_file *seq, void *v)
 {
-	cmap_limits_show(seq);
+	struct cmap_limits all;
+
+	cmap_limits_all(&all);
+	seq_printf(seq, "all maps %u of %u bytes %lld of %llu\n",
+		   all.all_maps, all.all_max_maps, all.all_bytes,
+		   all.all_max_bytes);
+	cmap_limits_each(show_user, seq);
 	return 0;
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "dev.h"
 #include "../core/map.h"
+#include "../core/registry.h"
 #include "fdinfo.h"
 #include "file.h"
 #include "ioctl.h"

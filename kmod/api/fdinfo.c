@@ -5,8 +5,31 @@
 #include "file.h"
 
 #include <linux/fs.h>
+#include <linux/rcupdate.h>
 #include <linux/seq_file.h>
+#include <linux/string_helpers.h>
 #include <uapi/linux/cmap.h>
+
+/**
+ * cmap_show_name() - print a map's name
+ * @seq: where to
+ * @map: the map
+ *
+ * A name can have all bytes but two; a line, and a terminal, cannot.
+ *
+ * Context: Process.
+ */
+void cmap_show_name(struct seq_file *seq, const struct cmap *map)
+{
+	const struct cmap_label *label;
+
+	rcu_read_lock();
+	label = rcu_dereference(map->label);
+	if (label)
+		seq_escape_str(seq, label->text,
+			       ESCAPE_ANY | ESCAPE_NAP | ESCAPE_APPEND, "\\");
+	rcu_read_unlock();
+}
 
 static const char *access_of(const struct file *file)
 {
@@ -45,7 +68,7 @@ void cmap_fdinfo_show(struct seq_file *seq, struct file *file)
 
 	seq_printf(seq, "cmap-id:\t%llu\n", map->id);
 	seq_puts(seq, "cmap-name:\t");
-	cmap_stat_show_name(seq, map);
+	cmap_show_name(seq, map);
 	/* Not behind the name, which could be called so. */
 	seq_printf(seq, "\ncmap-unlinked:\t%d\n",
 		   cmap_map_named(map) && READ_ONCE(map->unlinked));

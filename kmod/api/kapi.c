@@ -8,6 +8,7 @@
 #include "../core/op.h"
 #include "../core/registry.h"
 #include "../core/scan.h"
+#include "../core/stat.h"
 #include "../core/supply.h"
 #include "../core/trace.h"
 

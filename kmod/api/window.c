@@ -19,6 +19,7 @@
 #include "window.h"
 #include "../core/layout.h"
 #include "../core/map.h"
+#include "../core/registry.h"
 #include "file.h"
 
 #include <linux/anon_inodes.h>
@@ -28,6 +29,7 @@
 #include <linux/log2.h>
 #include <linux/mm.h>
 #include <linux/module.h>
+#include <linux/slab.h>
 #include <uapi/linux/cmap.h>
 
 #define AROUND_PAGES	32	/* mapped by one fault */
@@ -42,6 +44,7 @@ SAME(cmap_window_bucket, cmap_bucket, tag, tag);
 SAME(cmap_window_bucket, cmap_bucket, ref, ref);
 static_assert(sizeof(struct cmap_window_bucket) == sizeof(struct cmap_bucket));
 static_assert(CMAP_WINDOW_SLOTS == CMAP_BUCKET_SLOTS);
+static_assert(CMAP_WINDOW_GRANULES == CMAP_GRANULES_MAX);
 static_assert(CMAP_WINDOW_MOVED == CMAP_BUCKET_MOVED);
 static_assert(CMAP_WINDOW_LINKED == CMAP_BUCKET_LINKED);
 static_assert(CMAP_WINDOW_NEXT(1U << CMAP_BUCKET_NEXT_SHIFT) == 1);
@@ -67,6 +70,52 @@ static_assert((CMAP_GRANULE_BYTES * CMAP_WINDOW_GRANULES / 2) *
 static struct page *zeroes;
 
 /* ---- making it ---- */
+
+/**
+ * struct mappings - who has a map mapped
+ * @base: what the core knows of it
+ * @mapping: finds all of them
+ */
+struct mappings {
+	struct cmap_mapped base;
+	struct address_space mapping;
+};
+
+static struct mappings *mappings_of(struct cmap_mapped *mapped)
+{
+	return container_of(mapped, struct mappings, base);
+}
+
+static void mappings_unmap(struct cmap_mapped *mapped, u64 offset, u64 bytes)
+{
+	unmap_mapping_range(&mappings_of(mapped)->mapping, offset, bytes, 1);
+}
+
+static void mappings_free(struct cmap_mapped *mapped)
+{
+	kfree(mappings_of(mapped));
+}
+
+/* Also if that was done before, by one who failed later. */
+static int mappings_new(struct cmap *map)
+{
+	struct mappings *mappings;
+	int err;
+
+	if (map->memory.mapped)
+		return 0;
+
+	mappings = kzalloc(sizeof(*mappings), CMAP_GFP_KERNEL);
+	if (!mappings)
+		return -ENOMEM;
+	mappings->base.unmap = mappings_unmap;
+	mappings->base.free = mappings_free;
+	address_space_init_once(&mappings->mapping);
+	err = cmap_memory_map(&map->memory, &mappings->base);
+	if (err)
+		kfree(mappings);
+	return err;
+}
 
 static int header_new(struct cmap *map, struct cmap_block **result)
 {
@@ -113,7 +162,7 @@ static int open_locked(struct cmap *map)
 	for (i = 0; i < map->shards && !err; i++)
 		err = cmap_shard_show(map->shard[i]);
 	if (!err)
-		err = cmap_memory_map(&map->memory);
+		err = mappings_new(map);
 	if (!err)
 		err = header_new(map, &map->window);
 
@@ -418,7 +467,8 @@ static const struct file_operations window_fops = {
 
 static struct file *window_file_new(struct cmap *map)
 {
-	struct address_space *mapping = &map->memory.mapped->mapping;
+	struct address_space *mapping =
+		&mappings_of(map->memory.mapped)->mapping;
 	struct file *file;
 
 	file = anon_inode_getfile("[cmap]", &window_fops, map, O_RDONLY);

@@ -274,7 +274,7 @@ void cmap_memory_sync(const struct cmap_memory *memory)
 void cmap_memory_unmap(const struct cmap_memory *memory, u64 offset, u64 bytes)
 {
 	if (bytes)
-		unmap_mapping_range(&memory->mapped->mapping, offset, bytes, 1);
+		memory->mapped->unmap(memory->mapped, offset, bytes);
 }
 
 /* ---- headroom for large values ---- */
@@ -436,25 +436,15 @@ void cmap_memory_init(struct cmap_memory *memory, u64 max, bool offered)
 /**
  * cmap_memory_map() - before a map is mapped for the first time
  * @memory: the map's memory
+ * @mapped: has the hooks; on success it belongs to @memory
  *
- * Context: Process; one caller at a time.
- * Return: 0, also if that was done before; or -ENOMEM.
+ * Context: Process; once for each map.
+ * Return: 0 or -ENOMEM.
  */
-int cmap_memory_map(struct cmap_memory *memory)
+int cmap_memory_map(struct cmap_memory *memory, struct cmap_mapped *mapped)
 {
-	struct cmap_mapped *mapped;
-
-	if (memory->mapped)
-		return 0;
-
-	mapped = kzalloc(sizeof(*mapped), CMAP_GFP_KERNEL);
-	if (!mapped)
+	if (init_srcu_struct(&mapped->faults))
 		return -ENOMEM;
-	if (init_srcu_struct(&mapped->faults)) {
-		kfree(mapped);
-		return -ENOMEM;
-	}
-	address_space_init_once(&mapped->mapping);
 
 	/* Pairs with the address dependency of who leaves a place. */
 	smp_store_release(&memory->mapped, mapped);
@@ -477,7 +467,8 @@ void cmap_memory_exit(struct cmap_memory *memory)
 {
 	/* The last place has left, but the work may not have returned. */
 	flush_work(&memory->free_gone);
-	if (memory->mapped)
-		cleanup_srcu_struct(&memory->mapped->faults);
-	kfree(memory->mapped);
+	if (!memory->mapped)
+		return;
+	cleanup_srcu_struct(&memory->mapped->faults);
+	memory->mapped->free(memory->mapped);
 }

@@ -8,7 +8,6 @@
 
 #include "account.h"
 
-#include <linux/fs.h>
 #include <linux/llist.h>
 #include <linux/mm.h>
 #include <linux/spinlock.h>
@@ -20,14 +19,18 @@
  * struct cmap_mapped - what a map has from the first time that it is mapped
  * @faults: page faults look for memory, and map what they find, in its read
  *	sections
- * @mapping: who has mapped what
+ * @unmap: takes a range of the window's file out of all processes that have it
+ *	mapped.  May sleep
+ * @free: frees this, when the map goes
  *
- * Each map has its own: what somebody does to his map, or how often he maps it,
- * is nothing to the others.
+ * The core knows no files and no processes: who maps the map makes this and
+ * sets the hooks.  Each map has its own: what somebody does to his map, or how
+ * often he maps it, is nothing to the others.
  */
 struct cmap_mapped {
 	struct srcu_struct faults;
-	struct address_space mapping;
+	void (*unmap)(struct cmap_mapped *mapped, u64 offset, u64 bytes);
+	void (*free)(struct cmap_mapped *mapped);
 };
 
 #define CMAP_LARGE_SIZES	72	/* see large_index() */
@@ -107,7 +110,7 @@ struct cmap_place {
 };
 
 void cmap_memory_init(struct cmap_memory *memory, u64 max, bool offered);
-int cmap_memory_map(struct cmap_memory *memory);
+int cmap_memory_map(struct cmap_memory *memory, struct cmap_mapped *mapped);
 void cmap_memory_exit(struct cmap_memory *memory);
 
 void cmap_memory_left(struct cmap_memory *memory);

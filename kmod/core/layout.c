@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "layout.h"
-#include "table.h"
 
 #include <linux/build_bug.h>
 #include <linux/slab.h>
 
-static_assert(CMAP_WINDOW_GRANULES == CMAP_GRANULES_MAX);
 /* A granule's number is the word that has the granule's index. */
 static_assert(offsetof(struct cmap_window_shard, segment) ==
 	      CMAP_WINDOW_GRANULES_NONE * sizeof(u64));
@@ -196,35 +194,22 @@ static void set(u64 *word, u64 value)
 	smp_store_release(word, value);
 }
 
-static u64 describe(const struct cmap_table *table)
-{
-	if (!table)
-		return 0;
-	return table->number << 16 |
-	       (table->hidden ? CMAP_WINDOW_TABLE_NOT_YET : 0) |
-	       table->turn << 5 | cmap_table_shape(table->bits);
-}
-
 /**
  * cmap_view_set_tables() - show a shard's table
  * @view: the shard's view, or NULL
- * @table: the table, or NULL
- * @next: the one it is being moved into, or NULL
+ * @table: the word that says which it is, see cmap_table_word()
+ * @next: the same of the one it is being moved into
  *
  * Context: The shard's lock.
  */
-void cmap_view_set_tables(struct cmap_view *view,
-			  const struct cmap_table *table,
-			  const struct cmap_table *next)
+void cmap_view_set_tables(struct cmap_view *view, u64 table, u64 next)
 {
 	if (!view)
 		return;
 
-	set(word_at(view, offsetof(struct cmap_window_shard, table)),
-	    describe(table));
+	set(word_at(view, offsetof(struct cmap_window_shard, table)), table);
 	/* Who sees another next, or none, sees that the table is another. */
-	set(word_at(view, offsetof(struct cmap_window_shard, next)),
-	    describe(next));
+	set(word_at(view, offsetof(struct cmap_window_shard, next)), next);
 }
 
 /**

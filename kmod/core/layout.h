@@ -13,9 +13,9 @@
 #include "place.h"
 
 #include <linux/list.h>
+#include <linux/workqueue.h>
 
 struct cmap_shard;
-struct cmap_table;
 
 #define CMAP_VIEW_LEVELS	(2 + ilog2(CMAP_LIST_PAGES - 1))
 
@@ -63,9 +63,7 @@ void cmap_view_level_free(struct cmap_view_level *level);
 bool cmap_view_add(struct cmap_view *view, u32 granules,
 		   struct cmap_view_level **level);
 
-void cmap_view_set_tables(struct cmap_view *view,
-			  const struct cmap_table *table,
-			  const struct cmap_table *next);
+void cmap_view_set_tables(struct cmap_view *view, u64 table, u64 next);
 void cmap_view_set_segment(struct cmap_view *view, u32 granule, u32 count,
 			   u64 number);
 

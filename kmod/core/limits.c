@@ -7,7 +7,6 @@
 #include <linux/hashtable.h>
 #include <linux/math64.h>
 #include <linux/minmax.h>
-#include <linux/seq_file.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
 #include <linux/user_namespace.h>
@@ -265,30 +264,46 @@ void cmap_limits_fill(struct cmap_limits *limits)
 }
 
 /**
- * cmap_limits_show() - print a line for each user
- * @seq: where to
+ * cmap_limits_all() - see what all users together have and may have
+ * @limits: set; of the user's fields none is
+ *
+ * Context: Any.
+ */
+void cmap_limits_all(struct cmap_limits *limits)
+{
+	*limits = (struct cmap_limits){
+		.all_maps = atomic_read(&maps_count),
+		.all_max_maps = all_maps_max(true),
+		.all_bytes = atomic64_read(&cmap_account_all.bytes),
+		.all_max_bytes = cmap_account_limit(&cmap_account_all, true),
+	};
+}
+
+/**
+ * cmap_limits_each() - see what each user has and may have
+ * @fn: called for each, under the lock of the table of users
+ * @arg: for @fn
  *
  * Context: Process.
  */
-void cmap_limits_show(struct seq_file *seq)
+void cmap_limits_each(void (*fn)(void *arg, kuid_t uid,
+				 const struct cmap_limits *limits), void *arg)
 {
 	const struct cmap_user *user;
 	unsigned int i;
 
-	seq_printf(seq, "all maps %d of %u bytes %lld of %llu\n",
-		   atomic_read(&maps_count), all_maps_max(true),
-		   atomic64_read(&cmap_account_all.bytes),
-		   cmap_account_limit(&cmap_account_all, true));
-
 	spin_lock(&users_lock);
 	hash_for_each(users, i, user, node) {
-		bool limit = limited(user->uid, false);
+		struct cmap_limits limits = {
+			.maps = user->maps,
+			.bytes = atomic64_read(&user->account.bytes),
+		};
 
-		seq_printf(seq, "user %u maps %u of %u bytes %lld of %llu\n",
-			   from_kuid_munged(seq_user_ns(seq), user->uid),
-			   user->maps, limit ? user_maps_max() : 0,
-			   atomic64_read(&user->account.bytes),
-			   limit ? cmap_user_bytes_limit() : 0);
+		if (limited(user->uid, false)) {
+			limits.max_maps = user_maps_max();
+			limits.max_bytes = cmap_user_bytes_limit();
+		}
+		fn(arg, user->uid, &limits);
 	}
 	spin_unlock(&users_lock);
 }

@@ -14,7 +14,6 @@
 #include <linux/uidgid.h>
 
 struct cmap_limits;
-struct seq_file;
 struct user_namespace;
 
 /* Module parameters; 0 of the user's stands for a quarter of the module's. */
@@ -47,6 +46,8 @@ void cmap_user_uncount(struct cmap_user *user);
 
 void cmap_limits_total(u64 *maps, u64 *bytes);
 void cmap_limits_fill(struct cmap_limits *limits);
-void cmap_limits_show(struct seq_file *seq);
+void cmap_limits_all(struct cmap_limits *limits);
+void cmap_limits_each(void (*fn)(void *arg, kuid_t uid,
+				 const struct cmap_limits *limits), void *arg);
 
 #endif /* CMAP_LIMITS_H */

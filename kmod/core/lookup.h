@@ -20,28 +20,6 @@ struct cmap_key {
 };
 
 /**
- * cmap_bucket_next() - the bucket behind one
- * @table: the table they are in
- * @head: the head of the one, loaded with acquire semantics
- *
- * The acquire pairs with the release in cmap_table_place().
- *
- * Context: RCU read section or the shard's lock.
- * Return: the next bucket, or NULL.
- */
-static inline struct cmap_bucket *
-cmap_bucket_next(const struct cmap_table *table, u32 head)
-{
-	u32 index = head >> CMAP_BUCKET_NEXT_SHIFT;
-
-	if (likely(!index--))
-		return NULL;
-
-	return &table->chunk[table->chunks + (index >> table->pool_bits)]
-			    [index & ((1U << table->pool_bits) - 1)];
-}
-
-/**
  * cmap_table_of() - find the table and bucket that an order is in now
  * @table: the shard's table
  * @arena: the shard's arena

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * A map: parameters, references, shards.
+ * A map: what it is made of.
  */
 #ifndef CMAP_MAP_H
 #define CMAP_MAP_H
@@ -127,11 +127,12 @@ struct cmap {
 	struct cmap_shard *shard[];
 };
 
-struct cmap *cmap_map_new(const struct cmap_spec *spec);
-void cmap_map_get(struct cmap *map);
-void cmap_map_put(struct cmap *map);
-int cmap_map_collect(struct cmap *map, gfp_t gfp, unsigned int *rounds);
-u64 cmap_map_entries(const struct cmap *map);
+int cmap_map_resolve(struct cmap_spec *spec);
+struct cmap *cmap_map_build(const struct cmap_spec *spec,
+			    struct cmap_account *account, bool privileged);
+void cmap_map_teardown(struct cmap *map);
+void cmap_map_free(struct cmap *map);
+struct cmap_label *cmap_label_new(const char *name);
 void cmap_map_copy_name(const struct cmap *map, char *to, size_t size);
 
 /* Whether it has a name, or had one. */

@@ -6,6 +6,7 @@
 #define CMAP_OP_H
 
 #include "map.h"
+#include "write.h"
 
 #include <linux/slab.h>
 #include <linux/tracepoint-defs.h>

@@ -2,10 +2,11 @@
 #include "registry.h"
 #include "limits.h"
 #include "map.h"
+#include "queue.h"
 
 #include <linux/capability.h>
 #include <linux/cred.h>
-#include <linux/fs.h>
+#include <linux/err.h>
 #include <linux/hashtable.h>
 #include <linux/mutex.h>
 #include <linux/nsproxy.h>
@@ -13,6 +14,7 @@
 #include <linux/slab.h>
 #include <linux/stringhash.h>
 #include <linux/user_namespace.h>
+#include <linux/wait.h>
 #include <linux/xarray.h>
 #include <net/net_namespace.h>
 #include <uapi/linux/cmap.h>
@@ -32,6 +34,162 @@ static DEFINE_XARRAY_FLAGS(maps, XA_FLAGS_LOCK_BH | XA_FLAGS_ACCOUNT);
  */
 static DEFINE_HASHTABLE(names, 8);
 static DEFINE_MUTEX(names_mutex);
+
+/*
+ * Maps that nobody has any more, and that still count until a grace period is
+ * over; and how many of these are gone by now.
+ */
+static atomic_t maps_leaving;
+static atomic_t maps_gone;
+static DECLARE_WAIT_QUEUE_HEAD(map_gone);
+
+/* How many to wait for where others, who make more, may come first. */
+#define GONE_ROUNDS	100
+
+/* ---- making maps, references, destruction ---- */
+
+static void map_destroy(struct work_struct *work)
+{
+	struct cmap *map = container_of(to_rcu_work(work), struct cmap,
+					destroy);
+
+	cmap_map_teardown(map);
+	cmap_account_returning(map->memory.account.parent,
+			       -(s64)map->last_bytes);
+	cmap_user_uncount(map->user);
+	cmap_maps_uncount();
+	cmap_map_free(map);
+
+	/* Both in this order; pairs with the acquire in wait_for_map(). */
+	atomic_inc_return(&maps_gone);
+	atomic_dec_return(&maps_leaving);
+	wake_up_all(&map_gone);
+}
+
+/* Who pays for it, counted; NULL for nobody, which is not limited. */
+static struct cmap_user *map_count(const struct cmap_spec *spec,
+				   bool privileged)
+{
+	struct cmap_user *user = NULL;
+	int err;
+
+	err = cmap_maps_count(privileged);
+	if (err)
+		return ERR_PTR(err);
+	if (!spec->kernel) {
+		kuid_t payer = cmap_user_payer(current_user_ns(), spec->uid);
+
+		user = cmap_user_count(payer, privileged);
+		if (IS_ERR(user))
+			cmap_maps_uncount();
+	}
+	return user;
+}
+
+static struct cmap *map_new(const struct cmap_spec *spec)
+{
+	bool privileged = spec->kernel || cmap_privileged();
+	struct cmap_user *user;
+	struct cmap *map;
+
+	user = map_count(spec, privileged);
+	if (IS_ERR(user))
+		return ERR_CAST(user);
+
+	map = cmap_map_build(spec, user ? &user->account : NULL, privileged);
+	if (IS_ERR(map)) {
+		cmap_user_uncount(user);
+		cmap_maps_uncount();
+		return map;
+	}
+	map->user = user;
+	INIT_RCU_WORK(&map->destroy, map_destroy);
+
+	return map;
+}
+
+/* It has no reference left: nobody shall find it. */
+static void map_forget(struct cmap *map)
+{
+	if (map->id)
+		xa_erase_bh(&maps, map->id);
+}
+
+/* Wait for a map to be gone since there were @gone; false if none is to go. */
+static bool wait_for_map(int gone)
+{
+	/* Pairs with map_destroy(): of one that left since, we see that it is gone. */
+	if (!atomic_read_acquire(&maps_leaving) &&
+	    atomic_read(&maps_gone) == gone)
+		return false;
+	return !wait_event_killable(map_gone, atomic_read(&maps_gone) != gone);
+}
+
+/**
+ * cmap_map_new() - make an empty map
+ * @wanted: what it shall be
+ *
+ * Nobody else can find the map before cmap_names_add().  A map that was closed
+ * before counts for a short while; that is no reason to refuse another.
+ *
+ * Context: Process.
+ * Return: the map with one reference, or an ERR_PTR: -EDQUOT, -EINVAL, -ENOMEM,
+ * -ENOSPC, -ENFILE.
+ */
+struct cmap *cmap_map_new(const struct cmap_spec *wanted)
+{
+	struct cmap_spec spec = *wanted;
+	struct cmap *map;
+	u32 round = 0;
+	int gone, err;
+
+	err = cmap_map_resolve(&spec);
+	if (err)
+		return ERR_PTR(err);
+
+	do {
+		gone = atomic_read(&maps_gone);
+		map = map_new(&spec);
+		err = PTR_ERR_OR_ZERO(map);
+	} while ((err == -ENFILE || err == -EDQUOT) &&
+		 round++ < GONE_ROUNDS && wait_for_map(gone));
+
+	return map;
+}
+
+/**
+ * cmap_map_get() - take a reference
+ * @map: a map that the caller has one of already
+ *
+ * Context: Any.
+ */
+void cmap_map_get(struct cmap *map)
+{
+	refcount_inc(&map->refs);
+}
+
+/**
+ * cmap_map_put() - drop a reference; the last one frees the map, soon
+ * @map: the map
+ *
+ * What was found in the map stays good for the rest of the RCU read section that
+ * it was found in.
+ *
+ * Context: Any.
+ */
+void cmap_map_put(struct cmap *map)
+{
+	if (refcount_dec_and_test(&map->refs)) {
+		atomic_inc(&maps_leaving);
+		map_forget(map);
+		map->last_bytes = atomic64_read(&map->memory.account.bytes);
+		cmap_account_returning(map->memory.account.parent,
+				       map->last_bytes);
+		queue_rcu_work(cmap_queue_destroy, &map->destroy);
+	}
+}
+
+/* ---- names ---- */
 
 static u32 name_hash(const struct net *net, const char *name)
 {
@@ -123,24 +281,6 @@ bool cmap_name_kernels(const char *name)
 	return !strncmp(name, CMAP_KERNEL_PREFIX, strlen(CMAP_KERNEL_PREFIX));
 }
 
-/**
- * cmap_label_new() - copy a name
- * @name: the name
- *
- * Context: Process.
- * Return: what a map has as its label, to be freed by kfree(); or NULL.
- */
-struct cmap_label *cmap_label_new(const char *name)
-{
-	size_t size = strlen(name) + 1;
-	struct cmap_label *label;
-
-	label = kzalloc(struct_size(label, text, size), CMAP_GFP_KERNEL);
-	if (label)
-		memcpy(label->text, name, size);
-	return label;
-}
-
 static void link_locked(struct cmap *map)
 {
 	lockdep_assert_held(&names_mutex);
@@ -194,18 +334,6 @@ int cmap_names_add(struct cmap *map, struct net *net)
 	return err;
 }
 
-/**
- * cmap_names_forget() - let a map that has no reference left not be found
- * @map: the map
- *
- * Context: Any.
- */
-void cmap_names_forget(struct cmap *map)
-{
-	if (map->id)
-		xa_erase_bh(&maps, map->id);
-}
-
 /* ---- permissions ---- */
 
 /*
@@ -236,7 +364,7 @@ static bool may_open(const struct cmap *map, int access)
 	else if (in_group_p(map->gid))
 		mode >>= 3;
 
-	return !(access & ~mode & (MAY_READ | MAY_WRITE)) ||
+	return !(access & ~mode & (CMAP_MAY_READ | CMAP_MAY_WRITE)) ||
 	       capable_over(map, CAP_DAC_OVERRIDE);
 }
 
@@ -259,7 +387,7 @@ static bool trusted_owner(const struct cmap *map)
  * cmap_names_open() - find a map by name
  * @net: where the name is
  * @name: the name
- * @access: MAY_READ, MAY_WRITE or both, checked against the caller's
+ * @access: CMAP_MAY_READ, CMAP_MAY_WRITE or both, checked against the caller's
  *	credentials; 0 for kernel users
  * @trusted: only one that belongs to the caller, to root, or to the root of the
  *	names' user namespace if the caller is in that

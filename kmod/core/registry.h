@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * All maps by id, and those with a name by that; owners and modes.
+ * All maps: how they are made, referred to and destroyed, by id, and those with
+ * a name by that; owners and modes.
  *
  * Names are those of a network namespace, as abstract socket addresses are.
  */
@@ -11,8 +12,12 @@
 #include <linux/uidgid.h>
 
 struct cmap;
-struct cmap_label;
+struct cmap_spec;
 struct net;
+
+/* What is to be done with a map: the bits of others in its mode. */
+#define CMAP_MAY_READ		0004
+#define CMAP_MAY_WRITE		0002
 
 /* What to change of a map: CMAP_SET_* says which. */
 struct cmap_attr {
@@ -22,11 +27,14 @@ struct cmap_attr {
 	kgid_t gid;
 };
 
+struct cmap *cmap_map_new(const struct cmap_spec *spec);
+void cmap_map_get(struct cmap *map);
+void cmap_map_put(struct cmap *map);
+
 struct net *cmap_names_here(void);
 struct net *cmap_names_initial(void);
 
 int cmap_names_add(struct cmap *map, struct net *net);
-void cmap_names_forget(struct cmap *map);
 
 struct cmap *cmap_names_open(struct net *net, const char *name, int access,
 			     bool trusted);
@@ -43,6 +51,5 @@ void cmap_names_exit(void);
 
 bool cmap_name_valid(const char *name, size_t len);
 bool cmap_name_kernels(const char *name);
-struct cmap_label *cmap_label_new(const char *name);
 
 #endif /* CMAP_REGISTRY_H */

@@ -120,7 +120,8 @@ static void finish(struct cmap_shard *shard, struct cmap_table *old,
 	 * Page faults in its place find zeroes as soon as they do not find it;
 	 * were it still listed then, all its keys would seem absent.
 	 */
-	cmap_view_set_tables(shard->arena.view, new, next_locked(shard, new));
+	cmap_view_set_tables(shard->arena.view, cmap_table_word(new),
+			     cmap_table_word(next_locked(shard, new)));
 	rcu_assign_pointer(shard->table, new);
 	cmap_table_free_rcu(old);
 }
@@ -761,4 +762,22 @@ void cmap_resize_init(struct cmap_shard *shard)
 	INIT_WORK(&shard->resize, resize_work);
 	INIT_WORK(&shard->ahead, ahead_work);
 	INIT_DELAYED_WORK(&shard->trim, trim_work);
+}
+
+/**
+ * cmap_resize_close() - end the work on a shard that nobody uses any more
+ * @shard: the shard
+ *
+ * Context: Process.
+ */
+void cmap_resize_close(struct cmap_shard *shard)
+{
+	/* The resize can ask for a trim, not the other way round. */
+	cancel_work_sync(&shard->resize);
+	cancel_work_sync(&shard->ahead);
+	mem_cgroup_put(shard->ahead_payer);
+	shard->ahead_payer = NULL;
+	cancel_delayed_work_sync(&shard->trim);
+	if (shard->arena.view)
+		cancel_work_sync(&shard->arena.view->reveal);
 }

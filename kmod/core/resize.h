@@ -21,6 +21,7 @@ struct cmap_shard;
 #define CMAP_CHORE_AHEAD	BIT(3)	/* a segment will be needed soon */
 
 void cmap_resize_init(struct cmap_shard *shard);
+void cmap_resize_close(struct cmap_shard *shard);
 int cmap_resize_now(struct cmap_shard *shard, gfp_t gfp);
 u64 cmap_resize_lack(const struct cmap_shard *shard);
 unsigned int cmap_resize_help(struct cmap_shard *shard);

@@ -1,13 +1,105 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "stat.h"
 #include "map.h"
+#include "write.h"
 
+#include <linux/bitops.h>
 #include <linux/cred.h>
-#include <linux/rcupdate.h>
-#include <linux/seq_file.h>
-#include <linux/string_helpers.h>
+#include <linux/processor.h>
 #include <linux/user_namespace.h>
 #include <uapi/linux/cmap.h>
+
+#define COUNT_TRIES	64	/* while others count */
+
+/* ---- counting ---- */
+
+/*
+ * Sum up the entries at a moment at which their number does not change.  A
+ * shard counts when a change of it begins and when it ends.  If that is even in
+ * all shards, and a second pass finds it the same, then nothing changed from
+ * when each was looked at first to when it was looked at last; so there was a
+ * moment, between the passes, for all.  As these counts only grow, equal sums
+ * are equal counts.
+ */
+static bool entries_at_rest(const struct cmap *map, u64 *entries)
+{
+	u64 changes = 0, any = 0, sum = 0, n;
+	u32 i;
+
+	for (i = 0; i < map->shards; i++) {
+		/* Pairs with the release in entries_end(). */
+		n = smp_load_acquire(&map->shard[i]->changes);
+		changes += n;
+		any |= n;
+		sum += READ_ONCE(map->shard[i]->entries);
+	}
+	if (any & 1)
+		return false;
+	/* Pairs with the barrier in entries_begin(). */
+	smp_rmb();
+	for (i = 0; i < map->shards; i++)
+		changes -= READ_ONCE(map->shard[i]->changes);
+	*entries = sum;
+
+	return !changes;
+}
+
+/*
+ * Sum up the entries that there were before an epoch.  A write looks which one
+ * it is before it changes anything, and one that begins after another has ended
+ * sees no earlier one.  So the writes before the epoch are such that the map
+ * could have stood still after them.
+ */
+static u64 entries_before_epoch(const struct cmap *map,
+				struct cmap_quota *quota)
+{
+	u64 entries = 0;
+	u32 i;
+
+	WRITE_ONCE(quota->epoch, quota->epoch + 1);
+	for (i = 0; i < map->shards; i++)
+		entries += cmap_shard_entries_then(map->shard[i]);
+
+	return entries;
+}
+
+/**
+ * cmap_map_entries() - count a map's entries
+ * @map: the map
+ *
+ * Context: Process or softirq; no lock.
+ * Return: how many there were after all writes that had ended before the call,
+ * some of those under way during it, and each that had ended before one of
+ * these began.
+ */
+u64 cmap_map_entries(const struct cmap *map)
+{
+	struct cmap_quota *quota = map->shard[0]->quota;
+	unsigned int tries = COUNT_TRIES;
+	u64 entries;
+	u32 i;
+
+	do {
+		if (cmap_quota_entries(quota, &entries) ||
+		    entries_at_rest(map, &entries))
+			return entries;
+		if (!test_and_set_bit_lock(0, &quota->counting)) {
+			entries = entries_before_epoch(map, quota);
+			clear_bit_unlock(0, &quota->counting);
+			return entries;
+		}
+		cpu_relax();
+	} while (--tries);
+
+	/* Whoever else counts does not get to run: each shard for itself. */
+	entries = 0;
+	for (i = 0; i < map->shards; i++)
+		entries += READ_ONCE(map->shard[i]->entries);
+
+	return entries;
+}
+
+/* ---- all that there is to say ---- */
 
 static void add_table(const struct cmap_table *table, struct cmap_stat *stat)
 {
@@ -87,25 +179,4 @@ void cmap_stat_counters(const struct cmap *map, struct cmap_counters *sum)
 		sum->hits += READ_ONCE(counters->hits);
 		sum->misses += READ_ONCE(counters->misses);
 	}
-}
-
-/**
- * cmap_stat_show_name() - print a map's name
- * @seq: where to
- * @map: the map
- *
- * A name can have all bytes but two; a line, and a terminal, cannot.
- *
- * Context: Process.
- */
-void cmap_stat_show_name(struct seq_file *seq, const struct cmap *map)
-{
-	const struct cmap_label *label;
-
-	rcu_read_lock();
-	label = rcu_dereference(map->label);
-	if (label)
-		seq_escape_str(seq, label->text,
-			       ESCAPE_ANY | ESCAPE_NAP | ESCAPE_APPEND, "\\");
-	rcu_read_unlock();
 }

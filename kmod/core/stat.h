@@ -2,13 +2,14 @@
 #ifndef CMAP_STAT_H
 #define CMAP_STAT_H
 
+#include <linux/types.h>
+
 struct cmap;
 struct cmap_counters;
 struct cmap_stat;
-struct seq_file;
 
+u64 cmap_map_entries(const struct cmap *map);
 void cmap_stat_fill(const struct cmap *map, struct cmap_stat *stat);
 void cmap_stat_counters(const struct cmap *map, struct cmap_counters *sum);
-void cmap_stat_show_name(struct seq_file *seq, const struct cmap *map);
 
 #endif /* CMAP_STAT_H */

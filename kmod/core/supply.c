@@ -19,7 +19,9 @@
 #include "map.h"
 #include "registry.h"
 #include "resize.h"
+#include "write.h"
 
+#include <linux/bitops.h>
 #include <linux/cred.h>
 #include <linux/delay.h>
 #include <linux/err.h>
@@ -37,6 +39,7 @@
 #define TRIES_MAX	64	/* in all, though others wrote in between */
 #define LEAN_MAX	3	/* tries when the machine had no memory */
 #define IN_HAND_MAX	HZ	/* wait for nodes in writers' hands */
+#define COLLECT_ROUNDS	64	/* where nobody else may get to run */
 #define EVACUATE_SHARES	4	/* the sparsest first, in so many steps */
 
 /**
@@ -446,6 +449,66 @@ int cmap_relieve(struct cmap_relief *relief, int err)
 	}
 	return await_memory(relief, err);
 }
+
+/* ---- the limit on entries ---- */
+
+/*
+ * The next shard that holds credit, or the number of shards.  A hint: whether
+ * there are holders the pool says.
+ */
+static u32 next_holder(const struct cmap *map, u32 from)
+{
+	/* A race with who sets or clears a bit: either answer is as good. */
+	return data_race(find_next_bit(map->quota.holders, map->shards, from));
+}
+
+/**
+ * cmap_map_collect() - get credit for a write that found none, if there is some
+ * @map: the map
+ * @gfp: GFP_KERNEL, or GFP_ATOMIC where sleeping is not allowed
+ * @rounds: counts, 0 at first
+ *
+ * The map is not full, or not provably: shards hold credit, or writes in other
+ * shards are pending.  One shard after the other gives up what it holds, until
+ * the pool has some; none holds any again before much is free.  So each time
+ * that this is called in vain, others have got what was freed.  As that could go
+ * on for long, a fatal signal ends it; and so does having tried often enough
+ * where nobody else may get to run.
+ *
+ * Context: Process or softirq, as @gfp allows; no lock.
+ * Return: 0 to try again; -EINTR or -EAGAIN to fail with.
+ */
+int cmap_map_collect(struct cmap *map, gfp_t gfp, unsigned int *rounds)
+{
+	bool patient = gfpflags_allow_blocking(gfp);
+	u32 i;
+
+	if (++*rounds == COLLECT_ROUNDS && !patient)
+		return -EAGAIN;
+	if (patient && fatal_signal_pending(current))
+		return -EINTR;
+
+	for (i = next_holder(map, 0); i < map->shards;
+	     i = next_holder(map, i + 1)) {
+		cmap_shard_collect(map->shard[i]);
+		if (cmap_quota_available(&map->quota))
+			return 0;
+	}
+
+	if (!patient) {
+		cpu_relax();
+		return 0;
+	}
+	/* Where locks can be preempted, theirs lends others our priority. */
+	if (*rounds % COLLECT_ROUNDS == 0)
+		for (i = 0; i < map->shards; i++)
+			cmap_shard_collect(map->shard[i]);
+	cond_resched();
+
+	return 0;
+}
+
+/* ---- making maps ---- */
 
 /*
  * Get what the maps that draw on an account gave up.  Returns 0 to try again,

@@ -52,6 +52,8 @@ void cmap_relief_begin(struct cmap_relief *relief, struct cmap *map,
 int cmap_relieve(struct cmap_relief *relief, int err);
 void cmap_relief_end(struct cmap_relief *relief);
 
+int cmap_map_collect(struct cmap *map, gfp_t gfp, unsigned int *rounds);
+
 struct cmap *cmap_supply_map(const struct cmap_spec *spec);
 
 #endif /* CMAP_SUPPLY_H */

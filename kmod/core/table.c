@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-#include "lookup.h"
+#include "table.h"
 #include "hash.h"
 #include "queue.h"
 

@@ -188,6 +188,38 @@ static inline u64 cmap_place_table(u32 shard, u8 bits, u8 turn)
 	       shard * cmap_place_table_bytes(bits);
 }
 
+/* What a window says of a table, or of NULL. */
+static inline u64 cmap_table_word(const struct cmap_table *table)
+{
+	if (!table)
+		return 0;
+	return table->number << 16 |
+	       (table->hidden ? CMAP_WINDOW_TABLE_NOT_YET : 0) |
+	       table->turn << 5 | cmap_table_shape(table->bits);
+}
+
+/**
+ * cmap_bucket_next() - the bucket behind one
+ * @table: the table they are in
+ * @head: the head of the one, loaded with acquire semantics
+ *
+ * The acquire pairs with the release in cmap_table_place().
+ *
+ * Context: RCU read section or the shard's lock.
+ * Return: the next bucket, or NULL.
+ */
+static inline struct cmap_bucket *
+cmap_bucket_next(const struct cmap_table *table, u32 head)
+{
+	u32 index = head >> CMAP_BUCKET_NEXT_SHIFT;
+
+	if (likely(!index--))
+		return NULL;
+
+	return &table->chunk[table->chunks + (index >> table->pool_bits)]
+			    [index & ((1U << table->pool_bits) - 1)];
+}
+
 struct cmap_table *cmap_table_new(struct cmap_memory *memory, int node,
 				  u8 bits, u8 shard_bits, gfp_t gfp, int *err);
 void cmap_table_free(struct cmap_table *table);

@@ -6,6 +6,7 @@
 #define CMAP_TRACE_H
 
 #include "map.h"
+#include "write.h"
 
 #include <linux/tracepoint.h>
 #include <uapi/linux/cmap.h>

@@ -8,6 +8,7 @@
 #include "../core/limits.h"
 #include "../core/map.h"
 #include "../core/op.h"
+#include "../core/stat.h"
 #include "../core/registry.h"
 #include "../core/scan.h"
 
@@ -187,7 +188,8 @@ static void names_and_references(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, cmap_names_add(other, here()), -EEXIST);
 	cmap_map_put(other);
 	KUNIT_EXPECT_EQ(test, refcount_read(&map->refs), 2);
-	KUNIT_EXPECT_PTR_EQ(test, cmap_names_open(here(), "kunit", MAY_READ, false), map);
+	KUNIT_EXPECT_PTR_EQ(test, cmap_names_open(here(), "kunit",
+						      CMAP_MAY_READ, false), map);
 	KUNIT_EXPECT_EQ(test, refcount_read(&map->refs), 3);
 	cmap_map_put(map);
 	cmap_map_put(map);

@@ -8,6 +8,7 @@
 #include "../core/queue.h"
 #include "../core/resize.h"
 #include "../core/shard.h"
+#include "../core/write.h"
 
 #include <linux/bottom_half.h>
 #include <linux/delay.h>
@@ -30,7 +31,7 @@ struct site {
 
 static void shard_free(void *shard)
 {
-	cmap_shard_close(shard);
+	cmap_resize_close(shard);
 	rcu_barrier();
 	cmap_shard_destroy(shard);
 	kfree(shard);
@@ -54,6 +55,7 @@ static struct site *site_new(struct kunit *test, u32 room, bool wipe)
 	KUNIT_ASSERT_TRUE(test, site->buf && site->shard);
 	cmap_shard_init(site->shard, INDEX, SHARDS, &site->lab->memory,
 			&site->lab->quota, NULL, NUMA_NO_NODE, wipe);
+	cmap_resize_init(site->shard);
 
 	return site;
 }
@@ -1355,14 +1357,33 @@ static void fault_end(struct site *site, int cookie)
 	srcu_read_unlock(&site->lab->memory.mapped->faults, cookie);
 }
 
+/* What the core had taken out of mappings, of which there are none. */
+static struct unmapped {
+	struct cmap_mapped base;
+	u64 bytes;
+} unmapped;
+
+static void note_unmap(struct cmap_mapped *mapped, u64 offset, u64 bytes)
+{
+	container_of(mapped, struct unmapped, base)->bytes += bytes;
+}
+
+static void note_free(struct cmap_mapped *mapped)
+{
+}
+
 static struct site *site_mapped(struct kunit *test)
 {
 	struct site *site = site_new(test, 1, false);
 
+	unmapped = (struct unmapped){
+		.base = { .unmap = note_unmap, .free = note_free },
+	};
 	site->lab->memory.offered = true;
 	set_some(test, site, 0, 10);
 	KUNIT_ASSERT_EQ(test, cmap_shard_show(site->shard), 0);
-	KUNIT_ASSERT_EQ(test, cmap_memory_map(&site->lab->memory), 0);
+	KUNIT_ASSERT_EQ(test, cmap_memory_map(&site->lab->memory, &unmapped.base),
+			0);
 	return site;
 }
 
@@ -1444,9 +1465,11 @@ static void segment_leaves_its_place(struct kunit *test)
 	msleep(20);
 	KUNIT_EXPECT_EQ(test, lab_bytes(site->lab), bytes);
 	KUNIT_EXPECT_EQ(test, arena->hint, granule + 1);
+	KUNIT_EXPECT_EQ(test, unmapped.bytes, 0);
 	fault_end(site, cookie);
 
 	lab_settle();
+	KUNIT_EXPECT_EQ(test, unmapped.bytes, CMAP_GRANULE_BYTES);
 	KUNIT_EXPECT_LT(test, lab_bytes(site->lab), bytes);
 	KUNIT_EXPECT_EQ(test, arena->hint, granule);
 	site_free(site);

@@ -9,6 +9,7 @@
 #include "../core/registry.h"
 #include "../core/resize.h"
 #include "../core/scan.h"
+#include "../core/stat.h"
 #include "../core/supply.h"
 
 #include <linux/completion.h>

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Writes to a shard.
+ */
+#ifndef CMAP_WRITE_H
+#define CMAP_WRITE_H
+
+#include "shard.h"
+
+#include <uapi/linux/cmap.h>
+
+/* &struct cmap_write.flags */
+#define CMAP_WRITE_ABSENT	(1U << 0)	/* only if there is no entry */
+#define CMAP_WRITE_PRESENT	(1U << 1)	/* only if there is one */
+#define CMAP_WRITE_VERSION	(1U << 2)	/* only if it has @expected */
+#define CMAP_WRITE_REMOVE	(1U << 3)	/* take the entry away */
+#define CMAP_WRITE_ADD		(1U << 4)	/* the value grows by @number */
+#define CMAP_WRITE_KEEP_OLD	(1U << 5)	/* hand out the old node */
+#define CMAP_WRITE_QUEUED	(1U << 6)	/* lacked something; its turn now */
+
+/* The conditions have the bits that they have for users: traces show these. */
+#define CMAP_WRITE_CONDITIONS	(CMAP_WRITE_ABSENT | CMAP_WRITE_PRESENT | \
+				 CMAP_WRITE_VERSION)
+static_assert(CMAP_WRITE_ABSENT == CMAP_OP_CREATE);
+static_assert(CMAP_WRITE_PRESENT == CMAP_OP_REPLACE);
+static_assert(CMAP_WRITE_VERSION == CMAP_OP_VERSION);
+
+/**
+ * struct cmap_write - one write to one key
+ * @key: the key
+ * @code: which command it is, for the trace
+ * @flags: CMAP_WRITE_*
+ * @value: the new value, to be copied under the lock; NULL with @ref and with
+ *	CMAP_WRITE_ADD
+ * @value_len: bytes in the new value
+ * @ref: in place of @value: a node from cmap_shard_reserve(), filled; taken
+ *	over on success
+ * @expected: with CMAP_WRITE_VERSION
+ * @number: with CMAP_WRITE_ADD: what to add; out: the sum
+ * @start: with CMAP_WRITE_ADD: what an absent entry counts as
+ * @old_room: with CMAP_WRITE_KEEP_OLD: the longest old value wanted
+ * @version: out: of this write; after -EEXIST and -ESTALE of the entry
+ * @old_version: out: of the entry that was found, which this write replaced or
+ *	removed if it succeeded; 0 if there was none
+ * @old: out: with CMAP_WRITE_KEEP_OLD: the node that was replaced or removed,
+ *	the caller's until it calls cmap_shard_retire(); NULL if none was
+ * @old_ref: out: its ref
+ * @old_len: out: its value's length, also after -EMSGSIZE
+ * @need: out: what -EAGAIN was about; with CMAP_NEED_TURN only that others were
+ *	there before
+ * @room: out: with CMAP_NEED_NODE and CMAP_NEED_TURN: the room that the old
+ *	node has, or 0 if it is for an entry more
+ */
+struct cmap_write {
+	struct cmap_key key;
+	u16 code;
+	u16 flags;
+	u32 value_len;
+	const void *value;
+	cmap_ref ref;
+	u32 old_room;
+	u64 expected;
+	s64 number;
+	s64 start;
+	u64 version;
+	u64 old_version;
+	struct cmap_node *old;
+	cmap_ref old_ref;
+	u32 old_len;
+	enum {
+		CMAP_NEED_NOTHING,
+		CMAP_NEED_TABLE,
+		CMAP_NEED_POOL,
+		CMAP_NEED_NODE,
+		CMAP_NEED_CREDIT,
+		CMAP_NEED_TURN,
+	} need;
+	u32 room;
+};
+
+int cmap_shard_write(struct cmap_shard *shard, struct cmap_write *write,
+		     gfp_t gfp);
+u32 cmap_shard_write_many(struct cmap_shard *shard, struct cmap_write *write,
+			  int *err, u32 count, gfp_t gfp);
+struct cmap_node *cmap_shard_reserve(struct cmap_shard *shard,
+				     struct cmap_write *write, gfp_t gfp,
+				     int *err);
+void cmap_shard_hold(struct cmap_shard *shard, const struct cmap_write *write,
+		     bool held);
+u64 cmap_shard_held_bytes(struct cmap_shard *shard,
+			  const struct cmap_write *write);
+void cmap_shard_unreserve(struct cmap_shard *shard, struct cmap_write *write);
+void cmap_shard_retire(struct cmap_shard *shard, cmap_ref ref);
+u64 cmap_shard_clear(struct cmap_shard *shard, u64 *order);
+struct cmap_lack cmap_shard_lack(struct cmap_shard *shard,
+				 const struct cmap_write *write);
+struct cmap_outlook cmap_shard_outlook(struct cmap_shard *shard,
+				       const struct cmap_write *write);
+bool cmap_shard_queue(struct cmap_shard *shard, const struct cmap_write *write,
+		      int count);
+void cmap_shard_collect(struct cmap_shard *shard);
+u64 cmap_shard_entries_then(struct cmap_shard *shard);
+
+#endif /* CMAP_WRITE_H */
