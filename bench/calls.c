@@ -164,13 +164,13 @@ static void bpf_batch_sets(void)
 
 static void cmap_all(void)
 {
-	struct kcmap_iter *iter = kcmap_iter_new(cmap, 0, NULL);
+	struct kcmap_range *iter = kcmap_range_new(cmap, 0, NULL);
 	struct kcmap_item item;
 	uint64_t seen = 0;
 
-	while (kcmap_iter_next(iter, &item) > 0)
+	while (kcmap_range_next(iter, &item) > 0)
 		seen++;
-	kcmap_iter_free(iter);
+	kcmap_range_free(iter);
 	check(seen != bench.entries, "cmap range");
 }
 
@@ -294,7 +294,7 @@ static void compare_memory(void)
 	struct kcmap_info info = { .sz = sizeof(info) };
 	int map = bpf_new(bench.entries);
 
-	check(kcmap_info(cmap, &info), "kcmap_info");
+	check(kcmap_stat(cmap, &info), "kcmap_stat");
 	take_bytes("cmap", (double)info.bytes / info.entries);
 	/* Made for just so many entries, which is the least it can take. */
 	take_bytes("BPF", bpf_bytes(map) / bench.entries);
@@ -312,9 +312,9 @@ static void reuse(void)
 	double share;
 
 	after = before;
-	check(kcmap_info(cmap, &before), "kcmap_info");
+	check(kcmap_stat(cmap, &before), "kcmap_stat");
 	cmap_updates();
-	check(kcmap_info(cmap, &after), "kcmap_info");
+	check(kcmap_stat(cmap, &after), "kcmap_stat");
 	share = (double)(after.reuses - before.reuses) /
 		(after.allocs - before.allocs);
 	printf("  %.4f of the nodes are reused ones, once it is warm\n",

@@ -116,7 +116,7 @@ static double bytes(void)
 {
 	struct kcmap_info info = { .sz = sizeof(info) };
 
-	return kcmap_info(map, &info) ? 0 : info.bytes;
+	return kcmap_stat(map, &info) ? 0 : info.bytes;
 }
 
 static double no_bytes(void)

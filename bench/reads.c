@@ -267,7 +267,7 @@ static void overwritten(const char *operation, const char *unit, double value)
 /* One key that a process on another CPU overwrites without pause. */
 static void beside_writer(void)
 {
-	struct kcmap_window_stat before = { .sz = sizeof(before) }, after;
+	struct kcmap_window_info before = { .sz = sizeof(before) }, after;
 	uint64_t total = 0;
 	double begin, quiet;
 	pid_t writer;

@@ -59,7 +59,7 @@ static int insert(void *p, const void *key, const void *value)
 	struct table *table = p;
 
 	return cmap_set(table->map, key, table->key_size, value,
-			BENCH_VALUE_SIZE, CMAP_OP_CREATE, NULL, GFP_KERNEL);
+			BENCH_VALUE_SIZE, CMAP_OP_INSERT, NULL, GFP_KERNEL);
 }
 
 static int replace(void *p, const void *key, const void *value)

@@ -251,7 +251,7 @@ static int set_begin(struct cmap_write *write, const struct cmap_op *op)
 	switch (op->flags) {
 	case 0:
 		return 0;
-	case CMAP_OP_CREATE:
+	case CMAP_OP_INSERT:
 		write->flags = CMAP_WRITE_ABSENT;
 		return 0;
 	case CMAP_OP_REPLACE:

@@ -45,7 +45,7 @@ struct command {
 		.own = _fn, .mode = _mode, .unbound = _unbound,		\
 	}
 
-#define SET_FLAGS	(CMAP_OP_CREATE | CMAP_OP_REPLACE | CMAP_OP_VERSION)
+#define SET_FLAGS	(CMAP_OP_INSERT | CMAP_OP_REPLACE | CMAP_OP_VERSION)
 #define R		FMODE_READ
 #define W		FMODE_WRITE
 #define RW		(R | W)

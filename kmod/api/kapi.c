@@ -298,7 +298,7 @@ static int set_condition(struct cmap_write *write, u32 flags,
 	switch (flags) {
 	case 0:
 		return 0;
-	case CMAP_OP_CREATE:
+	case CMAP_OP_INSERT:
 		write->flags |= CMAP_WRITE_ABSENT;
 		return 0;
 	case CMAP_OP_REPLACE:
@@ -322,7 +322,7 @@ static int set_condition(struct cmap_write *write, u32 flags,
  * @key_len: bytes in it
  * @value: the value
  * @len: bytes in it
- * @flags: 0, CMAP_OP_CREATE, CMAP_OP_REPLACE or CMAP_OP_VERSION
+ * @flags: 0, CMAP_OP_INSERT, CMAP_OP_REPLACE or CMAP_OP_VERSION
  * @version: in, with CMAP_OP_VERSION: the version to replace; out: the new
  *	one, or with -EEXIST and -ESTALE the one there is; may be NULL
  * @gfp: GFP_KERNEL, GFP_NOFS, GFP_NOIO or GFP_ATOMIC

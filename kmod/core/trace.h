@@ -82,7 +82,7 @@ DECLARE_EVENT_CLASS(cmap_write,
 		  __entry->version,
 		  __entry->flags ?
 		  __print_flags(__entry->flags, "|",
-				{ CMAP_OP_CREATE, "create" },
+				{ CMAP_OP_INSERT, "insert" },
 				{ CMAP_OP_REPLACE, "replace" },
 				{ CMAP_OP_VERSION, "version" }) : "none",
 		  __entry->expected, __entry->old_version)

@@ -21,7 +21,7 @@
 /* The conditions have the bits that they have for users: traces show these. */
 #define CMAP_WRITE_CONDITIONS	(CMAP_WRITE_ABSENT | CMAP_WRITE_PRESENT | \
 				 CMAP_WRITE_VERSION)
-static_assert(CMAP_WRITE_ABSENT == CMAP_OP_CREATE);
+static_assert(CMAP_WRITE_ABSENT == CMAP_OP_INSERT);
 static_assert(CMAP_WRITE_PRESENT == CMAP_OP_REPLACE);
 static_assert(CMAP_WRITE_VERSION == CMAP_OP_VERSION);
 

@@ -132,8 +132,8 @@ static int write(struct runner *runner, struct history_op *op, const u8 *key,
 	case HISTORY_SET:
 		return cmap_set(map, key, key_len, in, in_len, 0, &op->version,
 				gfp);
-	case HISTORY_CREATE:
-		return cmap_set(map, key, key_len, in, in_len, CMAP_OP_CREATE,
+	case HISTORY_INSERT:
+		return cmap_set(map, key, key_len, in, in_len, CMAP_OP_INSERT,
 				&op->version, gfp);
 	case HISTORY_REPLACE:
 		return cmap_set(map, key, key_len, in, in_len, CMAP_OP_REPLACE,

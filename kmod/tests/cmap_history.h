@@ -22,7 +22,7 @@ enum history_kind {
 	HISTORY_GET,
 	HISTORY_LENGTH,		/* get, without the value */
 	HISTORY_SET,
-	HISTORY_CREATE,		/* set, only if absent */
+	HISTORY_INSERT,		/* set, only if absent */
 	HISTORY_REPLACE,	/* set, only if present */
 	HISTORY_SET_VERSION,	/* set, only if of that version */
 	HISTORY_DELETE,
@@ -249,7 +249,7 @@ static inline int history_writes_value(unsigned int kind)
 {
 	switch (kind) {
 	case HISTORY_SET:
-	case HISTORY_CREATE:
+	case HISTORY_INSERT:
 	case HISTORY_REPLACE:
 	case HISTORY_SET_VERSION:
 	case HISTORY_SWAP:

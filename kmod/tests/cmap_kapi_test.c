@@ -51,10 +51,9 @@ static void test_one_key(struct cmap *map, gfp_t gfp)
 	CHECK(cmap_get(map, "none", 4, buf, &len, NULL) == -ENOENT);
 
 	v2 = 0;
-	CHECK(cmap_set(map, "k", 1, "x", 1, CMAP_OP_CREATE, &v2, gfp) ==
-	      -EEXIST && v2 == v1);
-	CHECK(cmap_set(map, "none", 4, "x", 1, CMAP_OP_REPLACE, NULL, gfp) ==
-	      -ENOENT);
+	CHECK(cmap_insert(map, "k", 1, "x", 1, &v2, gfp) == -EEXIST &&
+	      v2 == v1);
+	CHECK(cmap_replace(map, "none", 4, "x", 1, NULL, gfp) == -ENOENT);
 	v2 = v1 + 1;
 	CHECK(cmap_set(map, "k", 1, "x", 1, CMAP_OP_VERSION, &v2, gfp) ==
 	      -ESTALE && v2 == v1);
@@ -85,7 +84,7 @@ static void test_one_key(struct cmap *map, gfp_t gfp)
 	CHECK(cmap_take(map, "k", 1, buf, &len, NULL, gfp) == -ENOENT);
 	CHECK(cmap_add(map, "n", 1, 5, 10, &sum, NULL, gfp) == 0 && sum == 15);
 	CHECK(cmap_add(map, "n", 1, S64_MAX, 0, NULL, NULL, gfp) == -EOVERFLOW);
-	CHECK(cmap_delete(map, "n", 1, CMAP_OP_CREATE, NULL, gfp) == -EINVAL);
+	CHECK(cmap_delete(map, "n", 1, CMAP_OP_INSERT, NULL, gfp) == -EINVAL);
 	CHECK(cmap_delete(map, "n", 1, 0, NULL, gfp) == 0);
 	CHECK(cmap_delete(map, "n", 1, 0, NULL, gfp) == -ENOENT);
 	CHECK(cmap_count(map) == 0);
@@ -128,7 +127,8 @@ static void test_empty_key(struct cmap *map, gfp_t gfp)
 	s64 sum;
 
 	CHECK(cmap_get(map, NULL, 0, buf, &len, NULL) == -ENOENT);
-	CHECK(cmap_set(map, NULL, 0, "one", 3, CMAP_OP_CREATE, NULL, gfp) == 0);
+	CHECK(cmap_insert(map, NULL, 0, "zero", 4, NULL, gfp) == 0);
+	CHECK(cmap_replace(map, NULL, 0, "one", 3, NULL, gfp) == 0);
 	CHECK(cmap_set(map, "\0", 1, "not it", 6, 0, NULL, gfp) == 0);
 	rcu_read_lock();
 	CHECK(cmap_lookup(map, "", 0, &value) && value.len == 3);
@@ -257,7 +257,7 @@ static void test_long(struct cmap *map, gfp_t gfp)
 		return;
 	memset(value, 'v', size);
 	CHECK(!cmap_set(map, "long", 4, value, size, 0, NULL, gfp));
-	CHECK(cmap_set(map, "long", 4, value, size, CMAP_OP_CREATE, NULL,
+	CHECK(cmap_set(map, "long", 4, value, size, CMAP_OP_INSERT, NULL,
 		       gfp) == -EEXIST);
 	CHECK(!cmap_take(map, "long", 4, value + size, &len, NULL, gfp));
 	CHECK(len == size && !memcmp(value, value + size, size));

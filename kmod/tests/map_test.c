@@ -337,7 +337,7 @@ static int set(struct cmap *map, const void *data, u32 len, u64 *version)
 	return err;
 }
 
-static int del(struct cmap *map, const void *data, u32 len)
+static int delete(struct cmap *map, const void *data, u32 len)
 {
 	struct cmap_write write = {
 		.code = CMAP_CODE_DELETE, .flags = CMAP_WRITE_REMOVE,
@@ -515,7 +515,7 @@ static void walk_at_random(struct kunit *test)
 
 				len = model_key(i, key);
 				err = grow ? set(map, key, len, &version) :
-					     del(map, key, len);
+					     delete(map, key, len);
 				KUNIT_EXPECT_TRUE(test, !err ||
 						  (!grow && err == -ENOENT));
 			}
@@ -657,8 +657,8 @@ static void set_and_delete_keys(void)
 			if (i < FILLERS)
 				set(churn.map, &filler, sizeof(filler), &version);
 			else
-				del(churn.map, &filler, sizeof(filler));
-			del(churn.map, key, sizeof(*key));
+				delete(churn.map, &filler, sizeof(filler));
+			delete(churn.map, key, sizeof(*key));
 			set(churn.map, key, sizeof(*key), &version);
 		}
 		cond_resched();
@@ -760,7 +760,7 @@ static void at_the_limit_nobody_looks_for_credit(struct kunit *test)
 	for (i = 0; i < 2000; i++) {
 		if (i >= 200) {
 			len = model_key(i - 200, key);
-			KUNIT_ASSERT_EQ(test, del(map, key, len), 0);
+			KUNIT_ASSERT_EQ(test, delete(map, key, len), 0);
 		}
 		len = model_key(i, key);
 		KUNIT_ASSERT_EQ(test, set(map, key, len, &version), 0);
@@ -796,7 +796,7 @@ static void count_of_before_an_epoch(struct kunit *test)
 	map->quota.epoch++;
 	for (i = 0; i < 100; i++) {
 		if (i % 3)
-			KUNIT_ASSERT_EQ(test, del(map, key, model_key(i, key)),
+			KUNIT_ASSERT_EQ(test, delete(map, key, model_key(i, key)),
 					0);
 		else
 			KUNIT_ASSERT_EQ(test, set(map, key,

@@ -97,7 +97,7 @@ static int set(struct site *site, const struct cmap_key *key,
 	return cmap_shard_write(site->shard, &write, gfp);
 }
 
-static int del(struct site *site, const struct cmap_key *key)
+static int delete(struct site *site, const struct cmap_key *key)
 {
 	struct cmap_write write = { .key = *key, .flags = CMAP_WRITE_REMOVE };
 
@@ -144,7 +144,7 @@ static void del_some(struct kunit *test, struct site *site, u32 first,
 
 	for (i = 0; i < count; i++) {
 		key = key_of(site, first + i, buf);
-		KUNIT_ASSERT_EQ(test, del(site, &key), 0);
+		KUNIT_ASSERT_EQ(test, delete(site, &key), 0);
 	}
 }
 
@@ -431,7 +431,7 @@ static void del_aimed(struct kunit *test, struct site *site, u32 first,
 	expect_aimed(test, site, first, count, order);
 	for (i = 0; i < count; i++) {
 		key = aimed(first + i, order, buf);
-		KUNIT_ASSERT_EQ(test, del(site, &key), 0);
+		KUNIT_ASSERT_EQ(test, delete(site, &key), 0);
 	}
 }
 
@@ -467,7 +467,7 @@ static void exfull_hurts_its_bucket_only(struct kunit *test)
 	key = aimed(FULL, ~0U, buf);
 	KUNIT_EXPECT_EQ(test, set(site, &key, "v", 1, GFP_KERNEL), 0);
 	key = aimed(5, 7, buf);
-	KUNIT_EXPECT_EQ(test, del(site, &key), 0);
+	KUNIT_EXPECT_EQ(test, delete(site, &key), 0);
 	key = aimed(FULL, 7, buf);
 	KUNIT_EXPECT_EQ(test, set(site, &key, "v", 1, GFP_KERNEL), 0);
 	site_free(site);
@@ -496,7 +496,7 @@ static void emptied_chains_give_way(struct kunit *test, gfp_t gfp)
 		}
 		for (i = 0; i < FULL; i++) {
 			key = aimed(i, order, buf);
-			KUNIT_ASSERT_EQ(test, del(site, &key), 0);
+			KUNIT_ASSERT_EQ(test, delete(site, &key), 0);
 		}
 	}
 	KUNIT_EXPECT_EQ(test, site->shard->entries, 0);
@@ -832,7 +832,7 @@ static void flood_at_the_edge(struct kunit *test)
 	grows = site->shard->grows;
 	for (i = 0; i < 100; i++) {
 		key = aimed(filler + half, 0, buf);
-		KUNIT_ASSERT_EQ(test, del(site, &key), 0);
+		KUNIT_ASSERT_EQ(test, delete(site, &key), 0);
 		if (i % 10 == 0)
 			site_settle(site);
 		KUNIT_ASSERT_EQ(test, set(site, &key, "v", 1, GFP_KERNEL), 0);
@@ -948,7 +948,7 @@ static void quota_exact(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, set(site, &key, "v", 1, GFP_KERNEL), -ENOSPC);
 	key = key_of(site, 0, buf);
 	KUNIT_EXPECT_EQ(test, set(site, &key, "w", 1, GFP_KERNEL), 0);
-	KUNIT_EXPECT_EQ(test, del(site, &key), 0);
+	KUNIT_EXPECT_EQ(test, delete(site, &key), 0);
 	key = key_of(site, 500, buf);
 	KUNIT_EXPECT_EQ(test, set(site, &key, "v", 1, GFP_KERNEL), 0);
 	KUNIT_EXPECT_EQ(test, site->shard->entries, 500);
@@ -997,7 +997,7 @@ static void memory_limit(struct kunit *test)
 						     entry->key,
 						     entry->key_len) >> 3
 		};
-		KUNIT_ASSERT_EQ(test, del(site, &key), 0);
+		KUNIT_ASSERT_EQ(test, delete(site, &key), 0);
 		model_remove(site->model, entry);
 	}
 	site_free(site);
@@ -1455,7 +1455,7 @@ static void segment_leaves_its_place(struct kunit *test)
 	bytes = lab_bytes(site->lab);
 
 	cookie = fault_begin(site);
-	KUNIT_ASSERT_EQ(test, del(site, &key), 0);
+	KUNIT_ASSERT_EQ(test, delete(site, &key), 0);
 	for (i = 0; i < 10 && !freed; i++) {
 		synchronize_rcu();
 		cmap_resize_trim(site->shard, &freed);
@@ -1558,7 +1558,7 @@ static void write_in_a_race(struct kunit *test, unsigned int thread)
 				last[n]);
 		rcu_read_unlock();
 		if (i / 10000 % 2 && last[n]) {
-			KUNIT_EXPECT_EQ(test, del(site, &key), 0);
+			KUNIT_EXPECT_EQ(test, delete(site, &key), 0);
 			last[n] = 0;
 		} else {
 			KUNIT_EXPECT_EQ(test, set(site, &key, &value,

@@ -95,7 +95,7 @@ static int add(struct cmap *map, u64 key)
 	       cmap_op_write(map, &write, GFP_KERNEL);
 }
 
-static int del(struct cmap *map, u64 key)
+static int delete(struct cmap *map, u64 key)
 {
 	struct cmap_write write = {
 		.code = CMAP_CODE_DELETE, .flags = CMAP_WRITE_REMOVE,
@@ -224,7 +224,7 @@ static void contend(struct kunit *test, unsigned int thread)
 
 	for (i = 0; i < contest.rounds; i++) {
 		if (contest.own)
-			KUNIT_EXPECT_EQ(test, del(contest.map, key), 0);
+			KUNIT_EXPECT_EQ(test, delete(contest.map, key), 0);
 		else
 			key = (i * 7 + thread * 31) % contest.keys;
 		began = ktime_get_ns();
@@ -348,7 +348,7 @@ static void nobody_waits_for_one_behind(struct kunit *test)
 
 		init_completion(&late.done);
 		late.key = n + 1;
-		KUNIT_ASSERT_EQ(test, del(map, 0), 0);
+		KUNIT_ASSERT_EQ(test, delete(map, 0), 0);
 		reserve(test, map, &insert, &keys[0], lens[l]);
 		reserve(test, map, &replace, &keys[1], lens[l]);
 		/* What is left of nodes has been used. */
@@ -448,7 +448,7 @@ static void sizes_can_change_in_a_full_map(struct kunit *test)
 
 	for (i = 0; i < n; i++)
 		if (i % 50)
-			KUNIT_ASSERT_EQ(test, del(map, i), 0);
+			KUNIT_ASSERT_EQ(test, delete(map, i), 0);
 	for (k = 0; !set(map, n + k, 300, k, GFP_KERNEL); k++)
 		if (k % 500 == 0)
 			expect_survivors(test, map, n, 50);
@@ -474,7 +474,7 @@ static void memory_goes_back_after_mass_deletes(struct kunit *test)
 	full = atomic64_read(&map->memory.account.bytes);
 	for (i = 0; i < n; i++)
 		if (i % 100)
-			KUNIT_ASSERT_EQ(test, del(map, i), 0);
+			KUNIT_ASSERT_EQ(test, delete(map, i), 0);
 	/* A quarter of what is live, and segments of 64 KiB: not used, half. */
 	most = full / 20 + 3 * SZ_64K;
 	for (tries = 0; tries < 100; tries++) {
@@ -526,7 +526,7 @@ static void evacuated_while_replaced(struct kunit *test)
 		KUNIT_ASSERT_EQ(test, set(map, i, 100, i, GFP_KERNEL), 0);
 	for (i = 0; i < n; i++)
 		if (i % 50)
-			KUNIT_ASSERT_EQ(test, del(map, i), 0);
+			KUNIT_ASSERT_EQ(test, delete(map, i), 0);
 	contest.map = map;
 	contest.keys = n / 50;
 	lab_race(test, 4, replace_or_evacuate);
@@ -594,12 +594,12 @@ static void memory_of_other_maps_is_waited_for(struct kunit *test)
 
 		if (way) {
 			while (n)
-				KUNIT_EXPECT_EQ(test, del(a, --n), 0);
+				KUNIT_EXPECT_EQ(test, delete(a, --n), 0);
 		} else {
 			KUNIT_EXPECT_EQ(test, cmap_op_clear(a), n);
 		}
 		KUNIT_EXPECT_EQ(test, set(b, 1, 60000, 1, GFP_KERNEL), 0);
-		KUNIT_EXPECT_EQ(test, del(b, 1), 0);
+		KUNIT_EXPECT_EQ(test, delete(b, 1), 0);
 	}
 	fill(test, a, 60000);
 	cmap_map_put(a);

@@ -159,7 +159,7 @@ static const struct odd {
 	{ CMAP_CODE_SET, 0, 0, "k", 1, "v", CMAP_VALUE_MAX + 1, -E2BIG },
 	{ CMAP_CODE_SET, 0x8000, 0, "k", 1, "v", 1, -EINVAL },
 	{ CMAP_CODE_SET, CMAP_OP_VERSION, 0, "k", 1, "v", 1, -EINVAL },
-	{ CMAP_CODE_SET, CMAP_OP_CREATE, 0, "k", 1, "v", 1, -EEXIST },
+	{ CMAP_CODE_SET, CMAP_OP_INSERT, 0, "k", 1, "v", 1, -EEXIST },
 	{ CMAP_CODE_SET, CMAP_OP_VERSION, 1, "k", 1, "v", 1, -ESTALE },
 	{ CMAP_CODE_SET, CMAP_OP_REPLACE, 0, "none", 4, "v", 1, -ENOENT },
 	{ CMAP_CODE_SET, 0, 0, "k", 1, long_bytes, sizeof(long_bytes), 0 },

@@ -125,20 +125,20 @@ TEST_F(traced, sets)
 	unsigned long long first = 0, second, third, stale, there, none = 7;
 	char *trace;
 
-	ASSERT_EQ(0, traced_set(self->fd, CMAP_OP_CREATE, &first));
+	ASSERT_EQ(0, traced_set(self->fd, CMAP_OP_INSERT, &first));
 	second = first;
 	ASSERT_EQ(0, traced_set(self->fd, 0, &second));
 	third = second;
 	ASSERT_EQ(0, traced_set(self->fd, CMAP_OP_VERSION, &third));
 	stale = there = first;
 	ASSERT_EQ(-ESTALE, traced_set(self->fd, CMAP_OP_VERSION, &stale));
-	ASSERT_EQ(-EEXIST, traced_set(self->fd, CMAP_OP_CREATE, &there));
-	ASSERT_EQ(0, del(self->fd, "k", 1));
+	ASSERT_EQ(-EEXIST, traced_set(self->fd, CMAP_OP_INSERT, &there));
+	ASSERT_EQ(0, delete(self->fd, "k", 1));
 	ASSERT_EQ(-ENOENT, traced_set(self->fd, CMAP_OP_REPLACE, &none));
 	ASSERT_EQ(-ENOENT, traced_set(self->fd, CMAP_OP_VERSION, &none));
 	trace = slurp(TRACING "/trace");
 
-	EXPECT_EVENT(trace, "set", "result=0 version=%llu flags=create "
+	EXPECT_EVENT(trace, "set", "result=0 version=%llu flags=insert "
 		     "expected=0 old_version=0", first);
 	EXPECT_EVENT(trace, "set", "result=0 version=%llu flags=none "
 		     "expected=0 old_version=%llu", second, first);
@@ -146,7 +146,7 @@ TEST_F(traced, sets)
 		     "expected=%llu old_version=%llu", third, second, second);
 	EXPECT_EVENT(trace, "set", "result=-116 version=%llu flags=version "
 		     "expected=%llu old_version=%llu", third, first, third);
-	EXPECT_EVENT(trace, "set", "result=-17 version=%llu flags=create "
+	EXPECT_EVENT(trace, "set", "result=-17 version=%llu flags=insert "
 		     "expected=0 old_version=%llu", third, third);
 	EXPECT_EVENT(trace, "set", "result=-2 version=0 flags=replace "
 		     "expected=0 old_version=0");
@@ -197,11 +197,11 @@ TEST_F(traced, other_writes)
 	EXPECT_EVENT(trace, "swap", "result=0 version=%llu flags=none "
 		     "expected=0 old_version=%llu", v[2], v[1]);
 	/* It got what was there. */
-	EXPECT_EVENT(trace, "get_or_set", "result=0 version=%llu flags=create "
+	EXPECT_EVENT(trace, "get_or_set", "result=0 version=%llu flags=insert "
 		     "expected=0 old_version=%llu", v[2], v[2]);
 	EXPECT_EVENT(trace, "take", "result=0 version=%llu flags=none "
 		     "expected=0 old_version=%llu", v[3], v[2]);
-	EXPECT_EVENT(trace, "get_or_set", "result=0 version=%llu flags=create "
+	EXPECT_EVENT(trace, "get_or_set", "result=0 version=%llu flags=insert "
 		     "expected=0 old_version=0", v[4]);
 	EXPECT_EVENT(trace, "compare_delete", "result=0 version=%llu "
 		     "flags=version expected=%llu old_version=%llu", v[5],

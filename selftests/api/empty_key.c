@@ -74,7 +74,7 @@ TEST_F(empty_key, by_ioctl)
 
 	EXPECT_EQ(-ENOENT, get(self->fd, variant->key, 0, buf, &len));
 	ASSERT_EQ(0, set_flags(self->fd, variant->key, 0, "one", 3,
-			       CMAP_OP_CREATE, &version));
+			       CMAP_OP_INSERT, &version));
 	/* Another key that is nearly nothing. */
 	ASSERT_EQ(0, set(self->fd, "\0", 1, "not it", 6));
 	len = sizeof(buf);
@@ -82,7 +82,7 @@ TEST_F(empty_key, by_ioctl)
 	EXPECT_EQ(3, len);
 	EXPECT_EQ(0, memcmp(buf, "one", 3));
 	EXPECT_EQ(-EEXIST, set_flags(self->fd, variant->key, 0, "x", 1,
-				     CMAP_OP_CREATE, &(uint64_t){ 0 }));
+				     CMAP_OP_INSERT, &(uint64_t){ 0 }));
 	ASSERT_EQ(0, set_flags(self->fd, variant->key, 0, "two", 3,
 			       CMAP_OP_VERSION, &version));
 
@@ -109,7 +109,7 @@ TEST_F(empty_key, by_ioctl)
 	op.old = u64_of("x");
 	op.old_len = 1;
 	EXPECT_EQ(0, op_call(self->fd, CMAP_IOCTL_COMPARE_DELETE, &op));
-	EXPECT_EQ(-ENOENT, del(self->fd, variant->key, 0));
+	EXPECT_EQ(-ENOENT, delete(self->fd, variant->key, 0));
 	EXPECT_EQ(1, count(self->fd));
 }
 
@@ -157,7 +157,7 @@ TEST_F(empty_key, by_the_library)
 
 	ERR(ENOENT, kcmap_get(map, key, 0, bufs[0], 8, NULL));
 	ERR(ENOENT, kcmap_visit(map, key, 0, note_len, &len, NULL));
-	ASSERT_EQ(0, kcmap_create(map, key, 0, "value", 5, &version));
+	ASSERT_EQ(0, kcmap_insert(map, key, 0, "value", 5, &version));
 	ASSERT_EQ(0, kcmap_set(map, "12345678", 8, "word", 4, NULL));
 	EXPECT_EQ(5, kcmap_get(map, key, 0, bufs[0], 8, &again));
 	EXPECT_EQ(version, again);
@@ -246,39 +246,39 @@ TEST_F(empty_key, in_ranges)
 
 TEST_F(empty_key, by_iterators)
 {
-	struct kcmap_position position;
-	struct kcmap_iter *iter;
+	struct kcmap_cursor position;
+	struct kcmap_range *iter;
 	struct kcmap_item item;
 	unsigned int i, empty, n;
 
 	/* Alone, when there is nothing yet that an address could be into. */
 	ASSERT_EQ(0, kcmap_set(self->map, variant->key, 0, NULL, 0, NULL));
-	iter = kcmap_iter_new(self->map, 0, NULL);
-	ASSERT_EQ(1, kcmap_iter_next(iter, &item));
+	iter = kcmap_range_new(self->map, 0, NULL);
+	ASSERT_EQ(1, kcmap_range_next(iter, &item));
 	EXPECT_NE(NULL, item.key);
 	EXPECT_EQ(0, item.key_len);
 	EXPECT_NE(NULL, item.value);
 	EXPECT_EQ(0, item.value_len);
-	EXPECT_EQ(0, kcmap_iter_next(iter, &item));
-	kcmap_iter_free(iter);
+	EXPECT_EQ(0, kcmap_range_next(iter, &item));
+	kcmap_range_free(iter);
 
 	for (i = 0; i < 100; i++)
 		ASSERT_EQ(0, kcmap_set(self->map, &i, sizeof(i), "v", 1, NULL));
-	iter = kcmap_iter_new(self->map, KCMAP_KEYS_ONLY, NULL);
-	for (n = empty = 0; kcmap_iter_next(iter, &item) == 1; n++) {
+	iter = kcmap_range_new(self->map, KCMAP_RANGE_KEYS, NULL);
+	for (n = empty = 0; kcmap_range_next(iter, &item) == 1; n++) {
 		EXPECT_NE(NULL, item.key);
 		EXPECT_EQ(NULL, item.value);
 		if (item.key_len)
 			continue;
 		empty++;
 		/* Another one goes on behind it. */
-		ASSERT_EQ(0, kcmap_iter_position(iter, &position));
-		kcmap_iter_free(iter);
-		iter = kcmap_iter_new(self->map, KCMAP_KEYS_ONLY, &position);
+		ASSERT_EQ(0, kcmap_range_cursor(iter, &position));
+		kcmap_range_free(iter);
+		iter = kcmap_range_new(self->map, KCMAP_RANGE_KEYS, &position);
 	}
 	EXPECT_EQ(101, n);
 	EXPECT_EQ(1, empty);
-	kcmap_iter_free(iter);
+	kcmap_range_free(iter);
 }
 
 /* Where keys have a fixed length the empty one is none, by no door. */

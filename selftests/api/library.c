@@ -59,7 +59,7 @@ TEST_F(lib, one_key)
 	EXPECT_EQ(0, len);
 	free(dup);
 
-	ERR(EEXIST, kcmap_create(m, "k", 1, "x", 1, &v2));
+	ERR(EEXIST, kcmap_insert(m, "k", 1, "x", 1, &v2));
 	EXPECT_EQ(v1, v2);
 	ERR(ENOENT, kcmap_replace(m, "nope", 4, "x", 1, NULL));
 	EXPECT_EQ(0, kcmap_replace(m, "k", 1, "two", 3, &v2));
@@ -68,7 +68,7 @@ TEST_F(lib, one_key)
 	ERR(ESTALE, kcmap_delete_version(m, "k", 1, v1, NULL));
 	EXPECT_EQ(0, kcmap_delete_version(m, "k", 1, v2, NULL));
 	ERR(ENOENT, kcmap_delete(m, "k", 1, NULL));
-	EXPECT_EQ(0, kcmap_create(m, "k", 1, "x", 1, NULL));
+	EXPECT_EQ(0, kcmap_insert(m, "k", 1, "x", 1, NULL));
 
 	len = sizeof(buf);
 	EXPECT_EQ(1, kcmap_swap(m, "k", 1, "y", 1, buf, &len, NULL));
@@ -113,8 +113,8 @@ TEST_F(lib, lengths_beyond_32_bits)
 
 TEST_F(lib, iterator)
 {
-	struct kcmap_position position;
-	struct kcmap_iter *iter;
+	struct kcmap_cursor position;
+	struct kcmap_range *iter;
 	struct kcmap_item item;
 	static char big[200000];
 	int i, n, seen[500] = {};
@@ -125,8 +125,8 @@ TEST_F(lib, iterator)
 	ASSERT_EQ(0, kcmap_set(self->map, "big", 3, big, sizeof(big), NULL));
 
 	/* One iterator goes on where another stopped, after each item. */
-	iter = kcmap_iter_new(self->map, 0, NULL);
-	for (n = 0; kcmap_iter_next(iter, &item) == 1; n++) {
+	iter = kcmap_range_new(self->map, 0, NULL);
+	for (n = 0; kcmap_range_next(iter, &item) == 1; n++) {
 		if (item.key_len == sizeof(i)) {
 			memcpy(&i, item.key, sizeof(i));
 			seen[i]++;
@@ -135,30 +135,30 @@ TEST_F(lib, iterator)
 			EXPECT_EQ(sizeof(big), item.value_len);
 		}
 		if (n % 50 == 7) {
-			ASSERT_EQ(0, kcmap_iter_position(iter, &position));
-			kcmap_iter_free(iter);
-			iter = kcmap_iter_new(self->map, 0, &position);
+			ASSERT_EQ(0, kcmap_range_cursor(iter, &position));
+			kcmap_range_free(iter);
+			iter = kcmap_range_new(self->map, 0, &position);
 		}
 	}
 	EXPECT_EQ(501, n);
-	EXPECT_EQ(0, kcmap_iter_next(iter, &item));
-	ASSERT_EQ(0, kcmap_iter_position(iter, &position));
-	kcmap_iter_free(iter);
+	EXPECT_EQ(0, kcmap_range_next(iter, &item));
+	ASSERT_EQ(0, kcmap_range_cursor(iter, &position));
+	kcmap_range_free(iter);
 	for (i = 0; i < 500; i++)
 		EXPECT_EQ(1, seen[i]);
 
-	iter = kcmap_iter_new(self->map, 0, &position);
-	EXPECT_EQ(0, kcmap_iter_next(iter, &item));
-	kcmap_iter_free(iter);
-	iter = kcmap_iter_new(self->map, KCMAP_KEYS_ONLY, NULL);
-	for (n = 0; kcmap_iter_next(iter, &item) == 1; n++)
+	iter = kcmap_range_new(self->map, 0, &position);
+	EXPECT_EQ(0, kcmap_range_next(iter, &item));
+	kcmap_range_free(iter);
+	iter = kcmap_range_new(self->map, KCMAP_RANGE_KEYS, NULL);
+	for (n = 0; kcmap_range_next(iter, &item) == 1; n++)
 		EXPECT_EQ(NULL, item.value);
 	EXPECT_EQ(501, n);
-	kcmap_iter_free(iter);
+	kcmap_range_free(iter);
 	errno = 0;
-	EXPECT_EQ(NULL, kcmap_iter_new(self->map, 0xff00, NULL));
+	EXPECT_EQ(NULL, kcmap_range_new(self->map, 0xff00, NULL));
 	EXPECT_EQ(EINVAL, errno);
-	kcmap_iter_free(NULL);
+	kcmap_range_free(NULL);
 }
 
 TEST_F(lib, batch)
@@ -170,7 +170,7 @@ TEST_F(lib, batch)
 	ASSERT_NE(NULL, b);
 	EXPECT_EQ(0, kcmap_batch_set(b, "k", 1, "one", 3));
 	EXPECT_EQ(1, kcmap_batch_get(b, "k", 1, get, sizeof(get)));
-	EXPECT_EQ(2, kcmap_batch_create(b, "k", 1, "x", 1));
+	EXPECT_EQ(2, kcmap_batch_insert(b, "k", 1, "x", 1));
 	EXPECT_EQ(3, kcmap_batch_replace(b, "k", 1, "two", 3));
 	EXPECT_EQ(4, kcmap_batch_set_version(b, "k", 1, "x", 1, 1));
 	EXPECT_EQ(5, kcmap_batch_swap(b, "k", 1, "three", 5, swap, 8));
@@ -249,7 +249,7 @@ TEST_F(lib, names)
 	EXPECT_EQ(EEXIST, errno);
 	b = kcmap_open("lib_name", O_RDWR | O_CREAT, NULL);
 	ASSERT_NE(NULL, b);
-	ASSERT_EQ(0, kcmap_info(b, &info));
+	ASSERT_EQ(0, kcmap_stat(b, &info));
 	EXPECT_EQ(7, info.max_entries);
 	EXPECT_EQ(20, info.key_max);
 	EXPECT_EQ(0644, info.mode);
@@ -269,7 +269,7 @@ TEST_F(lib, names)
 	EXPECT_EQ(NULL, kcmap_open("x", O_RDWR | O_CREAT, &options));
 	EXPECT_EQ(EINVAL, errno);
 	info.sz = 8;
-	ERR(EINVAL, kcmap_info(self->map, &info));
+	ERR(EINVAL, kcmap_stat(self->map, &info));
 }
 
 static int open_error(const char *name, int oflag,
@@ -360,13 +360,13 @@ TEST_F(lib, rename_chmod_chown)
 	EXPECT_EQ(0, kcmap_chmod(map, 0604));
 	ERR(EINVAL, kcmap_chmod(map, 0111));
 	EXPECT_EQ(0, kcmap_chown(map, 1000, -1));
-	ASSERT_EQ(0, kcmap_info(map, &info));
+	ASSERT_EQ(0, kcmap_stat(map, &info));
 	EXPECT_EQ(0604, info.mode);
 	EXPECT_EQ(1000, info.uid);
 	EXPECT_EQ(0, info.gid);
 	EXPECT_EQ(0, kcmap_chown(map, -1, 2000));
 	EXPECT_EQ(0, kcmap_chown(map, -1, -1));
-	ASSERT_EQ(0, kcmap_info(map, &info));
+	ASSERT_EQ(0, kcmap_stat(map, &info));
 	EXPECT_EQ(1000, info.uid);
 	EXPECT_EQ(2000, info.gid);
 	EXPECT_EQ(0, kcmap_unlink("lib_renamed"));
@@ -398,7 +398,7 @@ TEST_F(lib, usage_and_limits)
 
 	ASSERT_NE(NULL, map);
 	EXPECT_EQ(42, kcmap_list(see_limits, NULL));
-	ASSERT_EQ(0, kcmap_usage(&usage));
+	ASSERT_EQ(0, kcmap_limits(&usage));
 	EXPECT_EQ(0, usage.uid);
 	EXPECT_GE(usage.maps, 2);
 	EXPECT_GE(usage.all_maps, usage.maps);
@@ -406,10 +406,10 @@ TEST_F(lib, usage_and_limits)
 	EXPECT_GT(usage.all_max_maps, 0);
 	EXPECT_GT(usage.bytes, 0);
 	EXPECT_GE(usage.all_bytes, usage.bytes);
-	EXPECT_EQ(0, kcmap_usage(&later.usage));
+	EXPECT_EQ(0, kcmap_limits(&later.usage));
 	EXPECT_EQ(0, later.more);
 	usage.sz = 8;
-	ERR(EINVAL, kcmap_usage(&usage));
+	ERR(EINVAL, kcmap_limits(&usage));
 	kcmap_close(map);
 	EXPECT_EQ(0, kcmap_unlink("lib_limits"));
 }
@@ -499,7 +499,7 @@ TEST_F(lib, another_map_is_not_renamed_or_given_away)
 		EXPECT_EQ(-1, kcmap_options_differ(map, &options));
 		EXPECT_EQ(EBADF, errno);
 	}
-	ASSERT_EQ(0, kcmap_info(other, &info));
+	ASSERT_EQ(0, kcmap_stat(other, &info));
 	EXPECT_EQ(0600, info.mode);
 	EXPECT_EQ(0, info.uid);
 	kcmap_close(map);

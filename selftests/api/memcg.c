@@ -47,7 +47,7 @@ TEST(charged_and_limited)
 		if (count(fd) != i - 1)
 			_exit(4);
 		for (i = 0; i < 200; i++)
-			if (del(fd, &i, sizeof(i)))
+			if (delete(fd, &i, sizeof(i)))
 				_exit(5);
 		if (set(fd, "again", 5, value, sizeof(value)))
 			_exit(6);

@@ -156,7 +156,7 @@ static int press(int fd, struct model *models, int who, double end)
 
 		key.i = r % KEYS;
 		if ((r >> 32 & 15) < 2) {
-			err = del(fd, &key, sizeof(key));
+			err = delete(fd, &key, sizeof(key));
 			if (err != (model->word[key.i] ? 0 : -ENOENT))
 				return 1;
 			model->word[key.i] = 0;
@@ -200,7 +200,7 @@ static int live_on(int fd, int who, double end)
 		len = sizeof(value);
 		if (set(fd, &key, sizeof(key), value, sizeof(value)) ||
 		    get(fd, &key, sizeof(key), value, &len) ||
-		    (i % 3 == 0 && del(fd, &key, sizeof(key))))
+		    (i % 3 == 0 && delete(fd, &key, sizeof(key))))
 			return 2;
 	}
 	return 0;
@@ -328,7 +328,7 @@ static int create_when_full(int *fds, int map)
 			return 2;
 		/* A bit of room, each time another one. */
 		if (err)
-			del(map, &i, sizeof(i));
+			delete(map, &i, sizeof(i));
 		else
 			set(fds[i], &i, sizeof(i), value, i * 50);
 	}

@@ -43,7 +43,7 @@ TEST_F(map, absent_is_ENOENT)
 
 	EXPECT_EQ(-ENOENT, get(self->fd, "nope", 4, buf, &len));
 	EXPECT_EQ((char)POISON, buf[0]);
-	EXPECT_EQ(-ENOENT, del(self->fd, "nope", 4));
+	EXPECT_EQ(-ENOENT, delete(self->fd, "nope", 4));
 }
 
 /* Every length of key and, around the limits of copying, of value. */
@@ -118,9 +118,9 @@ TEST_F(map, set_conditions)
 	v = 77;
 	EXPECT_EQ(-ENOENT, set_flags(self->fd, "k", 1, "x", 1,
 				     CMAP_OP_VERSION, &v));
-	ASSERT_EQ(0, set_flags(self->fd, "k", 1, "1", 1, CMAP_OP_CREATE, &v1));
+	ASSERT_EQ(0, set_flags(self->fd, "k", 1, "1", 1, CMAP_OP_INSERT, &v1));
 	v = 0;
-	EXPECT_EQ(-EEXIST, set_flags(self->fd, "k", 1, "2", 1, CMAP_OP_CREATE,
+	EXPECT_EQ(-EEXIST, set_flags(self->fd, "k", 1, "2", 1, CMAP_OP_INSERT,
 				     &v));
 	EXPECT_EQ(v1, v);
 	ASSERT_EQ(0, set_flags(self->fd, "k", 1, "2", 1, CMAP_OP_REPLACE, &v2));
@@ -144,9 +144,9 @@ TEST_F(map, flags_refused)
 						     f, &v));
 	}
 	EXPECT_EQ(-EINVAL, set_flags(self->fd, "k", 1, "x", 1,
-				     CMAP_OP_CREATE | CMAP_OP_REPLACE, &v));
+				     CMAP_OP_INSERT | CMAP_OP_REPLACE, &v));
 	EXPECT_EQ(-EINVAL, set_flags(self->fd, "k", 1, "x", 1,
-				     CMAP_OP_CREATE | CMAP_OP_VERSION, &v));
+				     CMAP_OP_INSERT | CMAP_OP_VERSION, &v));
 	v = 0;
 	EXPECT_EQ(-EINVAL, set_flags(self->fd, "k", 1, "x", 1,
 				     CMAP_OP_VERSION, &v));
@@ -166,7 +166,7 @@ TEST_F(map, delete_conditions)
 	EXPECT_EQ(0, op_call(self->fd, CMAP_IOCTL_DELETE, &op));
 	EXPECT_GT(op.version, v);
 	EXPECT_EQ(-ENOENT, op_call(self->fd, CMAP_IOCTL_DELETE, &op));
-	op.flags = CMAP_OP_CREATE;
+	op.flags = CMAP_OP_INSERT;
 	EXPECT_EQ(-EINVAL, op_call(self->fd, CMAP_IOCTL_DELETE, &op));
 	EXPECT_EQ(0, count(self->fd));
 }

@@ -82,7 +82,7 @@ TEST(max_bytes)
 	EXPECT_LE(map_stat(a).bytes + map_stat(b).bytes, 1000000);
 	/* Reads and deletes go on, and make room. */
 	i = 2;
-	EXPECT_EQ(0, del(b, &i, sizeof(i)));
+	EXPECT_EQ(0, delete(b, &i, sizeof(i)));
 	EXPECT_EQ(0, set(b, &i, sizeof(i), value, sizeof(value)));
 	set_parameter("max_bytes", old);
 	close(a);

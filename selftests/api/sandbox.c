@@ -78,7 +78,7 @@ FIXTURE_TEARDOWN(sandbox)
 	size_t old_len = sizeof(old);					\
 									\
 	DENIED(kcmap_set(map, "k", 1, "v", 1, NULL));			\
-	DENIED(kcmap_create(map, "n", 1, "v", 1, NULL));			\
+	DENIED(kcmap_insert(map, "n", 1, "v", 1, NULL));			\
 	DENIED(kcmap_delete(map, "k", 1, NULL));				\
 	DENIED(kcmap_take(map, "k", 1, old, sizeof(old), NULL));		\
 	DENIED(kcmap_swap(map, "k", 1, "v", 1, old, &old_len, NULL));	\
@@ -89,12 +89,12 @@ FIXTURE_TEARDOWN(sandbox)
 	DENIED(kcmap_add(map, "n", 1, 1, 0, NULL, NULL));		\
 	DENIED(kcmap_clear(map));					\
 	DENIED(kcmap_count(map));					\
-	DENIED(kcmap_info(map, &info));					\
+	DENIED(kcmap_stat(map, &info));					\
 	DENIED(kcmap_unlink("sandbox"));					\
 	DENIED(kcmap_rename(map, "sandbox"));				\
 	DENIED(kcmap_chmod(map, 0600));					\
 	DENIED(kcmap_chown(map, -1, -1));				\
-	DENIED(kcmap_usage(&usage));					\
+	DENIED(kcmap_limits(&usage));					\
 	kcmap_batch_count(batch);					\
 	DENIED(kcmap_batch_submit(batch, map));				\
 	kcmap_batch_free(batch);						\
@@ -110,7 +110,7 @@ static void take_length(const void *value, size_t len, void *arg)
 
 TEST_F(sandbox, without_mmap_reads_are_calls)
 {
-	struct kcmap_iter *iter;
+	struct kcmap_range *iter;
 	struct kcmap_item item;
 	char buf[8];
 
@@ -122,12 +122,12 @@ TEST_F(sandbox, without_mmap_reads_are_calls)
 	EXPECT_EQ(0, kcmap_set(self->other, "k", 1, "new", 3, NULL));
 	EXPECT_EQ(3, kcmap_get(self->other, "k", 1, buf, sizeof(buf), NULL));
 	EXPECT_EQ(3, kcmap_get(self->map, "k", 1, buf, sizeof(buf), NULL));
-	iter = kcmap_iter_new(self->other, 0, NULL);
+	iter = kcmap_range_new(self->other, 0, NULL);
 	ASSERT_NE(NULL, iter);
-	EXPECT_EQ(1, kcmap_iter_next(iter, &item));
+	EXPECT_EQ(1, kcmap_range_next(iter, &item));
 	EXPECT_EQ(3, item.value_len);
-	EXPECT_EQ(0, kcmap_iter_next(iter, &item));
-	kcmap_iter_free(iter);
+	EXPECT_EQ(0, kcmap_range_next(iter, &item));
+	kcmap_range_free(iter);
 }
 
 TEST_F(sandbox, without_ioctl_the_window_serves)
@@ -147,7 +147,7 @@ TEST_F(sandbox, without_ioctl_the_window_serves)
 TEST_F(sandbox, without_both_what_is_mapped_is_read)
 {
 	struct kcmap_lookup lookup = { .key = "k", .key_len = 1 };
-	struct kcmap_iter *iter;
+	struct kcmap_range *iter;
 	struct kcmap_item item;
 	char buf[8];
 	size_t len;
@@ -165,10 +165,10 @@ TEST_F(sandbox, without_both_what_is_mapped_is_read)
 	EXPECT_EQ(EPERM, errno);
 	EXPECT_EQ(0, kcmap_get_many(self->other, &lookup, 1));
 	EXPECT_EQ(EPERM, lookup.error);
-	iter = kcmap_iter_new(self->other, 0, NULL);
+	iter = kcmap_range_new(self->other, 0, NULL);
 	ASSERT_NE(NULL, iter);
-	DENIED(kcmap_iter_next(iter, &item));
-	kcmap_iter_free(iter);
+	DENIED(kcmap_range_next(iter, &item));
+	kcmap_range_free(iter);
 	EXPECT_EQ(5, kcmap_get(self->map, "k", 1, buf, sizeof(buf), NULL));
 }
 

@@ -32,49 +32,54 @@ check "add" "41
 check "add a negative number" "40" 0 cmap add colours n -2
 check "and back" "42" 0 cmap add colours n 2
 check "full" "cmap: more: No space left on device" 2 cmap set colours more x
+check "insert what is there" "cmap: sky: File exists" 2 cmap insert colours sky red
+check "replace what is not" "cmap: grass: No such file or directory" 1 cmap replace colours grass green
+check "take, insert and replace" "blue
+red" 0 sh -c 'cmap take colours sky && cmap insert colours sky green &&
+	cmap replace colours sky red && cmap take colours sky; cmap set colours sky blue'
 check "count" "3" 0 cmap count colours
-check "dump" "k	a\\x00\\\\b
+check "range" "k	a\\x00\\\\b
 n	42
-sky	blue" 0 sh -c 'cmap dump colours | sort'
-check "dump keys" "k
+sky	blue" 0 sh -c 'cmap range colours | sort'
+check "range of keys" "k
 n
-sky" 0 sh -c 'cmap --keys dump colours | sort'
+sky" 0 sh -c 'cmap --keys range colours | sort'
 check "the empty key" "nothing" 0 \
-	sh -c "cmap del colours k && cmap set colours '' nothing && cmap get colours ''"
-check "dump the empty key" "	nothing
+	sh -c "cmap delete colours k && cmap set colours '' nothing && cmap get colours ''"
+check "range with the empty key" "	nothing
 n	42
-sky	blue" 0 sh -c 'cmap dump colours | sort'
+sky	blue" 0 sh -c 'cmap range colours | sort'
 check "the empty key alone" "
 n
-sky" 0 sh -c 'cmap --keys dump colours | LC_ALL=C sort'
+sky" 0 sh -c 'cmap --keys range colours | LC_ALL=C sort'
 check "add to the empty key" "cmap: '': Numerical argument out of domain" 2 cmap add colours ''
 check "the empty key again" "cmap: '': No such file or directory" 1 \
-	sh -c "cmap del colours '' && cmap set colours k v && cmap get colours ''"
-check "ls" "0640 root     root              3 colours" 0 \
-	sh -c "cmap ls | grep colours | sed 's/ *[0-9]* colours/ colours/'"
+	sh -c "cmap delete colours '' && cmap set colours k v && cmap get colours ''"
+check "list" "0640 root     root              3 colours" 0 \
+	sh -c "cmap list | grep colours | sed 's/ *[0-9]* colours/ colours/'"
 check "a value that begins with a dash" "-v" 0 \
 	sh -c 'cmap set colours sky -v && cmap get colours sky && cmap set colours sky blue'
 check "a name with a line in it" "0600 root     root              0 a\\x0ab\\\\c" 0 \
-	sh -c "cmap create 'a\\x0ab\\\\c' && cmap ls | grep x0ab | sed 's/ *[0-9]* a/ a/'"
-check "is set, counted and removed by what ls says" "1" 0 \
-	sh -c "cmap set 'a\\x0ab\\\\c' k v && cmap count 'a\\x0ab\\\\c' && cmap rm 'a\\x0ab\\\\c'"
+	sh -c "cmap create 'a\\x0ab\\\\c' && cmap list | grep x0ab | sed 's/ *[0-9]* a/ a/'"
+check "is set, counted and removed by what list says" "1" 0 \
+	sh -c "cmap set 'a\\x0ab\\\\c' k v && cmap count 'a\\x0ab\\\\c' && cmap unlink 'a\\x0ab\\\\c'"
 # A terminal obeys 0x9b as it does an escape and a bracket.
 check "a name that a terminal would obey" "0600 root     root              0 c\\x9b2J" 0 \
-	sh -c "cmap create 'c\\x9b2J' && cmap ls | grep x9b | sed 's/ *[0-9]* c/ c/'"
+	sh -c "cmap create 'c\\x9b2J' && cmap list | grep x9b | sed 's/ *[0-9]* c/ c/'"
 check "a value that a terminal would obey" "\\x9b2J\\xc3\\xa9" 0 \
 	sh -c "cmap set 'c\\x9b2J' '\\xff' '\\x9b2J\\xc3\\xa9' && cmap get 'c\\x9b2J' '\\xff'"
 check "goes in as it came out" "\\xff	\\x9b2J\\xc3\\xa9" 0 \
-	sh -c "cmap set 'c\\x9b2J' '\\xff' \"\$(cmap get 'c\\x9b2J' '\\xff')\" && cmap dump 'c\\x9b2J'; cmap rm 'c\\x9b2J'"
+	sh -c "cmap set 'c\\x9b2J' '\\xff' \"\$(cmap get 'c\\x9b2J' '\\xff')\" && cmap range 'c\\x9b2J'; cmap unlink 'c\\x9b2J'"
 check "a name cannot have a NUL" "cmap: colours\\x00: Invalid argument" 2 \
 	cmap count 'colours\x00'
 check "output that cannot be written" "cmap: output: No space left on device" 2 \
-	sh -c 'cmap dump colours >/dev/full'
+	sh -c 'cmap range colours >/dev/full'
 check "stat" "entries:       3" 0 sh -c 'cmap stat colours | grep ^entries'
 check "with a window" "window:        yes
 wipe:          no" 0 sh -c 'cmap stat colours | grep -e ^window -e ^wipe'
 check "without" "window:        no
 wipe:          yes" 0 sh -c 'cmap --no-window --wipe create secrets &&
-	cmap stat secrets | grep -e ^window -e ^wipe; cmap rm secrets'
+	cmap stat secrets | grep -e ^window -e ^wipe; cmap unlink secrets'
 check "create what exists" "exists" 0 cmap --exists create colours
 check "as it is" "exists" 0 cmap --exists --max-entries=3 create colours
 check "as it is not" "cmap: colours: exists; max-entries is 3, not 4; it does not wipe" 2 \
@@ -84,17 +89,17 @@ check "chmod" "mode:          0604" 0 sh -c 'cmap chmod 604 others && cmap stat 
 check "chown" "owner:         1234:99" 0 sh -c 'cmap chown 1234:99 others && cmap stat others | grep owner'
 check "chown by half" "owner:         1234:0" 0 sh -c 'cmap chown :root others && cmap stat others | grep owner'
 check "create what is another's" "cmap: others: Permission denied" 2 cmap --exists create others
-check "mv to what exists" "cmap: colours: File exists" 2 cmap mv others colours
-check "mv" "0604" 0 sh -c 'cmap mv others moved && cmap ls | grep moved | cut -c1-4; cmap rm moved'
+check "rename to what exists" "cmap: colours: File exists" 2 cmap rename others colours
+check "rename" "0604" 0 sh -c 'cmap rename others moved && cmap list | grep moved | cut -c1-4; cmap unlink moved'
 check "a name of the kernel's" "cmap: kernel:x: Permission denied" 2 cmap create kernel:x
 check "limits" "user             root
 user's maps of no limit" 0 \
 	sh -c "cmap limits | grep -e ^user | grep -v bytes | sed 's/maps  *[1-9] of  */maps of /'"
-check "ls says what all maps take" "1" 0 sh -c "cmap ls | grep -c '^all [1-9] maps, with and without a name: [1-9]'"
-check "del" "" 0 cmap del colours n
+check "list says what all maps take" "1" 0 sh -c "cmap list | grep -c '^all [1-9] maps, with and without a name: [1-9]'"
+check "delete" "" 0 cmap delete colours n
 check "clear" "2" 0 cmap clear colours
-check "rm" "" 0 cmap rm colours
-check "rm again" "cmap: colours: No such file or directory" 1 cmap rm colours
+check "unlink" "" 0 cmap unlink colours
+check "unlink again" "cmap: colours: No such file or directory" 1 cmap unlink colours
 check "example counter" "4000" 0 example-counter
 check "example cache" "Ada has 150" 0 example-cache
 check "example pass_fd" "received: hello" 0 example-pass_fd

@@ -361,7 +361,7 @@ TEST_F(users, the_owner_pays_whoever_writes)
 	EXPECT_EQ(0, limits_now().bytes);
 	/* Reads and deletes go on, and make room. */
 	i = 0;
-	EXPECT_EQ(0, del(fd, &i, sizeof(i)));
+	EXPECT_EQ(0, delete(fd, &i, sizeof(i)));
 	EXPECT_EQ(0, set(fd, &i, sizeof(i), value, sizeof(value)));
 	EXPECT_EQ(0, unlink_named("users_pays"));
 	close(fd);
@@ -459,7 +459,7 @@ TEST_F(users, chown_while_others_write)
 		while (now() < end) {
 			n = random_next(&seed) % 3000;
 			if (n & 1)
-				del(fd, &n, sizeof(n));
+				delete(fd, &n, sizeof(n));
 			else
 				set(fd, &n, sizeof(n), value, n % 2000);
 			seed += i;

@@ -445,7 +445,7 @@ static void leave_garbage(int fd)
 		op_call(fd, CMAP_IOCTL_GET, &op);
 		munmap(fresh, sizeof(value));
 	}
-	del(fd, "garbage", 7);
+	delete(fd, "garbage", 7);
 }
 
 /* Every byte of a range is written, and none is what the heap had there. */

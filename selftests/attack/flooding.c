@@ -59,7 +59,7 @@ static int drop_others(struct target *t, uint32_t from, uint32_t to)
 	int bad = 0;
 
 	for (; from < to; from++)
-		bad += del(t->fd, &from, sizeof(from)) != 0;
+		bad += delete(t->fd, &from, sizeof(from)) != 0;
 	return bad;
 }
 
@@ -430,7 +430,7 @@ TEST(flood_over_waves)
 		for (key = STEADY; key < 1200; key++) {
 			uint32_t steady = key % STEADY;
 
-			del(flood.t.fd, &key, sizeof(key));
+			delete(flood.t.fd, &key, sizeof(key));
 			len = sizeof(value);
 			bad += get(flood.t.fd, &steady, 4, &value, &len) != 0;
 			if (key % 16 == 0)

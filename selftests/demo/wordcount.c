@@ -167,7 +167,7 @@ static void add_word(struct kcmap *map, int worker, uint32_t chunk,
 		value.count += t->count;
 		value.added[worker] = chunk + 1;
 		if (len < 0)
-			err = kcmap_create(map, t->word, t->len, &value,
+			err = kcmap_insert(map, t->word, t->len, &value,
 					   sizeof(value), NULL);
 		else
 			err = kcmap_set_version(map, t->word, t->len, &value,
@@ -243,14 +243,14 @@ struct view {
 
 static void look(struct kcmap *map, struct view *view)
 {
-	struct kcmap_iter *iter = kcmap_iter_new(map, 0, NULL);
+	struct kcmap_range *iter = kcmap_range_new(map, 0, NULL);
 	struct kcmap_item item;
 	int more;
 
 	memset(view, 0, sizeof(*view));
 	if (!iter)
 		die("range");
-	while ((more = kcmap_iter_next(iter, &item)) > 0) {
+	while ((more = kcmap_range_next(iter, &item)) > 0) {
 		if (*(const char *)item.key == PROGRESS) {
 			const struct progress *p = item.value;
 
@@ -264,7 +264,7 @@ static void look(struct kcmap *map, struct view *view)
 	}
 	if (more)
 		die("range");
-	kcmap_iter_free(iter);
+	kcmap_range_free(iter);
 }
 
 static void show(const struct view *view, double seconds)
@@ -310,14 +310,14 @@ static int by_count(const void *a, const void *b)
 static struct count *collect(struct kcmap *map, size_t *n)
 {
 	struct count *counts = malloc(kcmap_count(map) * sizeof(*counts));
-	struct kcmap_iter *iter = kcmap_iter_new(map, 0, NULL);
+	struct kcmap_range *iter = kcmap_range_new(map, 0, NULL);
 	struct kcmap_item item;
 	int more;
 
 	if (!counts || !iter)
 		die("memory");
 	*n = 0;
-	while ((more = kcmap_iter_next(iter, &item)) > 0) {
+	while ((more = kcmap_range_next(iter, &item)) > 0) {
 		struct count *count = &counts[*n];
 
 		if (*(const char *)item.key == PROGRESS)
@@ -328,7 +328,7 @@ static struct count *collect(struct kcmap *map, size_t *n)
 	}
 	if (more)
 		die("range");
-	kcmap_iter_free(iter);
+	kcmap_range_free(iter);
 	qsort(counts, *n, sizeof(*counts), by_count);
 
 	return counts;
@@ -364,12 +364,12 @@ static void show_top(const struct count *counts, size_t n)
 
 static void show_figures(struct kcmap *map, double seconds)
 {
-	struct kcmap_window_stat window = { .sz = sizeof(window) };
+	struct kcmap_window_info window = { .sz = sizeof(window) };
 	struct kcmap_info info = { .sz = sizeof(info) };
 	struct view view;
 
 	look(map, &view);
-	if (kcmap_info(map, &info) || kcmap_window_stat(map, &window))
+	if (kcmap_stat(map, &info) || kcmap_window_stat(map, &window))
 		die("info");
 	printf("\n  %" PRIu64 " words, %" PRIu64 " different ones, in %.1f s;"
 	       " %.0f map operations a second\n", view.counted, view.distinct,

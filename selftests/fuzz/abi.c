@@ -12,7 +12,7 @@
 		sizeof(((struct _struct *)0)->_field),			\
 	}
 
-#define SET_FLAGS	(CMAP_OP_CREATE | CMAP_OP_REPLACE | CMAP_OP_VERSION)
+#define SET_FLAGS	(CMAP_OP_INSERT | CMAP_OP_REPLACE | CMAP_OP_VERSION)
 #define CREATE_FLAGS	(CMAP_CREATE_FIXED_KEY | CMAP_CREATE_FIXED_VALUE | \
 			 CMAP_CREATE_NO_WINDOW | CMAP_CREATE_WIPE)
 
@@ -120,9 +120,9 @@ const struct fuzz_type fuzz_types[] = {
 	OP("delete", DELETE, 15, CMAP_OP_VERSION),
 	OP("take", TAKE, 12, 0),
 	OP("swap", SWAP, 12, 0),
-	OP("cas", COMPARE_SWAP, 12, 0),
-	OP("cad", COMPARE_DELETE, 8, 0),
-	OP("getorset", GET_OR_SET, 12, 0),
+	OP("compare_swap", COMPARE_SWAP, 12, 0),
+	OP("compare_delete", COMPARE_DELETE, 8, 0),
+	OP("get_or_set", GET_OR_SET, 12, 0),
 	OP("add", ADD, 12, 0),
 	OP("clear", CLEAR, 5, 0),
 	OP("count", COUNT, 3, 0),

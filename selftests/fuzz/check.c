@@ -149,7 +149,7 @@ static const char *check_writes(int fd, const struct cmap_stat *stat)
 
 	if (err && err != -ENOSPC && err != -ENOMEM)
 		return "set failed";
-	gone = del(fd, key, key_len);
+	gone = delete(fd, key, key_len);
 	if (gone != (err ? -ENOENT : 0))
 		return "delete failed";
 	return NULL;

@@ -39,7 +39,7 @@ static void write_without_end(int fd, uint64_t seed)
 			words[i] = word;
 		switch (word >> 8 & 7) {
 		case 0:
-			del(fd, &key, 4);
+			delete(fd, &key, 4);
 			break;
 		case 1:
 			for (i = 0; i < 8; i++)
@@ -94,7 +94,7 @@ static int map_errors(int fd)
 	if (ranged != found || count(fd) != found)
 		bad++;
 	for (key = 1000; key < 1010; key++)
-		if (set(fd, &key, 4, "x", 1) || del(fd, &key, 4))
+		if (set(fd, &key, 4, "x", 1) || delete(fd, &key, 4))
 			bad++;
 	return bad;
 }

@@ -208,14 +208,14 @@ static int sys_replace(struct subject *s)
 	return set_flags(s->fd, "short", 5, big, SOME, CMAP_OP_REPLACE, NULL);
 }
 
-static int sys_create_entry(struct subject *s)
+static int sys_insert(struct subject *s)
 {
-	return set_flags(s->fd, "new", 3, big, SOME, CMAP_OP_CREATE, NULL);
+	return set_flags(s->fd, "new", 3, big, SOME, CMAP_OP_INSERT, NULL);
 }
 
 static int sys_delete(struct subject *s)
 {
-	return del(s->fd, "long", 4);
+	return delete(s->fd, "long", 4);
 }
 
 /* Not by get(), which poisons the buffer first. */
@@ -543,9 +543,9 @@ static int lib_set(struct subject *s)
 	return LIBRARY(kcmap_set(s->handle, "new", 3, big, SOME, NULL));
 }
 
-static int lib_create(struct subject *s)
+static int lib_insert(struct subject *s)
 {
-	return LIBRARY(kcmap_create(s->handle, "new", 3, big, SOME, NULL));
+	return LIBRARY(kcmap_insert(s->handle, "new", 3, big, SOME, NULL));
 }
 
 static int lib_replace(struct subject *s)
@@ -612,26 +612,26 @@ static int lib_count(struct subject *s)
 	return LIBRARY(n) ?: CHECK(n == FILLERS + 3);
 }
 
-static int lib_info(struct subject *s)
+static int lib_stat(struct subject *s)
 {
 	struct kcmap_info info = { .sz = sizeof(info) };
 
-	return LIBRARY(kcmap_info(s->handle, &info)) ?:
+	return LIBRARY(kcmap_stat(s->handle, &info)) ?:
 	       CHECK(info.entries == FILLERS + 3);
 }
 
 static int lib_range(struct subject *s)
 {
-	struct kcmap_iter *iter = kcmap_iter_new(s->handle, 0, NULL);
+	struct kcmap_range *iter = kcmap_range_new(s->handle, 0, NULL);
 	struct kcmap_item item;
 	int seen = 0, more;
 
 	if (!iter)
 		return -errno;
-	while ((more = kcmap_iter_next(iter, &item)) > 0)
+	while ((more = kcmap_range_next(iter, &item)) > 0)
 		seen++;
 	more = LIBRARY(more);
-	kcmap_iter_free(iter);
+	kcmap_range_free(iter);
 	return more ?: CHECK(seen == FILLERS + 3);
 }
 
@@ -670,11 +670,11 @@ static int lib_chmod(struct subject *s)
 	return LIBRARY(kcmap_chmod(s->handle, 0644));
 }
 
-static int lib_usage(struct subject *s)
+static int lib_limits(struct subject *s)
 {
 	struct kcmap_usage usage = { .sz = sizeof(usage) };
 
-	return LIBRARY(kcmap_usage(&usage)) ?: CHECK(usage.all_maps >= 1);
+	return LIBRARY(kcmap_limits(&usage)) ?: CHECK(usage.all_maps >= 1);
 }
 
 static int lib_from_fd(struct subject *s)
@@ -708,7 +708,7 @@ struct call {
 
 static const struct call sys_calls[] = {
 	SYS(set, 0), SYS(set, EMPTY), SYS(set_long, 0), SYS(set_long, EMPTY),
-	SYS(replace, 0), SYS(create_entry, 0), SYS(delete, 0), SYS(get, 0),
+	SYS(replace, 0), SYS(insert, 0), SYS(delete, 0), SYS(get, 0),
 	SYS(take, 0), SYS(swap, 0), SYS(compare_swap, 0),
 	SYS(compare_delete, 0), SYS(get_or_set_gets, 0),
 	SYS(get_or_set_sets, 0), SYS(add, 0), SYS(add_absent, 0),
@@ -721,10 +721,10 @@ static const struct call sys_calls[] = {
 
 static const struct call lib_calls[] = {
 	LIB(get), LIB(get_dup), LIB(visit), LIB(get_many), LIB(set),
-	LIB(create), LIB(replace), LIB(delete), LIB(take), LIB(swap),
+	LIB(insert), LIB(replace), LIB(delete), LIB(take), LIB(swap),
 	LIB(get_or_set), LIB(compare_swap), LIB(compare_delete), LIB(add),
-	LIB(clear), LIB(count), LIB(info), LIB(range), LIB(batch), LIB(open),
-	LIB(from_fd), LIB(rename), LIB(chmod), LIB(usage),
+	LIB(clear), LIB(count), LIB(stat), LIB(range), LIB(batch), LIB(open),
+	LIB(from_fd), LIB(rename), LIB(chmod), LIB(limits),
 };
 
 static const char *kapi_name;

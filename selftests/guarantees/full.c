@@ -32,7 +32,7 @@ TEST(max_entries_is_exact)
 			/* Replacing goes on, and so does all the rest. */
 			i = 0;
 			ASSERT_EQ(0, set(fd, &i, 4, "new", 3));
-			ASSERT_EQ(0, del(fd, &i, 4));
+			ASSERT_EQ(0, delete(fd, &i, 4));
 			i = 5000;
 			ASSERT_EQ(0, set(fd, &i, 4, &i, 4));
 			i = 5001;
@@ -63,7 +63,7 @@ TEST(max_entries_under_a_race)
 		while (race_goes_on(race)) {
 			uint32_t key = random_next(&seed) % 2000;
 			int err = seed & 1 << 20 ? set(fd, &key, 4, "v", 1) :
-						  del(fd, &key, 4);
+						  delete(fd, &key, 4);
 
 			if (err && err != -ENOSPC && err != -ENOENT)
 				_exit(1);
@@ -107,7 +107,7 @@ static void one_at_a_time(int fd, unsigned int worker, double seconds,
 			*k = random_next(&seed) << 8 | worker;
 		if (set(fd, k, sizeof(*k), "v", 1))
 			result[1]++;
-		else if (del(fd, k, sizeof(*k)))
+		else if (delete(fd, k, sizeof(*k)))
 			_exit(1);
 		result[0]++;
 	}
@@ -178,7 +178,7 @@ static void one_or_two(int fd, double seconds)
 	while (now() < end) {
 		n ^= 1;
 		key[n] = random_next(&seed);
-		if (set(fd, &key[n], 8, "v", 1) || del(fd, &key[n ^ 1], 8))
+		if (set(fd, &key[n], 8, "v", 1) || delete(fd, &key[n ^ 1], 8))
 			_exit(1);
 	}
 }
@@ -233,7 +233,7 @@ TEST(at_max_entries_no_insert_searches_the_shards)
 	for (i = 0; i < 6000; i++) {
 		key = i - 1000;
 		if (key >= 0)
-			ASSERT_EQ(0, del(fd, &key, 4));
+			ASSERT_EQ(0, delete(fd, &key, 4));
 		ASSERT_EQ(0, set(fd, &i, 4, "v", 1));
 		/* By now nearly each shard has a table and nodes. */
 		if (i == 5000)
@@ -285,7 +285,7 @@ TEST(max_bytes)
 	 * cannot grow...
 	 */
 	i = 1;
-	EXPECT_EQ(0, del(fd, &i, 4));
+	EXPECT_EQ(0, delete(fd, &i, 4));
 	for (i = n; i < n + 20; i++) {
 		err = set(fd, &i, 4, value, 100);
 		if (!err)
@@ -315,7 +315,7 @@ TEST(replacing_in_a_full_map)
 	for (n = 0; !set(fd, &n, 4, value, sizeof(value)); n++)
 		;
 	n--;
-	ASSERT_EQ(0, del(fd, &n, 4));
+	ASSERT_EQ(0, delete(fd, &n, 4));
 	for (i = 0; i < 300; i++) {
 		uint32_t key = i % n;
 
@@ -378,7 +378,7 @@ static void rival(int fd, uint32_t who, uint32_t keys, uint32_t len, bool own,
 	while (now() < end) {
 		if (!own)
 			key = random_next(&seed) % keys;
-		else if (del(fd, &key, 4))
+		else if (delete(fd, &key, 4))
 			_exit(1);
 		begin = now();
 		err = set(fd, &key, 4, value, len);
@@ -463,7 +463,7 @@ TEST(sizes_change_in_a_full_map)
 		;
 	for (i = 0; i < n; i++)
 		if (i % 50)
-			ASSERT_EQ(0, del(fd, &i, 4));
+			ASSERT_EQ(0, delete(fd, &i, 4));
 	for (k = n; !set(fd, &k, 4, value, 300); k++)
 		;
 	EXPECT_GT((k - n) * 304, (4 << 20) * 6 / 10);

@@ -60,7 +60,7 @@ TEST(emptied_map_is_small)
 		ASSERT_EQ(0, set(fd, &i, 4, value, 50 + i % 900));
 	EXPECT_GT(map_stat(fd).bytes, 10 << 20);
 	for (i = 0; i < 20000; i++)
-		ASSERT_EQ(0, del(fd, &i, 4));
+		ASSERT_EQ(0, delete(fd, &i, 4));
 	for (i = 0; i < patient(300) && map_stat(fd).bytes > 65536; i++)
 		usleep(50000);
 	EXPECT_LE(map_stat(fd).bytes, 65536);

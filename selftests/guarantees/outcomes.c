@@ -31,7 +31,7 @@ TEST(no_update_is_lost)
 			if (get_version(fd, "b", 1, &value, &len, &version)) {
 				value = 0;
 				set_flags(fd, "b", 1, &value, 8,
-					  CMAP_OP_CREATE, NULL);
+					  CMAP_OP_INSERT, NULL);
 				continue;
 			}
 			if (w & 1) {

@@ -145,7 +145,7 @@ TEST(c2_moves_end_by_themselves)
 		ASSERT_EQ(0, set(fd, &i, 4, &i, 4));
 	before = map_stat(fd).table_bytes;
 	for (i = 100; i < 30000; i++)
-		ASSERT_EQ(0, del(fd, &i, 4));
+		ASSERT_EQ(0, delete(fd, &i, 4));
 	for (i = 0; i < patient(300) && map_stat(fd).table_bytes > before / 8; i++)
 		usleep(50000);
 	EXPECT_LE(map_stat(fd).table_bytes, before / 8);

@@ -63,7 +63,7 @@ static void churn(int fd, int id)
 			if (set(fd, &k, 4, &k, 4))
 				_exit(1);
 		for (k = STABLE + id; k < STABLE + COMING; k += 2)
-			if (del(fd, &k, 4))
+			if (delete(fd, &k, 4))
 				_exit(2);
 		/* And what stays is replaced. */
 		for (k = 0; k < 200; k++) {

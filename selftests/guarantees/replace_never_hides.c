@@ -35,7 +35,7 @@ static void grow_and_shrink(int fd, struct race *race)
 			if (set(fd, &i, 8, "x", 1))
 				_exit(2);
 		for (i = 1000; i < 4000; i++)
-			if (del(fd, &i, 8))
+			if (delete(fd, &i, 8))
 				_exit(3);
 		race_did(race, WAVES);
 	}

@@ -56,7 +56,7 @@ static void write_values(int fd, int id, uint32_t least, uint32_t most,
 				_exit(1);
 			break;
 		case 1:
-			del(fd, &key, 4);
+			delete(fd, &key, 4);
 			break;
 		default:
 			if (set(fd, &key, 4, value, len))

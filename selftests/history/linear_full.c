@@ -36,7 +36,7 @@ static bool may_insert(const struct history_op *op)
 		return false;
 	switch (op->kind) {
 	case HISTORY_SET:
-	case HISTORY_CREATE:
+	case HISTORY_INSERT:
 	case HISTORY_SWAP:
 	case HISTORY_GET_OR_SET:
 	case HISTORY_ADD:

@@ -52,7 +52,7 @@ static bool needs_entry(unsigned int kind)
 {
 	switch (kind) {
 	case HISTORY_SET:
-	case HISTORY_CREATE:
+	case HISTORY_INSERT:
 	case HISTORY_SWAP:
 	case HISTORY_GET_OR_SET:
 	case HISTORY_ADD:
@@ -72,7 +72,7 @@ static enum linear_step apply_failed(const struct history_op *op,
 	case -ENOENT:
 		return yes_if(!present && needs_entry(op->kind));
 	case -EEXIST:
-		if (!present || op->kind != HISTORY_CREATE)
+		if (!present || op->kind != HISTORY_INSERT)
 			return LINEAR_CANNOT;
 		return seen(state, op->version);
 	case -EMSGSIZE:
@@ -168,7 +168,7 @@ static enum linear_step apply_to_nothing(const struct history_op *op,
 {
 	switch (op->kind) {
 	case HISTORY_SET:
-	case HISTORY_CREATE:
+	case HISTORY_INSERT:
 		return write(state, op->in, op->version);
 	case HISTORY_SWAP:
 	case HISTORY_GET_OR_SET:
@@ -198,7 +198,7 @@ static enum linear_step apply_pending(const struct history_op *op,
 	case HISTORY_SET:
 	case HISTORY_SWAP:
 		break;
-	case HISTORY_CREATE:
+	case HISTORY_INSERT:
 	case HISTORY_GET_OR_SET:
 		if (value)
 			return LINEAR_SAME;
@@ -262,7 +262,7 @@ static const char * const kinds[HISTORY_KINDS] = {
 	[HISTORY_GET] = "get",
 	[HISTORY_LENGTH] = "length",
 	[HISTORY_SET] = "set",
-	[HISTORY_CREATE] = "create",
+	[HISTORY_INSERT] = "insert",
 	[HISTORY_REPLACE] = "replace",
 	[HISTORY_SET_VERSION] = "set-version",
 	[HISTORY_DELETE] = "delete",

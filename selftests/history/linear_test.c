@@ -123,7 +123,7 @@ TEST(reads_beside_a_write)
 		    OP(11, 20, COMPARE_SWAP, .expect = A, .in = B),
 		    OP(12, 19, GET, .out = B),
 		    OP(13, 21, TAKE, .out = B),
-		    OP(22, 23, CREATE, .in = C));
+		    OP(22, 23, INSERT, .in = C));
 }
 
 TEST(stale_read)
@@ -193,16 +193,16 @@ TEST(absent_while_it_is_replaced)
 	EXPECT_BAD(OP(1, 2, SET, .in = A), OP(3, 10, SET, .in = B),
 		   OP(4, 5, GET, .err = -ENOENT));
 	EXPECT_BAD(OP(1, 2, SET, .in = A), OP(3, 10, REPLACE, .in = B),
-		   OP(4, 5, CREATE, .in = C));
+		   OP(4, 5, INSERT, .in = C));
 	EXPECT_BAD(OP(1, 2, SET, .in = A), OP(3, 10, SWAP, .in = B, .out = A),
 		   OP(4, 5, REPLACE, .in = C, .err = -ENOENT));
 }
 
 TEST(two_creators)
 {
-	EXPECT_BAD(OP(1, 10, CREATE, .in = A), OP(2, 11, CREATE, .in = B));
-	EXPECT_GOOD(OP(1, 10, CREATE, .in = A), OP(2, 11, DELETE),
-		    OP(3, 12, CREATE, .in = B));
+	EXPECT_BAD(OP(1, 10, INSERT, .in = A), OP(2, 11, INSERT, .in = B));
+	EXPECT_GOOD(OP(1, 10, INSERT, .in = A), OP(2, 11, DELETE),
+		    OP(3, 12, INSERT, .in = B));
 	EXPECT_BAD(OP(1, 10, GET_OR_SET, .in = A),
 		   OP(2, 11, GET_OR_SET, .in = B));
 	EXPECT_BAD(OP(1, 10, GET_OR_SET, .in = A),
@@ -214,7 +214,7 @@ TEST(two_creators)
 TEST(errors_are_observations)
 {
 	EXPECT_BAD(OP(1, 2, SET, .in = A), OP(3, 4, DELETE, .err = -ENOENT));
-	EXPECT_BAD(OP(1, 2, CREATE, .in = A, .err = -EEXIST));
+	EXPECT_BAD(OP(1, 2, INSERT, .in = A, .err = -EEXIST));
 	EXPECT_BAD(OP(1, 2, SET, .in = A),
 		   OP(3, 4, COMPARE_SWAP, .expect = A, .in = B, .err = -ESTALE));
 	EXPECT_GOOD(OP(1, 2, SET, .in = A),
@@ -235,7 +235,7 @@ TEST(what_failed_changed_nothing)
 		   OP(3, 4, SET, .in = B, .err = -ENOMEM),
 		   OP(5, 6, GET, .out = B));
 	EXPECT_BAD(OP(1, 2, SET, .in = A),
-		   OP(3, 4, CREATE, .in = B, .err = -EEXIST),
+		   OP(3, 4, INSERT, .in = B, .err = -EEXIST),
 		   OP(5, 6, GET, .out = B));
 	EXPECT_BAD(OP(1, 2, SET, .in = LONG),
 		   OP(3, 4, TAKE, .out = history_len(LONG), .err = -EMSGSIZE),
@@ -274,7 +274,7 @@ TEST(versions)
 	EXPECT_BAD(OP(1, 2, SET, .in = A, .version = 8),
 		   OP(3, 4, LENGTH, .out = 8, .version = 9));
 	EXPECT_BAD(OP(1, 2, SET, .in = A, .version = 8),
-		   OP(3, 4, CREATE, .in = B, .err = -EEXIST, .version = 7));
+		   OP(3, 4, INSERT, .in = B, .err = -EEXIST, .version = 7));
 }
 
 TEST(conditions_on_versions)
@@ -349,7 +349,7 @@ TEST(version_of_what_a_killed_one_wrote)
 	EXPECT_GOOD(OP(1, 2, SET, .in = A, .version = 4),
 		    OP(3, 9, SET, .in = B, .pending = 1),
 		    OP(4, 20, SET, .in = C, .version = 12),
-		    OP(5, 21, CREATE, .in = A + 4, .err = -EEXIST, .version = 12),
+		    OP(5, 21, INSERT, .in = A + 4, .err = -EEXIST, .version = 12),
 		    OP(6, 7, GET, .out = B),
 		    OP(22, 23, GET, .out = C, .version = 12));
 	EXPECT_BAD(OP(1, 2, SET, .in = A, .version = 4),
@@ -580,7 +580,7 @@ static void make_history(struct history_op *op, unsigned int n, bool versions,
 				    value == seen[w] ? 0 : -ESTALE;
 			break;
 		case 4:
-			op[i].kind = HISTORY_CREATE;
+			op[i].kind = HISTORY_INSERT;
 			op[i].err = value ? -EEXIST : 0;
 			break;
 		default:

@@ -274,17 +274,17 @@ static void range(struct recorder *r)
 static void iterate(struct recorder *r)
 {
 	uint64_t begin = history_tick(r->area);
-	struct kcmap_iter *iter = kcmap_iter_new(r->window, 0, NULL);
+	struct kcmap_range *iter = kcmap_range_new(r->window, 0, NULL);
 	struct history_seen seen = {};
 	struct kcmap_item item;
 	int got;
 
 	/* It reads a bucket when it hands out the first entry of that. */
-	while ((got = kcmap_iter_next(iter, &item)) > 0)
+	while ((got = kcmap_range_next(iter, &item)) > 0)
 		history_see(&seen, item.key, item.key_len, item.value,
 			    item.value_len, item.version, begin,
 			    history_tick(r->area));
-	kcmap_iter_free(iter);
+	kcmap_range_free(iter);
 	if (!got)
 		history_note_seen(r->log, HISTORY_ITER, begin,
 				  history_tick(r->area), &seen);
@@ -351,7 +351,7 @@ static struct recorder_buf *new_bufs(void)
 int recorder_init(struct recorder *r, struct history_area *area,
 		  struct history_log *log, const char *name)
 {
-	struct kcmap_window_stat stat = { .sz = sizeof(stat) };
+	struct kcmap_window_info stat = { .sz = sizeof(stat) };
 
 	*r = (struct recorder){
 		.area = area,

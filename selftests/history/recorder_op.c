@@ -10,7 +10,7 @@ static const unsigned int codes[HISTORY_KINDS] = {
 	[HISTORY_GET] = CMAP_CODE_GET,
 	[HISTORY_LENGTH] = CMAP_CODE_GET,
 	[HISTORY_SET] = CMAP_CODE_SET,
-	[HISTORY_CREATE] = CMAP_CODE_SET,
+	[HISTORY_INSERT] = CMAP_CODE_SET,
 	[HISTORY_REPLACE] = CMAP_CODE_SET,
 	[HISTORY_SET_VERSION] = CMAP_CODE_SET,
 	[HISTORY_DELETE] = CMAP_CODE_DELETE,
@@ -25,7 +25,7 @@ static const unsigned int codes[HISTORY_KINDS] = {
 };
 
 static const uint16_t op_flags[HISTORY_KINDS] = {
-	[HISTORY_CREATE] = CMAP_OP_CREATE,
+	[HISTORY_INSERT] = CMAP_OP_INSERT,
 	[HISTORY_REPLACE] = CMAP_OP_REPLACE,
 	[HISTORY_SET_VERSION] = CMAP_OP_VERSION,
 	[HISTORY_DELETE_VERSION] = CMAP_OP_VERSION,
@@ -172,8 +172,8 @@ static int write_by_library(struct kcmap *map, struct history_op *op,
 	case HISTORY_SET:
 		return kcmap_set(map, b->key, b->key_len, b->in, b->in_len,
 				 version);
-	case HISTORY_CREATE:
-		return kcmap_create(map, b->key, b->key_len, b->in, b->in_len,
+	case HISTORY_INSERT:
+		return kcmap_insert(map, b->key, b->key_len, b->in, b->in_len,
 				    version);
 	case HISTORY_REPLACE:
 		return kcmap_replace(map, b->key, b->key_len, b->in, b->in_len,
@@ -250,8 +250,8 @@ int recorder_append(struct kcmap_batch *batch, const struct history_op *op,
 	case HISTORY_SET:
 		return kcmap_batch_set(batch, b->key, b->key_len, b->in,
 				       b->in_len);
-	case HISTORY_CREATE:
-		return kcmap_batch_create(batch, b->key, b->key_len, b->in,
+	case HISTORY_INSERT:
+		return kcmap_batch_insert(batch, b->key, b->key_len, b->in,
 					  b->in_len);
 	case HISTORY_REPLACE:
 		return kcmap_batch_replace(batch, b->key, b->key_len, b->in,

@@ -63,7 +63,7 @@ static inline void forget_window(unsigned int fd)
 /* It must really read through the window. */
 static inline struct kcmap *window_of(int fd)
 {
-	struct kcmap_window_stat stat = { .sz = sizeof(stat) };
+	struct kcmap_window_info stat = { .sz = sizeof(stat) };
 
 	if (!window_handles[fd]) {
 		window_handles[fd] = kcmap_from_fd(dup(fd));
@@ -214,7 +214,7 @@ static inline int get(int fd, const void *key, size_t key_len, void *buf,
 	return get_version(fd, key, key_len, buf, len, NULL);
 }
 
-static inline int del(int fd, const void *key, size_t key_len)
+static inline int delete(int fd, const void *key, size_t key_len)
 {
 	struct cmap_op op = { .key = u64_of(key), .key_len = key_len };
 
@@ -269,26 +269,26 @@ static inline int64_t range_all(int fd, size_t size,
 					   const void *key, const void *value,
 					   void *arg), void *arg)
 {
-	struct kcmap_iter *iter = kcmap_iter_new(window_of(fd), 0, NULL);
-	struct kcmap_position position;
+	struct kcmap_range *iter = kcmap_range_new(window_of(fd), 0, NULL);
+	struct kcmap_cursor position;
 	struct kcmap_item item;
 	int64_t seen = 0;
 	int got;
 
-	while ((got = kcmap_iter_next(iter, &item)) > 0) {
+	while ((got = kcmap_range_next(iter, &item)) > 0) {
 		struct cmap_entry e = {
 			.key_len = item.key_len, .value_len = item.value_len,
 			.version = item.version,
 		};
 
-		kcmap_iter_position(iter, &position);
+		kcmap_range_cursor(iter, &position);
 		e.cursor.position = position.position;
 		e.cursor.tie = position.tie;
 		if (fn)
 			fn(&e, item.key, item.value, arg);
 		seen++;
 	}
-	kcmap_iter_free(iter);
+	kcmap_range_free(iter);
 
 	return got < 0 ? -errno : seen;
 }

@@ -105,7 +105,7 @@ static inline int put_key(const struct target *t, uint64_t key)
 
 static inline int drop_key(const struct target *t, uint64_t key)
 {
-	return del(t->fd, &key, sizeof(key));
+	return delete(t->fd, &key, sizeof(key));
 }
 
 static inline bool has_key(const struct target *t, uint64_t key)

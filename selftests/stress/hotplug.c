@@ -95,7 +95,7 @@ static int get_window(int fd, const struct key *key, int64_t *value)
 /* Reads through the window that had to ask the kernel after all. */
 static uint64_t window_calls(int fd)
 {
-	struct kcmap_window_stat stat = { .sz = sizeof(stat) };
+	struct kcmap_window_info stat = { .sz = sizeof(stat) };
 
 	if (kcmap_window_stat(window_of(fd), &stat))
 		return 0;
@@ -181,7 +181,7 @@ static int ebb_and_flow(int fd, struct shared *shared)
 			if (set(fd, &key, sizeof(key), "wave", 4))
 				return 6;
 		for (key.i = 0; key.i < TIDE; key.i++)
-			if (del(fd, &key, sizeof(key)))
+			if (delete(fd, &key, sizeof(key)))
 				return 7;
 	}
 	return 0;
@@ -203,7 +203,7 @@ static int fill_and_drain(int fd, struct shared *shared)
 			return 8;
 		for (i = 0; i < n; i++) {
 			key.i = i;
-			if (del(fd, &key, sizeof(key)))
+			if (delete(fd, &key, sizeof(key)))
 				return 9;
 		}
 	}
@@ -374,7 +374,7 @@ TEST_F_TIMEOUT(hotplug, map_made_while_cpus_are_away, 120)
 			EXPECT_EQ(key.i, value);
 			ASSERT_EQ(0, get_window(fd, &key, &value));
 			EXPECT_EQ(key.i, value);
-			ASSERT_EQ(0, del(fd, &key, sizeof(key)));
+			ASSERT_EQ(0, delete(fd, &key, sizeof(key)));
 		}
 	}
 	EXPECT_EQ(0, count(fd));

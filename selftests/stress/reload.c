@@ -361,7 +361,7 @@ TEST_F_TIMEOUT(reload, delays_end_as_it_goes, 120)
 			fd = device(O_RDWR);
 			ASSERT_EQ(0, create_named(fd, name, 0600));
 			ASSERT_EQ(0, set(fd, "k", 1, "v", 1));
-			ASSERT_EQ(0, del(fd, "k", 1));
+			ASSERT_EQ(0, delete(fd, "k", 1));
 			close(fd);
 		}
 		usleep(round * 100000 / n);

@@ -84,7 +84,7 @@ static int write_on(int fd, int who, struct tally *tally, double end)
 		if (seed % 8)
 			err = set(fd, &key, sizeof(key), value, sizeof(value));
 		else
-			err = del(fd, &key, sizeof(key));
+			err = delete(fd, &key, sizeof(key));
 		took = now() - begin;
 		if (took > tally->longest)
 			tally->longest = took;

@@ -84,7 +84,7 @@ static int other_things(int fd, int named, uint64_t *seed)
 		err = set(fd, &key, 4, value, r >> 20 & 2047);
 		break;
 	case 3: case 4:
-		err = del(fd, &key, 4);
+		err = delete(fd, &key, 4);
 		break;
 	case 5:
 		err = op_call(fd, CMAP_IOCTL_SWAP, &op);

@@ -325,7 +325,7 @@ static void churn(int fd, int rounds)
 		if (r >> 32 & 3)
 			set(fd, &key, 4, value, (r >> 16) % sizeof(value));
 		else
-			del(fd, &key, 4);
+			delete(fd, &key, 4);
 	}
 }
 
@@ -374,7 +374,7 @@ TEST(shows_nothing_that_is_not_the_maps)
 	}
 	/* Maps that were, too. */
 	for (i = 0; i < 1000; i++)
-		ASSERT_EQ(0, del(other, &i, 4));
+		ASSERT_EQ(0, delete(other, &i, 4));
 	close(hidden);
 	plant_in_free_memory();
 	usleep(300000);
@@ -477,12 +477,12 @@ TEST(wiped_when_deleted)
 		ASSERT_EQ(0, set(plain, &i, 3, value, 600));
 	for (i = 0; i < 299; i++) {
 		/* One replaced by less, one deleted, one taken. */
-		ASSERT_EQ(0, i % 3 ? del(fd, &i, 4) : set(fd, &i, 4, "x", 1));
+		ASSERT_EQ(0, i % 3 ? delete(fd, &i, 4) : set(fd, &i, 4, "x", 1));
 		ASSERT_EQ(0, set(plain, &i, 4, "x", 1));
 	}
 	EXPECT_TRUE(secret_visible(fd));
-	ASSERT_EQ(0, del(fd, &i, 4));
-	ASSERT_EQ(0, del(plain, &i, 4));
+	ASSERT_EQ(0, delete(fd, &i, 4));
+	ASSERT_EQ(0, delete(plain, &i, 4));
 	for (i = 0; i < patient(100) && secret_visible(fd); i++)
 		usleep(50000);
 	EXPECT_FALSE(secret_visible(fd));
@@ -732,7 +732,7 @@ TEST(stopped_reader_keeps_nothing_and_goes_on_right)
 		ASSERT_EQ(0, set(fd, &i, 4, value, 20000));
 	ASSERT_EQ(0, set(fd, "k", 1, "short", 5));
 	for (i = 0; i < 500; i++)
-		ASSERT_EQ(0, del(fd, &i, 4));
+		ASSERT_EQ(0, delete(fd, &i, 4));
 	EXPECT_LT(wait_until_below(fd, 100000), 100000);
 	kill(child, SIGCONT);
 	waitpid(child, &status, 0);
@@ -760,7 +760,7 @@ static void grow_and_clear(struct __test_metadata *_metadata, int fd,
 /* Days of growing and shrinking, in little. */
 TEST(address_space_does_not_grow)
 {
-	struct kcmap_window_stat stat = { .sz = sizeof(stat) };
+	struct kcmap_window_info stat = { .sz = sizeof(stat) };
 	int fd = new_map(), round;
 	struct kcmap *map = window_of(fd);
 	uint64_t before, after = 0;
@@ -887,8 +887,8 @@ TEST(same_as_the_system_call)
 	unsetenv("KCMAP_NO_WINDOW");
 	ASSERT_NE(NULL, plain);
 	errno = 0;
-	EXPECT_EQ(-1, kcmap_window_stat(plain, &(struct kcmap_window_stat){
-				.sz = sizeof(struct kcmap_window_stat) }));
+	EXPECT_EQ(-1, kcmap_window_stat(plain, &(struct kcmap_window_info){
+				.sz = sizeof(struct kcmap_window_info) }));
 	EXPECT_EQ(ENODEV, errno);
 
 	for (i = 0; i < 20000; i++) {
@@ -1062,7 +1062,7 @@ TEST(threads_and_children)
 			key = n % 2000;
 			set(fd, &key, 4, &value, 4);
 			if (n / 20000 % 2)
-				del(fd, &big, 4);
+				delete(fd, &big, 4);
 			else
 				set(fd, &big, 4, "grow", 4);
 		}
@@ -1159,7 +1159,7 @@ static int exhaust_pool(int fd, unsigned int bucket)
 		err = set(fd, &key, 4, "v", 1);
 	}
 	while (i--)
-		err |= del(fd, &keys[i], 4);
+		err |= delete(fd, &keys[i], 4);
 	return err;
 }
 
@@ -1242,7 +1242,7 @@ static void grow_and_shrink(int fd)
 	for (n = 0;; n++) {
 		key = 1000 + n % 2000;
 		if (n / 2000 % 2)
-			del(fd, &key, 8);
+			delete(fd, &key, 8);
 		else
 			set(fd, &key, 8, &n, 8);
 	}
@@ -1329,7 +1329,7 @@ TEST(looked_there_before_there_was_anything)
 /* A process that locks its memory has all looked at for it, by the kernel. */
 TEST(locked_memory)
 {
-	struct kcmap_window_stat stat = { .sz = sizeof(stat) };
+	struct kcmap_window_info stat = { .sz = sizeof(stat) };
 	struct rlimit all = { RLIM_INFINITY, RLIM_INFINITY };
 	struct cmap_create create = { .shards = 1 };
 	const struct cmap_window *header;
@@ -1359,7 +1359,7 @@ TEST(locked_memory)
 /* A read of what another CPU overwrites without pause gets on. */
 TEST(reads_get_on_beside_a_writer)
 {
-	struct kcmap_window_stat stat = { .sz = sizeof(stat) };
+	struct kcmap_window_info stat = { .sz = sizeof(stat) };
 	int fd = new_map();
 	struct kcmap *map = window_of(fd);
 	double end = now() + race_seconds();
@@ -1432,7 +1432,7 @@ TEST(range_in_order_while_deleted)
 	bool *go_on = shared_memory(sizeof(*go_on));
 	uint64_t keys[CHURNED], position, last;
 	int i, items = 0, ranges = 0;
-	struct kcmap_iter *iter;
+	struct kcmap_range *iter;
 	struct kcmap_item item;
 	struct target t;
 	struct kcmap *map;
@@ -1448,14 +1448,14 @@ TEST(range_in_order_while_deleted)
 		set_and_delete(&t, keys, go_on);
 	end = now() + race_seconds() * 3;
 	while (now() < end || items <= 100) {
-		iter = kcmap_iter_new(map, 0, NULL);
+		iter = kcmap_range_new(map, 0, NULL);
 		ASSERT_NE(NULL, iter);
 		last = 0;
 		/* Those of the bucket come first. */
 		for (i = 0; i < 2 * CHURNED; i++) {
 			uint64_t hash;
 
-			if (kcmap_iter_next(iter, &item) <= 0)
+			if (kcmap_range_next(iter, &item) <= 0)
 				break;
 			hash = target_hash(&t, *(const uint64_t *)item.key);
 			position = hash >> 32 << 16 | (hash & 0xffff);
@@ -1463,7 +1463,7 @@ TEST(range_in_order_while_deleted)
 			last = position;
 			items++;
 		}
-		kcmap_iter_free(iter);
+		kcmap_range_free(iter);
 		ranges++;
 	}
 	__atomic_store_n(go_on, false, __ATOMIC_RELAXED);

@@ -173,7 +173,7 @@ TEST(a_quarter_of_all_mappings)
 TEST(a_quarter_of_the_address_space)
 {
 	struct rlimit limit = { 512 << 20, 512 << 20 };
-	struct kcmap_window_stat stat = { .sz = sizeof(stat) };
+	struct kcmap_window_info stat = { .sz = sizeof(stat) };
 	struct kcmap *map = open_map(16);
 	long long before;
 	void *memory;
@@ -200,7 +200,7 @@ TEST(a_quarter_of_the_address_space)
  */
 TEST(no_address_space_for_the_window)
 {
-	struct kcmap_window_stat stat = { .sz = sizeof(stat) };
+	struct kcmap_window_info stat = { .sz = sizeof(stat) };
 	struct rlimit limit = { 0, RLIM_INFINITY };
 	struct kcmap *map = open_map(64);
 	uint64_t key, round;
@@ -295,7 +295,7 @@ static void expect_foreign(struct __test_metadata *_metadata, struct kcmap *map)
 	EXPECT_EQ(-1, kcmap_count(map));
 	EXPECT_EQ(EBADF, errno);
 	errno = 0;
-	EXPECT_EQ(-1, kcmap_info(map, &info));
+	EXPECT_EQ(-1, kcmap_stat(map, &info));
 	EXPECT_EQ(EBADF, errno);
 	EXPECT_EQ(0, mappings("[cmap]"));
 }

@@ -92,7 +92,7 @@ static void read_once(struct kcmap *map, struct shared *s)
 	uint64_t key = s->how == MISS ? ABSENT : KEY;
 	struct kcmap_lookup lookups[3];
 	struct value values[3];
-	struct kcmap_iter *iter;
+	struct kcmap_range *iter;
 	struct kcmap_item item;
 	ssize_t len = -1;
 	int i;
@@ -126,9 +126,9 @@ static void read_once(struct kcmap *map, struct shared *s)
 		values[0] = values[1];
 		break;
 	case RANGE:
-		iter = kcmap_iter_new(map, 0, NULL);
+		iter = kcmap_range_new(map, 0, NULL);
 		stop_here();
-		while (kcmap_iter_next(iter, &item) > 0) {
+		while (kcmap_range_next(iter, &item) > 0) {
 			if (memcmp(item.key, &key, 8))
 				continue;
 			if (len >= 0)	/* twice */
@@ -137,7 +137,7 @@ static void read_once(struct kcmap *map, struct shared *s)
 			memcpy(values, item.value, sizeof(*values));
 			s->version = item.version;
 		}
-		kcmap_iter_free(iter);
+		kcmap_range_free(iter);
 		break;
 	}
 	s->done = true;
@@ -247,7 +247,7 @@ static void shrink(int fd)
 	uint64_t key;
 
 	for (key = 100; key < 100 + OTHERS; key++)
-		del(fd, &key, 8);
+		delete(fd, &key, 8);
 }
 
 /* Time for a grace period, and for the map to tidy up. */
@@ -279,25 +279,25 @@ static bool change(int fd, enum what what, uint64_t *stamp)
 		for (other = 50; other < 60; other++)
 			set_stamp(fd, other, 1000 + other);
 		for (other = 50; other < 60; other++)
-			del(fd, &other, 8);
+			delete(fd, &other, 8);
 		return true;
 	case DELETE:
-		del(fd, &key, 8);
+		delete(fd, &key, 8);
 		return false;
 	case DELETE_AND_REUSE:
-		del(fd, &key, 8);
+		delete(fd, &key, 8);
 		wait_a_while(fd, false);
 		for (other = 50; other < 60; other++)
 			set_stamp(fd, other, 1000 + other);
 		for (other = 50; other < 60; other++)
-			del(fd, &other, 8);
+			delete(fd, &other, 8);
 		return false;
 	case DELETE_AND_SET:
-		del(fd, &key, 8);
+		delete(fd, &key, 8);
 		other = 51;
 		set_stamp(fd, other, 51);
 		set_stamp(fd, KEY, ++*stamp);
-		del(fd, &other, 8);
+		delete(fd, &other, 8);
 		return false;
 	case GROW:
 		grow(fd);
@@ -341,7 +341,7 @@ static void prepare(int fd, enum what what, uint64_t *stamp)
 	case GROW_AND_REPLACE:
 		/* Down to where growing begins. */
 		for (key = 100; key < 100 + OTHERS; key++)
-			del(fd, &key, 8);
+			delete(fd, &key, 8);
 		break;
 	case SHRINK:
 		grow(fd);

@@ -391,7 +391,7 @@ struct cmap_list_entry {
 };
 
 /* &struct cmap_op.flags */
-#define CMAP_OP_CREATE		(1U << 0)	/* set: only if absent */
+#define CMAP_OP_INSERT		(1U << 0)	/* set: only if absent */
 #define CMAP_OP_REPLACE		(1U << 1)	/* set: only if present */
 #define CMAP_OP_VERSION		(1U << 2)	/* set, delete: only if version is this */
 

@@ -46,7 +46,7 @@ int main(void)
 	struct kcmap *map = kcmap_open(NULL, O_RDWR | O_CREAT, NULL);
 
 	if (!map ||
-	    kcmap_create(map, "42", 2, &account, sizeof(account), NULL)) {
+	    kcmap_insert(map, "42", 2, &account, sizeof(account), NULL)) {
 		perror("cmap");
 		return 1;
 	}

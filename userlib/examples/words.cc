@@ -26,7 +26,12 @@ int main()
 		kcmap_add(map.get(), word.data(), word.size(), 1, 0, nullptr,
 			  nullptr);
 
-	std::printf("%jd words\n",
-		    static_cast<intmax_t>(kcmap_count(map.get())));
-	return kcmap_count(map.get()) == 4 ? 0 : 1;
+	kcmap_info info{};
+	info.sz = sizeof(info);
+	if (kcmap_stat(map.get(), &info)) {
+		std::perror("kcmap_stat");
+		return 1;
+	}
+	std::printf("%ju words\n", static_cast<uintmax_t>(info.entries));
+	return info.entries == 4 ? 0 : 1;
 }

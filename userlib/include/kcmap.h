@@ -2,7 +2,7 @@
 /*
  * libkcmap - key/value maps shared by processes and the kernel.
  *
- * Every call on a map is safe from any thread; a batch or an iterator is for
+ * Every call on a map is safe from any thread; a batch or a range is for
  * one thread at a time.  Calls that return int or ssize_t return -1 and set
  * errno on failure, having changed nothing; the errors are those of cmap(4),
  * the manual page of each call lists its own.
@@ -25,7 +25,7 @@ extern "C" {
 #define KCMAP_VERSION_MINOR	1
 
 struct kcmap;			/* a map, opened */
-struct kcmap_iter;		/* a range over a map */
+struct kcmap_range;		/* a range over a map */
 struct kcmap_batch;		/* commands gathered for one call */
 
 /* ---- making, opening and removing maps ---- */
@@ -167,7 +167,7 @@ int kcmap_set(struct kcmap *map, const void *key, size_t key_len,
 	      const void *value, size_t len, uint64_t *version);
 
 /* Only if the key is absent (EEXIST), or present (ENOENT). */
-int kcmap_create(struct kcmap *map, const void *key, size_t key_len,
+int kcmap_insert(struct kcmap *map, const void *key, size_t key_len,
 		 const void *value, size_t len, uint64_t *version);
 int kcmap_replace(struct kcmap *map, const void *key, size_t key_len,
 		  const void *value, size_t len, uint64_t *version);
@@ -248,31 +248,31 @@ struct kcmap_info {
 	uint64_t retries;
 };
 
-int kcmap_info(struct kcmap *map, struct kcmap_info *info);
+int kcmap_stat(struct kcmap *map, struct kcmap_info *info);
 
 /*
  * How reading through the window went since the map was opened here.  Set sz
- * to sizeof(struct kcmap_window_stat) first.  ENODEV: the map is read by system
+ * to sizeof(struct kcmap_window_info) first.  ENODEV: the map is read by system
  * calls.
  */
-struct kcmap_window_stat {
+struct kcmap_window_info {
 	size_t sz;
 	uint64_t retries;	/* reads begun anew because of a writer */
 	uint64_t calls;		/* reads that asked the kernel after all */
 	uint64_t maps;		/* parts of the window mapped */
 };
 
-int kcmap_window_stat(struct kcmap *map, struct kcmap_window_stat *stat);
+int kcmap_window_stat(struct kcmap *map, struct kcmap_window_info *info);
 
 /* ---- range ---- */
 
 /* Where a range is; all zero is the start.  Good in any process, any time. */
-struct kcmap_position {
+struct kcmap_cursor {
 	uint64_t position;
 	uint64_t tie;
 };
 
-/* One entry; the pointers are good until the next call on the iterator. */
+/* One entry; the pointers are good until the next call on the range. */
 struct kcmap_item {
 	const void *key;
 	size_t key_len;
@@ -281,22 +281,22 @@ struct kcmap_item {
 	uint64_t version;
 };
 
-#define KCMAP_KEYS_ONLY		(1U << 0)	/* kcmap_iter_new() */
+#define KCMAP_RANGE_KEYS	(1U << 0)	/* kcmap_range_new() */
 
 /*
  * Range over a map from @from, or from the start if that is NULL.  Every
  * entry that is there throughout comes exactly once, none comes twice.
  */
-struct kcmap_iter *kcmap_iter_new(struct kcmap *map, unsigned int flags,
-				  const struct kcmap_position *from);
+struct kcmap_range *kcmap_range_new(struct kcmap *map, unsigned int flags,
+				    const struct kcmap_cursor *from);
 
 /* Returns 1 with *item filled in, 0 at the end, -1 on error. */
-int kcmap_iter_next(struct kcmap_iter *iter, struct kcmap_item *item);
+int kcmap_range_next(struct kcmap_range *range, struct kcmap_item *item);
 
 /* Where to go on behind the item last returned. */
-int kcmap_iter_position(struct kcmap_iter *iter, struct kcmap_position *pos);
+int kcmap_range_cursor(struct kcmap_range *range, struct kcmap_cursor *cursor);
 
-void kcmap_iter_free(struct kcmap_iter *iter);
+void kcmap_range_free(struct kcmap_range *range);
 
 /* ---- batch ---- */
 
@@ -314,7 +314,7 @@ int kcmap_batch_get(struct kcmap_batch *batch, const void *key, size_t key_len,
 		    void *buf, size_t size);
 int kcmap_batch_set(struct kcmap_batch *batch, const void *key, size_t key_len,
 		    const void *value, size_t len);
-int kcmap_batch_create(struct kcmap_batch *batch, const void *key,
+int kcmap_batch_insert(struct kcmap_batch *batch, const void *key,
 		       size_t key_len, const void *value, size_t len);
 int kcmap_batch_replace(struct kcmap_batch *batch, const void *key,
 			size_t key_len, const void *value, size_t len);
@@ -403,7 +403,7 @@ struct kcmap_usage {
 	uint64_t all_max_bytes;
 };
 
-int kcmap_usage(struct kcmap_usage *usage);
+int kcmap_limits(struct kcmap_usage *usage);
 
 /* The library's version, "MAJOR.MINOR". */
 const char *kcmap_version(void);

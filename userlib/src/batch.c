@@ -83,10 +83,10 @@ API int kcmap_batch_set(struct kcmap_batch *batch, const void *key,
 	return append_set(batch, key, key_len, value, len, 0, 0);
 }
 
-API int kcmap_batch_create(struct kcmap_batch *batch, const void *key,
+API int kcmap_batch_insert(struct kcmap_batch *batch, const void *key,
 			   size_t key_len, const void *value, size_t len)
 {
-	return append_set(batch, key, key_len, value, len, CMAP_OP_CREATE, 0);
+	return append_set(batch, key, key_len, value, len, CMAP_OP_INSERT, 0);
 }
 
 API int kcmap_batch_replace(struct kcmap_batch *batch, const void *key,

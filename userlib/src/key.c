@@ -32,10 +32,10 @@ API int kcmap_set(struct kcmap *map, const void *key, size_t key_len,
 	return set(map, key, key_len, value, len, 0, 0, version);
 }
 
-API int kcmap_create(struct kcmap *map, const void *key, size_t key_len,
+API int kcmap_insert(struct kcmap *map, const void *key, size_t key_len,
 		     const void *value, size_t len, uint64_t *version)
 {
-	return set(map, key, key_len, value, len, CMAP_OP_CREATE, 0, version);
+	return set(map, key, key_len, value, len, CMAP_OP_INSERT, 0, version);
 }
 
 API int kcmap_replace(struct kcmap *map, const void *key, size_t key_len,
@@ -52,8 +52,8 @@ API int kcmap_set_version(struct kcmap *map, const void *key, size_t key_len,
 		   version);
 }
 
-static int del(struct kcmap *map, const void *key, size_t key_len,
-	       uint16_t flags, uint64_t expected, uint64_t *version)
+static int delete(struct kcmap *map, const void *key, size_t key_len,
+		  uint16_t flags, uint64_t expected, uint64_t *version)
 {
 	struct cmap_op op = { .flags = flags, .version = expected };
 
@@ -65,13 +65,13 @@ static int del(struct kcmap *map, const void *key, size_t key_len,
 API int kcmap_delete(struct kcmap *map, const void *key, size_t key_len,
 		     uint64_t *version)
 {
-	return del(map, key, key_len, 0, 0, version);
+	return delete(map, key, key_len, 0, 0, version);
 }
 
 API int kcmap_delete_version(struct kcmap *map, const void *key, size_t key_len,
 			     uint64_t expected, uint64_t *version)
 {
-	return del(map, key, key_len, CMAP_OP_VERSION, expected, version);
+	return delete(map, key, key_len, CMAP_OP_VERSION, expected, version);
 }
 
 API ssize_t kcmap_take(struct kcmap *map, const void *key, size_t key_len,

@@ -541,12 +541,12 @@ API ssize_t kcmap_get_many(struct kcmap *map, struct kcmap_lookup *lookups,
 /* ---- what the window costs ---- */
 
 /* The first release's structure ended here. */
-#define STAT_LEAST (offsetof(struct kcmap_window_stat, maps) + sizeof(uint64_t))
+#define STAT_LEAST (offsetof(struct kcmap_window_info, maps) + sizeof(uint64_t))
 
-API int kcmap_window_stat(struct kcmap *map, struct kcmap_window_stat *stat)
+API int kcmap_window_stat(struct kcmap *map, struct kcmap_window_info *stat)
 {
 	struct kcmap_view *view = kcmap_view_of(map);
-	struct kcmap_window_stat full = { .sz = stat->sz };
+	struct kcmap_window_info full = { .sz = stat->sz };
 
 	if (stat->sz < STAT_LEAST) {
 		errno = EINVAL;

@@ -458,16 +458,16 @@ static void asks(struct kcmap *map, const char *what)
 		.key = key, .key_len = key_of(40, key), .buf = value,
 		.size = VALUE_MAX,
 	};
-	struct kcmap_iter *iter = kcmap_iter_new(map, 0, NULL);
+	struct kcmap_range *iter = kcmap_range_new(map, 0, NULL);
 	struct kcmap_item item;
 
 	answer = EIO;
 	WANT(get(map) == -1 && errno == EIO);
 	WANT(kcmap_get_many(map, &lookup, 1) == 0 && lookup.error == EIO);
-	while (kcmap_iter_next(iter, &item) > 0)
+	while (kcmap_range_next(iter, &item) > 0)
 		;
 	WANT(errno == EIO);
-	kcmap_iter_free(iter);
+	kcmap_range_free(iter);
 	answer = 0;
 	if (failed)
 		fprintf(stderr, "at %s\n", what);
@@ -647,7 +647,7 @@ static void foreign(int file)
 {
 	struct kcmap map = map_of_file();
 	struct kcmap_view *view;
-	struct kcmap_iter *iter;
+	struct kcmap_range *iter;
 	struct kcmap_item item;
 	char key[KEY_MAX + 1];
 	size_t len = key_of(40, key);
@@ -689,9 +689,9 @@ static void foreign(int file)
 	shard(0)->table |= CMAP_WINDOW_TABLE_NOT_YET;
 	shard(1)->table |= CMAP_WINDOW_TABLE_NOT_YET;
 	WANT(get(&map) == -1 && errno == EBADF);
-	iter = kcmap_iter_new(&map, 0, NULL);
-	WANT(kcmap_iter_next(iter, &item) == -1 && errno == EBADF);
-	kcmap_iter_free(iter);
+	iter = kcmap_range_new(&map, 0, NULL);
+	WANT(kcmap_range_next(iter, &item) == -1 && errno == EBADF);
+	kcmap_range_free(iter);
 	WANT(!asked);
 	/* A call that fails. */
 	answer = ENOTTY;
@@ -810,12 +810,12 @@ static void reads_in_signal_handlers(void)
 static void last_position(void)
 {
 	struct kcmap map = map_of_file();
-	const struct kcmap_position last = { UINT64_MAX, UINT64_MAX };
-	struct kcmap_iter *iter = kcmap_iter_new(&map, 0, &last);
+	const struct kcmap_cursor last = { UINT64_MAX, UINT64_MAX };
+	struct kcmap_range *iter = kcmap_range_new(&map, 0, &last);
 	struct kcmap_item item;
 
-	WANT(iter && kcmap_iter_next(iter, &item) == 0);
-	kcmap_iter_free(iter);
+	WANT(iter && kcmap_range_next(iter, &item) == 0);
+	kcmap_range_free(iter);
 	over(&map);
 }
 
@@ -853,7 +853,7 @@ static void empty_key(void)
 static void empty_keys(void)
 {
 	struct kcmap map = map_of_file();
-	struct kcmap_iter *iter = kcmap_iter_new(&map, 0, NULL);
+	struct kcmap_range *iter = kcmap_range_new(&map, 0, NULL);
 	struct kcmap_item item = {};
 	unsigned int seen = 0;
 	int more = -1;
@@ -861,14 +861,14 @@ static void empty_keys(void)
 
 	for (n = 0; n < KEYS; n++)
 		node_of(n)->lengths = 0;
-	while (iter && (more = kcmap_iter_next(iter, &item)) > 0) {
+	while (iter && (more = kcmap_range_next(iter, &item)) > 0) {
 		WANT(item.key && !item.key_len);
 		WANT(item.value && !item.value_len);
 		seen++;
 	}
 	WANT(!more && !asked);
 	WANT(seen == KEYS);
-	kcmap_iter_free(iter);
+	kcmap_range_free(iter);
 	over(&map);
 }
 
@@ -877,7 +877,7 @@ static void sizes(void)
 {
 	struct kcmap map = map_of_file();
 	struct {
-		struct kcmap_window_stat stat;
+		struct kcmap_window_info stat;
 		uint64_t newer, beyond;
 	} s = { { .sz = sizeof(s.stat) + 8 }, 42, 42 };
 	struct {
@@ -892,13 +892,13 @@ static void sizes(void)
 	WANT(!kcmap_window_stat(&map, &s.stat));
 	WANT(s.stat.sz == sizeof(s.stat) + 8 && s.stat.maps);
 	WANT(s.newer == 0 && s.beyond == 42);
-	WANT(!kcmap_info(&map, &i.info));
+	WANT(!kcmap_stat(&map, &i.info));
 	WANT(i.info.sz == sizeof(i.info) + 8);
 	WANT(i.newer == 0 && i.beyond == 42);
 	s.stat.sz = sizeof(s.stat) - 1;
 	WANT(kcmap_window_stat(&map, &s.stat) == -1 && errno == EINVAL);
 	i.info.sz = sizeof(i.info) - 1;
-	WANT(kcmap_info(&map, &i.info) == -1 && errno == EINVAL);
+	WANT(kcmap_stat(&map, &i.info) == -1 && errno == EINVAL);
 	over(&map);
 
 	WANT(!kcmap_options_resolve(&options, &resolved));

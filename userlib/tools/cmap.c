@@ -176,13 +176,13 @@ static void print_total(void)
 {
 	struct kcmap_usage usage = { .sz = sizeof(usage) };
 
-	if (kcmap_usage(&usage))
+	if (kcmap_limits(&usage))
 		die("limits");
 	printf("all %u maps, with and without a name: %" PRIu64 " bytes\n",
 	       usage.all_maps, usage.all_bytes);
 }
 
-static void do_ls(const struct arguments *args)
+static void do_list(const struct arguments *args)
 {
 	(void)args;
 	printf("%4s %-8s %-8s %10s %12s %s\n", "MODE", "OWNER", "GROUP",
@@ -207,7 +207,7 @@ static void do_limits(const struct arguments *args)
 	const struct passwd *user;
 
 	(void)args;
-	if (kcmap_usage(&usage))
+	if (kcmap_limits(&usage))
 		die("limits");
 	user = getpwuid(usage.uid);
 	if (user)
@@ -231,7 +231,7 @@ static void die_of_difference(const char *text, struct kcmap *map, int differ,
 {
 	struct kcmap_info info = { .sz = sizeof(info) };
 
-	if (kcmap_info(map, &info))
+	if (kcmap_stat(map, &info))
 		die(text);
 	fprintf(stderr, "cmap: %s: exists", text);
 	if (differ & KCMAP_DIFFER_MAX_ENTRIES)
@@ -290,7 +290,7 @@ static struct kcmap *open_own(const char *text)
 	return map;
 }
 
-static void do_mv(const struct arguments *args)
+static void do_rename(const struct arguments *args)
 {
 	struct kcmap *map = open_own(args->argv[1]);
 	char *name = unescape_name(args->argv[2]);
@@ -345,7 +345,7 @@ static void do_chown(const struct arguments *args)
 	kcmap_close(map);
 }
 
-static void do_rm(const struct arguments *args)
+static void do_unlink(const struct arguments *args)
 {
 	char *name = unescape_name(args->argv[1]);
 
@@ -370,20 +370,61 @@ static void do_get(const struct arguments *args)
 	kcmap_close(map);
 }
 
-static void do_set(const struct arguments *args)
+static void set_by(const struct arguments *args,
+		   int (*set)(struct kcmap *map, const void *key,
+			      size_t key_len, const void *value, size_t len,
+			      uint64_t *version))
 {
 	struct kcmap *map = open_map(args->argv[1], O_WRONLY);
 	struct bytes key = unescape(args->argv[2]);
 	struct bytes value = unescape(args->argv[3]);
 
-	if (kcmap_set(map, key.data, key.len, value.data, value.len, NULL))
+	if (set(map, key.data, key.len, value.data, value.len, NULL))
 		die(args->argv[2]);
 	free(key.data);
 	free(value.data);
 	kcmap_close(map);
 }
 
-static void do_del(const struct arguments *args)
+static void do_set(const struct arguments *args)
+{
+	set_by(args, kcmap_set);
+}
+
+static void do_insert(const struct arguments *args)
+{
+	set_by(args, kcmap_insert);
+}
+
+static void do_replace(const struct arguments *args)
+{
+	set_by(args, kcmap_replace);
+}
+
+static void do_take(const struct arguments *args)
+{
+	struct kcmap *map = open_map(args->argv[1], O_RDWR);
+	struct bytes key = unescape(args->argv[2]);
+	struct kcmap_info info = { .sz = sizeof(info) };
+	char *value;
+	ssize_t len;
+
+	if (kcmap_stat(map, &info))
+		die(args->argv[1]);
+	value = malloc(info.value_max + 1);
+	if (!value)
+		die("memory");
+	len = kcmap_take(map, key.data, key.len, value, info.value_max, NULL);
+	if (len < 0)
+		die(args->argv[2]);
+	print_bytes(value, (size_t)len);
+	putchar('\n');
+	free(value);
+	free(key.data);
+	kcmap_close(map);
+}
+
+static void do_delete(const struct arguments *args)
 {
 	struct kcmap *map = open_map(args->argv[1], O_WRONLY);
 	struct bytes key = unescape(args->argv[2]);
@@ -446,18 +487,18 @@ static int is_number(const struct kcmap_item *item)
 	return 0;
 }
 
-static void do_dump(const struct arguments *args)
+static void do_range(const struct arguments *args)
 {
 	struct kcmap *map = open_map(args->argv[1], O_RDONLY);
-	struct kcmap_iter *iter;
+	struct kcmap_range *iter;
 	struct kcmap_item item;
 	int64_t number;
 	int more;
 
-	iter = kcmap_iter_new(map, args->keys_only ? KCMAP_KEYS_ONLY : 0, NULL);
+	iter = kcmap_range_new(map, args->keys_only ? KCMAP_RANGE_KEYS : 0, NULL);
 	if (!iter)
 		die(args->argv[1]);
-	while ((more = kcmap_iter_next(iter, &item)) > 0) {
+	while ((more = kcmap_range_next(iter, &item)) > 0) {
 		print_bytes(item.key, item.key_len);
 		if (item.value && is_number(&item)) {
 			memcpy(&number, item.value, sizeof(number));
@@ -470,7 +511,7 @@ static void do_dump(const struct arguments *args)
 	}
 	if (more)
 		die(args->argv[1]);
-	kcmap_iter_free(iter);
+	kcmap_range_free(iter);
 	kcmap_close(map);
 }
 
@@ -479,7 +520,7 @@ static void do_stat(const struct arguments *args)
 	struct kcmap *map = open_map(args->argv[1], O_RDONLY);
 	struct kcmap_info info = { .sz = sizeof(info) };
 
-	if (kcmap_info(map, &info))
+	if (kcmap_stat(map, &info))
 		die(args->argv[1]);
 	printf("id:            %" PRIu64 "\n", info.id);
 	printf("mode:          %04o\n", (unsigned int)info.mode);
@@ -511,20 +552,23 @@ static const struct command {
 	int most;
 	void (*run)(const struct arguments *args);
 } commands[] = {
-	{ "ls", 0, 0, do_ls },
+	{ "list", 0, 0, do_list },
 	{ "create", 1, 1, do_create },
-	{ "rm", 1, 1, do_rm },
-	{ "mv", 2, 2, do_mv },
+	{ "unlink", 1, 1, do_unlink },
+	{ "rename", 2, 2, do_rename },
 	{ "chmod", 2, 2, do_chmod },
 	{ "chown", 2, 2, do_chown },
 	{ "limits", 0, 0, do_limits },
 	{ "get", 2, 2, do_get },
 	{ "set", 3, 3, do_set },
-	{ "del", 2, 2, do_del },
+	{ "insert", 3, 3, do_insert },
+	{ "replace", 3, 3, do_replace },
+	{ "delete", 2, 2, do_delete },
+	{ "take", 2, 2, do_take },
 	{ "add", 2, 3, do_add },
 	{ "count", 1, 1, do_count },
 	{ "clear", 1, 1, do_clear },
-	{ "dump", 1, 1, do_dump },
+	{ "range", 1, 1, do_range },
 	{ "stat", 1, 1, do_stat },
 };
 
@@ -541,7 +585,7 @@ enum {
 static const struct argp_option options[] = {
 	{ "exists", 'e', NULL, 0,
 	  "create: fine if it is there; print \"created\" or \"exists\"", 0 },
-	{ "keys", 'k', NULL, 0, "dump: keys only", 0 },
+	{ "keys", 'k', NULL, 0, "range: keys only", 0 },
 	{ "mode", 'm', "OCTAL", 0, "create: permission bits (0600)", 0 },
 	{ "max-entries", OPT_ENTRIES, "N", 0, "create: most entries", 0 },
 	{ "max-bytes", OPT_BYTES, "N", 0, "create: most memory", 0 },
@@ -554,21 +598,24 @@ static const struct argp_option options[] = {
 
 static const char doc[] =
 	"Look at cmap maps and change them.\v"
-	"  ls                    list the named maps\n"
+	"  list                  list the named maps\n"
 	"  create MAP            make an empty map\n"
-	"  rm MAP                remove a map's name\n"
-	"  mv MAP NAME           rename a map\n"
+	"  unlink MAP            remove a map's name\n"
+	"  rename MAP NAME       give a map another name\n"
 	"  chmod OCTAL MAP       set its permission bits\n"
 	"  chown [USER][:GROUP] MAP\n"
 	"                        set its owner, its group, or both\n"
 	"  limits                print what one's own maps take and may take\n"
 	"  get MAP KEY           print a value\n"
 	"  set MAP KEY VALUE     set it\n"
-	"  del MAP KEY           delete it\n"
+	"  insert MAP KEY VALUE  set it only if the key is absent\n"
+	"  replace MAP KEY VALUE set it only if the key is there\n"
+	"  delete MAP KEY        delete it\n"
+	"  take MAP KEY          print it and delete it\n"
 	"  add MAP KEY [N]       add N (1) to a number, print the sum\n"
 	"  count MAP             print how many entries there are\n"
 	"  clear MAP             remove them all, print how many\n"
-	"  dump MAP              print every key and value\n"
+	"  range MAP             print every key and value\n"
 	"  stat MAP              print what the map is and holds\n"
 	"\n"
 	"In names, keys and values \\xHH stands for any byte and \\\\ for a backslash;\n"

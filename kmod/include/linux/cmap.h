@@ -94,6 +94,49 @@ int cmap_get(struct cmap *map, const void *key, u32 key_len, void *buf,
 
 int cmap_set(struct cmap *map, const void *key, u32 key_len, const void *value,
 	     u32 len, u32 flags, u64 *version, gfp_t gfp);
+
+/**
+ * cmap_insert() - set a value only if the key is absent
+ * @map: the map
+ * @key: the key
+ * @key_len: bytes in it
+ * @value: the value
+ * @len: bytes in it
+ * @version: out: the new one, or with -EEXIST the one there is; may be NULL
+ * @gfp: GFP_KERNEL, GFP_NOFS, GFP_NOIO or GFP_ATOMIC
+ *
+ * Context: Process or softirq, as @gfp allows.
+ * Return: as cmap_set(); -EEXIST if the key is there.
+ */
+static inline int cmap_insert(struct cmap *map, const void *key, u32 key_len,
+			      const void *value, u32 len, u64 *version,
+			      gfp_t gfp)
+{
+	return cmap_set(map, key, key_len, value, len, CMAP_OP_INSERT, version,
+			gfp);
+}
+
+/**
+ * cmap_replace() - set a value only if the key is there
+ * @map: the map
+ * @key: the key
+ * @key_len: bytes in it
+ * @value: the value
+ * @len: bytes in it
+ * @version: out: the new one; may be NULL
+ * @gfp: GFP_KERNEL, GFP_NOFS, GFP_NOIO or GFP_ATOMIC
+ *
+ * Context: Process or softirq, as @gfp allows.
+ * Return: as cmap_set(); -ENOENT if the key is absent.
+ */
+static inline int cmap_replace(struct cmap *map, const void *key, u32 key_len,
+			       const void *value, u32 len, u64 *version,
+			       gfp_t gfp)
+{
+	return cmap_set(map, key, key_len, value, len, CMAP_OP_REPLACE, version,
+			gfp);
+}
+
 int cmap_delete(struct cmap *map, const void *key, u32 key_len, u32 flags,
 		u64 *version, gfp_t gfp);
 int cmap_take(struct cmap *map, const void *key, u32 key_len, void *old,

@@ -46,7 +46,7 @@ static void give(void *to, size_t room, const void *from, size_t size)
 	memcpy(to, from, room < size ? room : size);
 }
 
-API int kcmap_info(struct kcmap *map, struct kcmap_info *info)
+API int kcmap_stat(struct kcmap *map, struct kcmap_info *info)
 {
 	struct cmap_stat stat = { .size = sizeof(stat) };
 	struct kcmap_info full = { .sz = info->sz };
@@ -94,7 +94,7 @@ static int limits(struct cmap_limits *args)
 	return err;
 }
 
-API int kcmap_usage(struct kcmap_usage *usage)
+API int kcmap_limits(struct kcmap_usage *usage)
 {
 	struct cmap_limits args = { .size = sizeof(args) };
 	struct kcmap_usage full = { .sz = usage->sz };

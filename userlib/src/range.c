@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "window.h"
+
+#include <stdlib.h>
+
+#define BUF_SIZE 65536
+
+/* The tie of the only entry, or the last one, at its position. */
+#define TIE_LAST UINT64_MAX
+#define POSITION_END (1ULL << 48)
+
+/*
+ * Entries come a bucket at a time through the window, or in a buffer of
+ * records as the kernel filled it.  @ahead is where the next ones begin, @here
+ * is behind the item that was handed out last.
+ */
+struct kcmap_range {
+	struct kcmap *map;
+	struct kcmap_view *view;
+	struct cmap_cursor ahead;
+	struct cmap_cursor here;
+	int ended;
+	uint32_t flags;
+	/* records */
+	uint32_t left;
+	uint32_t size;
+	char *buf;
+	const struct cmap_entry *next;
+	/* a bucket */
+	unsigned int given;
+	struct kcmap_bucket_read read;
+};
+
+API struct kcmap_range *kcmap_range_new(struct kcmap *map, unsigned int flags,
+					const struct kcmap_cursor *from)
+{
+	struct kcmap_range *range;
+
+	if (flags & ~KCMAP_RANGE_KEYS) {
+		errno = EINVAL;
+		return NULL;
+	}
+
+	range = calloc(1, sizeof(*range));
+	if (!range)
+		return NULL;
+	range->map = map;
+	range->view = kcmap_view_of(map);
+	range->flags = flags & KCMAP_RANGE_KEYS ? CMAP_RANGE_KEYS : 0;
+	range->read.keys_only = !!range->flags;
+	if (from) {
+		range->ahead.position = from->position;
+		range->ahead.tie = from->tie;
+		range->here = range->ahead;
+	}
+
+	return range;
+}
+
+/* ---- through the window ---- */
+
+static int enlarge_read(struct kcmap_bucket_read *read)
+{
+	size_t size = read->used > BUF_SIZE ? read->used : BUF_SIZE;
+	char *buf = realloc(read->buf, size);
+
+	if (!buf)
+		return -1;
+	read->buf = buf;
+	read->size = size;
+	return 0;
+}
+
+/* The next bucket that holds anything; KCMAP_CALL if the kernel must help. */
+static enum kcmap_outcome fill_window(struct kcmap_range *range)
+{
+	struct kcmap_bucket_read *read = &range->read;
+	uint64_t position = range->ahead.position;
+	enum kcmap_outcome outcome;
+
+	if (!range->view || (range->ahead.tie && range->ahead.tie != TIE_LAST))
+		return KCMAP_CALL;
+	/* An empty key, and an empty value, take no room but have an address. */
+	if (!read->buf && enlarge_read(read))
+		return KCMAP_CALL;
+	/* A position from elsewhere may be any number. */
+	if (range->ahead.tie && position < POSITION_END)
+		position++;
+
+	range->given = 0;
+	read->count = 0;
+	while (position < POSITION_END) {
+		outcome = kcmap_window_bucket(range->view, position, read);
+		if (outcome == KCMAP_TOO_SMALL && !enlarge_read(read))
+			continue;
+		if (outcome != KCMAP_FOUND) {
+			read->count = 0;
+			return KCMAP_CALL;
+		}
+		position = read->end;
+		range->ahead.position = position;
+		range->ahead.tie = 0;
+		if (read->count)
+			return KCMAP_FOUND;
+	}
+
+	return KCMAP_ABSENT;
+}
+
+static void give_gathered(struct kcmap_range *range, struct kcmap_item *item)
+{
+	const struct kcmap_gathered *entry = &range->read.entry[range->given++];
+	const char *key = range->read.buf + entry->at;
+
+	item->key = key;
+	item->key_len = entry->key_len;
+	item->value = range->read.keys_only ?
+		      NULL : key + ((entry->key_len + 7) & ~7U);
+	item->value_len = entry->value_len;
+	item->version = entry->version;
+	range->here.position = entry->position;
+	range->here.tie = TIE_LAST;
+}
+
+/* ---- by system calls ---- */
+
+static int enlarge(struct kcmap_range *range, uint32_t size)
+{
+	char *buf = realloc(range->buf, size);
+
+	if (!buf)
+		return -1;
+	range->buf = buf;
+	range->size = size;
+	return 0;
+}
+
+static int fill_records(struct kcmap_range *range)
+{
+	const struct kcmap *map = range->map;
+
+	if (!range->size && enlarge(range, BUF_SIZE))
+		return -1;
+	/* What came before was the map's, through its window. */
+	if (range->view && !kcmap_is_ours(map->fd, map->device, map->id))
+		return -1;
+	for (;;) {
+		struct cmap_range args = {
+			.size = sizeof(args),
+			.flags = range->flags,
+			.buf = ptr_to_u64(range->buf),
+			.buf_len = range->size,
+			.cursor = range->ahead,
+		};
+
+		if (!kcmap_call(range->map, CMAP_IOCTL_RANGE, &args)) {
+			range->ahead = args.cursor;
+			range->left = args.count;
+			range->next = (const struct cmap_entry *)range->buf;
+			range->ended = !args.count;
+			return 0;
+		}
+		if (errno != EMSGSIZE || enlarge(range, args.buf_len))
+			return -1;
+		range->ahead = args.cursor;
+	}
+}
+
+static void give_record(struct kcmap_range *range, struct kcmap_item *item)
+{
+	const struct cmap_entry *entry = range->next;
+
+	item->key = (const char *)entry + entry->key_offset;
+	item->key_len = entry->key_len;
+	item->value = entry->value_offset ?
+		      (const char *)entry + entry->value_offset : NULL;
+	item->value_len = entry->value_len;
+	item->version = entry->version;
+
+	range->here = entry->cursor;
+	range->next = (const void *)((const char *)entry + entry->size);
+	range->left--;
+}
+
+static int fill(struct kcmap_range *range)
+{
+	switch (fill_window(range)) {
+	case KCMAP_FOUND:
+		return 0;
+	case KCMAP_ABSENT:
+		range->ended = 1;
+		return 0;
+	default:
+		return fill_records(range);
+	}
+}
+
+API int kcmap_range_next(struct kcmap_range *range, struct kcmap_item *item)
+{
+	if (!range->left && range->given == range->read.count && !range->ended &&
+	    fill(range))
+		return -1;
+	if (range->ended)
+		return 0;
+
+	if (range->left)
+		give_record(range, item);
+	else
+		give_gathered(range, item);
+	return 1;
+}
+
+API int kcmap_range_cursor(struct kcmap_range *range, struct kcmap_cursor *pos)
+{
+	const struct cmap_cursor *cursor = range->ended ? &range->ahead :
+							 &range->here;
+
+	pos->position = cursor->position;
+	pos->tie = cursor->tie;
+	return 0;
+}
+
+API void kcmap_range_free(struct kcmap_range *range)
+{
+	if (!range)
+		return;
+	free(range->read.buf);
+	free(range->buf);
+	free(range);
+}
