@@ -413,6 +413,15 @@ static bool headroom_left(const struct cmap_arena *arena)
 	return !cmap_account_short(&arena->memory->account, 0, false, 0);
 }
 
+/*
+ * Whether there is a queue for nodes of a class.  If the first in it lacks
+ * something else the others of the class do not keep anybody from going on.
+ */
+static bool is_queued(const struct cmap_arena *arena, u32 nth)
+{
+	return unlikely(arena->classes[nth].queued) && arena->serving == nth;
+}
+
 /**
  * cmap_arena_take() - take a node, unless others need it more
  * @arena: the arena
@@ -434,7 +443,7 @@ cmap_ref cmap_arena_take(struct cmap_arena *arena, u32 size, unsigned int flags)
 	if (unlikely(!arena->classes))
 		return 0;
 	class = &arena->classes[nth];
-	if (unlikely(class->queued) && !(flags & CMAP_TAKE_QUEUED))
+	if (is_queued(arena, nth) && !(flags & CMAP_TAKE_QUEUED))
 		return 0;
 	if (flags & CMAP_TAKE_INSERT &&
 	    (unlikely(class->free <= class->reserve) ||
@@ -1357,13 +1366,13 @@ u64 cmap_arena_reclaim(struct cmap_arena *arena, u32 *from, u32 count,
 /* ---- lack of nodes ---- */
 
 /**
- * cmap_arena_queue() - let writers in a queue be the first to get nodes
+ * cmap_arena_queue() - count writers that queue for nodes
  * @arena: the arena
  * @size: bytes in the nodes
  * @count: how many writers join; negative: leave
  *
  * Context: The shard's lock.
- * Return: false if nobody has such nodes, so nobody can be first.
+ * Return: false if nobody has such nodes, so there is no queue.
  */
 bool cmap_arena_queue(struct cmap_arena *arena, u32 size, int count)
 {
@@ -1371,6 +1380,21 @@ bool cmap_arena_queue(struct cmap_arena *arena, u32 size, int count)
 		return false;
 	arena->classes[class_of(size)].queued += count;
 	return true;
+}
+
+/**
+ * cmap_arena_serve() - say what the first in the queue lacks
+ * @arena: the arena
+ * @size: bytes in a node, or 0 if it lacks something else
+ *
+ * From here on, until this is called for the next one, nobody but those in the
+ * queue takes such a node.
+ *
+ * Context: The shard's lock.
+ */
+void cmap_arena_serve(struct cmap_arena *arena, u32 size)
+{
+	arena->serving = size ? class_of(size) : 0;
 }
 
 /**
@@ -1383,7 +1407,7 @@ bool cmap_arena_queue(struct cmap_arena *arena, u32 size, int count)
  */
 bool cmap_arena_queued(const struct cmap_arena *arena, u32 size)
 {
-	return arena->classes && arena->classes[class_of(size)].queued;
+	return arena->classes && is_queued(arena, class_of(size));
 }
 
 /**

@@ -88,7 +88,7 @@ struct cmap_class {
 	u32 sparse;			/* so many free ones are too many */
 	u32 in_hand;			/* held by writers, not entries' */
 	u16 reserve;			/* free ones that an insert leaves */
-	u16 queued;			/* writers whose turn it is first */
+	u16 queued;			/* writers that queue for one */
 };
 
 /* For cmap_arena_take(). */
@@ -113,6 +113,7 @@ struct cmap_class {
  * @untidy: there is something for cmap_arena_trim() to do
  * @short_soon: class @ahead will need a segment
  * @ahead: the class that asked last
+ * @serving: the class of which the first in the queue lacks a node, or 0
  *
  * Reading goes on under RCU; everything else needs the shard's lock.
  */
@@ -133,6 +134,7 @@ struct cmap_arena {
 	bool untidy;
 	bool short_soon;
 	u8 ahead;
+	u8 serving;
 };
 
 /* Memory on its way into an arena, allocated while no lock is held. */
@@ -191,6 +193,7 @@ bool cmap_arena_trim(struct cmap_arena *arena, u32 *from, u32 count,
 u64 cmap_arena_reclaim(struct cmap_arena *arena, u32 *from, u32 count,
 		       struct list_head *detached);
 bool cmap_arena_queue(struct cmap_arena *arena, u32 size, int count);
+void cmap_arena_serve(struct cmap_arena *arena, u32 size);
 bool cmap_arena_queued(const struct cmap_arena *arena, u32 size);
 struct cmap_outlook cmap_arena_outlook(const struct cmap_arena *arena,
 				       u32 size, bool insert);

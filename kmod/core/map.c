@@ -115,7 +115,7 @@ static struct cmap *map_alloc(const struct cmap_spec *spec)
 	cmap_memory_init(&map->memory, spec->max_bytes,
 			 !(spec->flags & CMAP_CREATE_NO_WINDOW));
 	mutex_init(&map->window_mutex);
-	mutex_init(&map->supply);
+	sema_init(&map->supply, 1);
 	map->payer = spec->kernel ? NULL : cmap_payer_current();
 	map->kernel = spec->kernel;
 	refcount_set(&map->refs, 1);

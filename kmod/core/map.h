@@ -12,6 +12,7 @@
 
 #include <linux/list.h>
 #include <linux/mutex.h>
+#include <linux/semaphore.h>
 #include <linux/percpu.h>
 #include <linux/refcount.h>
 #include <linux/uidgid.h>
@@ -68,7 +69,8 @@ struct cmap_counters {
  * @window: what processes see first when they map the map, or NULL while none
  *	has
  * @window_mutex: makes the window
- * @supply: held by the writer whose turn it is to wait for memory
+ * @supply: had by the writer whose turn it is to wait for memory
+ * @short_of: how many writers wait or queue for what they lack
  * @max_entries: the limit on entries as asked for
  * @secret: of @hash, for the window
  * @refs: references; each descriptor, the name, each kernel user
@@ -106,7 +108,8 @@ struct cmap {
 	struct cmap_memory memory;
 	struct cmap_block *window;
 	struct mutex window_mutex;
-	struct mutex supply;
+	struct semaphore supply;
+	atomic_t short_of;
 	u64 max_entries;
 	u64 secret[2];
 	refcount_t refs;

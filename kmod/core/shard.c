@@ -23,7 +23,7 @@ void cmap_shard_init(struct cmap_shard *shard, u32 index, u32 shards,
 		     struct obj_cgroup *payer, int node, bool wipe)
 {
 	spin_lock_init(&shard->lock);
-	mutex_init(&shard->supply);
+	sema_init(&shard->supply, 1);
 	cmap_arena_init(&shard->arena, &shard->lock, memory, node, wipe);
 	shard->index = index;
 	shard->shards = shards;

@@ -13,7 +13,7 @@
 #include "quota.h"
 
 #include <linux/cache.h>
-#include <linux/mutex.h>
+#include <linux/semaphore.h>
 #include <linux/spinlock.h>
 #include <linux/workqueue.h>
 
@@ -33,7 +33,7 @@ struct obj_cgroup;
  * @resize: makes large tables and moves buckets
  * @resize_pause: of @resize, in microseconds, or 0; its own
  * @ahead: allocates segments before they are needed
- * @supply: held by the writer whose turn it is to wait for a node; nests
+ * @supply: had by the writer whose turn it is to wait for a node; nests
  *	outside the map's, and both outside @lock
  * @trim: gives memory back
  * @sparse: it found too many nodes free the last time
@@ -67,7 +67,7 @@ struct cmap_shard {
 	struct work_struct ahead;
 	struct delayed_work trim;
 	bool sparse;
-	struct mutex supply;
+	struct semaphore supply;
 
 	spinlock_t lock ____cacheline_aligned_in_smp;
 	u64 version;

@@ -30,10 +30,12 @@
 #include <linux/rcupdate.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
+#include <linux/semaphore.h>
 
 #define NAP_US		200	/* between looks for the end of a wait, */
 #define NAP_US_MAX	2000	/* longer if that takes long */
-#define PATIENCE_US	4000	/* before a grace period is expedited */
+#define PATIENCE_US	4000	/* before a grace period is expedited, */
+#define PATIENCE_US_QUEUE 1000	/* or if others wait as well */
 #define WAIT_MAX	(HZ / 10)	/* before all is looked at again */
 #define VAIN_MAX	16	/* tries when nothing was on its way, or helped */
 #define TRIES_MAX	64	/* in all, though others wrote in between */
@@ -72,12 +74,14 @@ void cmap_relief_begin(struct cmap_relief *relief, struct cmap *map,
  */
 void cmap_relief_end(struct cmap_relief *relief)
 {
-	if (relief->first)
+	if (relief->in_line)
 		cmap_shard_queue(relief->shard, relief->write, -1);
+	if (relief->counted)
+		atomic_dec(&relief->map->short_of);
 	if (relief->sole)
-		mutex_unlock(&relief->map->supply);
+		up(&relief->map->supply);
 	if (relief->queued) {
-		mutex_unlock(&relief->shard->supply);
+		up(&relief->shard->supply);
 		memalloc_noio_restore(relief->noio);
 	}
 	relief->write->flags &= ~CMAP_WRITE_QUEUED;
@@ -97,14 +101,15 @@ static bool limit_reached(int err)
 
 /*
  * Wait until a grace period is over, or something came back to an account, or
- * for a while.  Others wait behind this one, so a grace period that takes long
- * is expedited: one at a time, and few.  Returns 0 or -EINTR.
+ * for a while.  A grace period that takes long is expedited, after @patience
+ * microseconds: one at a time, and few.  Returns 0 or -EINTR.
  */
-static int wait_for(const struct cmap_account *account, unsigned long grace)
+static int wait_for(const struct cmap_account *account, unsigned long grace,
+		    unsigned int patience)
 {
 	s64 before = atomic64_read(&account->bytes);
 	s64 all = atomic64_read(&cmap_account_all.bytes);
-	u64 hurry = ktime_get_ns() + PATIENCE_US * NSEC_PER_USEC;
+	u64 hurry = ktime_get_ns() + patience * NSEC_PER_USEC;
 	unsigned long end = jiffies + WAIT_MAX;
 	unsigned int nap = NAP_US;
 
@@ -125,9 +130,17 @@ static int wait_for(const struct cmap_account *account, unsigned long grace)
 	return 0;
 }
 
-static int wait_for_memory(const struct cmap_account *account)
+/* Others wait behind this one, and some of them perhaps once more. */
+static unsigned int patience(const struct cmap_relief *relief)
 {
-	return wait_for(account, start_poll_synchronize_rcu());
+	return atomic_read(&relief->map->short_of) > 1 ? PATIENCE_US_QUEUE :
+							 PATIENCE_US;
+}
+
+static int wait_for_memory(const struct cmap_relief *relief)
+{
+	return wait_for(&relief->map->memory.account,
+			start_poll_synchronize_rcu(), patience(relief));
 }
 
 /* ---- nodes ---- */
@@ -152,7 +165,8 @@ static bool hands_are_slow(struct cmap_relief *relief)
 static int wait_for_grace(struct cmap_relief *relief, unsigned long grace)
 {
 	unsigned long begin = jiffies;
-	int err = wait_for(&relief->map->memory.account, grace);
+	int err = wait_for(&relief->map->memory.account, grace,
+			   patience(relief));
 
 	if (relief->since)
 		relief->since = (relief->since + jiffies - begin) | 1;
@@ -338,16 +352,16 @@ static int await_memory(struct cmap_relief *relief, int err)
 		return -EINTR;
 	if (err == -ENOMEM && (finding.freed || finding.pending ||
 			       atomic64_read(&account->returning) > 0))
-		return finding.freed ? 0 : wait_for_memory(account);
+		return finding.freed ? 0 : wait_for_memory(relief);
 
 	fits = cmap_account_fits(account, lack.bytes, lack.headroom);
 	if (limit_reached(err) && !fits && finding.enough) {
 		if (finding.sure)
 			relief->vain = 0;
-		return wait_for_memory(account);
+		return wait_for_memory(relief);
 	}
 	if (!fits && evacuate(relief, lack.bytes))
-		return wait_for_memory(account);
+		return wait_for_memory(relief);
 	return in_vain(relief, fits) ? err : 0;
 }
 
@@ -382,26 +396,39 @@ static int relieve_atomic(struct cmap_relief *relief, int err)
 }
 
 /*
- * Wait in a queue.  A node that was reserved is in nobody's hand meanwhile: it is
- * not given back before those further ahead have got theirs, so they must not
- * wait for it.  Returns 0 or -EINTR.
+ * Wait in a queue.  It is a semaphore, as these are first come, first served: a
+ * mutex goes to whoever runs when it is free, and who waits may have to wait for
+ * another grace period.  A node that was reserved is in nobody's hand meanwhile:
+ * it is not given back before those further ahead have got theirs, so they must
+ * not wait for it.  Returns 0 or -EINTR.
  */
-static int wait_in(struct mutex *queue, struct cmap_relief *relief)
+static int wait_in(struct semaphore *queue, struct cmap_relief *relief)
 {
 	int err;
 
-	if (mutex_trylock(queue))
+	if (!down_trylock(queue))
 		return 0;
 	cmap_shard_hold(relief->shard, relief->write, false);
-	err = mutex_lock_killable(queue);
+	err = down_killable(queue);
 	cmap_shard_hold(relief->shard, relief->write, true);
 
 	return err ? -EINTR : 0;
 }
 
+/* Who lacks a node is served before those who come later. */
+static void get_in_line(struct cmap_relief *relief)
+{
+	if (!relief->in_line && lacks_node(relief->write))
+		relief->in_line = cmap_shard_queue(relief->shard,
+						   relief->write, 1);
+}
+
 /* Join the shard's queue.  Returns 0 or -EINTR. */
 static int queue_up(struct cmap_relief *relief)
 {
+	atomic_inc(&relief->map->short_of);
+	relief->counted = true;
+	get_in_line(relief);
 	if (wait_in(&relief->shard->supply, relief))
 		return -EINTR;
 	/* Who is behind may hold what I/O waits for, whatever this may do. */
@@ -417,7 +444,7 @@ static int queue_up(struct cmap_relief *relief)
  * @err: what it would fail with: -ENOSPC, -EDQUOT, -ENOMEM or -EAGAIN
  *
  * Context: Process or softirq, as the relief's gfp allows; no lock but, from
- * the first call on, the supply mutexes of the shard and perhaps of the map.
+ * the first call on, the supply semaphores of the shard and perhaps of the map.
  * Return: 0 to try again, or the error to fail with: @err, -EINTR, or -EAGAIN
  * if waiting would help who may not.
  */
@@ -432,10 +459,9 @@ int cmap_relieve(struct cmap_relief *relief, int err)
 	if (fatal_signal_pending(current))
 		return -EINTR;
 
+	get_in_line(relief);
+	cmap_shard_serve(relief->shard, relief->write);
 	if (lacks_node(relief->write)) {
-		if (!relief->first)
-			relief->first = cmap_shard_queue(relief->shard,
-							 relief->write, 1);
 		wait = await_node(relief);
 		if (wait <= 0)
 			return wait;
@@ -521,7 +547,8 @@ static int await_account(const struct cmap_account *account)
 	if (!reclaim_all(account, &freed) && !freed &&
 	    atomic64_read(&account->returning) <= 0)
 		return -ENOENT;
-	return freed ? 0 : wait_for_memory(account);
+	return freed ? 0 : wait_for(account, start_poll_synchronize_rcu(),
+				    PATIENCE_US);
 }
 
 /*

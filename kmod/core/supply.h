@@ -19,10 +19,11 @@ struct cmap_write;
  * @shard: the shard
  * @write: the write
  * @gfp: GFP_KERNEL, or GFP_ATOMIC where sleeping is not allowed
- * @queued: it holds the shard's supply mutex
+ * @counted: in &struct cmap.short_of
+ * @in_line: among those that queue for a node of its size
+ * @queued: it has the shard's supply semaphore
  * @noio: from memalloc_noio_save() then
- * @first: and gets nodes first
- * @sole: it holds the map's, too
+ * @sole: it has the map's, too
  * @vain: how often in a row too little was on its way
  * @tries: how often at all there was no more to wait for
  * @versions: of all shards in sum, the last time
@@ -35,9 +36,10 @@ struct cmap_relief {
 	struct cmap_shard *shard;
 	struct cmap_write *write;
 	gfp_t gfp;
+	bool counted;
+	bool in_line;
 	bool queued;
 	unsigned int noio;
-	bool first;
 	bool sole;
 	unsigned int vain;
 	unsigned int tries;

@@ -800,13 +800,13 @@ struct cmap_outlook cmap_shard_outlook(struct cmap_shard *shard,
 }
 
 /**
- * cmap_shard_queue() - let a write that queues for a node be the first
+ * cmap_shard_queue() - count a write that queues for a node
  * @shard: the shard
  * @write: the write
  * @count: 1 when it joins, -1 when it leaves
  *
  * Context: Process; no lock.
- * Return: false if there is nothing yet that it could be the first to get.
+ * Return: false if there is nothing yet that it could queue for.
  */
 bool cmap_shard_queue(struct cmap_shard *shard, const struct cmap_write *write,
 		      int count)
@@ -820,6 +820,25 @@ bool cmap_shard_queue(struct cmap_shard *shard, const struct cmap_write *write,
 	spin_unlock_bh(&shard->lock);
 
 	return queued;
+}
+
+/**
+ * cmap_shard_serve() - say what the first in the queue lacks
+ * @shard: the shard
+ * @write: its write
+ *
+ * Context: Process; no lock.
+ */
+void cmap_shard_serve(struct cmap_shard *shard, const struct cmap_write *write)
+{
+	bool node = write->need == CMAP_NEED_NODE ||
+		    write->need == CMAP_NEED_TURN;
+
+	spin_lock_bh(&shard->lock);
+	cmap_arena_serve(&shard->arena,
+			 node ? cmap_node_size(write->key.len,
+					       write->value_len) : 0);
+	spin_unlock_bh(&shard->lock);
 }
 
 /* ---- clear ---- */

@@ -98,6 +98,7 @@ struct cmap_outlook cmap_shard_outlook(struct cmap_shard *shard,
 				       const struct cmap_write *write);
 bool cmap_shard_queue(struct cmap_shard *shard, const struct cmap_write *write,
 		      int count);
+void cmap_shard_serve(struct cmap_shard *shard, const struct cmap_write *write);
 void cmap_shard_collect(struct cmap_shard *shard);
 u64 cmap_shard_entries_then(struct cmap_shard *shard);
 

@@ -314,6 +314,15 @@ static int insert_late(void *arg)
 	return 0;
 }
 
+static void start_late(struct kunit *test, struct late *late)
+{
+	struct task_struct *task;
+
+	init_completion(&late->done);
+	task = kthread_run(insert_late, late, "cmap_late");
+	KUNIT_ASSERT_FALSE(test, IS_ERR(task));
+}
+
 static void reserve(struct kunit *test, struct cmap *map,
 		    struct cmap_write *write, const u64 *key, u32 len)
 {
@@ -343,10 +352,8 @@ static void nobody_waits_for_one_behind(struct kunit *test)
 		u64 n = fill(test, map, lens[l]), keys[] = { n, 1 }, i;
 		unsigned long begin = jiffies;
 		struct cmap_write insert, replace;
-		struct task_struct *task;
 		int err;
 
-		init_completion(&late.done);
 		late.key = n + 1;
 		KUNIT_ASSERT_EQ(test, delete(map, 0), 0);
 		reserve(test, map, &insert, &keys[0], lens[l]);
@@ -356,8 +363,7 @@ static void nobody_waits_for_one_behind(struct kunit *test)
 			set(map, i, lens[l], i, GFP_KERNEL);
 		synchronize_rcu();
 
-		task = kthread_run(insert_late, &late, "cmap_late");
-		KUNIT_ASSERT_FALSE(test, IS_ERR(task));
+		start_late(test, &late);
 		msleep(50);
 		err = cmap_op_write(map, &insert, GFP_KERNEL);
 		KUNIT_EXPECT_TRUE(test, !err || err == -ENOSPC);
@@ -373,6 +379,54 @@ static void nobody_waits_for_one_behind(struct kunit *test)
 				    lens[l]);
 		cmap_map_put(map);
 	}
+}
+
+/*
+ * Only the first in the queue had precedence.  Who came along when it had got its
+ * node took all the others that a grace period had brought; the next in the queue
+ * was left with none, and waited for another grace period.
+ */
+static void who_queues_is_served_before_others(struct kunit *test)
+{
+	struct cmap *map = map_new(test, 1, SZ_64K);
+	struct cmap_shard *shard = map->shard[0];
+	struct late late[2] = {
+		{ .map = map, .key = 0, .len = 64 },
+		{ .map = map, .key = 1, .len = 64 },
+	};
+	u64 n = fill(test, map, 64), i = 0, key = 2;
+	struct cmap_write first = {
+		.value_len = 64, .need = CMAP_NEED_NODE,
+	};
+	int err;
+
+	KUNIT_ASSERT_EQ(test, cmap_op_key(map, &first.key, &key, sizeof(key)),
+			0);
+	/* As a writer does that waits for a node. */
+	down(&shard->supply);
+	cmap_shard_serve(shard, &first);
+	do
+		err = set(map, i % n, 64, i, GFP_ATOMIC);
+	while (!err && ++i < 1000);
+	KUNIT_EXPECT_EQ(test, err, -EAGAIN);
+	start_late(test, &late[0]);
+	for (i = 0; i < 1000 && !atomic_read(&map->short_of); i++)
+		msleep(20);
+	/* All that it needs is there now, and it has not got its turn yet. */
+	synchronize_rcu();
+	start_late(test, &late[1]);
+	for (i = 0; i < 1000 && atomic_read(&map->short_of) < 2 &&
+	     !completion_done(&late[1].done); i++)
+		msleep(20);
+	KUNIT_EXPECT_FALSE(test, completion_done(&late[1].done));
+	KUNIT_EXPECT_FALSE(test, completion_done(&late[0].done));
+	up(&shard->supply);
+	for (i = 0; i < 2; i++) {
+		wait_for_completion(&late[i].done);
+		KUNIT_EXPECT_EQ(test, late[i].err, 0);
+	}
+	KUNIT_EXPECT_EQ(test, atomic_read(&map->short_of), 0);
+	cmap_map_put(map);
 }
 
 /* A full map says so, also while others replace and so have memory on its way. */
@@ -645,6 +699,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE_SLOW(all_who_replace_in_a_full_map_can),
 	KUNIT_CASE_SLOW(who_deletes_and_sets_again_has_room),
 	KUNIT_CASE_SLOW(nobody_waits_for_one_behind),
+	KUNIT_CASE_SLOW(who_queues_is_served_before_others),
 	KUNIT_CASE_SLOW(inserts_are_refused_beside_replacements),
 	KUNIT_CASE_SLOW(sizes_can_change_in_a_full_map),
 	KUNIT_CASE_SLOW(memory_goes_back_after_mass_deletes),
