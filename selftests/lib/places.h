@@ -95,4 +95,60 @@ static inline uint64_t table_offset(const struct cmap_window *header,
 	       shard * CMAP_WINDOW_TABLE_BYTES(table, header->page_bytes);
 }
 
+/* All that is mapped by this process that its file says is ours. */
+struct area {
+	const char *at;
+	size_t size;
+};
+
+/* Map all there is of a map, wherever it is. */
+static inline int map_all(int fd, struct area *areas, int max)
+{
+	const struct cmap_window *header = map_header(fd);
+	int n = 0;
+	unsigned int s, i, t;
+
+	areas[n++] = (struct area){ (const char *)header, 4096 };
+	for (s = 0; s < header->shards; s++) {
+		const struct cmap_window_shard *shard = shard_in(header, s);
+		uint64_t tables[2] = { shard->table, shard->next };
+
+		areas[n++] = (struct area){ (const char *)shard, 4096 };
+		for (t = 0; t < 2; t++) {
+			uint64_t table = tables[t];
+
+			if (!table || CMAP_WINDOW_TABLE_UNKNOWN(table))
+				continue;
+			areas[n].size = CMAP_WINDOW_TABLE_BYTES(table, 4096);
+			areas[n].at = map_at(fd, table_offset(header, s, table),
+					     areas[n].size);
+			n++;
+		}
+		for (i = FIRST_GRANULE; i < first_granules(header) && n < max;
+		     i++) {
+			if (!number_at(shard, i))
+				continue;
+			areas[n].size = GRANULE;
+			areas[n++].at = map_at(fd, granule_offset(s, i),
+					       GRANULE);
+		}
+	}
+
+	for (i = 0; i < n; i++)
+		if (areas[i].at == MAP_FAILED)
+			return -errno;
+	return n;
+}
+
+static inline bool contains(const struct area *areas, int n,
+			    const char *what, size_t len)
+{
+	int i;
+
+	for (i = 0; i < n; i++)
+		if (memmem(areas[i].at, areas[i].size, what, len))
+			return true;
+	return false;
+}
+
 #endif /* PLACES_H */
