@@ -16,18 +16,11 @@
  *
  * deadline: 240
  */
-#include <kcmap.h>
-
+#include "fail_nth.h"
 #include "faults.h"
 #include "load.h"
 #include "kselftest_harness.h"
 
-#define NAME		"fail_nth"
-#define OTHER_NAME	"fail_nth_2"
-#define LONG		20000
-#define HUGE		100000	/* more than a range reads at once */
-#define SOME		650	/* of a size that nothing in the map has */
-#define FILLERS		20
 #define RECORDS		300
 #define NTH_MAX		500
 #define KAPI_CALL	"/sys/module/cmap_kapi_test/parameters/call"
@@ -146,22 +139,18 @@ static bool same(const struct contents *a, const struct contents *b)
 
 /* ---- the map that a call is made on ---- */
 
-struct subject {
-	int fd;
-	int fresh;		/* a descriptor bound to nothing */
-	int pipes[2];
-	struct kcmap *handle;	/* the library's */
-	char *window;
-};
+char big[HUGE];
+_Alignas(4096) char out[OUT_BYTES];
 
-static char big[HUGE];
-static _Alignas(4096) char out[102400];
-
-/* Results go to memory that is not there, so that they take a page fault. */
-static void *cold(void)
+void *cold(void)
 {
 	madvise(out, sizeof(out), MADV_DONTNEED);
 	return out;
+}
+
+int got(int err, uint32_t len, const void *want, uint32_t want_len)
+{
+	return err ?: CHECK(len == want_len && !memcmp(out, want, len));
 }
 
 static int fill(int fd)
@@ -178,554 +167,7 @@ static int fill(int fd)
 	return err;
 }
 
-/* ---- the calls, as system calls ---- */
-
-/* 0 if a condition on what a call returned holds. */
-#define CHECK(condition) ((condition) ? 0 : -EPROTO)
-
-static struct cmap_op op_on(const char *key)
-{
-	return (struct cmap_op) { .key = u64_of(key), .key_len = strlen(key) };
-}
-
-static int got(int err, uint32_t len, const void *want, uint32_t want_len)
-{
-	return err ?: CHECK(len == want_len && !memcmp(out, want, len));
-}
-
-static int sys_set(struct subject *s)
-{
-	return set(s->fd, "new", 3, big, SOME);
-}
-
-static int sys_set_long(struct subject *s)
-{
-	return set(s->fd, "new", 3, big, LONG + 5000);
-}
-
-static int sys_replace(struct subject *s)
-{
-	return set_flags(s->fd, "short", 5, big, SOME, CMAP_OP_REPLACE, NULL);
-}
-
-static int sys_insert(struct subject *s)
-{
-	return set_flags(s->fd, "new", 3, big, SOME, CMAP_OP_INSERT, NULL);
-}
-
-static int sys_delete(struct subject *s)
-{
-	return delete(s->fd, "long", 4);
-}
-
-/* Not by get(), which poisons the buffer first. */
-static int sys_get(struct subject *s)
-{
-	struct cmap_op op = op_on("long");
-	int err;
-
-	op.value = u64_of(cold());
-	op.value_len = sizeof(out);
-	err = op_call(s->fd, CMAP_IOCTL_GET, &op);
-	return got(err, op.value_len, big, LONG);
-}
-
-static int sys_take(struct subject *s)
-{
-	struct cmap_op op = op_on("long");
-	int err;
-
-	op.old = u64_of(cold());
-	op.old_len = sizeof(out);
-	err = op_call(s->fd, CMAP_IOCTL_TAKE, &op);
-	return got(err, op.old_len, big, LONG);
-}
-
-static int sys_swap(struct subject *s)
-{
-	struct cmap_op op = op_on("long");
-	int err;
-
-	op.value = u64_of(big);
-	op.value_len = SOME;
-	op.old = u64_of(cold());
-	op.old_len = sizeof(out);
-	err = op_call(s->fd, CMAP_IOCTL_SWAP, &op);
-	return got(err, op.old_len, big, LONG) ?: CHECK(op.number == 1);
-}
-
-static int sys_compare_swap(struct subject *s)
-{
-	struct cmap_op op = op_on("long");
-
-	op.value = u64_of(big);
-	op.value_len = LONG + 5000;
-	op.old = u64_of(big);
-	op.old_len = LONG;
-	return op_call(s->fd, CMAP_IOCTL_COMPARE_SWAP, &op);
-}
-
-static int sys_compare_delete(struct subject *s)
-{
-	struct cmap_op op = op_on("long");
-
-	op.old = u64_of(big);
-	op.old_len = LONG;
-	return op_call(s->fd, CMAP_IOCTL_COMPARE_DELETE, &op);
-}
-
-static int get_or_set(struct subject *s, const char *key, struct cmap_op *op)
-{
-	*op = op_on(key);
-	op->value = u64_of(big);
-	op->value_len = SOME;
-	op->old = u64_of(cold());
-	op->old_len = sizeof(out);
-	return op_call(s->fd, CMAP_IOCTL_GET_OR_SET, op);
-}
-
-static int sys_get_or_set_gets(struct subject *s)
-{
-	struct cmap_op op;
-	int err = get_or_set(s, "long", &op);
-
-	return got(err, op.old_len, big, LONG) ?: CHECK(op.number == 1);
-}
-
-static int sys_get_or_set_sets(struct subject *s)
-{
-	struct cmap_op op;
-
-	return get_or_set(s, "new", &op) ?: CHECK(op.number == 0);
-}
-
-static int sys_add(struct subject *s)
-{
-	int64_t sum;
-
-	return add(s->fd, "number", 6, 7, &sum) ?: CHECK(sum == 12);
-}
-
-static int sys_add_absent(struct subject *s)
-{
-	int64_t sum;
-
-	return add(s->fd, "new", 3, 7, &sum) ?: CHECK(sum == 7);
-}
-
-static int sys_clear(struct subject *s)
-{
-	int64_t n = clear(s->fd);
-
-	return n < 0 ? n : CHECK(n == FILLERS + 3);
-}
-
-static int sys_count(struct subject *s)
-{
-	int64_t n = count(s->fd);
-
-	return n < 0 ? n : CHECK(n == FILLERS + 3);
-}
-
-static int sys_stat(struct subject *s)
-{
-	struct cmap_stat stat = { .size = sizeof(stat) };
-
-	return call(s->fd, CMAP_IOCTL_STAT, &stat) ?:
-	       CHECK(stat.entries == FILLERS + 3);
-}
-
-/* All at once; an entry that is longer than what is read at once included. */
-static int sys_range(struct subject *s)
-{
-	struct cmap_range range = {
-		.size = sizeof(range),
-		.buf = u64_of(cold()), .buf_len = sizeof(out),
-	};
-	unsigned int seen = 0;
-	int err;
-
-	do {
-		range.buf_len = sizeof(out);
-		err = call(s->fd, CMAP_IOCTL_RANGE, &range);
-		seen += range.count;
-	} while (!err && range.count);
-	return err ?: CHECK(seen == FILLERS + 3);
-}
-
-static int sys_range_huge(struct subject *s)
-{
-	static char buf[HUGE + 100000];
-	struct cmap_range range = {
-		.size = sizeof(range),
-		.buf = u64_of(buf), .buf_len = sizeof(buf),
-	};
-	int err = call(s->fd, CMAP_IOCTL_RANGE, &range);
-
-	/* Too little memory for the huge one may end the range before it. */
-	return err ?: CHECK(range.count && range.count <= FILLERS + 4);
-}
-
-static int sys_batch(struct subject *s)
-{
-	struct cmap_op ops[3] = { op_on("new"), op_on("short"), op_on("short") };
-	struct cmap_ops batch = {
-		.size = sizeof(batch),
-		.ops = u64_of(ops), .count = 3, .op_size = sizeof(*ops),
-	};
-	int err, i;
-
-	for (i = 0; i < 3; i++)
-		ops[i].size = sizeof(*ops);
-	ops[0].code = CMAP_CODE_SET;
-	ops[0].value = u64_of(big);
-	ops[0].value_len = SOME;
-	ops[1].code = CMAP_CODE_GET;
-	ops[1].value = u64_of(cold());
-	ops[1].value_len = 8;
-	ops[2].code = CMAP_CODE_COUNT;
-	err = call(s->fd, CMAP_IOCTL_BATCH, &batch);
-	if (err)
-		return err;
-	if (batch.done != 3)
-		return -EPROTO;
-	/* The element that changes something speaks for all. */
-	for (i = 1; i < 3; i++)
-		if (ops[i].error && ops[i].error != -EFAULT &&
-		    ops[i].error != -ENOMEM)
-			return -EPROTO;
-	return ops[0].error;
-}
-
-static int sys_open(struct subject *s)
-{
-	return open_named(s->fresh, NAME);
-}
-
-static int sys_create(struct subject *s)
-{
-	return create_named(s->fresh, OTHER_NAME, 0600);
-}
-
-/* What a call on the name did cannot be seen in the map: it is seen here. */
-static int sys_rename(struct subject *s)
-{
-	int err = name_call(s->fd, CMAP_IOCTL_RENAME, OTHER_NAME), other;
-
-	if (!err) {
-		err = name_call(s->fd, CMAP_IOCTL_RENAME, NAME);
-		/* The one allocation that fails may be here; then it has. */
-		if (err == -ENOMEM || err == -EFAULT)
-			err = name_call(s->fd, CMAP_IOCTL_RENAME, NAME);
-		return err;
-	}
-	other = device(O_RDONLY);
-	if (open_named(other, OTHER_NAME) != -ENOENT || open_named(other, NAME))
-		err = -EPROTO;
-	close(other);
-	return err;
-}
-
-static int sys_chown(struct subject *s)
-{
-	struct cmap_setattr attr = {
-		.size = sizeof(attr),
-		.flags = CMAP_SET_MODE | CMAP_SET_UID, .mode = 0640,
-		.uid = 1000,
-	};
-
-	return call(s->fd, CMAP_IOCTL_SETATTR, &attr);
-}
-
-static int sys_limits(struct subject *s)
-{
-	struct cmap_limits limits = { .size = sizeof(limits) };
-
-	return call(s->fresh, CMAP_IOCTL_LIMITS, &limits) ?:
-	       CHECK(limits.maps >= 1 && limits.all_maps >= 1);
-}
-
-static int sys_list(struct subject *s)
-{
-	struct cmap_list list = {
-		.size = sizeof(list), .buf = u64_of(out), .buf_len = sizeof(out),
-	};
-
-	cold();
-	return call(s->fresh, CMAP_IOCTL_LIST, &list) ?: CHECK(list.count == 1);
-}
-
-/* ---- the window ---- */
-
-static int sys_mmap(struct subject *s)
-{
-	struct cmap_window *window = mmap(NULL, 4096, PROT_READ, MAP_SHARED,
-					  s->fd, 0);
-
-	if (window == MAP_FAILED)
-		return -errno;
-	if (window->magic != CMAP_WINDOW_MAGIC)
-		return -EPROTO;
-	return munmap(window, 4096) ? -errno : 0;
-}
-
-/* A fault that lacks memory is taken again: the program notices nothing. */
-static int sys_fault(struct subject *s)
-{
-	const struct cmap_window *window = (void *)s->window;
-	const struct cmap_window_shard *shard;
-
-	madvise(s->window, 1 << 20, MADV_DONTNEED);
-	shard = (void *)(s->window + window->shards_offset);
-	return CHECK(window->magic == CMAP_WINDOW_MAGIC && shard->table);
-}
-
-/* One that a system call takes makes that fail. */
-static int sys_fault_by_kernel(struct subject *s)
-{
-	madvise(s->window, 4096, MADV_DONTNEED);
-	return write(s->pipes[1], s->window, 64) == 64 ? 0 : -errno;
-}
-
-/* ---- the calls of the library ---- */
-
-#define LIBRARY(expression) ((expression) < 0 ? -errno : 0)
-
-static int lib_get(struct subject *s)
-{
-	ssize_t len = kcmap_get(s->handle, "long", 4, cold(), sizeof(out),
-				NULL);
-
-	return got(LIBRARY(len), len, big, LONG);
-}
-
-static int lib_get_dup(struct subject *s)
-{
-	size_t len;
-	void *copy = kcmap_get_dup(s->handle, "long", 4, &len, NULL);
-	int err = copy ? CHECK(len == LONG && !memcmp(copy, big, len)) : -errno;
-
-	free(copy);
-	return err;
-}
-
-static void is_long(const void *value, size_t len, void *ok)
-{
-	*(bool *)ok = len == LONG && !memcmp(value, big, len);
-}
-
-static int lib_visit(struct subject *s)
-{
-	bool ok = false;
-
-	return LIBRARY(kcmap_visit(s->handle, "long", 4, is_long, &ok, NULL)) ?:
-	       CHECK(ok);
-}
-
-static int lib_get_many(struct subject *s)
-{
-	char short_one[8];
-	struct kcmap_lookup lookups[2] = {
-		{ .key = "long", .key_len = 4, .buf = cold(), .size = LONG },
-		{ .key = "short", .key_len = 5, .buf = short_one, .size = 8 },
-	};
-	ssize_t n = kcmap_get_many(s->handle, lookups, 2);
-
-	if (n < 0)
-		return -errno;
-	if (lookups[1].error)
-		return -lookups[1].error;
-	return got(-lookups[0].error, lookups[0].len, big, LONG);
-}
-
-static int lib_set(struct subject *s)
-{
-	return LIBRARY(kcmap_set(s->handle, "new", 3, big, SOME, NULL));
-}
-
-static int lib_insert(struct subject *s)
-{
-	return LIBRARY(kcmap_insert(s->handle, "new", 3, big, SOME, NULL));
-}
-
-static int lib_replace(struct subject *s)
-{
-	return LIBRARY(kcmap_replace(s->handle, "short", 5, big, SOME, NULL));
-}
-
-static int lib_delete(struct subject *s)
-{
-	return LIBRARY(kcmap_delete(s->handle, "long", 4, NULL));
-}
-
-static int lib_take(struct subject *s)
-{
-	ssize_t len = kcmap_take(s->handle, "long", 4, cold(), sizeof(out),
-				 NULL);
-
-	return got(LIBRARY(len), len, big, LONG);
-}
-
-static int lib_swap(struct subject *s)
-{
-	size_t len = sizeof(out);
-	int err = LIBRARY(kcmap_swap(s->handle, "long", 4, big, SOME, cold(),
-				     &len, NULL));
-
-	return got(err, len, big, LONG);
-}
-
-static int lib_get_or_set(struct subject *s)
-{
-	size_t len = sizeof(out);
-
-	return LIBRARY(kcmap_get_or_set(s->handle, "new", 3, big, SOME, cold(),
-					&len, NULL));
-}
-
-static int lib_compare_swap(struct subject *s)
-{
-	return LIBRARY(kcmap_compare_swap(s->handle, "long", 4, big, LONG, big,
-					  SOME, NULL));
-}
-
-static int lib_compare_delete(struct subject *s)
-{
-	return LIBRARY(kcmap_compare_delete(s->handle, "long", 4, big, LONG,
-					    NULL));
-}
-
-static int lib_add(struct subject *s)
-{
-	return LIBRARY(kcmap_add(s->handle, "new", 3, 1, 1, NULL, NULL));
-}
-
-static int lib_clear(struct subject *s)
-{
-	return LIBRARY(kcmap_clear(s->handle));
-}
-
-static int lib_count(struct subject *s)
-{
-	int64_t n = kcmap_count(s->handle);
-
-	return LIBRARY(n) ?: CHECK(n == FILLERS + 3);
-}
-
-static int lib_stat(struct subject *s)
-{
-	struct kcmap_info info = { .sz = sizeof(info) };
-
-	return LIBRARY(kcmap_stat(s->handle, &info)) ?:
-	       CHECK(info.entries == FILLERS + 3);
-}
-
-static int lib_range(struct subject *s)
-{
-	struct kcmap_range *iter = kcmap_range_new(s->handle, 0, NULL);
-	struct kcmap_item item;
-	int seen = 0, more;
-
-	if (!iter)
-		return -errno;
-	while ((more = kcmap_range_next(iter, &item)) > 0)
-		seen++;
-	more = LIBRARY(more);
-	kcmap_range_free(iter);
-	return more ?: CHECK(seen == FILLERS + 3);
-}
-
-static int lib_batch(struct subject *s)
-{
-	struct kcmap_batch *batch = kcmap_batch_new(2);
-	struct kcmap_result result;
-	int err = -errno;
-
-	if (!batch)
-		return err;
-	err = LIBRARY(kcmap_batch_set(batch, "new", 3, big, SOME)) ?:
-	      LIBRARY(kcmap_batch_submit(batch, s->handle)) ?:
-	      LIBRARY(kcmap_batch_result(batch, 0, &result)) ?:
-	      -result.error;
-	kcmap_batch_free(batch);
-	return err;
-}
-
-static int lib_open(struct subject *s)
-{
-	struct kcmap *map = kcmap_open(NAME, O_RDWR, NULL);
-	int err = map ? 0 : -errno;
-
-	kcmap_close(map);
-	return err;
-}
-
-static int lib_rename(struct subject *s)
-{
-	return LIBRARY(kcmap_rename(s->handle, OTHER_NAME));
-}
-
-static int lib_chmod(struct subject *s)
-{
-	return LIBRARY(kcmap_chmod(s->handle, 0644));
-}
-
-static int lib_limits(struct subject *s)
-{
-	struct kcmap_usage usage = { .sz = sizeof(usage) };
-
-	return LIBRARY(kcmap_limits(&usage)) ?: CHECK(usage.all_maps >= 1);
-}
-
-static int lib_from_fd(struct subject *s)
-{
-	int fd = dup(s->fd);
-	struct kcmap *map = fd < 0 ? NULL : kcmap_from_fd(fd);
-	int err = map ? 0 : -errno;
-
-	if (!map)
-		close(fd);
-	kcmap_close(map);
-	return err;
-}
-
 /* ---- the loop ---- */
-
-#define EMPTY		1	/* on an empty map */
-#define WINDOW		2	/* takes a window */
-#define UNMAPPED	4	/* on a map that was never mapped */
-#define HUGE_ONE	8	/* with a huge entry */
-
-struct call {
-	const char *name;
-	int (*fn)(struct subject *s);
-	unsigned int flags;
-	const char *kapi;	/* for call_kernel() */
-};
-
-#define SYS(name, flags) { #name, sys_##name, flags }
-#define LIB(name) { "kcmap_" #name "()", lib_##name }
-
-static const struct call sys_calls[] = {
-	SYS(set, 0), SYS(set, EMPTY), SYS(set_long, 0), SYS(set_long, EMPTY),
-	SYS(replace, 0), SYS(insert, 0), SYS(delete, 0), SYS(get, 0),
-	SYS(take, 0), SYS(swap, 0), SYS(compare_swap, 0),
-	SYS(compare_delete, 0), SYS(get_or_set_gets, 0),
-	SYS(get_or_set_sets, 0), SYS(add, 0), SYS(add_absent, 0),
-	SYS(add_absent, EMPTY), SYS(clear, 0), SYS(count, 0), SYS(stat, 0),
-	SYS(range, 0), SYS(range_huge, HUGE_ONE), SYS(batch, 0), SYS(open, 0),
-	SYS(create, 0), SYS(rename, 0), SYS(chown, 0), SYS(limits, 0),
-	SYS(list, 0), SYS(mmap, WINDOW | UNMAPPED), SYS(mmap, WINDOW),
-	SYS(fault, WINDOW), SYS(fault_by_kernel, WINDOW),
-};
-
-static const struct call lib_calls[] = {
-	LIB(get), LIB(get_dup), LIB(visit), LIB(get_many), LIB(set),
-	LIB(insert), LIB(replace), LIB(delete), LIB(take), LIB(swap),
-	LIB(get_or_set), LIB(compare_swap), LIB(compare_delete), LIB(add),
-	LIB(clear), LIB(count), LIB(stat), LIB(range), LIB(batch), LIB(open),
-	LIB(from_fd), LIB(rename), LIB(chmod), LIB(limits),
-};
 
 static const char *kapi_name;
 
@@ -889,31 +331,29 @@ static void fail_all(struct __test_metadata *_metadata, uint32_t create_flags,
 	EXPECT_GT(places, 5 * n);
 }
 
-#define COUNT(calls) (sizeof(calls) / sizeof(*(calls)))
-
 TEST_F(fail, system_calls)
 {
-	fail_all(_metadata, 0, sys_calls, COUNT(sys_calls));
+	fail_all(_metadata, 0, sys_calls, sys_calls_count);
 }
 
 TEST_F(fail, system_calls_without_window)
 {
-	fail_all(_metadata, CMAP_CREATE_NO_WINDOW, sys_calls, COUNT(sys_calls));
+	fail_all(_metadata, CMAP_CREATE_NO_WINDOW, sys_calls, sys_calls_count);
 }
 
 TEST_F(fail, system_calls_with_wiping)
 {
-	fail_all(_metadata, CMAP_CREATE_WIPE, sys_calls, COUNT(sys_calls));
+	fail_all(_metadata, CMAP_CREATE_WIPE, sys_calls, sys_calls_count);
 }
 
 TEST_F(fail, library)
 {
-	fail_all(_metadata, 0, lib_calls, COUNT(lib_calls));
+	fail_all(_metadata, 0, lib_calls, lib_calls_count);
 }
 
 TEST_F(fail, library_without_window)
 {
-	fail_all(_metadata, CMAP_CREATE_NO_WINDOW, lib_calls, COUNT(lib_calls));
+	fail_all(_metadata, CMAP_CREATE_NO_WINDOW, lib_calls, lib_calls_count);
 }
 
 TEST_F(fail, kernel_api)

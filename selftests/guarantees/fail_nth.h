@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Calls to be made with their allocations failing, and what they are made on.
+ */
+#ifndef FAIL_NTH_H
+#define FAIL_NTH_H
+
+#include <kcmap.h>
+
+#include "cmap_test.h"
+
+#define NAME		"fail_nth"
+#define OTHER_NAME	"fail_nth_2"
+#define LONG		20000
+#define HUGE		100000	/* more than a range reads at once */
+#define SOME		650	/* of a size that nothing in the map has */
+#define FILLERS		20
+
+/* The map that a call is made on. */
+struct subject {
+	int fd;
+	int fresh;		/* a descriptor bound to nothing */
+	int pipes[2];
+	struct kcmap *handle;	/* the library's */
+	char *window;
+};
+
+#define EMPTY		1	/* on an empty map */
+#define WINDOW		2	/* takes a window */
+#define UNMAPPED	4	/* on a map that was never mapped */
+#define HUGE_ONE	8	/* with a huge entry */
+
+struct call {
+	const char *name;
+	int (*fn)(struct subject *s);
+	unsigned int flags;
+	const char *kapi;	/* for call_kernel() */
+};
+
+extern const struct call sys_calls[], lib_calls[];
+extern const unsigned int sys_calls_count, lib_calls_count;
+
+extern char big[HUGE];
+
+#define OUT_BYTES	102400
+extern char out[OUT_BYTES];
+
+/* Results go to memory that is not there, so that they take a page fault. */
+void *cold(void);
+
+/* 0 if a condition on what a call returned holds. */
+#define CHECK(condition) ((condition) ? 0 : -EPROTO)
+
+/* The same of a call that returned @err and gave @len bytes in @out. */
+int got(int err, uint32_t len, const void *want, uint32_t want_len);
+
+#endif /* FAIL_NTH_H */
