@@ -8,8 +8,8 @@
  *
  * deadline: 600
  */
-#define CMAP_TEST_WINDOW
 #include "load.h"
+#include "by_window.h"
 #include "kselftest_harness.h"
 
 #include <arpa/inet.h>

@@ -331,32 +331,32 @@ static void fail_all(struct __test_metadata *_metadata, uint32_t create_flags,
 	EXPECT_GT(places, 5 * n);
 }
 
-TEST_F(fail, system_calls)
+TEST_F(fail, d2_system_calls)
 {
 	fail_all(_metadata, 0, sys_calls, sys_calls_count);
 }
 
-TEST_F(fail, system_calls_without_window)
+TEST_F(fail, d2_system_calls_without_window)
 {
 	fail_all(_metadata, CMAP_CREATE_NO_WINDOW, sys_calls, sys_calls_count);
 }
 
-TEST_F(fail, system_calls_with_wiping)
+TEST_F(fail, d2_system_calls_with_wiping)
 {
 	fail_all(_metadata, CMAP_CREATE_WIPE, sys_calls, sys_calls_count);
 }
 
-TEST_F(fail, library)
+TEST_F(fail, d2_library)
 {
 	fail_all(_metadata, 0, lib_calls, lib_calls_count);
 }
 
-TEST_F(fail, library_without_window)
+TEST_F(fail, d2_library_without_window)
 {
 	fail_all(_metadata, CMAP_CREATE_NO_WINDOW, lib_calls, lib_calls_count);
 }
 
-TEST_F(fail, kernel_api)
+TEST_F(fail, d2_kernel_api)
 {
 	static const char * const names[] = {
 		"create", "open", "get", "set", "set_long", "set_atomic",
@@ -424,14 +424,14 @@ static void fail_create(struct __test_metadata *_metadata,
 	EXPECT_LT(nth, NTH_MAX);
 }
 
-TEST_F(fail, create_map)
+TEST_F(fail, d2_create_map)
 {
 	fail_create(_metadata, 0, NAME);
 	fail_create(_metadata, CMAP_CREATE_WIPE, NULL);
 	fail_create(_metadata, CMAP_CREATE_NO_WINDOW, NULL);
 }
 
-TEST_F(fail, unlink_name)
+TEST_F(fail, d2_unlink_name)
 {
 	unsigned int nth = 0;
 	bool fired;
@@ -452,7 +452,7 @@ TEST_F(fail, unlink_name)
 }
 
 /* The library's create finds its map's name free again, too. */
-TEST_F(fail, library_create)
+TEST_F(fail, d2_library_create)
 {
 	struct kcmap_options options = { .sz = sizeof(options), .shards = 2 };
 	unsigned int nth = 0;
@@ -528,7 +528,7 @@ static void grow(struct __test_metadata *_metadata, unsigned int nth,
 	close(fd);
 }
 
-TEST_F(fail, growth)
+TEST_F(fail, d2_growth)
 {
 	unsigned int nth = 0;
 	bool fired;

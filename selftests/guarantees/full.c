@@ -10,7 +10,7 @@
 
 #include <sched.h>
 
-TEST(max_entries_is_exact)
+TEST(d2_max_entries_is_exact)
 {
 	static const uint32_t shards[] = { 1, 2, 8 };
 	static const uint32_t limits[] = { 1, 2, 7, 100, 1000 };
@@ -47,7 +47,7 @@ TEST(max_entries_is_exact)
 }
 
 /* Whatever races for the last places, in the end none is lost or doubled. */
-TEST(max_entries_under_a_race)
+TEST(d2_max_entries_under_a_race)
 {
 	struct cmap_create args = { .max_entries = 500, .shards = 4 };
 	struct race *race = race_new(0.5);
@@ -153,7 +153,7 @@ static void workers_with_one_entry(struct __test_metadata *_metadata,
  * processes had an entry each, at most, of two that a map of 256 shards could
  * hold.
  */
-TEST(never_refused_below_max_entries)
+TEST(d2_never_refused_below_max_entries)
 {
 	workers_with_one_entry(_metadata, 1, 2, 2);
 	workers_with_one_entry(_metadata, 64, 2, 2);
@@ -184,7 +184,7 @@ static void one_or_two(int fd, double seconds)
 }
 
 /* The sum over shards said 0 and 3. */
-TEST(count_is_of_one_moment)
+TEST(d2_count_is_of_one_moment)
 {
 	static const uint32_t shards[] = { 2, 64, 256, 1024 };
 	unsigned int i, limit, wrong, counts;
@@ -224,7 +224,7 @@ TEST(count_is_of_one_moment)
  * A delete left its credit in its shard, and an insert looked through all of
  * them for it.  Whether one did can be told from the writes that started over.
  */
-TEST(at_max_entries_no_insert_searches_the_shards)
+TEST(d2_at_max_entries_no_insert_searches_the_shards)
 {
 	struct cmap_create args = { .max_entries = 1000, .shards = 1024 };
 	int fd = new_map_with(&args), i, key;
@@ -248,7 +248,7 @@ TEST(at_max_entries_no_insert_searches_the_shards)
 }
 
 /* One shard: what is deleted makes room in its own shard. */
-TEST(max_bytes)
+TEST(d2_max_bytes)
 {
 	struct cmap_create args = { .max_bytes = 1 << 20, .shards = 1 };
 	static char value[5000];
@@ -306,7 +306,7 @@ TEST(max_bytes)
  * Replacing in a full map never fails for memory that only waits for a grace
  * period.
  */
-TEST(replacing_in_a_full_map)
+TEST(d2_replacing_in_a_full_map)
 {
 	struct cmap_create args = { .max_bytes = 1 << 20, .shards = 1 };
 	static char value[2000];
@@ -328,7 +328,7 @@ TEST(replacing_in_a_full_map)
  * A full map of counters could not count any more: each add to an existing one
  * was refused until something was deleted.
  */
-TEST(counters_in_a_full_map)
+TEST(d2_counters_in_a_full_map)
 {
 	static const uint32_t shards[] = { 1, 2, 4 };
 	unsigned int s;
@@ -399,7 +399,7 @@ static void rival(int fd, uint32_t who, uint32_t keys, uint32_t len, bool own,
  * overlooked.  Also where processes have the map's memory mapped, so that it
  * takes longer to come back.
  */
-TEST(rivals_in_a_full_map)
+TEST(d2_rivals_in_a_full_map)
 {
 	static const uint32_t lens[] = { 64, 2000, 100000 };
 	static char value[200000];
@@ -451,7 +451,7 @@ TEST(rivals_in_a_full_map)
  * Nearly all of a full map was deleted, of each segment a few entries were left:
  * values of another length were refused.
  */
-TEST(sizes_change_in_a_full_map)
+TEST(d2_sizes_change_in_a_full_map)
 {
 	struct cmap_create args = { .max_bytes = 4 << 20, .shards = 2 };
 	static char value[300];

@@ -98,7 +98,7 @@ static void *disturb(void *arg)
 	return NULL;
 }
 
-TEST(noise)
+TEST(d3_noise)
 {
 	struct arena a = { .page = sysconf(_SC_PAGESIZE) };
 	pthread_t threads[4];
@@ -152,7 +152,7 @@ static void check_key(const struct cmap_entry *e, const void *key,
 		*(int *)arg = -1;
 }
 
-TEST(key_changing_under_the_call)
+TEST(d3_key_changing_under_the_call)
 {
 	int fd = new_map(), probe = fd, i;
 	pthread_t thread;
@@ -168,7 +168,7 @@ TEST(key_changing_under_the_call)
 }
 
 /* Nothing of the kernel's own memory comes out in what was not written. */
-TEST(nothing_leaks)
+TEST(d3_nothing_leaks)
 {
 	struct cmap_stat stat = { .size = sizeof(stat) };
 	struct cmap_op op;

@@ -581,7 +581,7 @@ FIXTURE_TEARDOWN(history)
 		EXPECT_EQ(0, unload("cmap_history"));
 }
 
-TEST_F_TIMEOUT(history, is_linearizable, 7200)
+TEST_F_TIMEOUT(history, a1_is_linearizable, 7200)
 {
 	struct recording *r = &self->recording;
 	unsigned int rounds = 0, found = 0, i;

@@ -22,7 +22,7 @@ static long available_kb(void)
 }
 
 /* Replacing for long takes no more memory than replacing for a while. */
-TEST(replaced_nodes_are_reused)
+TEST(e1_replaced_nodes_are_reused)
 {
 	int fd = new_map(), i;
 	uint64_t halfway;
@@ -51,7 +51,7 @@ TEST(replaced_nodes_are_reused)
 }
 
 /* An emptied map is as small as a new one, in a moment. */
-TEST(emptied_map_is_small)
+TEST(e1_emptied_map_is_small)
 {
 	int fd = new_map(), i;
 	char value[1000] = {};
@@ -68,7 +68,7 @@ TEST(emptied_map_is_small)
 }
 
 /* A hundred maps of 4 MB, one after the other, leave nothing behind. */
-TEST(destroyed_maps_give_all_back)
+TEST(e1_destroyed_maps_give_all_back)
 {
 	static char value[4000];
 	long before, after = 0;

@@ -3,13 +3,13 @@
  * Guarantee A1: what must come out in the end, whatever the order: sums, one
  * winner, things that happen exactly once.
  *
- * deadline: 240
+ * deadline: 480
  */
 #include "race.h"
-#include "kselftest_harness.h"
+#include "doors.h"
 
 /* Sums tell of every lost update, in many more operations. */
-TEST(no_update_is_lost)
+TEST_F(read, a1_no_update_is_lost)
 {
 	int64_t *added = shared_memory(4 * sizeof(*added)), sum;
 	struct race *race = race_new(1);
@@ -64,7 +64,7 @@ TEST(no_update_is_lost)
 }
 
 /* Of many that get-or-set one key, one sets, and all get what that one set. */
-TEST(get_or_set_has_one_winner)
+TEST_F(read, a1_get_or_set_has_one_winner)
 {
 	int *winners = shared_memory(2000 * sizeof(int));
 	int fd = new_map(), w, i;
@@ -103,7 +103,7 @@ TEST(get_or_set_has_one_winner)
 }
 
 /* Every value that is put is taken by exactly one. */
-TEST(take_is_exactly_once)
+TEST_F(read, a1_take_is_exactly_once)
 {
 	int *taken = shared_memory(4000 * sizeof(int));
 	int fd = new_map(), w, i;

@@ -4,10 +4,10 @@
  * nothing twice, whatever the table does; the cursor is a position, good after
  * any pause and in another process.
  *
- * deadline: 180
+ * deadline: 360
  */
 #include "cmap_test.h"
-#include "kselftest_harness.h"
+#include "doors.h"
 
 #define STABLE 1500		/* keys that stay */
 #define COMING 6000		/* keys that come and go, above those */
@@ -88,7 +88,7 @@ static int filled_map(uint32_t flags)
 	return fd;
 }
 
-TEST(exactly_once_while_all_changes)
+TEST_F(read, b1_exactly_once_while_all_changes)
 {
 	static const size_t sizes[] = { 100, 1000, 5000, 100000 };
 	struct seen *seen = calloc(1, sizeof(*seen));
@@ -151,7 +151,7 @@ FIXTURE_TEARDOWN(cursors)
 }
 
 /* Each buffer by another process, with nothing but the cursor handed on. */
-TEST_F(cursors, go_from_process_to_process)
+TEST_F(cursors, b1_go_from_process_to_process)
 {
 	struct {
 		struct cmap_cursor cursor;
@@ -201,7 +201,7 @@ TEST_F(cursors, go_from_process_to_process)
 }
 
 /* From the cursor of any record on come exactly those that came behind it. */
-TEST_F(cursors, of_any_record)
+TEST_F(cursors, b1_of_any_record)
 {
 	int fd = self->fd, at;
 	struct cmap_cursor *cursors = calloc(STABLE, sizeof(*cursors));
@@ -226,7 +226,7 @@ TEST_F(cursors, of_any_record)
 	free(cursors);
 }
 
-TEST(keys_only)
+TEST(b1_keys_only)
 {
 	int fd = filled_map(0);
 	char buf[4096], *p = buf;
@@ -249,7 +249,7 @@ TEST(keys_only)
 }
 
 /* Too large for the buffer: says what it needs, and is not skipped. */
-TEST(large_entry_is_not_skipped)
+TEST(b1_large_entry_is_not_skipped)
 {
 	static char big[300000], buf[400000];
 	struct cmap_range range = {

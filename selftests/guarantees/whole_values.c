@@ -3,10 +3,10 @@
  * Guarantee A2: a value is seen as one writer wrote it, never a mix, of any
  * size; and one reader never sees a key's versions go back.
  *
- * deadline: 180
+ * deadline: 360
  */
 #include "race.h"
-#include "kselftest_harness.h"
+#include "doors.h"
 
 #define BIG 65536
 
@@ -129,23 +129,23 @@ static bool are_whole(uint32_t least, uint32_t most)
 	return ok;
 }
 
-TEST(values_of_8_bytes)
+TEST_F(read, a2_values_of_8_bytes)
 {
 	EXPECT_TRUE(are_whole(8, 8));
 }
 
 /* Below and above the length at which values are copied under the lock. */
-TEST(values_of_200_to_400_bytes)
+TEST_F(read, a2_values_of_200_to_400_bytes)
 {
 	EXPECT_TRUE(are_whole(200, 400));
 }
 
-TEST(values_of_64_KiB)
+TEST_F(read, a2_values_of_64_KiB)
 {
 	EXPECT_TRUE(are_whole(BIG, BIG));
 }
 
-TEST(values_of_any_length)
+TEST_F(read, a2_values_of_any_length)
 {
 	EXPECT_TRUE(are_whole(8, BIG));
 }

@@ -5,8 +5,8 @@
  *
  * Everything returns 0 or a negative errno.
  *
- * With CMAP_TEST_WINDOW values are got, and maps ranged over, through the
- * window by libkcmap: the same guarantees, seen by another reader.
+ * Values are got, and maps ranged over, through a door: by system calls, or
+ * with window.h by the library, through the window.
  */
 #ifndef CMAP_TEST_H
 #define CMAP_TEST_H
@@ -44,42 +44,28 @@ static inline int device(int flags)
 	return open(CMAP_DEVICE, flags | O_CLOEXEC);
 }
 
-/* ---- the window ---- */
+/* ---- doors ---- */
 
-#ifdef CMAP_TEST_WINDOW
-#include <kcmap.h>
+typedef void (*entry_fn)(const struct cmap_entry *e, const void *key,
+			 const void *value, void *arg);
 
-/* A handle for each descriptor, made when it is first needed. */
-static struct kcmap *window_handles[1024];
+/* A way to read a map. */
+struct door {
+	int (*get)(int fd, const void *key, size_t key_len, void *buf,
+		   uint32_t *len, uint64_t *version);
+	int64_t (*range)(int fd, size_t size, entry_fn fn, void *arg);
+	/* Another map can have this descriptor's number from now on; or NULL. */
+	void (*forget)(int fd);
+};
 
-static inline void forget_window(unsigned int fd)
-{
-	if (fd >= sizeof(window_handles) / sizeof(*window_handles))
-		return;
-	kcmap_close(window_handles[fd]);
-	window_handles[fd] = NULL;
-}
+static inline int get_by_call(int fd, const void *key, size_t key_len,
+			      void *buf, uint32_t *len, uint64_t *version);
+static inline int64_t range_by_call(int fd, size_t size, entry_fn fn, void *arg);
 
-/* It must really read through the window. */
-static inline struct kcmap *window_of(int fd)
-{
-	struct kcmap_window_info stat = { .sz = sizeof(stat) };
-
-	if (!window_handles[fd]) {
-		window_handles[fd] = kcmap_from_fd(dup(fd));
-		if (!window_handles[fd] ||
-		    kcmap_window_stat(window_handles[fd], &stat)) {
-			printf("# no window\n");
-			abort();
-		}
-	}
-	return window_handles[fd];
-}
-#else
-static inline void forget_window(int fd)
-{
-}
-#endif
+/* The one that get() and range_all() go through. */
+static struct door door = {
+	.get = get_by_call, .range = range_by_call,
+};
 
 /* ---- binding ---- */
 
@@ -132,7 +118,8 @@ static inline int new_map_with(struct cmap_create *args)
 		close(fd);
 		return err;
 	}
-	forget_window(fd);
+	if (door.forget)
+		door.forget(fd);
 	return fd;
 }
 
@@ -174,22 +161,7 @@ static inline int set(int fd, const void *key, size_t key_len,
 	return set_flags(fd, key, key_len, value, len, 0, NULL);
 }
 
-#ifdef CMAP_TEST_WINDOW
-static inline int get_version(int fd, const void *key, size_t key_len,
-			      void *buf, uint32_t *len, uint64_t *version)
-{
-	ssize_t got;
-
-	if (buf)
-		memset(buf, POISON, *len);
-	got = kcmap_get(window_of(fd), key, key_len, buf, *len, version);
-	if (got < 0)
-		return -errno;
-	*len = got;
-	return 0;
-}
-#else
-static inline int get_version(int fd, const void *key, size_t key_len,
+static inline int get_by_call(int fd, const void *key, size_t key_len,
 			      void *buf, uint32_t *len, uint64_t *version)
 {
 	struct cmap_op op = {
@@ -198,15 +170,19 @@ static inline int get_version(int fd, const void *key, size_t key_len,
 	};
 	int err;
 
-	if (buf)
-		memset(buf, POISON, *len);
 	err = op_call(fd, CMAP_IOCTL_GET, &op);
 	*len = op.value_len;
 	if (version)
 		*version = op.version;
 	return err;
 }
-#endif
+static inline int get_version(int fd, const void *key, size_t key_len,
+			      void *buf, uint32_t *len, uint64_t *version)
+{
+	if (buf)
+		memset(buf, POISON, *len);
+	return door.get(fd, key, key_len, buf, len, version);
+}
 
 static inline int get(int fd, const void *key, size_t key_len, void *buf,
 		      uint32_t *len)
@@ -263,41 +239,7 @@ static inline struct cmap_stat map_stat(int fd)
 	return stat;
 }
 
-#ifdef CMAP_TEST_WINDOW
-static inline int64_t range_all(int fd, size_t size,
-				void (*fn)(const struct cmap_entry *e,
-					   const void *key, const void *value,
-					   void *arg), void *arg)
-{
-	struct kcmap_range *iter = kcmap_range_new(window_of(fd), 0, NULL);
-	struct kcmap_cursor position;
-	struct kcmap_item item;
-	int64_t seen = 0;
-	int got;
-
-	while ((got = kcmap_range_next(iter, &item)) > 0) {
-		struct cmap_entry e = {
-			.key_len = item.key_len, .value_len = item.value_len,
-			.version = item.version,
-		};
-
-		kcmap_range_cursor(iter, &position);
-		e.cursor.position = position.position;
-		e.cursor.tie = position.tie;
-		if (fn)
-			fn(&e, item.key, item.value, arg);
-		seen++;
-	}
-	kcmap_range_free(iter);
-
-	return got < 0 ? -errno : seen;
-}
-#else
-/* Call @fn for each entry, in buffers of @size; entries seen or an errno. */
-static inline int64_t range_all(int fd, size_t size,
-				void (*fn)(const struct cmap_entry *e,
-					   const void *key, const void *value,
-					   void *arg), void *arg)
+static inline int64_t range_by_call(int fd, size_t size, entry_fn fn, void *arg)
 {
 	struct cmap_range range = { .size = sizeof(range) };
 	int64_t seen = 0;
@@ -324,7 +266,11 @@ static inline int64_t range_all(int fd, size_t size,
 
 	return err ? err : seen;
 }
-#endif
+/* Call @fn for each entry, in buffers of @size; entries seen or an errno. */
+static inline int64_t range_all(int fd, size_t size, entry_fn fn, void *arg)
+{
+	return door.range(fd, size, fn, arg);
+}
 
 /* ---- time and children ---- */
 

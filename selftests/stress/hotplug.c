@@ -6,8 +6,7 @@
  *
  * deadline: 300
  */
-#define CMAP_TEST_WINDOW
-#include "cmap_test.h"
+#include "by_window.h"
 #include "kselftest_harness.h"
 
 #include <sched.h>

@@ -3,7 +3,7 @@
  * The window: who may map what, and what a mapping shows and never shows.
  *
  * How it is read is tested by window_read and window_writers, by the tests of
- * the guarantees, built with CMAP_TEST_WINDOW, and by window_step.
+ * the guarantees, which read by it as well, and by window_step.
  *
  * deadline: 120
  */

@@ -5,8 +5,7 @@
  *
  * deadline: 120
  */
-#define CMAP_TEST_WINDOW
-#include "cmap_test.h"
+#include "by_window.h"
 #include "places.h"
 #include "kselftest_harness.h"
 

@@ -5,7 +5,7 @@
  *
  * deadline: 180
  */
-#define CMAP_TEST_WINDOW
+#include "by_window.h"
 #include "flood.h"
 #include "places.h"
 #include "kselftest_harness.h"
