@@ -2,12 +2,9 @@
 /*
  * Named maps: owners, groups and modes, open, unlink, list.
  */
-#include "cmap_test.h"
+#include "user.h"
 #include "kselftest_harness.h"
 
-#include <grp.h>
-#include <sched.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
 
 #define NAME "names_test"
@@ -21,8 +18,7 @@ static int as_user(uid_t uid, gid_t gid, int flags, unsigned long command)
 	if (!pid) {
 		int fd;
 
-		if (setgroups(0, NULL) || setresgid(gid, gid, gid) ||
-		    setresuid(uid, uid, uid))
+		if (!become(uid, gid))
 			_exit(255);
 		fd = device(flags);
 		_exit(fd < 0 ? 254 : -name_call(fd, command, NAME));
@@ -163,8 +159,7 @@ TEST_F(names, permissions)
 
 		/* Made by user 1000 of group 2000. */
 		if (!pid) {
-			if (setgroups(0, NULL) || setresgid(2000, 2000, 2000) ||
-			    setresuid(1000, 1000, 1000))
+			if (!become(1000, 2000))
 				_exit(1);
 			_exit(-create_named(device(O_RDWR), NAME,
 					    cases[i].mode));
@@ -306,8 +301,7 @@ static int run_as(uid_t uid, gid_t gid, int (*fn)(int arg), int arg)
 	fflush(stdout);
 	pid = fork();
 	if (!pid) {
-		if (setgroups(0, NULL) || setresgid(gid, gid, gid) ||
-		    setresuid(uid, uid, uid))
+		if (!become(uid, gid))
 			_exit(255);
 		_exit(-fn(arg));
 	}
@@ -516,25 +510,15 @@ TEST_F(names, kernels_names_are_not_for_users)
 
 /* ---- namespaces ---- */
 
-static uint64_t all_maps(void)
-{
-	struct cmap_limits limits = { .size = sizeof(limits) };
-	int fd = device(O_RDONLY);
-
-	call(fd, CMAP_IOCTL_LIMITS, &limits);
-	close(fd);
-	return limits.all_maps;
-}
-
 /* Those that are left when none has gone for a while. */
 static uint64_t maps_left(void)
 {
-	uint64_t maps = all_maps(), now_there;
+	uint64_t maps = limits_now().all_maps, now_there;
 	int i, same = 0;
 
 	for (i = 0; i < 300 && same < 20; i++) {
 		usleep(50000);
-		now_there = all_maps();
+		now_there = limits_now().all_maps;
 		same = now_there == maps ? same + 1 : 0;
 		maps = now_there;
 	}
@@ -688,24 +672,15 @@ static int open_any_in(int net)
 	return setns(net, CLONE_NEWNET) ? -254 : open_flags(0);
 }
 
-/* Root of a user namespace of a user's, with a map. */
-static void live_as_root_of_namespaces(int ready, int go)
+/* With a map of its own. */
+static int own_a_map(const struct inside *in, void *arg)
 {
-	char c = 0;
-
-	if (setgroups(0, NULL) || setresgid(1000, 1000, 1000) ||
-	    setresuid(1000, 1000, 1000) || prctl(PR_SET_DUMPABLE, 1) ||
-	    unshare(CLONE_NEWUSER | CLONE_NEWNET))
-		_exit(4);
-	if (write(ready, &c, 1) != 1 || read(go, &c, 1) != 1 ||
-	    setresgid(0, 0, 0) || setresuid(0, 0, 0) || make_one(0666))
-		_exit(1);
+	if (make_one(0666))
+		return 1;
 	/* Others inside must trust him anyway. */
 	if (run_as(5, 5, open_flags, CMAP_OPEN_TRUSTED))
-		_exit(2);
-	if (write(ready, &c, 1) != 1 || read(go, &c, 1) != 1)
-		_exit(3);
-	_exit(0);
+		return 2;
+	return inside_shows(in) ? 0 : 3;
 }
 
 /*
@@ -714,32 +689,23 @@ static void live_as_root_of_namespaces(int ready, int go)
  */
 TEST_F(namespaces, trusted_open_from_outside)
 {
-	int ready[2], go[2], net;
-	char file[64], c = 0;
-	pid_t pid;
+	struct inside in;
+	char file[64];
+	int err, net;
 
-	ASSERT_EQ(0, pipe(ready) | pipe(go));
-	pid = fork();
-	if (!pid)
-		live_as_root_of_namespaces(ready[1], go[0]);
-	close(ready[1]);
-	if (read(ready[0], &c, 1) != 1) {
-		waitpid(pid, NULL, 0);
+	err = inside_start(&in, 1000, CLONE_NEWUSER | CLONE_NEWNET, own_a_map,
+			   NULL);
+	if (err == -ENOSYS)
 		SKIP(return, "no user namespaces");
-	}
-	snprintf(file, sizeof(file), "/proc/%d/uid_map", pid);
-	ASSERT_EQ(0, write_text(file, "0 100000 1000"));
-	snprintf(file, sizeof(file), "/proc/%d/gid_map", pid);
-	ASSERT_EQ(0, write_text(file, "0 100000 1000"));
-	ASSERT_EQ(1, write(go[1], &c, 1));
-	ASSERT_EQ(1, read(ready[0], &c, 1));
-	snprintf(file, sizeof(file), "/proc/%d/ns/net", pid);
+	ASSERT_EQ(0, err);
+	ASSERT_TRUE(inside_seen(&in));
+	snprintf(file, sizeof(file), "/proc/%d/ns/net", in.pid);
 	net = open(file, O_RDONLY | O_CLOEXEC);
 	ASSERT_GE(net, 0);
 	EXPECT_EQ(-EACCES, run_as(0, 0, open_trusted_in, net));
 	EXPECT_EQ(0, run_as(0, 0, open_any_in, net));
 	close(net);
-	ASSERT_EQ(1, write(go[1], &c, 1));
+	ASSERT_TRUE(inside_resume(&in));
 	EXPECT_TRUE(children_ok(1));
 }
 

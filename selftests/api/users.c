@@ -8,18 +8,12 @@
  *
  * deadline: 120
  */
-#include "cmap_test.h"
+#include "user.h"
 #include "kselftest_harness.h"
 
-#include <grp.h>
-#include <sched.h>
 #include <signal.h>
 #include <sys/fsuid.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
-
-#include <linux/capability.h>
-#include <sys/syscall.h>
 
 #define USER	1000		/* and those behind it */
 #define USERS	8
@@ -31,21 +25,9 @@ struct report {
 	struct cmap_limits limits;
 };
 
-static struct cmap_limits limits_now(void)
+static void must_become(uid_t uid)
 {
-	struct cmap_limits limits = { .size = sizeof(limits) };
-	int fd = device(O_RDONLY);
-
-	if (call(fd, CMAP_IOCTL_LIMITS, &limits))
-		memset(&limits, 0xff, sizeof(limits));
-	close(fd);
-	return limits;
-}
-
-static void become(uid_t uid)
-{
-	if (setgroups(0, NULL) || setresgid(uid, uid, uid) ||
-	    setresuid(uid, uid, uid))
+	if (!become(uid, uid))
 		_exit(99);
 }
 
@@ -87,7 +69,7 @@ static struct user start(uid_t uid, void (*job)(struct report *report))
 	user.pid = fork();
 	if (!user.pid) {
 		close(done[0]);
-		become(uid);
+		must_become(uid);
 		job(user.report);
 		user.report->limits = limits_now();
 		close(done[1]);
@@ -242,10 +224,6 @@ TEST_F(users, limits_can_be_changed_while_they_bind)
 TEST_F(users, root_has_no_limit_of_a_user)
 {
 	struct cmap_limits limits = limits_now();
-	struct __user_cap_header_struct header = {
-		.version = _LINUX_CAPABILITY_VERSION_3,
-	};
-	struct __user_cap_data_struct none[2] = {};
 	struct report *report = shared_memory(sizeof(*report));
 
 	EXPECT_EQ(0, limits.max_maps);
@@ -253,7 +231,7 @@ TEST_F(users, root_has_no_limit_of_a_user)
 	EXPECT_EQ(100, limits.all_max_maps);
 	EXPECT_EQ(40000000, limits.all_max_bytes);
 	if (!fork()) {
-		if (syscall(SYS_capset, &header, none))
+		if (!keep_capabilities(0))
 			_exit(1);
 		make_maps(report);
 		_exit(0);
@@ -266,20 +244,13 @@ TEST_F(users, root_has_no_limit_of_a_user)
 /* As a service may be given it. */
 TEST_F(users, cap_sys_resource_has_no_limit_of_a_user)
 {
-	struct __user_cap_header_struct header = {
-		.version = _LINUX_CAPABILITY_VERSION_3,
-	};
-	struct __user_cap_data_struct one[2] = {
-		{ .effective = 1 << CAP_SYS_RESOURCE,
-		  .permitted = 1 << CAP_SYS_RESOURCE },
-	};
 	struct report *report = shared_memory(sizeof(*report));
 
 	if (!fork()) {
 		if (prctl(PR_SET_KEEPCAPS, 1))
 			_exit(1);
-		become(USER);
-		if (syscall(SYS_capset, &header, one))
+		must_become(USER);
+		if (!keep_capabilities(1 << CAP_SYS_RESOURCE))
 			_exit(2);
 		make_maps(report);
 		_exit(0);
@@ -296,7 +267,7 @@ TEST_F(users, closing_makes_room_at_once)
 	if (!fork()) {
 		int fds[3], i;
 
-		become(USER);
+		must_become(USER);
 		for (i = 0; i < 3; i++)
 			fds[i] = new_map();
 		for (i = 0; i < 100; i++) {
@@ -321,7 +292,7 @@ TEST_F(users, memory_of_ones_own_maps_is_waited_for)
 		static char value[4000];
 		int round, fd, i, err;
 
-		become(USER);
+		must_become(USER);
 		for (round = 0; round < 10; round++) {
 			fd = new_map();
 			if (fd < 0)
@@ -347,7 +318,7 @@ TEST_F(users, the_owner_pays_whoever_writes)
 
 	set_parameter("max_bytes_per_user", 3000000);
 	if (!fork()) {
-		become(USER);
+		must_become(USER);
 		umask(0);
 		_exit(-create_named(device(O_RDWR), "users_pays", 0666));
 	}
@@ -382,7 +353,7 @@ static struct cmap_limits limits_of(uid_t uid)
 	pid_t pid = fork();
 
 	if (!pid) {
-		become(uid);
+		must_become(uid);
 		report->limits = limits_now();
 		_exit(0);
 	}
@@ -479,6 +450,23 @@ TEST_F(users, chown_while_others_write)
 	close(fd);
 }
 
+/* Make maps, another user for each. */
+static int make_maps_as_each(const struct inside *in, void *arg)
+{
+	struct report *report = arg;
+
+	for (; report->made < 60; report->made++) {
+		setfsuid(report->made);
+		if (setfsuid(-1) != report->made)
+			return 2;
+		report->err = new_map();
+		if (report->err < 0)
+			break;
+	}
+	report->limits = limits_now();
+	return 0;
+}
+
 /*
  * A user namespace has as many users as its owner was granted.  All of them
  * count for him.
@@ -486,40 +474,13 @@ TEST_F(users, chown_while_others_write)
 TEST_F(users, subordinate_users_count_for_the_owner)
 {
 	struct report *report = shared_memory(sizeof(*report));
-	int ready[2], go[2];
-	char file[64], c = 0;
-	pid_t pid;
+	struct inside in;
+	int err = inside_start(&in, USER, CLONE_NEWUSER, make_maps_as_each,
+			       report);
 
-	ASSERT_EQ(0, pipe(ready) | pipe(go));
-	pid = fork();
-	if (!pid) {
-		become(USER);
-		prctl(PR_SET_DUMPABLE, 1);
-		if (unshare(CLONE_NEWUSER))
-			_exit(4);
-		if (write(ready[1], &c, 1) != 1 || read(go[0], &c, 1) != 1 ||
-		    setresuid(0, 0, 0))
-			_exit(1);
-		/* Another for each map. */
-		for (; report->made < 60; report->made++) {
-			setfsuid(report->made);
-			if (setfsuid(-1) != report->made)
-				_exit(2);
-			report->err = new_map();
-			if (report->err < 0)
-				break;
-		}
-		report->limits = limits_now();
-		_exit(0);
-	}
-	close(ready[1]);
-	if (read(ready[0], &c, 1) != 1) {
-		waitpid(pid, NULL, 0);
+	if (err == -ENOSYS)
 		SKIP(return, "no user namespaces");
-	}
-	snprintf(file, sizeof(file), "/proc/%d/uid_map", pid);
-	ASSERT_EQ(0, write_text(file, "0 100000 1000"));
-	ASSERT_EQ(1, write(go[1], &c, 1));
+	ASSERT_EQ(0, err);
 	EXPECT_TRUE(children_ok(1));
 	EXPECT_EQ(-EDQUOT, report->err);
 	EXPECT_EQ(25, report->made);
@@ -528,28 +489,18 @@ TEST_F(users, subordinate_users_count_for_the_owner)
 	EXPECT_EQ(65534, report->limits.uid);
 }
 
-/* User 0 of namespaces of USER's, with a map on a descriptor that others have. */
-static void live_in_namespaces(int fd, int ready, int go)
+/* With a map on a descriptor that others have. */
+static int own_a_map(const struct inside *in, void *arg)
 {
-	char c = 0;
-	int own;
+	int fd = *(int *)arg, own = new_map();
 
-	become(USER);
-	prctl(PR_SET_DUMPABLE, 1);
-	if (unshare(CLONE_NEWUSER | CLONE_NEWNET))
-		_exit(4);
-	if (write(ready, &c, 1) != 1 || read(go, &c, 1) != 1 ||
-	    setresgid(0, 0, 0) || setresuid(0, 0, 0))
-		_exit(1);
 	/* To own it is no way to pay for it instead of the one who does. */
-	own = new_map();
 	if (own < 0 || chown_map(own, 0) || limits_now().maps != 1)
-		_exit(2);
+		return 2;
 	close(own);
-	if (create_named(fd, "users_given", 0600) ||
-	    write(ready, &c, 1) != 1 || read(go, &c, 1) != 1)
-		_exit(3);
-	_exit(0);
+	if (create_named(fd, "users_given", 0600) || !inside_shows(in))
+		return 3;
+	return 0;
 }
 
 /*
@@ -558,33 +509,23 @@ static void live_in_namespaces(int fd, int ready, int go)
  */
 TEST_F(users, given_away_from_outside_counts_for_the_owner)
 {
-	int fd = device(O_RDWR), ready[2], go[2];
-	char file[64], c = 0;
-	pid_t pid;
+	int fd = device(O_RDWR), err;
+	struct inside in;
 
-	ASSERT_EQ(0, pipe(ready) | pipe(go));
 	set_parameter("max_maps_per_user", 1);
-	pid = fork();
-	if (!pid)
-		live_in_namespaces(fd, ready[1], go[0]);
-	close(ready[1]);
-	if (read(ready[0], &c, 1) != 1) {
-		waitpid(pid, NULL, 0);
+	err = inside_start(&in, USER, CLONE_NEWUSER | CLONE_NEWNET, own_a_map,
+			   &fd);
+	if (err == -ENOSYS)
 		SKIP(return, "no user namespaces");
-	}
-	snprintf(file, sizeof(file), "/proc/%d/uid_map", pid);
-	ASSERT_EQ(0, write_text(file, "0 100000 1000"));
-	snprintf(file, sizeof(file), "/proc/%d/gid_map", pid);
-	ASSERT_EQ(0, write_text(file, "0 100000 1000"));
-	ASSERT_EQ(1, write(go[1], &c, 1));
-	ASSERT_EQ(1, read(ready[0], &c, 1));
+	ASSERT_EQ(0, err);
+	ASSERT_TRUE(inside_seen(&in));
 	EXPECT_TRUE(pays_for(USER, fd));
 	/* It is no map more for the one who pays already. */
 	EXPECT_EQ(0, chown_map(fd, 100005));
 	EXPECT_EQ(100005, map_stat(fd).uid);
 	EXPECT_EQ(0, limits_of(100005).maps);
 	EXPECT_TRUE(pays_for(USER, fd));
-	ASSERT_EQ(1, write(go[1], &c, 1));
+	ASSERT_TRUE(inside_resume(&in));
 	EXPECT_TRUE(children_ok(1));
 	close(fd);
 }
@@ -592,23 +533,17 @@ TEST_F(users, given_away_from_outside_counts_for_the_owner)
 /* A map of a user's got the reserve by being given to root. */
 TEST_F(users, given_to_root_takes_no_reserve)
 {
-	struct __user_cap_header_struct header = {
-		.version = _LINUX_CAPABILITY_VERSION_3,
-	};
-	struct __user_cap_data_struct one[2] = {
-		{ .effective = 1 << CAP_CHOWN, .permitted = 1 << CAP_CHOWN },
-	};
 	struct report *report = shared_memory(sizeof(*report));
 	static char value[4000];
 	int fd = device(O_RDWR), i;
 
 	if (!fork()) {
-		become(USER);
+		must_become(USER);
 		_exit(-create_named(fd, "users_reserve", 0600));
 	}
 	ASSERT_TRUE(children_ok(1));
 	if (!fork()) {
-		if (syscall(SYS_capset, &header, one) || chown_map(fd, 0))
+		if (!keep_capabilities(1 << CAP_CHOWN) || chown_map(fd, 0))
 			_exit(1);
 		for (i = 0; !report->err; i++)
 			report->err = set(fd, &i, sizeof(i), value,

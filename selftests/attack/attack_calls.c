@@ -6,16 +6,16 @@
  * deadline: 240
  */
 #include "race.h"
+#include "stall.h"
 #include "kselftest_harness.h"
 
-#include <linux/userfaultfd.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 
-#define PAGE 4096UL
+#define PAGE STALL_PAGE
 
 /* ---- sizes that wrap around ---- */
 
@@ -244,39 +244,6 @@ TEST(double_fetch)
 
 /* ---- calls that stand still in the middle ---- */
 
-/* Memory whose last page is not there until somebody brings it. */
-struct stall {
-	int uffd;
-	char *mem;
-	size_t size;
-};
-
-static bool stall_new(struct stall *s, size_t size)
-{
-	struct uffdio_api api = { .api = UFFD_API };
-	struct uffdio_register reg = { .mode = UFFDIO_REGISTER_MODE_MISSING };
-
-	s->size = size;
-	s->mem = mmap(NULL, size, PROT_READ | PROT_WRITE,
-		      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	s->uffd = syscall(__NR_userfaultfd, O_CLOEXEC);
-	if (s->uffd < 0 || ioctl(s->uffd, UFFDIO_API, &api))
-		return false;
-	memset(s->mem, 's', size - PAGE);
-	reg.range.start = u64_of(s->mem + size - PAGE);
-	reg.range.len = PAGE;
-	return !ioctl(s->uffd, UFFDIO_REGISTER, &reg);
-}
-
-static void stall_end(struct stall *s)
-{
-	struct uffdio_zeropage zero = {
-		.range = { u64_of(s->mem + s->size - PAGE), PAGE },
-	};
-
-	ioctl(s->uffd, UFFDIO_ZEROPAGE, &zero);
-}
-
 struct stalled {
 	int fd, code, err;
 	struct stall *stall;
@@ -332,8 +299,7 @@ TEST(stalled_copies)
 		pthread_join(thread, NULL);
 		EXPECT_TRUE(s.err == 0 || s.err == -ENOENT ||
 			    s.err == -ESTALE || s.err == -EBADF);
-		munmap(stall.mem, stall.size);
-		close(stall.uffd);
+		stall_free(&stall);
 	}
 }
 
@@ -342,23 +308,13 @@ static void *list_into(void *arg)
 	struct stall *stall = arg;
 	struct cmap_list list = {
 		.size = sizeof(list),
-		.buf = u64_of(stall->mem + stall->size - PAGE), .buf_len = PAGE,
+		.buf = u64_of(stall_page(stall)), .buf_len = PAGE,
 	};
 	int fd = device(O_RDONLY);
 
 	call(fd, CMAP_IOCTL_LIST, &list);
 	close(fd);
 	return NULL;
-}
-
-static uint64_t all_maps(void)
-{
-	struct cmap_limits limits = { .size = sizeof(limits) };
-	int fd = device(O_RDONLY);
-
-	call(fd, CMAP_IOCTL_LIMITS, &limits);
-	close(fd);
-	return limits.all_maps;
 }
 
 /*
@@ -377,18 +333,17 @@ TEST(stalled_list)
 	ASSERT_EQ(0, create_named(fd, "stalled_list", 0600));
 	/* Those of other tests are gone by then. */
 	usleep(500000);
-	maps = all_maps();
+	maps = limits_now().all_maps;
 	ASSERT_EQ(0, pthread_create(&thread, NULL, list_into, &stall));
 	usleep(100000);
 	EXPECT_EQ(0, unlink_named("stalled_list"));
 	close(fd);
-	for (i = 0; i < 200 && all_maps() >= maps; i++)
+	for (i = 0; i < 200 && limits_now().all_maps >= maps; i++)
 		usleep(20000);
 	EXPECT_LT(i, 200);
 	stall_end(&stall);
 	pthread_join(thread, NULL);
-	munmap(stall.mem, stall.size);
-	close(stall.uffd);
+	stall_free(&stall);
 }
 
 /* And one that is killed there. */

@@ -5,10 +5,9 @@
  *
  * deadline: 240
  */
-#include "cmap_test.h"
+#include "stall.h"
 #include "kselftest_harness.h"
 
-#include <linux/userfaultfd.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -16,7 +15,7 @@
 #include <sys/syscall.h>
 
 #define GROUP "/sys/fs/cgroup/cmap_attack"
-#define PAGE 4096UL
+#define PAGE STALL_PAGE
 #define NOBODY 65534
 
 static bool have_group(void)
@@ -113,35 +112,18 @@ TEST(unprivileged_memory)
 	EXPECT_EQ(0, WEXITSTATUS(status));
 }
 
-static char *source;
-static int uffd;
+/* Memory whose last page never comes. */
+static struct stall source;
 
 static void *compare_for_ever(void *arg)
 {
 	struct cmap_op op = {
 		.key = u64_of("k"), .key_len = 1,
-		.old = u64_of(source), .old_len = CMAP_VALUE_MAX,
+		.old = u64_of(source.mem), .old_len = CMAP_VALUE_MAX,
 	};
 
 	op_call((intptr_t)arg, CMAP_IOCTL_COMPARE_DELETE, &op);
 	return NULL;
-}
-
-/* Memory is there whose last page never comes. */
-static bool make_source(void)
-{
-	struct uffdio_api api = { .api = UFFD_API };
-	struct uffdio_register reg = { .mode = UFFDIO_REGISTER_MODE_MISSING };
-
-	source = mmap(NULL, CMAP_VALUE_MAX, PROT_READ | PROT_WRITE,
-		      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	uffd = syscall(__NR_userfaultfd, O_CLOEXEC);
-	if (uffd < 0 || ioctl(uffd, UFFDIO_API, &api))
-		return false;
-	memset(source, 's', CMAP_VALUE_MAX - PAGE);
-	reg.range.start = u64_of(source + CMAP_VALUE_MAX - PAGE);
-	reg.range.len = PAGE;
-	return !ioctl(uffd, UFFDIO_REGISTER, &reg);
 }
 
 /*
@@ -162,7 +144,7 @@ TEST(unprivileged_memory_of_stalled_calls)
 	if (!child) {
 		if (write_text(GROUP "/cgroup.procs", "0"))
 			_exit(1);
-		if (!make_source())
+		if (!stall_new(&source, CMAP_VALUE_MAX))
 			_exit(4);
 		fd = new_map();
 		set(fd, "k", 1, "v", 1);

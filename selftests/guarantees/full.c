@@ -80,11 +80,7 @@ TEST(d2_max_entries_under_a_race)
 
 static void on_cpu(unsigned int cpu)
 {
-	cpu_set_t cpus;
-
-	CPU_ZERO(&cpus);
-	CPU_SET(cpu % sysconf(_SC_NPROCESSORS_ONLN), &cpus);
-	sched_setaffinity(0, sizeof(cpus), &cpus);
+	pin(cpu % sysconf(_SC_NPROCESSORS_ONLN));
 }
 
 /*

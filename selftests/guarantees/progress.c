@@ -8,18 +8,8 @@
 #include "cmap_test.h"
 #include "kselftest_harness.h"
 
-#include <sched.h>
 
 #define WRITES_BEFORE 102400	/* 6.25 for each of 2^14 buckets */
-
-static void pin(int cpu)
-{
-	cpu_set_t set;
-
-	CPU_ZERO(&set);
-	CPU_SET(cpu, &set);
-	sched_setaffinity(0, sizeof(set), &set);
-}
 
 /*
  * A reader of a key that another CPU overwrites without pause gets its share

@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <sched.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -239,6 +240,18 @@ static inline struct cmap_stat map_stat(int fd)
 	return stat;
 }
 
+/* What this user and all have taken; all ones if the module does not say. */
+static inline struct cmap_limits limits_now(void)
+{
+	struct cmap_limits limits = { .size = sizeof(limits) };
+	int fd = device(O_RDONLY);
+
+	if (call(fd, CMAP_IOCTL_LIMITS, &limits))
+		memset(&limits, 0xff, sizeof(limits));
+	close(fd);
+	return limits;
+}
+
 static inline int64_t range_by_call(int fd, size_t size, entry_fn fn, void *arg)
 {
 	struct cmap_range range = { .size = sizeof(range) };
@@ -316,6 +329,16 @@ static inline unsigned int slow_alarm(unsigned int seconds)
 	return alarm(3 * seconds * slowness());
 }
 #define alarm slow_alarm
+
+/* Run on one CPU from now on. */
+static inline void pin(int cpu)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	sched_setaffinity(0, sizeof(set), &set);
+}
 
 /* Wait for @n children; true if all exited with 0. */
 static inline bool children_ok(int n)

@@ -92,13 +92,9 @@ static inline bool race_report(const struct race *race)
 static inline bool race_ends(struct race *race, int n)
 {
 	bool ok = true;
-	int status;
 
 	while (n--) {
-		if (wait(&status) < 0)
-			return false;
-		if (status) {
-			printf("# a child ended with status %#x\n", status);
+		if (!children_ok(1)) {
 			race_stop(race);
 			ok = false;
 		}

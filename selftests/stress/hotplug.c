@@ -9,7 +9,6 @@
 #include "by_window.h"
 #include "kselftest_harness.h"
 
-#include <sched.h>
 
 #define CPUS_MAX 64
 #define KEYS 100		/* of each writer, and stable ones */
@@ -41,15 +40,6 @@ static int cpus_find(int *cpus)
 			cpus[n++] = cpu;
 	}
 	return n;
-}
-
-static void pin(int cpu)
-{
-	cpu_set_t set;
-
-	CPU_ZERO(&set);
-	CPU_SET(cpu, &set);
-	sched_setaffinity(0, sizeof(set), &set);
 }
 
 /* ---- what goes on meanwhile ---- */

@@ -9,7 +9,6 @@
 #include "kselftest_harness.h"
 
 #include <linux/cmap.h>
-#include <sched.h>
 #include <sys/stat.h>
 
 #define CPUS_MAX 64
@@ -38,15 +37,6 @@ static int cpus_count(void)
 	while (n < CPUS_MAX && node_of_cpu(n) >= 0)
 		n++;
 	return n;
-}
-
-static void pin(int cpu)
-{
-	cpu_set_t set;
-
-	CPU_ZERO(&set);
-	CPU_SET(cpu, &set);
-	sched_setaffinity(0, sizeof(set), &set);
 }
 
 /* ---- what debugfs says ---- */

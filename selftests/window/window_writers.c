@@ -62,6 +62,17 @@ static uint32_t next_crowded(const struct cmap_window *header, uint32_t key)
 	return key;
 }
 
+/* Set it; *key is then the first that may be the next one. */
+static int set_crowded(int fd, const struct cmap_window *header, uint32_t *key)
+{
+	int err;
+
+	*key = next_crowded(header, *key);
+	err = set(fd, key, 4, key, 4);
+	++*key;
+	return err;
+}
+
 #define CHAIN 160
 
 /* In one bucket, and gone again: nearly as many as a chain takes. */
@@ -239,9 +250,7 @@ TEST(looked_there_before_there_was_anything)
 	map = window_of(fd);
 	header = map_header(fd);
 	for (n = 0; n < 3000; n++) {
-		key = next_crowded(header, key);
-		ASSERT_EQ(0, set(fd, &key, 4, &key, 4));
-		key++;
+		ASSERT_EQ(0, set_crowded(fd, header, &key));
 		if (n % 100)
 			continue;
 		ASSERT_EQ(0, missing(map, header, key));
@@ -268,9 +277,7 @@ TEST(locked_memory)
 	map = window_of(fd);
 	header = map_header(fd);
 	for (n = 0; n < 3000; n++) {
-		key = next_crowded(header, key);
-		ASSERT_EQ(0, set(fd, &key, 4, &key, 4));
-		key++;
+		ASSERT_EQ(0, set_crowded(fd, header, &key));
 		if (n % 100 == 0)
 			ASSERT_EQ(0, missing(map, header, key));
 	}
