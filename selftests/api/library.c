@@ -111,7 +111,7 @@ TEST_F(lib, lengths_beyond_32_bits)
 	EXPECT_EQ(1, kcmap_get(self->map, "k", 1, buf, huge, NULL));
 }
 
-TEST_F(lib, iterator)
+TEST_F(lib, range)
 {
 	struct kcmap_cursor position;
 	struct kcmap_range *iter;
@@ -462,6 +462,43 @@ TEST_F(lib, descriptors)
 	EXPECT_EQ(0, kcmap_fd(map));
 	EXPECT_EQ(0, kcmap_count(map));
 	kcmap_close(map);
+}
+
+#define MEANS(error, operation, map, want)				\
+	EXPECT_STREQ(want, kcmap_strerror(error, operation, map, why,	\
+					  sizeof(why)))
+
+/* strerror() calls a key that is too long "Argument list too long". */
+TEST_F(lib, errors_say_what_they_mean_of_this_map)
+{
+	struct kcmap_options options = {
+		.sz = sizeof(options), .key_max = 8, .value_max = 3,
+		.max_entries = 1, .flags = KCMAP_FIXED_KEY,
+	};
+	struct kcmap *m = kcmap_open(NULL, O_RDWR | O_CREAT, &options);
+	char why[KCMAP_STRERROR_MAX], buf[8];
+
+	ASSERT_NE(NULL, m);
+	ERR(E2BIG, kcmap_set(m, "123456789", 9, "v", 1, NULL));
+	MEANS(errno, KCMAP_OP_SET, m,
+	      "key longer than the map's key_max (8), or value longer than its value_max (3)");
+	ERR(E2BIG, kcmap_get(m, "123456789", 9, buf, sizeof(buf), NULL));
+	MEANS(errno, KCMAP_OP_GET, m,
+	      "key longer than the map's key_max (8)");
+	ERR(EINVAL, kcmap_get(m, "1", 1, buf, sizeof(buf), NULL));
+	MEANS(errno, KCMAP_OP_GET, m,
+	      "a length is not the map's fixed one: keys have 8 bytes");
+	ASSERT_EQ(0, kcmap_set(m, "12345678", 8, "v", 1, NULL));
+	ERR(ENOSPC, kcmap_set(m, "87654321", 8, "v", 1, NULL));
+	MEANS(errno, KCMAP_OP_SET, m,
+	      "the map is full: it has its max_entries (1)");
+	errno = 0;
+	EXPECT_EQ(NULL, kcmap_open("lib_nowhere", O_RDWR, NULL));
+	MEANS(errno, KCMAP_OP_OPEN, NULL, "no map of that name");
+	/* What is not the map any more is not asked. */
+	close(kcmap_fd(m));
+	MEANS(E2BIG, KCMAP_OP_GET, m, "key longer than the map's key_max");
+	kcmap_close(m);
 }
 
 /*

@@ -405,6 +405,51 @@ struct kcmap_usage {
 
 int kcmap_limits(struct kcmap_usage *usage);
 
+/* ---- errors ---- */
+
+/* What was called, for kcmap_strerror(): the names that the calls have. */
+enum kcmap_operation {
+	KCMAP_OP_ANY,		/* not known, or none of these */
+	KCMAP_OP_OPEN,		/* also kcmap_from_fd() */
+	KCMAP_OP_UNLINK,
+	KCMAP_OP_LIST,
+	KCMAP_OP_LIMITS,
+	KCMAP_OP_RENAME,
+	KCMAP_OP_CHMOD,
+	KCMAP_OP_CHOWN,
+	KCMAP_OP_STAT,
+	KCMAP_OP_GET,		/* also kcmap_get_many(), kcmap_visit() */
+	KCMAP_OP_SET,		/* also kcmap_set_version() */
+	KCMAP_OP_INSERT,
+	KCMAP_OP_REPLACE,
+	KCMAP_OP_DELETE,	/* also kcmap_delete_version() */
+	KCMAP_OP_TAKE,
+	KCMAP_OP_SWAP,
+	KCMAP_OP_COMPARE_SWAP,
+	KCMAP_OP_COMPARE_DELETE,
+	KCMAP_OP_GET_OR_SET,
+	KCMAP_OP_ADD,
+	KCMAP_OP_CLEAR,
+	KCMAP_OP_COUNT,
+	KCMAP_OP_RANGE,
+	KCMAP_OP_BATCH
+};
+
+/* More than any text of kcmap_strerror() takes. */
+#define KCMAP_STRERROR_MAX	256
+
+/*
+ * What cmap means by @error, an errno: "key longer than the map's key_max
+ * (512)" where strerror() says "Argument list too long".  @map, if it is not
+ * NULL, is asked for its limits.  An errno that no call on a map gives is
+ * described as by strerror() in the C locale.
+ *
+ * The text is put into @buf, cut off to @size bytes with its NUL, and @buf
+ * returned; errno stays.  Any thread and any signal handler may call this.
+ */
+const char *kcmap_strerror(int error, enum kcmap_operation operation,
+			   const struct kcmap *map, char *buf, size_t size);
+
 /* The library's version, "MAJOR.MINOR". */
 const char *kcmap_version(void);
 

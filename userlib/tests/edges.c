@@ -103,7 +103,6 @@ static int is_file(int from, int file)
 }
 
 /* In a batch each command gets the answer. */
-int __wrap_ioctl(int from, unsigned long command, ...);
 int __wrap_ioctl(int from, unsigned long command, ...)
 {
 	struct cmap_stat *stat;

@@ -7,6 +7,8 @@
 
 #include <sys/resource.h>
 
+int __wrap_ioctl(int from, unsigned long command, ...);
+
 int __wrap_getrlimit(int which, struct rlimit *limit);
 int __real_getrlimit(int which, struct rlimit *limit);
 

@@ -41,9 +41,16 @@ struct bytes {
 	size_t len;
 };
 
+/* What is being done, and to which map, for what die() says. */
+static struct {
+	enum kcmap_operation operation;
+	const struct kcmap *map;
+} doing;
+
 static void die(const char *what)
 {
 	int err = errno, status = err == ENOENT ? EXIT_NO_KEY : EXIT_FAILED;
+	char why[KCMAP_STRERROR_MAX];
 
 	/*
 	 * Without the device nobody can say what there is.  Where udev does not
@@ -60,8 +67,23 @@ static void die(const char *what)
 		status = EXIT_FAILED;
 	}
 	/* An empty key is to be seen, too. */
-	fprintf(stderr, "cmap: %s: %s\n", *what ? what : "''", strerror(err));
+	fprintf(stderr, "cmap: %s: %s\n", *what ? what : "''",
+		kcmap_strerror(err, doing.operation, doing.map, why,
+			       sizeof(why)));
 	exit(status);
+}
+
+static void die_opening(const char *what)
+{
+	doing.operation = KCMAP_OP_OPEN;
+	die(what);
+}
+
+/* Of what was printed, which has nothing to do with maps. */
+static void die_printing(void)
+{
+	fprintf(stderr, "cmap: output: %s\n", strerror(errno));
+	exit(EXIT_FAILED);
 }
 
 static int hex_digit(char c)
@@ -115,7 +137,7 @@ static char *unescape_name(const char *text)
 
 	if (memchr(name.data, '\0', name.len)) {
 		errno = EINVAL;
-		die(text);
+		die_opening(text);
 	}
 	return name.data;
 }
@@ -127,7 +149,8 @@ static struct kcmap *open_map(const char *text, int oflag)
 	struct kcmap *map = kcmap_open(name, oflag | KCMAP_O_NO_WINDOW, NULL);
 
 	if (!map)
-		die(text);
+		die_opening(text);
+	doing.map = map;
 	free(name);
 	return map;
 }
@@ -285,7 +308,8 @@ static struct kcmap *open_own(const char *text)
 	for (i = 0; !map && i < sizeof(oflags) / sizeof(*oflags); i++)
 		map = kcmap_open(name, oflags[i] | KCMAP_O_NO_WINDOW, NULL);
 	if (!map)
-		die(text);
+		die_opening(text);
+	doing.map = map;
 	free(name);
 	return map;
 }
@@ -548,28 +572,29 @@ static void do_stat(const struct arguments *args)
 
 static const struct command {
 	const char *name;
+	enum kcmap_operation operation;
 	int least;		/* arguments */
 	int most;
 	void (*run)(const struct arguments *args);
 } commands[] = {
-	{ "list", 0, 0, do_list },
-	{ "create", 1, 1, do_create },
-	{ "unlink", 1, 1, do_unlink },
-	{ "rename", 2, 2, do_rename },
-	{ "chmod", 2, 2, do_chmod },
-	{ "chown", 2, 2, do_chown },
-	{ "limits", 0, 0, do_limits },
-	{ "get", 2, 2, do_get },
-	{ "set", 3, 3, do_set },
-	{ "insert", 3, 3, do_insert },
-	{ "replace", 3, 3, do_replace },
-	{ "delete", 2, 2, do_delete },
-	{ "take", 2, 2, do_take },
-	{ "add", 2, 3, do_add },
-	{ "count", 1, 1, do_count },
-	{ "clear", 1, 1, do_clear },
-	{ "range", 1, 1, do_range },
-	{ "stat", 1, 1, do_stat },
+	{ "list", KCMAP_OP_LIST, 0, 0, do_list },
+	{ "create", KCMAP_OP_OPEN, 1, 1, do_create },
+	{ "unlink", KCMAP_OP_UNLINK, 1, 1, do_unlink },
+	{ "rename", KCMAP_OP_RENAME, 2, 2, do_rename },
+	{ "chmod", KCMAP_OP_CHMOD, 2, 2, do_chmod },
+	{ "chown", KCMAP_OP_CHOWN, 2, 2, do_chown },
+	{ "limits", KCMAP_OP_LIMITS, 0, 0, do_limits },
+	{ "get", KCMAP_OP_GET, 2, 2, do_get },
+	{ "set", KCMAP_OP_SET, 3, 3, do_set },
+	{ "insert", KCMAP_OP_INSERT, 3, 3, do_insert },
+	{ "replace", KCMAP_OP_REPLACE, 3, 3, do_replace },
+	{ "delete", KCMAP_OP_DELETE, 2, 2, do_delete },
+	{ "take", KCMAP_OP_TAKE, 2, 2, do_take },
+	{ "add", KCMAP_OP_ADD, 2, 3, do_add },
+	{ "count", KCMAP_OP_COUNT, 1, 1, do_count },
+	{ "clear", KCMAP_OP_CLEAR, 1, 1, do_clear },
+	{ "range", KCMAP_OP_RANGE, 1, 1, do_range },
+	{ "stat", KCMAP_OP_STAT, 1, 1, do_stat },
 };
 
 /* ---- the command line ---- */
@@ -701,11 +726,12 @@ int main(int argc, char **argv)
 				command->name);
 			return EX_USAGE;
 		}
+		doing.operation = command->operation;
 		command->run(&args);
 		/* If what failed was earlier, why is not known any more. */
 		errno = EIO;
 		if (fflush(stdout) || ferror(stdout))
-			die("output");
+			die_printing();
 		return 0;
 	}
 

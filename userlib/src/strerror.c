@@ -1,0 +1,282 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * What cmap means by an errno.  The meanings are those of <linux/cmap.h>, less
+ * what the operation rules out, with the numbers of the map in question.
+ *
+ * A signal handler may ask: nothing here allocates memory, takes a lock or
+ * looks at the locale.
+ */
+#include "internal.h"
+
+#include <string.h>
+
+/* Sets of operations. */
+#define OF(name)	(1U << KCMAP_OP_##name)
+#define ANY		0
+#define ON_NAMES	(OF(OPEN) | OF(UNLINK) | OF(LIST) | OF(LIMITS))
+#define ON_OWN		(OF(RENAME) | OF(CHMOD) | OF(CHOWN))
+#define READS		(OF(GET) | OF(COUNT) | OF(RANGE))
+#define WRITES		(OF(SET) | OF(INSERT) | OF(REPLACE) | OF(DELETE) | \
+			 OF(COMPARE_SWAP) | OF(COMPARE_DELETE) | OF(CLEAR))
+#define DOES_BOTH	(OF(TAKE) | OF(SWAP) | OF(GET_OR_SET) | OF(ADD))
+#define ON_KEY_ALONE	(OF(GET) | OF(DELETE) | OF(TAKE) | OF(ADD))
+#define ON_VALUE	(OF(SET) | OF(INSERT) | OF(REPLACE) | OF(SWAP) | \
+			 OF(COMPARE_SWAP) | OF(COMPARE_DELETE) |	  \
+			 OF(GET_OR_SET))
+#define ON_KEY		(ON_KEY_ALONE | ON_VALUE)
+
+_Static_assert(KCMAP_OP_BATCH < 32, "a set of operations has 32 bits");
+
+/* Where a text goes on; what does not fit is left away. */
+struct text {
+	char *at;
+	const char *end;	/* the last byte, which stays for the NUL */
+};
+
+/* A map as the kernel says it is; @known is false if it does not. */
+struct known {
+	bool known;
+	struct cmap_stat stat;
+};
+
+/*
+ * In a text %k stands for the map's key_max in brackets, and so do %v for
+ * value_max, %e for max_entries and %b for max_bytes; %f for the lengths that
+ * are fixed.  All are empty if the map is not known.
+ *
+ * The first line with the error and the operation holds.
+ */
+static const struct meaning {
+	int error;
+	uint32_t operations;	/* or ANY */
+	const char *text;
+} meanings[] = {
+	{ E2BIG, ON_KEY_ALONE, "key longer than the map's key_max%k" },
+	{ E2BIG, ON_NAMES | ON_OWN | OF(STAT) | OF(RANGE),
+	  "the module is older than the library and does not know this" },
+	{ E2BIG, ANY, "key longer than the map's key_max%k, or value longer than its value_max%v" },
+	{ EACCES, OF(OPEN), "the map's owner or mode does not allow this, or the name is one of the kernel's" },
+	{ EACCES, OF(UNLINK), "only the map's owner may remove its name, and nobody a name of the kernel's" },
+	{ EACCES, OF(RENAME), "the name is one of the kernel's" },
+	{ EACCES, ANY, "the map's owner or mode does not allow this" },
+	{ EAGAIN, ANY, "memory or other writers would have to be waited for, which the caller cannot" },
+	{ EBADF, OF(OPEN), "a map cannot be made when open for reading only; or no descriptor" },
+	{ EBADF, READS, "the map is not open for reading, or its descriptor was closed" },
+	{ EBADF, WRITES, "the map is not open for writing, or its descriptor was closed" },
+	{ EBADF, DOES_BOTH, "the map is not open for reading and writing, or its descriptor was closed" },
+	{ EBADF, ON_OWN | OF(STAT), "the map's descriptor was closed" },
+	{ EBADF, ANY, "the map is not open for this, or its descriptor was closed" },
+	{ EBADFD, ANY, "the descriptor is not bound to a map" },
+	{ EBUSY, ANY, "the descriptor is bound to a map already" },
+	{ ECANCELED, ANY, "the batch ended before this command" },
+	{ EDOM, ANY, "the value is not a number of 8 bytes" },
+	{ EDQUOT, ANY, "the user who pays for the map is at his limit of maps or memory" },
+	{ EEXIST, OF(OPEN), "a map of that name exists already, perhaps with other options" },
+	{ EEXIST, OF(RENAME), "a map of that name exists already" },
+	{ EEXIST, ON_KEY, "the key exists already" },
+	{ EEXIST, ANY, "the key, or a map of that name, exists already" },
+	{ EFAULT, ANY, "a pointer leads to memory that cannot be read or written" },
+	{ EINTR, ANY, "a fatal signal arrived" },
+	{ EINVAL, OF(OPEN), "not a name for a map, or an option that is not valid" },
+	{ EINVAL, OF(UNLINK) | OF(RENAME), "not a name for a map" },
+	{ EINVAL, OF(CHMOD), "the mode has other bits than 0666" },
+	{ EINVAL, OF(CHOWN), "no such user or group" },
+	{ EINVAL, OF(SET) | OF(DELETE), "a length is not the map's fixed one%f; or the expected version is 0" },
+	{ EINVAL, ON_KEY, "a length is not the map's fixed one%f" },
+	{ EINVAL, ANY, "a size, flag, name, length or parameter is not valid" },
+	{ EMSGSIZE, ANY, "the buffer is too small for the value" },
+	{ ENFILE, ANY, "there are as many maps as the module allows" },
+	{ ENODEV, ON_NAMES, "the module cmap is not loaded" },
+	{ ENODEV, ANY, "the map has no window, or none that can be mapped here" },
+	{ ENOENT, OF(OPEN) | OF(UNLINK), "no map of that name" },
+	{ ENOENT, OF(RENAME), "the map's name has been removed" },
+	{ ENOENT, OF(LIST) | OF(LIMITS), "there is no " CMAP_DEVICE },
+	{ ENOENT, ON_KEY, "no such key" },
+	{ ENOENT, ANY, "no such key, or no map of that name" },
+	{ ENOMEM, ANY, "out of memory, or the memory cgroup is at its limit" },
+	{ ENOSPC, OF(OPEN), "the map does not fit in its own max_bytes or in the module's" },
+	{ ENOSPC, ANY, "the map's max_entries%e or max_bytes%b, or the module's max_bytes, is reached" },
+	{ ENOTTY, ANY, "the module does not know the command, or the file is no map" },
+	{ ENXIO, ANY, "the module cmap is not loaded" },
+	{ EOVERFLOW, ANY, "the sum does not fit in a signed 64-bit number" },
+	{ EPERM, ON_OWN, "only the map's owner may do this, or who has the capability" },
+	{ EPERM, ON_NAMES | ON_KEY | READS | WRITES | OF(STAT) | OF(BATCH),
+	  "a sandbox (seccomp) denies the system call" },
+	{ EPERM, ANY, "only the map's owner may do this; or a sandbox (seccomp) denies it" },
+	{ ESTALE, OF(SET) | OF(DELETE), "the entry's version is not the expected one" },
+	{ ESTALE, OF(COMPARE_SWAP) | OF(COMPARE_DELETE), "the value is not the expected one" },
+	{ ESTALE, ANY, "the entry's version, or value, is not the expected one" },
+	{ EXFULL, ANY, "too many keys have hashes that collide with this one's" },
+};
+
+/* ---- putting a text together ---- */
+
+static void put(struct text *text, const char *what)
+{
+	while (*what && text->at < text->end)
+		*text->at++ = *what++;
+}
+
+static void put_number(struct text *text, uint64_t number)
+{
+	char digits[21];
+	char *first = digits + sizeof(digits) - 1;
+
+	*first = '\0';
+	do {
+		*--first = (char)('0' + number % 10);
+		number /= 10;
+	} while (number);
+	put(text, first);
+}
+
+static void put_limit(struct text *text, const struct known *map,
+		      uint64_t number)
+{
+	/* One of 0 is none. */
+	if (!map->known || !number)
+		return;
+	put(text, " (");
+	put_number(text, number);
+	put(text, ")");
+}
+
+static void put_fixed(struct text *text, const struct known *map)
+{
+	bool key = map->stat.create_flags & CMAP_CREATE_FIXED_KEY;
+	bool value = map->stat.create_flags & CMAP_CREATE_FIXED_VALUE;
+
+	if (!map->known || (!key && !value))
+		return;
+	put(text, ": ");
+	if (key) {
+		put(text, "keys have ");
+		put_number(text, map->stat.key_max);
+		put(text, value ? " bytes, " : " bytes");
+	}
+	if (value) {
+		put(text, "values have ");
+		put_number(text, map->stat.value_max);
+		put(text, " bytes");
+	}
+}
+
+static void put_of_map(struct text *text, char what, const struct known *map)
+{
+	switch (what) {
+	case 'k':
+		put_limit(text, map, map->stat.key_max);
+		break;
+	case 'v':
+		put_limit(text, map, map->stat.value_max);
+		break;
+	case 'e':
+		put_limit(text, map, map->stat.max_entries);
+		break;
+	case 'b':
+		put_limit(text, map, map->stat.max_bytes);
+		break;
+	case 'f':
+		put_fixed(text, map);
+		break;
+	}
+}
+
+static void put_meaning(struct text *text, const char *meaning,
+			const struct known *map)
+{
+	for (; *meaning; meaning++) {
+		if (*meaning == '%')
+			put_of_map(text, *++meaning, map);
+		else if (text->at < text->end)
+			*text->at++ = *meaning;
+	}
+}
+
+/* What the errno means where it has nothing to do with maps. */
+static void put_general(struct text *text, int error)
+{
+#ifdef __GLIBC__
+	const char *description = strerrordesc_np(error);
+
+	if (description) {
+		put(text, description);
+		return;
+	}
+	put(text, "Unknown error ");
+	if (error < 0)
+		put(text, "-");
+	put_number(text, error < 0 ? -(uint64_t)error : (uint64_t)error);
+#else
+	put(text, strerror(error));
+#endif
+}
+
+/* ---- what to say ---- */
+
+static bool is_one_of(enum kcmap_operation operation, uint32_t operations)
+{
+	return operation > KCMAP_OP_ANY && operation <= KCMAP_OP_BATCH &&
+	       operations & 1U << operation;
+}
+
+static const char *meaning_of(int error, enum kcmap_operation operation)
+{
+	const struct meaning *m = meanings;
+	size_t n = sizeof(meanings) / sizeof(*meanings);
+
+	for (; n; n--, m++)
+		if (m->error == error &&
+		    (m->operations == ANY ||
+		     is_one_of(operation, m->operations)))
+			return m->text;
+	return NULL;
+}
+
+static void ask(const struct kcmap *map, struct known *known)
+{
+	known->stat.size = sizeof(known->stat);
+	known->known = kcmap_is_ours(map->fd, map->device, map->id) > 0 &&
+		       !ioctl(map->fd, CMAP_IOCTL_STAT, &known->stat) &&
+		       known->stat.id == map->id;
+}
+
+/* The limit that a full map has reached, if it is one of its own. */
+static const char *meaning_of_full(const struct cmap_stat *stat)
+{
+	if (stat->max_entries && stat->entries >= stat->max_entries)
+		return "the map is full: it has its max_entries%e";
+	if (stat->max_bytes)
+		return "the map is full: its max_bytes%b, or the module's, is reached";
+	return "the module's max_bytes is reached";
+}
+
+API const char *kcmap_strerror(int error, enum kcmap_operation operation,
+			       const struct kcmap *map, char *buf, size_t size)
+{
+	struct known known = { .known = false };
+	struct text text = { .at = buf };
+	const char *meaning;
+	int saved = errno;
+
+	if (!size)
+		return "";
+	text.end = buf + size - 1;
+	meaning = meaning_of(error, operation);
+	/* Without the device there are no maps at all. */
+	if (error == ENOENT && is_one_of(operation, ON_NAMES) &&
+	    access(CMAP_DEVICE, F_OK))
+		meaning = "there is no " CMAP_DEVICE ": the module cmap is not loaded";
+	if (map && meaning && strchr(meaning, '%'))
+		ask(map, &known);
+	if (known.known && error == ENOSPC)
+		meaning = meaning_of_full(&known.stat);
+
+	if (meaning)
+		put_meaning(&text, meaning, &known);
+	else
+		put_general(&text, error);
+	*text.at = '\0';
+	errno = saved;
+	return buf;
+}
