@@ -3,7 +3,7 @@
  * Mapping what the window shows, and finding it again.
  */
 #include "window.h"
-#include "limits.h"
+#include "space.h"
 
 #include <string.h>
 #include <sys/mman.h>
@@ -58,19 +58,19 @@ static void *map_window(const struct kcmap *map, size_t size, uint64_t offset,
 	void *at = NULL;
 
 	if (kcmap_is_ours(map->fd, map->device, map->id) <= 0 ||
-	    kcmap_limits_take(most))
+	    kcmap_space_reserve(most))
 		return NULL;
 	if (align)
 		at = map_aligned(map->fd, size, offset);
 	if (!at)
 		at = map_file(map->fd, NULL, size, offset);
-	kcmap_limits_give_bytes(most - size);
+	kcmap_space_shrink(most - size);
 	if (at && kcmap_is_ours(map->fd, map->device, map->id) <= 0) {
 		munmap(at, size);
 		at = NULL;
 	}
 	if (!at)
-		kcmap_limits_give(size);
+		kcmap_space_release(size);
 
 	return at;
 }
@@ -78,7 +78,7 @@ static void *map_window(const struct kcmap *map, size_t size, uint64_t offset,
 static void unmap(const void *at, size_t size)
 {
 	munmap((void *)at, size);
-	kcmap_limits_give(size);
+	kcmap_space_release(size);
 }
 
 /* ---- regions ---- */
@@ -256,12 +256,12 @@ static struct kcmap_view *view_alloc(size_t size)
 {
 	struct kcmap_view *view;
 
-	if (kcmap_limits_take(size))
+	if (kcmap_space_reserve(size))
 		return NULL;
 	view = mmap(NULL, size, PROT_READ | PROT_WRITE,
 		    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (view == MAP_FAILED) {
-		kcmap_limits_give(size);
+		kcmap_space_release(size);
 		return NULL;
 	}
 	view->size = size;

@@ -6,7 +6,7 @@
 #include "wrap.h"
 #include "window_file.h"
 
-#include "../src/limits.h"
+#include "../src/space.h"
 
 #include <fcntl.h>
 #include <stdarg.h>
@@ -557,7 +557,7 @@ static void limit_on_mappings(void)
 	struct kcmap map = map_of_file();
 	uint64_t taken = 0, most = most_mappings() / 4;
 
-	while (!kcmap_limits_take(4096))
+	while (!kcmap_space_reserve(4096))
 		taken++;
 	WANT(errno == ENOMEM);
 	/* The view has two. */
@@ -569,7 +569,7 @@ static void limit_on_mappings(void)
 	WANT(!mmaps);
 	answer = 0;
 	while (taken--)
-		kcmap_limits_give(4096);
+		kcmap_space_release(4096);
 	over(&map);
 
 	/* What was closed counts no more. */
@@ -579,11 +579,11 @@ static void limit_on_mappings(void)
 		over(&map);
 	}
 	taken = 0;
-	while (!kcmap_limits_take(4096))
+	while (!kcmap_space_reserve(4096))
 		taken++;
 	WANT(taken == most);
 	while (taken--)
-		kcmap_limits_give(4096);
+		kcmap_space_release(4096);
 }
 
 /* At most a quarter of a limit on address space. */

@@ -7,7 +7,7 @@
  * All of this may be called in a signal handler: no locks, no malloc(), no
  * stdio.
  */
-#include "limits.h"
+#include "space.h"
 #include "internal.h"
 
 #include <fcntl.h>
@@ -70,7 +70,7 @@ static void give(uint64_t *sum, uint64_t less)
 }
 
 /* Before a mapping of so many bytes is made.  0, or -1 with errno set. */
-int kcmap_limits_take(size_t bytes)
+int kcmap_space_reserve(size_t bytes)
 {
 	if (take(&mappings, 1, mappings_most() / SHARE))
 		goto none;
@@ -85,13 +85,13 @@ none:
 }
 
 /* It has become so much smaller. */
-void kcmap_limits_give_bytes(size_t bytes)
+void kcmap_space_shrink(size_t bytes)
 {
 	give(&address_space, bytes);
 }
 
 /* It is no more. */
-void kcmap_limits_give(size_t bytes)
+void kcmap_space_release(size_t bytes)
 {
 	give(&address_space, bytes);
 	give(&mappings, 1);
