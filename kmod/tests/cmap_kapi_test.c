@@ -25,14 +25,13 @@ static int failed_line;
 		failed_line = __LINE__;					\
 } while (0)
 
-/* What works wherever it is called. */
+/* These work wherever they are called, and leave the map empty. */
 static void test_one_key(struct cmap *map, gfp_t gfp)
 {
 	struct cmap_value value;
 	u64 v1 = 0, v2 = 0;
 	char buf[16];
 	u32 len;
-	s64 sum;
 
 	CHECK(cmap_set(map, "k", 1, "one", 3, 0, &v1, gfp) == 0 && v1);
 	rcu_read_lock();
@@ -61,7 +60,20 @@ static void test_one_key(struct cmap *map, gfp_t gfp)
 	CHECK(cmap_set(map, "k", 1, "x", 1, CMAP_OP_VERSION, NULL, gfp) ==
 	      -EINVAL);
 	CHECK(cmap_set(map, "k", 1, "x", 1, ~0U, NULL, gfp) == -EINVAL);
+	CHECK(cmap_delete(map, "k", 1, CMAP_OP_INSERT, NULL, gfp) == -EINVAL);
+	CHECK(cmap_delete(map, "k", 1, 0, NULL, gfp) == 0);
+	CHECK(cmap_delete(map, "k", 1, 0, NULL, gfp) == -ENOENT);
+	CHECK(cmap_count(map) == 0);
+}
 
+/* Calls that give the value that was there. */
+static void test_exchange(struct cmap *map, gfp_t gfp)
+{
+	char buf[16];
+	u32 len;
+	s64 sum;
+
+	CHECK(cmap_set(map, "k", 1, "two", 3, 0, NULL, gfp) == 0);
 	len = sizeof(buf);
 	CHECK(cmap_swap(map, "k", 1, "three", 5, buf, &len, NULL, gfp) == 1);
 	CHECK(len == 3 && !memcmp(buf, "two", 3));
@@ -84,9 +96,7 @@ static void test_one_key(struct cmap *map, gfp_t gfp)
 	CHECK(cmap_take(map, "k", 1, buf, &len, NULL, gfp) == -ENOENT);
 	CHECK(cmap_add(map, "n", 1, 5, 10, &sum, NULL, gfp) == 0 && sum == 15);
 	CHECK(cmap_add(map, "n", 1, S64_MAX, 0, NULL, NULL, gfp) == -EOVERFLOW);
-	CHECK(cmap_delete(map, "n", 1, CMAP_OP_INSERT, NULL, gfp) == -EINVAL);
 	CHECK(cmap_delete(map, "n", 1, 0, NULL, gfp) == 0);
-	CHECK(cmap_delete(map, "n", 1, 0, NULL, gfp) == -ENOENT);
 	CHECK(cmap_count(map) == 0);
 }
 
@@ -480,6 +490,7 @@ static int __init kapi_test_init(void)
 		return PTR_ERR(map);
 
 	test_one_key(map, GFP_KERNEL);
+	test_exchange(map, GFP_KERNEL);
 	test_empty_key(map, GFP_KERNEL);
 	test_bad_keys();
 	test_reads_without_interrupts(map);
@@ -488,6 +499,7 @@ static int __init kapi_test_init(void)
 	/* As a softirq has it: no sleeping allowed. */
 	local_bh_disable();
 	test_one_key(map, GFP_ATOMIC);
+	test_exchange(map, GFP_ATOMIC);
 	test_empty_key(map, GFP_ATOMIC);
 	test_long(map, GFP_ATOMIC);
 	test_many(map, GFP_ATOMIC);
