@@ -1,0 +1,321 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * What happens to a handle: its descriptor becomes another file's, a signal
+ * handler reads meanwhile, keys are empty, structures have other sizes.
+ */
+#include "edges.h"
+
+/* ---- a descriptor that is another file's by now ---- */
+
+/* As kcmap_close() is called. */
+static void close_handle(const struct kcmap *map)
+{
+	struct kcmap *copy = malloc(sizeof(*copy));
+
+	*copy = *map;
+	kcmap_close(copy);
+}
+
+static int replaced;		/* the number that is */
+static int replacement, original;
+
+static void replace(void)
+{
+	dup2(replacement, replaced);
+}
+
+static void restore(void)
+{
+	dup2(original, replaced);
+}
+
+/* Before anything is mapped; *map has a new view then. */
+static void foreign_before(struct kcmap *map)
+{
+	replace();
+	mmaps = asked = 0;
+	WANT(get(map) == -1 && errno == EBADF);
+	WANT(!mmaps && !asked);
+	WANT(!kcmap_view_open(map) && errno == EBADF);
+	restore();
+	/* Later, for it is there again. */
+	kcmap_view_close(map->view);
+	map->view = kcmap_view_open(map);
+
+	/* It becomes so just before the kernel maps it: nothing is read of it. */
+	before_mmap = replace;
+	WANT(get(map) == -1 && errno == EBADF);
+	before_mmap = NULL;
+	restore();
+	kcmap_view_close(map->view);
+	before_mmap = replace;
+	WANT(!kcmap_view_open(map) && errno == EBADF);
+	before_mmap = NULL;
+	restore();
+	map->view = kcmap_view_open(map);
+}
+
+/* All ways of finding that out. */
+static void foreign(int file)
+{
+	struct kcmap map = map_of_file();
+	struct kcmap_range *iter;
+	struct kcmap_item item;
+	char key[KEY_MAX + 1];
+	size_t len = key_of(40, key);
+
+	original = dup(fd);
+	replaced = map.fd;
+	replacement = file;
+	foreign_before(&map);
+
+	/* What is mapped goes on being the map, whatever the number is. */
+	warm(&map);
+	replace();
+	asked = 0;
+	WANT(get(&map) == 40 && !asked);
+	/* But not what takes a call. */
+	shard(0)->table |= CMAP_WINDOW_TABLE_NOT_YET;
+	shard(1)->table |= CMAP_WINDOW_TABLE_NOT_YET;
+	WANT(get(&map) == -1 && errno == EBADF);
+	iter = kcmap_range_new(&map, 0, NULL);
+	WANT(kcmap_range_next(iter, &item) == -1 && errno == EBADF);
+	kcmap_range_free(iter);
+	WANT(!asked);
+	/* A call that fails. */
+	answer = ENOTTY;
+	WANT(kcmap_set(&map, key, len, key, len, NULL) == -1 && errno == EBADF);
+	WANT(kcmap_count(&map) == -1 && errno == EBADF);
+	/* What is somebody else's is not closed. */
+	close_handle(&map);
+	WANT(fcntl(replaced, F_GETFD) >= 0);
+	close(replaced);
+	close(original);
+	shard(0)->table &= ~(uint64_t)CMAP_WINDOW_TABLE_NOT_YET;
+	shard(1)->table &= ~(uint64_t)CMAP_WINDOW_TABLE_NOT_YET;
+	answer = 0;
+}
+
+static void foreign_file(void)
+{
+	int file = open("/dev/zero", O_RDONLY);
+
+	foreign(file);
+	close(file);
+}
+
+static void foreign_map(void)
+{
+	other = memfd_create("other", 0);
+	foreign(other);
+	close(other);
+	other = -1;
+}
+
+/* An error that the map itself may give stays what it is. */
+static void errors_of_our_own(void)
+{
+	static const int errors[] = {
+		EINVAL, E2BIG, ENOSPC, EXFULL, EOVERFLOW, EDOM, EBADF, EPERM,
+	};
+	struct kcmap map = { .fd = fd, .id = WINDOW_ID, .no_window = 1 };
+	unsigned int i;
+
+	for (i = 0; i < sizeof(errors) / sizeof(*errors); i++) {
+		answer = errors[i];
+		WANT(kcmap_set(&map, "k", 1, "v", 1, NULL) == -1 &&
+		     errno == errors[i]);
+	}
+}
+
+/* ---- signal handlers ---- */
+
+static struct kcmap *interrupted;
+
+/* A handler comes when the read that it interrupts is just mapping. */
+static void read_in_handler(void)
+{
+	int saved = errno;
+
+	errno = 0;
+	WANT(get(interrupted) == 40);
+	WANT(!errno);
+	errno = saved;
+}
+
+static void see(const void *value, size_t len, void *arg)
+{
+	(void)value;
+	*(size_t *)arg += len;
+}
+
+static void reads_in_signal_handlers(void)
+{
+	struct kcmap map = unread_map();
+	char key[KEY_MAX + 1], value[VALUE_MAX];
+	struct kcmap_lookup lookup = {
+		.key = key, .key_len = key_of(40, key), .buf = value,
+		.size = VALUE_MAX,
+	};
+	size_t seen = 0;
+
+	/* The first read, which makes all that there is. */
+	interrupted = &map;
+	before_mmap = read_in_handler;
+	asked = mallocs = 0;
+	errno = 0;
+	WANT(get(&map) == 40 && !errno);
+	before_mmap = NULL;
+	over(&map);
+
+	map = unread_map();
+	behind_mmap = read_in_handler;
+	WANT(kcmap_get_many(&map, &lookup, 1) == 1);
+	WANT(!kcmap_visit(&map, key, lookup.key_len, see, &seen, NULL));
+	WANT(seen == 40);
+	behind_mmap = NULL;
+	WANT(!asked);
+	over(&map);
+
+	/* Where nothing can be mapped nobody notices. */
+	map = unread_map();
+	mapping = NO_MEMORY;
+	errno = 0;
+	WANT(kcmap_get_many(&map, &lookup, 1) == 1 && !errno);
+	mapping = MAPS;
+	over(&map);
+
+	/* By calls, too. */
+	map = unread_map();
+	map.no_window = 1;
+	errno = 0;
+	WANT(!kcmap_visit(&map, key, lookup.key_len, see, &seen, NULL));
+	WANT(!errno);
+	WANT(!mallocs);
+	over(&map);
+}
+
+/* Behind the last position is the end, not the start. */
+static void last_position(void)
+{
+	struct kcmap map = map_of_file();
+	const struct kcmap_cursor last = { UINT64_MAX, UINT64_MAX };
+	struct kcmap_range *iter = kcmap_range_new(&map, 0, &last);
+	struct kcmap_item item;
+
+	WANT(iter && kcmap_range_next(iter, &item) == 0);
+	kcmap_range_free(iter);
+	over(&map);
+}
+
+/* Read through the window like any other; there need be no address. */
+static void empty_key(void)
+{
+	struct kcmap map = map_of_file();
+	char value[VALUE_MAX];
+	struct kcmap_lookup lookup[] = {
+		{ .key = NULL, .key_len = 0, .buf = value, .size = VALUE_MAX },
+		{ .key = "0", .key_len = 1, .buf = value, .size = VALUE_MAX },
+	};
+	uint64_t version = 0;
+	size_t len = 0;
+	void *copied;
+
+	WANT(kcmap_get(&map, NULL, 0, value, sizeof(value), &version) ==
+	     EMPTY_KEY && version == EMPTY_KEY + 1);
+	/* Once more, when it is mapped. */
+	WANT(kcmap_get(&map, "", 0, value, sizeof(value), NULL) == EMPTY_KEY);
+	WANT(kcmap_get_many(&map, lookup, 2) == 1);
+	WANT(!lookup[0].error && lookup[0].version == EMPTY_KEY + 1);
+	WANT(lookup[1].error == ENOENT);
+	copied = kcmap_get_dup(&map, NULL, 0, &len, NULL);
+	WANT(copied && len == EMPTY_KEY);
+	free(copied);
+	WANT(!asked);
+	over(&map);
+}
+
+/*
+ * What an iterator gives has an address, also where neither keys nor values
+ * take room: without one it would seem to be without value.
+ */
+static void empty_keys(void)
+{
+	struct kcmap map = map_of_file();
+	struct kcmap_range *iter = kcmap_range_new(&map, 0, NULL);
+	struct kcmap_item item = {};
+	unsigned int seen = 0;
+	int more = -1;
+	uint32_t n;
+
+	for (n = 0; n < KEYS; n++)
+		node_of(n)->lengths = 0;
+	while (iter && (more = kcmap_range_next(iter, &item)) > 0) {
+		WANT(item.key && !item.key_len);
+		WANT(item.value && !item.value_len);
+		seen++;
+	}
+	WANT(!more && !asked);
+	WANT(seen == KEYS);
+	kcmap_range_free(iter);
+	over(&map);
+}
+
+/* Structures that are shorter or longer than ours. */
+static void sizes(void)
+{
+	struct kcmap map = map_of_file();
+	struct {
+		struct kcmap_window_info stat;
+		uint64_t newer, beyond;
+	} s = { { .sz = sizeof(s.stat) + 8 }, 42, 42 };
+	struct {
+		struct kcmap_info info;
+		uint64_t newer, beyond;
+	} i = { { .sz = sizeof(i.info) + 8 }, 42, 42 };
+	struct kcmap_options resolved, options = {
+		.sz = sizeof(options), .mode = 0640,
+	};
+
+	warm(&map);
+	WANT(!kcmap_window_stat(&map, &s.stat));
+	WANT(s.stat.sz == sizeof(s.stat) + 8 && s.stat.maps);
+	WANT(s.newer == 0 && s.beyond == 42);
+	WANT(!kcmap_stat(&map, &i.info));
+	WANT(i.info.sz == sizeof(i.info) + 8);
+	WANT(i.newer == 0 && i.beyond == 42);
+	s.stat.sz = sizeof(s.stat) - 1;
+	WANT(kcmap_window_stat(&map, &s.stat) == -1 && errno == EINVAL);
+	i.info.sz = sizeof(i.info) - 1;
+	WANT(kcmap_stat(&map, &i.info) == -1 && errno == EINVAL);
+	over(&map);
+
+	WANT(!kcmap_options_resolve(&options, &resolved));
+	WANT(resolved.mode == 0640);
+	options.__reserved = 1;
+	WANT(kcmap_options_resolve(&options, &resolved) == -1 &&
+	     errno == EINVAL);
+	/* As it was first, without. */
+	options.sz = offsetof(struct kcmap_options, __reserved);
+	WANT(!kcmap_options_resolve(&options, &resolved));
+	options.sz--;
+	WANT(kcmap_options_resolve(&options, &resolved) == -1 &&
+	     errno == EINVAL);
+}
+
+int main(void)
+{
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	if (window_file(17, 4))
+		return perror("window"), 1;
+
+	test("a descriptor that became another file's", foreign_file);
+	test("a descriptor that became another map's", foreign_map);
+	test("errors of the map's own", errors_of_our_own);
+	test("reads in signal handlers", reads_in_signal_handlers);
+	test("behind the last position", last_position);
+	test("the empty key", empty_key);
+	test("items that take no room", empty_keys);
+	test("structures of other sizes", sizes);
+	return failed;
+}
