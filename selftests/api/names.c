@@ -534,9 +534,9 @@ static bool maps_become(uint64_t maps)
 {
 	int i;
 
-	for (i = 0; i < patient(600) && all_maps() != maps; i++)
+	for (i = 0; i < patient(600) && limits_now().all_maps != maps; i++)
 		usleep(50000);
-	return all_maps() == maps;
+	return limits_now().all_maps == maps;
 }
 
 static int names_seen(void)
