@@ -342,20 +342,34 @@ bool cmap_account_fits(struct cmap_account *account, u64 bytes, bool headroom)
 	return !account;
 }
 
+static u64 coming_to(const struct cmap_account *account,
+		     const struct cmap_coming *coming)
+{
+	switch (account->kind) {
+	case CMAP_ACCOUNT_USER:
+		return coming->user;
+	case CMAP_ACCOUNT_ALL:
+		return coming->all;
+	default:
+		return coming->own;
+	}
+}
+
 /**
  * cmap_account_short() - where bytes would not fit, whatever comes back
  * @account: the account
  * @bytes: how many
  * @headroom: they may come from the headroom
- * @coming: bytes that come back and are not counted as returning yet
+ * @coming: bytes that come back and are not counted as returning yet; NULL for
+ *	none
  *
  * Context: Any.
  * Return: the first account on the way up that is too small, which may be gone
  * by now if it is a user's; or NULL: then it is only a matter of time.
  */
-const struct cmap_account *cmap_account_short(struct cmap_account *account,
-					      u64 bytes, bool headroom,
-					      u64 coming)
+const struct cmap_account *
+cmap_account_short(struct cmap_account *account, u64 bytes, bool headroom,
+		   const struct cmap_coming *coming)
 {
 	struct cmap_bill *bill = bill_lock(account);
 	struct reach reach = reach_of(bill, headroom);
@@ -363,8 +377,10 @@ const struct cmap_account *cmap_account_short(struct cmap_account *account,
 	for (; account; account = account->parent) {
 		/* In this order: what came back in between counts twice. */
 		s64 returning = atomic64_read(&account->returning);
-		s64 left = atomic64_read(&account->bytes) - returning - coming;
+		s64 left = atomic64_read(&account->bytes) - returning;
 
+		if (coming)
+			left -= coming_to(account, coming);
 		if (!fits(account, max(left, 0LL), bytes, reach))
 			break;
 	}

@@ -72,9 +72,17 @@ int cmap_bill_move(struct cmap_bill *bill, struct cmap_account *payer,
 void cmap_account_returning(struct cmap_account *account, s64 bytes);
 void cmap_account_headroom(struct cmap_account *account, s64 bytes);
 bool cmap_account_fits(struct cmap_account *account, u64 bytes, bool headroom);
-const struct cmap_account *cmap_account_short(struct cmap_account *account,
-					      u64 bytes, bool headroom,
-					      u64 coming);
+
+/* Bytes that come back, though not counted as returning, to accounts of a kind. */
+struct cmap_coming {
+	u64 own;
+	u64 user;
+	u64 all;
+};
+
+const struct cmap_account *
+cmap_account_short(struct cmap_account *account, u64 bytes, bool headroom,
+		   const struct cmap_coming *coming);
 
 /*
  * How everything is allocated: on the caller's bill, and without waking the

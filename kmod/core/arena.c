@@ -410,7 +410,7 @@ static struct cmap_class *class_at(const struct cmap_arena *arena, cmap_ref ref)
 /* Whether all values of the map could still be replaced if this one stays. */
 static bool headroom_left(const struct cmap_arena *arena)
 {
-	return !cmap_account_short(&arena->memory->account, 0, false, 0);
+	return !cmap_account_short(&arena->memory->account, 0, false, NULL);
 }
 
 /*

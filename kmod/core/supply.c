@@ -146,19 +146,25 @@ static int wait_for_memory(const struct cmap_relief *relief)
 /* ---- nodes ---- */
 
 /*
+ * No writer of a map took anything in hand, or gave it back, for a long time:
+ * those in a queue do not wait for the same hand one after the other.
+ */
+static bool hands_are_stuck(const struct cmap_memory *memory)
+{
+	return time_after(jiffies,
+			  READ_ONCE(memory->hands_moved) + IN_HAND_MAX);
+}
+
+/*
  * All that can help is in the hands of writers, who are about to give it back;
  * unless they wait for something themselves.  True if that takes too long,
- * whatever else is written meanwhile; or if no hand has moved for as long: those
- * in a queue do not wait for the same hand one after the other.
+ * whatever else is written meanwhile.
  */
 static bool hands_are_slow(struct cmap_relief *relief)
 {
-	unsigned long moved = READ_ONCE(relief->map->memory.hands_moved);
-
 	if (!relief->since)
 		relief->since = jiffies | 1;
-	return time_after(jiffies, relief->since + IN_HAND_MAX) ||
-	       time_after(jiffies, moved + IN_HAND_MAX);
+	return time_after(jiffies, relief->since + IN_HAND_MAX);
 }
 
 /* Wait for nodes that are nobody's: that is no time that hands take. */
@@ -186,7 +192,7 @@ static int await_node(struct cmap_relief *relief)
 		return 1;
 	if (outlook.waits)
 		return wait_for_grace(relief, outlook.grace);
-	if (hands_are_slow(relief))
+	if (hands_are_stuck(&relief->map->memory) || hands_are_slow(relief))
 		return 1;
 	usleep_range_state(NAP_US, 2 * NAP_US, TASK_KILLABLE);
 	return 0;
@@ -212,16 +218,31 @@ static bool draws_on(const struct cmap *map, const struct cmap_account *which)
 	       which == READ_ONCE(map->memory.bill.account.parent);
 }
 
-/* The same of all maps that draw on an account. */
-static u64 reclaim_all(const struct cmap_account *account, bool *freed)
+/* Bytes of large values that writers hold, and are about to give back. */
+static u64 bytes_in_hand(const struct cmap_memory *memory)
+{
+	s64 bytes = atomic64_read(&memory->in_hand);
+
+	return bytes > 0 && !hands_are_stuck(memory) ? bytes : 0;
+}
+
+/*
+ * The same of all maps that draw on an account; @in_hand is set to the bytes that
+ * their writers hold.
+ */
+static u64 reclaim_all(const struct cmap_account *account, bool *freed,
+		       u64 *in_hand)
 {
 	struct cmap *map;
 	u64 pending = 0;
 	u64 id = 0;
 
+	*in_hand = 0;
 	while ((map = cmap_names_next(&id))) {
-		if (draws_on(map, account))
+		if (draws_on(map, account)) {
 			pending += reclaim_map(map, freed);
+			*in_hand += bytes_in_hand(&map->memory);
+		}
 		cmap_map_put(map);
 		if (fatal_signal_pending(current))
 			break;
@@ -258,46 +279,86 @@ static u64 evacuate(struct cmap_relief *relief, u64 bytes)
 	return evacuate_map(relief->map, relief->shard, max(bytes, all / 16));
 }
 
-/* What was found of memory that is on its way. */
+/*
+ * What was found of memory that is on its way: after a grace period, and in the
+ * hands of writers.
+ */
 struct finding {
 	bool freed;			/* some is there already */
 	bool enough;			/* once the rest is there, too, */
 	bool sure;			/* also without what is in hand */
-	u64 pending;			/* after a grace period */
+	struct cmap_coming pending;
+	struct cmap_coming in_hand;
+	bool user;			/* has been looked at: his maps, */
+	bool all;			/* all maps */
 };
 
-/* Look for it: in the map, and where a limit above it stands in the way. */
-static void look_for_memory(struct cmap *map, const struct cmap_lack *lack,
-			    u64 in_hand, struct finding *finding)
+/* Look through the maps that draw on an account; false if that was done. */
+static bool look_above(struct finding *finding, const struct cmap_account *level)
 {
-	struct cmap_account *account = &map->memory.account;
-	const struct cmap_account *level;
-
-	*finding = (struct finding){};
-	finding->pending = reclaim_map(map, &finding->freed);
-	level = cmap_account_short(account, lack->bytes, lack->headroom,
-				   finding->pending);
-	finding->sure = !level;
-	if (level && in_hand)
-		level = cmap_account_short(account, lack->bytes, lack->headroom,
-					   finding->pending + in_hand);
-	if (level && level != account) {
-		u64 all = reclaim_all(level, &finding->freed);
-
-		level = cmap_account_short(account, lack->bytes, lack->headroom,
-					   all);
-		finding->sure = !level;
+	/* A user's may be gone, with whatever it says. */
+	if (level == &cmap_account_all) {
+		if (finding->all)
+			return false;
+		finding->all = true;
+		finding->pending.all = reclaim_all(level, &finding->freed,
+						   &finding->in_hand.all);
+	} else {
+		if (finding->user)
+			return false;
+		finding->user = true;
+		finding->pending.user = reclaim_all(level, &finding->freed,
+						    &finding->in_hand.user);
 	}
-	finding->enough = !level;
+	return true;
 }
 
-/* Bytes that others hold and are about to give back, as far as is known. */
-static u64 bytes_in_hand(struct cmap_relief *relief)
+/*
+ * Whether all levels of accounts have room once what is on its way is there.  At
+ * each that has not, all that draw on it are looked at.
+ */
+static bool enough(struct cmap_account *account, const struct cmap_lack *lack,
+		   bool hands, struct finding *finding)
 {
-	s64 bytes = atomic64_read(&relief->map->memory.in_hand) -
-		    cmap_shard_held_bytes(relief->shard, relief->write);
+	const struct cmap_account *level;
+	struct cmap_coming coming;
 
-	return bytes > 0 && !hands_are_slow(relief) ? bytes : 0;
+	do {
+		coming = finding->pending;
+		if (hands) {
+			coming.own += finding->in_hand.own;
+			coming.user += finding->in_hand.user;
+			coming.all += finding->in_hand.all;
+		}
+		level = cmap_account_short(account, lack->bytes, lack->headroom,
+					   &coming);
+	} while (level && level != account && look_above(finding, level));
+
+	return !level;
+}
+
+/*
+ * Look for it: in the map, and where limits above it stand in the way.  @held:
+ * what the writer that looks holds itself.
+ */
+static void look_for_memory(struct cmap *map, const struct cmap_lack *lack,
+			    u64 held, struct finding *finding)
+{
+	struct cmap_account *account = &map->memory.account;
+	u64 pending;
+	u64 hand;
+
+	*finding = (struct finding){};
+	pending = reclaim_map(map, &finding->freed);
+	finding->pending = (struct cmap_coming){ pending, pending, pending };
+	hand = bytes_in_hand(&map->memory);
+	finding->in_hand = (struct cmap_coming){ hand, hand, hand };
+
+	finding->sure = enough(account, lack, false, finding);
+	finding->in_hand.own -= min(held, finding->in_hand.own);
+	finding->in_hand.user -= min(held, finding->in_hand.user);
+	finding->in_hand.all -= min(held, finding->in_hand.all);
+	finding->enough = finding->sure || enough(account, lack, true, finding);
 }
 
 /* Changes with each write to the map. */
@@ -347,15 +408,18 @@ static int await_memory(struct cmap_relief *relief, int err)
 	/* Where the machine lacks memory limits say nothing. */
 	if (err == -ENOMEM && relief->lean++ >= LEAN_MAX)
 		return err;
-	look_for_memory(relief->map, &lack, bytes_in_hand(relief), &finding);
+	look_for_memory(relief->map, &lack,
+			cmap_shard_held_bytes(relief->shard, relief->write),
+			&finding);
 	if (fatal_signal_pending(current))
 		return -EINTR;
-	if (err == -ENOMEM && (finding.freed || finding.pending ||
+	if (err == -ENOMEM && (finding.freed || finding.pending.own ||
 			       atomic64_read(&account->returning) > 0))
 		return finding.freed ? 0 : wait_for_memory(relief);
 
 	fits = cmap_account_fits(account, lack.bytes, lack.headroom);
-	if (limit_reached(err) && !fits && finding.enough) {
+	if (limit_reached(err) && !fits &&
+	    (finding.sure || (finding.enough && !hands_are_slow(relief)))) {
 		if (finding.sure)
 			relief->vain = 0;
 		return wait_for_memory(relief);
@@ -388,7 +452,7 @@ static int relieve_atomic(struct cmap_relief *relief, int err)
 		return err;
 	lack = cmap_shard_lack(relief->shard, write);
 	if (!cmap_account_short(&relief->map->memory.account, lack.bytes,
-				lack.headroom, 0) ||
+				lack.headroom, NULL) ||
 	    delayed_work_pending(&relief->shard->trim) ||
 	    READ_ONCE(relief->shard->arena.victim))
 		return -EAGAIN;
@@ -543,8 +607,9 @@ int cmap_map_collect(struct cmap *map, gfp_t gfp, unsigned int *rounds)
 static int await_account(const struct cmap_account *account)
 {
 	bool freed = false;
+	u64 in_hand;
 
-	if (!reclaim_all(account, &freed) && !freed &&
+	if (!reclaim_all(account, &freed, &in_hand) && !freed &&
 	    atomic64_read(&account->returning) <= 0)
 		return -ENOENT;
 	return freed ? 0 : wait_for(account, start_poll_synchronize_rcu(),

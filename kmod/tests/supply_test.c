@@ -4,6 +4,7 @@
  * and who is refused is refused for a reason.
  */
 #include "lab.h"
+#include "../core/limits.h"
 #include "../core/map.h"
 #include "../core/op.h"
 #include "../core/registry.h"
@@ -18,6 +19,7 @@
 #include <linux/kthread.h>
 #include <linux/sizes.h>
 #include <linux/slab.h>
+#include <linux/uidgid.h>
 #include <uapi/linux/cmap.h>
 
 #define VALUE_MAX	SZ_128K
@@ -664,6 +666,132 @@ static void memory_of_other_maps_is_waited_for(struct kunit *test)
 	cmap_map_put(b);
 }
 
+#define HANDS		8
+
+/*
+ * Hold as many replacements in hand as there is room for, let another map replace
+ * a value, and write what is held.  What came of the other map's.
+ */
+static int replace_beside_hands(struct kunit *test, struct cmap *other,
+				struct cmap *map, u64 n)
+{
+	struct late late = { .map = other, .len = 100000 };
+	struct cmap_write *write;
+	u64 key[HANDS];
+	u32 held, i;
+	int err;
+
+	write = kunit_kcalloc(test, HANDS, sizeof(*write), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, write);
+	for (held = 0; held < HANDS && held < n; held++) {
+		key[held] = held;
+		write[held].code = CMAP_CODE_SET;
+		write[held].value_len = 100000;
+		err = cmap_op_key(map, &write[held].key, &key[held],
+				  sizeof(key[held]));
+		KUNIT_ASSERT_EQ(test, err, 0);
+		/* There is room for two, by now or after a grace period. */
+		if (!cmap_op_reserve(map, &write[held],
+				     held < 2 ? GFP_KERNEL : GFP_ATOMIC, &err))
+			break;
+	}
+	KUNIT_EXPECT_GE(test, held, 2);
+	KUNIT_EXPECT_LT(test, held, HANDS);
+
+	start_late(test, &late);
+	for (i = 0; i < 100 && !atomic_read(&other->short_of) &&
+	     !completion_done(&late.done); i++)
+		msleep(10);
+	msleep(100);
+	while (held--) {
+		KUNIT_EXPECT_EQ(test, cmap_op_write(map, &write[held],
+						    GFP_KERNEL), 0);
+		cmap_op_unreserve(map, &write[held]);
+	}
+	wait_for_completion(&late.done);
+
+	return late.err;
+}
+
+/*
+ * At the limit for all maps, the replacement of a long value was refused for what
+ * another map's writers held, and were about to use or to give back.  One that
+ * they hold for a second is no reason to wait, and this machine may be slow.
+ */
+static void hands_of_other_maps_are_waited_for(struct kunit *test)
+{
+	struct cmap *a = map_new(test, 1, 0), *b = map_new(test, 1, 0);
+	int err = cmap_names_add(a, cmap_names_here()) ?:
+		  cmap_names_add(b, cmap_names_here());
+	u32 tries = 0;
+	u64 n;
+
+	KUNIT_ASSERT_EQ(test, err, 0);
+	cmap_account_all.max = SZ_2M;
+	KUNIT_ASSERT_EQ(test, set(a, 0, 100000, 0, GFP_KERNEL), 0);
+	n = fill(test, b, 100000);
+	do
+		err = replace_beside_hands(test, a, b, n);
+	while (err == -ENOSPC && ++tries < 10);
+	KUNIT_EXPECT_EQ(test, err, 0);
+	cmap_map_put(a);
+	cmap_map_put(b);
+}
+
+static void set_long(struct kunit *test, struct cmap *map, u64 keys)
+{
+	while (keys--)
+		KUNIT_ASSERT_EQ(test, set(map, keys, 100000, 0, GFP_KERNEL), 0);
+}
+
+static u64 room_taken(const struct cmap_account *account)
+{
+	return atomic64_read(&account->bytes) +
+	       atomic64_read(&account->headroom);
+}
+
+/*
+ * Where two limits were reached at once, a user's and that for all maps, only the
+ * user's maps were looked at: what others had on its way back did not count.
+ */
+static void each_limit_is_looked_at(struct kunit *test)
+{
+	struct cmap_user *user = cmap_user_count(KUIDT_INIT(4711), false);
+	struct cmap *map[3];
+	u32 i;
+
+	KUNIT_ASSERT_FALSE(test, IS_ERR(user));
+	for (i = 0; i < 3; i++) {
+		map[i] = map_new(test, 1, 0);
+		KUNIT_ASSERT_EQ(test, cmap_names_add(map[i],
+						     cmap_names_here()), 0);
+		set_long(test, map[i], 6);
+		if (i < 2)
+			KUNIT_ASSERT_EQ(test, cmap_bill_move(&map[i]->memory.bill,
+							     &user->account,
+							     false), 0);
+	}
+	cmap_reserve_percent = 0;
+	cmap_user_max_bytes = room_taken(&user->account);
+	cmap_account_all.max = room_taken(&cmap_account_all) - 200000;
+
+	/* Two of the user's own would do for him, for all it takes three. */
+	for (i = 0; i < 2; i++)
+		KUNIT_EXPECT_EQ(test, delete(map[1], i), 0);
+	for (i = 0; i < 4; i++)
+		KUNIT_EXPECT_EQ(test, delete(map[2], i), 0);
+	KUNIT_EXPECT_EQ(test, set(map[0], 100, 100000, 0, GFP_KERNEL), 0);
+
+	cmap_account_all.max = 0;
+	cmap_user_max_bytes = 0;
+	cmap_reserve_percent = 5;
+	for (i = 0; i < 3; i++)
+		cmap_map_put(map[i]);
+	lab_settle();
+	lab_settle();
+	cmap_user_uncount(user);
+}
+
 /* ---- without sleeping ---- */
 
 /*
@@ -706,6 +834,8 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE_SLOW(evacuated_while_replaced),
 	KUNIT_CASE(evacuated_before_the_first_entry),
 	KUNIT_CASE_SLOW(memory_of_other_maps_is_waited_for),
+	KUNIT_CASE_SLOW(hands_of_other_maps_are_waited_for),
+	KUNIT_CASE(each_limit_is_looked_at),
 	KUNIT_CASE(full_is_said_without_sleeping),
 	{}
 };
