@@ -9,6 +9,11 @@ struct workqueue_struct *cmap_queue_upkeep;
 struct workqueue_struct *cmap_queue_free;
 struct workqueue_struct *cmap_queue_destroy;
 
+static struct workqueue_struct *queue_new(const char *name)
+{
+	return alloc_workqueue("%s", WQ_UNBOUND | WQ_MEM_RECLAIM, 0, name);
+}
+
 /**
  * cmap_queue_init() - make the queues
  *
@@ -17,17 +22,16 @@ struct workqueue_struct *cmap_queue_destroy;
  */
 int cmap_queue_init(void)
 {
-	cmap_queue_resize = alloc_workqueue("cmap_resize", WQ_UNBOUND, 0);
+	cmap_queue_resize = queue_new("cmap_resize");
 	if (!cmap_queue_resize)
 		return -ENOMEM;
-	cmap_queue_upkeep = alloc_workqueue("cmap_upkeep", WQ_UNBOUND, 0);
+	cmap_queue_upkeep = queue_new("cmap_upkeep");
 	if (!cmap_queue_upkeep)
 		goto destroy_resize;
-	cmap_queue_free = alloc_workqueue("cmap_free",
-					  WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
+	cmap_queue_free = queue_new("cmap_free");
 	if (!cmap_queue_free)
 		goto destroy_upkeep;
-	cmap_queue_destroy = alloc_workqueue("cmap_destroy", WQ_UNBOUND, 0);
+	cmap_queue_destroy = queue_new("cmap_destroy");
 	if (!cmap_queue_destroy)
 		goto destroy_free;
 

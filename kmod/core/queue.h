@@ -5,6 +5,11 @@
  * What frees memory never waits behind what asks for it, and no work waits for
  * another one of its own queue: a full queue would then wait for ever.  None is
  * bound to a CPU, on which a work could hold up the works of others.
+ *
+ * Writers that must not start I/O, for reclaim may be waiting for them, wait for
+ * memory that comes back by these: blocks and tables that are freed, and maps that
+ * are destroyed, which wait for works of the other queues.  So all have a rescuer:
+ * none needs memory for a new thread to go on.
  */
 #ifndef CMAP_QUEUE_H
 #define CMAP_QUEUE_H
@@ -17,10 +22,7 @@ extern struct workqueue_struct *cmap_queue_resize;
 /* Allocates segments ahead and trims; each work is short. */
 extern struct workqueue_struct *cmap_queue_upkeep;
 
-/*
- * Frees blocks and tables.  Writers that must not start I/O may wait for it, so
- * it has a rescuer.
- */
+/* Frees blocks and tables. */
 extern struct workqueue_struct *cmap_queue_free;
 
 /* Destroys maps; waits for works of all the other queues. */

@@ -7,6 +7,7 @@
 #include "../core/limits.h"
 #include "../core/map.h"
 #include "../core/op.h"
+#include "../core/queue.h"
 #include "../core/registry.h"
 #include "../core/resize.h"
 #include "../core/scan.h"
@@ -20,6 +21,7 @@
 #include <linux/sizes.h>
 #include <linux/slab.h>
 #include <linux/uidgid.h>
+#include <linux/workqueue.h>
 #include <uapi/linux/cmap.h>
 
 #define VALUE_MAX	SZ_128K
@@ -792,6 +794,57 @@ static void each_limit_is_looked_at(struct kunit *test)
 	cmap_user_uncount(user);
 }
 
+/* ---- work queues ---- */
+
+struct errand {
+	struct work_struct work, inner;
+	struct workqueue_struct *queue;
+};
+
+static void take_a_while(struct work_struct *work)
+{
+	msleep(20);
+}
+
+static void flush_other(struct work_struct *work)
+{
+	struct errand *errand = container_of(work, struct errand, work);
+
+	queue_work(errand->queue, &errand->inner);
+	flush_work(&errand->inner);
+}
+
+/*
+ * Memory is waited for that comes back by works, also where it is reclaimed.  The
+ * queue that maps are destroyed in had no rescuer, without which that may never
+ * be; the kernel warns of who flushes such a queue to reclaim memory.
+ */
+static void works_go_on_without_memory(struct kunit *test)
+{
+	struct workqueue_struct *reclaim = alloc_workqueue("cmap_reclaim",
+							   WQ_UNBOUND |
+							   WQ_MEM_RECLAIM, 0);
+	struct workqueue_struct *queues[] = {
+		cmap_queue_resize, cmap_queue_upkeep, cmap_queue_free,
+		cmap_queue_destroy,
+	};
+	struct errand errand;
+	u32 i;
+
+	KUNIT_ASSERT_NOT_NULL(test, reclaim);
+	for (i = 0; i < ARRAY_SIZE(queues); i++) {
+		errand.queue = queues[i];
+		INIT_WORK_ONSTACK(&errand.work, flush_other);
+		INIT_WORK_ONSTACK(&errand.inner, take_a_while);
+		queue_work(reclaim, &errand.work);
+		flush_work(&errand.work);
+		KUNIT_EXPECT_FALSE(test, work_busy(&errand.inner));
+		destroy_work_on_stack(&errand.inner);
+		destroy_work_on_stack(&errand.work);
+	}
+	destroy_workqueue(reclaim);
+}
+
 /* ---- without sleeping ---- */
 
 /*
@@ -836,6 +889,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE_SLOW(memory_of_other_maps_is_waited_for),
 	KUNIT_CASE_SLOW(hands_of_other_maps_are_waited_for),
 	KUNIT_CASE(each_limit_is_looked_at),
+	KUNIT_CASE(works_go_on_without_memory),
 	KUNIT_CASE(full_is_said_without_sleeping),
 	{}
 };
