@@ -667,6 +667,22 @@ static int find_room(const struct cmap_arena *arena, u32 pages, u32 *size)
 	return 0;
 }
 
+/**
+ * cmap_arena_spent() - whether there is no room for a segment, however small
+ * @arena: the arena
+ * @size: bytes in its nodes
+ *
+ * Context: The shard's lock.
+ * Return: true if there is none before another segment has gone.
+ */
+bool cmap_arena_spent(const struct cmap_arena *arena, u32 size)
+{
+	const struct cmap_segtab *segtab = segtab_locked(arena);
+
+	return segtab && segtab->size == CMAP_GRANULES_MAX &&
+	       !find_run(arena, granules_of(least_pages(class_of(size))));
+}
+
 /* A segment takes whole granules; where these become few it shall fill them. */
 static bool cramped(const struct cmap_arena *arena)
 {

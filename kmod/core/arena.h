@@ -176,6 +176,8 @@ bool cmap_arena_larger(u32 size, u32 than);
 void cmap_arena_retire(struct cmap_arena *arena, cmap_ref ref);
 void cmap_arena_unalloc(struct cmap_arena *arena, cmap_ref ref);
 
+bool cmap_arena_spent(const struct cmap_arena *arena, u32 size);
+
 int cmap_refill_prepare(struct cmap_arena *arena, u32 size, gfp_t gfp,
 			struct cmap_refill *refill);
 int cmap_refill_ahead(struct cmap_arena *arena, u32 class,

@@ -395,6 +395,17 @@ static bool in_vain(struct cmap_relief *relief, bool enough)
 }
 
 /*
+ * It is not memory that lacks but a number for a segment, and none is about to be
+ * given back by what has left already.
+ */
+static bool spent(const struct cmap_relief *relief)
+{
+	return lacks_node(relief->write) &&
+	       !cmap_memory_leaving(&relief->map->memory) &&
+	       cmap_shard_spent(relief->shard, relief->write);
+}
+
+/*
  * Get memory that was given up.  Returns 0 to try again, the error to fail with,
  * or -EINTR.
  */
@@ -403,7 +414,7 @@ static int await_memory(struct cmap_relief *relief, int err)
 	struct cmap_account *account = &relief->map->memory.account;
 	struct cmap_lack lack = cmap_shard_lack(relief->shard, relief->write);
 	struct finding finding;
-	bool fits;
+	bool fits, no_number;
 
 	/* Where the machine lacks memory limits say nothing. */
 	if (err == -ENOMEM && relief->lean++ >= LEAN_MAX)
@@ -424,8 +435,11 @@ static int await_memory(struct cmap_relief *relief, int err)
 			relief->vain = 0;
 		return wait_for_memory(relief);
 	}
-	if (!fits && evacuate(relief, lack.bytes))
+	no_number = err == -ENOSPC && spent(relief);
+	if ((!fits || no_number) && evacuate(relief, lack.bytes))
 		return wait_for_memory(relief);
+	if (no_number && !finding.freed && !finding.pending.own)
+		return err;
 	return in_vain(relief, fits) ? err : 0;
 }
 
@@ -451,8 +465,8 @@ static int relieve_atomic(struct cmap_relief *relief, int err)
 	if (!limit_reached(err))
 		return err;
 	lack = cmap_shard_lack(relief->shard, write);
-	if (!cmap_account_short(&relief->map->memory.account, lack.bytes,
-				lack.headroom, NULL) ||
+	if ((!cmap_account_short(&relief->map->memory.account, lack.bytes,
+				 lack.headroom, NULL) && !spent(relief)) ||
 	    delayed_work_pending(&relief->shard->trim) ||
 	    READ_ONCE(relief->shard->arena.victim))
 		return -EAGAIN;

@@ -800,6 +800,27 @@ struct cmap_outlook cmap_shard_outlook(struct cmap_shard *shard,
 }
 
 /**
+ * cmap_shard_spent() - whether a write lacks a number for a segment
+ * @shard: the shard
+ * @write: the write, which lacks a node
+ *
+ * Context: Process or softirq; no lock.
+ * Return: true if all are taken, until one of the shard's segments has gone.
+ */
+bool cmap_shard_spent(struct cmap_shard *shard, const struct cmap_write *write)
+{
+	bool spent;
+
+	spin_lock_bh(&shard->lock);
+	spent = cmap_arena_spent(&shard->arena,
+				 cmap_node_size(write->key.len,
+						write->value_len));
+	spin_unlock_bh(&shard->lock);
+
+	return spent;
+}
+
+/**
  * cmap_shard_queue() - count a write that queues for a node
  * @shard: the shard
  * @write: the write

@@ -981,26 +981,11 @@ static void take_granules(struct stock *stock, u32 left)
 static void granules_are_spent(struct kunit *test)
 {
 	struct stock *stock = stock_new(test, false);
-	struct cmap_segtab *small, *segtab;
-	u32 i, n = 0;
+	struct cmap_segtab *segtab;
+	u32 n = 0;
 
 	KUNIT_ASSERT_EQ(test, stock_refill(stock, 100, GFP_KERNEL), 0);
-	/* As large as it can be, without the memory for what it would name. */
-	small = segtab_of(stock);
-	segtab = kvzalloc(struct_size(segtab, base, CMAP_GRANULES_MAX) +
-			  CMAP_GRANULES_MAX * sizeof(*segtab->segment) +
-			  CMAP_GRANULES_MAX / BITS_PER_BYTE, GFP_KERNEL);
-	KUNIT_ASSERT_NOT_NULL(test, segtab);
-	segtab->size = CMAP_GRANULES_MAX;
-	segtab->segment = (void *)&segtab->base[segtab->size];
-	segtab->map = (void *)&segtab->segment[segtab->size];
-	for (i = 0; i < small->size; i++) {
-		segtab->base[i] = small->base[i];
-		segtab->segment[i] = small->segment[i];
-	}
-	bitmap_copy(segtab->map, small->map, small->size);
-	rcu_assign_pointer(stock->arena.segtab, segtab);
-	kvfree(small);
+	segtab = lab_largest_segtab(test, &stock->arena);
 
 	/* Where few are left no segment is smaller than one. */
 	take_granules(stock, 33);

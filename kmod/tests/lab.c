@@ -6,10 +6,12 @@
 #include "fail.h"
 #include "../core/queue.h"
 
+#include <linux/bitmap.h>
 #include <linux/completion.h>
 #include <linux/cpumask.h>
 #include <linux/kthread.h>
 #include <linux/module.h>
+#include <linux/overflow.h>
 #include <linux/preempt.h>
 #include <linux/random.h>
 #include <linux/rcupdate.h>
@@ -202,6 +204,32 @@ void lab_settle(void)
 	/* Works that wait for a grace period, and what those free after one. */
 	cmap_queue_flush();
 	rcu_barrier();
+}
+
+/* The largest there can be, without the memory for what it would name. */
+struct cmap_segtab *lab_largest_segtab(struct kunit *test,
+				       struct cmap_arena *arena)
+{
+	struct cmap_segtab *small, *segtab;
+	u32 i;
+
+	small = rcu_dereference_protected(arena->segtab, 1);
+	segtab = kvzalloc(struct_size(segtab, base, CMAP_GRANULES_MAX) +
+			  CMAP_GRANULES_MAX * sizeof(*segtab->segment) +
+			  CMAP_GRANULES_MAX / BITS_PER_BYTE, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, segtab);
+	segtab->size = CMAP_GRANULES_MAX;
+	segtab->segment = (void *)&segtab->base[segtab->size];
+	segtab->map = (void *)&segtab->segment[segtab->size];
+	for (i = 0; i < small->size; i++) {
+		segtab->base[i] = small->base[i];
+		segtab->segment[i] = small->segment[i];
+	}
+	bitmap_copy(segtab->map, small->map, small->size);
+	rcu_assign_pointer(arena->segtab, segtab);
+	kvfree(small);
+
+	return segtab;
 }
 
 /* ---- the module ---- */

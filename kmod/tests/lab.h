@@ -6,6 +6,7 @@
 #ifndef CMAP_TESTS_LAB_H
 #define CMAP_TESTS_LAB_H
 
+#include "../core/arena.h"
 #include "../core/block.h"
 #include "../core/hash.h"
 #include "../core/quota.h"
@@ -72,5 +73,7 @@ void lab_race(struct kunit *test, unsigned int count,
 
 /* Wait until what was freed under RCU, and what waited for that, is free. */
 void lab_settle(void);
+struct cmap_segtab *lab_largest_segtab(struct kunit *test,
+				       struct cmap_arena *arena);
 
 #endif /* CMAP_TESTS_LAB_H */

@@ -14,6 +14,7 @@
 #include "../core/stat.h"
 #include "../core/supply.h"
 
+#include <linux/bitmap.h>
 #include <linux/completion.h>
 #include <linux/delay.h>
 #include <linux/jiffies.h>
@@ -459,6 +460,33 @@ static void inserts_are_refused_beside_replacements(struct kunit *test)
 	}
 }
 
+/*
+ * Where a shard can number no more segments that was said after many looks for
+ * memory, and who cannot sleep was told to try again for ever.
+ */
+static void spent_numbers_are_said_at_once(struct kunit *test)
+{
+	struct cmap *map = map_new(test, 1, 0);
+	struct cmap_shard *shard = map->shard[0];
+	struct cmap_segtab *segtab;
+	u64 retries;
+
+	KUNIT_ASSERT_EQ(test, set(map, 0, 100, 0, GFP_KERNEL), 0);
+	segtab = lab_largest_segtab(test, &shard->arena);
+	bitmap_fill(segtab->map, segtab->size);
+	segtab->taken = segtab->size;
+
+	retries = shard->retries;
+	KUNIT_EXPECT_EQ(test, set(map, 1, 2000, 0, GFP_ATOMIC), -ENOSPC);
+	KUNIT_EXPECT_EQ(test, set(map, 1, 200, 0, GFP_ATOMIC), -ENOSPC);
+	KUNIT_EXPECT_EQ(test, set(map, 1, 200, 0, GFP_KERNEL), -ENOSPC);
+	KUNIT_EXPECT_LE(test, shard->retries - retries, 6);
+	/* What needs no segment more goes on. */
+	KUNIT_EXPECT_EQ(test, set(map, 1, 100, 0, GFP_KERNEL), 0);
+	KUNIT_EXPECT_EQ(test, set(map, 0, 100, 0, GFP_ATOMIC), 0);
+	cmap_map_put(map);
+}
+
 /* ---- sparse segments ---- */
 
 static void expect_survivors(struct kunit *test, struct cmap *map, u64 n,
@@ -882,6 +910,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE_SLOW(nobody_waits_for_one_behind),
 	KUNIT_CASE_SLOW(who_queues_is_served_before_others),
 	KUNIT_CASE_SLOW(inserts_are_refused_beside_replacements),
+	KUNIT_CASE(spent_numbers_are_said_at_once),
 	KUNIT_CASE_SLOW(sizes_can_change_in_a_full_map),
 	KUNIT_CASE_SLOW(memory_goes_back_after_mass_deletes),
 	KUNIT_CASE_SLOW(evacuated_while_replaced),
