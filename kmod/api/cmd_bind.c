@@ -124,9 +124,9 @@ int cmap_cmd_open(struct cmap_context *context, void __user *arg)
 		access |= CMAP_MAY_READ;
 	if (context->file->f_mode & FMODE_WRITE)
 		access |= CMAP_MAY_WRITE;
-	/* Opened with the mode 3, which asks for neither: nor may it ask here. */
+	/* Opened with the mode 3: for neither, but to change what is said of it. */
 	if (!access)
-		return -EBADF;
+		access = CMAP_MAY_CHANGE;
 	name = copy_name_args(arg, CMAP_OPEN_TRUSTED, &flags);
 	if (IS_ERR(name))
 		return PTR_ERR(name);

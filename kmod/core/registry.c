@@ -359,6 +359,8 @@ static bool may_open(const struct cmap *map, int access)
 {
 	umode_t mode = map->mode;
 
+	if (access & CMAP_MAY_CHANGE)
+		return owned(map) || capable_over(map, CAP_FOWNER);
 	if (owned(map))
 		mode >>= 6;
 	else if (in_group_p(map->gid))
@@ -387,8 +389,8 @@ static bool trusted_owner(const struct cmap *map)
  * cmap_names_open() - find a map by name
  * @net: where the name is
  * @name: the name
- * @access: CMAP_MAY_READ, CMAP_MAY_WRITE or both, checked against the caller's
- *	credentials; 0 for kernel users
+ * @access: CMAP_MAY_READ, CMAP_MAY_WRITE or both, or CMAP_MAY_CHANGE, checked
+ *	against the caller's credentials; 0 for kernel users
  * @trusted: only one that belongs to the caller, to root, or to the root of the
  *	names' user namespace if the caller is in that
  *

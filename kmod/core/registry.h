@@ -18,6 +18,7 @@ struct net;
 /* What is to be done with a map: the bits of others in its mode. */
 #define CMAP_MAY_READ		0004
 #define CMAP_MAY_WRITE		0002
+#define CMAP_MAY_CHANGE		0010	/* no bit: for owners, whatever the mode */
 
 /* What to change of a map: CMAP_SET_* says which. */
 struct cmap_attr {

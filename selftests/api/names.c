@@ -173,7 +173,11 @@ TEST_F(names, permissions)
 			EXPECT_EQ(wanted(want, cases[i].other),
 				  open_as(1001, 2001, flags[want]));
 			/* A descriptor for neither is no way around that. */
-			EXPECT_EQ(-EBADF, open_as(1001, 2001, O_ACCMODE));
+			EXPECT_EQ(-EACCES, open_as(1001, 2001, O_ACCMODE));
+			EXPECT_EQ(-EACCES, open_as(1001, 2000, O_ACCMODE));
+			/* It is for owners. */
+			EXPECT_EQ(0, open_as(1000, 2000, O_ACCMODE));
+			EXPECT_EQ(0, open_as(0, 0, O_ACCMODE));
 			/* Root may, whatever the mode. */
 			EXPECT_EQ(0, open_as(0, 0, flags[want]));
 		}
@@ -424,6 +428,37 @@ TEST_F(names, owner_changes_mode_and_group)
 	EXPECT_EQ(0, map_stat(self->fd).uid);
 	EXPECT_EQ(0, map_stat(self->fd).gid);
 	EXPECT_EQ(0666, map_stat(self->fd).mode);
+}
+
+/*
+ * Of a map that denies its owner everything: he can change that, but with the
+ * descriptor that he does it by he cannot read or write.
+ */
+static int change_what_is_denied(int unused)
+{
+	int fd = device(O_ACCMODE), other = device(O_RDONLY);
+	uint32_t len = 4;
+	char buf[4];
+
+	(void)unused;
+	if (open_named(other, NAME) != -EACCES || open_named(fd, NAME))
+		return -1;
+	if (set(fd, "k", 1, "v", 1) != -EBADF ||
+	    get(fd, "k", 1, buf, &len) != -EBADF || clear(fd) != -EBADF ||
+	    mmap(NULL, 4096, PROT_READ, MAP_SHARED, fd, 0) != MAP_FAILED)
+		return -2;
+	if (map_stat(fd).mode || chmod_fd(fd) || rename_fd(fd) ||
+	    name_call(fd, CMAP_IOCTL_RENAME, NAME))
+		return -3;
+	return open_named(other, NAME);
+}
+
+TEST_F(names, owner_changes_what_he_may_not_open)
+{
+	ASSERT_EQ(0, run_as(1000, 2000, make_one, 0));
+	EXPECT_EQ(0, run_as(1000, 2000, change_what_is_denied, 0));
+	ASSERT_EQ(0, open_named(self->fd, NAME));
+	EXPECT_EQ(0640, map_stat(self->fd).mode);
 }
 
 TEST_F(names, owner_renames)

@@ -223,7 +223,10 @@ struct cmap_create {
  * @__reserved: 0
  *
  * CMAP_IOCTL_OPEN needs the map's read permission when the descriptor is open
- * for reading and its write permission when it is open for writing.  Who would
+ * for reading and its write permission when it is open for writing.  With a
+ * descriptor that is open for neither, by the access mode 3 (O_ACCMODE), the
+ * caller must own the map or have CAP_FOWNER: it is good for CMAP_IOCTL_RENAME,
+ * CMAP_IOCTL_SETATTR and CMAP_IOCTL_STAT, whatever the mode is.  Who would
  * have made the map, had it not been there, does not expect one that somebody
  * else made first under that name; with CMAP_OPEN_TRUSTED a map that belongs
  * neither to the caller, nor to root, nor to the root of the user namespace
@@ -242,7 +245,7 @@ struct cmap_create {
  * Capabilities count if the caller has them in the user namespace that the
  * name's network namespace belongs to, and that namespace knows the owner.
  *
- * Errors: EACCES, EBADF (open), EBADFD (rename), EBUSY (open), EEXIST (rename),
+ * Errors: EACCES, EBADFD (rename), EBUSY (open), EEXIST (rename),
  * EFAULT, EINVAL, ENOENT, ENOMEM, EPERM (rename).
  */
 struct cmap_name {

@@ -300,7 +300,7 @@ static void do_create(const struct arguments *args)
 /* Any descriptor will do; the owner may have left himself no permission. */
 static struct kcmap *open_own(const char *text)
 {
-	static const int oflags[] = { O_RDONLY, O_WRONLY };
+	static const int oflags[] = { O_RDONLY, O_WRONLY, O_ACCMODE };
 	char *name = unescape_name(text);
 	struct kcmap *map = NULL;
 	size_t i;
