@@ -13,6 +13,9 @@ CMAP_COMPAT += $(call cmap-has,'MODULE_INFO\(import_ns$(comma) *ns\)',linux/modu
 # Flags of mappings got functions to change them.
 CMAP_COMPAT += $(call cmap-has,'vm_flags_clear',linux/mm.h,CMAP_HAVE_VM_FLAGS)
 
+# What a mapping shall be is described before there is one, and flags are bits.
+CMAP_COMPAT += $(call cmap-has,'define vma_desc_clear_flags',linux/mm.h,CMAP_HAVE_MMAP_PREPARE)
+
 # <asm/unaligned.h> became <linux/unaligned.h>.
 CMAP_COMPAT += $(call cmap-has,'.',linux/unaligned.h,CMAP_HAVE_LINUX_UNALIGNED_H)
 

@@ -57,7 +57,11 @@ static const struct file_operations dev_fops = {
 	.poll = dev_poll,
 	.unlocked_ioctl = cmap_ioctl,
 	.compat_ioctl = compat_ptr_ioctl,
+#ifdef CMAP_HAVE_MMAP_PREPARE
+	.mmap_prepare = cmap_window_mmap_prepare,
+#else
 	.mmap = cmap_window_mmap,
+#endif
 	.show_fdinfo = cmap_fdinfo_show,
 };
 

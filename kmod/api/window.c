@@ -500,44 +500,107 @@ static struct file *window_file(struct cmap_file *own, struct cmap *map)
 	return file;
 }
 
-/* Whether all of a range of the file is of regions that there can be. */
-static bool range_valid(struct vm_area_struct *vma)
-{
-	pgoff_t last = vma->vm_pgoff + vma_pages(vma) - 1;
+/* What a mapping is to be of the file. */
+struct request {
+	pgoff_t first;
+	unsigned long pages;
+	bool shared;
+	bool writable;			/* or executable */
+};
 
-	return last >= vma->vm_pgoff &&
+/* Whether all of a range of the file is of regions that there can be. */
+static bool range_valid(const struct request *request)
+{
+	pgoff_t last = request->first + request->pages - 1;
+
+	return last >= request->first &&
 	       last < CMAP_WINDOW_REGION(CMAP_WINDOW_REGIONS) >> PAGE_SHIFT;
 }
 
+/* The file that a mapping is to be of, or an ERR_PTR. */
+static struct file *file_to_map(struct file *file, const struct request *request)
+{
+	struct cmap *map = cmap_file_map(file);
+	int err;
+
+	if (!map)
+		return ERR_PTR(-EBADFD);
+	if (map->flags & CMAP_CREATE_NO_WINDOW || cmap_cache_aliases())
+		return ERR_PTR(-ENODEV);
+	if (request->writable)
+		return ERR_PTR(-EACCES);
+	if (!request->shared || !range_valid(request))
+		return ERR_PTR(-EINVAL);
+	err = window_open(map);
+	if (err)
+		return ERR_PTR(err);
+	return window_file(cmap_file_of(file), map);
+}
+
+/*
+ * For both below.  Context: Process; the mm's lock is held for writing.  Return:
+ * 0; -EBADFD without a map; -ENODEV if the map has no window, or the CPU's caches
+ * cannot do it; -EACCES if the mapping could be written or executed; -EINVAL if
+ * it is private, or beyond all regions; -EDQUOT, -ENOMEM, -ENFILE or -ENOSPC.
+ *
+ * The file holds the map.  Its memory is there in any case: of what is said of
+ * large pages only "never" shall hold for it.
+ */
+#ifdef CMAP_HAVE_MMAP_PREPARE
+/**
+ * cmap_window_mmap_prepare() - the device's mmap
+ * @desc: what the mapping is to be
+ *
+ * Nothing is held for the mapping: it may come to none.
+ *
+ * Context: See above.
+ * Return: See above.
+ */
+int cmap_window_mmap_prepare(struct vm_area_desc *desc)
+{
+	const struct request request = {
+		.first = desc->pgoff,
+		.pages = vma_desc_pages(desc),
+		.shared = vma_desc_test(desc, VMA_MAYSHARE_BIT),
+		.writable = vma_desc_test_any(desc, VMA_WRITE_BIT,
+					      VMA_EXEC_BIT),
+	};
+	struct file *window = file_to_map(desc->file, &request);
+
+	if (IS_ERR(window))
+		return PTR_ERR(window);
+
+	desc->vm_file = get_file(window);
+	vma_desc_clear_flags(desc, VMA_MAYWRITE_BIT, VMA_MAYEXEC_BIT);
+	vma_desc_set_flags(desc, VMA_PFNMAP_BIT, VMA_DONTEXPAND_BIT,
+			   VMA_DONTDUMP_BIT);
+#ifdef CMAP_HUGE_PFNMAP
+	vma_desc_set_flags(desc, VMA_HUGEPAGE_BIT);
+#endif
+	desc->private_data = cmap_file_map(desc->file);
+	desc->vm_ops = &window_vm_ops;
+
+	return 0;
+}
+#else
 /**
  * cmap_window_mmap() - the device's mmap
  * @file: the descriptor's file
  * @vma: the mapping
  *
- * Context: Process; the mm's lock is held for writing.
- * Return: 0; -EBADFD without a map; -ENODEV if the map has no window, or the
- * CPU's caches cannot do it; -EACCES if the mapping could be written or
- * executed; -EINVAL if it is private, or beyond all regions; -EDQUOT, -ENOMEM,
- * -ENFILE or -ENOSPC.
+ * Context: See above.
+ * Return: See above.
  */
 int cmap_window_mmap(struct file *file, struct vm_area_struct *vma)
 {
-	struct cmap *map = cmap_file_map(file);
-	struct file *window;
-	int err;
+	const struct request request = {
+		.first = vma->vm_pgoff,
+		.pages = vma_pages(vma),
+		.shared = vma->vm_flags & VM_MAYSHARE,
+		.writable = vma->vm_flags & (VM_WRITE | VM_EXEC),
+	};
+	struct file *window = file_to_map(file, &request);
 
-	if (!map)
-		return -EBADFD;
-	if (map->flags & CMAP_CREATE_NO_WINDOW || cmap_cache_aliases())
-		return -ENODEV;
-	if (vma->vm_flags & (VM_WRITE | VM_EXEC))
-		return -EACCES;
-	if (!(vma->vm_flags & VM_MAYSHARE) || !range_valid(vma))
-		return -EINVAL;
-	err = window_open(map);
-	if (err)
-		return err;
-	window = window_file(cmap_file_of(file), map);
 	if (IS_ERR(window))
 		return PTR_ERR(window);
 
@@ -545,15 +608,14 @@ int cmap_window_mmap(struct file *file, struct vm_area_struct *vma)
 	vm_flags_clear(vma, VM_MAYWRITE | VM_MAYEXEC);
 	vm_flags_set(vma, VM_PFNMAP | VM_DONTEXPAND | VM_DONTDUMP);
 #ifdef CMAP_HUGE_PFNMAP
-	/* The memory is there in any case; only "never" shall hold for it. */
 	vm_flags_set(vma, VM_HUGEPAGE);
 #endif
-	/* The file holds the map. */
-	vma->vm_private_data = map;
+	vma->vm_private_data = cmap_file_map(file);
 	vma->vm_ops = &window_vm_ops;
 
 	return 0;
 }
+#endif
 
 /* ---- init ---- */
 
