@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "../core/account.h"
 #include "cmd.h"
-#include "ioctl.h"
+#include "command.h"
 #include "uaccess.h"
 
 #include <linux/sched/signal.h>
@@ -140,17 +140,19 @@ static void execute(struct cmap_context *context, struct chunk *chunk,
 		    u32 count)
 {
 	struct cmap_op *op = chunk->op, *end = op + count;
+	bool may_set = !cmap_command_allowed(context,
+					cmap_command_find(CMAP_CODE_SET));
 
 	while (op != end) {
-		u32 sets = op->code != CMAP_CODE_SET ? 0 :
-			   cmap_op_execute_sets(context, op, end - op,
-						&chunk->sets);
+		u32 sets = op->code != CMAP_CODE_SET || !may_set ? 0 :
+			   cmap_command_set_many(context, op, end - op,
+						 &chunk->sets);
 
 		op += sets;
 		if (sets)
 			continue;
 		if (!op->error)
-			op->error = cmap_op_execute(context, op->code, op);
+			op->error = cmap_command_execute(context, op->code, op);
 		op++;
 	}
 }

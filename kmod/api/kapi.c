@@ -5,10 +5,9 @@
 #include <linux/cmap.h>
 
 #include "../core/map.h"
-#include "../core/op.h"
+#include "../core/operation.h"
 #include "../core/registry.h"
 #include "../core/scan.h"
-#include "../core/stat.h"
 #include "../core/supply.h"
 #include "../core/trace.h"
 
@@ -133,6 +132,61 @@ void cmap_put(struct cmap *map)
 }
 EXPORT_SYMBOL_NS_GPL(cmap_put, CMAP_NAMESPACE);
 
+/* ---- the operations, whose bytes are in the kernel's memory ---- */
+
+static inline int direct_borrow(const void **at, void *buf, u64 from, u32 len)
+{
+	*at = (const void *)(uintptr_t)from;
+	return 0;
+}
+
+static inline int direct_borrow_both(const void **key, void *key_buf,
+				     u64 key_from, u32 key_len,
+				     const void **value, void *value_buf,
+				     u64 value_from, u32 value_len)
+{
+	*key = (const void *)(uintptr_t)key_from;
+	*value = (const void *)(uintptr_t)value_from;
+	return 0;
+}
+
+static inline int direct_read(void *to, u64 from, u32 len)
+{
+	memcpy(to, (const void *)(uintptr_t)from, len);
+	return 0;
+}
+
+static inline int direct_write(u64 to, const void *from, u32 len)
+{
+	memcpy((void *)(uintptr_t)to, from, len);
+	return 0;
+}
+
+static const struct cmap_door direct_door = {
+	.borrow = direct_borrow,
+	.borrow_both = direct_borrow_both,
+	.read = direct_read,
+	.write = direct_write,
+	.write_nofault = direct_write,
+};
+
+#define OP(_fn, _flags, ...)						\
+	static __always_inline int					\
+	kernel_##_fn(struct cmap *map, struct cmap_op *op, gfp_t gfp)	\
+	{								\
+		if (op->flags & ~(_flags))				\
+			return -EINVAL;					\
+		return cmap_op_##_fn(&direct_door, map, op, gfp);	\
+	}
+#include "../core/operation_table.h"
+
+#define OP_KEY(_key, _len)						\
+	.key = (uintptr_t)(_key), .key_len = (_len)
+#define OP_VALUE(_value, _len)						\
+	.value = (uintptr_t)(_value), .value_len = (_len)
+#define OP_OLD(_old, _len)						\
+	.old = (uintptr_t)(_old), .old_len = (_len)
+
 /* ---- reading ---- */
 
 static void set_version(u64 *version, u64 value)
@@ -191,35 +245,6 @@ bool cmap_lookup(struct cmap *map, const void *key, u32 key_len,
 }
 EXPORT_SYMBOL_NS_GPL(cmap_lookup, CMAP_NAMESPACE);
 
-/* Copy a value out; -EMSGSIZE if it does not fit. */
-static int copy_old(const struct cmap_node *node, void *buf, u32 *len)
-{
-	u32 room = *len;
-
-	*len = cmap_node_value_len(node);
-	if (*len > room)
-		return -EMSGSIZE;
-	memcpy(buf, cmap_node_value(node), *len);
-	return 0;
-}
-
-static int get(struct cmap *map, const struct cmap_key *key, void *buf,
-	       u32 *len, u64 *version)
-{
-	const struct cmap_node *node;
-	int err = -ENOENT;
-
-	rcu_read_lock();
-	node = cmap_op_find(map, key);
-	if (node) {
-		*version = node->version;
-		err = copy_old(node, buf, len);
-	}
-	rcu_read_unlock();
-
-	return err;
-}
-
 /**
  * cmap_get() - copy a value
  * @map: the map
@@ -235,18 +260,12 @@ static int get(struct cmap *map, const struct cmap_key *key, void *buf,
 int cmap_get(struct cmap *map, const void *key, u32 key_len, void *buf,
 	     u32 *len, u64 *version)
 {
-	struct cmap_key k;
-	u64 found = 0;
-	int err;
+	struct cmap_op op = { OP_KEY(key, key_len), OP_VALUE(buf, *len) };
+	int err = kernel_get(map, &op, GFP_ATOMIC);
 
-	err = cmap_op_key(map, &k, key, key_len);
-	if (err)
-		return err;
-
-	err = get(map, &k, buf, len, &found);
-	cmap_op_note_get(map, &k, *len, err, found);
-	if (err != -ENOENT)
-		set_version(version, found);
+	*len = op.value_len;
+	if (!err || err == -EMSGSIZE)
+		set_version(version, op.version);
 
 	return err;
 }
@@ -254,65 +273,12 @@ EXPORT_SYMBOL_NS_GPL(cmap_get, CMAP_NAMESPACE);
 
 /* ---- writing ---- */
 
-static int prepare_key(struct cmap *map, struct cmap_write *write,
-		       const void *key, u32 key_len)
+/* What a write says of a version, if it is one of these errors. */
+static int finish(const struct cmap_op *op, u64 *version, int err)
 {
-	return cmap_op_key(map, &write->key, key, key_len);
-}
-
-static int prepare(struct cmap *map, struct cmap_write *write, const void *key,
-		   u32 key_len, const void *value, u32 len, gfp_t gfp)
-{
-	struct cmap_node *node;
-	int err;
-
-	err = cmap_op_check_value(map, len) ?:
-	      prepare_key(map, write, key, key_len);
-	if (err)
-		return err;
-
-	write->value_len = len;
-	write->value = value;
-	if (len <= CMAP_COPY_LOCKED_MAX)
-		return 0;
-
-	node = cmap_op_reserve(map, write, gfp, &err);
-	if (!node)
-		return err;
-	memcpy(cmap_node_value(node), value, len);
-	return 0;
-}
-
-static int finish(struct cmap *map, struct cmap_write *write, u64 *version,
-		  int err)
-{
-	cmap_op_unreserve(map, write);
 	if (!err || err == -EEXIST || err == -ESTALE)
-		set_version(version, write->version);
+		set_version(version, op->version);
 	return err;
-}
-
-static int set_condition(struct cmap_write *write, u32 flags,
-			 const u64 *version)
-{
-	switch (flags) {
-	case 0:
-		return 0;
-	case CMAP_OP_INSERT:
-		write->flags |= CMAP_WRITE_ABSENT;
-		return 0;
-	case CMAP_OP_REPLACE:
-		write->flags |= CMAP_WRITE_PRESENT;
-		return 0;
-	case CMAP_OP_VERSION:
-		if (!version || !*version)
-			return -EINVAL;
-		write->flags |= CMAP_WRITE_VERSION;
-		write->expected = *version;
-		return 0;
-	default:
-		return -EINVAL;
-	}
 }
 
 /**
@@ -334,16 +300,15 @@ static int set_condition(struct cmap_write *write, u32 flags,
 int cmap_set(struct cmap *map, const void *key, u32 key_len, const void *value,
 	     u32 len, u32 flags, u64 *version, gfp_t gfp)
 {
-	struct cmap_write write = { .code = CMAP_CODE_SET };
-	int err;
+	struct cmap_op op = {
+		OP_KEY(key, key_len), OP_VALUE(value, len),
+		.flags = flags, .version = version ? *version : 0,
+	};
 
 	might_alloc(gfp);
-	err = set_condition(&write, flags, version) ?:
-	      prepare(map, &write, key, key_len, value, len, gfp);
-	if (err)
-		return err;
-
-	return finish(map, &write, version, cmap_op_write(map, &write, gfp));
+	if (flags > U16_MAX)
+		return -EINVAL;
+	return finish(&op, version, kernel_set(map, &op, gfp));
 }
 EXPORT_SYMBOL_NS_GPL(cmap_set, CMAP_NAMESPACE);
 
@@ -363,41 +328,25 @@ EXPORT_SYMBOL_NS_GPL(cmap_set, CMAP_NAMESPACE);
 int cmap_delete(struct cmap *map, const void *key, u32 key_len, u32 flags,
 		u64 *version, gfp_t gfp)
 {
-	struct cmap_write write = {
-		.code = CMAP_CODE_DELETE,
-		.flags = CMAP_WRITE_REMOVE,
+	struct cmap_op op = {
+		OP_KEY(key, key_len),
+		.flags = flags, .version = version ? *version : 0,
 	};
-	int err;
 
 	might_alloc(gfp);
-	if (flags & ~CMAP_OP_VERSION)
+	if (flags > U16_MAX)
 		return -EINVAL;
-	err = set_condition(&write, flags, version) ?:
-	      prepare_key(map, &write, key, key_len);
-	if (err)
-		return err;
-
-	return finish(map, &write, version, cmap_op_write(map, &write, gfp));
+	return finish(&op, version, kernel_delete(map, &op, gfp));
 }
 EXPORT_SYMBOL_NS_GPL(cmap_delete, CMAP_NAMESPACE);
 
-/* Write, and copy out what was there; the old node is ours meanwhile. */
-static int write_and_give_old(struct cmap *map, struct cmap_write *write,
-			      void *old, u32 *old_len, u64 *version, gfp_t gfp)
+/* What was there is in the caller's memory by now; 1 if anything was. */
+static int give_old(const struct cmap_op *op, u32 *old_len, u64 *version,
+		    int err)
 {
-	int err;
-
-	write->flags |= CMAP_WRITE_KEEP_OLD;
-	write->old_room = *old_len;
-	err = finish(map, write, version, cmap_op_write(map, write, gfp));
 	if (!err || err == -EMSGSIZE)
-		*old_len = write->old_len;
-	if (!write->old || err)
-		return err;
-
-	memcpy(old, cmap_node_value(write->old), write->old_len);
-	cmap_op_retire_old(map, write);
-	return 1;
+		*old_len = op->old_len;
+	return finish(op, version, err) ?: op->number;
 }
 
 /**
@@ -416,16 +365,12 @@ static int write_and_give_old(struct cmap *map, struct cmap_write *write,
 int cmap_take(struct cmap *map, const void *key, u32 key_len, void *old,
 	      u32 *old_len, u64 *version, gfp_t gfp)
 {
-	struct cmap_write write = {
-		.code = CMAP_CODE_TAKE,
-		.flags = CMAP_WRITE_REMOVE,
-	};
+	struct cmap_op op = { OP_KEY(key, key_len), OP_OLD(old, *old_len) };
 	int err;
 
 	might_alloc(gfp);
-	err = prepare_key(map, &write, key, key_len) ?:
-	      write_and_give_old(map, &write, old, old_len, version, gfp);
-	return min(err, 0);
+	err = kernel_take(map, &op, gfp);
+	return min(give_old(&op, old_len, version, err), 0);
 }
 EXPORT_SYMBOL_NS_GPL(cmap_take, CMAP_NAMESPACE);
 
@@ -449,11 +394,13 @@ int cmap_swap(struct cmap *map, const void *key, u32 key_len,
 	      const void *value, u32 len, void *old, u32 *old_len,
 	      u64 *version, gfp_t gfp)
 {
-	struct cmap_write write = { .code = CMAP_CODE_SWAP };
+	struct cmap_op op = {
+		OP_KEY(key, key_len), OP_VALUE(value, len),
+		OP_OLD(old, *old_len),
+	};
 
 	might_alloc(gfp);
-	return prepare(map, &write, key, key_len, value, len, gfp) ?:
-	       write_and_give_old(map, &write, old, old_len, version, gfp);
+	return give_old(&op, old_len, version, kernel_swap(map, &op, gfp));
 }
 EXPORT_SYMBOL_NS_GPL(cmap_swap, CMAP_NAMESPACE);
 
@@ -478,18 +425,13 @@ int cmap_compare_swap(struct cmap *map, const void *key, u32 key_len,
 		      const void *expected, u32 expected_len,
 		      const void *value, u32 len, u64 *version, gfp_t gfp)
 {
-	struct cmap_write write = { .code = CMAP_CODE_COMPARE_SWAP };
-	int err;
+	struct cmap_op op = {
+		OP_KEY(key, key_len), OP_VALUE(value, len),
+		OP_OLD(expected, expected_len),
+	};
 
 	might_alloc(gfp);
-	err = cmap_op_check_value(map, expected_len) ?:
-	      prepare(map, &write, key, key_len, value, len, gfp);
-	if (err)
-		return err;
-
-	return finish(map, &write, version,
-		      cmap_op_compare_write(map, &write, expected,
-					    expected_len, gfp));
+	return finish(&op, version, kernel_compare_swap(map, &op, gfp));
 }
 EXPORT_SYMBOL_NS_GPL(cmap_compare_swap, CMAP_NAMESPACE);
 
@@ -511,21 +453,12 @@ int cmap_compare_delete(struct cmap *map, const void *key, u32 key_len,
 			const void *expected, u32 expected_len, u64 *version,
 			gfp_t gfp)
 {
-	struct cmap_write write = {
-		.code = CMAP_CODE_COMPARE_DELETE,
-		.flags = CMAP_WRITE_REMOVE,
+	struct cmap_op op = {
+		OP_KEY(key, key_len), OP_OLD(expected, expected_len),
 	};
-	int err;
 
 	might_alloc(gfp);
-	err = cmap_op_check_value(map, expected_len) ?:
-	      prepare_key(map, &write, key, key_len);
-	if (err)
-		return err;
-
-	return finish(map, &write, version,
-		      cmap_op_compare_write(map, &write, expected,
-					    expected_len, gfp));
+	return finish(&op, version, kernel_compare_delete(map, &op, gfp));
 }
 EXPORT_SYMBOL_NS_GPL(cmap_compare_delete, CMAP_NAMESPACE);
 
@@ -549,37 +482,17 @@ int cmap_get_or_set(struct cmap *map, const void *key, u32 key_len,
 		    const void *value, u32 len, void *old, u32 *old_len,
 		    u64 *version, gfp_t gfp)
 {
-	struct cmap_write write = {
-		.code = CMAP_CODE_GET_OR_SET,
-		.flags = CMAP_WRITE_ABSENT,
+	struct cmap_op op = {
+		OP_KEY(key, key_len), OP_VALUE(value, len),
+		OP_OLD(old, *old_len),
 	};
-	unsigned int rounds = 0;
-	u32 room = *old_len;
 	int err;
 
 	might_alloc(gfp);
-	err = prepare(map, &write, key, key_len, value, len, gfp);
-	if (err)
-		return err;
-
-	do {
-		*old_len = room;
-		err = get(map, &write.key, old, old_len, &write.version);
-		if (err != -ENOENT) {
-			write.old_version = write.version;
-			cmap_trace_write(map, &write, err);
-			cmap_op_unreserve(map, &write);
-			set_version(version, write.version);
-			return err ?: 1;
-		}
-		err = cmap_op_write(map, &write, gfp);
-		if (err != -EEXIST)
-			break;
-		err = cmap_op_start_over(gfp, &rounds);
-	} while (!err);
-	*old_len = 0;
-
-	return finish(map, &write, version, err);
+	err = kernel_get_or_set(map, &op, gfp);
+	if (err == -EMSGSIZE)
+		set_version(version, op.version);
+	return give_old(&op, old_len, version, err);
 }
 EXPORT_SYMBOL_NS_GPL(cmap_get_or_set, CMAP_NAMESPACE);
 
@@ -601,24 +514,15 @@ EXPORT_SYMBOL_NS_GPL(cmap_get_or_set, CMAP_NAMESPACE);
 int cmap_add(struct cmap *map, const void *key, u32 key_len, s64 delta,
 	     s64 start, s64 *sum, u64 *version, gfp_t gfp)
 {
-	struct cmap_write write = {
-		.code = CMAP_CODE_ADD,
-		.flags = CMAP_WRITE_ADD,
-		.value_len = sizeof(s64),
-		.number = delta,
-		.start = start,
+	struct cmap_op op = {
+		OP_KEY(key, key_len), .number = delta, .start = start,
 	};
 	int err;
 
 	might_alloc(gfp);
-	err = cmap_op_check_value(map, write.value_len) ?:
-	      prepare_key(map, &write, key, key_len);
-	if (err)
-		return err;
-
-	err = finish(map, &write, version, cmap_op_write(map, &write, gfp));
+	err = finish(&op, version, kernel_add(map, &op, gfp));
 	if (!err && sum)
-		*sum = write.number;
+		*sum = op.number;
 
 	return err;
 }
@@ -635,7 +539,10 @@ EXPORT_SYMBOL_NS_GPL(cmap_add, CMAP_NAMESPACE);
  */
 u64 cmap_clear(struct cmap *map)
 {
-	return cmap_op_clear(map);
+	struct cmap_op op = {};
+
+	kernel_clear(map, &op, GFP_KERNEL);
+	return op.number;
 }
 EXPORT_SYMBOL_NS_GPL(cmap_clear, CMAP_NAMESPACE);
 
@@ -648,7 +555,10 @@ EXPORT_SYMBOL_NS_GPL(cmap_clear, CMAP_NAMESPACE);
  */
 u64 cmap_count(struct cmap *map)
 {
-	return cmap_map_entries(map);
+	struct cmap_op op = {};
+
+	kernel_count(map, &op, GFP_ATOMIC);
+	return op.number;
 }
 EXPORT_SYMBOL_NS_GPL(cmap_count, CMAP_NAMESPACE);
 

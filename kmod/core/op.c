@@ -144,6 +144,58 @@ int cmap_op_start_over(gfp_t gfp, unsigned int *rounds)
 }
 
 /**
+ * cmap_op_copy_value() - copy a value to where no page fault can pull it away
+ * @map: the map
+ * @key: the key
+ * @output: what it is for, with the length that the value had; len and version
+ *	are set
+ * @gfp: GFP_KERNEL
+ * @copy: set to the copy, for cmap_op_free_copy()
+ * @size: set to the bytes it has room for
+ *
+ * Context: Process; no lock.
+ * Return: 0; else -EINTR, -EMSGSIZE, -ENOENT or -ENOMEM and no copy.
+ */
+int cmap_op_copy_value(struct cmap *map, const struct cmap_key *key,
+		       struct cmap_output *output, gfp_t gfp, void **copy,
+		       u32 *size)
+{
+	struct cmap_node *node;
+	unsigned int rounds = 0;
+	int err;
+
+	for (;;) {
+		*size = output->len;
+		*copy = kvmalloc(*size, cmap_gfp(gfp));
+		if (!*copy)
+			return -ENOMEM;
+
+		rcu_read_lock();
+		node = cmap_op_find(map, key);
+		if (node) {
+			output->len = cmap_node_value_len(node);
+			output->version = node->version;
+			if (output->len <= *size)
+				memcpy(*copy, cmap_node_value(node),
+				       output->len);
+		}
+		rcu_read_unlock();
+
+		if (node && output->len <= min(*size, output->room))
+			return 0;
+		if (!node)
+			err = -ENOENT;
+		else if (output->len > output->room)
+			err = -EMSGSIZE;
+		else	/* It was replaced by a longer one. */
+			err = cmap_op_start_over(gfp, &rounds);
+		cmap_op_free_copy(map, *copy, *size);
+		if (err)
+			return err;
+	}
+}
+
+/**
  * cmap_op_compare_write() - write if the value is the expected one
  * @map: the map
  * @write: the write; the version to expect is filled in here
@@ -260,13 +312,13 @@ void cmap_op_retire_old(struct cmap *map, struct cmap_write *write)
 }
 
 /**
- * cmap_op_clear() - remove every entry that is there throughout
+ * cmap_map_clear() - remove every entry that is there throughout
  * @map: the map
  *
  * Context: Process; no lock.
  * Return: how many were removed; fewer than all only on a fatal signal.
  */
-u64 cmap_op_clear(struct cmap *map)
+u64 cmap_map_clear(struct cmap *map)
 {
 	u64 removed = 0;
 	u32 i;

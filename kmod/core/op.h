@@ -130,6 +130,14 @@ cmap_op_find(const struct cmap *map, const struct cmap_key *key)
 	return cmap_shard_find(cmap_op_shard(map, key), key);
 }
 
+/* Where a value goes; with the address 0 only its length, at some doors. */
+struct cmap_output {
+	u64 at;
+	u32 room;
+	u32 len;
+	u64 version;
+};
+
 void cmap_op_trace_get(const struct cmap *map, struct cmap_key key,
 		       u32 value_len, int err, u64 version);
 
@@ -159,12 +167,15 @@ int cmap_op_write(struct cmap *map, struct cmap_write *write, gfp_t gfp);
 void cmap_op_write_many(struct cmap *map, struct cmap_write *write, int *err,
 			u32 count, gfp_t gfp);
 int cmap_op_start_over(gfp_t gfp, unsigned int *rounds);
+int cmap_op_copy_value(struct cmap *map, const struct cmap_key *key,
+		       struct cmap_output *output, gfp_t gfp, void **copy,
+		       u32 *size);
 int cmap_op_compare_write(struct cmap *map, struct cmap_write *write,
 			  const void *expected, u32 expected_len, gfp_t gfp);
 struct cmap_node *cmap_op_reserve(struct cmap *map, struct cmap_write *write,
 				  gfp_t gfp, int *err);
 void cmap_op_unreserve(struct cmap *map, struct cmap_write *write);
 void cmap_op_retire_old(struct cmap *map, struct cmap_write *write);
-u64 cmap_op_clear(struct cmap *map);
+u64 cmap_map_clear(struct cmap *map);
 
 #endif /* CMAP_OP_H */

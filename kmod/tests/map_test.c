@@ -739,7 +739,7 @@ static void entries_limit(struct kunit *test)
 		len = model_key(i, key);
 		KUNIT_EXPECT_EQ(test, set(map, key, len, &version), -ENOSPC);
 		KUNIT_EXPECT_EQ(test, cmap_map_entries(map), limit);
-		KUNIT_EXPECT_EQ(test, cmap_op_clear(map), limit);
+		KUNIT_EXPECT_EQ(test, cmap_map_clear(map), limit);
 		KUNIT_EXPECT_EQ(test, set(map, key, len, &version), 0);
 		cmap_map_put(map);
 	}
@@ -813,7 +813,7 @@ static void count_of_before_an_epoch(struct kunit *test)
 
 	/* A clear is a write, too. */
 	map->quota.epoch++;
-	cmap_op_clear(map);
+	cmap_map_clear(map);
 	for (then = 0, i = 0; i < 8; i++)
 		then += cmap_shard_entries_then(map->shard[i]);
 	KUNIT_EXPECT_EQ(test, then, 68);
@@ -891,7 +891,7 @@ static void bytes_limit(struct kunit *test)
 		if (err) {
 			KUNIT_EXPECT_EQ(test, err, -ENOSPC);
 			refused++;
-			cmap_op_clear(map);
+			cmap_map_clear(map);
 		}
 		KUNIT_EXPECT_LE(test,
 				atomic64_read(&map->memory.account.bytes),

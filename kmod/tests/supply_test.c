@@ -682,7 +682,7 @@ static void memory_of_other_maps_is_waited_for(struct kunit *test)
 			while (n)
 				KUNIT_EXPECT_EQ(test, delete(a, --n), 0);
 		} else {
-			KUNIT_EXPECT_EQ(test, cmap_op_clear(a), n);
+			KUNIT_EXPECT_EQ(test, cmap_map_clear(a), n);
 		}
 		KUNIT_EXPECT_EQ(test, set(b, 1, 60000, 1, GFP_KERNEL), 0);
 		KUNIT_EXPECT_EQ(test, delete(b, 1), 0);

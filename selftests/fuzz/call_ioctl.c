@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "calls.h"
+#include "abi.h"
 #include "memory.h"
 
 #include <errno.h>

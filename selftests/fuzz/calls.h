@@ -6,12 +6,13 @@
 #ifndef FUZZ_CALLS_H
 #define FUZZ_CALLS_H
 
-#include "abi.h"
 #include "kcov.h"
 
 #include <setjmp.h>
 
 #include <linux/cmap.h>
+
+struct fuzz_type;
 
 #define FUZZ_FDS	8
 #define FUZZ_FD_FIRST	100	/* descriptors have numbers of their own */

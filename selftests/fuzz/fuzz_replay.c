@@ -6,9 +6,10 @@
  * deadline: 900
  */
 #include "cmap_test.h"
-#include "kselftest_harness.h"
 #include "inputs.h"
+#include "kselftest_harness.h"
 #include "state.h"
+#include "text.h"
 #include "worker.h"
 
 static unsigned int give(const char *begin, const char *end)

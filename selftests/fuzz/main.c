@@ -16,6 +16,7 @@
 #include "cmap_test.h"
 #include "inputs.h"
 #include "state.h"
+#include "text.h"
 #include "worker.h"
 
 #include <getopt.h>

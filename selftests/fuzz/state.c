@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "state.h"
 #include "abi.h"
+#include "text.h"
 
 #include <inttypes.h>
 #include <stdio.h>

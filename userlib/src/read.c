@@ -5,7 +5,7 @@
  * A quick read is for a key that is 8 bytes long or not, in the first bucket,
  * in the first slot that has its tag, in memory that is mapped here, while
  * nobody is changing any of it; that is nearly every read.  Any other is begun
- * anew, with care: see window.c.
+ * anew, with care: see read_slow.c.
  */
 #include "steps.h"
 #include "lanes.h"

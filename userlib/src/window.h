@@ -4,7 +4,7 @@
  *
  * view.c maps what the kernel shows.  It is read by the steps that
  * <linux/cmap.h> gives under "The window"; steps.h has them.  read.c takes
- * them quickly, and where that is not enough window.c with care.
+ * them quickly, and where that is not enough read_slow.c with care.
  *
  * All that is called by a read may be called in a signal handler that has
  * interrupted any other read, or malloc(): memory comes from mmap(), nothing

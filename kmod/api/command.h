@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * From a command's number to the command: one table for ioctls and batches.
+ */
+#ifndef CMAP_COMMAND_H
+#define CMAP_COMMAND_H
+
+#include "../core/write.h"
+
+#include <linux/fs.h>
+#include <linux/types.h>
+
+struct cmap_context;
+struct cmap_op;
+
+/**
+ * struct cmap_command - what there is to know of a command before it runs
+ * @mode: FMODE_* that the descriptor needs
+ * @unbound: works on a descriptor without a map
+ * @flags: CMAP_OP_* that it knows
+ * @least: bytes of its &struct cmap_op that it needs
+ * @out: first byte of the op that it may write; they go up to @least.  Of a
+ *	command that changes the map both are multiples of 8
+ * @op: carries out a &struct cmap_op
+ * @own: carries out a structure of its own
+ */
+struct cmap_command {
+	fmode_t mode;
+	bool unbound;
+	u16 flags;
+	u16 least;
+	u16 out;
+	int (*op)(struct cmap_context *context, struct cmap_op *op);
+	int (*own)(struct cmap_context *context, void __user *arg);
+};
+
+/* Room for short sets that stand in a row in a batch. */
+#define CMAP_SETS_MAX		8
+
+struct cmap_sets {
+	struct cmap_write write[CMAP_SETS_MAX];
+	int err[CMAP_SETS_MAX];
+	struct {
+		u8 key[32] __aligned(8);
+		u8 value[96] __aligned(8);
+	} input[CMAP_SETS_MAX];
+};
+
+const struct cmap_command *cmap_command_find(u32 code);
+int cmap_command_allowed(const struct cmap_context *context,
+			 const struct cmap_command *command);
+int cmap_command_execute(struct cmap_context *context, u32 code,
+			 struct cmap_op *op);
+u32 cmap_command_set_many(struct cmap_context *context, struct cmap_op *op,
+			  u32 count, struct cmap_sets *sets);
+
+#endif /* CMAP_COMMAND_H */

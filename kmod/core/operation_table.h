@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The table of operations, from which all doors are served.
+ *
+ * OP(function, flags, code, access, last, out): CMAP_CODE_@code is carried out by
+ * cmap_op_@function(), see operation.h, for who may do @access, CMAP_MAY_*.  It
+ * knows the flags @flags, needs the fields of a &struct cmap_op up to @last, and
+ * sets some of those from @out on.
+ *
+ * Whoever includes this has defined OP(); it is undefined at the end.
+ */
+#define SET_FLAGS	(CMAP_OP_INSERT | CMAP_OP_REPLACE | CMAP_OP_VERSION)
+#define R		CMAP_MAY_READ
+#define W		CMAP_MAY_WRITE
+#define RW		(CMAP_MAY_READ | CMAP_MAY_WRITE)
+
+OP(get, 0, GET, R, version, value_len)
+OP(set, SET_FLAGS, SET, W, version, version)
+OP(delete, CMAP_OP_VERSION, DELETE, W, version, version)
+OP(take, 0, TAKE, RW, start, version)
+OP(swap, 0, SWAP, RW, start, version)
+OP(compare_swap, 0, COMPARE_SWAP, W, start, version)
+OP(compare_delete, 0, COMPARE_DELETE, W, start, version)
+OP(get_or_set, 0, GET_OR_SET, RW, start, version)
+OP(add, 0, ADD, RW, start, version)
+OP(clear, 0, CLEAR, W, start, version)
+OP(count, 0, COUNT, R, start, version)
+
+#undef SET_FLAGS
+#undef R
+#undef W
+#undef RW
+#undef OP
