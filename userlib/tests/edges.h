@@ -30,10 +30,6 @@ static unsigned int mmaps;		/* tries to map the window */
 static void (*before_mmap)(void), (*behind_mmap)(void);
 
 void *__wrap_mmap(void *at, size_t size, int prot, int flags, int from,
-		  off_t offset);
-void *__real_mmap(void *at, size_t size, int prot, int flags, int from,
-		  off_t offset);
-void *__wrap_mmap(void *at, size_t size, int prot, int flags, int from,
 		  off_t offset)
 {
 	void (*before)(void) = before_mmap, (*behind)(void) = behind_mmap;

@@ -13,6 +13,7 @@
  */
 #define TABLE_BITS	5
 #define SLOTS_USED	1		/* so few that there are chains */
+#include "wrap.h"
 #include "window_file.h"
 
 #include <fcntl.h>
@@ -135,10 +136,6 @@ static void spoil_meanwhile(void)
 
 /* ---- what the library asks the kernel ---- */
 
-void *__wrap_mmap(void *at, size_t size, int prot, int flags, int from,
-		  off_t offset);
-void *__real_mmap(void *at, size_t size, int prot, int flags, int from,
-		  off_t offset);
 void *__wrap_mmap(void *at, size_t size, int prot, int flags, int from,
 		  off_t offset)
 {
