@@ -59,12 +59,6 @@ FIXTURE_TEARDOWN(empty_key)
 	close(self->fd);
 }
 
-#define ERR(want, expression) do {					\
-	errno = 0;							\
-	EXPECT_EQ(-1, expression);					\
-	EXPECT_EQ(want, errno);						\
-} while (0)
-
 TEST_F(empty_key, by_ioctl)
 {
 	struct cmap_op op = { .key = u64_of(variant->key) };

@@ -25,12 +25,6 @@ FIXTURE_TEARDOWN(lib)
 	kcmap_close(self->map);
 }
 
-#define ERR(want, expression) do {					\
-	errno = 0;							\
-	EXPECT_EQ(-1, expression);					\
-	EXPECT_EQ(want, errno);						\
-} while (0)
-
 TEST_F(lib, one_key)
 {
 	struct kcmap *m = self->map;

@@ -49,15 +49,6 @@ static int fill(int fd, int n, char with, size_t size)
 	return bad;
 }
 
-static bool small_by_and_by(int fd, uint64_t bytes)
-{
-	int i;
-
-	for (i = 0; i < patient(3000) && map_stat(fd).bytes > bytes; i++)
-		usleep(10000);
-	return map_stat(fd).bytes <= bytes;
-}
-
 /* ---- pages that are held on to ---- */
 
 static int register_buffer(void *p)
@@ -144,7 +135,7 @@ TEST(refcount_overflow)
 	nodes = nodes_of(fd, 1);
 	ASSERT_NE(0, nodes);
 	ASSERT_EQ(40, clear(fd));
-	ASSERT_TRUE(small_by_and_by(fd, 20000));
+	ASSERT_TRUE(shrinks_to(fd, 20000));
 	before = rss_file();
 	ASSERT_GE(before, 0);
 	for (i = 0; i < 800; i++) {
@@ -198,7 +189,7 @@ TEST(mmap_lifetime)
 	}
 	close(fd);
 	EXPECT_EQ(2000, clear(other));
-	EXPECT_TRUE(small_by_and_by(other, 300000));
+	EXPECT_TRUE(shrinks_to(other, 300000));
 	EXPECT_TRUE(all_zero(p + 8192, 16384));
 	EXPECT_EQ(1, write(ends[1], "g", 1));
 	EXPECT_TRUE(children_ok(1));
@@ -310,7 +301,7 @@ TEST(offset_reuse)
 	nodes = nodes_of(fd, 0);
 	ASSERT_NE(0, nodes);
 	clear(fd);
-	ASSERT_TRUE(small_by_and_by(fd, 20000));
+	ASSERT_TRUE(shrinks_to(fd, 20000));
 	child = fork();
 	if (!child) {
 		while (now() < end) {
@@ -344,7 +335,7 @@ static double time_to_free(int fd)
 	double begin = now();
 
 	clear(fd);
-	return small_by_and_by(fd, 300000) ? now() - begin : 1e9;
+	return shrinks_to(fd, 300000) ? now() - begin : 1e9;
 }
 
 /* Mappings of one map made every freed block of every map take its time. */

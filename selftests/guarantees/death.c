@@ -130,9 +130,7 @@ TEST_F_TIMEOUT(read, d1_kill_9_of_writers_thousands_of_times, 120)
 
 	/* And all of their memory can be had back. */
 	clear(fd);
-	for (i = 0; i < patient(100) && map_stat(fd).bytes > 65536; i++)
-		usleep(50000);
-	EXPECT_LE(map_stat(fd).bytes, 65536);
+	EXPECT_TRUE(shrinks_to(fd, 65536));
 	close(fd);
 }
 

@@ -320,6 +320,20 @@ static inline int patient(int n)
 	return n * slowness();
 }
 
+/* Wait until a map has no more than so many bytes; false if it stays larger. */
+static inline bool shrinks_to(int fd, uint64_t bytes)
+{
+	int i;
+
+	for (i = 0; i < patient(6000) && map_stat(fd).bytes > bytes; i++)
+		usleep(10000);
+	if (map_stat(fd).bytes <= bytes)
+		return true;
+	printf("# %llu bytes, not %llu\n",
+	       (unsigned long long)map_stat(fd).bytes, (unsigned long long)bytes);
+	return false;
+}
+
 /*
  * The harness's deadlines, too.  They are there for what hangs, and were set on
  * a machine that another may be much slower than.
@@ -457,5 +471,12 @@ static inline uint64_t random_next(uint64_t *state)
 	*state ^= *state << 17;
 	return *state;
 }
+
+/* What the library says of an error. */
+#define ERR(want, expression) do {					\
+	errno = 0;							\
+	EXPECT_EQ(-1, expression);					\
+	EXPECT_EQ(want, errno);						\
+} while (0)
 
 #endif /* CMAP_TEST_H */

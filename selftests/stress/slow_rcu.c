@@ -104,16 +104,6 @@ static int write_on(int fd, int who, struct tally *tally, double end)
 	return 0;
 }
 
-/* Until the map is that small; false if it does not get there. */
-static bool shrinks_to(int fd, uint64_t bytes)
-{
-	int tries;
-
-	for (tries = 0; tries < patient(600) && map_stat(fd).bytes > bytes; tries++)
-		usleep(100000);
-	return map_stat(fd).bytes <= bytes;
-}
-
 /* ---- the tests ---- */
 
 TEST_F_TIMEOUT(slow, memory_that_waits_stays_below_the_limit, 250)

@@ -26,15 +26,6 @@ static uint64_t vm_kib(void)
 	return kib;
 }
 
-static uint64_t wait_until_below(int fd, uint64_t bytes)
-{
-	int i;
-
-	for (i = 0; i < patient(200) && map_stat(fd).bytes > bytes; i++)
-		usleep(50000);
-	return map_stat(fd).bytes;
-}
-
 /* Guarantees D1 and E1: who keeps a mapping for ever keeps no memory. */
 TEST(mapped_memory_is_given_back)
 {
@@ -55,7 +46,7 @@ TEST(mapped_memory_is_given_back)
 			touched += !!areas[i].at[at];
 	EXPECT_GT(touched, 0);
 	EXPECT_EQ(5000, clear(fd));
-	EXPECT_LT(wait_until_below(fd, 300000), 300000);
+	EXPECT_TRUE(shrinks_to(fd, 300000));
 	/* What is gone is all zeroes, and no fault. */
 	for (i = 0; i < n; i++)
 		for (at = 0; at < areas[i].size; at += 4096)
@@ -210,7 +201,7 @@ TEST(large_block_is_mapped_as_one)
 
 	/* And when the map gives it back nobody has it any more. */
 	EXPECT_EQ(12000, clear(fd));
-	EXPECT_LT(wait_until_below(fd, 300000), 300000);
+	EXPECT_TRUE(shrinks_to(fd, 300000));
 	for (i = 0; i < n; i++)
 		EXPECT_EQ(0, touch(blocks[i], HUGE));
 	close(fd);
@@ -251,7 +242,7 @@ TEST(stopped_reader_keeps_nothing_and_goes_on_right)
 	ASSERT_EQ(0, set(fd, "k", 1, "short", 5));
 	for (i = 0; i < 500; i++)
 		ASSERT_EQ(0, delete(fd, &i, 4));
-	EXPECT_LT(wait_until_below(fd, 100000), 100000);
+	EXPECT_TRUE(shrinks_to(fd, 100000));
 	kill(child, SIGCONT);
 	waitpid(child, &status, 0);
 	EXPECT_EQ(0, WEXITSTATUS(status));
@@ -272,7 +263,7 @@ static void grow_and_clear(struct __test_metadata *_metadata, int fd,
 	for (i = 0; i < 2000; i++)
 		ASSERT_EQ(len, kcmap_get(map, &i, 4, buf, sizeof(buf), NULL));
 	EXPECT_EQ(2000, clear(fd));
-	wait_until_below(fd, 100000);
+	shrinks_to(fd, 100000);
 }
 
 /* Days of growing and shrinking, in little. */
