@@ -9,11 +9,6 @@
 
 #define ATOMIC_ROUNDS		64	/* of starting over */
 
-/* How often a write was helped. */
-struct rounds {
-	unsigned int collect;
-};
-
 /**
  * cmap_op_trace_get() - trace a get
  * @map: the map
@@ -30,40 +25,6 @@ void cmap_op_trace_get(const struct cmap *map, struct cmap_key key,
 	trace_cmap_get(map, &key, value_len, err, version);
 }
 
-/* ---- what a write lacks ---- */
-
-/*
- * See what can be done for a write that could not get what it needs. Returns
- * 0 to try again, or the error to fail with.
- */
-static int relieve(struct cmap_relief *relief, int err, struct rounds *rounds)
-{
-	if (relief->write->need == CMAP_NEED_CREDIT)
-		return cmap_map_collect(relief->map, relief->gfp,
-					&rounds->collect);
-	return cmap_relieve(relief, err);
-}
-
-/* Go on with a write that failed with @err for lack of something. */
-static noinline int write_relieved(struct cmap *map, struct cmap_shard *shard,
-				   struct cmap_write *write, gfp_t gfp, int err)
-{
-	struct rounds rounds = {};
-	struct cmap_relief relief;
-
-	cmap_relief_begin(&relief, map, shard, write, gfp);
-	do {
-		err = relieve(&relief, err, &rounds);
-		if (err)
-			break;
-		write->need = CMAP_NEED_NOTHING;
-		err = cmap_shard_write(shard, write, gfp);
-	} while (err && write->need != CMAP_NEED_NOTHING);
-	cmap_relief_end(&relief);
-
-	return err;
-}
-
 /**
  * cmap_op_write() - write
  * @map: the map
@@ -78,10 +39,9 @@ int cmap_op_write(struct cmap *map, struct cmap_write *write, gfp_t gfp)
 	struct cmap_shard *shard = cmap_op_shard(map, &write->key);
 	int err;
 
-	write->need = CMAP_NEED_NOTHING;
-	err = cmap_shard_write(shard, write, gfp);
-	if (unlikely(err && write->need != CMAP_NEED_NOTHING))
-		err = write_relieved(map, shard, write, gfp, err);
+	err = cmap_shard_try_write(shard, write, gfp);
+	if (unlikely(err == -EAGAIN))
+		err = cmap_supply_write(map, shard, write, gfp);
 	cmap_trace_write(map, write, err);
 
 	return err;
@@ -267,22 +227,10 @@ struct cmap_node *cmap_op_reserve(struct cmap *map, struct cmap_write *write,
 {
 	struct cmap_shard *shard = cmap_op_shard(map, &write->key);
 	struct cmap_node *node;
-	struct cmap_relief relief;
 
-	node = cmap_shard_reserve(shard, write, gfp, err);
-	if (likely(node))
-		return node;
-
-	cmap_relief_begin(&relief, map, shard, write, gfp);
-	do {
-		*err = cmap_relieve(&relief, *err);
-		if (*err)
-			break;
-		node = cmap_shard_reserve(shard, write, gfp, err);
-	} while (!node);
-	cmap_relief_end(&relief);
-
-	return node;
+	node = cmap_shard_try_reserve(shard, write);
+	return likely(node) ? node : cmap_supply_reserve(map, shard, write, gfp,
+							 err);
 }
 
 /**

@@ -92,7 +92,7 @@ bool cmap_quota_entries(const struct cmap_quota *quota, u64 *entries);
  * Context: The shard's lock, until cmap_quota_inserted() or
  * cmap_quota_return().
  * Return: 0; -ENOSPC: the map is full at this moment; -EAGAIN: it is not, or
- * that cannot be told, see cmap_map_collect().
+ * that cannot be told, see collect_credit().
  */
 static __always_inline int cmap_quota_draw(struct cmap_quota *quota,
 					   struct cmap_credit *credit)

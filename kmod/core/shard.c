@@ -72,6 +72,42 @@ struct cmap_node *cmap_shard_find_again(const struct cmap_shard *shard,
 	return cmap_table_find(&table, &shard->arena, &key, &slot);
 }
 
+/* ---- counting ---- */
+
+/**
+ * cmap_shard_entries_then() - how many entries a shard had when a count began
+ * @shard: the shard
+ *
+ * Context: Process or softirq; no lock; only one at a time counts in a map.
+ * Return: the number before the first write that saw the quota's epoch.
+ */
+u64 cmap_shard_entries_then(struct cmap_shard *shard)
+{
+	u64 entries;
+
+	spin_lock_bh(&shard->lock);
+	cmap_shard_note_epoch(shard);
+	entries = shard->entries_then;
+	spin_unlock_bh(&shard->lock);
+
+	return entries;
+}
+
+/**
+ * cmap_shard_collect() - put the credit that a shard holds into the pool
+ * @shard: the shard
+ *
+ * When this returns, no write that was pending in the shard before is.
+ *
+ * Context: Process or softirq; no lock.
+ */
+void cmap_shard_collect(struct cmap_shard *shard)
+{
+	spin_lock_bh(&shard->lock);
+	cmap_quota_collect(shard->quota, &shard->credit);
+	spin_unlock_bh(&shard->lock);
+}
+
 /* ---- showing it to processes ---- */
 
 /* A shard's table, or the next one, or NULL. */

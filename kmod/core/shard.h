@@ -13,6 +13,7 @@
 #include "quota.h"
 
 #include <linux/cache.h>
+#include <linux/lockdep.h>
 #include <linux/semaphore.h>
 #include <linux/spinlock.h>
 #include <linux/workqueue.h>
@@ -87,6 +88,8 @@ void cmap_shard_init(struct cmap_shard *shard, u32 index, u32 shards,
 		     struct obj_cgroup *payer, int node, bool wipe);
 void cmap_shard_destroy(struct cmap_shard *shard);
 
+u64 cmap_shard_entries_then(struct cmap_shard *shard);
+void cmap_shard_collect(struct cmap_shard *shard);
 int cmap_shard_show(struct cmap_shard *shard);
 bool cmap_shard_has_place(const struct cmap_shard *shard, u8 bits);
 bool cmap_shard_settle(struct cmap_shard *shard, struct cmap_table *table);
@@ -103,6 +106,32 @@ cmap_shard_table_locked(const struct cmap_shard *shard)
 {
 	return rcu_dereference_protected(shard->table,
 					 lockdep_is_held(&shard->lock));
+}
+
+/* The table that the bucket of an order is in now, for changing it. */
+static inline struct cmap_table *cmap_shard_table_for(struct cmap_shard *shard,
+						      u32 order)
+{
+	struct cmap_bucket *bucket;
+	u32 head;
+
+	lockdep_assert_held(&shard->lock);
+
+	return cmap_table_of(cmap_shard_table_locked(shard), &shard->arena,
+			     order, &bucket, &head);
+}
+
+/* For a count that began before: it gets the number of entries as it is. */
+static inline void cmap_shard_note_epoch(struct cmap_shard *shard)
+{
+	u32 epoch = READ_ONCE(shard->quota->epoch);
+
+	lockdep_assert_held(&shard->lock);
+
+	if (unlikely(shard->epoch != epoch)) {
+		shard->epoch = epoch;
+		shard->entries_then = shard->entries;
+	}
 }
 
 struct cmap_node *cmap_shard_find_again(const struct cmap_shard *shard,

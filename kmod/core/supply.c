@@ -15,11 +15,11 @@
  * signal.  It waits for no more than that, and never for the whole machine.
  */
 #include "supply.h"
+#include "lack.h"
 #include "limits.h"
 #include "map.h"
 #include "registry.h"
 #include "resize.h"
-#include "write.h"
 
 #include <linux/bitops.h>
 #include <linux/cred.h>
@@ -44,19 +44,9 @@
 #define COLLECT_ROUNDS	64	/* where nobody else may get to run */
 #define EVACUATE_SHARES	4	/* the sparsest first, in so many steps */
 
-/**
- * cmap_relief_begin() - a write could not be carried out
- * @relief: set up
- * @map: the map
- * @shard: the shard
- * @write: the write
- * @gfp: GFP_KERNEL, or GFP_ATOMIC where sleeping is not allowed
- *
- * Context: Any.
- */
-void cmap_relief_begin(struct cmap_relief *relief, struct cmap *map,
-		       struct cmap_shard *shard, struct cmap_write *write,
-		       gfp_t gfp)
+static void relief_begin(struct cmap_relief *relief, struct cmap *map,
+			 struct cmap_shard *shard, struct cmap_write *write,
+			 gfp_t gfp)
 {
 	*relief = (struct cmap_relief){
 		.map = map,
@@ -66,13 +56,7 @@ void cmap_relief_begin(struct cmap_relief *relief, struct cmap *map,
 	};
 }
 
-/**
- * cmap_relief_end() - a write was carried out, or failed
- * @relief: the relief
- *
- * Context: As cmap_relieve() was called.
- */
-void cmap_relief_end(struct cmap_relief *relief)
+static void relief_end(struct cmap_relief *relief)
 {
 	if (relief->in_line)
 		cmap_shard_queue(relief->shard, relief->write, -1);
@@ -516,17 +500,13 @@ static int queue_up(struct cmap_relief *relief)
 	return 0;
 }
 
-/**
- * cmap_relieve() - see what can be done for a write that lacks something
- * @relief: the relief; the write's need says what, but not credit
- * @err: what it would fail with: -ENOSPC, -EDQUOT, -ENOMEM or -EAGAIN
- *
- * Context: Process or softirq, as the relief's gfp allows; no lock but, from
- * the first call on, the supply semaphores of the shard and perhaps of the map.
- * Return: 0 to try again, or the error to fail with: @err, -EINTR, or -EAGAIN
- * if waiting would help who may not.
+/*
+ * See what can be done for a write that lacks something but credit, and would fail
+ * with @err.  From the first call on it may have the supply semaphores of the shard
+ * and of the map.  Returns 0 to try again, or the error to fail with: @err, -EINTR,
+ * or -EAGAIN if waiting would help who may not.
  */
-int cmap_relieve(struct cmap_relief *relief, int err)
+static int relieve(struct cmap_relief *relief, int err)
 {
 	int wait;
 
@@ -566,11 +546,8 @@ static u32 next_holder(const struct cmap *map, u32 from)
 	return data_race(find_next_bit(map->quota.holders, map->shards, from));
 }
 
-/**
- * cmap_map_collect() - get credit for a write that found none, if there is some
- * @map: the map
- * @gfp: GFP_KERNEL, or GFP_ATOMIC where sleeping is not allowed
- * @rounds: counts, 0 at first
+/*
+ * Get credit for a write that found none, if there is some.
  *
  * The map is not full, or not provably: shards hold credit, or writes in other
  * shards are pending.  One shard after the other gives up what it holds, until
@@ -578,11 +555,9 @@ static u32 next_holder(const struct cmap *map, u32 from)
  * that this is called in vain, others have got what was freed.  As that could go
  * on for long, a fatal signal ends it; and so does having tried often enough
  * where nobody else may get to run.
- *
- * Context: Process or softirq, as @gfp allows; no lock.
- * Return: 0 to try again; -EINTR or -EAGAIN to fail with.
+ * Returns 0 to try again; -EINTR or -EAGAIN to fail with.  @rounds counts, from 0.
  */
-int cmap_map_collect(struct cmap *map, gfp_t gfp, unsigned int *rounds)
+static int collect_credit(struct cmap *map, gfp_t gfp, unsigned int *rounds)
 {
 	bool patient = gfpflags_allow_blocking(gfp);
 	u32 i;
@@ -610,6 +585,85 @@ int cmap_map_collect(struct cmap *map, gfp_t gfp, unsigned int *rounds)
 	cond_resched();
 
 	return 0;
+}
+
+/* ---- writing once it is there ---- */
+
+/*
+ * Get what a write lacks: allocate it; or else see what can be done for a write
+ * that cannot allocate it.  Returns 0 to try again, or the error to fail with.
+ */
+static int supply(struct cmap_relief *relief, unsigned int *collected)
+{
+	struct cmap_write *write = relief->write;
+	int err = cmap_lack_allocate(relief->shard, write, relief->gfp);
+
+	if (!err || write->need == CMAP_NEED_NOTHING)
+		return err;
+	if (write->need == CMAP_NEED_CREDIT)
+		return collect_credit(relief->map, relief->gfp, collected);
+	return relieve(relief, err);
+}
+
+/**
+ * cmap_supply_write() - carry out a write that lacked something
+ * @map: the map
+ * @shard: the shard that the key belongs to
+ * @write: the write, for which cmap_shard_try_write() returned -EAGAIN
+ * @gfp: GFP_KERNEL, or GFP_ATOMIC where sleeping is not allowed
+ *
+ * Context: Process or softirq, as @gfp allows; no lock.
+ * Return: 0 or a negative errno with nothing changed.
+ */
+int cmap_supply_write(struct cmap *map, struct cmap_shard *shard,
+		      struct cmap_write *write, gfp_t gfp)
+{
+	unsigned int collected = 0;
+	struct cmap_relief relief;
+	int err;
+
+	relief_begin(&relief, map, shard, write, gfp);
+	do {
+		err = supply(&relief, &collected);
+		if (err)
+			break;
+		err = cmap_shard_try_write(shard, write, gfp);
+	} while (err == -EAGAIN);
+	relief_end(&relief);
+
+	return err;
+}
+
+/**
+ * cmap_supply_reserve() - get a node that could not be had
+ * @map: the map
+ * @shard: the shard that the key belongs to
+ * @write: the write, for which cmap_shard_try_reserve() returned NULL
+ * @gfp: GFP_KERNEL, or GFP_ATOMIC where sleeping is not allowed
+ * @err: set on failure to -EAGAIN, -EDQUOT, -EINTR, -ENOMEM or -ENOSPC
+ *
+ * Context: Process or softirq, as @gfp allows; no lock.
+ * Return: the node, or NULL.
+ */
+struct cmap_node *cmap_supply_reserve(struct cmap *map,
+				      struct cmap_shard *shard,
+				      struct cmap_write *write, gfp_t gfp,
+				      int *err)
+{
+	struct cmap_node *node = NULL;
+	unsigned int collected = 0;
+	struct cmap_relief relief;
+
+	relief_begin(&relief, map, shard, write, gfp);
+	do {
+		*err = supply(&relief, &collected);
+		if (*err)
+			break;
+		node = cmap_shard_try_reserve(shard, write);
+	} while (!node);
+	relief_end(&relief);
+
+	return node;
 }
 
 /* ---- making maps ---- */

@@ -9,6 +9,7 @@
 #include <linux/types.h>
 
 struct cmap;
+struct cmap_node;
 struct cmap_shard;
 struct cmap_spec;
 struct cmap_write;
@@ -48,13 +49,12 @@ struct cmap_relief {
 	unsigned long since;
 };
 
-void cmap_relief_begin(struct cmap_relief *relief, struct cmap *map,
-		       struct cmap_shard *shard, struct cmap_write *write,
-		       gfp_t gfp);
-int cmap_relieve(struct cmap_relief *relief, int err);
-void cmap_relief_end(struct cmap_relief *relief);
-
-int cmap_map_collect(struct cmap *map, gfp_t gfp, unsigned int *rounds);
+int cmap_supply_write(struct cmap *map, struct cmap_shard *shard,
+		      struct cmap_write *write, gfp_t gfp);
+struct cmap_node *cmap_supply_reserve(struct cmap *map,
+				      struct cmap_shard *shard,
+				      struct cmap_write *write, gfp_t gfp,
+				      int *err);
 
 struct cmap *cmap_supply_map(const struct cmap_spec *spec);
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "write.h"
-#include "quota.h"
+#include "commit.h"
 #include "resize.h"
 
 #include <linux/overflow.h>
@@ -130,52 +130,14 @@ make_node(struct cmap_shard *shard, struct cmap_write *write, cmap_ref old,
 	return node;
 }
 
-static u64 next_version(struct cmap_shard *shard)
+/* The old node is handed out, if that was asked for. */
+static __always_inline void tell_old(struct cmap_write *write,
+				     const struct cmap_change *change)
 {
-	return shard->version += shard->shards;
-}
-
-/* For a count that began before: it gets the number of entries as it is. */
-static void note_epoch(struct cmap_shard *shard)
-{
-	u32 epoch = READ_ONCE(shard->quota->epoch);
-
-	if (unlikely(shard->epoch != epoch)) {
-		shard->epoch = epoch;
-		shard->entries_then = shard->entries;
-	}
-}
-
-/*
- * Before anything can be seen of a write that changes the number of entries:
- * whatever could be found when a count began so is in it.
- */
-static void entries_begin(struct cmap_shard *shard)
-{
-	note_epoch(shard);
-	WRITE_ONCE(shard->changes, shard->changes + 1);
-	/* Pairs with the barrier in entries_at_rest(). */
-	smp_wmb();
-}
-
-static void entries_end(struct cmap_shard *shard, u64 entries)
-{
-	WRITE_ONCE(shard->entries, entries);
-	/* Pairs with the acquire in entries_at_rest(). */
-	smp_store_release(&shard->changes, shard->changes + 1);
-}
-
-/* The old node is the caller's, or on its way to be reused. */
-static void let_go(struct cmap_shard *shard, struct cmap_write *write,
-		   struct cmap_node *node, cmap_ref ref)
-{
-	if (write->flags & CMAP_WRITE_KEEP_OLD) {
-		write->old = node;
-		write->old_ref = ref;
-		cmap_arena_in_hand(&shard->arena, ref, true);
-	} else {
-		cmap_arena_retire(&shard->arena, ref);
-	}
+	if (!change->keep_old)
+		return;
+	write->old = (struct cmap_node *)change->old;
+	write->old_ref = change->old_ref;
 }
 
 static __always_inline int remove(struct cmap_shard *shard,
@@ -184,42 +146,43 @@ static __always_inline int remove(struct cmap_shard *shard,
 				  const struct cmap_slot *slot,
 				  struct cmap_node *node)
 {
-	cmap_ref ref = slot->bucket->ref[slot->i];
+	const struct cmap_change change = {
+		.table = table,
+		.slot = slot,
+		.old = node,
+		.old_ref = slot->bucket->ref[slot->i],
+		.keep_old = write->flags & CMAP_WRITE_KEEP_OLD,
+	};
 
-	entries_begin(shard);
+	cmap_entries_begin(shard);
 	cmap_quota_deleting(shard->quota, &shard->credit);
-	cmap_table_remove(table, slot, node);
-	write->version = next_version(shard);
-	let_go(shard, write, node, ref);
-	entries_end(shard, shard->entries - 1);
+	write->version = cmap_commit_locked(shard, CMAP_CHANGE_REMOVE, &change);
+	tell_old(write, &change);
+	cmap_entries_end(shard, shard->entries - 1);
 	cmap_quota_return(shard->quota, &shard->credit, 1);
 
 	return 0;
 }
 
-/* Complete a node with its version; nobody can find it yet. */
-static void seal(struct cmap_shard *shard, struct cmap_write *write,
-		 struct cmap_node *node)
-{
-	write->version = next_version(shard);
-	/* Pairs with the window reader's acquire of the version. */
-	smp_store_release(&node->version, write->version);
-	write->ref = 0;
-}
-
 static int replace(struct cmap_shard *shard, struct cmap_write *write,
 		   const struct cmap_slot *slot, struct cmap_node *old)
 {
-	cmap_ref ref, old_ref = slot->bucket->ref[slot->i];
-	struct cmap_node *node = make_node(shard, write, old_ref, &ref);
+	struct cmap_change change = {
+		.slot = slot,
+		.old = old,
+		.old_ref = slot->bucket->ref[slot->i],
+		.keep_old = write->flags & CMAP_WRITE_KEEP_OLD,
+	};
 
-	if (!node)
-		return need_node(shard, write,
-				 cmap_arena_room(&shard->arena, old_ref));
+	change.node = make_node(shard, write, change.old_ref, &change.ref);
+	if (!change.node)
+		return need_node(shard, write, cmap_arena_room(&shard->arena,
+							       change.old_ref));
 
-	seal(shard, write, node);
-	cmap_slot_replace(slot, ref);
-	let_go(shard, write, old, old_ref);
+	write->version = cmap_commit_locked(shard, CMAP_CHANGE_REPLACE,
+					    &change);
+	write->ref = 0;
+	tell_old(write, &change);
 
 	return 0;
 }
@@ -236,18 +199,18 @@ static bool too_many(const struct cmap_shard *shard,
 	       cmap_table_crowd(table, order) >= CMAP_CHAIN_HALF;
 }
 
-static int insert(struct cmap_shard *shard, struct cmap_write *write,
-		  struct cmap_table *table)
+/* All that can fail of an insertion; on success the credit is drawn. */
+static __always_inline int prepare_insert(struct cmap_shard *shard,
+					  struct cmap_write *write,
+					  struct cmap_change *change,
+					  struct cmap_slot *slot)
 {
 	u32 order = cmap_hash_order(write->key.hash);
-	struct cmap_slot slot;
-	struct cmap_node *node;
-	cmap_ref ref;
 	int err;
 
-	if (unlikely(too_many(shard, table, order)))
+	if (unlikely(too_many(shard, change->table, order)))
 		return -EXFULL;
-	err = cmap_table_place(table, order, CMAP_CHAIN_MAX, &slot);
+	err = cmap_table_place(change->table, order, CMAP_CHAIN_MAX, slot);
 	if (err)
 		return err == -EAGAIN ? need(write, CMAP_NEED_POOL) : err;
 	/* The key is not there, and the map is full: both at this moment. */
@@ -255,29 +218,36 @@ static int insert(struct cmap_shard *shard, struct cmap_write *write,
 	if (err)
 		return err == -EAGAIN ? need(write, CMAP_NEED_CREDIT) : err;
 
-	node = make_node(shard, write, 0, &ref);
-	if (!node) {
+	change->node = make_node(shard, write, 0, &change->ref);
+	if (!change->node) {
 		cmap_quota_return(shard->quota, &shard->credit, 1);
 		return need_node(shard, write, 0);
 	}
 
-	entries_begin(shard);
-	seal(shard, write, node);
-	cmap_table_fill(table, &slot, node, cmap_hash_tag(write->key.hash), ref);
-	entries_end(shard, shard->entries + 1);
-	cmap_quota_inserted(shard->quota, &shard->credit);
-
 	return 0;
 }
 
-/* The table that a key's bucket is in now, for changing it. */
-static struct cmap_table *table_for(struct cmap_shard *shard, u32 order)
+static int insert(struct cmap_shard *shard, struct cmap_write *write,
+		  struct cmap_table *table)
 {
-	struct cmap_bucket *bucket;
-	u32 head;
+	struct cmap_slot slot;
+	struct cmap_change change = {
+		.table = table,
+		.slot = &slot,
+		.tag = cmap_hash_tag(write->key.hash),
+	};
+	int err = prepare_insert(shard, write, &change, &slot);
 
-	return cmap_table_of(cmap_shard_table_locked(shard), &shard->arena,
-			     order, &bucket, &head);
+	if (err)
+		return err;
+
+	cmap_entries_begin(shard);
+	write->version = cmap_commit_locked(shard, CMAP_CHANGE_INSERT, &change);
+	write->ref = 0;
+	cmap_entries_end(shard, shard->entries + 1);
+	cmap_quota_inserted(shard->quota, &shard->credit);
+
+	return 0;
 }
 
 static __always_inline int write_locked(struct cmap_shard *shard,
@@ -365,140 +335,34 @@ static void lock_for_write(struct cmap_shard *shard, const struct cmap_key *key)
 	spin_lock_bh(&shard->lock);
 }
 
-/* ---- getting what a write needs, outside the lock ---- */
-
-static int get_table(struct cmap_shard *shard, gfp_t gfp)
-{
-	struct cmap_table *table;
-	int err;
-
-	table = cmap_table_new(shard->arena.memory, shard->arena.node,
-			       CMAP_TABLE_BITS_MIN, shard->shard_bits, gfp,
-			       &err);
-	if (!table)
-		return err;
-
-	spin_lock_bh(&shard->lock);
-	if (!cmap_shard_table_locked(shard) &&
-	    cmap_shard_settle(shard, table)) {
-		rcu_assign_pointer(shard->table, table);
-		cmap_shard_show_table(shard, table);
-		table = NULL;
-	}
-	spin_unlock_bh(&shard->lock);
-	cmap_table_free(table);
-
-	return 0;
-}
-
-/*
- * The table may be replaced while we allocate; then the new one's pool gets
- * the buckets if they fit it, and otherwise the write comes back for more.
- */
-static int get_pool(struct cmap_shard *shard, u32 order, gfp_t gfp)
-{
-	struct cmap_table *table;
-	struct cmap_block *block;
-	u8 pool_bits;
-	bool full;
-	int err;
-
-	spin_lock_bh(&shard->lock);
-	table = table_for(shard, order);
-	pool_bits = table->pool_bits;
-	full = table->pool_chunks == table->pool_chunks_max;
-	spin_unlock_bh(&shard->lock);
-
-	if (full)
-		return gfpflags_allow_blocking(gfp) ?
-		       cmap_resize_now(shard, gfp) : -EAGAIN;
-	block = cmap_pool_prepare(shard->arena.memory, shard->arena.node,
-				  pool_bits, gfp, &err);
-	if (!block)
-		return err;
-
-	spin_lock_bh(&shard->lock);
-	table = table_for(shard, order);
-	cmap_pool_attach(table, pool_bits, &block);
-	cmap_shard_show_pool(shard, table);
-	spin_unlock_bh(&shard->lock);
-	cmap_block_free(block);
-
-	return 0;
-}
-
-static int get_node(struct cmap_shard *shard, const struct cmap_write *write,
-		    gfp_t gfp)
-{
-	u32 size = cmap_node_size(write->key.len, write->value_len);
-	struct cmap_refill refill;
-	int err;
-
-	if (write->room)
-		err = cmap_refill_replace(&shard->arena, size, write->room, gfp,
-					  &refill);
-	else
-		err = cmap_refill_prepare(&shard->arena, size, gfp, &refill);
-	if (err)
-		return err;
-
-	cmap_refill_use(&shard->arena, &refill);
-	return 0;
-}
-
-/* Get what stopped a write; entry credit is the map's affair. */
-static int get_needed(struct cmap_shard *shard, const struct cmap_write *write,
-		      gfp_t gfp)
-{
-	switch (write->need) {
-	case CMAP_NEED_TABLE:
-		return get_table(shard, gfp);
-	case CMAP_NEED_POOL:
-		return get_pool(shard, cmap_hash_order(write->key.hash), gfp);
-	case CMAP_NEED_NODE:
-		return get_node(shard, write, gfp);
-	default:
-		return -EAGAIN;
-	}
-}
-
 /**
- * cmap_shard_write() - carry out one write
+ * cmap_shard_try_write() - try to carry out one write
  * @shard: the shard that the key belongs to
- * @write: the write, with need CMAP_NEED_NOTHING
+ * @write: the write
  * @gfp: GFP_KERNEL, or GFP_ATOMIC where sleeping is not allowed
  *
  * Context: Process or softirq, as @gfp allows; no lock.
- * Return: 0 or a negative errno with nothing changed; after -EAGAIN,
- * -ENOSPC and -ENOMEM write->need says what could not be had.
+ * Return: 0 or a negative errno with nothing changed; after -EAGAIN write->need
+ * says what is lacking.
  */
-int cmap_shard_write(struct cmap_shard *shard, struct cmap_write *write,
-		     gfp_t gfp)
+int cmap_shard_try_write(struct cmap_shard *shard, struct cmap_write *write,
+			 gfp_t gfp)
 {
 	unsigned int chores;
 	u64 entries;
 	int err;
 
-	for (;;) {
-		lock_for_write(shard, &write->key);
-		entries = shard->entries;
-		err = write_locked(shard, write);
-		if (err == -EAGAIN)
-			WRITE_ONCE(shard->retries, shard->retries + 1);
-		chores = help(shard, entries, err);
-		spin_unlock_bh(&shard->lock);
+	lock_for_write(shard, &write->key);
+	entries = shard->entries;
+	err = write_locked(shard, write);
+	if (err == -EAGAIN)
+		WRITE_ONCE(shard->retries, shard->retries + 1);
+	chores = help(shard, entries, err);
+	spin_unlock_bh(&shard->lock);
 
-		if (unlikely(chores))
-			cmap_chores_start(shard, chores, gfp);
-		if (likely(err != -EAGAIN))
-			return err;
-		err = get_needed(shard, write, gfp);
-		/* No memory helps where a chain is too long, nor who was killed. */
-		if (!err || err == -EXFULL || err == -EINTR)
-			write->need = CMAP_NEED_NOTHING;
-		if (err)
-			return err;
-	}
+	if (unlikely(chores))
+		cmap_chores_start(shard, chores, gfp);
+	return err;
 }
 
 /**
@@ -510,8 +374,7 @@ int cmap_shard_write(struct cmap_shard *shard, struct cmap_write *write,
  * @gfp: GFP_KERNEL, or GFP_ATOMIC where sleeping is not allowed
  *
  * Context: Process or softirq, as @gfp allows; no lock.
- * Return: how many were carried out; the next one, if any, is for
- * cmap_shard_write().
+ * Return: how many were carried out; the next one, if any, lacks something.
  */
 u32 cmap_shard_write_many(struct cmap_shard *shard, struct cmap_write *write,
 			  int *err, u32 count, gfp_t gfp)
@@ -523,7 +386,6 @@ u32 cmap_shard_write_many(struct cmap_shard *shard, struct cmap_write *write,
 	for (i = 0; i < count && !chores; i++) {
 		u64 entries = shard->entries;
 
-		write[i].need = CMAP_NEED_NOTHING;
 		err[i] = write_locked(shard, &write[i]);
 		if (err[i] == -EAGAIN)
 			break;
@@ -575,40 +437,30 @@ static cmap_ref reserve_locked(struct cmap_shard *shard,
 }
 
 /**
- * cmap_shard_reserve() - get a node to be filled outside the lock
+ * cmap_shard_try_reserve() - try to get a node to be filled outside the lock
  * @shard: the shard that the key belongs to
  * @write: the write; its key and value_len are put into the node
- * @gfp: GFP_KERNEL, or GFP_ATOMIC where sleeping is not allowed
- * @err: set on failure to -EDQUOT, -ENOMEM or -ENOSPC
  *
  * The caller fills in the value, then either writes or unreserves.
  *
- * Context: Process or softirq, as @gfp allows; no lock.
- * Return: the node, or NULL.
+ * Context: Process or softirq; no lock.
+ * Return: the node; or NULL, and write->need says what is lacking.
  */
-struct cmap_node *cmap_shard_reserve(struct cmap_shard *shard,
-				     struct cmap_write *write, gfp_t gfp,
-				     int *err)
+struct cmap_node *cmap_shard_try_reserve(struct cmap_shard *shard,
+					 struct cmap_write *write)
 {
 	u32 size = cmap_node_size(write->key.len, write->value_len);
 	struct cmap_node *node = NULL;
 
-	for (;;) {
-		write->need = CMAP_NEED_NOTHING;
-		spin_lock_bh(&shard->lock);
-		write->ref = reserve_locked(shard, write, size);
-		if (write->ref)
-			node = cmap_arena_node(&shard->arena, write->ref);
-		spin_unlock_bh(&shard->lock);
+	spin_lock_bh(&shard->lock);
+	write->ref = reserve_locked(shard, write, size);
+	if (write->ref)
+		node = cmap_arena_node(&shard->arena, write->ref);
+	spin_unlock_bh(&shard->lock);
 
-		if (node) {
-			fill_key(node, write);
-			return node;
-		}
-		*err = get_needed(shard, write, gfp);
-		if (*err)
-			return NULL;
-	}
+	if (node)
+		fill_key(node, write);
+	return node;
 }
 
 /**
@@ -637,50 +489,6 @@ void cmap_shard_unreserve(struct cmap_shard *shard, struct cmap_write *write)
 }
 
 /**
- * cmap_shard_hold() - say that who reserved a node queues, or no longer does
- * @shard: the shard
- * @write: the write; nothing is done if it has no node
- * @held: its node is in hand: others may wait for it
- *
- * Those before it in the queue must not wait for its node.
- *
- * Context: Process or softirq; no lock.
- */
-void cmap_shard_hold(struct cmap_shard *shard, const struct cmap_write *write,
-		     bool held)
-{
-	if (!write->ref)
-		return;
-
-	spin_lock_bh(&shard->lock);
-	cmap_arena_in_hand(&shard->arena, write->ref, held);
-	spin_unlock_bh(&shard->lock);
-}
-
-/**
- * cmap_shard_held_bytes() - what of its map's memory in hand a write holds
- * @shard: the shard
- * @write: the write
- *
- * Context: Process or softirq; no lock.
- * Return: bytes of the node that was reserved, if it is a large value's.
- */
-u64 cmap_shard_held_bytes(struct cmap_shard *shard,
-			  const struct cmap_write *write)
-{
-	u64 bytes;
-
-	if (!write->ref)
-		return 0;
-
-	spin_lock_bh(&shard->lock);
-	bytes = cmap_arena_large_bytes(&shard->arena, write->ref);
-	spin_unlock_bh(&shard->lock);
-
-	return bytes;
-}
-
-/**
  * cmap_shard_retire() - give back an old node that a write handed out
  * @shard: the shard
  * @ref: the node
@@ -701,167 +509,6 @@ void cmap_shard_retire(struct cmap_shard *shard, cmap_ref ref)
 		cmap_chores_start(shard, chores, GFP_ATOMIC);
 }
 
-/**
- * cmap_shard_collect() - put the credit that a shard holds into the pool
- * @shard: the shard
- *
- * When this returns, no write that was pending in the shard before is.
- *
- * Context: Process or softirq; no lock.
- */
-void cmap_shard_collect(struct cmap_shard *shard)
-{
-	spin_lock_bh(&shard->lock);
-	cmap_quota_collect(shard->quota, &shard->credit);
-	spin_unlock_bh(&shard->lock);
-}
-
-/* ---- counting ---- */
-
-/**
- * cmap_shard_entries_then() - how many entries a shard had when a count began
- * @shard: the shard
- *
- * Context: Process or softirq; no lock; only one at a time counts in a map.
- * Return: the number before the first write that saw the quota's epoch.
- */
-u64 cmap_shard_entries_then(struct cmap_shard *shard)
-{
-	u64 entries;
-
-	spin_lock_bh(&shard->lock);
-	note_epoch(shard);
-	entries = shard->entries_then;
-	spin_unlock_bh(&shard->lock);
-
-	return entries;
-}
-
-/* ---- for who lacks something ---- */
-
-/**
- * cmap_shard_lack() - how much memory a write lacks
- * @shard: the shard
- * @write: the write, which failed for lack of it
- *
- * Context: Process or softirq; no lock.
- * Return: bytes, at least.
- */
-struct cmap_lack cmap_shard_lack(struct cmap_shard *shard,
-				 const struct cmap_write *write)
-{
-	struct cmap_lack lack = { .bytes = PAGE_SIZE };
-	const struct cmap_table *table;
-
-	if (write->need == CMAP_NEED_NODE || write->need == CMAP_NEED_TURN)
-		return cmap_refill_lack(&shard->arena,
-					cmap_node_size(write->key.len,
-						       write->value_len),
-					write->room);
-	if (write->need != CMAP_NEED_POOL)
-		return lack;
-
-	spin_lock_bh(&shard->lock);
-	table = table_for(shard, cmap_hash_order(write->key.hash));
-	if (table->pool_chunks == table->pool_chunks_max)
-		lack.bytes = cmap_resize_lack(shard);
-	else
-		lack.bytes = cmap_pool_bytes(table);
-	spin_unlock_bh(&shard->lock);
-
-	return lack;
-}
-
-/**
- * cmap_shard_outlook() - what a write that lacks a node can hope for
- * @shard: the shard
- * @write: the write
- *
- * Context: Process or softirq; no lock.
- * Return: whether it gets one without more memory, and when.
- */
-struct cmap_outlook cmap_shard_outlook(struct cmap_shard *shard,
-				       const struct cmap_write *write)
-{
-	u32 size = cmap_node_size(write->key.len, write->value_len);
-	struct cmap_outlook outlook = {};
-
-	/* One that was reserved lacks others for replacements. */
-	if (write->ref)
-		return outlook;
-	spin_lock_bh(&shard->lock);
-	outlook = cmap_arena_outlook(&shard->arena, size, !write->room);
-	if (!outlook.coming && write->room &&
-	    cmap_arena_larger(write->room, size))
-		outlook = cmap_arena_outlook(&shard->arena, write->room, false);
-	spin_unlock_bh(&shard->lock);
-
-	return outlook;
-}
-
-/**
- * cmap_shard_spent() - whether a write lacks a number for a segment
- * @shard: the shard
- * @write: the write, which lacks a node
- *
- * Context: Process or softirq; no lock.
- * Return: true if all are taken, until one of the shard's segments has gone.
- */
-bool cmap_shard_spent(struct cmap_shard *shard, const struct cmap_write *write)
-{
-	bool spent;
-
-	spin_lock_bh(&shard->lock);
-	spent = cmap_arena_spent(&shard->arena,
-				 cmap_node_size(write->key.len,
-						write->value_len));
-	spin_unlock_bh(&shard->lock);
-
-	return spent;
-}
-
-/**
- * cmap_shard_queue() - count a write that queues for a node
- * @shard: the shard
- * @write: the write
- * @count: 1 when it joins, -1 when it leaves
- *
- * Context: Process; no lock.
- * Return: false if there is nothing yet that it could queue for.
- */
-bool cmap_shard_queue(struct cmap_shard *shard, const struct cmap_write *write,
-		      int count)
-{
-	bool queued;
-
-	spin_lock_bh(&shard->lock);
-	queued = cmap_arena_queue(&shard->arena,
-				  cmap_node_size(write->key.len,
-						 write->value_len), count);
-	spin_unlock_bh(&shard->lock);
-
-	return queued;
-}
-
-/**
- * cmap_shard_serve() - say what the first in the queue lacks
- * @shard: the shard
- * @write: its write
- *
- * Context: Process; no lock.
- */
-void cmap_shard_serve(struct cmap_shard *shard, const struct cmap_write *write)
-{
-	bool node = write->need == CMAP_NEED_NODE ||
-		    write->need == CMAP_NEED_TURN;
-
-	spin_lock_bh(&shard->lock);
-	cmap_arena_serve(&shard->arena,
-			 node ? cmap_node_size(write->key.len,
-					       write->value_len) : 0);
-	spin_unlock_bh(&shard->lock);
-}
-
 /* ---- clear ---- */
 
 static u64 clear_chain(struct cmap_shard *shard, struct cmap_table *table,
@@ -872,15 +519,17 @@ static u64 clear_chain(struct cmap_shard *shard, struct cmap_table *table,
 
 	for (; bucket; bucket = cmap_bucket_next(table, bucket->head)) {
 		for (i = 0; i < CMAP_BUCKET_SLOTS; i++) {
-			struct cmap_slot slot = { bucket, i };
+			const struct cmap_slot slot = { bucket, i };
+			struct cmap_change change = {
+				.table = table, .slot = &slot,
+			};
 			cmap_ref ref = bucket->ref[i];
 
 			if (!ref)
 				continue;
-			cmap_table_remove(table, &slot,
-					  cmap_arena_node(&shard->arena, ref));
-			cmap_arena_retire(&shard->arena, ref);
-			next_version(shard);
+			change.old = cmap_arena_node(&shard->arena, ref);
+			change.old_ref = ref;
+			cmap_commit_locked(shard, CMAP_CHANGE_REMOVE, &change);
 			removed++;
 		}
 	}
@@ -905,18 +554,18 @@ u64 cmap_shard_clear(struct cmap_shard *shard, u64 *order)
 	spin_lock_bh(&shard->lock);
 	if (!cmap_shard_table_locked(shard))
 		*order = 1ULL << 32;
-	entries_begin(shard);
+	cmap_entries_begin(shard);
 	cmap_quota_deleting(shard->quota, &shard->credit);
 	for (i = 0; i < CLEAR_BUCKETS && *order <= U32_MAX; i++) {
 		u32 at = *order >> shard->shard_bits;
-		struct cmap_table *table = table_for(shard, at);
+		struct cmap_table *table = cmap_shard_table_for(shard, at);
 		u32 index = cmap_table_index(table, at);
 
 		removed += clear_chain(shard, table,
 				       cmap_table_bucket(table, index));
 		*order = ((u64)index + 1) << (32 - table->bits);
 	}
-	entries_end(shard, shard->entries - removed);
+	cmap_entries_end(shard, shard->entries - removed);
 	cmap_quota_return(shard->quota, &shard->credit, removed);
 	chores = cmap_resize_help(shard) | cmap_chores(shard);
 	spin_unlock_bh(&shard->lock);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Writes to a shard.
+ * Writes to a shard: one attempt, under its lock.
  */
 #ifndef CMAP_WRITE_H
 #define CMAP_WRITE_H
@@ -33,7 +33,7 @@ static_assert(CMAP_WRITE_VERSION == CMAP_OP_VERSION);
  * @value: the new value, to be copied under the lock; NULL with @ref and with
  *	CMAP_WRITE_ADD
  * @value_len: bytes in the new value
- * @ref: in place of @value: a node from cmap_shard_reserve(), filled; taken
+ * @ref: in place of @value: a node from cmap_shard_try_reserve(), filled; taken
  *	over on success
  * @expected: with CMAP_WRITE_VERSION
  * @number: with CMAP_WRITE_ADD: what to add; out: the sum
@@ -78,29 +78,14 @@ struct cmap_write {
 	u32 room;
 };
 
-int cmap_shard_write(struct cmap_shard *shard, struct cmap_write *write,
-		     gfp_t gfp);
+int cmap_shard_try_write(struct cmap_shard *shard, struct cmap_write *write,
+			 gfp_t gfp);
 u32 cmap_shard_write_many(struct cmap_shard *shard, struct cmap_write *write,
 			  int *err, u32 count, gfp_t gfp);
-struct cmap_node *cmap_shard_reserve(struct cmap_shard *shard,
-				     struct cmap_write *write, gfp_t gfp,
-				     int *err);
-void cmap_shard_hold(struct cmap_shard *shard, const struct cmap_write *write,
-		     bool held);
-u64 cmap_shard_held_bytes(struct cmap_shard *shard,
-			  const struct cmap_write *write);
+struct cmap_node *cmap_shard_try_reserve(struct cmap_shard *shard,
+					 struct cmap_write *write);
 void cmap_shard_unreserve(struct cmap_shard *shard, struct cmap_write *write);
 void cmap_shard_retire(struct cmap_shard *shard, cmap_ref ref);
 u64 cmap_shard_clear(struct cmap_shard *shard, u64 *order);
-struct cmap_lack cmap_shard_lack(struct cmap_shard *shard,
-				 const struct cmap_write *write);
-struct cmap_outlook cmap_shard_outlook(struct cmap_shard *shard,
-				       const struct cmap_write *write);
-bool cmap_shard_spent(struct cmap_shard *shard, const struct cmap_write *write);
-bool cmap_shard_queue(struct cmap_shard *shard, const struct cmap_write *write,
-		      int count);
-void cmap_shard_serve(struct cmap_shard *shard, const struct cmap_write *write);
-void cmap_shard_collect(struct cmap_shard *shard);
-u64 cmap_shard_entries_then(struct cmap_shard *shard);
 
 #endif /* CMAP_WRITE_H */

@@ -4,6 +4,7 @@
  */
 #include "lab.h"
 #include "fail.h"
+#include "../core/lack.h"
 #include "../core/queue.h"
 
 #include <linux/bitmap.h>
@@ -62,6 +63,36 @@ u64 lab_u64(struct lab *lab)
 {
 	return (u64)prandom_u32_state(&lab->random) << 32 |
 	       prandom_u32_state(&lab->random);
+}
+
+int lab_write(struct cmap_shard *shard, struct cmap_write *write, gfp_t gfp)
+{
+	int err;
+
+	do {
+		write->need = CMAP_NEED_NOTHING;
+		err = cmap_shard_try_write(shard, write, gfp);
+		if (err != -EAGAIN)
+			return err;
+		err = cmap_lack_allocate(shard, write, gfp);
+	} while (!err);
+
+	return err;
+}
+
+struct cmap_node *lab_reserve(struct cmap_shard *shard,
+			      struct cmap_write *write, gfp_t gfp, int *err)
+{
+	struct cmap_node *node;
+
+	do {
+		node = cmap_shard_try_reserve(shard, write);
+		if (node)
+			return node;
+		*err = cmap_lack_allocate(shard, write, gfp);
+	} while (!*err);
+
+	return NULL;
 }
 
 /* ---- allocations that fail ---- */

@@ -14,6 +14,10 @@
 #include <kunit/test.h>
 #include <linux/prandom.h>
 
+struct cmap_node;
+struct cmap_shard;
+struct cmap_write;
+
 /**
  * struct lab - what a test works with
  * @random: chance, from the seed that the log names
@@ -70,6 +74,14 @@ u64 lab_freed_in_softirq(void);
  */
 void lab_race(struct kunit *test, unsigned int count,
 	      void (*run)(struct kunit *test, unsigned int thread));
+
+/*
+ * Write to a shard, and reserve a node of it, with what can be allocated but without
+ * waiting for anything.
+ */
+int lab_write(struct cmap_shard *shard, struct cmap_write *write, gfp_t gfp);
+struct cmap_node *lab_reserve(struct cmap_shard *shard,
+			      struct cmap_write *write, gfp_t gfp, int *err);
 
 /* Wait until what was freed under RCU, and what waited for that, is free. */
 void lab_settle(void);

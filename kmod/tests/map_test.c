@@ -357,7 +357,7 @@ static int set_at(struct cmap *map, u32 number, u32 order, u16 tag, u64 *version
 		.key = { &number, sizeof(number), (u64)order << 32 | tag },
 		.value = "",
 	};
-	int err = cmap_shard_write(cmap_map_shard(map, order), &write,
+	int err = lab_write(cmap_map_shard(map, order), &write,
 				   GFP_KERNEL);
 
 	*version = write.version;
@@ -574,7 +574,7 @@ static void walk_over_ties(struct kunit *test)
 		};
 
 		if (i < most)
-			KUNIT_EXPECT_EQ(test, cmap_shard_write(map->shard[1],
+			KUNIT_EXPECT_EQ(test, lab_write(map->shard[1],
 						&write, GFP_KERNEL), 0);
 	}
 	for (i = 1; i < most; i += 2)

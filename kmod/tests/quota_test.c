@@ -13,7 +13,7 @@ static u64 free_credit(const struct cmap_quota *quota)
 	return (u64)atomic64_read(&quota->pool) >> CMAP_QUOTA_FREE_SHIFT;
 }
 
-/* Draw with the help of the others, as cmap_map_collect() does. */
+/* Draw with the help of the others, as collect_credit() does. */
 static int draw(struct cmap_quota *quota, struct cmap_credit *credit, u32 i,
 		u32 shards)
 {

@@ -94,14 +94,14 @@ static int set(struct site *site, const struct cmap_key *key,
 		.key = *key, .value = value, .value_len = len,
 	};
 
-	return cmap_shard_write(site->shard, &write, gfp);
+	return lab_write(site->shard, &write, gfp);
 }
 
 static int delete(struct site *site, const struct cmap_key *key)
 {
 	struct cmap_write write = { .key = *key, .flags = CMAP_WRITE_REMOVE };
 
-	return cmap_shard_write(site->shard, &write, GFP_KERNEL);
+	return lab_write(site->shard, &write, GFP_KERNEL);
 }
 
 static bool has(struct site *site, const struct cmap_key *key)
@@ -286,14 +286,14 @@ static void random_write(struct kunit *test, struct site *site, u32 keys,
 	    lab_below(site->lab, 4)) {
 		write.value = site->buf;
 	} else {
-		struct cmap_node *node = cmap_shard_reserve(site->shard, &write,
+		struct cmap_node *node = lab_reserve(site->shard, &write,
 							    GFP_KERNEL, &err);
 
 		KUNIT_ASSERT_NOT_NULL(test, node);
 		memcpy(cmap_node_value(node), site->buf, write.value_len);
 	}
 
-	err = cmap_shard_write(site->shard, &write, GFP_KERNEL);
+	err = lab_write(site->shard, &write, GFP_KERNEL);
 	cmap_shard_unreserve(site->shard, &write);
 	KUNIT_ASSERT_EQ(test, err, want);
 	if (err) {
@@ -578,7 +578,7 @@ static void pool_taken_for_good(struct kunit *test)
 
 	for (i = 0; i < CMAP_BUCKET_SLOTS; i++) {
 		write.key = aimed(i, 0, buf);
-		KUNIT_ASSERT_EQ(test, cmap_shard_write(shard, &write,
+		KUNIT_ASSERT_EQ(test, lab_write(shard, &write,
 						       GFP_KERNEL), 0);
 	}
 	table = table_of(site);
@@ -588,7 +588,7 @@ static void pool_taken_for_good(struct kunit *test)
 	shard->entries = (u64)CMAP_BUCKET_SLOTS << table->bits;
 
 	write.key = aimed(i, 0, buf);
-	KUNIT_EXPECT_EQ(test, cmap_shard_write(shard, &write, GFP_KERNEL),
+	KUNIT_EXPECT_EQ(test, lab_write(shard, &write, GFP_KERNEL),
 			-EXFULL);
 	KUNIT_EXPECT_EQ(test, write.need, CMAP_NEED_NOTHING);
 
@@ -972,7 +972,7 @@ static void memory_limit(struct kunit *test)
 		};
 
 		model_fill(site->buf, 100, i);
-		err = cmap_shard_write(site->shard, &write, GFP_KERNEL);
+		err = lab_write(site->shard, &write, GFP_KERNEL);
 		if (err) {
 			KUNIT_EXPECT_EQ(test, err, -ENOSPC);
 			KUNIT_EXPECT_EQ(test, write.need, CMAP_NEED_NODE);
@@ -1016,7 +1016,7 @@ static void unreserved_goes_back(struct kunit *test)
 	int err;
 
 	write.key = key_of(site, 0, buf);
-	KUNIT_ASSERT_NOT_NULL(test, cmap_shard_reserve(site->shard, &write,
+	KUNIT_ASSERT_NOT_NULL(test, lab_reserve(site->shard, &write,
 						       GFP_KERNEL, &err));
 	KUNIT_EXPECT_GT(test, lab_bytes(site->lab), 100000);
 	cmap_shard_unreserve(site->shard, &write);
@@ -1088,7 +1088,7 @@ static void no_memory_for_more(struct kunit *test)
 	for (n = 0;; n++) {
 		write.key = key;
 		lab_fail(n, U32_MAX);
-		if (cmap_shard_reserve(site->shard, &write, GFP_KERNEL, &err))
+		if (lab_reserve(site->shard, &write, GFP_KERNEL, &err))
 			break;
 		KUNIT_ASSERT_NE(test, lab_fail_end(), 0);
 		KUNIT_EXPECT_EQ(test, err, -ENOMEM);
@@ -1182,7 +1182,7 @@ static void leave_free(struct kunit *test, struct site *site, u32 first,
 	for (i = 0; i < count; i++) {
 		writes[i].key = key_of(site, first + i, buf);
 		writes[i].value_len = 1;
-		KUNIT_ASSERT_NOT_NULL(test, cmap_shard_reserve(site->shard,
+		KUNIT_ASSERT_NOT_NULL(test, lab_reserve(site->shard,
 						&writes[i], GFP_KERNEL, &err));
 	}
 	while (count--)
@@ -1572,7 +1572,7 @@ static void write_in_a_race(struct kunit *test, unsigned int thread)
 				.value_len = sizeof(s64), .number = 1,
 			};
 
-			KUNIT_EXPECT_EQ(test, cmap_shard_write(site->shard,
+			KUNIT_EXPECT_EQ(test, lab_write(site->shard,
 						&add, GFP_KERNEL), 0);
 			KUNIT_EXPECT_GT(test, add.version, version);
 			version = add.version;

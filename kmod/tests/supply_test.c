@@ -4,6 +4,7 @@
  * and who is refused is refused for a reason.
  */
 #include "lab.h"
+#include "../core/lack.h"
 #include "../core/limits.h"
 #include "../core/map.h"
 #include "../core/op.h"

@@ -1,0 +1,288 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "lack.h"
+#include "resize.h"
+
+/* ---- allocating it ---- */
+
+static int allocate_table(struct cmap_shard *shard, gfp_t gfp)
+{
+	struct cmap_table *table;
+	int err;
+
+	table = cmap_table_new(shard->arena.memory, shard->arena.node,
+			       CMAP_TABLE_BITS_MIN, shard->shard_bits, gfp,
+			       &err);
+	if (!table)
+		return err;
+
+	spin_lock_bh(&shard->lock);
+	if (!cmap_shard_table_locked(shard) &&
+	    cmap_shard_settle(shard, table)) {
+		rcu_assign_pointer(shard->table, table);
+		cmap_shard_show_table(shard, table);
+		table = NULL;
+	}
+	spin_unlock_bh(&shard->lock);
+	cmap_table_free(table);
+
+	return 0;
+}
+
+/*
+ * The table may be replaced while we allocate; then the new one's pool gets
+ * the buckets if they fit it, and otherwise the write comes back for more.
+ */
+static int allocate_pool(struct cmap_shard *shard, u32 order, gfp_t gfp)
+{
+	struct cmap_table *table;
+	struct cmap_block *block;
+	u8 pool_bits;
+	bool full;
+	int err;
+
+	spin_lock_bh(&shard->lock);
+	table = cmap_shard_table_for(shard, order);
+	pool_bits = table->pool_bits;
+	full = table->pool_chunks == table->pool_chunks_max;
+	spin_unlock_bh(&shard->lock);
+
+	if (full)
+		return gfpflags_allow_blocking(gfp) ?
+		       cmap_resize_now(shard, gfp) : -EAGAIN;
+	block = cmap_pool_prepare(shard->arena.memory, shard->arena.node,
+				  pool_bits, gfp, &err);
+	if (!block)
+		return err;
+
+	spin_lock_bh(&shard->lock);
+	table = cmap_shard_table_for(shard, order);
+	cmap_pool_attach(table, pool_bits, &block);
+	cmap_shard_show_pool(shard, table);
+	spin_unlock_bh(&shard->lock);
+	cmap_block_free(block);
+
+	return 0;
+}
+
+static int allocate_node(struct cmap_shard *shard, const struct cmap_write *write,
+		    gfp_t gfp)
+{
+	u32 size = cmap_node_size(write->key.len, write->value_len);
+	struct cmap_refill refill;
+	int err;
+
+	if (write->room)
+		err = cmap_refill_replace(&shard->arena, size, write->room, gfp,
+					  &refill);
+	else
+		err = cmap_refill_prepare(&shard->arena, size, gfp, &refill);
+	if (err)
+		return err;
+
+	cmap_refill_use(&shard->arena, &refill);
+	return 0;
+}
+
+/**
+ * cmap_lack_allocate() - allocate what a write lacks
+ * @shard: the shard
+ * @write: the write; its need says what
+ * @gfp: GFP_KERNEL, or GFP_ATOMIC where sleeping is not allowed
+ *
+ * Context: Process or softirq, as @gfp allows; no lock.
+ * Return: 0 to try again; -EAGAIN if allocating does not help, or would take sleep;
+ * -EDQUOT, -ENOMEM or -ENOSPC; -EXFULL and -EINTR, with need CMAP_NEED_NOTHING, as
+ * no memory helps where a chain is too long, nor who was killed.
+ */
+int cmap_lack_allocate(struct cmap_shard *shard, struct cmap_write *write,
+		       gfp_t gfp)
+{
+	int err;
+
+	switch (write->need) {
+	case CMAP_NEED_TABLE:
+		err = allocate_table(shard, gfp);
+		break;
+	case CMAP_NEED_POOL:
+		err = allocate_pool(shard, cmap_hash_order(write->key.hash),
+				    gfp);
+		break;
+	case CMAP_NEED_NODE:
+		err = allocate_node(shard, write, gfp);
+		break;
+	default:
+		return -EAGAIN;
+	}
+	if (err == -EXFULL || err == -EINTR)
+		write->need = CMAP_NEED_NOTHING;
+	return err;
+}
+
+/* ---- how much it is, and whether it comes by itself ---- */
+
+/**
+ * cmap_shard_lack() - how much memory a write lacks
+ * @shard: the shard
+ * @write: the write, which failed for lack of it
+ *
+ * Context: Process or softirq; no lock.
+ * Return: bytes, at least.
+ */
+struct cmap_lack cmap_shard_lack(struct cmap_shard *shard,
+				 const struct cmap_write *write)
+{
+	struct cmap_lack lack = { .bytes = PAGE_SIZE };
+	const struct cmap_table *table;
+
+	if (write->need == CMAP_NEED_NODE || write->need == CMAP_NEED_TURN)
+		return cmap_refill_lack(&shard->arena,
+					cmap_node_size(write->key.len,
+						       write->value_len),
+					write->room);
+	if (write->need != CMAP_NEED_POOL)
+		return lack;
+
+	spin_lock_bh(&shard->lock);
+	table = cmap_shard_table_for(shard, cmap_hash_order(write->key.hash));
+	if (table->pool_chunks == table->pool_chunks_max)
+		lack.bytes = cmap_resize_lack(shard);
+	else
+		lack.bytes = cmap_pool_bytes(table);
+	spin_unlock_bh(&shard->lock);
+
+	return lack;
+}
+
+/**
+ * cmap_shard_outlook() - what a write that lacks a node can hope for
+ * @shard: the shard
+ * @write: the write
+ *
+ * Context: Process or softirq; no lock.
+ * Return: whether it gets one without more memory, and when.
+ */
+struct cmap_outlook cmap_shard_outlook(struct cmap_shard *shard,
+				       const struct cmap_write *write)
+{
+	u32 size = cmap_node_size(write->key.len, write->value_len);
+	struct cmap_outlook outlook = {};
+
+	/* One that was reserved lacks others for replacements. */
+	if (write->ref)
+		return outlook;
+	spin_lock_bh(&shard->lock);
+	outlook = cmap_arena_outlook(&shard->arena, size, !write->room);
+	if (!outlook.coming && write->room &&
+	    cmap_arena_larger(write->room, size))
+		outlook = cmap_arena_outlook(&shard->arena, write->room, false);
+	spin_unlock_bh(&shard->lock);
+
+	return outlook;
+}
+
+/**
+ * cmap_shard_spent() - whether a write lacks a number for a segment
+ * @shard: the shard
+ * @write: the write, which lacks a node
+ *
+ * Context: Process or softirq; no lock.
+ * Return: true if all are taken, until one of the shard's segments has gone.
+ */
+bool cmap_shard_spent(struct cmap_shard *shard, const struct cmap_write *write)
+{
+	bool spent;
+
+	spin_lock_bh(&shard->lock);
+	spent = cmap_arena_spent(&shard->arena,
+				 cmap_node_size(write->key.len,
+						write->value_len));
+	spin_unlock_bh(&shard->lock);
+
+	return spent;
+}
+
+/**
+ * cmap_shard_queue() - count a write that queues for a node
+ * @shard: the shard
+ * @write: the write
+ * @count: 1 when it joins, -1 when it leaves
+ *
+ * Context: Process; no lock.
+ * Return: false if there is nothing yet that it could queue for.
+ */
+bool cmap_shard_queue(struct cmap_shard *shard, const struct cmap_write *write,
+		      int count)
+{
+	bool queued;
+
+	spin_lock_bh(&shard->lock);
+	queued = cmap_arena_queue(&shard->arena,
+				  cmap_node_size(write->key.len,
+						 write->value_len), count);
+	spin_unlock_bh(&shard->lock);
+
+	return queued;
+}
+
+/**
+ * cmap_shard_serve() - say what the first in the queue lacks
+ * @shard: the shard
+ * @write: its write
+ *
+ * Context: Process; no lock.
+ */
+void cmap_shard_serve(struct cmap_shard *shard, const struct cmap_write *write)
+{
+	bool node = write->need == CMAP_NEED_NODE ||
+		    write->need == CMAP_NEED_TURN;
+
+	spin_lock_bh(&shard->lock);
+	cmap_arena_serve(&shard->arena,
+			 node ? cmap_node_size(write->key.len,
+					       write->value_len) : 0);
+	spin_unlock_bh(&shard->lock);
+}
+
+/**
+ * cmap_shard_hold() - say that who reserved a node queues, or no longer does
+ * @shard: the shard
+ * @write: the write; nothing is done if it has no node
+ * @held: its node is in hand: others may wait for it
+ *
+ * Those before it in the queue must not wait for its node.
+ *
+ * Context: Process or softirq; no lock.
+ */
+void cmap_shard_hold(struct cmap_shard *shard, const struct cmap_write *write,
+		     bool held)
+{
+	if (!write->ref)
+		return;
+
+	spin_lock_bh(&shard->lock);
+	cmap_arena_in_hand(&shard->arena, write->ref, held);
+	spin_unlock_bh(&shard->lock);
+}
+
+/**
+ * cmap_shard_held_bytes() - what of its map's memory in hand a write holds
+ * @shard: the shard
+ * @write: the write
+ *
+ * Context: Process or softirq; no lock.
+ * Return: bytes of the node that was reserved, if it is a large value's.
+ */
+u64 cmap_shard_held_bytes(struct cmap_shard *shard,
+			  const struct cmap_write *write)
+{
+	u64 bytes;
+
+	if (!write->ref)
+		return 0;
+
+	spin_lock_bh(&shard->lock);
+	bytes = cmap_arena_large_bytes(&shard->arena, write->ref);
+	spin_unlock_bh(&shard->lock);
+
+	return bytes;
+}
