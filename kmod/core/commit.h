@@ -93,9 +93,10 @@ static __always_inline u64 cmap_commit_version(struct cmap_shard *shard,
 {
 	u64 version = shard->version += shard->shards;
 
-	/* Pairs with the window reader's acquire of the version. */
-	if (node)
+	if (node) {
+		/* Pairs with the window reader's acquire of the version. */
 		smp_store_release(&node->version, version);
+	}
 	return version;
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "lack.h"
-#include "resize.h"
+#include "migrate.h"
 
 /* ---- allocating it ---- */
 
@@ -48,7 +48,7 @@ static int allocate_pool(struct cmap_shard *shard, u32 order, gfp_t gfp)
 
 	if (full)
 		return gfpflags_allow_blocking(gfp) ?
-		       cmap_resize_now(shard, gfp) : -EAGAIN;
+		       cmap_migrate_now(shard, gfp) : -EAGAIN;
 	block = cmap_pool_prepare(shard->arena.memory, shard->arena.node,
 				  pool_bits, gfp, &err);
 	if (!block)
@@ -145,7 +145,7 @@ struct cmap_lack cmap_shard_lack(struct cmap_shard *shard,
 	spin_lock_bh(&shard->lock);
 	table = cmap_shard_table_for(shard, cmap_hash_order(write->key.hash));
 	if (table->pool_chunks == table->pool_chunks_max)
-		lack.bytes = cmap_resize_lack(shard);
+		lack.bytes = cmap_migrate_lack(shard);
 	else
 		lack.bytes = cmap_pool_bytes(table);
 	spin_unlock_bh(&shard->lock);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "map.h"
-#include "resize.h"
+#include "maintain.h"
 
 #include <linux/cpumask.h>
 #include <linux/log2.h>
@@ -67,7 +67,7 @@ static int shards_new(struct cmap *map)
 		cmap_shard_init(shard, i, map->shards, &map->memory,
 				&map->quota, map->payer, node,
 				map->flags & CMAP_CREATE_WIPE);
-		cmap_resize_init(shard);
+		cmap_maintain_init(shard);
 		map->shard[i] = shard;
 
 		cpu = cpumask_next(cpu, cpu_possible_mask);
@@ -225,7 +225,7 @@ void cmap_map_teardown(struct cmap *map)
 	u32 i;
 
 	for (i = 0; i < map->shards; i++)
-		cmap_resize_close(map->shard[i]);
+		cmap_maintain_close(map->shard[i]);
 	/* What is on its way to be freed knows the map's memory. */
 	cmap_memory_wait_all_left(&map->memory);
 	for (i = 0; i < map->shards; i++)

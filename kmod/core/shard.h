@@ -108,6 +108,15 @@ cmap_shard_table_locked(const struct cmap_shard *shard)
 					 lockdep_is_held(&shard->lock));
 }
 
+/* The table that another one is being moved into, or NULL. */
+static inline struct cmap_table *
+cmap_shard_next_locked(const struct cmap_shard *shard,
+		       const struct cmap_table *table)
+{
+	return rcu_dereference_protected(table->next,
+					 lockdep_is_held(&shard->lock));
+}
+
 /* The table that the bucket of an order is in now, for changing it. */
 static inline struct cmap_table *cmap_shard_table_for(struct cmap_shard *shard,
 						      u32 order)

@@ -19,7 +19,7 @@
 #include "limits.h"
 #include "map.h"
 #include "registry.h"
-#include "resize.h"
+#include "maintain.h"
 
 #include <linux/bitops.h>
 #include <linux/cred.h>
@@ -191,7 +191,7 @@ static u64 reclaim_map(struct cmap *map, bool *freed)
 	u32 i;
 
 	for (i = 0; i < map->shards && !fatal_signal_pending(current); i++)
-		pending += cmap_resize_reclaim(map->shard[i], freed);
+		pending += cmap_maintain_reclaim(map->shard[i], freed);
 	return pending;
 }
 
@@ -244,9 +244,9 @@ static u64 evacuate_map(struct cmap *map, struct cmap_shard *first, u64 bytes)
 	for (share = 1; share <= EVACUATE_SHARES; share++) {
 		u32 eighths = share * 8 / EVACUATE_SHARES;
 
-		emptied = cmap_resize_evacuate(first, eighths, bytes, true);
+		emptied = cmap_maintain_evacuate(first, eighths, bytes, true);
 		for (i = 0; i < map->shards && emptied < bytes; i++)
-			emptied += cmap_resize_evacuate(map->shard[i], eighths,
+			emptied += cmap_maintain_evacuate(map->shard[i], eighths,
 							bytes - emptied, true);
 		if (emptied || fatal_signal_pending(current))
 			return emptied;

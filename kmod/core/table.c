@@ -527,7 +527,7 @@ void cmap_slot_replace(const struct cmap_slot *slot, cmap_ref ref)
 	smp_store_release(&slot->bucket->ref[slot->i], ref);
 }
 
-static u32 chain_entries(const struct cmap_table *table,
+u32 cmap_chain_entries(const struct cmap_table *table,
 			 const struct cmap_bucket *bucket)
 {
 	u32 entries = 0;
@@ -556,7 +556,7 @@ u32 cmap_table_crowd(const struct cmap_table *table, u32 order)
 	if (likely(table->longest * CMAP_BUCKET_SLOTS < CMAP_CHAIN_HALF))
 		return 0;
 
-	return chain_entries(table,
+	return cmap_chain_entries(table,
 			     cmap_table_bucket(table,
 					       cmap_table_index(table, order)));
 }
@@ -625,89 +625,4 @@ bool cmap_table_find_ref(const struct cmap_table *table, u32 order,
 	}
 
 	return false;
-}
-
-/* ---- moving ---- */
-
-static void chain_prefetch(const struct cmap_arena *arena,
-			   const struct cmap_bucket *bucket)
-{
-	unsigned int i;
-
-	for (i = 0; i < CMAP_BUCKET_SLOTS; i++)
-		if (bucket->ref[i])
-			prefetch(cmap_arena_node(arena, bucket->ref[i]));
-}
-
-/* Put a chain's entries into a table where readers do not look yet. */
-static void chain_copy(struct cmap_table *old, struct cmap_bucket *bucket,
-		       struct cmap_table *new, const struct cmap_arena *arena)
-{
-	unsigned int i;
-
-	for (; bucket; bucket = cmap_bucket_next(old, bucket->head)) {
-		chain_prefetch(arena, bucket);
-		for (i = 0; i < CMAP_BUCKET_SLOTS; i++) {
-			cmap_ref ref = bucket->ref[i];
-			struct cmap_node *node;
-			struct cmap_slot slot;
-
-			if (!ref)
-				continue;
-			node = cmap_arena_node(arena, ref);
-			/* cmap_table_move() has made sure there is room. */
-			if (WARN_ON_ONCE(cmap_table_place(new, node->order,
-							  U32_MAX, &slot)))
-				continue;
-			cmap_table_fill(new, &slot, node, bucket->tag[i], ref);
-		}
-	}
-}
-
-/**
- * cmap_table_move() - move the next bucket, or two when shrinking
- * @old: the table to move from, not yet moved whole
- * @new: the table to move to, of twice, half or the same size
- * @arena: the shard's arena
- *
- * What the new table's pool must have goes by the entries, not by the chains
- * they are in, which stay as long as they once had to be.  Entries that need
- * n buckets of the pool behind one bucket need no more behind two.
- *
- * Context: The shard's lock.
- * Return: 0, or -EAGAIN with nothing moved if @new's pool needs more buckets.
- */
-int cmap_table_move(struct cmap_table *old, struct cmap_table *new,
-		    const struct cmap_arena *arena)
-{
-	u32 count = new->bits < old->bits ? 2 : 1;
-	u32 entries = 0;
-	u32 i;
-
-	for (i = 0; i < count; i++)
-		entries += chain_entries(old, cmap_table_bucket(old,
-								old->moved + i));
-	if (entries > CMAP_BUCKET_SLOTS &&
-	    DIV_ROUND_UP(entries - CMAP_BUCKET_SLOTS, CMAP_BUCKET_SLOTS) >
-	    cmap_pool_capacity(new) - new->pool_used)
-		return -EAGAIN;
-
-	for (i = 0; i < count; i++)
-		chain_copy(old, cmap_table_bucket(old, old->moved + i), new,
-			   arena);
-
-	for (i = 0; i < count; i++) {
-		struct cmap_bucket *bucket = cmap_table_bucket(old,
-							       old->moved + i);
-
-		/*
-		 * Pairs with the acquire in cmap_table_of(): who sees the mark
-		 * sees the entries in the new table.
-		 */
-		smp_store_release(&bucket->head,
-				  bucket->head | CMAP_BUCKET_MOVED);
-	}
-	old->moved += count;
-
-	return 0;
 }

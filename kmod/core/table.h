@@ -229,6 +229,8 @@ u64 cmap_table_bytes(const struct cmap_table *table);
 
 int cmap_table_place(struct cmap_table *table, u32 order, u32 chain_max,
 		     struct cmap_slot *slot);
+u32 cmap_chain_entries(const struct cmap_table *table,
+		       const struct cmap_bucket *bucket);
 u32 cmap_table_crowd(const struct cmap_table *table, u32 order);
 void cmap_slot_replace(const struct cmap_slot *slot, cmap_ref ref);
 void cmap_table_fill(struct cmap_table *table, const struct cmap_slot *slot,
@@ -237,9 +239,6 @@ bool cmap_table_find_ref(const struct cmap_table *table, u32 order,
 			 cmap_ref ref, struct cmap_slot *slot);
 void cmap_table_remove(struct cmap_table *table, const struct cmap_slot *slot,
 		       const struct cmap_node *node);
-
-int cmap_table_move(struct cmap_table *old, struct cmap_table *new,
-		    const struct cmap_arena *arena);
 
 u64 cmap_pool_bytes(const struct cmap_table *table);
 

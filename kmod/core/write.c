@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "write.h"
 #include "commit.h"
-#include "resize.h"
+#include "maintain.h"
 
 #include <linux/overflow.h>
 #include <linux/prefetch.h>
@@ -294,11 +294,11 @@ static __always_inline int write_locked(struct cmap_shard *shard,
 }
 
 /*
- * A write's share in what a shard needs done.  Nothing is new to one that left
+ * A write's share in the work of a shard.  Nothing is new to one that left
  * the number of entries as it was, unless a table moves, or could not be had,
  * or the arena says so.
  */
-static __always_inline unsigned int help(struct cmap_shard *shard, u64 entries,
+static __always_inline unsigned int assist(struct cmap_shard *shard, u64 entries,
 					 int err)
 {
 	const struct cmap_table *table = cmap_shard_table_locked(shard);
@@ -307,7 +307,7 @@ static __always_inline unsigned int help(struct cmap_shard *shard, u64 entries,
 		   !rcu_access_pointer(table->next) && !shard->resize_after &&
 		   !shard->arena.untidy && !shard->arena.short_soon))
 		return 0;
-	return cmap_resize_help(shard) | cmap_chores(shard);
+	return cmap_pending_assist(shard);
 }
 
 /*
@@ -348,7 +348,7 @@ static void lock_for_write(struct cmap_shard *shard, const struct cmap_key *key)
 int cmap_shard_try_write(struct cmap_shard *shard, struct cmap_write *write,
 			 gfp_t gfp)
 {
-	unsigned int chores;
+	unsigned int pending;
 	u64 entries;
 	int err;
 
@@ -357,11 +357,11 @@ int cmap_shard_try_write(struct cmap_shard *shard, struct cmap_write *write,
 	err = write_locked(shard, write);
 	if (err == -EAGAIN)
 		WRITE_ONCE(shard->retries, shard->retries + 1);
-	chores = help(shard, entries, err);
+	pending = assist(shard, entries, err);
 	spin_unlock_bh(&shard->lock);
 
-	if (unlikely(chores))
-		cmap_chores_start(shard, chores, gfp);
+	if (unlikely(pending))
+		cmap_pending_start(shard, pending, gfp);
 	return err;
 }
 
@@ -379,22 +379,22 @@ int cmap_shard_try_write(struct cmap_shard *shard, struct cmap_write *write,
 u32 cmap_shard_write_many(struct cmap_shard *shard, struct cmap_write *write,
 			  int *err, u32 count, gfp_t gfp)
 {
-	unsigned int chores = 0;
+	unsigned int pending = 0;
 	u32 i;
 
 	spin_lock_bh(&shard->lock);
-	for (i = 0; i < count && !chores; i++) {
+	for (i = 0; i < count && !pending; i++) {
 		u64 entries = shard->entries;
 
 		err[i] = write_locked(shard, &write[i]);
 		if (err[i] == -EAGAIN)
 			break;
-		chores = help(shard, entries, err[i]);
+		pending = assist(shard, entries, err[i]);
 	}
 	spin_unlock_bh(&shard->lock);
 
-	if (unlikely(chores))
-		cmap_chores_start(shard, chores, gfp);
+	if (unlikely(pending))
+		cmap_pending_start(shard, pending, gfp);
 	return i;
 }
 
@@ -472,7 +472,7 @@ struct cmap_node *cmap_shard_try_reserve(struct cmap_shard *shard,
  */
 void cmap_shard_unreserve(struct cmap_shard *shard, struct cmap_write *write)
 {
-	unsigned int chores;
+	unsigned int pending;
 
 	if (!write->ref)
 		return;
@@ -480,12 +480,12 @@ void cmap_shard_unreserve(struct cmap_shard *shard, struct cmap_write *write)
 	spin_lock_bh(&shard->lock);
 	cmap_arena_in_hand(&shard->arena, write->ref, false);
 	cmap_arena_unalloc(&shard->arena, write->ref);
-	chores = cmap_chores(shard);
+	pending = cmap_pending(shard);
 	spin_unlock_bh(&shard->lock);
 	write->ref = 0;
 
-	if (chores)
-		cmap_chores_start(shard, chores, GFP_ATOMIC);
+	if (pending)
+		cmap_pending_start(shard, pending, GFP_ATOMIC);
 }
 
 /**
@@ -497,16 +497,16 @@ void cmap_shard_unreserve(struct cmap_shard *shard, struct cmap_write *write)
  */
 void cmap_shard_retire(struct cmap_shard *shard, cmap_ref ref)
 {
-	unsigned int chores;
+	unsigned int pending;
 
 	spin_lock_bh(&shard->lock);
 	cmap_arena_in_hand(&shard->arena, ref, false);
 	cmap_arena_retire(&shard->arena, ref);
-	chores = cmap_chores(shard);
+	pending = cmap_pending(shard);
 	spin_unlock_bh(&shard->lock);
 
-	if (chores)
-		cmap_chores_start(shard, chores, GFP_ATOMIC);
+	if (pending)
+		cmap_pending_start(shard, pending, GFP_ATOMIC);
 }
 
 /* ---- clear ---- */
@@ -549,7 +549,7 @@ u64 cmap_shard_clear(struct cmap_shard *shard, u64 *order)
 {
 	u64 removed = 0;
 	unsigned int i;
-	unsigned int chores;
+	unsigned int pending;
 
 	spin_lock_bh(&shard->lock);
 	if (!cmap_shard_table_locked(shard))
@@ -567,11 +567,11 @@ u64 cmap_shard_clear(struct cmap_shard *shard, u64 *order)
 	}
 	cmap_entries_end(shard, shard->entries - removed);
 	cmap_quota_return(shard->quota, &shard->credit, removed);
-	chores = cmap_resize_help(shard) | cmap_chores(shard);
+	pending = cmap_pending_assist(shard);
 	spin_unlock_bh(&shard->lock);
 
-	if (chores)
-		cmap_chores_start(shard, chores, GFP_KERNEL);
+	if (pending)
+		cmap_pending_start(shard, pending, GFP_KERNEL);
 
 	return removed;
 }

@@ -6,7 +6,8 @@
 #include "model.h"
 #include "../core/layout.h"
 #include "../core/queue.h"
-#include "../core/resize.h"
+#include "../core/maintain.h"
+#include "../core/migrate.h"
 #include "../core/shard.h"
 #include "../core/write.h"
 
@@ -31,7 +32,7 @@ struct site {
 
 static void shard_free(void *shard)
 {
-	cmap_resize_close(shard);
+	cmap_maintain_close(shard);
 	rcu_barrier();
 	cmap_shard_destroy(shard);
 	kfree(shard);
@@ -39,7 +40,7 @@ static void shard_free(void *shard)
 
 static int resize_now(struct cmap_shard *shard)
 {
-	return cmap_resize_now(shard, GFP_KERNEL);
+	return cmap_migrate_now(shard, GFP_KERNEL);
 }
 
 static struct site *site_new(struct kunit *test, u32 room, bool wipe)
@@ -55,7 +56,7 @@ static struct site *site_new(struct kunit *test, u32 room, bool wipe)
 	KUNIT_ASSERT_TRUE(test, site->buf && site->shard);
 	cmap_shard_init(site->shard, INDEX, SHARDS, &site->lab->memory,
 			&site->lab->quota, NULL, NUMA_NO_NODE, wipe);
-	cmap_resize_init(site->shard);
+	cmap_maintain_init(site->shard);
 
 	return site;
 }
@@ -613,7 +614,7 @@ static void pool_extended_by_another(struct kunit *test)
 	next = new_table(test, site, table->bits);
 	KUNIT_ASSERT_EQ(test, next->pool_chunks, next->pool_chunks_max);
 	rcu_assign_pointer(table->next, next);
-	cmap_chores_start(shard, CMAP_CHORE_POOL, GFP_KERNEL);
+	cmap_pending_start(shard, CMAP_PENDING_POOL, GFP_KERNEL);
 	KUNIT_EXPECT_EQ(test, table->moved, 1);
 	KUNIT_EXPECT_EQ(test, work_busy(&shard->resize), 0);
 	KUNIT_EXPECT_EQ(test, resize_now(shard), 0);
@@ -1194,7 +1195,7 @@ static unsigned int chores(struct site *site)
 	unsigned int chores;
 
 	spin_lock_bh(&site->shard->lock);
-	chores = cmap_chores(site->shard);
+	chores = cmap_pending(site->shard);
 	spin_unlock_bh(&site->shard->lock);
 
 	return chores;
@@ -1219,7 +1220,7 @@ static void no_memory_to_grow_for_a_while(struct kunit *test)
 	/* This test may be the one that does not get to run for long. */
 	site->shard->resize_after += HZ * 1000;
 	KUNIT_EXPECT_EQ(test, site->shard->grows, 0);
-	KUNIT_EXPECT_EQ(test, chores(site) & CMAP_CHORE_RESIZE, 0);
+	KUNIT_EXPECT_EQ(test, chores(site) & CMAP_PENDING_RESIZE, 0);
 
 	/* Later it is tried again. */
 	site->lab->memory.account.max = 0;
@@ -1258,7 +1259,7 @@ static void allocates_as_the_caller_may(struct kunit *test)
 					0);
 		}
 		if (gfpflags_allow_blocking(gfps[g]))
-			KUNIT_EXPECT_EQ(test, cmap_resize_now(site->shard,
+			KUNIT_EXPECT_EQ(test, cmap_migrate_now(site->shard,
 							      gfps[g]), 0);
 		lab_fail_end();
 		KUNIT_EXPECT_NE(test, lab_gfp_seen(), 0);
@@ -1458,7 +1459,7 @@ static void segment_leaves_its_place(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, delete(site, &key), 0);
 	for (i = 0; i < 10 && !freed; i++) {
 		synchronize_rcu();
-		cmap_resize_trim(site->shard, &freed);
+		cmap_maintain_trim(site->shard, &freed);
 	}
 	KUNIT_EXPECT_TRUE(test, freed);
 	KUNIT_EXPECT_EQ(test, shown_number(site, granule), CMAP_VIEW_CLEAN);

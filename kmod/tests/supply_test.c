@@ -10,7 +10,7 @@
 #include "../core/op.h"
 #include "../core/queue.h"
 #include "../core/registry.h"
-#include "../core/resize.h"
+#include "../core/maintain.h"
 #include "../core/scan.h"
 #include "../core/stat.h"
 #include "../core/supply.h"
@@ -587,9 +587,9 @@ static void replace_or_evacuate(struct kunit *test, unsigned int thread)
 		u64 key = i % contest.keys * 50;
 
 		if (thread % 2) {
-			cmap_resize_evacuate(contest.map->shard[0], 8, SZ_64K,
+			cmap_maintain_evacuate(contest.map->shard[0], 8, SZ_64K,
 					     true);
-			cmap_resize_trim(contest.map->shard[0],
+			cmap_maintain_trim(contest.map->shard[0],
 					 &(bool){ false });
 			i += 300;
 		} else {
@@ -652,7 +652,7 @@ static void evacuated_before_the_first_entry(struct kunit *test)
 	for (i = 1; i < count; i++)
 		cmap_op_unreserve(map, &write[i]);
 	for (i = 0; i < 3; i++)
-		cmap_resize_evacuate(map->shard[0], 8, U64_MAX, true);
+		cmap_maintain_evacuate(map->shard[0], 8, U64_MAX, true);
 	KUNIT_EXPECT_EQ(test, cmap_op_write(map, &write[0], GFP_KERNEL), 0);
 	cmap_op_unreserve(map, &write[0]);
 	KUNIT_EXPECT_EQ(test, cmap_map_entries(map), 1);

@@ -7,6 +7,7 @@
 #include "model.h"
 #include "stock.h"
 #include "../core/lookup.h"
+#include "../core/migrate.h"
 
 #include <uapi/linux/cmap.h>
 

@@ -1,0 +1,485 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "maintain.h"
+#include "commit.h"
+#include "layout.h"
+#include "migrate.h"
+#include "queue.h"
+
+#include <linux/delay.h>
+#include <linux/jiffies.h>
+#include <linux/ktime.h>
+#include <linux/memcontrol.h>
+#include <linux/sched.h>
+#include <linux/sched/mm.h>
+#include <linux/sched/signal.h>
+#include <linux/sizes.h>
+#include <linux/workqueue.h>
+
+#define ASSIST_MOVES		2	/* by each write */
+#define WORK_MOVES		16	/* per lock hold of the work */
+#define WORK_HOLDS		8	/* after which it pauses in any case */
+#define PAUSE_US		100	/* of the work, at least */
+#define PAUSE_US_MAX		3200	/* while writers do without it */
+#define WORK_MS			10	/* before it lets other works run */
+#define WRITER_BITS_MAX		9	/* tables that a writer makes itself */
+#define TRIM_SEGMENTS		256	/* per lock hold */
+#define TRIM_DELAY		(HZ / 10)
+#define EVACUATE_LOOKS		64	/* at nodes, per lock hold */
+#define EVACUATE_BYTES		SZ_16K	/* that are copied, or one node */
+#define UPKEEP_SHARE		4	/* eighths that may be live: see below */
+#define RESIZE_DELAY		(HZ / 10)	/* after one that failed */
+
+/* How many buckets have been moved; 0 without a move. */
+static u32 progress(const struct cmap_shard *shard)
+{
+	const struct cmap_table *old = cmap_shard_table_locked(shard);
+
+	return cmap_shard_next_locked(shard, old) ? old->moved : 0;
+}
+
+/*
+ * The work's share in moving a table.  As long as there are writes they move
+ * it themselves, and may be waiting for our CPU, for as long as a time slice,
+ * or for the lock: so there are pauses, and if in one of them they moved as
+ * much as we would have, that is left to them, and the next one is longer: each
+ * time that we come back stops one of them.  A lock that is not fair, as in many
+ * virtual machines, they may not even get before there is a pause.
+ *
+ * The queue runs a limited number of works at once.  Somebody may have more
+ * tables than that to move: so this ends after a while, though not done.
+ *
+ * Returns 1 if there is more to move.
+ */
+static int move_rest(struct cmap_shard *shard)
+{
+	ktime_t end = ktime_add_ms(ktime_get(), WORK_MS);
+	unsigned int pause = shard->resize_pause ?: PAUSE_US;
+	unsigned int holds = 0;
+	u64 version = U64_MAX;
+	u32 moved = 0;
+	bool written;
+	int err;
+
+	do {
+		spin_lock_bh(&shard->lock);
+		if (progress(shard) - moved < WORK_MOVES) {
+			err = cmap_migrate_some(shard, WORK_MOVES);
+			pause = PAUSE_US;
+		} else {
+			err = 1;
+			pause = min(2 * pause, PAUSE_US_MAX);
+		}
+		moved = progress(shard);
+		written = version != shard->version;
+		version = shard->version;
+		spin_unlock_bh(&shard->lock);
+
+		if (err == -EAGAIN)
+			err = cmap_migrate_extend_pool(shard, GFP_KERNEL) ?: 1;
+		if (err > 0 && (written || ++holds % WORK_HOLDS == 0))
+			usleep_range(pause, 4 * pause);
+		else
+			cond_resched();
+	} while (err > 0 && ktime_before(ktime_get(), end));
+	shard->resize_pause = err > 0 ? pause : 0;
+
+	return err;
+}
+
+/* Not before that, lest each write has all of it tried again; 0: at once. */
+static void try_again_after(struct cmap_shard *shard, unsigned long delay)
+{
+	spin_lock_bh(&shard->lock);
+	WRITE_ONCE(shard->resize_after,
+		   delay ? get_jiffies_64() + delay : 0);
+	spin_unlock_bh(&shard->lock);
+}
+
+/*
+ * Without memory this gives up: writes go on in the table there is, and one of
+ * them asks again later.
+ */
+static void resize_work(struct work_struct *work)
+{
+	struct cmap_shard *shard = container_of(work, struct cmap_shard,
+						resize);
+	struct mem_cgroup *payer = cmap_payer_memcg(shard->payer);
+	struct mem_cgroup *old = set_active_memcg(payer);
+	int err;
+
+	do
+		err = cmap_migrate_begin(shard, GFP_KERNEL) ?: move_rest(shard);
+	while (!err && cmap_migrate_wanted(shard));
+	if (err > 0) {
+		/* Behind all that others have to do. */
+		queue_work(cmap_queue_resize, &shard->resize);
+		goto out;
+	}
+	/* -EXFULL may be over with the next write, which looks for itself. */
+	if (err != -EXFULL)
+		try_again_after(shard, err ? RESIZE_DELAY : 0);
+out:
+	set_active_memcg(old);
+	mem_cgroup_put(payer);
+}
+
+/* ---- memory for writes to come ---- */
+
+/*
+ * Have memory allocated on the bill of the writer who came upon that it will be
+ * needed: he would have had to, and shall not get around a limit of his by it.
+ */
+static void start_ahead(struct cmap_shard *shard)
+{
+	struct mem_cgroup *payer =
+		current->mm ? get_mem_cgroup_from_mm(current->mm) : NULL;
+
+	mem_cgroup_put(xchg(&shard->ahead_payer, payer));
+	queue_work(cmap_queue_upkeep, &shard->ahead);
+}
+
+/* Without memory this does nothing: the writer will see for himself. */
+static void ahead_work(struct work_struct *work)
+{
+	struct cmap_shard *shard = container_of(work, struct cmap_shard, ahead);
+	struct mem_cgroup *payer = xchg(&shard->ahead_payer, NULL);
+	struct mem_cgroup *old = set_active_memcg(payer);
+	u32 class = READ_ONCE(shard->arena.ahead);
+	struct cmap_refill refill;
+
+	if (!cmap_refill_ahead(&shard->arena, class, &refill))
+		cmap_refill_use(&shard->arena, &refill);
+	set_active_memcg(old);
+	mem_cgroup_put(payer);
+}
+
+/* ---- giving memory back ---- */
+
+/**
+ * cmap_maintain_trim() - free the segments that hold nothing
+ * @shard: the shard
+ * @freed: set to true if anything was freed
+ *
+ * Context: Process; no lock.
+ * Return: true if there are more that wait for a grace period.
+ */
+bool cmap_maintain_trim(struct cmap_shard *shard, bool *freed)
+{
+	LIST_HEAD(detached);
+	bool pending = false;
+	u32 from = 0;
+
+	while (from != U32_MAX) {
+		spin_lock_bh(&shard->lock);
+		pending |= cmap_arena_trim(&shard->arena, &from, TRIM_SEGMENTS,
+					   &detached);
+		spin_unlock_bh(&shard->lock);
+		cond_resched();
+	}
+
+	*freed |= !list_empty(&detached);
+	cmap_arena_free_detached(&detached);
+
+	return pending;
+}
+
+/**
+ * cmap_maintain_reclaim() - free what a writer that lacks memory can have
+ * @shard: the shard
+ * @freed: set to true if anything was freed
+ *
+ * Context: Process; no lock.
+ * Return: bytes in segments that will be free after a grace period.
+ */
+u64 cmap_maintain_reclaim(struct cmap_shard *shard, bool *freed)
+{
+	LIST_HEAD(detached);
+	u64 pending = 0;
+	u32 from = 0;
+
+	while (from != U32_MAX) {
+		spin_lock_bh(&shard->lock);
+		pending += cmap_arena_reclaim(&shard->arena, &from,
+					      TRIM_SEGMENTS, &detached);
+		spin_unlock_bh(&shard->lock);
+		cond_resched();
+	}
+
+	*freed |= !list_empty(&detached);
+	cmap_arena_free_detached(&detached);
+	/* The writer may give up, or be killed, before it is free. */
+	if (pending)
+		queue_delayed_work(cmap_queue_upkeep, &shard->trim, TRIM_DELAY);
+
+	return pending;
+}
+
+/*
+ * Put a copy in the place of a node, if it is an entry's.  That is so if its
+ * slot can be found: what stands where the order was leads nowhere else.
+ * Returns the bytes that were copied, or -ENOSPC.
+ */
+static int move_node(struct cmap_shard *shard, cmap_ref ref)
+{
+	struct cmap_arena *arena = &shard->arena;
+	const struct cmap_node *node = cmap_arena_node(arena, ref);
+	/* Who filled it, if it was reserved, has no lock. */
+	u32 order = READ_ONCE(node->order);
+	struct cmap_bucket *bucket;
+	struct cmap_table *table;
+	struct cmap_slot slot;
+	struct cmap_change change = { .slot = &slot, .old_ref = ref };
+	u32 head;
+
+	/* Reserved nodes may be there before the first entry is. */
+	table = cmap_shard_table_locked(shard);
+	if (!table)
+		return 0;
+	table = cmap_table_of(table, arena, order, &bucket, &head);
+	if (!cmap_table_find_ref(table, order, ref, &slot))
+		return 0;
+	change.ref = cmap_arena_copy(arena, ref);
+	if (!change.ref)
+		return -ENOSPC;
+
+	cmap_commit_locked(shard, CMAP_CHANGE_MOVE, &change);
+
+	return cmap_node_size(cmap_node_key_len(node),
+			      cmap_node_value_len(node));
+}
+
+/* Empty some of the segment that was chosen; false when done with it. */
+static bool evacuate_some(struct cmap_shard *shard)
+{
+	int bytes = 0, looks = 0;
+
+	while (looks++ < EVACUATE_LOOKS && bytes < EVACUATE_BYTES) {
+		cmap_ref ref = cmap_arena_evacuate_next(&shard->arena);
+		int moved = ref ? move_node(shard, ref) : -ENOENT;
+
+		if (moved < 0)
+			return false;
+		bytes += moved;
+	}
+
+	return true;
+}
+
+/*
+ * Who was killed leaves the segment that was chosen to be used again, and what
+ * has been emptied to the work.
+ */
+static u64 stop_evacuation(struct cmap_shard *shard)
+{
+	u64 emptied;
+
+	spin_lock_bh(&shard->lock);
+	emptied = cmap_arena_evacuate_end(&shard->arena);
+	spin_unlock_bh(&shard->lock);
+	queue_delayed_work(cmap_queue_upkeep, &shard->trim, TRIM_DELAY);
+
+	return emptied;
+}
+
+/**
+ * cmap_maintain_evacuate() - empty segments that are sparsely used
+ * @shard: the shard
+ * @share: live nodes that they may have, in eighths
+ * @bytes: how much to empty
+ * @urgent: for a writer that lacks memory; else only where too much is idle,
+ *	and with pauses
+ *
+ * Their nodes go to others of their class.
+ *
+ * Context: Process; no lock.
+ * Return: bytes in segments that will be free after a grace period.
+ */
+u64 cmap_maintain_evacuate(struct cmap_shard *shard, u32 share, u64 bytes,
+			 bool urgent)
+{
+	struct cmap_arena *arena = &shard->arena;
+	unsigned int holds = 0;
+	u64 emptied = 0;
+	u32 from = 0;
+
+	while (from != U32_MAX && emptied < bytes &&
+	       !fatal_signal_pending(current)) {
+		bool chosen;
+
+		spin_lock_bh(&shard->lock);
+		chosen = cmap_arena_evacuate(arena, &from, TRIM_SEGMENTS, share,
+					     urgent);
+		if (chosen && !evacuate_some(shard))
+			emptied += cmap_arena_evacuate_end(arena);
+		spin_unlock_bh(&shard->lock);
+
+		if (chosen && !urgent && ++holds % WORK_HOLDS == 0)
+			usleep_range(PAUSE_US, 4 * PAUSE_US);
+		else
+			cond_resched();
+	}
+	if (fatal_signal_pending(current))
+		emptied += stop_evacuation(shard);
+
+	return emptied;
+}
+
+/*
+ * Where too many nodes are free, and were so a while ago, segments are emptied
+ * of which no more than half is live: so less is copied than is freed.
+ */
+static void trim_work(struct work_struct *work)
+{
+	struct cmap_shard *shard = container_of(to_delayed_work(work),
+						struct cmap_shard, trim);
+	bool freed = false, sparse, again;
+
+	again = cmap_maintain_trim(shard, &freed);
+
+	spin_lock_bh(&shard->lock);
+	sparse = cmap_arena_sparse(&shard->arena);
+	spin_unlock_bh(&shard->lock);
+	if (sparse && shard->sparse)
+		again |= !!cmap_maintain_evacuate(shard, UPKEEP_SHARE, U64_MAX,
+						false);
+	else
+		again |= sparse;
+	shard->sparse = sparse;
+
+	if (again)
+		queue_delayed_work(cmap_queue_upkeep, &shard->trim, TRIM_DELAY);
+}
+
+/* ---- pending work: what a write leaves to be done outside the lock ---- */
+
+static __always_inline unsigned int pending_locked(struct cmap_shard *shard)
+{
+	unsigned int pending = 0;
+
+	lockdep_assert_held(&shard->lock);
+
+	if (cmap_migrate_due(shard))
+		pending |= CMAP_PENDING_RESIZE;
+	if (shard->arena.untidy) {
+		shard->arena.untidy = false;
+		pending |= CMAP_PENDING_TRIM;
+	}
+	if (shard->arena.short_soon) {
+		shard->arena.short_soon = false;
+		pending |= CMAP_PENDING_AHEAD;
+	}
+
+	return pending;
+}
+
+/**
+ * cmap_pending() - what work is pending in a shard
+ * @shard: the shard
+ *
+ * Context: The shard's lock.
+ * Return: CMAP_PENDING_*, for cmap_pending_start().
+ */
+unsigned int cmap_pending(struct cmap_shard *shard)
+{
+	return pending_locked(shard);
+}
+
+/**
+ * cmap_pending_assist() - a writer's share in moving a table, and what is pending
+ * @shard: the shard
+ *
+ * Context: The shard's lock.
+ * Return: CMAP_PENDING_*, for cmap_pending_start().
+ */
+unsigned int cmap_pending_assist(struct cmap_shard *shard)
+{
+	const struct cmap_table *table = cmap_shard_table_locked(shard);
+	unsigned int pending = 0;
+
+	if (table && unlikely(cmap_shard_next_locked(shard, table)) &&
+	    cmap_migrate_some(shard, ASSIST_MOVES) == -EAGAIN &&
+	    cmap_migrate_may_ask(shard))
+		pending = CMAP_PENDING_POOL;
+	return pending | pending_locked(shard);
+}
+
+/*
+ * What we do not get the work may; and where it has given up, it goes on when
+ * we do.
+ */
+static void ask_for_pool(struct cmap_shard *shard, gfp_t gfp)
+{
+	int err = cmap_migrate_extend_pool(shard, gfp);
+
+	if (err || READ_ONCE(shard->resize_after)) {
+		try_again_after(shard, err ? RESIZE_DELAY : 0);
+		queue_work(cmap_queue_resize, &shard->resize);
+	}
+}
+
+/**
+ * cmap_pending_start() - do pending work, or have it done
+ * @shard: the shard
+ * @pending: CMAP_PENDING_*
+ * @gfp: GFP_KERNEL, or GFP_ATOMIC where sleeping is not allowed
+ *
+ * Small tables are made on the spot, by whoever pays for them; clearing the
+ * pages of a large one would take a writer too long.
+ *
+ * Context: Process or softirq, as @gfp allows; no lock.
+ */
+void cmap_pending_start(struct cmap_shard *shard, unsigned int pending,
+		       gfp_t gfp)
+{
+	bool small;
+
+	if (pending & CMAP_PENDING_TRIM)
+		queue_delayed_work(cmap_queue_upkeep, &shard->trim, TRIM_DELAY);
+	/* In a softirq nobody is there who could pay. */
+	if (pending & CMAP_PENDING_AHEAD && gfpflags_allow_blocking(gfp))
+		start_ahead(shard);
+	if (pending & CMAP_PENDING_POOL)
+		ask_for_pool(shard, gfp);
+	if (!(pending & CMAP_PENDING_RESIZE))
+		return;
+
+	rcu_read_lock();
+	small = rcu_dereference(shard->table)->bits <= WRITER_BITS_MAX;
+	rcu_read_unlock();
+
+	/* Even if the work is queued: who knows when it gets to run. */
+	if (small)
+		cmap_migrate_begin(shard, gfp);
+	queue_work(cmap_queue_resize, &shard->resize);
+}
+
+/**
+ * cmap_maintain_init() - make a shard's works
+ * @shard: the shard
+ *
+ * Context: Any.
+ */
+void cmap_maintain_init(struct cmap_shard *shard)
+{
+	INIT_WORK(&shard->resize, resize_work);
+	INIT_WORK(&shard->ahead, ahead_work);
+	INIT_DELAYED_WORK(&shard->trim, trim_work);
+}
+
+/**
+ * cmap_maintain_close() - end the work on a shard that nobody uses any more
+ * @shard: the shard
+ *
+ * Context: Process.
+ */
+void cmap_maintain_close(struct cmap_shard *shard)
+{
+	/* The resize can ask for a trim, not the other way round. */
+	cancel_work_sync(&shard->resize);
+	cancel_work_sync(&shard->ahead);
+	mem_cgroup_put(shard->ahead_payer);
+	shard->ahead_payer = NULL;
+	cancel_delayed_work_sync(&shard->trim);
+	if (shard->arena.view)
+		cancel_work_sync(&shard->arena.view->reveal);
+}

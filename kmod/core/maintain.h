@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * A shard's upkeep: its works, giving memory back, having memory ready, and the
+ * work that writes leave pending.
+ */
+#ifndef CMAP_MAINTAIN_H
+#define CMAP_MAINTAIN_H
+
+#include <linux/bits.h>
+#include <linux/gfp.h>
+#include <linux/types.h>
+
+struct cmap_shard;
+
+#define CMAP_PENDING_RESIZE	BIT(0)	/* the table has the wrong size */
+#define CMAP_PENDING_TRIM	BIT(1)	/* segments became empty */
+#define CMAP_PENDING_POOL	BIT(2)	/* a move waits for pool buckets */
+#define CMAP_PENDING_AHEAD	BIT(3)	/* a segment will be needed soon */
+
+void cmap_maintain_init(struct cmap_shard *shard);
+void cmap_maintain_close(struct cmap_shard *shard);
+bool cmap_maintain_trim(struct cmap_shard *shard, bool *freed);
+u64 cmap_maintain_reclaim(struct cmap_shard *shard, bool *freed);
+u64 cmap_maintain_evacuate(struct cmap_shard *shard, u32 share, u64 bytes,
+			   bool urgent);
+
+unsigned int cmap_pending(struct cmap_shard *shard);
+unsigned int cmap_pending_assist(struct cmap_shard *shard);
+void cmap_pending_start(struct cmap_shard *shard, unsigned int pending,
+			gfp_t gfp);
+
+#endif /* CMAP_MAINTAIN_H */

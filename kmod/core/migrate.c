@@ -1,0 +1,446 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "migrate.h"
+#include "layout.h"
+
+#include <linux/jiffies.h>
+#include <linux/prefetch.h>
+#include <linux/sched.h>
+#include <linux/sched/signal.h>
+#include <linux/wait_bit.h>
+
+/* Entries for each four buckets at which a table is too full, or too empty. */
+#define GROW_ABOVE		25
+#define SHRINK_BELOW		5
+
+/* One part in so many left of a pool: time for a new one. */
+#define POOL_RESERVE		8
+
+#define MOVES_AT_ONCE		16	/* per lock hold of who moves all */
+
+/* ---- the size that a table should have: each write asks for it ---- */
+
+static u8 bits_max(const struct cmap_shard *shard)
+{
+	return min(CMAP_TABLE_BITS_MAX, 32 - shard->shard_bits);
+}
+
+/*
+ * Shrinking puts two chains together.  It is left alone where that could make
+ * one too long: such chains do not come by chance, and who has made them would
+ * otherwise have them grow with each time that the table shrinks.  What counts
+ * are the entries there are now: buckets that are left empty stay in their
+ * chain, but do not go along.
+ */
+static bool may_shrink(const struct cmap_table *table)
+{
+	return table->bits > CMAP_TABLE_BITS_MIN && !table->excess;
+}
+
+static __always_inline u8 bits_wanted(const struct cmap_shard *shard,
+				      const struct cmap_table *table)
+{
+	u64 buckets = cmap_table_buckets(table);
+
+	if (shard->entries * 4 > buckets * GROW_ABOVE &&
+	    table->bits < bits_max(shard))
+		return table->bits + 1;
+	if (shard->entries * 4 < buckets * SHRINK_BELOW && may_shrink(table))
+		return table->bits - 1;
+	return table->bits;
+}
+
+/*
+ * Whether little is left of a pool, and a new one would have more: so early that
+ * writers and the work have moved the table before one of them would have to do
+ * it whole.  Where no growth is due there are up to 6.25 entries for each
+ * bucket, and a chain that was just moved has more than ten for each bucket
+ * behind its first.  So three eighths of a new pool are left, of which a write
+ * takes one bucket at most: this does not come again at once.  Where growth
+ * cannot be had it has to wait until nothing is left.
+ */
+static __always_inline bool pool_wanted(const struct cmap_shard *shard,
+					const struct cmap_table *table)
+{
+	u32 pool = table->pool_chunks_max << table->pool_bits;
+
+	if (likely(table->pool_used <= pool - pool / POOL_RESERVE))
+		return false;
+	if (shard->entries * 4 <= (u64)cmap_table_buckets(table) * GROW_ABOVE)
+		return true;
+	return cmap_pool_exhausted(table) &&
+	       shard->entries < (u64)CMAP_BUCKET_SLOTS << table->bits;
+}
+
+/*
+ * Whether there should be another table: of another size, or of the same one
+ * but with a pool that has buckets again, which it has unless the entries
+ * themselves need them all.
+ */
+static __always_inline bool table_wanted(const struct cmap_shard *shard,
+					 const struct cmap_table *table,
+					 u8 *bits)
+{
+	*bits = bits_wanted(shard, table);
+	return *bits != table->bits || pool_wanted(shard, table);
+}
+
+/* ---- moving a bucket ---- */
+
+static void prefetch_chain(const struct cmap_arena *arena,
+			   const struct cmap_bucket *bucket)
+{
+	unsigned int i;
+
+	for (i = 0; i < CMAP_BUCKET_SLOTS; i++)
+		if (bucket->ref[i])
+			prefetch(cmap_arena_node(arena, bucket->ref[i]));
+}
+
+/* Put a chain's entries into a table where readers do not look yet. */
+static void copy_chain(struct cmap_table *old, struct cmap_bucket *bucket,
+		       struct cmap_table *new, const struct cmap_arena *arena)
+{
+	unsigned int i;
+
+	for (; bucket; bucket = cmap_bucket_next(old, bucket->head)) {
+		prefetch_chain(arena, bucket);
+		for (i = 0; i < CMAP_BUCKET_SLOTS; i++) {
+			cmap_ref ref = bucket->ref[i];
+			struct cmap_node *node;
+			struct cmap_slot slot;
+
+			if (!ref)
+				continue;
+			node = cmap_arena_node(arena, ref);
+			/* cmap_table_move() has made sure there is room. */
+			if (WARN_ON_ONCE(cmap_table_place(new, node->order,
+							  U32_MAX, &slot)))
+				continue;
+			cmap_table_fill(new, &slot, node, bucket->tag[i], ref);
+		}
+	}
+}
+
+/**
+ * cmap_table_move() - move the next bucket, or two when shrinking
+ * @old: the table to move from, not yet moved whole
+ * @new: the table to move to, of twice, half or the same size
+ * @arena: the shard's arena
+ *
+ * What the new table's pool must have goes by the entries, not by the chains
+ * they are in, which stay as long as they once had to be.  Entries that need
+ * n buckets of the pool behind one bucket need no more behind two.
+ *
+ * Context: The shard's lock.
+ * Return: 0, or -EAGAIN with nothing moved if @new's pool needs more buckets.
+ */
+int cmap_table_move(struct cmap_table *old, struct cmap_table *new,
+		    const struct cmap_arena *arena)
+{
+	u32 count = new->bits < old->bits ? 2 : 1;
+	u32 entries = 0;
+	u32 i;
+
+	for (i = 0; i < count; i++)
+		entries += cmap_chain_entries(old, cmap_table_bucket(old,
+								old->moved + i));
+	if (entries > CMAP_BUCKET_SLOTS &&
+	    DIV_ROUND_UP(entries - CMAP_BUCKET_SLOTS, CMAP_BUCKET_SLOTS) >
+	    cmap_pool_capacity(new) - new->pool_used)
+		return -EAGAIN;
+
+	for (i = 0; i < count; i++)
+		copy_chain(old, cmap_table_bucket(old, old->moved + i), new,
+			   arena);
+
+	for (i = 0; i < count; i++) {
+		struct cmap_bucket *bucket = cmap_table_bucket(old,
+							       old->moved + i);
+
+		/*
+		 * Pairs with the acquire in cmap_table_of(): who sees the mark
+		 * sees the entries in the new table.
+		 */
+		smp_store_release(&bucket->head,
+				  bucket->head | CMAP_BUCKET_MOVED);
+	}
+	old->moved += count;
+
+	return 0;
+}
+
+/* ---- moving a table ---- */
+
+static void finish_move(struct cmap_shard *shard, struct cmap_table *old,
+		   struct cmap_table *new)
+{
+	/*
+	 * First processes are shown that the old table is none of the shard's.
+	 * Page faults in its place find zeroes as soon as they do not find it;
+	 * were it still listed then, all its keys would seem absent.
+	 */
+	cmap_view_set_tables(shard->arena.view, cmap_table_word(new),
+			     cmap_table_word(cmap_shard_next_locked(shard, new)));
+	rcu_assign_pointer(shard->table, new);
+	cmap_table_free_rcu(old);
+}
+
+/**
+ * cmap_migrate_some() - move some buckets, if a move is on
+ * @shard: the shard
+ * @count: how many moves
+ *
+ * Context: The shard's lock.
+ * Return: -EAGAIN if the new table's pool needs buckets first, 1 if there is more
+ * to move, else 0.
+ */
+int cmap_migrate_some(struct cmap_shard *shard, unsigned int count)
+{
+	struct cmap_table *old = cmap_shard_table_locked(shard);
+	struct cmap_table *new = old ? cmap_shard_next_locked(shard, old) : NULL;
+	int err;
+
+	lockdep_assert_held(&shard->lock);
+
+	if (likely(!new))
+		return 0;
+
+	while (count--) {
+		err = cmap_table_move(old, new, &shard->arena);
+		if (err)
+			return err;
+		if (old->moved == cmap_table_buckets(old)) {
+			finish_move(shard, old, new);
+			return 0;
+		}
+	}
+
+	return 1;
+}
+
+/**
+ * cmap_migrate_may_ask() - whether what could not be had may be asked for again
+ * @shard: the shard
+ *
+ * Context: The shard's lock.
+ * Return: false if it was not to be had a moment ago.
+ */
+bool cmap_migrate_may_ask(const struct cmap_shard *shard)
+{
+	return !time_before64(get_jiffies_64(), shard->resize_after);
+}
+
+/**
+ * cmap_migrate_begin() - make the table wanted and begin to move into it
+ * @shard: the shard, which has a table
+ * @gfp: GFP_KERNEL, or GFP_ATOMIC where sleeping is not allowed
+ *
+ * Context: Process or softirq, as @gfp allows; no lock.
+ * Return: 0; -EXFULL if there is none that would help, -EAGAIN if it must wait
+ * until others have left; -EDQUOT, -ENOMEM or -ENOSPC.
+ */
+int cmap_migrate_begin(struct cmap_shard *shard, gfp_t gfp)
+{
+	struct cmap_table *table, *new;
+	bool idle, wanted;
+	u8 from, to, bits;
+	int err;
+
+	spin_lock_bh(&shard->lock);
+	table = cmap_shard_table_locked(shard);
+	from = table->bits;
+	idle = !cmap_shard_next_locked(shard, table);
+	wanted = idle && table_wanted(shard, table, &to);
+	err = idle && !wanted && cmap_pool_exhausted(table) ? -EXFULL : 0;
+	if (wanted && !cmap_shard_has_place(shard, to)) {
+		wanted = false;
+		err = -EAGAIN;
+	}
+	spin_unlock_bh(&shard->lock);
+	if (!wanted)
+		return err;
+
+	new = cmap_table_new(shard->arena.memory, shard->arena.node, to,
+			     shard->shard_bits, gfp, &err);
+	if (!new)
+		return err;
+
+	spin_lock_bh(&shard->lock);
+	table = cmap_shard_table_locked(shard);
+	if (table->bits == from && !cmap_shard_next_locked(shard, table) &&
+	    table_wanted(shard, table, &bits) && bits == to &&
+	    cmap_shard_settle(shard, new)) {
+		rcu_assign_pointer(table->next, new);
+		cmap_shard_show_table(shard, new);
+		new = NULL;
+		if (to > from)
+			shard->grows++;
+		else if (to < from)
+			shard->shrinks++;
+	}
+	spin_unlock_bh(&shard->lock);
+	cmap_table_free(new);
+
+	return 0;
+}
+
+/**
+ * cmap_migrate_extend_pool() - get the table that is being filled pool buckets
+ * @shard: the shard
+ * @gfp: GFP_KERNEL, or GFP_ATOMIC where sleeping is not allowed
+ *
+ * Only if it is still short of some: another may just have done that.
+ *
+ * Context: Process or softirq, as @gfp allows; no lock.
+ * Return: 0, -EDQUOT, -ENOMEM, -ENOSPC, or -EXFULL if its pool is as large as it
+ * can be.
+ */
+int cmap_migrate_extend_pool(struct cmap_shard *shard, gfp_t gfp)
+{
+	struct cmap_block *block;
+	struct cmap_table *new;
+	u8 pool_bits = 0;
+	int err;
+
+	spin_lock_bh(&shard->lock);
+	err = cmap_migrate_some(shard, 1);
+	if (err == -EAGAIN) {
+		new = cmap_shard_next_locked(shard, cmap_shard_table_locked(shard));
+		pool_bits = new->pool_bits;
+		if (new->pool_chunks == new->pool_chunks_max)
+			err = -EXFULL;
+	}
+	spin_unlock_bh(&shard->lock);
+	if (err != -EAGAIN)
+		return min(err, 0);
+
+	block = cmap_pool_prepare(shard->arena.memory, shard->arena.node,
+				  pool_bits, gfp, &err);
+	if (!block)
+		return err;
+
+	spin_lock_bh(&shard->lock);
+	new = cmap_shard_next_locked(shard, cmap_shard_table_locked(shard));
+	if (new) {
+		cmap_pool_attach(new, pool_bits, &block);
+		cmap_shard_show_pool(shard, new);
+	}
+	spin_unlock_bh(&shard->lock);
+	cmap_block_free(block);
+
+	return 0;
+}
+
+static int move_all(struct cmap_shard *shard, gfp_t gfp)
+{
+	int err;
+
+	do {
+		if (fatal_signal_pending(current))
+			return -EINTR;
+		spin_lock_bh(&shard->lock);
+		err = cmap_migrate_some(shard, MOVES_AT_ONCE);
+		spin_unlock_bh(&shard->lock);
+		if (err == -EAGAIN)
+			err = cmap_migrate_extend_pool(shard, gfp) ?: 1;
+		cond_resched();
+	} while (err > 0);
+
+	return err;
+}
+
+/**
+ * cmap_migrate_wanted() - whether a shard should have another table
+ * @shard: the shard, which has one
+ *
+ * Context: Process or softirq; no lock.
+ * Return: true if so.
+ */
+bool cmap_migrate_wanted(struct cmap_shard *shard)
+{
+	bool wanted;
+	u8 bits;
+
+	spin_lock_bh(&shard->lock);
+	wanted = table_wanted(shard, cmap_shard_table_locked(shard), &bits);
+	spin_unlock_bh(&shard->lock);
+
+	return wanted;
+}
+
+/**
+ * cmap_migrate_due() - whether a move is to begin
+ * @shard: the shard
+ *
+ * Context: The shard's lock.
+ * Return: true if the shard should have another table, is not moving into one, and
+ * may ask for one.
+ */
+bool cmap_migrate_due(const struct cmap_shard *shard)
+{
+	const struct cmap_table *table = cmap_shard_table_locked(shard);
+	u8 bits;
+
+	lockdep_assert_held(&shard->lock);
+
+	return table && table_wanted(shard, table, &bits) &&
+	       !cmap_shard_next_locked(shard, table) &&
+	       cmap_migrate_may_ask(shard);
+}
+
+/* Whether there is no table that must wait until another has left its place. */
+static bool has_place(struct cmap_shard *shard)
+{
+	bool has;
+	u8 bits;
+
+	spin_lock_bh(&shard->lock);
+	has = !table_wanted(shard, cmap_shard_table_locked(shard), &bits) ||
+	      cmap_shard_has_place(shard, bits);
+	spin_unlock_bh(&shard->lock);
+
+	return has;
+}
+
+/**
+ * cmap_migrate_now() - give a shard a table of the size it needs, at once
+ * @shard: the shard
+ * @gfp: GFP_KERNEL, GFP_NOFS or GFP_NOIO
+ *
+ * For a writer that found every bucket of the pool taken: by chains that are
+ * empty now, or because the work that should have made a larger table long ago
+ * did not get to run.  A fatal signal ends it; what has been moved stays so.
+ *
+ * Context: Process; no lock.
+ * Return: 0, -EDQUOT, -EINTR, -ENOMEM, -ENOSPC or -EXFULL.
+ */
+int cmap_migrate_now(struct cmap_shard *shard, gfp_t gfp)
+{
+	struct cmap_memory *memory = shard->arena.memory;
+	int err;
+
+	while ((err = cmap_migrate_begin(shard, gfp)) == -EAGAIN)
+		if (wait_var_event_killable(&memory->leaving,
+					    has_place(shard)))
+			return -EINTR;
+	return err ?: move_all(shard, gfp);
+}
+
+/**
+ * cmap_migrate_lack() - how much memory cmap_migrate_now() takes next
+ * @shard: the shard, which has a table
+ *
+ * Context: The shard's lock.
+ * Return: bytes, at least.
+ */
+u64 cmap_migrate_lack(const struct cmap_shard *shard)
+{
+	const struct cmap_table *table = cmap_shard_table_locked(shard);
+	const struct cmap_table *next = cmap_shard_next_locked(shard, table);
+	u8 bits;
+
+	if (next)
+		return cmap_pool_bytes(next);
+	table_wanted(shard, table, &bits);
+	return cmap_table_array_bytes(bits);
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * How a shard's table grows and shrinks: which one it should have, and moving into
+ * it.
+ *
+ * Nobody waits for a whole table to move (guarantee C2): writers move a few
+ * buckets each, so that a move is over before the next one can be due, and
+ * the shard's work moves the rest.
+ */
+#ifndef CMAP_MIGRATE_H
+#define CMAP_MIGRATE_H
+
+#include "shard.h"
+
+#include <linux/gfp.h>
+#include <linux/types.h>
+
+int cmap_table_move(struct cmap_table *old, struct cmap_table *new,
+		    const struct cmap_arena *arena);
+
+bool cmap_migrate_may_ask(const struct cmap_shard *shard);
+bool cmap_migrate_due(const struct cmap_shard *shard);
+bool cmap_migrate_wanted(struct cmap_shard *shard);
+int cmap_migrate_begin(struct cmap_shard *shard, gfp_t gfp);
+int cmap_migrate_some(struct cmap_shard *shard, unsigned int count);
+int cmap_migrate_extend_pool(struct cmap_shard *shard, gfp_t gfp);
+int cmap_migrate_now(struct cmap_shard *shard, gfp_t gfp);
+u64 cmap_migrate_lack(const struct cmap_shard *shard);
+
+#endif /* CMAP_MIGRATE_H */
