@@ -14,7 +14,8 @@
 #define CMAP_ARENA_H
 
 #include "block.h"
-#include "node.h"
+#include "class.h"
+#include "place.h"
 
 #include <linux/bits.h>
 #include <linux/gfp.h>
@@ -25,8 +26,6 @@
 struct cmap_arena;
 struct cmap_view;
 struct cmap_view_level;
-
-#define CMAP_CLASSES		162	/* see class_of() */
 
 /*
  * Kernel side of a segment; what writes change is under the shard's lock, and
@@ -91,10 +90,6 @@ struct cmap_class {
 	u16 queued;			/* writers that queue for one */
 };
 
-/* For cmap_arena_take(). */
-#define CMAP_TAKE_INSERT	BIT(0)	/* leave what replacements need */
-#define CMAP_TAKE_QUEUED	BIT(1)	/* it is this writer's turn */
-
 /**
  * struct cmap_arena - a shard's node memory
  * @segtab: the segments by granule
@@ -137,76 +132,17 @@ struct cmap_arena {
 	u8 serving;
 };
 
-/* Memory on its way into an arena, allocated while no lock is held. */
-struct cmap_refill {
-	struct cmap_segment *segment;
-	struct cmap_segtab *segtab;
-	struct cmap_class *classes;
-	struct cmap_view_level *level;
-	bool ahead;			/* a spare one will do */
-	struct cmap_memory *memory;	/* counts @in_hand as in hand */
-	s64 in_hand;			/* of a large value, until it can be found */
-};
-
-/* What a writer that lacks a node of some size can hope for. */
-struct cmap_outlook {
-	bool coming;			/* it gets one if it waits */
-	bool waits;			/* for @grace, at most */
-	unsigned long grace;
-};
-
-/* What a writer lacks of its account. */
-struct cmap_lack {
-	u64 bytes;
-	bool headroom;			/* they may come from there */
-};
-
 void cmap_arena_init(struct cmap_arena *arena, spinlock_t *lock,
 		     struct cmap_memory *memory, int node, bool wipe);
 void cmap_arena_destroy(struct cmap_arena *arena);
 
-cmap_ref cmap_arena_alloc(struct cmap_arena *arena, u32 size);
-cmap_ref cmap_arena_take(struct cmap_arena *arena, u32 size,
-			 unsigned int flags);
-bool cmap_arena_may_insert(const struct cmap_arena *arena, cmap_ref ref);
-void cmap_arena_in_hand(struct cmap_arena *arena, cmap_ref ref, bool taken);
-u64 cmap_arena_large_bytes(const struct cmap_arena *arena, cmap_ref ref);
-u32 cmap_arena_room(const struct cmap_arena *arena, cmap_ref ref);
-bool cmap_arena_larger(u32 size, u32 than);
-void cmap_arena_retire(struct cmap_arena *arena, cmap_ref ref);
-void cmap_arena_unalloc(struct cmap_arena *arena, cmap_ref ref);
-
-bool cmap_arena_spent(const struct cmap_arena *arena, u32 size);
-
-int cmap_refill_prepare(struct cmap_arena *arena, u32 size, gfp_t gfp,
-			struct cmap_refill *refill);
-int cmap_refill_ahead(struct cmap_arena *arena, u32 class,
-		      struct cmap_refill *refill);
-int cmap_refill_replace(struct cmap_arena *arena, u32 size, u32 old_size,
-			gfp_t gfp, struct cmap_refill *refill);
-struct cmap_lack cmap_refill_lack(const struct cmap_arena *arena, u32 size,
-				  u32 old_size);
-void cmap_refill_attach(struct cmap_arena *arena, struct cmap_refill *refill);
-void cmap_refill_discard(struct cmap_refill *refill);
-void cmap_refill_use(struct cmap_arena *arena, struct cmap_refill *refill);
-
-bool cmap_arena_trim(struct cmap_arena *arena, u32 *from, u32 count,
-		     struct list_head *detached);
-u64 cmap_arena_reclaim(struct cmap_arena *arena, u32 *from, u32 count,
-		       struct list_head *detached);
-bool cmap_arena_queue(struct cmap_arena *arena, u32 size, int count);
-void cmap_arena_serve(struct cmap_arena *arena, u32 size);
-bool cmap_arena_queued(const struct cmap_arena *arena, u32 size);
-struct cmap_outlook cmap_arena_outlook(const struct cmap_arena *arena,
-				       u32 size, bool insert);
-
-bool cmap_arena_sparse(const struct cmap_arena *arena);
-bool cmap_arena_evacuate(struct cmap_arena *arena, u32 *from, u32 count,
-			 u32 share, bool urgent);
-cmap_ref cmap_arena_evacuate_next(struct cmap_arena *arena);
-cmap_ref cmap_arena_copy(struct cmap_arena *arena, cmap_ref ref);
-u64 cmap_arena_evacuate_end(struct cmap_arena *arena);
-void cmap_arena_free_detached(struct list_head *detached);
+void cmap_segment_free(struct cmap_segment *segment);
+void cmap_segment_list(struct cmap_arena *arena, struct cmap_segment *segment);
+void cmap_segment_unlist(struct cmap_arena *arena,
+			 struct cmap_segment *segment);
+u16 cmap_class_reserve(u32 class, u32 nodes);
+void cmap_class_count(struct cmap_class *class,
+		      const struct cmap_segment *segment, s32 nodes, s32 free);
 
 /* Memory in a row, and where in the shard's part of a region it begins. */
 struct cmap_extent {
@@ -252,6 +188,53 @@ cmap_arena_node(const struct cmap_arena *arena, cmap_ref ref)
 
 	return (struct cmap_node *)(segtab->base[ref >> CMAP_OFFSET_BITS] +
 				    ((size_t)offset << CMAP_UNIT_SHIFT));
+}
+
+/* ---- segments ---- */
+
+static inline struct cmap_segtab *cmap_segtab_locked(const struct cmap_arena *arena)
+{
+	return rcu_dereference_protected(arena->segtab,
+					 lockdep_is_held(arena->lock));
+}
+
+static inline struct cmap_segment *cmap_segment_at(const struct cmap_arena *arena,
+				       u32 granule)
+{
+	return cmap_segtab_locked(arena)->segment[granule];
+}
+
+/* The next segment from a granule on, which is moved on to it; or NULL. */
+static inline struct cmap_segment *cmap_segment_from(const struct cmap_segtab *segtab,
+					 u32 *granule, u32 end)
+{
+	for (; *granule < end; (*granule)++) {
+		struct cmap_segment *segment = segtab->segment[*granule];
+
+		if (segment && segment->index == *granule)
+			return segment;
+	}
+	return NULL;
+}
+
+static inline u32 cmap_granules_of(u32 pages)
+{
+	return DIV_ROUND_UP((u64)pages * PAGE_SIZE, CMAP_GRANULE_BYTES);
+}
+
+static inline u32 cmap_segment_granules(const struct cmap_segment *segment)
+{
+	return cmap_granules_of(segment->block->pages);
+}
+
+static inline u32 cmap_segment_ref(const struct cmap_segment *segment, u32 nth)
+{
+	return (segment->index << CMAP_OFFSET_BITS) + nth * segment->units;
+}
+
+static inline bool cmap_segment_gp_elapsed(const struct cmap_segment *segment)
+{
+	return segment->waiting && poll_state_synchronize_rcu(segment->grace);
 }
 
 #endif /* CMAP_ARENA_H */

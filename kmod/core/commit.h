@@ -9,6 +9,7 @@
 #ifndef CMAP_COMMIT_H
 #define CMAP_COMMIT_H
 
+#include "alloc.h"
 #include "lookup.h"
 #include "quota.h"
 #include "shard.h"

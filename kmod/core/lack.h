@@ -6,6 +6,8 @@
 #ifndef CMAP_LACK_H
 #define CMAP_LACK_H
 
+#include "alloc.h"
+#include "refill.h"
 #include "write.h"
 
 int cmap_lack_allocate(struct cmap_shard *shard, struct cmap_write *write,

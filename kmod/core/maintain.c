@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "maintain.h"
+#include "alloc.h"
 #include "commit.h"
+#include "evacuate.h"
 #include "layout.h"
 #include "migrate.h"
 #include "queue.h"
+#include "refill.h"
+#include "trim.h"
 
 #include <linux/delay.h>
 #include <linux/jiffies.h>

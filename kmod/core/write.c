@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "write.h"
+#include "alloc.h"
 #include "commit.h"
 #include "maintain.h"
 

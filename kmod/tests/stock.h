@@ -6,7 +6,10 @@
 #define CMAP_TESTS_STOCK_H
 
 #include "lab.h"
-#include "../core/arena.h"
+#include "../core/alloc.h"
+#include "../core/evacuate.h"
+#include "../core/refill.h"
+#include "../core/trim.h"
 
 struct stock {
 	struct cmap_arena arena;

@@ -1,0 +1,485 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "alloc.h"
+
+#include <linux/jiffies.h>
+#include <linux/mm.h>
+#include <linux/string.h>
+#include <linux/wait_bit.h>
+
+#define AHEAD_PAGES_MIN		4	/* less is cleared when it is needed */
+
+/* Begin a grace period for what was freed since the last one began. */
+static void start_gp(struct cmap_segment *segment)
+{
+	segment->waiting = segment->fresh;
+	segment->fresh = 0;
+	if (segment->waiting)
+		segment->grace = start_poll_synchronize_rcu();
+}
+
+/* A node that nobody in the kernel reads is no entry's from now on. */
+static void blank(struct cmap_node *node)
+{
+	WRITE_ONCE(node->version, 0);
+	/*
+	 * Pairs with the fence between a window reader's copy of the node and
+	 * its second look at the version.
+	 */
+	smp_wmb();
+}
+
+static void wipe(const struct cmap_segment *segment, struct cmap_node *node)
+{
+	blank(node);
+	memset(node + 1, 0, (segment->units << CMAP_UNIT_SHIFT) - sizeof(*node));
+	node->lengths = 0;
+}
+
+/* Wipe one node whose grace period is over, and make it ready. */
+void cmap_segment_wipe_next(struct cmap_arena *arena, struct cmap_segment *segment)
+{
+	cmap_ref ref = segment->waiting;
+	struct cmap_node *node = cmap_arena_node(arena, ref);
+
+	segment->waiting = node->link;
+	wipe(segment, node);
+	cmap_arena_push(arena, &segment->ready, ref);
+	if (!segment->waiting)
+		start_gp(segment);
+}
+
+/* Move the lists up if the grace period is over; true if any node is ready. */
+static bool advance_lists(struct cmap_arena *arena, struct cmap_segment *segment)
+{
+	if (segment->ready)
+		return true;
+	if (!cmap_segment_gp_elapsed(segment))
+		return false;
+
+	if (arena->wipe) {
+		cmap_segment_wipe_next(arena, segment);
+	} else {
+		segment->ready = segment->waiting;
+		start_gp(segment);
+	}
+	return true;
+}
+
+static cmap_ref alloc_freed(struct cmap_arena *arena, struct cmap_class *class)
+{
+	struct cmap_segment *segment;
+	cmap_ref ref;
+
+	/* Behind the oldest the others' grace periods began later. */
+	if (!class->head)
+		return 0;
+	segment = cmap_segment_at(arena, class->head);
+	if (!advance_lists(arena, segment))
+		return 0;
+
+	ref = segment->ready;
+	segment->ready = cmap_arena_node(arena, ref)->link;
+	segment->live++;
+	arena->reuses++;
+
+	/* With nodes that wait it goes behind the others of the ring. */
+	if (!segment->ready) {
+		if (segment->waiting)
+			class->head = segment->next;
+		else
+			cmap_segment_unlist(arena, segment);
+	}
+
+	return ref;
+}
+
+/*
+ * With half of a segment used it is time to have the next one allocated, so
+ * that no writer has to clear it; but not if that is much beside what the
+ * class has.  Of two classes that need one at a time, one is forgotten: its
+ * writer will come to the end of what there is, and allocate.
+ */
+static void note_low_watermark(struct cmap_arena *arena, const struct cmap_class *class,
+		       const struct cmap_segment *segment)
+{
+	u32 pages = segment->block->pages;
+
+	if (class->spare || pages < AHEAD_PAGES_MIN || class->pages < 4 * pages)
+		return;
+	/* Read without the lock by the work that allocates. */
+	WRITE_ONCE(arena->ahead, segment->class);
+	arena->short_soon = true;
+}
+
+static cmap_ref alloc_unused(struct cmap_arena *arena, struct cmap_class *class)
+{
+	struct cmap_segment *segment;
+	cmap_ref ref;
+
+	if (!class->bump) {
+		class->bump = class->spare;
+		class->spare = 0;
+		if (!class->bump)
+			return 0;
+	}
+	segment = cmap_segment_at(arena, class->bump);
+
+	ref = cmap_segment_ref(segment, segment->bump++);
+	segment->live++;
+	if (segment->bump == segment->capacity)
+		class->bump = 0;
+	else if (segment->bump == segment->capacity / 2)
+		note_low_watermark(arena, class, segment);
+
+	return ref;
+}
+
+static __always_inline cmap_ref alloc_in(struct cmap_arena *arena,
+					 struct cmap_class *class)
+{
+	cmap_ref ref;
+
+	ref = alloc_freed(arena, class);
+	if (!ref)
+		ref = alloc_unused(arena, class);
+	if (!ref)
+		return 0;
+
+	class->free--;
+	arena->allocs++;
+	blank(cmap_arena_node(arena, ref));
+
+	return ref;
+}
+
+/**
+ * cmap_arena_alloc() - take a node, be it the last one
+ * @arena: the arena
+ * @size: its size in bytes, from cmap_node_size()
+ *
+ * The node's version is 0 when this returns, and everybody sees that before
+ * anything the caller writes to the node.
+ *
+ * Context: The shard's lock.
+ * Return: the node's ref, or 0 if the arena must be refilled first.
+ */
+cmap_ref cmap_arena_alloc(struct cmap_arena *arena, u32 size)
+{
+	if (!arena->classes)
+		return 0;
+	return alloc_in(arena, &arena->classes[cmap_class_of(size)]);
+}
+
+static struct cmap_class *class_at(const struct cmap_arena *arena, cmap_ref ref)
+{
+	const struct cmap_segment *segment =
+		cmap_segment_at(arena, ref >> CMAP_OFFSET_BITS);
+
+	return &arena->classes[segment->class];
+}
+
+/* Whether all values of the map could still be replaced if this one stays. */
+static bool headroom_left(const struct cmap_arena *arena)
+{
+	return !cmap_account_short(&arena->memory->account, 0, false, NULL);
+}
+
+/*
+ * Whether there is a queue for nodes of a class.  If the first in it lacks
+ * something else the others of the class do not keep anybody from going on.
+ */
+static bool is_queued(const struct cmap_arena *arena, u32 nth)
+{
+	return unlikely(arena->classes[nth].queued) && arena->serving == nth;
+}
+
+/**
+ * cmap_arena_take() - take a node, unless others need it more
+ * @arena: the arena
+ * @size: its size in bytes, from cmap_node_size()
+ * @flags: CMAP_TAKE_*
+ *
+ * A replacement gives a node back for the one it takes; an insert does not, and
+ * leaves some for replacements.  While writers queue for a node nobody takes
+ * one before them.
+ *
+ * Context: The shard's lock.
+ * Return: the node's ref as from cmap_arena_alloc(), or 0.
+ */
+cmap_ref cmap_arena_take(struct cmap_arena *arena, u32 size, unsigned int flags)
+{
+	u32 nth = cmap_class_of(size);
+	struct cmap_class *class;
+
+	if (unlikely(!arena->classes))
+		return 0;
+	class = &arena->classes[nth];
+	if (is_queued(arena, nth) && !(flags & CMAP_TAKE_QUEUED))
+		return 0;
+	if (flags & CMAP_TAKE_INSERT &&
+	    (unlikely(class->free <= class->reserve) ||
+	     (unlikely(cmap_class_is_large(nth)) && !headroom_left(arena))))
+		return 0;
+
+	return alloc_in(arena, class);
+}
+
+/**
+ * cmap_arena_may_insert() - whether a node taken before can become an entry's
+ * @arena: the arena
+ * @ref: the node, taken when it was not known whether it will be one more
+ *
+ * Context: The shard's lock.
+ * Return: true if enough is left for replacements.
+ */
+bool cmap_arena_may_insert(const struct cmap_arena *arena, cmap_ref ref)
+{
+	const struct cmap_class *class = class_at(arena, ref);
+
+	return class->free >= class->reserve &&
+	       (!cmap_class_is_large(class - arena->classes) || headroom_left(arena));
+}
+
+/* Written once a tick at most: writers of all shards come here. */
+void cmap_arena_hands_move(struct cmap_memory *memory)
+{
+	unsigned long now = jiffies;
+
+	if (READ_ONCE(memory->hands_moved) != now)
+		WRITE_ONCE(memory->hands_moved, now);
+}
+
+/**
+ * cmap_arena_in_hand() - note that a writer holds a node, or no longer does
+ * @arena: the arena
+ * @ref: the node
+ * @taken: it does now
+ *
+ * One that is to be filled outside the lock, or was an entry's and is copied
+ * from: who lacks a node waits for those, too.
+ *
+ * Context: The shard's lock.
+ */
+void cmap_arena_in_hand(struct cmap_arena *arena, cmap_ref ref, bool taken)
+{
+	const struct cmap_segment *segment =
+		cmap_segment_at(arena, ref >> CMAP_OFFSET_BITS);
+	s64 bytes = cmap_block_bytes(segment->block);
+
+	cmap_arena_hands_move(arena->memory);
+	arena->classes[segment->class].in_hand += taken ? 1 : -1;
+	if (cmap_class_is_large(segment->class))
+		atomic64_add(taken ? bytes : -bytes, &arena->memory->in_hand);
+}
+
+/**
+ * cmap_arena_large_bytes() - what of its map's memory in hand a node makes up
+ * @arena: the arena
+ * @ref: the node
+ *
+ * Context: The shard's lock.
+ * Return: bytes; 0 if it is no large value's.
+ */
+u64 cmap_arena_large_bytes(const struct cmap_arena *arena, cmap_ref ref)
+{
+	const struct cmap_segment *segment =
+		cmap_segment_at(arena, ref >> CMAP_OFFSET_BITS);
+
+	return cmap_class_is_large(segment->class) ? cmap_block_bytes(segment->block) : 0;
+}
+
+/**
+ * cmap_arena_room() - how large a node is
+ * @arena: the arena
+ * @ref: the node
+ *
+ * Context: The shard's lock.
+ * Return: bytes that a node in its place can have.
+ */
+u32 cmap_arena_room(const struct cmap_arena *arena, cmap_ref ref)
+{
+	return cmap_segment_at(arena, ref >> CMAP_OFFSET_BITS)->units <<
+	       CMAP_UNIT_SHIFT;
+}
+
+/**
+ * cmap_arena_larger() - compare the size classes of nodes
+ * @size: bytes in one node
+ * @than: bytes in another
+ *
+ * Context: Any.
+ * Return: true if @size belongs to a larger class.
+ */
+bool cmap_arena_larger(u32 size, u32 than)
+{
+	return cmap_class_of(size) > cmap_class_of(than);
+}
+
+/**
+ * cmap_arena_retire() - give back a node that readers may have seen
+ * @arena: the arena
+ * @ref: the node, which can no longer be found
+ *
+ * Context: The shard's lock, hardware interrupts on.
+ */
+void cmap_arena_retire(struct cmap_arena *arena, cmap_ref ref)
+{
+	struct cmap_segment *segment =
+		cmap_segment_at(arena, ref >> CMAP_OFFSET_BITS);
+
+	cmap_arena_push(arena, &segment->fresh, ref);
+	segment->emptied = false;
+	if (!--segment->live || arena->wipe)
+		arena->untidy = true;
+	if (!segment->waiting)
+		start_gp(segment);
+	if (likely(!segment->evacuated)) {
+		struct cmap_class *class = &arena->classes[segment->class];
+
+		if (unlikely(++class->free == class->sparse))
+			arena->untidy = true;
+		if (!segment->listed)
+			cmap_segment_list(arena, segment);
+	}
+}
+
+/**
+ * cmap_arena_unalloc() - give back a node whose ref was never published
+ * @arena: the arena
+ * @ref: the node
+ *
+ * Context: The shard's lock.
+ */
+void cmap_arena_unalloc(struct cmap_arena *arena, cmap_ref ref)
+{
+	struct cmap_segment *segment =
+		cmap_segment_at(arena, ref >> CMAP_OFFSET_BITS);
+
+	if (arena->wipe)
+		wipe(segment, cmap_arena_node(arena, ref));
+	cmap_arena_push(arena, &segment->ready, ref);
+	if (!--segment->live)
+		arena->untidy = true;
+	if (segment->evacuated)
+		return;
+	arena->classes[segment->class].free++;
+	if (!segment->listed)
+		cmap_segment_list(arena, segment);
+}
+
+/**
+ * cmap_arena_copy() - make a copy of an entry's node in another segment
+ * @arena: the arena
+ * @ref: the node, of the segment that is emptied
+ *
+ * The copy is the same in all, version included: whoever finds one of the two
+ * finds the same entry.  The nodes that inserts leave are not for copies either.
+ *
+ * Context: The shard's lock.
+ * Return: the copy, or 0 if there is no room for one.
+ */
+cmap_ref cmap_arena_copy(struct cmap_arena *arena, cmap_ref ref)
+{
+	const struct cmap_node *node = cmap_arena_node(arena, ref);
+	struct cmap_class *class = class_at(arena, ref);
+	struct cmap_node *copy;
+	cmap_ref copy_ref;
+
+	if (class->free <= class->reserve)
+		return 0;
+	copy_ref = alloc_in(arena, class);
+	if (!copy_ref)
+		return 0;
+	copy = cmap_arena_node(arena, copy_ref);
+	copy->order = node->order;
+	copy->lengths = node->lengths;
+	memcpy(copy->key, node->key,
+	       cmap_node_size(cmap_node_key_len(node),
+			      cmap_node_value_len(node)) - sizeof(*node));
+	/* Pairs with the window reader's acquire of the version. */
+	smp_store_release(&copy->version, node->version);
+	arena->victim_moved = true;
+
+	return copy_ref;
+}
+
+/* ---- who gets a node first ---- */
+
+/**
+ * cmap_arena_queue() - count writers that queue for nodes
+ * @arena: the arena
+ * @size: bytes in the nodes
+ * @count: how many writers join; negative: leave
+ *
+ * Context: The shard's lock.
+ * Return: false if nobody has such nodes, so there is no queue.
+ */
+bool cmap_arena_queue(struct cmap_arena *arena, u32 size, int count)
+{
+	if (!arena->classes)
+		return false;
+	arena->classes[cmap_class_of(size)].queued += count;
+	return true;
+}
+
+/**
+ * cmap_arena_serve() - say what the first in the queue lacks
+ * @arena: the arena
+ * @size: bytes in a node, or 0 if it lacks something else
+ *
+ * From here on, until this is called for the next one, nobody but those in the
+ * queue takes such a node.
+ *
+ * Context: The shard's lock.
+ */
+void cmap_arena_serve(struct cmap_arena *arena, u32 size)
+{
+	arena->serving = size ? cmap_class_of(size) : 0;
+}
+
+/**
+ * cmap_arena_queued() - whether writers queue for nodes
+ * @arena: the arena
+ * @size: bytes in the nodes
+ *
+ * Context: The shard's lock.
+ * Return: true if they do.
+ */
+bool cmap_arena_queued(const struct cmap_arena *arena, u32 size)
+{
+	return arena->classes && is_queued(arena, cmap_class_of(size));
+}
+
+/**
+ * cmap_arena_outlook() - what a writer that lacks a node can hope for
+ * @arena: the arena
+ * @size: bytes in the node
+ * @insert: it is for an entry more, which leaves some for replacements
+ *
+ * Context: The shard's lock.
+ * Return: whether it gets one without more memory, and when.
+ */
+struct cmap_outlook cmap_arena_outlook(const struct cmap_arena *arena,
+				       u32 size, bool insert)
+{
+	struct cmap_outlook outlook = {};
+	const struct cmap_segment *segment;
+	u32 nth = cmap_class_of(size);
+	const struct cmap_class *class;
+
+	if (!arena->classes)
+		return outlook;
+	class = &arena->classes[nth];
+	outlook.coming = class->free + class->in_hand >
+			 (insert ? class->reserve : 0) &&
+			 !(insert && cmap_class_is_large(nth) && !headroom_left(arena));
+	if (!class->head)
+		return outlook;
+	segment = cmap_segment_at(arena, class->head);
+	/* Of ripe nodes it gets none either that it must leave for others. */
+	outlook.waits = !segment->ready &&
+			class->free > (insert ? class->reserve : 0);
+	outlook.grace = segment->grace;
+
+	return outlook;
+}

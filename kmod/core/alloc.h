@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Nodes: handing them out, taking them back, and who gets one first.
+ */
+#ifndef CMAP_ALLOC_H
+#define CMAP_ALLOC_H
+
+#include "arena.h"
+
+/* For cmap_arena_take(). */
+#define CMAP_TAKE_INSERT	BIT(0)	/* leave what replacements need */
+#define CMAP_TAKE_QUEUED	BIT(1)	/* it is this writer's turn */
+
+/* What a writer that lacks a node of some size can hope for. */
+struct cmap_outlook {
+	bool coming;			/* it gets one if it waits */
+	bool waits;			/* for @grace, at most */
+	unsigned long grace;
+};
+
+cmap_ref cmap_arena_alloc(struct cmap_arena *arena, u32 size);
+cmap_ref cmap_arena_take(struct cmap_arena *arena, u32 size,
+			 unsigned int flags);
+bool cmap_arena_may_insert(const struct cmap_arena *arena, cmap_ref ref);
+void cmap_arena_in_hand(struct cmap_arena *arena, cmap_ref ref, bool taken);
+u64 cmap_arena_large_bytes(const struct cmap_arena *arena, cmap_ref ref);
+u32 cmap_arena_room(const struct cmap_arena *arena, cmap_ref ref);
+bool cmap_arena_larger(u32 size, u32 than);
+void cmap_arena_retire(struct cmap_arena *arena, cmap_ref ref);
+void cmap_arena_unalloc(struct cmap_arena *arena, cmap_ref ref);
+
+cmap_ref cmap_arena_copy(struct cmap_arena *arena, cmap_ref ref);
+void cmap_arena_hands_move(struct cmap_memory *memory);
+void cmap_segment_wipe_next(struct cmap_arena *arena,
+			    struct cmap_segment *segment);
+
+bool cmap_arena_queue(struct cmap_arena *arena, u32 size, int count);
+void cmap_arena_serve(struct cmap_arena *arena, u32 size);
+bool cmap_arena_queued(const struct cmap_arena *arena, u32 size);
+struct cmap_outlook cmap_arena_outlook(const struct cmap_arena *arena,
+				       u32 size, bool insert);
+
+static inline void cmap_arena_push(struct cmap_arena *arena, cmap_ref *list, cmap_ref ref)
+{
+	/*
+	 * Pairs with the barrier in the walk, and with the fence of a window's
+	 * reader: who sees the link, where an order was, sees that the ref is
+	 * no longer where it was found.
+	 */
+	smp_store_release(&cmap_arena_node(arena, ref)->link, *list);
+	*list = ref;
+}
+
+#endif /* CMAP_ALLOC_H */

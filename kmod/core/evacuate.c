@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "evacuate.h"
+#include "layout.h"
+
+/**
+ * cmap_arena_sparse() - whether too many nodes are free
+ * @arena: the arena
+ *
+ * Context: The shard's lock.
+ * Return: true if a class has more than it should.
+ */
+bool cmap_arena_sparse(const struct cmap_arena *arena)
+{
+	u32 i;
+
+	for (i = 0; arena->classes && i < CMAP_CLASSES; i++)
+		if (arena->classes[i].free > arena->classes[i].sparse)
+			return true;
+	return false;
+}
+
+/*
+ * Whether a segment's live nodes can go to others of its class.  The one that
+ * nodes are taken from is none to empty: that would move them twice.
+ */
+static bool can_evacuate(const struct cmap_arena *arena,
+			 struct cmap_segment *segment, u32 share, bool urgent)
+{
+	const struct cmap_class *class = &arena->classes[segment->class];
+
+	if (segment->evacuated || !segment->live ||
+	    segment->live * 8ULL > (u64)segment->capacity * share)
+		return false;
+	if (segment->index == class->head || segment->index == class->bump ||
+	    segment->index == class->spare)
+		return false;
+	if (!urgent && class->free <= class->sparse)
+		return false;
+	if (class->free < segment->capacity + class->reserve)
+		return false;
+	if (class->bump || class->spare)
+		return true;
+	if (!class->head)
+		return false;
+	segment = cmap_segment_at(arena, class->head);
+	return segment->ready || cmap_segment_gp_elapsed(segment);
+}
+
+/**
+ * cmap_arena_evacuate() - choose a segment to be emptied
+ * @arena: the arena
+ * @from: index to begin at; moved on
+ * @count: how many indices to look at
+ * @share: live nodes it may have, in eighths
+ * @urgent: also where no more nodes are free than should be
+ *
+ * Nodes of it are handed out no more.
+ *
+ * Context: The shard's lock.
+ * Return: true if there is one, perhaps one that was chosen before.
+ */
+bool cmap_arena_evacuate(struct cmap_arena *arena, u32 *from, u32 count,
+			 u32 share, bool urgent)
+{
+	struct cmap_segtab *segtab = cmap_segtab_locked(arena);
+	u32 size = segtab ? segtab->size : 0;
+	u32 end = min(*from + count, size);
+	struct cmap_segment *segment;
+
+	if (arena->victim)
+		return true;
+
+	for (; (segment = cmap_segment_from(segtab, from, end)); (*from)++) {
+		if (!can_evacuate(arena, segment, share, urgent))
+			continue;
+		if (segment->listed)
+			cmap_segment_unlist(arena, segment);
+		segment->evacuated = true;
+		cmap_class_count(&arena->classes[segment->class], segment,
+			    -(s32)segment->capacity,
+			    (s32)segment->live - (s32)segment->capacity);
+		WRITE_ONCE(arena->victim, segment->index);
+		arena->victim_next = 0;
+		arena->victim_moved = false;
+		(*from)++;
+		return true;
+	}
+	if (end == size)
+		*from = U32_MAX;
+
+	return false;
+}
+
+/**
+ * cmap_arena_evacuate_next() - the next node of the segment that is emptied
+ * @arena: the arena
+ *
+ * Context: The shard's lock.
+ * Return: a node that may be an entry's, or 0 if there is none any more.
+ */
+cmap_ref cmap_arena_evacuate_next(struct cmap_arena *arena)
+{
+	const struct cmap_segment *segment;
+
+	if (!arena->victim)
+		return 0;
+	segment = cmap_segment_at(arena, arena->victim);
+	if (!segment->live || arena->victim_next == segment->bump)
+		return 0;
+	return cmap_segment_ref(segment, arena->victim_next++);
+}
+
+/*
+ * A segment of which nodes were moved is to be used again.  Their versions went
+ * along, and can come back to the same nodes with another move: only a new
+ * number of the segment says that there was something else meanwhile.  Nobody
+ * can have seen the number of one that is not shown yet.  Returns false if there
+ * is none left.
+ */
+static bool number_anew(struct cmap_arena *arena, struct cmap_segment *segment)
+{
+	u64 number;
+
+	if (!arena->view || !list_empty(&segment->hidden))
+		return true;
+	if (cmap_memory_number(arena->memory, &number))
+		return false;
+	segment->number = number;
+	cmap_view_set_segment(arena->view, segment->index,
+			      cmap_segment_granules(segment), segment->number);
+	/*
+	 * Pairs with the fence before a window reader's third look: who copied
+	 * what a node is used for next sees the new number.
+	 */
+	smp_wmb();
+	return true;
+}
+
+/**
+ * cmap_arena_evacuate_end() - done with the segment that is emptied
+ * @arena: the arena
+ *
+ * If it still has a node that is handed out it is again as it was, but for its
+ * number.
+ *
+ * Context: The shard's lock.
+ * Return: bytes in it if it will be given back after a grace period, else 0.
+ */
+u64 cmap_arena_evacuate_end(struct cmap_arena *arena)
+{
+	struct cmap_segment *segment;
+
+	if (!arena->victim)
+		return 0;
+	segment = cmap_segment_at(arena, arena->victim);
+	WRITE_ONCE(arena->victim, 0);
+	if (!segment->live)
+		return cmap_block_bytes(segment->block);
+	/* It goes once it is empty. */
+	if (arena->victim_moved && !number_anew(arena, segment))
+		return 0;
+
+	segment->evacuated = false;
+	cmap_class_count(&arena->classes[segment->class], segment, segment->capacity,
+		    (s32)segment->capacity - (s32)segment->live);
+	if (segment->ready || segment->waiting || segment->fresh)
+		cmap_segment_list(arena, segment);
+	return 0;
+}

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Choosing segments that are sparsely used, which are emptied.
+ */
+#ifndef CMAP_EVACUATE_H
+#define CMAP_EVACUATE_H
+
+#include "arena.h"
+
+bool cmap_arena_sparse(const struct cmap_arena *arena);
+bool cmap_arena_evacuate(struct cmap_arena *arena, u32 *from, u32 count,
+			 u32 share, bool urgent);
+cmap_ref cmap_arena_evacuate_next(struct cmap_arena *arena);
+u64 cmap_arena_evacuate_end(struct cmap_arena *arena);
+
+#endif /* CMAP_EVACUATE_H */

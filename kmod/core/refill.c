@@ -1,0 +1,547 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "refill.h"
+#include "alloc.h"
+#include "layout.h"
+#include "queue.h"
+
+#include <linux/bitmap.h>
+#include <linux/bitops.h>
+#include <linux/mm.h>
+#include <linux/sizes.h>
+#include <linux/slab.h>
+
+#define SEGMENT_ORDER_MAX	(get_order(SZ_2M))
+#define SEGMENT_ORDER_QUICK	(get_order(SZ_64K))
+#define SEGTAB_SIZE_MIN		8U
+
+/*
+ * A segment is an eighth of what its class has, so that at most that much
+ * lies idle, and large enough that cutting it up wastes less than an eighth.
+ *
+ * But one that takes long to clear is so large that few writes in ten thousand
+ * need another: nothing lies between 64 KiB and 2 MiB.  Who may not sleep clears
+ * no such, for others may be waiting for the CPU.
+ */
+static u32 segment_pages(const struct cmap_arena *arena, u32 class, u32 size,
+			 gfp_t gfp)
+{
+	/* Pairs with the release in cmap_refill_attach(). */
+	const struct cmap_class *classes = smp_load_acquire(&arena->classes);
+	u32 pages = classes ? READ_ONCE(classes[class].pages) / 8 : 0;
+	unsigned int order = get_order(size);
+
+	if (cmap_class_is_large(class))
+		return cmap_class_pages_min(class);
+	if (pages < 1U << SEGMENT_ORDER_MAX || !gfpflags_allow_blocking(gfp))
+		pages = min(pages, 1U << SEGMENT_ORDER_QUICK);
+	while (order < SEGMENT_ORDER_MAX &&
+	       (1U << order < pages || (PAGE_SIZE << order) % size >
+				       (PAGE_SIZE << order) / 8))
+		order++;
+
+	return 1U << order;
+}
+
+static u32 find_run(const struct cmap_arena *arena, u32 count)
+{
+	const struct cmap_segtab *segtab = cmap_segtab_locked(arena);
+	unsigned long at;
+
+	if (!segtab)
+		return 0;
+	/* So none lies in two levels of places, and large ones as pages do. */
+	at = bitmap_find_next_zero_area(segtab->map, segtab->size, arena->hint,
+					count, roundup_pow_of_two(count) - 1);
+	return at + count <= segtab->size ? at : 0;
+}
+
+/*
+ * Whether there is room for a segment of so many pages: -ENOSPC if there can be
+ * none, else 0 with the size that the segment table must have for it, 0 if it
+ * has.  Others may take the room before cmap_refill_attach(), which copes.
+ */
+static int find_room(const struct cmap_arena *arena, u32 pages, u32 *size)
+{
+	u32 count = cmap_granules_of(pages);
+	u32 old = 0;
+	bool found;
+
+	spin_lock_bh(arena->lock);
+	found = find_run(arena, count);
+	if (cmap_segtab_locked(arena))
+		old = cmap_segtab_locked(arena)->size;
+	spin_unlock_bh(arena->lock);
+
+	*size = 0;
+	if (found)
+		return 0;
+	if (old == CMAP_GRANULES_MAX)
+		return -ENOSPC;
+	*size = max3(SEGTAB_SIZE_MIN, 2 * old, 2 * roundup_pow_of_two(count));
+	return 0;
+}
+
+/**
+ * cmap_arena_spent() - whether there is no room for a segment, however small
+ * @arena: the arena
+ * @size: bytes in its nodes
+ *
+ * Context: The shard's lock.
+ * Return: true if there is none before another segment has gone.
+ */
+bool cmap_arena_spent(const struct cmap_arena *arena, u32 size)
+{
+	const struct cmap_segtab *segtab = cmap_segtab_locked(arena);
+
+	return segtab && segtab->size == CMAP_GRANULES_MAX &&
+	       !find_run(arena, cmap_granules_of(cmap_class_pages_min(cmap_class_of(size))));
+}
+
+/* A segment takes whole granules; where these become few it shall fill them. */
+static bool cramped(const struct cmap_arena *arena)
+{
+	const struct cmap_segtab *segtab;
+	bool cramped;
+
+	spin_lock_bh(arena->lock);
+	segtab = cmap_segtab_locked(arena);
+	cramped = segtab && segtab->taken > CMAP_GRANULES_MAX / 2;
+	spin_unlock_bh(arena->lock);
+
+	return cramped;
+}
+
+/* What cannot be had in one piece, or is not left in the account, in a smaller. */
+static struct cmap_block *block_new(const struct cmap_arena *arena, u32 pages,
+				    u32 least, gfp_t gfp, u32 *segtab_size,
+				    int *err)
+{
+	struct cmap_block *block = NULL;
+
+	for (;; pages = max(pages / 2, least)) {
+		*err = find_room(arena, pages, segtab_size);
+		if (!*err)
+			block = cmap_block_alloc(arena->memory, arena->node,
+						 pages, gfp, err);
+		if (block || pages == least)
+			return block;
+	}
+}
+
+/* One that a replacement may have though it takes the headroom. */
+static struct cmap_block *block_new_headroom(const struct cmap_arena *arena,
+					     u32 pages, gfp_t gfp,
+					     u32 *segtab_size, int *err)
+{
+	struct cmap_account *account = &arena->memory->account;
+	u64 bytes = (u64)pages * PAGE_SIZE;
+	struct cmap_block *block;
+
+	*err = find_room(arena, pages, segtab_size) ?:
+	       cmap_charge_headroom(account, bytes);
+	if (*err)
+		return NULL;
+	block = cmap_block_alloc_charged(arena->memory, arena->node, pages,
+					 gfp);
+	if (!block) {
+		cmap_uncharge(account, bytes);
+		*err = -ENOMEM;
+	}
+	return block;
+}
+
+static struct cmap_segment *segment_alloc(struct cmap_arena *arena, u32 class,
+					  gfp_t gfp, int *err)
+{
+	struct cmap_segment *segment;
+
+	segment = kzalloc_node(sizeof(*segment), cmap_gfp(gfp), arena->node);
+	if (!segment) {
+		*err = -ENOMEM;
+		return NULL;
+	}
+	*err = cmap_memory_number(arena->memory, &segment->number);
+	if (*err) {
+		kfree(segment);
+		return NULL;
+	}
+
+	segment->arena = arena;
+	segment->class = class;
+	segment->units = cmap_class_units(class);
+	INIT_LIST_HEAD(&segment->hidden);
+	return segment;
+}
+
+/* Room is looked for first: memory that there is none for is not cleared. */
+static int segment_new(struct cmap_arena *arena, u32 class, gfp_t gfp,
+		       bool headroom, struct cmap_segment **result,
+		       u32 *segtab_size)
+{
+	u32 size = cmap_class_units(class) << CMAP_UNIT_SHIFT;
+	u32 least = cmap_class_pages_min(class);
+	u32 pages = segment_pages(arena, class, size, gfp);
+	struct cmap_segment *segment;
+	int err;
+
+	if (cramped(arena))
+		pages = max_t(u32, pages, CMAP_GRANULE_BYTES / PAGE_SIZE);
+	segment = segment_alloc(arena, class, gfp, &err);
+	if (!segment)
+		return err;
+
+	if (cmap_class_is_large(class))
+		cmap_memory_large(arena->memory, cmap_large_pages(size), true);
+	if (headroom)
+		segment->block = block_new_headroom(arena, least, gfp,
+						    segtab_size, &err);
+	else
+		segment->block = block_new(arena, pages, least, gfp,
+					   segtab_size, &err);
+	if (!segment->block) {
+		if (cmap_class_is_large(class))
+			cmap_memory_large(arena->memory, cmap_large_pages(size),
+					  false);
+		kfree(segment);
+		return err;
+	}
+
+	segment->base = segment->block->base;
+	segment->capacity = cmap_block_bytes(segment->block) / size;
+	*result = segment;
+
+	return 0;
+}
+
+static int segtab_new(u32 size, int node, gfp_t gfp,
+		      struct cmap_segtab **result)
+{
+	struct cmap_segtab *new;
+	size_t bytes;
+
+	if (!size)
+		return 0;
+
+	bytes = struct_size(new, base, size) + size * sizeof(*new->segment) +
+		BITS_TO_LONGS(size) * sizeof(*new->map);
+	gfp = cmap_gfp(gfp) | __GFP_ZERO;
+	if (gfpflags_allow_blocking(gfp))
+		new = kvmalloc_node(bytes, gfp, node);
+	else
+		new = kmalloc_node(bytes, gfp, node);
+	if (!new)
+		return -ENOMEM;
+	new->size = size;
+	new->segment = (void *)&new->base[size];
+	new->map = (void *)&new->segment[size];
+	*result = new;
+
+	return 0;
+}
+
+static int refill_prepare(struct cmap_arena *arena, u32 size, gfp_t gfp,
+		   bool headroom, struct cmap_refill *refill)
+{
+	const struct cmap_view *view;
+	u32 segtab_size;
+	int err;
+
+	*refill = (struct cmap_refill){ .memory = arena->memory };
+	/*
+	 * Before it is charged: who is refused for it shall know.  Who tries in
+	 * vain beside another's hand moves none.
+	 */
+	if (cmap_class_is_large(cmap_class_of(size))) {
+		refill->in_hand = cmap_class_pages_min(cmap_class_of(size)) * PAGE_SIZE;
+		if (atomic64_add_return(refill->in_hand,
+					&arena->memory->in_hand) ==
+		    refill->in_hand)
+			cmap_arena_hands_move(arena->memory);
+	}
+
+	err = segment_new(arena, cmap_class_of(size), gfp, headroom,
+			  &refill->segment, &segtab_size);
+	if (err)
+		goto discard;
+
+	/* Pairs with the release in cmap_arena_show(). */
+	view = smp_load_acquire(&arena->view);
+	err = segtab_new(segtab_size, arena->node, gfp, &refill->segtab) ?:
+	      cmap_view_grow(view, arena->memory, arena->node, segtab_size,
+			     gfp, &refill->level);
+	if (err)
+		goto discard;
+
+	if (!READ_ONCE(arena->classes)) {
+		refill->classes = kcalloc_node(CMAP_CLASSES,
+					       sizeof(*refill->classes),
+					       cmap_gfp(gfp), arena->node);
+		err = -ENOMEM;
+		if (!refill->classes)
+			goto discard;
+	}
+
+	return 0;
+
+discard:
+	cmap_refill_discard(refill);
+	return err;
+}
+
+/**
+ * cmap_refill_prepare() - allocate memory for an arena
+ * @arena: the arena
+ * @size: bytes in the node that did not fit
+ * @gfp: GFP_KERNEL, or GFP_ATOMIC where sleeping is not allowed
+ * @refill: set to what was allocated
+ *
+ * Context: No lock; whatever @gfp allows.
+ * Return: 0 with a refill that must be attached, or -ENOMEM, or -ENOSPC for
+ * the account's limit, or if all the room that a shard's refs can name is taken.
+ */
+int cmap_refill_prepare(struct cmap_arena *arena, u32 size, gfp_t gfp,
+			struct cmap_refill *refill)
+{
+	return refill_prepare(arena, size, gfp, false, refill);
+}
+
+/* Whether a replacement may take the headroom: a large value goes as a whole. */
+static bool has_headroom(u32 size, u32 old_size)
+{
+	return cmap_class_is_large(cmap_class_of(old_size)) && !cmap_arena_larger(size, old_size);
+}
+
+/**
+ * cmap_refill_replace() - allocate memory for the replacement of an entry
+ * @arena: the arena
+ * @size: bytes in the node that did not fit
+ * @old_size: room that the old node has
+ * @gfp: GFP_KERNEL, or GFP_ATOMIC where sleeping is not allowed
+ * @refill: set to what was allocated
+ *
+ * Context: No lock; whatever @gfp allows.
+ * Return: as cmap_refill_prepare() does.
+ */
+int cmap_refill_replace(struct cmap_arena *arena, u32 size, u32 old_size,
+			gfp_t gfp, struct cmap_refill *refill)
+{
+	return refill_prepare(arena, size, gfp, has_headroom(size, old_size), refill);
+}
+
+/*
+ * How many segments an insert takes, if they are as small as can be: with the
+ * node that it takes there are to be those that it leaves.
+ */
+static u32 segments_for_insert(const struct cmap_arena *arena, u32 nth)
+{
+	/* Pairs with the release in cmap_refill_attach(). */
+	const struct cmap_class *class = smp_load_acquire(&arena->classes);
+	u32 size = cmap_class_units(nth) << CMAP_UNIT_SHIFT;
+	u32 want, nodes = 0, free = 0;
+
+	if (class) {
+		class += nth;
+		free = READ_ONCE(class->free);
+		nodes = READ_ONCE(class->nodes);
+		/* Those of an empty class go when memory is short. */
+		if (free == nodes)
+			free = nodes = 0;
+	}
+	want = 1 + cmap_class_reserve(nth, nodes);
+	if (free >= want)
+		return 1;
+	return DIV_ROUND_UP(want - free, cmap_class_pages_min(nth) * PAGE_SIZE / size);
+}
+
+/**
+ * cmap_refill_lack() - what a refill takes at least
+ * @arena: the arena
+ * @size: bytes in the node that did not fit
+ * @old_size: room that the old node has, or 0 for an entry more
+ *
+ * Context: Any.
+ * Return: bytes of the account, those included that are to stay free then.
+ */
+struct cmap_lack cmap_refill_lack(const struct cmap_arena *arena, u32 size,
+				  u32 old_size)
+{
+	struct cmap_lack lack = {
+		.bytes = cmap_class_pages_min(cmap_class_of(size)) * PAGE_SIZE,
+	};
+
+	if (old_size)
+		lack.headroom = has_headroom(size, old_size);
+	else
+		lack.bytes *= segments_for_insert(arena, cmap_class_of(size));
+	if (cmap_class_is_large(cmap_class_of(size)) && !lack.headroom)
+		lack.bytes += cmap_memory_headroom_for(arena->memory,
+						       cmap_large_pages(size));
+	return lack;
+}
+
+/**
+ * cmap_refill_ahead() - allocate memory that will be needed soon
+ * @arena: the arena
+ * @class: size class, arena->ahead
+ * @refill: set to what was allocated
+ *
+ * Context: Process; no lock.
+ * Return: 0 with a refill that must be attached, or -ENOMEM, or -ENOSPC.
+ */
+int cmap_refill_ahead(struct cmap_arena *arena, u32 class,
+		      struct cmap_refill *refill)
+{
+	int err = cmap_refill_prepare(arena, cmap_class_units(class) <<
+				      CMAP_UNIT_SHIFT, GFP_KERNEL, refill);
+
+	refill->ahead = true;
+	return err;
+}
+
+/* Put a larger segment table in place; the old one is left in the refill. */
+static void segtab_replace(struct cmap_arena *arena, struct cmap_refill *refill)
+{
+	struct cmap_segtab *old = cmap_segtab_locked(arena);
+	struct cmap_segtab *new = refill->segtab;
+
+	if (!new || (old && old->size >= new->size) ||
+	    !cmap_view_add(arena->view, new->size, &refill->level))
+		return;
+
+	if (old) {
+		new->taken = old->taken;
+		bitmap_copy(new->map, old->map, old->size);
+		memcpy(new->segment, old->segment,
+		       array_size(old->size, sizeof(*old->segment)));
+		memcpy(new->base, old->base,
+		       array_size(old->size, sizeof(*old->base)));
+	} else {
+		/* In whose stead the list of numbers has other words. */
+		bitmap_set(new->map, 0, CMAP_WINDOW_GRANULES_NONE);
+		new->taken = CMAP_WINDOW_GRANULES_NONE;
+	}
+	/* Pairs with the dereference in cmap_arena_node(). */
+	rcu_assign_pointer(arena->segtab, new);
+	refill->segtab = NULL;
+	if (old)
+		kvfree_rcu(old, rcu);
+}
+
+/*
+ * There is one place for a segment to follow the one in use.  What is there is
+ * less than inserts leave: list its nodes as if they had been used and freed.
+ */
+static void list_unused(struct cmap_arena *arena, struct cmap_segment *segment)
+{
+	while (segment->bump < segment->capacity)
+		cmap_arena_push(arena, &segment->ready, cmap_segment_ref(segment, segment->bump++));
+	if (!segment->listed)
+		cmap_segment_list(arena, segment);
+}
+
+/* Put a segment into the segment table, and show it if it can be shown. */
+static void refill_settle(struct cmap_arena *arena, struct cmap_segment *segment,
+		   u32 index)
+{
+	struct cmap_segtab *segtab = cmap_segtab_locked(arena);
+	u32 i, count = cmap_segment_granules(segment);
+
+	segment->index = index;
+	bitmap_set(segtab->map, index, count);
+	segtab->taken += count;
+	if (count == 1 || index == arena->hint)
+		arena->hint = index + count;
+	for (i = 0; i < count; i++) {
+		segtab->base[index + i] = segment->base +
+					  i * CMAP_GRANULE_BYTES;
+		/* Pairs with the acquire in cmap_arena_find(). */
+		smp_store_release(&segtab->segment[index + i], segment);
+	}
+
+	/* Before a ref into the segment is published. */
+	if (cmap_view_clean(arena->view, index, count)) {
+		cmap_view_set_segment(arena->view, index, count,
+				      segment->number);
+		return;
+	}
+	list_add_tail(&segment->hidden, &arena->view->hidden);
+	queue_work(cmap_queue_upkeep, &arena->view->reveal);
+}
+
+/**
+ * cmap_refill_attach() - put allocated memory into an arena
+ * @arena: the arena
+ * @refill: from cmap_refill_prepare(); what is not needed stays in it for
+ *	cmap_refill_discard()
+ *
+ * Another writer may have got in between; then little or nothing is attached
+ * and the caller, who has to try to allocate again anyway, comes back.
+ *
+ * Context: The shard's lock.
+ */
+void cmap_refill_attach(struct cmap_arena *arena, struct cmap_refill *refill)
+{
+	struct cmap_segment *segment = refill->segment;
+	struct cmap_class *class;
+	u32 index, there;
+	bool spare;
+
+	if (!arena->classes) {
+		/* Pairs with the acquire in segment_pages(). */
+		smp_store_release(&arena->classes, refill->classes);
+		refill->classes = NULL;
+	}
+	segtab_replace(arena, refill);
+
+	index = find_run(arena, cmap_segment_granules(segment));
+	class = &arena->classes[segment->class];
+	/* Of what others left there may be too little for an insert. */
+	spare = class->bump && (refill->ahead || class->free <= class->reserve);
+	there = spare ? class->spare : class->bump;
+	if (!index || (there && class->free > class->reserve))
+		return;
+	if (there)
+		list_unused(arena, cmap_segment_at(arena, there));
+
+	refill_settle(arena, segment, index);
+	if (spare)
+		class->spare = index;
+	else
+		class->bump = index;
+	WRITE_ONCE(class->pages, class->pages + segment->block->pages);
+	cmap_class_count(class, segment, segment->capacity, segment->capacity);
+	refill->segment = NULL;
+}
+
+/**
+ * cmap_refill_discard() - free what was allocated and not attached
+ * @refill: what is left
+ *
+ * Context: No lock.
+ */
+void cmap_refill_discard(struct cmap_refill *refill)
+{
+	if (refill->segment)
+		cmap_segment_free(refill->segment);
+	cmap_view_level_free(refill->level);
+	kvfree(refill->segtab);
+	kfree(refill->classes);
+	if (refill->in_hand)
+		atomic64_sub(refill->in_hand, &refill->memory->in_hand);
+	*refill = (struct cmap_refill){};
+}
+
+/**
+ * cmap_refill_use() - put allocated memory into an arena, and free the rest
+ * @arena: the arena
+ * @refill: from cmap_refill_prepare() or cmap_refill_ahead()
+ *
+ * Context: Process or softirq; no lock.
+ */
+void cmap_refill_use(struct cmap_arena *arena, struct cmap_refill *refill)
+{
+	spin_lock_bh(arena->lock);
+	cmap_refill_attach(arena, refill);
+	spin_unlock_bh(arena->lock);
+	cmap_refill_discard(refill);
+}

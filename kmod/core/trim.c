@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "trim.h"
+#include "alloc.h"
+#include "layout.h"
+
+#include <linux/bitmap.h>
+#include <linux/sizes.h>
+
+#define WIPE_BYTES		SZ_64K	/* per lock hold of the trim; or one node */
+
+/* True once no reader can be in any node of a segment without live ones. */
+static bool segment_idle(struct cmap_segment *segment)
+{
+	if (!segment->fresh && cmap_segment_gp_elapsed(segment))
+		return true;
+	if (segment->emptied)
+		return poll_state_synchronize_rcu(segment->empty_grace);
+	if (!segment->waiting)
+		return true;
+
+	segment->empty_grace = start_poll_synchronize_rcu();
+	segment->emptied = true;
+	return false;
+}
+
+static void detach_segment(struct cmap_arena *arena, struct cmap_segment *segment,
+		   struct list_head *detached)
+{
+	struct cmap_class *class = &arena->classes[segment->class];
+	struct cmap_segtab *segtab = cmap_segtab_locked(arena);
+	u32 i, index = segment->index, count = cmap_segment_granules(segment);
+
+	if (segment->listed)
+		cmap_segment_unlist(arena, segment);
+	if (class->bump == index)
+		class->bump = 0;
+	if (class->spare == index)
+		class->spare = 0;
+	if (arena->victim == index)
+		WRITE_ONCE(arena->victim, 0);
+	if (!segment->evacuated)
+		cmap_class_count(class, segment, -(s32)segment->capacity,
+			    -(s32)segment->capacity);
+	WRITE_ONCE(class->pages, class->pages - segment->block->pages);
+	/* Before another segment gets the place, and before this one is zero. */
+	cmap_view_set_segment(arena->view, index, count, 0);
+	for (i = 0; i < count; i++) {
+		segtab->base[index + i] = NULL;
+		/*
+		 * Pairs with the acquire in cmap_arena_find(): a page fault that
+		 * finds nothing, and shows zeroes, finds the number gone, too.
+		 */
+		smp_store_release(&segtab->segment[index + i], NULL);
+	}
+	cmap_block_returning(segment->block);
+	list_del(&segment->hidden);
+	list_add(&segment->detached, detached);
+	atomic_inc(&arena->memory->leaving);
+}
+
+/* No process has the segment mapped any more: it goes, and its granules. */
+static void segment_left(struct cmap_place *place)
+{
+	struct cmap_segment *segment = container_of(place, struct cmap_segment,
+						    place);
+	struct cmap_arena *arena = segment->arena;
+	u32 index = segment->index, count = cmap_segment_granules(segment);
+	struct cmap_segtab *segtab;
+
+	cmap_segment_free(segment);
+
+	spin_lock_bh(arena->lock);
+	segtab = cmap_segtab_locked(arena);
+	bitmap_clear(segtab->map, index, count);
+	segtab->taken -= count;
+	arena->hint = min(arena->hint, index);
+	spin_unlock_bh(arena->lock);
+}
+
+static void segment_leave(struct cmap_segment *segment)
+{
+	struct cmap_arena *arena = segment->arena;
+	/* Pairs with the release in cmap_arena_show(). */
+	const struct cmap_view *view = smp_load_acquire(&arena->view);
+
+	segment->place = (struct cmap_place){ .left = segment_left };
+	/* What left before there was a view nobody has found. */
+	if (view) {
+		segment->place.offset = cmap_place_node(view->index,
+							segment->index);
+		segment->place.bytes = cmap_segment_granules(segment) *
+				       CMAP_GRANULE_BYTES;
+	}
+	cmap_memory_leave(arena->memory, &segment->place);
+}
+
+/*
+ * Whether a segment without live nodes can go.  What was allocated ahead is
+ * wanted soon, unless memory is wanted more or most entries have gone; and where
+ * there are entries, replacements need some nodes.
+ */
+static bool returnable(const struct cmap_arena *arena,
+		       const struct cmap_segment *segment, bool urgent)
+{
+	const struct cmap_class *class = &arena->classes[segment->class];
+
+	if (segment->evacuated || class->free == class->nodes)
+		return true;
+	if (!urgent && class->nodes - class->free >= segment->capacity &&
+	    (segment->index == class->bump || segment->index == class->spare))
+		return false;
+	return class->free - segment->capacity >= class->reserve;
+}
+
+/* Wipe what can be; true if there is more, now or after a grace period. */
+static bool wipe_some(struct cmap_arena *arena, struct cmap_segment *segment,
+		      s64 *budget)
+{
+	while (*budget > 0 && cmap_segment_gp_elapsed(segment)) {
+		cmap_segment_wipe_next(arena, segment);
+		*budget -= segment->units << CMAP_UNIT_SHIFT;
+	}
+	return segment->waiting;
+}
+
+/*
+ * A writer counts on the segment: its nodes are handed out no more, lest others
+ * begin it anew each time.  It goes once no reader can be in it.
+ */
+static void claim_granules(struct cmap_arena *arena, struct cmap_segment *segment)
+{
+	struct cmap_class *class = &arena->classes[segment->class];
+
+	if (segment->listed)
+		cmap_segment_unlist(arena, segment);
+	if (class->bump == segment->index)
+		class->bump = 0;
+	if (class->spare == segment->index)
+		class->spare = 0;
+	cmap_class_count(class, segment, -(s32)segment->capacity,
+		    -(s32)segment->capacity);
+	segment->evacuated = true;
+	arena->untidy = true;
+}
+
+/*
+ * Take out segments.  Returns the bytes in those that only wait for a grace
+ * period; @more is set if there are, or are nodes to be wiped.
+ */
+static u64 trim_segments(struct cmap_arena *arena, u32 *from, u32 count, bool urgent,
+		struct list_head *detached, bool *more)
+{
+	struct cmap_segtab *segtab = cmap_segtab_locked(arena);
+	u32 size = segtab ? segtab->size : 0;
+	u32 end = min(*from + count, size);
+	struct cmap_segment *segment;
+	s64 budget = WIPE_BYTES;
+	u64 pending = 0;
+
+	for (; (segment = cmap_segment_from(segtab, from, end)); (*from)++) {
+		bool waits;
+
+		waits = arena->wipe && wipe_some(arena, segment, &budget);
+		*more |= waits;
+		if (waits && budget <= 0)
+			return pending;
+		if (segment->live || !returnable(arena, segment, urgent))
+			continue;
+		if (!waits && segment_idle(segment)) {
+			detach_segment(arena, segment, detached);
+		} else {
+			if (urgent && !segment->evacuated)
+				claim_granules(arena, segment);
+			pending += cmap_block_bytes(segment->block);
+			*more = true;
+		}
+	}
+	if (end == size)
+		*from = U32_MAX;
+
+	return pending;
+}
+
+/**
+ * cmap_arena_trim() - take segments without a live node out of an arena
+ * @arena: the arena
+ * @from: granule to begin at; moved on
+ * @count: how many granules to look at
+ * @detached: list for cmap_arena_free_detached()
+ *
+ * In an arena that wipes, freed nodes are wiped, and a segment is taken out only
+ * when all of its are.  However long a node is, it is wiped in one lock hold.
+ *
+ * Context: The shard's lock, hardware interrupts on.
+ * Return: true if there is a segment, or a node, that only waits for a grace
+ * period.
+ */
+bool cmap_arena_trim(struct cmap_arena *arena, u32 *from, u32 count,
+		     struct list_head *detached)
+{
+	bool more = false;
+
+	trim_segments(arena, from, count, false, detached, &more);
+	return more;
+}
+
+/**
+ * cmap_arena_reclaim() - the same for a writer that lacks memory
+ * @arena: the arena
+ * @from: index to begin at; moved on
+ * @count: how many indices to look at
+ * @detached: list for cmap_arena_free_detached()
+ *
+ * What was allocated ahead goes, too, and what waits is handed out no more.
+ *
+ * Context: The shard's lock, hardware interrupts on.
+ * Return: bytes in segments that only wait for a grace period.
+ */
+u64 cmap_arena_reclaim(struct cmap_arena *arena, u32 *from, u32 count,
+		       struct list_head *detached)
+{
+	bool more = false;
+
+	return trim_segments(arena, from, count, true, detached, &more);
+}
+
+/**
+ * cmap_arena_free_detached() - free segments that were trimmed
+ * @detached: the segments
+ *
+ * What processes may have mapped is freed in a while.
+ *
+ * Context: No lock.
+ */
+void cmap_arena_free_detached(struct list_head *detached)
+{
+	struct cmap_segment *segment, *next;
+
+	list_for_each_entry_safe(segment, next, detached, detached)
+		segment_leave(segment);
+}

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Less memory for an arena: segments that hold nothing go.
+ */
+#ifndef CMAP_TRIM_H
+#define CMAP_TRIM_H
+
+#include "arena.h"
+
+bool cmap_arena_trim(struct cmap_arena *arena, u32 *from, u32 count,
+		     struct list_head *detached);
+u64 cmap_arena_reclaim(struct cmap_arena *arena, u32 *from, u32 count,
+		       struct list_head *detached);
+void cmap_arena_free_detached(struct list_head *detached);
+
+#endif /* CMAP_TRIM_H */
