@@ -12,7 +12,7 @@
 
 #define CHUNK_OPS	24	/* copied in, carried out, copied out at once */
 
-static int check(const struct cmap_ops *batch)
+static int batch_check(const struct cmap_ops *batch)
 {
 	if (batch->flags || batch->__reserved)
 		return -EINVAL;
@@ -136,7 +136,7 @@ struct chunk {
 
 static_assert(sizeof(struct chunk) <= SZ_4K);
 
-static void execute(struct cmap_context *context, struct chunk *chunk,
+static void batch_execute_chunk(struct cmap_context *context, struct chunk *chunk,
 		    u32 count)
 {
 	struct cmap_op *op = chunk->op, *end = op + count;
@@ -157,7 +157,7 @@ static void execute(struct cmap_context *context, struct chunk *chunk,
 	}
 }
 
-static int execute_all(struct cmap_context *context, struct cmap_ops *batch,
+static int batch_execute(struct cmap_context *context, struct cmap_ops *batch,
 		       struct chunk *chunk)
 {
 	void __user *at = u64_to_user_ptr(batch->ops);
@@ -172,7 +172,7 @@ static int execute_all(struct cmap_context *context, struct cmap_ops *batch,
 		if (!count)
 			return -EFAULT;
 
-		execute(context, chunk, count);
+		batch_execute_chunk(context, chunk, count);
 		if (!write_results(chunk->op, count, stride, at))
 			return -EFAULT;
 
@@ -190,7 +190,7 @@ int cmap_cmd_batch(struct cmap_context *context, void __user *arg)
 	struct chunk *chunk;
 	int err;
 
-	err = cmap_copy_in(&batch, arg, __reserved) ?: check(&batch);
+	err = cmap_copy_in(&batch, arg, __reserved) ?: batch_check(&batch);
 	if (err)
 		return err;
 
@@ -198,7 +198,7 @@ int cmap_cmd_batch(struct cmap_context *context, void __user *arg)
 	if (!chunk)
 		return -ENOMEM;
 	batch.done = 0;
-	err = execute_all(context, &batch, chunk);
+	err = batch_execute(context, &batch, chunk);
 	kfree(chunk);
 
 	return cmap_copy_out((struct cmap_ops __user *)arg, &batch, done,

@@ -123,7 +123,7 @@ static void show_shard(struct seq_file *seq, const struct cmap *map,
 	table = rcu_dereference(shard->table);
 	segtab = rcu_dereference(shard->arena.segtab);
 	seq_printf(seq, "map %llu shard %u node %d: entries %llu buckets %llu on nodes: shard %d table %d segments %d\n",
-		   map->id, shard->index, shard->arena.node,
+		   map->id, shard->index, shard->arena.nid,
 		   READ_ONCE(shard->entries),
 		   table ? (u64)cmap_table_buckets(table) : 0,
 		   node_of(shard), node_of(table), node_of(segtab));

@@ -195,7 +195,7 @@ static void set_version(u64 *version, u64 value)
 		*version = value;
 }
 
-static __always_inline bool lookup(struct cmap *map, const void *key,
+static __always_inline bool lookup_entry(struct cmap *map, const void *key,
 				   u32 key_len, struct cmap_value *value)
 {
 	const struct cmap_node *node;
@@ -222,7 +222,7 @@ static __always_inline bool lookup(struct cmap *map, const void *key,
 static noinline bool lookup_any(struct cmap *map, const void *key, u32 key_len,
 				struct cmap_value *value)
 {
-	return lookup(map, key, key_len, value);
+	return lookup_entry(map, key, key_len, value);
 }
 
 /**
@@ -240,7 +240,7 @@ bool cmap_lookup(struct cmap *map, const void *key, u32 key_len,
 {
 	/* With a length that the compiler knows it is a third shorter. */
 	if (likely(key_len == 8))
-		return lookup(map, key, 8, value);
+		return lookup_entry(map, key, 8, value);
 	return lookup_any(map, key, key_len, value);
 }
 EXPORT_SYMBOL_NS_GPL(cmap_lookup, CMAP_NAMESPACE);
@@ -274,7 +274,7 @@ EXPORT_SYMBOL_NS_GPL(cmap_get, CMAP_NAMESPACE);
 /* ---- writing ---- */
 
 /* What a write says of a version, if it is one of these errors. */
-static int finish(const struct cmap_op *op, u64 *version, int err)
+static int tell_version(const struct cmap_op *op, u64 *version, int err)
 {
 	if (!err || err == -EEXIST || err == -ESTALE)
 		set_version(version, op->version);
@@ -308,7 +308,7 @@ int cmap_set(struct cmap *map, const void *key, u32 key_len, const void *value,
 	might_alloc(gfp);
 	if (flags > U16_MAX)
 		return -EINVAL;
-	return finish(&op, version, kernel_set(map, &op, gfp));
+	return tell_version(&op, version, kernel_set(map, &op, gfp));
 }
 EXPORT_SYMBOL_NS_GPL(cmap_set, CMAP_NAMESPACE);
 
@@ -336,7 +336,7 @@ int cmap_delete(struct cmap *map, const void *key, u32 key_len, u32 flags,
 	might_alloc(gfp);
 	if (flags > U16_MAX)
 		return -EINVAL;
-	return finish(&op, version, kernel_delete(map, &op, gfp));
+	return tell_version(&op, version, kernel_delete(map, &op, gfp));
 }
 EXPORT_SYMBOL_NS_GPL(cmap_delete, CMAP_NAMESPACE);
 
@@ -346,7 +346,7 @@ static int give_old(const struct cmap_op *op, u32 *old_len, u64 *version,
 {
 	if (!err || err == -EMSGSIZE)
 		*old_len = op->old_len;
-	return finish(op, version, err) ?: op->number;
+	return tell_version(op, version, err) ?: op->number;
 }
 
 /**
@@ -431,7 +431,7 @@ int cmap_compare_swap(struct cmap *map, const void *key, u32 key_len,
 	};
 
 	might_alloc(gfp);
-	return finish(&op, version, kernel_compare_swap(map, &op, gfp));
+	return tell_version(&op, version, kernel_compare_swap(map, &op, gfp));
 }
 EXPORT_SYMBOL_NS_GPL(cmap_compare_swap, CMAP_NAMESPACE);
 
@@ -458,7 +458,7 @@ int cmap_compare_delete(struct cmap *map, const void *key, u32 key_len,
 	};
 
 	might_alloc(gfp);
-	return finish(&op, version, kernel_compare_delete(map, &op, gfp));
+	return tell_version(&op, version, kernel_compare_delete(map, &op, gfp));
 }
 EXPORT_SYMBOL_NS_GPL(cmap_compare_delete, CMAP_NAMESPACE);
 
@@ -520,7 +520,7 @@ int cmap_add(struct cmap *map, const void *key, u32 key_len, s64 delta,
 	int err;
 
 	might_alloc(gfp);
-	err = finish(&op, version, kernel_add(map, &op, gfp));
+	err = tell_version(&op, version, kernel_add(map, &op, gfp));
 	if (!err && sum)
 		*sum = op.number;
 
@@ -563,7 +563,7 @@ u64 cmap_count(struct cmap *map)
 EXPORT_SYMBOL_NS_GPL(cmap_count, CMAP_NAMESPACE);
 
 /* Show the entries of one bucket; false to stop. */
-static bool show(struct cmap_walk *walk, cmap_range_fn fn, void *arg)
+static bool show_entries(struct cmap_walk *walk, cmap_range_fn fn, void *arg)
 {
 	u32 i;
 
@@ -624,7 +624,7 @@ int cmap_range(struct cmap *map, struct cmap_cursor *cursor, cmap_range_fn fn,
 
 	while (!err && walk->position < CMAP_POSITION_END) {
 		rcu_read_lock();
-		if (cmap_walk_next(walk) && !show(walk, fn, arg))
+		if (cmap_walk_next(walk) && !show_entries(walk, fn, arg))
 			err = 1;
 		rcu_read_unlock();
 

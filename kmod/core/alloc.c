@@ -18,7 +18,7 @@ static void start_gp(struct cmap_segment *segment)
 }
 
 /* A node that nobody in the kernel reads is no entry's from now on. */
-static void blank(struct cmap_node *node)
+static void blank_node(struct cmap_node *node)
 {
 	WRITE_ONCE(node->version, 0);
 	/*
@@ -28,9 +28,9 @@ static void blank(struct cmap_node *node)
 	smp_wmb();
 }
 
-static void wipe(const struct cmap_segment *segment, struct cmap_node *node)
+static void wipe_node(const struct cmap_segment *segment, struct cmap_node *node)
 {
-	blank(node);
+	blank_node(node);
 	memset(node + 1, 0, (segment->units << CMAP_UNIT_SHIFT) - sizeof(*node));
 	node->lengths = 0;
 }
@@ -42,7 +42,7 @@ void cmap_segment_wipe_next(struct cmap_arena *arena, struct cmap_segment *segme
 	struct cmap_node *node = cmap_arena_node(arena, ref);
 
 	segment->waiting = node->link;
-	wipe(segment, node);
+	wipe_node(segment, node);
 	cmap_arena_push(arena, &segment->ready, ref);
 	if (!segment->waiting)
 		start_gp(segment);
@@ -108,7 +108,7 @@ static void note_low_watermark(struct cmap_arena *arena, const struct cmap_class
 		return;
 	/* Read without the lock by the work that allocates. */
 	WRITE_ONCE(arena->ahead, segment->class);
-	arena->short_soon = true;
+	arena->below_low_watermark = true;
 }
 
 static cmap_ref alloc_unused(struct cmap_arena *arena, struct cmap_class *class)
@@ -147,7 +147,7 @@ static __always_inline cmap_ref alloc_in(struct cmap_arena *arena,
 
 	class->free--;
 	arena->allocs++;
-	blank(cmap_arena_node(arena, ref));
+	blank_node(cmap_arena_node(arena, ref));
 
 	return ref;
 }
@@ -330,36 +330,36 @@ void cmap_arena_retire(struct cmap_arena *arena, cmap_ref ref)
 	cmap_arena_push(arena, &segment->fresh, ref);
 	segment->emptied = false;
 	if (!--segment->live || arena->wipe)
-		arena->untidy = true;
+		arena->needs_trim = true;
 	if (!segment->waiting)
 		start_gp(segment);
 	if (likely(!segment->evacuated)) {
 		struct cmap_class *class = &arena->classes[segment->class];
 
 		if (unlikely(++class->free == class->sparse))
-			arena->untidy = true;
+			arena->needs_trim = true;
 		if (!segment->listed)
 			cmap_segment_list(arena, segment);
 	}
 }
 
 /**
- * cmap_arena_unalloc() - give back a node whose ref was never published
+ * cmap_arena_free_unpublished() - give back a node whose ref was never published
  * @arena: the arena
  * @ref: the node
  *
  * Context: The shard's lock.
  */
-void cmap_arena_unalloc(struct cmap_arena *arena, cmap_ref ref)
+void cmap_arena_free_unpublished(struct cmap_arena *arena, cmap_ref ref)
 {
 	struct cmap_segment *segment =
 		cmap_segment_at(arena, ref >> CMAP_OFFSET_BITS);
 
 	if (arena->wipe)
-		wipe(segment, cmap_arena_node(arena, ref));
+		wipe_node(segment, cmap_arena_node(arena, ref));
 	cmap_arena_push(arena, &segment->ready, ref);
 	if (!--segment->live)
-		arena->untidy = true;
+		arena->needs_trim = true;
 	if (segment->evacuated)
 		return;
 	arena->classes[segment->class].free++;

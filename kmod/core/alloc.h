@@ -27,7 +27,7 @@ u64 cmap_arena_large_bytes(const struct cmap_arena *arena, cmap_ref ref);
 u32 cmap_arena_room(const struct cmap_arena *arena, cmap_ref ref);
 bool cmap_arena_larger(u32 size, u32 than);
 void cmap_arena_retire(struct cmap_arena *arena, cmap_ref ref);
-void cmap_arena_unalloc(struct cmap_arena *arena, cmap_ref ref);
+void cmap_arena_free_unpublished(struct cmap_arena *arena, cmap_ref ref);
 
 cmap_ref cmap_arena_copy(struct cmap_arena *arena, cmap_ref ref);
 void cmap_arena_hands_move(struct cmap_memory *memory);

@@ -16,18 +16,18 @@
  * @arena: the arena
  * @lock: the shard's lock
  * @memory: where its pages come from
- * @node: memory node to prefer
+ * @nid: memory node to prefer
  * @wipe: overwrite nodes before they are used again, and soon in any case
  *
  * Context: Any.
  */
 void cmap_arena_init(struct cmap_arena *arena, spinlock_t *lock,
-		     struct cmap_memory *memory, int node, bool wipe)
+		     struct cmap_memory *memory, int nid, bool wipe)
 {
 	*arena = (struct cmap_arena){
 		.lock = lock,
 		.memory = memory,
-		.node = node,
+		.nid = nid,
 		.wipe = wipe,
 		.hint = 1,
 	};

@@ -97,7 +97,7 @@ struct cmap_class {
  * @lock: the shard's lock
  * @view: shows processes where segments are; NULL while none can look
  * @memory: where the pages come from
- * @node: memory node to prefer
+ * @nid: memory node to prefer
  * @wipe: nodes are overwritten before they are used again
  * @hint: no granule below is free
  * @victim: index of the segment that is being evacuated, or 0
@@ -105,8 +105,8 @@ struct cmap_class {
  * @victim_moved: an entry of it is in another segment now
  * @allocs: nodes ever handed out
  * @reuses: of these, freed ones
- * @untidy: there is something for cmap_arena_trim() to do
- * @short_soon: class @ahead will need a segment
+ * @needs_trim: there is something for cmap_arena_trim() to do
+ * @below_low_watermark: class @ahead will need a segment
  * @ahead: the class that asked last
  * @serving: the class of which the first in the queue lacks a node, or 0
  *
@@ -118,7 +118,7 @@ struct cmap_arena {
 	spinlock_t *lock;
 	struct cmap_view *view;
 	struct cmap_memory *memory;
-	int node;
+	int nid;
 	bool wipe;
 	u32 hint;
 	u32 victim;
@@ -126,14 +126,14 @@ struct cmap_arena {
 	bool victim_moved;
 	u64 allocs;
 	u64 reuses;
-	bool untidy;
-	bool short_soon;
+	bool needs_trim;
+	bool below_low_watermark;
 	u8 ahead;
 	u8 serving;
 };
 
 void cmap_arena_init(struct cmap_arena *arena, spinlock_t *lock,
-		     struct cmap_memory *memory, int node, bool wipe);
+		     struct cmap_memory *memory, int nid, bool wipe);
 void cmap_arena_destroy(struct cmap_arena *arena);
 
 void cmap_segment_free(struct cmap_segment *segment);

@@ -39,7 +39,7 @@ static void pages_free(void *base, u32 pages)
  * table can map them all; of any other number each by itself.  Those that came
  * along go back, and nobody clears them.
  */
-static struct page *pages_alloc(int node, u32 pages, gfp_t gfp)
+static struct page *pages_alloc(int nid, u32 pages, gfp_t gfp)
 {
 	unsigned int order = order_base_2(pages);
 	struct page *page;
@@ -47,10 +47,10 @@ static struct page *pages_alloc(int node, u32 pages, gfp_t gfp)
 
 	gfp = pages_gfp(gfp, order);
 	if (is_power_of_2(pages))
-		return alloc_pages_node(node, gfp | __GFP_COMP, order);
+		return alloc_pages_node(nid, gfp | __GFP_COMP, order);
 
 	gfp &= ~__GFP_ZERO;
-	page = alloc_pages_node(node, gfp, order);
+	page = alloc_pages_node(nid, gfp, order);
 	if (!page)
 		return NULL;
 	split_page(page, order);
@@ -62,17 +62,17 @@ static struct page *pages_alloc(int node, u32 pages, gfp_t gfp)
 	return page;
 }
 
-static struct cmap_block *alloc(struct cmap_memory *memory,
-				struct cmap_account *account, int node,
+static struct cmap_block *block_alloc(struct cmap_memory *memory,
+				struct cmap_account *account, int nid,
 				u32 pages, gfp_t gfp)
 {
 	struct cmap_block *block;
 	struct page *page;
 
-	block = kzalloc_node(sizeof(*block), cmap_gfp(gfp), node);
+	block = kzalloc_node(sizeof(*block), cmap_gfp(gfp), nid);
 	if (!block)
 		return NULL;
-	page = pages_alloc(node, pages, gfp);
+	page = pages_alloc(nid, pages, gfp);
 	if (!page) {
 		kfree(block);
 		return NULL;
@@ -82,7 +82,7 @@ static struct cmap_block *alloc(struct cmap_memory *memory,
 	block->memory = memory;
 	block->account = account;
 	block->pages = pages;
-	block->remote = node != NUMA_NO_NODE && page_to_nid(page) != node;
+	block->remote = nid != NUMA_NO_NODE && page_to_nid(page) != nid;
 	if (block->remote)
 		atomic64_add(cmap_block_bytes(block), &memory->remote);
 	return block;
@@ -90,7 +90,7 @@ static struct cmap_block *alloc(struct cmap_memory *memory,
 
 static struct cmap_block *charge_and_alloc(struct cmap_memory *memory,
 					   struct cmap_account *account,
-					   int node, u32 pages, gfp_t gfp,
+					   int nid, u32 pages, gfp_t gfp,
 					   int *err)
 {
 	u64 bytes = (u64)pages * PAGE_SIZE;
@@ -100,7 +100,7 @@ static struct cmap_block *charge_and_alloc(struct cmap_memory *memory,
 	if (*err)
 		return NULL;
 
-	block = alloc(memory, account, node, pages, gfp);
+	block = block_alloc(memory, account, nid, pages, gfp);
 	if (!block) {
 		cmap_uncharge(account, bytes);
 		*err = -ENOMEM;
@@ -111,7 +111,7 @@ static struct cmap_block *charge_and_alloc(struct cmap_memory *memory,
 /**
  * cmap_block_alloc() - allocate a block of zeroed pages
  * @memory: where it comes from
- * @node: memory node to prefer
+ * @nid: memory node to prefer
  * @pages: how many
  * @gfp: GFP_KERNEL, or GFP_ATOMIC where sleeping is not allowed
  * @err: set on failure: -EDQUOT for a user's limit, -ENOSPC for another,
@@ -120,17 +120,17 @@ static struct cmap_block *charge_and_alloc(struct cmap_memory *memory,
  * Context: Any that @gfp allows.
  * Return: the block, or NULL with @err set.
  */
-struct cmap_block *cmap_block_alloc(struct cmap_memory *memory, int node,
+struct cmap_block *cmap_block_alloc(struct cmap_memory *memory, int nid,
 				    u32 pages, gfp_t gfp, int *err)
 {
-	return charge_and_alloc(memory, &memory->account, node, pages, gfp,
+	return charge_and_alloc(memory, &memory->account, nid, pages, gfp,
 				err);
 }
 
 /**
  * cmap_block_alloc_charged() - allocate a block that is paid for
  * @memory: where it comes from; the caller has charged the block to its account
- * @node: memory node to prefer
+ * @nid: memory node to prefer
  * @pages: how many
  * @gfp: GFP_KERNEL, or GFP_ATOMIC where sleeping is not allowed
  *
@@ -139,15 +139,15 @@ struct cmap_block *cmap_block_alloc(struct cmap_memory *memory, int node,
  * memory cgroup's limit, with the charge still the caller's.
  */
 struct cmap_block *cmap_block_alloc_charged(struct cmap_memory *memory,
-					    int node, u32 pages, gfp_t gfp)
+					    int nid, u32 pages, gfp_t gfp)
 {
-	return alloc(memory, &memory->account, node, pages, gfp);
+	return block_alloc(memory, &memory->account, nid, pages, gfp);
 }
 
 /**
  * cmap_block_alloc_shown() - allocate a page for those who map the map
  * @memory: where it comes from
- * @node: memory node to prefer
+ * @nid: memory node to prefer
  * @gfp: GFP_KERNEL, or GFP_ATOMIC where sleeping is not allowed
  * @err: set on failure as by cmap_block_alloc()
  *
@@ -157,10 +157,10 @@ struct cmap_block *cmap_block_alloc_charged(struct cmap_memory *memory,
  * Context: Any that @gfp allows.
  * Return: the block, or NULL with @err set.
  */
-struct cmap_block *cmap_block_alloc_shown(struct cmap_memory *memory, int node,
+struct cmap_block *cmap_block_alloc_shown(struct cmap_memory *memory, int nid,
 					  gfp_t gfp, int *err)
 {
-	return charge_and_alloc(memory, memory->account.parent, node, 1, gfp,
+	return charge_and_alloc(memory, memory->account.parent, nid, 1, gfp,
 				err);
 }
 
@@ -303,7 +303,7 @@ static u64 large_bytes(u32 index)
 }
 
 /* What the largest value takes; 0 without one. */
-static u64 largest(const struct cmap_memory *memory)
+static u64 largest_value(const struct cmap_memory *memory)
 {
 	u32 i = CMAP_LARGE_SIZES;
 
@@ -329,9 +329,9 @@ void cmap_memory_large(struct cmap_memory *memory, u32 pages, bool more)
 	u64 before, after;
 
 	spin_lock_bh(&memory->large_lock);
-	before = largest(memory);
+	before = largest_value(memory);
 	memory->large[large_index(pages)] += more ? 1 : -1;
-	after = largest(memory);
+	after = largest_value(memory);
 	if (before != after)
 		cmap_account_headroom(&memory->account, after - before);
 	spin_unlock_bh(&memory->large_lock);
@@ -351,7 +351,7 @@ u64 cmap_memory_headroom_for(struct cmap_memory *memory, u32 pages)
 	u64 now;
 
 	spin_lock_bh(&memory->large_lock);
-	now = largest(memory);
+	now = largest_value(memory);
 	spin_unlock_bh(&memory->large_lock);
 
 	return bytes > now ? bytes - now : 0;

@@ -128,11 +128,11 @@ static inline bool cmap_memory_leaving(const struct cmap_memory *memory)
 	return atomic_read_acquire(&memory->leaving);
 }
 
-struct cmap_block *cmap_block_alloc(struct cmap_memory *memory, int node,
+struct cmap_block *cmap_block_alloc(struct cmap_memory *memory, int nid,
 				    u32 pages, gfp_t gfp, int *err);
 struct cmap_block *cmap_block_alloc_charged(struct cmap_memory *memory,
-					    int node, u32 pages, gfp_t gfp);
-struct cmap_block *cmap_block_alloc_shown(struct cmap_memory *memory, int node,
+					    int nid, u32 pages, gfp_t gfp);
+struct cmap_block *cmap_block_alloc_shown(struct cmap_memory *memory, int nid,
 					  gfp_t gfp, int *err);
 void cmap_block_free(struct cmap_block *block);
 void cmap_block_returning(struct cmap_block *block);

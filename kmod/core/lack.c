@@ -9,7 +9,7 @@ static int allocate_table(struct cmap_shard *shard, gfp_t gfp)
 	struct cmap_table *table;
 	int err;
 
-	table = cmap_table_new(shard->arena.memory, shard->arena.node,
+	table = cmap_table_new(shard->arena.memory, shard->arena.nid,
 			       CMAP_TABLE_BITS_MIN, shard->shard_bits, gfp,
 			       &err);
 	if (!table)
@@ -49,7 +49,7 @@ static int allocate_pool(struct cmap_shard *shard, u32 order, gfp_t gfp)
 	if (full)
 		return gfpflags_allow_blocking(gfp) ?
 		       cmap_migrate_now(shard, gfp) : -EAGAIN;
-	block = cmap_pool_prepare(shard->arena.memory, shard->arena.node,
+	block = cmap_pool_prepare(shard->arena.memory, shard->arena.nid,
 				  pool_bits, gfp, &err);
 	if (!block)
 		return err;
@@ -86,12 +86,12 @@ static int allocate_node(struct cmap_shard *shard, const struct cmap_write *writ
 /**
  * cmap_lack_allocate() - allocate what a write lacks
  * @shard: the shard
- * @write: the write; its need says what
+ * @write: the write; blocked_on says what
  * @gfp: GFP_KERNEL, or GFP_ATOMIC where sleeping is not allowed
  *
  * Context: Process or softirq, as @gfp allows; no lock.
  * Return: 0 to try again; -EAGAIN if allocating does not help, or would take sleep;
- * -EDQUOT, -ENOMEM or -ENOSPC; -EXFULL and -EINTR, with need CMAP_NEED_NOTHING, as
+ * -EDQUOT, -ENOMEM or -ENOSPC; -EXFULL and -EINTR, blocked on nothing, as
  * no memory helps where a chain is too long, nor who was killed.
  */
 int cmap_lack_allocate(struct cmap_shard *shard, struct cmap_write *write,
@@ -99,22 +99,22 @@ int cmap_lack_allocate(struct cmap_shard *shard, struct cmap_write *write,
 {
 	int err;
 
-	switch (write->need) {
-	case CMAP_NEED_TABLE:
+	switch (write->blocked_on) {
+	case CMAP_BLOCKED_ON_TABLE:
 		err = allocate_table(shard, gfp);
 		break;
-	case CMAP_NEED_POOL:
+	case CMAP_BLOCKED_ON_POOL:
 		err = allocate_pool(shard, cmap_hash_order(write->key.hash),
 				    gfp);
 		break;
-	case CMAP_NEED_NODE:
+	case CMAP_BLOCKED_ON_NODE:
 		err = allocate_node(shard, write, gfp);
 		break;
 	default:
 		return -EAGAIN;
 	}
 	if (err == -EXFULL || err == -EINTR)
-		write->need = CMAP_NEED_NOTHING;
+		write->blocked_on = CMAP_BLOCKED_ON_NOTHING;
 	return err;
 }
 
@@ -134,12 +134,12 @@ struct cmap_lack cmap_shard_lack(struct cmap_shard *shard,
 	struct cmap_lack lack = { .bytes = PAGE_SIZE };
 	const struct cmap_table *table;
 
-	if (write->need == CMAP_NEED_NODE || write->need == CMAP_NEED_TURN)
+	if (write->blocked_on == CMAP_BLOCKED_ON_NODE || write->blocked_on == CMAP_BLOCKED_ON_QUEUE)
 		return cmap_refill_lack(&shard->arena,
 					cmap_node_size(write->key.len,
 						       write->value_len),
 					write->room);
-	if (write->need != CMAP_NEED_POOL)
+	if (write->blocked_on != CMAP_BLOCKED_ON_POOL)
 		return lack;
 
 	spin_lock_bh(&shard->lock);
@@ -233,8 +233,8 @@ bool cmap_shard_queue(struct cmap_shard *shard, const struct cmap_write *write,
  */
 void cmap_shard_serve(struct cmap_shard *shard, const struct cmap_write *write)
 {
-	bool node = write->need == CMAP_NEED_NODE ||
-		    write->need == CMAP_NEED_TURN;
+	bool node = write->blocked_on == CMAP_BLOCKED_ON_NODE ||
+		    write->blocked_on == CMAP_BLOCKED_ON_QUEUE;
 
 	spin_lock_bh(&shard->lock);
 	cmap_arena_serve(&shard->arena,

@@ -26,7 +26,7 @@ void cmap_view_level_free(struct cmap_view_level *level)
 	kfree(level);
 }
 
-static struct cmap_view_level *level_new(struct cmap_memory *memory, int node,
+static struct cmap_view_level *level_new(struct cmap_memory *memory, int nid,
 					 u32 level, gfp_t gfp, int *err)
 {
 	u32 count = cmap_level_count(level, 1);
@@ -34,14 +34,14 @@ static struct cmap_view_level *level_new(struct cmap_memory *memory, int node,
 	u32 i;
 
 	*err = -ENOMEM;
-	new = kzalloc_node(struct_size(new, page, count), cmap_gfp(gfp), node);
+	new = kzalloc_node(struct_size(new, page, count), cmap_gfp(gfp), nid);
 	if (!new)
 		return NULL;
 
 	new->level = level;
 	new->count = count;
 	for (i = 0; i < count; i++) {
-		new->page[i] = cmap_block_alloc_shown(memory, node, gfp, err);
+		new->page[i] = cmap_block_alloc_shown(memory, nid, gfp, err);
 		if (!new->page[i]) {
 			cmap_view_level_free(new);
 			return NULL;
@@ -63,7 +63,7 @@ static u32 levels_for(u32 granules)
  * cmap_view_grow() - make what a view lacks to show more granules
  * @view: the view, or NULL
  * @memory: where its pages come from
- * @node: memory node to prefer
+ * @nid: memory node to prefer
  * @granules: how many there shall be, no more than twice as many as before
  * @gfp: GFP_KERNEL, or GFP_ATOMIC where sleeping is not allowed
  * @level: set to what is for cmap_view_add(); NULL if nothing is needed
@@ -72,7 +72,7 @@ static u32 levels_for(u32 granules)
  * Return: 0, -ENOMEM or -ENOSPC.
  */
 int cmap_view_grow(const struct cmap_view *view, struct cmap_memory *memory,
-		   int node, u32 granules, gfp_t gfp,
+		   int nid, u32 granules, gfp_t gfp,
 		   struct cmap_view_level **level)
 {
 	u32 levels = levels_for(granules);
@@ -80,7 +80,7 @@ int cmap_view_grow(const struct cmap_view *view, struct cmap_memory *memory,
 
 	*level = NULL;
 	if (view && READ_ONCE(view->levels) < levels)
-		*level = level_new(memory, node, levels - 1, gfp, &err);
+		*level = level_new(memory, nid, levels - 1, gfp, &err);
 	return err;
 }
 
@@ -131,27 +131,27 @@ void cmap_view_free(struct cmap_view *view)
 /**
  * cmap_view_new() - make a view that shows nothing yet
  * @memory: where its pages come from
- * @node: memory node to prefer
+ * @nid: memory node to prefer
  * @granules: how many it must have room for
  * @err: set on failure to -EDQUOT, -ENOMEM or -ENOSPC
  *
  * Context: Process.
  * Return: the view, or NULL.
  */
-struct cmap_view *cmap_view_new(struct cmap_memory *memory, int node,
+struct cmap_view *cmap_view_new(struct cmap_memory *memory, int nid,
 				u32 granules, int *err)
 {
 	u32 levels = levels_for(granules);
 	struct cmap_view *view;
 
 	*err = -ENOMEM;
-	view = kzalloc_node(sizeof(*view), CMAP_GFP_KERNEL, node);
+	view = kzalloc_node(sizeof(*view), CMAP_GFP_KERNEL, nid);
 	if (!view)
 		return NULL;
 
 	INIT_LIST_HEAD(&view->hidden);
 	for (; view->levels < levels; view->levels++) {
-		view->level[view->levels] = level_new(memory, node,
+		view->level[view->levels] = level_new(memory, nid,
 						      view->levels, GFP_KERNEL,
 						      err);
 		if (!view->level[view->levels]) {
@@ -188,7 +188,7 @@ static u64 *number_at(const struct cmap_view *view, u32 granule)
 	return word_at(view, granule * sizeof(u64));
 }
 
-static void set(u64 *word, u64 value)
+static void publish_word(u64 *word, u64 value)
 {
 	/* Pairs with acquires of steps 1 and 2 in <uapi/linux/cmap.h>. */
 	smp_store_release(word, value);
@@ -207,9 +207,9 @@ void cmap_view_set_tables(struct cmap_view *view, u64 table, u64 next)
 	if (!view)
 		return;
 
-	set(word_at(view, offsetof(struct cmap_window_shard, table)), table);
+	publish_word(word_at(view, offsetof(struct cmap_window_shard, table)), table);
 	/* Who sees another next, or none, sees that the table is another. */
-	set(word_at(view, offsetof(struct cmap_window_shard, next)), next);
+	publish_word(word_at(view, offsetof(struct cmap_window_shard, next)), next);
 }
 
 /**
@@ -227,7 +227,7 @@ void cmap_view_set_segment(struct cmap_view *view, u32 granule, u32 count,
 	u32 i;
 
 	for (i = 0; view && i < count; i++)
-		set(number_at(view, granule + i), number);
+		publish_word(number_at(view, granule + i), number);
 }
 
 /* ---- what page faults ask ---- */

@@ -52,12 +52,12 @@ struct cmap_view {
 	struct work_struct reveal;
 };
 
-struct cmap_view *cmap_view_new(struct cmap_memory *memory, int node,
+struct cmap_view *cmap_view_new(struct cmap_memory *memory, int nid,
 				u32 granules, int *err);
 void cmap_view_free(struct cmap_view *view);
 
 int cmap_view_grow(const struct cmap_view *view, struct cmap_memory *memory,
-		   int node, u32 granules, gfp_t gfp,
+		   int nid, u32 granules, gfp_t gfp,
 		   struct cmap_view_level **level);
 void cmap_view_level_free(struct cmap_view_level *level);
 bool cmap_view_add(struct cmap_view *view, u32 granules,

@@ -34,7 +34,7 @@
 #define RESIZE_DELAY		(HZ / 10)	/* after one that failed */
 
 /* How many buckets have been moved; 0 without a move. */
-static u32 progress(const struct cmap_shard *shard)
+static u32 buckets_moved(const struct cmap_shard *shard)
 {
 	const struct cmap_table *old = cmap_shard_table_locked(shard);
 
@@ -66,14 +66,14 @@ static int move_rest(struct cmap_shard *shard)
 
 	do {
 		spin_lock_bh(&shard->lock);
-		if (progress(shard) - moved < WORK_MOVES) {
+		if (buckets_moved(shard) - moved < WORK_MOVES) {
 			err = cmap_migrate_some(shard, WORK_MOVES);
 			pause = PAUSE_US;
 		} else {
 			err = 1;
 			pause = min(2 * pause, PAUSE_US_MAX);
 		}
-		moved = progress(shard);
+		moved = buckets_moved(shard);
 		written = version != shard->version;
 		version = shard->version;
 		spin_unlock_bh(&shard->lock);
@@ -364,12 +364,12 @@ static __always_inline unsigned int pending_locked(struct cmap_shard *shard)
 
 	if (cmap_migrate_due(shard))
 		pending |= CMAP_PENDING_RESIZE;
-	if (shard->arena.untidy) {
-		shard->arena.untidy = false;
+	if (shard->arena.needs_trim) {
+		shard->arena.needs_trim = false;
 		pending |= CMAP_PENDING_TRIM;
 	}
-	if (shard->arena.short_soon) {
-		shard->arena.short_soon = false;
+	if (shard->arena.below_low_watermark) {
+		shard->arena.below_low_watermark = false;
 		pending |= CMAP_PENDING_AHEAD;
 	}
 

@@ -58,14 +58,14 @@ static int shards_new(struct cmap *map)
 	u32 i;
 
 	for (i = 0; i < map->shards; i++) {
-		int node = cpu_to_node(cpu);
+		int nid = cpu_to_node(cpu);
 		struct cmap_shard *shard;
 
-		shard = kzalloc_node(sizeof(*shard), CMAP_GFP_KERNEL, node);
+		shard = kzalloc_node(sizeof(*shard), CMAP_GFP_KERNEL, nid);
 		if (!shard)
 			return -ENOMEM;
 		cmap_shard_init(shard, i, map->shards, &map->memory,
-				&map->quota, map->payer, node,
+				&map->quota, map->payer, nid,
 				map->flags & CMAP_CREATE_WIPE);
 		cmap_maintain_init(shard);
 		map->shard[i] = shard;

@@ -33,7 +33,7 @@ static u8 bits_max(const struct cmap_shard *shard)
  */
 static bool may_shrink(const struct cmap_table *table)
 {
-	return table->bits > CMAP_TABLE_BITS_MIN && !table->excess;
+	return table->bits > CMAP_TABLE_BITS_MIN && !table->overlong;
 }
 
 static __always_inline u8 bits_wanted(const struct cmap_shard *shard,
@@ -260,7 +260,7 @@ int cmap_migrate_begin(struct cmap_shard *shard, gfp_t gfp)
 	if (!wanted)
 		return err;
 
-	new = cmap_table_new(shard->arena.memory, shard->arena.node, to,
+	new = cmap_table_new(shard->arena.memory, shard->arena.nid, to,
 			     shard->shard_bits, gfp, &err);
 	if (!new)
 		return err;
@@ -314,7 +314,7 @@ int cmap_migrate_extend_pool(struct cmap_shard *shard, gfp_t gfp)
 	if (err != -EAGAIN)
 		return min(err, 0);
 
-	block = cmap_pool_prepare(shard->arena.memory, shard->arena.node,
+	block = cmap_pool_prepare(shard->arena.memory, shard->arena.nid,
 				  pool_bits, gfp, &err);
 	if (!block)
 		return err;

@@ -98,7 +98,7 @@ bool cmap_arena_spent(const struct cmap_arena *arena, u32 size)
 }
 
 /* A segment takes whole granules; where these become few it shall fill them. */
-static bool cramped(const struct cmap_arena *arena)
+static bool segtab_cramped(const struct cmap_arena *arena)
 {
 	const struct cmap_segtab *segtab;
 	bool cramped;
@@ -121,7 +121,7 @@ static struct cmap_block *block_new(const struct cmap_arena *arena, u32 pages,
 	for (;; pages = max(pages / 2, least)) {
 		*err = find_room(arena, pages, segtab_size);
 		if (!*err)
-			block = cmap_block_alloc(arena->memory, arena->node,
+			block = cmap_block_alloc(arena->memory, arena->nid,
 						 pages, gfp, err);
 		if (block || pages == least)
 			return block;
@@ -141,7 +141,7 @@ static struct cmap_block *block_new_headroom(const struct cmap_arena *arena,
 	       cmap_charge_headroom(account, bytes);
 	if (*err)
 		return NULL;
-	block = cmap_block_alloc_charged(arena->memory, arena->node, pages,
+	block = cmap_block_alloc_charged(arena->memory, arena->nid, pages,
 					 gfp);
 	if (!block) {
 		cmap_uncharge(account, bytes);
@@ -155,7 +155,7 @@ static struct cmap_segment *segment_alloc(struct cmap_arena *arena, u32 class,
 {
 	struct cmap_segment *segment;
 
-	segment = kzalloc_node(sizeof(*segment), cmap_gfp(gfp), arena->node);
+	segment = kzalloc_node(sizeof(*segment), cmap_gfp(gfp), arena->nid);
 	if (!segment) {
 		*err = -ENOMEM;
 		return NULL;
@@ -184,7 +184,7 @@ static int segment_new(struct cmap_arena *arena, u32 class, gfp_t gfp,
 	struct cmap_segment *segment;
 	int err;
 
-	if (cramped(arena))
+	if (segtab_cramped(arena))
 		pages = max_t(u32, pages, CMAP_GRANULE_BYTES / PAGE_SIZE);
 	segment = segment_alloc(arena, class, gfp, &err);
 	if (!segment)
@@ -213,7 +213,7 @@ static int segment_new(struct cmap_arena *arena, u32 class, gfp_t gfp,
 	return 0;
 }
 
-static int segtab_new(u32 size, int node, gfp_t gfp,
+static int segtab_new(u32 size, int nid, gfp_t gfp,
 		      struct cmap_segtab **result)
 {
 	struct cmap_segtab *new;
@@ -226,9 +226,9 @@ static int segtab_new(u32 size, int node, gfp_t gfp,
 		BITS_TO_LONGS(size) * sizeof(*new->map);
 	gfp = cmap_gfp(gfp) | __GFP_ZERO;
 	if (gfpflags_allow_blocking(gfp))
-		new = kvmalloc_node(bytes, gfp, node);
+		new = kvmalloc_node(bytes, gfp, nid);
 	else
-		new = kmalloc_node(bytes, gfp, node);
+		new = kmalloc_node(bytes, gfp, nid);
 	if (!new)
 		return -ENOMEM;
 	new->size = size;
@@ -266,8 +266,8 @@ static int refill_prepare(struct cmap_arena *arena, u32 size, gfp_t gfp,
 
 	/* Pairs with the release in cmap_arena_show(). */
 	view = smp_load_acquire(&arena->view);
-	err = segtab_new(segtab_size, arena->node, gfp, &refill->segtab) ?:
-	      cmap_view_grow(view, arena->memory, arena->node, segtab_size,
+	err = segtab_new(segtab_size, arena->nid, gfp, &refill->segtab) ?:
+	      cmap_view_grow(view, arena->memory, arena->nid, segtab_size,
 			     gfp, &refill->level);
 	if (err)
 		goto discard;
@@ -275,7 +275,7 @@ static int refill_prepare(struct cmap_arena *arena, u32 size, gfp_t gfp,
 	if (!READ_ONCE(arena->classes)) {
 		refill->classes = kcalloc_node(CMAP_CLASSES,
 					       sizeof(*refill->classes),
-					       cmap_gfp(gfp), arena->node);
+					       cmap_gfp(gfp), arena->nid);
 		err = -ENOMEM;
 		if (!refill->classes)
 			goto discard;

@@ -202,7 +202,7 @@ static struct cmap_label *label_locked(const struct cmap *map)
 					 lockdep_is_held(&names_mutex));
 }
 
-static struct cmap *find(const struct net *net, const char *name)
+static struct cmap *name_find(const struct net *net, const char *name)
 {
 	struct cmap *map;
 
@@ -318,7 +318,7 @@ int cmap_names_add(struct cmap *map, struct net *net)
 
 	/* Until it has its name it is like one that lost it. */
 	mutex_lock(&names_mutex);
-	if (find(net, label_locked(map)->text)) {
+	if (name_find(net, label_locked(map)->text)) {
 		err = -EEXIST;
 	} else {
 		cmap_map_get(map);
@@ -350,7 +350,7 @@ static bool capable_over(const struct cmap *map, int cap)
 	       from_kgid(ns, map->gid) != (gid_t)-1 && ns_capable(ns, cap);
 }
 
-static bool owned(const struct cmap *map)
+static bool map_owned(const struct cmap *map)
 {
 	return uid_eq(current_fsuid(), map->uid);
 }
@@ -360,8 +360,8 @@ static bool may_open(const struct cmap *map, int access)
 	umode_t mode = map->mode;
 
 	if (access & CMAP_MAY_CHANGE)
-		return owned(map) || capable_over(map, CAP_FOWNER);
-	if (owned(map))
+		return map_owned(map) || capable_over(map, CAP_FOWNER);
+	if (map_owned(map))
 		mode >>= 6;
 	else if (in_group_p(map->gid))
 		mode >>= 3;
@@ -381,7 +381,7 @@ static bool trusted_owner(const struct cmap *map)
 
 	lockdep_assert_held(&names_mutex);
 
-	return owned(map) || uid_eq(map->uid, GLOBAL_ROOT_UID) ||
+	return map_owned(map) || uid_eq(map->uid, GLOBAL_ROOT_UID) ||
 	       (current_in_userns(ns) && uid_eq(map->uid, make_kuid(ns, 0)));
 }
 
@@ -404,7 +404,7 @@ struct cmap *cmap_names_open(struct net *net, const char *name, int access,
 	struct cmap *map;
 
 	mutex_lock(&names_mutex);
-	map = find(net, name);
+	map = name_find(net, name);
 	if (!map)
 		map = ERR_PTR(-ENOENT);
 	else if (!may_open(map, access) || (trusted && !trusted_owner(map)))
@@ -433,11 +433,11 @@ int cmap_names_unlink(struct net *net, const char *name)
 	int err = 0;
 
 	mutex_lock(&names_mutex);
-	map = find(net, name);
+	map = name_find(net, name);
 	if (!map)
 		err = -ENOENT;
 	else if (map->kernel ||
-		 (!owned(map) && !capable_over(map, CAP_FOWNER)))
+		 (!map_owned(map) && !capable_over(map, CAP_FOWNER)))
 		err = -EACCES;
 	else
 		unlink_locked(map);
@@ -473,9 +473,9 @@ static int may_rename(const struct cmap *map, const char *name)
 		return -ENOENT;
 	if (map->kernel)
 		return -EACCES;
-	if (!owned(map) && !capable_over(map, CAP_FOWNER))
+	if (!map_owned(map) && !capable_over(map, CAP_FOWNER))
 		return -EPERM;
-	return find(map->net, name) ? -EEXIST : 0;
+	return name_find(map->net, name) ? -EEXIST : 0;
 }
 
 /**
@@ -516,7 +516,7 @@ int cmap_names_rename(struct cmap *map, const char *name)
 
 static bool may_set_uid(const struct cmap *map, kuid_t uid)
 {
-	if (owned(map) && uid_eq(uid, map->uid))
+	if (map_owned(map) && uid_eq(uid, map->uid))
 		return true;
 	return from_kuid(names_owner(map->net), uid) != (uid_t)-1 &&
 	       capable_over(map, CAP_CHOWN);
@@ -524,15 +524,15 @@ static bool may_set_uid(const struct cmap *map, kuid_t uid)
 
 static bool may_set_gid(const struct cmap *map, kgid_t gid)
 {
-	if (owned(map) && (gid_eq(gid, map->gid) || in_group_p(gid)))
+	if (map_owned(map) && (gid_eq(gid, map->gid) || in_group_p(gid)))
 		return true;
 	return from_kgid(names_owner(map->net), gid) != (gid_t)-1 &&
 	       capable_over(map, CAP_CHOWN);
 }
 
-static int may_set(const struct cmap *map, const struct cmap_attr *attr)
+static int may_set_attr(const struct cmap *map, const struct cmap_attr *attr)
 {
-	if (attr->valid & CMAP_SET_MODE && !owned(map) &&
+	if (attr->valid & CMAP_SET_MODE && !map_owned(map) &&
 	    !capable_over(map, CAP_FOWNER))
 		return -EPERM;
 	if (attr->valid & CMAP_SET_UID && !may_set_uid(map, attr->uid))
@@ -561,10 +561,10 @@ static bool changes_payer(const struct cmap *map, const struct cmap_attr *attr,
 }
 
 /* *user is the one who is to pay, then the one who did, or paid in vain. */
-static int set_locked(struct cmap *map, const struct cmap_attr *attr,
+static int set_attr_locked(struct cmap *map, const struct cmap_attr *attr,
 		      struct cmap_user **user)
 {
-	int err = may_set(map, attr);
+	int err = may_set_attr(map, attr);
 	kuid_t payer;
 
 	if (!err && changes_payer(map, attr, &payer)) {
@@ -591,7 +591,7 @@ static int set_locked(struct cmap *map, const struct cmap_attr *attr,
 }
 
 /* -EAGAIN if it changed hands meanwhile. */
-static int try_set(struct cmap *map, const struct cmap_attr *attr)
+static int try_set_attr(struct cmap *map, const struct cmap_attr *attr)
 {
 	struct cmap_user *user = NULL;
 	kuid_t payer;
@@ -599,7 +599,7 @@ static int try_set(struct cmap *map, const struct cmap_attr *attr)
 	int err;
 
 	mutex_lock(&names_mutex);
-	err = may_set(map, attr);
+	err = may_set_attr(map, attr);
 	pays = changes_payer(map, attr, &payer);
 	mutex_unlock(&names_mutex);
 	if (err)
@@ -611,7 +611,7 @@ static int try_set(struct cmap *map, const struct cmap_attr *attr)
 	}
 
 	mutex_lock(&names_mutex);
-	err = set_locked(map, attr, &user);
+	err = set_attr_locked(map, attr, &user);
 	mutex_unlock(&names_mutex);
 	cmap_user_uncount(user);
 
@@ -635,7 +635,7 @@ int cmap_names_set(struct cmap *map, const struct cmap_attr *attr)
 	int err;
 
 	do
-		err = try_set(map, attr);
+		err = try_set_attr(map, attr);
 	while (err == -EAGAIN);
 
 	return err;

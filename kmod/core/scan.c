@@ -117,7 +117,7 @@ static bool dealt_with(const struct cmap_walk *walk, u64 position,
 }
 
 /* Order of an entry against one found: negative, 0 for the same key. */
-static int compare(const struct cmap_walk *walk, u64 position,
+static int compare_found(const struct cmap_walk *walk, u64 position,
 		   const struct cmap_node *node,
 		   const struct cmap_found *found)
 {
@@ -133,14 +133,14 @@ static int compare(const struct cmap_walk *walk, u64 position,
 }
 
 /* Keep the first CMAP_WALK_MAX, in order. */
-static void keep(struct cmap_walk *walk, u64 position, struct cmap_node *node)
+static void keep_found(struct cmap_walk *walk, u64 position, struct cmap_node *node)
 {
 	struct cmap_found *found = walk->found;
 	u32 i = walk->count;
 	int order = 1;
 
 	while (i) {
-		order = compare(walk, position, node, &found[i - 1]);
+		order = compare_found(walk, position, node, &found[i - 1]);
 		if (order >= 0)
 			break;
 		i--;
@@ -206,7 +206,7 @@ static void read_chain(struct cmap_walk *walk, const struct cmap_shard *shard,
 			node = cmap_arena_node(&shard->arena, ref);
 			position = position_of(walk, first, &slot, ref, node);
 			if (!dealt_with(walk, position, node))
-				keep(walk, position, node);
+				keep_found(walk, position, node);
 		}
 		bucket = cmap_bucket_next(table, head);
 		if (!bucket)

@@ -13,18 +13,18 @@
  * @memory: where memory comes from
  * @quota: the map's limit on entries
  * @payer: pays for tables that the work allocates, or NULL
- * @node: memory node to prefer
+ * @nid: memory node to prefer
  * @wipe: overwrite what is deleted
  *
  * Context: Process.
  */
 void cmap_shard_init(struct cmap_shard *shard, u32 index, u32 shards,
 		     struct cmap_memory *memory, struct cmap_quota *quota,
-		     struct obj_cgroup *payer, int node, bool wipe)
+		     struct obj_cgroup *payer, int nid, bool wipe)
 {
 	spin_lock_init(&shard->lock);
 	sema_init(&shard->supply, 1);
-	cmap_arena_init(&shard->arena, &shard->lock, memory, node, wipe);
+	cmap_arena_init(&shard->arena, &shard->lock, memory, nid, wipe);
 	shard->index = index;
 	shard->shards = shards;
 	shard->shard_bits = ilog2(shards);
@@ -132,7 +132,7 @@ static struct cmap_table *table_or_next(const struct cmap_shard *shard, u32 i)
 bool cmap_shard_has_place(const struct cmap_shard *shard, u8 bits)
 {
 	return !shard->arena.view ||
-	       cmap_places_turn(&shard->arena.view->places, bits) <
+	       cmap_places_parity(&shard->arena.view->places, bits) <
 	       CMAP_WINDOW_TURNS;
 }
 
@@ -153,12 +153,12 @@ bool cmap_shard_settle(struct cmap_shard *shard, struct cmap_table *table)
 	struct cmap_view *view = shard->arena.view;
 
 	if (!view) {
-		table->turn = from && !from->turn;
+		table->parity = from && !from->parity;
 		return true;
 	}
 
-	table->turn = cmap_places_turn(&view->places, table->bits);
-	if (table->turn == CMAP_WINDOW_TURNS)
+	table->parity = cmap_places_parity(&view->places, table->bits);
+	if (table->parity == CMAP_WINDOW_TURNS)
 		return false;
 	cmap_table_settle(table, &view->places, shard->index);
 	return true;
@@ -238,7 +238,7 @@ static bool find_veiled(struct cmap_shard *shard, struct veil *veil)
 		if (!table || (!table->hidden && !table->unclean))
 			continue;
 		/* What is marked from here on is not where the table is. */
-		clear_bit(cmap_place_of(table->bits, table->turn),
+		clear_bit(cmap_place_of(table->bits, table->parity),
 			  table->places->zeroes);
 		table->unclean = false;
 		veil->number[i] = table->number;
@@ -254,7 +254,7 @@ static bool find_veiled(struct cmap_shard *shard, struct veil *veil)
 	return veil->places;
 }
 
-static void lift(struct cmap_shard *shard, const struct veil *veil)
+static void lift_veil(struct cmap_shard *shard, const struct veil *veil)
 {
 	u32 i, k;
 
@@ -298,7 +298,7 @@ static void reveal_work(struct work_struct *work)
 					  veil.place[i].bytes);
 
 		spin_lock_bh(&shard->lock);
-		lift(shard, &veil);
+		lift_veil(shard, &veil);
 		spin_unlock_bh(&shard->lock);
 	} while (veil.segments == REVEAL_SEGMENTS);
 }
@@ -321,7 +321,7 @@ int cmap_shard_show(struct cmap_shard *shard)
 		return 0;
 
 	for (;;) {
-		view = cmap_view_new(arena->memory, arena->node, granules,
+		view = cmap_view_new(arena->memory, arena->nid, granules,
 				     &err);
 		if (!view)
 			return err;
@@ -350,7 +350,7 @@ int cmap_shard_show(struct cmap_shard *shard)
 
 /* ---- what page faults ask ---- */
 
-static bool find_table(const struct cmap_shard *shard, u8 bits, u8 turn,
+static bool find_table(const struct cmap_shard *shard, u8 bits, u8 parity,
 		       u64 offset, struct cmap_extent *extent)
 {
 	const struct cmap_table *table;
@@ -359,7 +359,7 @@ static bool find_table(const struct cmap_shard *shard, u8 bits, u8 turn,
 	rcu_read_lock();
 	for (table = rcu_dereference(shard->table); table && !found;
 	     table = rcu_dereference(table->next))
-		if (table->bits == bits && table->turn == turn)
+		if (table->bits == bits && table->parity == parity)
 			found = cmap_table_find_page(table, offset, extent);
 	rcu_read_unlock();
 
@@ -370,7 +370,7 @@ static bool find_table(const struct cmap_shard *shard, u8 bits, u8 turn,
  * cmap_shard_find_table() - find what is at a place for a table
  * @shard: the shard of a map that was mapped
  * @bits: of the table
- * @turn: of the table
+ * @parity: of the table
  * @offset: where in the place
  * @zeroes: if nothing is there the process will be shown zeroes
  * @extent: set to the memory there, and where in the place that begins; to no
@@ -380,14 +380,14 @@ static bool find_table(const struct cmap_shard *shard, u8 bits, u8 turn,
  * stays.
  * Return: false if nothing ever was there.
  */
-bool cmap_shard_find_table(struct cmap_shard *shard, u8 bits, u8 turn,
+bool cmap_shard_find_table(struct cmap_shard *shard, u8 bits, u8 parity,
 			   u64 offset, bool zeroes, struct cmap_extent *extent)
 {
 	/* Pairs with the release in cmap_arena_show(). */
 	struct cmap_view *view = smp_load_acquire(&shard->arena.view);
-	unsigned int i = cmap_place_of(bits, turn);
+	unsigned int i = cmap_place_of(bits, parity);
 
-	if (find_table(shard, bits, turn, offset, extent))
+	if (find_table(shard, bits, parity, offset, extent))
 		return true;
 
 	extent->bytes = 0;
@@ -395,7 +395,7 @@ bool cmap_shard_find_table(struct cmap_shard *shard, u8 bits, u8 turn,
 		return cmap_places_known(&view->places, i);
 	if (!cmap_places_mark(&view->places, i))
 		return false;
-	if (!find_table(shard, bits, turn, offset, extent))
+	if (!find_table(shard, bits, parity, offset, extent))
 		extent->bytes = 0;
 	return true;
 }

@@ -85,7 +85,7 @@ struct cmap_shard {
 
 void cmap_shard_init(struct cmap_shard *shard, u32 index, u32 shards,
 		     struct cmap_memory *memory, struct cmap_quota *quota,
-		     struct obj_cgroup *payer, int node, bool wipe);
+		     struct obj_cgroup *payer, int nid, bool wipe);
 void cmap_shard_destroy(struct cmap_shard *shard);
 
 u64 cmap_shard_entries_then(struct cmap_shard *shard);
@@ -96,7 +96,7 @@ bool cmap_shard_settle(struct cmap_shard *shard, struct cmap_table *table);
 void cmap_shard_show_tables(struct cmap_shard *shard);
 void cmap_shard_show_table(struct cmap_shard *shard, struct cmap_table *table);
 void cmap_shard_show_pool(struct cmap_shard *shard, struct cmap_table *table);
-bool cmap_shard_find_table(struct cmap_shard *shard, u8 bits, u8 turn,
+bool cmap_shard_find_table(struct cmap_shard *shard, u8 bits, u8 parity,
 			   u64 offset, bool zeroes, struct cmap_extent *extent);
 bool cmap_shard_find_segment(struct cmap_shard *shard, u32 granule,
 			     bool zeroes, struct cmap_extent *extent);

@@ -73,7 +73,7 @@ static void relief_end(struct cmap_relief *relief)
 
 static bool lacks_node(const struct cmap_write *write)
 {
-	return write->need == CMAP_NEED_NODE || write->need == CMAP_NEED_TURN;
+	return write->blocked_on == CMAP_BLOCKED_ON_NODE || write->blocked_on == CMAP_BLOCKED_ON_QUEUE;
 }
 
 static bool limit_reached(int err)
@@ -256,7 +256,7 @@ static u64 evacuate_map(struct cmap *map, struct cmap_shard *first, u64 bytes)
 }
 
 /* The same for a write.  Some more than it lacks, for there will be others. */
-static u64 evacuate(struct cmap_relief *relief, u64 bytes)
+static u64 evacuate_for_write(struct cmap_relief *relief, u64 bytes)
 {
 	u64 all = atomic64_read(&relief->map->memory.account.bytes);
 
@@ -420,7 +420,7 @@ static int await_memory(struct cmap_relief *relief, int err)
 		return wait_for_memory(relief);
 	}
 	no_number = err == -ENOSPC && spent(relief);
-	if ((!fits || no_number) && evacuate(relief, lack.bytes))
+	if ((!fits || no_number) && evacuate_for_write(relief, lack.bytes))
 		return wait_for_memory(relief);
 	if (no_number && !finding.freed && !finding.pending.own)
 		return err;
@@ -464,7 +464,7 @@ static int relieve_atomic(struct cmap_relief *relief, int err)
  * it is not given back before those further ahead have got theirs, so they must
  * not wait for it.  Returns 0 or -EINTR.
  */
-static int wait_in(struct semaphore *queue, struct cmap_relief *relief)
+static int wait_in_queue(struct semaphore *queue, struct cmap_relief *relief)
 {
 	int err;
 
@@ -491,7 +491,7 @@ static int queue_up(struct cmap_relief *relief)
 	atomic_inc(&relief->map->short_of);
 	relief->counted = true;
 	get_in_line(relief);
-	if (wait_in(&relief->shard->supply, relief))
+	if (wait_in_queue(&relief->shard->supply, relief))
 		return -EINTR;
 	/* Who is behind may hold what I/O waits for, whatever this may do. */
 	relief->noio = memalloc_noio_save();
@@ -525,7 +525,7 @@ static int relieve(struct cmap_relief *relief, int err)
 			return wait;
 	}
 	if (!relief->sole) {
-		if (wait_in(&relief->map->supply, relief))
+		if (wait_in_queue(&relief->map->supply, relief))
 			return -EINTR;
 		relief->sole = true;
 		/* Who had it before may have left something. */
@@ -593,14 +593,14 @@ static int collect_credit(struct cmap *map, gfp_t gfp, unsigned int *rounds)
  * Get what a write lacks: allocate it; or else see what can be done for a write
  * that cannot allocate it.  Returns 0 to try again, or the error to fail with.
  */
-static int supply(struct cmap_relief *relief, unsigned int *collected)
+static int supply_blocked(struct cmap_relief *relief, unsigned int *collected)
 {
 	struct cmap_write *write = relief->write;
 	int err = cmap_lack_allocate(relief->shard, write, relief->gfp);
 
-	if (!err || write->need == CMAP_NEED_NOTHING)
+	if (!err || write->blocked_on == CMAP_BLOCKED_ON_NOTHING)
 		return err;
-	if (write->need == CMAP_NEED_CREDIT)
+	if (write->blocked_on == CMAP_BLOCKED_ON_CREDIT)
 		return collect_credit(relief->map, relief->gfp, collected);
 	return relieve(relief, err);
 }
@@ -624,7 +624,7 @@ int cmap_supply_write(struct cmap *map, struct cmap_shard *shard,
 
 	relief_begin(&relief, map, shard, write, gfp);
 	do {
-		err = supply(&relief, &collected);
+		err = supply_blocked(&relief, &collected);
 		if (err)
 			break;
 		err = cmap_shard_try_write(shard, write, gfp);
@@ -656,7 +656,7 @@ struct cmap_node *cmap_supply_reserve(struct cmap *map,
 
 	relief_begin(&relief, map, shard, write, gfp);
 	do {
-		*err = supply(&relief, &collected);
+		*err = supply_blocked(&relief, &collected);
 		if (*err)
 			break;
 		node = cmap_shard_try_reserve(shard, write);

@@ -68,7 +68,7 @@ u64 cmap_table_array_bytes(u8 bits)
  * The chunks of the array, all of which are charged; @left: those to come.  Who
  * was killed has no use for them.
  */
-static int fill(struct cmap_table *table, u32 chunks, int node, gfp_t gfp,
+static int table_fill_chunks(struct cmap_table *table, u32 chunks, int nid, gfp_t gfp,
 		u64 *left)
 {
 	u32 pages = chunk_pages(table->chunk_bits);
@@ -79,7 +79,7 @@ static int fill(struct cmap_table *table, u32 chunks, int node, gfp_t gfp,
 		if (gfpflags_allow_blocking(gfp) &&
 		    fatal_signal_pending(current))
 			return -ENOMEM;
-		block = cmap_block_alloc_charged(table->memory, node, pages,
+		block = cmap_block_alloc_charged(table->memory, nid, pages,
 						 gfp);
 		if (!block)
 			return -ENOMEM;
@@ -92,7 +92,7 @@ static int fill(struct cmap_table *table, u32 chunks, int node, gfp_t gfp,
 }
 
 /* NULL for lack of memory; then none of it is charged any more. */
-static struct cmap_table *table_try(struct cmap_memory *memory, int node,
+static struct cmap_table *table_try(struct cmap_memory *memory, int nid,
 				    u64 number, u8 bits, u8 shard_bits,
 				    u8 chunk_bits, gfp_t gfp)
 {
@@ -104,7 +104,7 @@ static struct cmap_table *table_try(struct cmap_memory *memory, int node,
 
 	table = kzalloc_node(struct_size(table, chunk,
 					 chunks + pool_chunks_max),
-			     cmap_gfp(gfp), node);
+			     cmap_gfp(gfp), nid);
 	if (!table)
 		goto uncharge;
 
@@ -117,7 +117,7 @@ static struct cmap_table *table_try(struct cmap_memory *memory, int node,
 	table->pool_chunks_max = pool_chunks_max;
 	table->longest = 1;
 
-	if (fill(table, chunks, node, gfp, &left))
+	if (table_fill_chunks(table, chunks, nid, gfp, &left))
 		goto free;
 	pool_init(table);
 
@@ -133,7 +133,7 @@ uncharge:
 /**
  * cmap_table_new() - make an empty table
  * @memory: where the pages come from
- * @node: memory node to prefer
+ * @nid: memory node to prefer
  * @bits: log2 of the number of buckets,
  *	CMAP_TABLE_BITS_MIN..CMAP_TABLE_BITS_MAX
  * @shard_bits: hash bits that chose the shard
@@ -147,7 +147,7 @@ uncharge:
  * Context: Any that @gfp allows.
  * Return: the table, or NULL.
  */
-struct cmap_table *cmap_table_new(struct cmap_memory *memory, int node,
+struct cmap_table *cmap_table_new(struct cmap_memory *memory, int nid,
 				  u8 bits, u8 shard_bits, gfp_t gfp, int *err)
 {
 	u8 chunk_bits = min_t(u8, bits, CHUNK_BITS_MAX);
@@ -164,7 +164,7 @@ struct cmap_table *cmap_table_new(struct cmap_memory *memory, int node,
 				   cmap_table_array_bytes(bits));
 		if (*err)
 			return NULL;
-		table = table_try(memory, node, number, bits, shard_bits,
+		table = table_try(memory, nid, number, bits, shard_bits,
 				  chunk_bits, gfp);
 		if (table)
 			return table;
@@ -201,13 +201,13 @@ static void table_left(struct cmap_place *place)
 	struct cmap_table *table = container_of(place, struct cmap_table,
 						place);
 	struct cmap_places *places = table->places;
-	unsigned int i = cmap_place_of(table->bits, table->turn);
+	unsigned int i = cmap_place_of(table->bits, table->parity);
 	struct cmap_account *account = &table->memory->account;
 	u64 bytes = cmap_table_bytes(table);
 
 	cmap_table_free(table);
 	cmap_account_returning(account, -(s64)bytes);
-	/* Pairs with the acquire in cmap_places_turn(). */
+	/* Pairs with the acquire in cmap_places_parity(). */
 	if (places)
 		clear_bit_unlock(i, places->taken);
 }
@@ -219,7 +219,7 @@ static void table_free_work(struct work_struct *work)
 
 	/* Page faults that mark the place from here on have nothing to do with it. */
 	if (table->places)
-		clear_bit(cmap_place_of(table->bits, table->turn),
+		clear_bit(cmap_place_of(table->bits, table->parity),
 			  table->places->zeroes);
 	table->place.left = table_left;
 	cmap_memory_leave(table->memory, &table->place);
@@ -276,7 +276,7 @@ u64 cmap_pool_bytes(const struct cmap_table *table)
 /**
  * cmap_pool_prepare() - allocate buckets for a table's pool
  * @memory: where the pages come from
- * @node: memory node to prefer
+ * @nid: memory node to prefer
  * @pool_bits: of the table
  * @gfp: GFP_KERNEL, or GFP_ATOMIC where sleeping is not allowed
  * @err: set on failure to -EDQUOT, -ENOMEM or -ENOSPC
@@ -284,10 +284,10 @@ u64 cmap_pool_bytes(const struct cmap_table *table)
  * Context: Any that @gfp allows.
  * Return: the buckets for cmap_pool_attach(), or NULL.
  */
-struct cmap_block *cmap_pool_prepare(struct cmap_memory *memory, int node,
+struct cmap_block *cmap_pool_prepare(struct cmap_memory *memory, int nid,
 				     u8 pool_bits, gfp_t gfp, int *err)
 {
-	return cmap_block_alloc(memory, node, chunk_pages(pool_bits), gfp,
+	return cmap_block_alloc(memory, nid, chunk_pages(pool_bits), gfp,
 				err);
 }
 
@@ -322,29 +322,29 @@ void cmap_pool_attach(struct cmap_table *table, u8 pool_bits,
 /* ---- its place ---- */
 
 /**
- * cmap_places_turn() - find a place for a table
+ * cmap_places_parity() - find a place for a table
  * @places: the shard's places
  * @bits: of the table
  *
  * Context: The shard's lock.
- * Return: the turn that the table can have, or CMAP_WINDOW_TURNS if all places
+ * Return: the parity that the table can have, or CMAP_WINDOW_TURNS if all places
  * are taken: there will be one when a table has left.
  */
-u8 cmap_places_turn(const struct cmap_places *places, u8 bits)
+u8 cmap_places_parity(const struct cmap_places *places, u8 bits)
 {
-	u8 turn;
+	u8 parity;
 
 	/* The acquire pairs with the release in table_left(). */
-	for (turn = 0; turn < CMAP_WINDOW_TURNS; turn++)
-		if (!test_bit_acquire(cmap_place_of(bits, turn),
+	for (parity = 0; parity < CMAP_WINDOW_TURNS; parity++)
+		if (!test_bit_acquire(cmap_place_of(bits, parity),
 				      places->taken))
 			break;
-	return turn;
+	return parity;
 }
 
 /**
  * cmap_table_settle() - give a table its place
- * @table: the table, whose turn says which place
+ * @table: the table, whose parity says which place
  * @places: the shard's places
  * @shard: index of the shard
  *
@@ -353,12 +353,12 @@ u8 cmap_places_turn(const struct cmap_places *places, u8 bits)
 void cmap_table_settle(struct cmap_table *table, struct cmap_places *places,
 		       u32 shard)
 {
-	unsigned int i = cmap_place_of(table->bits, table->turn);
+	unsigned int i = cmap_place_of(table->bits, table->parity);
 
 	set_bit(i, places->taken);
 	set_bit(i, places->known);
 	table->places = places;
-	table->place.offset = cmap_place_table(shard, table->bits, table->turn);
+	table->place.offset = cmap_place_table(shard, table->bits, table->parity);
 	table->place.bytes = cmap_place_table_bytes(table->bits);
 }
 
@@ -379,7 +379,7 @@ bool cmap_table_clean(const struct cmap_table *table)
 	 * mark, or the page fault the table.
 	 */
 	smp_mb();
-	return !test_bit(cmap_place_of(table->bits, table->turn),
+	return !test_bit(cmap_place_of(table->bits, table->parity),
 			 table->places->zeroes);
 }
 
@@ -540,7 +540,7 @@ u32 cmap_chain_entries(const struct cmap_table *table,
 }
 
 /**
- * cmap_table_crowd() - count the entries of a chain that may be a crowd
+ * cmap_table_chain_entries() - count the entries of a chain that may be a crowd
  * @table: the table
  * @order: high half of a hash that belongs to the chain
  *
@@ -551,7 +551,7 @@ u32 cmap_chain_entries(const struct cmap_table *table,
  * Return: the entries, if they can be CMAP_CHAIN_HALF or more, else 0: that is
  * to be had without a look, for such chains do not come by chance.
  */
-u32 cmap_table_crowd(const struct cmap_table *table, u32 order)
+u32 cmap_table_chain_entries(const struct cmap_table *table, u32 order)
 {
 	if (likely(table->longest * CMAP_BUCKET_SLOTS < CMAP_CHAIN_HALF))
 		return 0;
@@ -580,7 +580,7 @@ void cmap_table_fill(struct cmap_table *table, const struct cmap_slot *slot,
 	 */
 	smp_store_release(&slot->bucket->tag[slot->i], tag);
 	cmap_slot_replace(slot, ref);
-	table->excess += cmap_table_crowd(table, node->order) > CMAP_CHAIN_HALF;
+	table->overlong += cmap_table_chain_entries(table, node->order) > CMAP_CHAIN_HALF;
 }
 
 /**
@@ -594,7 +594,7 @@ void cmap_table_fill(struct cmap_table *table, const struct cmap_slot *slot,
 void cmap_table_remove(struct cmap_table *table, const struct cmap_slot *slot,
 		       const struct cmap_node *node)
 {
-	table->excess -= cmap_table_crowd(table, node->order) > CMAP_CHAIN_HALF;
+	table->overlong -= cmap_table_chain_entries(table, node->order) > CMAP_CHAIN_HALF;
 	cmap_slot_replace(slot, 0);
 }
 

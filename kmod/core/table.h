@@ -60,7 +60,7 @@ static_assert(sizeof(struct cmap_bucket) == 64);
  * @place: for when it leaves
  * @number: for processes that map the map; 0 if none can
  * @bits: log2 of the number of buckets
- * @turn: which of the places for tables of its size it has
+ * @parity: which of the places for tables of its size it has
  * @hidden: processes may see zeroes in its place, and shall not look there yet
  * @unclean: they may where its pool grew
  * @shift: how far down the bits of an order are that choose the bucket
@@ -73,12 +73,12 @@ static_assert(sizeof(struct cmap_bucket) == 64);
  * @pool_chunks_max: chunks the pool can have
  * @pool_used: buckets taken from the pool
  * @longest: buckets in the longest chain there was
- * @excess: entries above CMAP_CHAIN_HALF of their chains, in all
+ * @overlong: entries above CMAP_CHAIN_HALF of their chains, in all
  * @moved: buckets [0, @moved) have been moved into @next
  * @chunk: the chunks of the array, then those of the pool
  *
  * @next, buckets and pool chunks are read under RCU and changed under the
- * shard's lock; @excess, @moved, @pool_*, @hidden and @unclean belong to the
+ * shard's lock; @overlong, @moved, @pool_*, @hidden and @unclean belong to the
  * lock; @longest and, by page faults, @pool_chunks are read without it; the rest
  * is constant.
  */
@@ -94,7 +94,7 @@ struct cmap_table {
 	u8 shift;
 	u8 chunk_bits;
 	u8 pool_bits;
-	u8 turn;
+	u8 parity;
 	bool hidden;
 	bool unclean;
 	u32 mask;
@@ -104,7 +104,7 @@ struct cmap_table {
 	u32 pool_chunks_max;
 	u32 pool_used;
 	u32 longest;
-	u32 excess;
+	u32 overlong;
 	u32 moved;
 	struct cmap_bucket *chunk[];
 };
@@ -182,9 +182,9 @@ static inline u64 cmap_place_table_bytes(u8 bits)
 }
 
 /* Where a table of a shard is. */
-static inline u64 cmap_place_table(u32 shard, u8 bits, u8 turn)
+static inline u64 cmap_place_table(u32 shard, u8 bits, u8 parity)
 {
-	return CMAP_WINDOW_REGION(CMAP_WINDOW_TABLE(bits, turn)) +
+	return CMAP_WINDOW_REGION(CMAP_WINDOW_TABLE(bits, parity)) +
 	       shard * cmap_place_table_bytes(bits);
 }
 
@@ -195,7 +195,7 @@ static inline u64 cmap_table_word(const struct cmap_table *table)
 		return 0;
 	return table->number << 16 |
 	       (table->hidden ? CMAP_WINDOW_TABLE_NOT_YET : 0) |
-	       table->turn << 5 | cmap_table_shape(table->bits);
+	       table->parity << 5 | cmap_table_shape(table->bits);
 }
 
 /**
@@ -220,7 +220,7 @@ cmap_bucket_next(const struct cmap_table *table, u32 head)
 			    [index & ((1U << table->pool_bits) - 1)];
 }
 
-struct cmap_table *cmap_table_new(struct cmap_memory *memory, int node,
+struct cmap_table *cmap_table_new(struct cmap_memory *memory, int nid,
 				  u8 bits, u8 shard_bits, gfp_t gfp, int *err);
 void cmap_table_free(struct cmap_table *table);
 void cmap_table_free_rcu(struct cmap_table *table);
@@ -231,7 +231,7 @@ int cmap_table_place(struct cmap_table *table, u32 order, u32 chain_max,
 		     struct cmap_slot *slot);
 u32 cmap_chain_entries(const struct cmap_table *table,
 		       const struct cmap_bucket *bucket);
-u32 cmap_table_crowd(const struct cmap_table *table, u32 order);
+u32 cmap_table_chain_entries(const struct cmap_table *table, u32 order);
 void cmap_slot_replace(const struct cmap_slot *slot, cmap_ref ref);
 void cmap_table_fill(struct cmap_table *table, const struct cmap_slot *slot,
 		     const struct cmap_node *node, u16 tag, cmap_ref ref);
@@ -242,7 +242,7 @@ void cmap_table_remove(struct cmap_table *table, const struct cmap_slot *slot,
 
 u64 cmap_pool_bytes(const struct cmap_table *table);
 
-u8 cmap_places_turn(const struct cmap_places *places, u8 bits);
+u8 cmap_places_parity(const struct cmap_places *places, u8 bits);
 void cmap_table_settle(struct cmap_table *table, struct cmap_places *places,
 		       u32 shard);
 bool cmap_table_clean(const struct cmap_table *table);
@@ -251,7 +251,7 @@ bool cmap_places_mark(struct cmap_places *places, unsigned int i);
 bool cmap_table_find_page(const struct cmap_table *table, u64 offset,
 			  struct cmap_extent *extent);
 
-struct cmap_block *cmap_pool_prepare(struct cmap_memory *memory, int node,
+struct cmap_block *cmap_pool_prepare(struct cmap_memory *memory, int nid,
 				     u8 pool_bits, gfp_t gfp, int *err);
 void cmap_pool_attach(struct cmap_table *table, u8 pool_bits,
 		      struct cmap_block **block);

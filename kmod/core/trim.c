@@ -140,7 +140,7 @@ static void claim_granules(struct cmap_arena *arena, struct cmap_segment *segmen
 	cmap_class_count(class, segment, -(s32)segment->capacity,
 		    -(s32)segment->capacity);
 	segment->evacuated = true;
-	arena->untidy = true;
+	arena->needs_trim = true;
 }
 
 /*

@@ -11,14 +11,14 @@
 
 /* ---- one write, under the lock ---- */
 
-static int need(struct cmap_write *write, int what)
+static int blocked_on(struct cmap_write *write, int what)
 {
-	write->need = what;
+	write->blocked_on = what;
 	return -EAGAIN;
 }
 
 /* Whether the conditions of a write hold for the entry, NULL if absent. */
-static __always_inline int check(struct cmap_write *write,
+static __always_inline int check_conditions(struct cmap_write *write,
 				 const struct cmap_node *node)
 {
 	if (!node) {
@@ -45,7 +45,7 @@ static __always_inline int check(struct cmap_write *write,
 	return 0;
 }
 
-static int add(struct cmap_write *write, const struct cmap_node *node, s64 *sum)
+static int add_to_number(struct cmap_write *write, const struct cmap_node *node, s64 *sum)
 {
 	s64 value = write->start;
 
@@ -65,7 +65,7 @@ static void fill_key(struct cmap_node *node, const struct cmap_write *write)
 }
 
 /* A write found no node; @room: of the old one, or 0 if there is none. */
-static noinline int need_node(struct cmap_shard *shard,
+static noinline int blocked_on_node(struct cmap_shard *shard,
 			      struct cmap_write *write, u32 room)
 {
 	u32 size = cmap_node_size(write->key.len, write->value_len);
@@ -73,8 +73,8 @@ static noinline int need_node(struct cmap_shard *shard,
 	write->room = room;
 	if (!(write->flags & CMAP_WRITE_QUEUED) &&
 	    cmap_arena_queued(&shard->arena, size))
-		return need(write, CMAP_NEED_TURN);
-	return need(write, CMAP_NEED_NODE);
+		return blocked_on(write, CMAP_BLOCKED_ON_QUEUE);
+	return blocked_on(write, CMAP_BLOCKED_ON_NODE);
 }
 
 /*
@@ -103,7 +103,7 @@ static unsigned int take_flags(const struct cmap_write *write)
  * replace, or 0.
  */
 static __always_inline struct cmap_node *
-make_node(struct cmap_shard *shard, struct cmap_write *write, cmap_ref old,
+prepare_node(struct cmap_shard *shard, struct cmap_write *write, cmap_ref old,
 	  cmap_ref *ref)
 {
 	u32 size = cmap_node_size(write->key.len, write->value_len);
@@ -141,7 +141,7 @@ static __always_inline void tell_old(struct cmap_write *write,
 	write->old_ref = change->old_ref;
 }
 
-static __always_inline int remove(struct cmap_shard *shard,
+static __always_inline int remove_entry(struct cmap_shard *shard,
 				  struct cmap_write *write,
 				  struct cmap_table *table,
 				  const struct cmap_slot *slot,
@@ -165,7 +165,7 @@ static __always_inline int remove(struct cmap_shard *shard,
 	return 0;
 }
 
-static int replace(struct cmap_shard *shard, struct cmap_write *write,
+static int replace_entry(struct cmap_shard *shard, struct cmap_write *write,
 		   const struct cmap_slot *slot, struct cmap_node *old)
 {
 	struct cmap_change change = {
@@ -175,9 +175,9 @@ static int replace(struct cmap_shard *shard, struct cmap_write *write,
 		.keep_old = write->flags & CMAP_WRITE_KEEP_OLD,
 	};
 
-	change.node = make_node(shard, write, change.old_ref, &change.ref);
+	change.node = prepare_node(shard, write, change.old_ref, &change.ref);
 	if (!change.node)
-		return need_node(shard, write, cmap_arena_room(&shard->arena,
+		return blocked_on_node(shard, write, cmap_arena_room(&shard->arena,
 							       change.old_ref));
 
 	write->version = cmap_commit_locked(shard, CMAP_CHANGE_REPLACE,
@@ -189,7 +189,7 @@ static int replace(struct cmap_shard *shard, struct cmap_write *write,
 }
 
 /* While a table shrinks, what will become of two chains counts. */
-static bool too_many(const struct cmap_shard *shard,
+static bool chain_full_when_shrunk(const struct cmap_shard *shard,
 		     const struct cmap_table *table, u32 order)
 {
 	const struct cmap_table *next =
@@ -197,7 +197,7 @@ static bool too_many(const struct cmap_shard *shard,
 					  lockdep_is_held(&shard->lock));
 
 	return next && next->bits < table->bits &&
-	       cmap_table_crowd(table, order) >= CMAP_CHAIN_HALF;
+	       cmap_table_chain_entries(table, order) >= CMAP_CHAIN_HALF;
 }
 
 /* All that can fail of an insertion; on success the credit is drawn. */
@@ -209,26 +209,26 @@ static __always_inline int prepare_insert(struct cmap_shard *shard,
 	u32 order = cmap_hash_order(write->key.hash);
 	int err;
 
-	if (unlikely(too_many(shard, change->table, order)))
+	if (unlikely(chain_full_when_shrunk(shard, change->table, order)))
 		return -EXFULL;
 	err = cmap_table_place(change->table, order, CMAP_CHAIN_MAX, slot);
 	if (err)
-		return err == -EAGAIN ? need(write, CMAP_NEED_POOL) : err;
+		return err == -EAGAIN ? blocked_on(write, CMAP_BLOCKED_ON_POOL) : err;
 	/* The key is not there, and the map is full: both at this moment. */
 	err = cmap_quota_draw(shard->quota, &shard->credit);
 	if (err)
-		return err == -EAGAIN ? need(write, CMAP_NEED_CREDIT) : err;
+		return err == -EAGAIN ? blocked_on(write, CMAP_BLOCKED_ON_CREDIT) : err;
 
-	change->node = make_node(shard, write, 0, &change->ref);
+	change->node = prepare_node(shard, write, 0, &change->ref);
 	if (!change->node) {
 		cmap_quota_return(shard->quota, &shard->credit, 1);
-		return need_node(shard, write, 0);
+		return blocked_on_node(shard, write, 0);
 	}
 
 	return 0;
 }
 
-static int insert(struct cmap_shard *shard, struct cmap_write *write,
+static int insert_entry(struct cmap_shard *shard, struct cmap_write *write,
 		  struct cmap_table *table)
 {
 	struct cmap_slot slot;
@@ -269,22 +269,22 @@ static __always_inline int write_locked(struct cmap_shard *shard,
 		node = cmap_table_find(&table, &shard->arena, &write->key,
 				       &slot);
 
-	err = check(write, node);
+	err = check_conditions(write, node);
 	if (!err && write->flags & CMAP_WRITE_ADD)
-		err = add(write, node, &sum);
+		err = add_to_number(write, node, &sum);
 	if (err)
 		return err;
 
 	if (!table)
-		return need(write, CMAP_NEED_TABLE);
+		return blocked_on(write, CMAP_BLOCKED_ON_TABLE);
 	if (write->flags & CMAP_WRITE_REMOVE)
-		return remove(shard, write, table, &slot, node);
+		return remove_entry(shard, write, table, &slot, node);
 	if (write->flags & CMAP_WRITE_ADD)
 		write->value = &sum;
 	if (node)
-		err = replace(shard, write, &slot, node);
+		err = replace_entry(shard, write, &slot, node);
 	else
-		err = insert(shard, write, table);
+		err = insert_entry(shard, write, table);
 	if (write->flags & CMAP_WRITE_ADD) {
 		write->value = NULL;
 		if (!err)
@@ -299,14 +299,14 @@ static __always_inline int write_locked(struct cmap_shard *shard,
  * the number of entries as it was, unless a table moves, or could not be had,
  * or the arena says so.
  */
-static __always_inline unsigned int assist(struct cmap_shard *shard, u64 entries,
+static __always_inline unsigned int assist_migration(struct cmap_shard *shard, u64 entries,
 					 int err)
 {
 	const struct cmap_table *table = cmap_shard_table_locked(shard);
 
 	if (likely(!err && entries == shard->entries &&
 		   !rcu_access_pointer(table->next) && !shard->resize_after &&
-		   !shard->arena.untidy && !shard->arena.short_soon))
+		   !shard->arena.needs_trim && !shard->arena.below_low_watermark))
 		return 0;
 	return cmap_pending_assist(shard);
 }
@@ -315,7 +315,7 @@ static __always_inline unsigned int assist(struct cmap_shard *shard, u64 entries
  * Fetch what a write will look at, and the node that it will retire.  What
  * another writer changes meanwhile makes this useless at worst.
  */
-static noinline void fetch(struct cmap_shard *shard, const struct cmap_key *key)
+static noinline void prefetch_for_write(struct cmap_shard *shard, const struct cmap_key *key)
 {
 	struct cmap_node *node;
 
@@ -332,7 +332,7 @@ static void lock_for_write(struct cmap_shard *shard, const struct cmap_key *key)
 {
 	if (likely(spin_trylock_bh(&shard->lock)))
 		return;
-	fetch(shard, key);
+	prefetch_for_write(shard, key);
 	spin_lock_bh(&shard->lock);
 }
 
@@ -343,7 +343,7 @@ static void lock_for_write(struct cmap_shard *shard, const struct cmap_key *key)
  * @gfp: GFP_KERNEL, or GFP_ATOMIC where sleeping is not allowed
  *
  * Context: Process or softirq, as @gfp allows; no lock.
- * Return: 0 or a negative errno with nothing changed; after -EAGAIN write->need
+ * Return: 0 or a negative errno with nothing changed; after -EAGAIN write->blocked_on
  * says what is lacking.
  */
 int cmap_shard_try_write(struct cmap_shard *shard, struct cmap_write *write,
@@ -358,7 +358,7 @@ int cmap_shard_try_write(struct cmap_shard *shard, struct cmap_write *write,
 	err = write_locked(shard, write);
 	if (err == -EAGAIN)
 		WRITE_ONCE(shard->retries, shard->retries + 1);
-	pending = assist(shard, entries, err);
+	pending = assist_migration(shard, entries, err);
 	spin_unlock_bh(&shard->lock);
 
 	if (unlikely(pending))
@@ -390,7 +390,7 @@ u32 cmap_shard_write_many(struct cmap_shard *shard, struct cmap_write *write,
 		err[i] = write_locked(shard, &write[i]);
 		if (err[i] == -EAGAIN)
 			break;
-		pending = assist(shard, entries, err[i]);
+		pending = assist_migration(shard, entries, err[i]);
 	}
 	spin_unlock_bh(&shard->lock);
 
@@ -400,7 +400,7 @@ u32 cmap_shard_write_many(struct cmap_shard *shard, struct cmap_write *write,
 }
 
 /* The room that the entry's node has that a write is going to replace, or 0. */
-static u32 old_room(struct cmap_shard *shard, const struct cmap_write *write)
+static u32 room_of_old(struct cmap_shard *shard, const struct cmap_write *write)
 {
 	struct cmap_table *table = cmap_shard_table_locked(shard);
 	struct cmap_slot slot;
@@ -414,7 +414,7 @@ static u32 old_room(struct cmap_shard *shard, const struct cmap_write *write)
 /*
  * Take a node for a long value.  Whether the write will insert is not known: by
  * then another may have inserted, or deleted, the entry.  An insert looks
- * again, see make_node().
+ * again, see prepare_node().
  */
 static cmap_ref reserve_locked(struct cmap_shard *shard,
 			       struct cmap_write *write, u32 size)
@@ -425,14 +425,14 @@ static cmap_ref reserve_locked(struct cmap_shard *shard,
 
 	ref = cmap_arena_take(&shard->arena, size, flags | CMAP_TAKE_INSERT);
 	if (unlikely(!ref))
-		room = old_room(shard, write);
+		room = room_of_old(shard, write);
 	if (room)
 		ref = cmap_arena_take(&shard->arena, size, flags) ?:
 		      take_larger(shard, write, room);
 	if (likely(ref))
 		cmap_arena_in_hand(&shard->arena, ref, true);
 	else
-		need_node(shard, write, room);
+		blocked_on_node(shard, write, room);
 
 	return ref;
 }
@@ -445,7 +445,7 @@ static cmap_ref reserve_locked(struct cmap_shard *shard,
  * The caller fills in the value, then either writes or unreserves.
  *
  * Context: Process or softirq; no lock.
- * Return: the node; or NULL, and write->need says what is lacking.
+ * Return: the node; or NULL, and write->blocked_on says what is lacking.
  */
 struct cmap_node *cmap_shard_try_reserve(struct cmap_shard *shard,
 					 struct cmap_write *write)
@@ -480,7 +480,7 @@ void cmap_shard_unreserve(struct cmap_shard *shard, struct cmap_write *write)
 
 	spin_lock_bh(&shard->lock);
 	cmap_arena_in_hand(&shard->arena, write->ref, false);
-	cmap_arena_unalloc(&shard->arena, write->ref);
+	cmap_arena_free_unpublished(&shard->arena, write->ref);
 	pending = cmap_pending(shard);
 	spin_unlock_bh(&shard->lock);
 	write->ref = 0;

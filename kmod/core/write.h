@@ -46,9 +46,9 @@ static_assert(CMAP_WRITE_VERSION == CMAP_OP_VERSION);
  *	the caller's until it calls cmap_shard_retire(); NULL if none was
  * @old_ref: out: its ref
  * @old_len: out: its value's length, also after -EMSGSIZE
- * @need: out: what -EAGAIN was about; with CMAP_NEED_TURN only that others were
+ * @blocked_on: out: what -EAGAIN was about; with CMAP_BLOCKED_ON_QUEUE only that others were
  *	there before
- * @room: out: with CMAP_NEED_NODE and CMAP_NEED_TURN: the room that the old
+ * @room: out: with CMAP_BLOCKED_ON_NODE and CMAP_BLOCKED_ON_QUEUE: the room that the old
  *	node has, or 0 if it is for an entry more
  */
 struct cmap_write {
@@ -68,13 +68,13 @@ struct cmap_write {
 	cmap_ref old_ref;
 	u32 old_len;
 	enum {
-		CMAP_NEED_NOTHING,
-		CMAP_NEED_TABLE,
-		CMAP_NEED_POOL,
-		CMAP_NEED_NODE,
-		CMAP_NEED_CREDIT,
-		CMAP_NEED_TURN,
-	} need;
+		CMAP_BLOCKED_ON_NOTHING,
+		CMAP_BLOCKED_ON_TABLE,
+		CMAP_BLOCKED_ON_POOL,
+		CMAP_BLOCKED_ON_NODE,
+		CMAP_BLOCKED_ON_CREDIT,
+		CMAP_BLOCKED_ON_QUEUE,
+	} blocked_on;
 	u32 room;
 };
 

@@ -20,7 +20,7 @@
 static void unalloc(struct stock *stock, cmap_ref ref)
 {
 	spin_lock_bh(&stock->lock);
-	cmap_arena_unalloc(&stock->arena, ref);
+	cmap_arena_free_unpublished(&stock->arena, ref);
 	spin_unlock_bh(&stock->lock);
 }
 
@@ -229,7 +229,7 @@ static void wiping(struct kunit *test)
 	/* Nobody asks for it: soon. */
 	stock_retire(stock, refs[2]);
 	stock_retire(stock, refs[3]);
-	KUNIT_EXPECT_TRUE(test, stock->arena.untidy);
+	KUNIT_EXPECT_TRUE(test, stock->arena.needs_trim);
 	for (i = 0; trim(stock, 1); i++) {
 		KUNIT_ASSERT_LT(test, i, 10);
 		synchronize_rcu();
@@ -338,7 +338,7 @@ static void empty_segments_go_back(struct kunit *test)
 	/* All but one: its segment stays. */
 	for (i = 1; i < n; i++)
 		stock_retire(stock, refs[i]);
-	KUNIT_EXPECT_TRUE(test, stock->arena.untidy);
+	KUNIT_EXPECT_TRUE(test, stock->arena.needs_trim);
 	rcu_read_lock();
 	for (i = 0; i < 5; i++)
 		KUNIT_EXPECT_TRUE(test, trim(stock, 3));
@@ -431,13 +431,13 @@ static u32 take_to_half(struct kunit *test, struct stock *stock, u32 size)
 	u32 n = 0;
 	int err;
 
-	while (!stock->arena.short_soon && n < 10000) {
+	while (!stock->arena.below_low_watermark && n < 10000) {
 		ref = stock_take(stock, size, &err);
 		KUNIT_ASSERT_NE(test, ref, 0);
 		n++;
 	}
-	KUNIT_ASSERT_TRUE(test, stock->arena.short_soon);
-	stock->arena.short_soon = false;
+	KUNIT_ASSERT_TRUE(test, stock->arena.below_low_watermark);
+	stock->arena.below_low_watermark = false;
 
 	return n;
 }

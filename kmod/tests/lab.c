@@ -70,7 +70,7 @@ int lab_write(struct cmap_shard *shard, struct cmap_write *write, gfp_t gfp)
 	int err;
 
 	do {
-		write->need = CMAP_NEED_NOTHING;
+		write->blocked_on = CMAP_BLOCKED_ON_NOTHING;
 		err = cmap_shard_try_write(shard, write, gfp);
 		if (err != -EAGAIN)
 			return err;

@@ -591,7 +591,7 @@ static void pool_taken_for_good(struct kunit *test)
 	write.key = aimed(i, 0, buf);
 	KUNIT_EXPECT_EQ(test, lab_write(shard, &write, GFP_KERNEL),
 			-EXFULL);
-	KUNIT_EXPECT_EQ(test, write.need, CMAP_NEED_NOTHING);
+	KUNIT_EXPECT_EQ(test, write.blocked_on, CMAP_BLOCKED_ON_NOTHING);
 
 	shard->shard_bits = shard_bits;
 	shard->entries = CMAP_BUCKET_SLOTS;
@@ -782,7 +782,7 @@ static void shrinking_keeps_chains_short(struct kunit *test)
 	site_settle(site);
 	table = table_of(site);
 	KUNIT_EXPECT_LE(test, table->longest, 1 + CMAP_CHAIN_MAX);
-	KUNIT_EXPECT_GT(test, table->excess, 0);
+	KUNIT_EXPECT_GT(test, table->overlong, 0);
 	for (c = 0; c < chains; c++)
 		del_aimed(test, site, filler + c * FULL, FULL - 20,
 			  c << (32 - 13));
@@ -863,10 +863,10 @@ static void shrinks_behind_a_flood(struct kunit *test)
 	del_some(test, site, 60, filler - 60);
 	site_settle(site);
 	KUNIT_ASSERT_EQ(test, bits_of(site), 6);
-	KUNIT_EXPECT_GT(test, table_of(site)->excess, 0);
+	KUNIT_EXPECT_GT(test, table_of(site)->overlong, 0);
 	del_some(test, site, 0, 60);
 	del_aimed(test, site, filler, flood, 2 << (32 - 7));
-	KUNIT_EXPECT_EQ(test, table_of(site)->excess, 0);
+	KUNIT_EXPECT_EQ(test, table_of(site)->overlong, 0);
 	site_settle(site);
 	KUNIT_EXPECT_EQ(test, bits_of(site), CMAP_TABLE_BITS_MIN);
 	expect_aimed(test, site, filler + flood, behind, 3 << (32 - 7));
@@ -900,7 +900,7 @@ static void flood_while_shrinking(struct kunit *test)
 		set_aimed(test, site, first, half + behind, side << 26);
 		del_aimed(test, site, first, half, side << 26);
 	}
-	KUNIT_ASSERT_EQ(test, table->excess, 0);
+	KUNIT_ASSERT_EQ(test, table->overlong, 0);
 
 	/* The move is under way, and gets nowhere. */
 	next = new_table(test, site, table->bits - 1);
@@ -918,12 +918,12 @@ static void flood_while_shrinking(struct kunit *test)
 	}
 	site_settle(site);
 	KUNIT_EXPECT_EQ(test, table->moved, 0);
-	KUNIT_EXPECT_EQ(test, table->excess, 0);
+	KUNIT_EXPECT_EQ(test, table->overlong, 0);
 
 	next->pool_used = 0;
 	KUNIT_EXPECT_EQ(test, resize_now(site->shard), 0);
 	KUNIT_EXPECT_LE(test, next->longest, 1 + CMAP_CHAIN_MAX);
-	KUNIT_EXPECT_EQ(test, next->excess, half);
+	KUNIT_EXPECT_EQ(test, next->overlong, half);
 	for (side = 0; side < 2; side++) {
 		u32 first = others + side * 2 * half;
 
@@ -976,7 +976,7 @@ static void memory_limit(struct kunit *test)
 		err = lab_write(site->shard, &write, GFP_KERNEL);
 		if (err) {
 			KUNIT_EXPECT_EQ(test, err, -ENOSPC);
-			KUNIT_EXPECT_EQ(test, write.need, CMAP_NEED_NODE);
+			KUNIT_EXPECT_EQ(test, write.blocked_on, CMAP_BLOCKED_ON_NODE);
 			expect_entry(test, site, &write.key, NULL);
 			continue;
 		}
@@ -1093,7 +1093,7 @@ static void no_memory_for_more(struct kunit *test)
 			break;
 		KUNIT_ASSERT_NE(test, lab_fail_end(), 0);
 		KUNIT_EXPECT_EQ(test, err, -ENOMEM);
-		KUNIT_EXPECT_EQ(test, write.need, CMAP_NEED_NODE);
+		KUNIT_EXPECT_EQ(test, write.blocked_on, CMAP_BLOCKED_ON_NODE);
 	}
 	lab_fail_end();
 	KUNIT_EXPECT_GE(test, n, 3);
@@ -1484,7 +1484,7 @@ static void table_behind_zeroes(struct kunit *test)
 	struct site *site = site_mapped(test);
 	struct cmap_extent extent;
 	u32 bits = table_of(site)->bits;
-	u32 turn = table_of(site)->turn;
+	u32 parity = table_of(site)->parity;
 	u64 word;
 	int cookie;
 
@@ -1494,18 +1494,18 @@ static void table_behind_zeroes(struct kunit *test)
 	lab_settle();
 	KUNIT_ASSERT_GT(test, table_of(site)->bits, bits);
 	KUNIT_EXPECT_TRUE(test, cmap_shard_find_table(site->shard,
-			table_of(site)->bits, table_of(site)->turn, 0, true,
+			table_of(site)->bits, table_of(site)->parity, 0, true,
 			&extent));
 	KUNIT_EXPECT_NE(test, extent.bytes, 0);
 
 	cookie = fault_begin(site);
-	KUNIT_EXPECT_TRUE(test, cmap_shard_find_table(site->shard, bits, turn,
+	KUNIT_EXPECT_TRUE(test, cmap_shard_find_table(site->shard, bits, parity,
 						      0, true, &extent));
 	KUNIT_EXPECT_EQ(test, extent.bytes, 0);
 	del_some(test, site, 10, 400);
 	flush_work(&site->shard->resize);
 	KUNIT_ASSERT_EQ(test, table_of(site)->bits, bits);
-	KUNIT_ASSERT_EQ(test, table_of(site)->turn, turn);
+	KUNIT_ASSERT_EQ(test, table_of(site)->parity, parity);
 	word = shown(site, at);
 	KUNIT_EXPECT_EQ(test, CMAP_WINDOW_TABLE_UNKNOWN(word),
 			CMAP_WINDOW_TABLE_NOT_YET);

@@ -402,7 +402,7 @@ static void who_queues_is_served_before_others(struct kunit *test)
 	};
 	u64 n = fill(test, map, 64), i = 0, key = 2;
 	struct cmap_write first = {
-		.value_len = 64, .need = CMAP_NEED_NODE,
+		.value_len = 64, .blocked_on = CMAP_BLOCKED_ON_NODE,
 	};
 	int err;
 
