@@ -165,6 +165,8 @@ static __always_inline cmap_ref alloc_in(struct cmap_arena *arena,
  */
 cmap_ref cmap_arena_alloc(struct cmap_arena *arena, u32 size)
 {
+	lockdep_assert_held(arena->lock);
+
 	if (!arena->classes)
 		return 0;
 	return alloc_in(arena, &arena->classes[cmap_class_of(size)]);
@@ -211,6 +213,8 @@ cmap_ref cmap_arena_take(struct cmap_arena *arena, u32 size, unsigned int flags)
 	u32 nth = cmap_class_of(size);
 	struct cmap_class *class;
 
+	lockdep_assert_held(arena->lock);
+
 	if (unlikely(!arena->classes))
 		return 0;
 	class = &arena->classes[nth];
@@ -235,6 +239,8 @@ cmap_ref cmap_arena_take(struct cmap_arena *arena, u32 size, unsigned int flags)
 bool cmap_arena_may_insert(const struct cmap_arena *arena, cmap_ref ref)
 {
 	const struct cmap_class *class = class_at(arena, ref);
+
+	lockdep_assert_held(arena->lock);
 
 	return class->free >= class->reserve &&
 	       (!cmap_class_is_large(class - arena->classes) || headroom_left(arena));
@@ -266,6 +272,8 @@ void cmap_arena_in_hand(struct cmap_arena *arena, cmap_ref ref, bool taken)
 		cmap_segment_at(arena, ref >> CMAP_OFFSET_BITS);
 	s64 bytes = cmap_block_bytes(segment->block);
 
+	lockdep_assert_held(arena->lock);
+
 	cmap_arena_hands_move(arena->memory);
 	arena->classes[segment->class].in_hand += taken ? 1 : -1;
 	if (cmap_class_is_large(segment->class))
@@ -285,6 +293,8 @@ u64 cmap_arena_large_bytes(const struct cmap_arena *arena, cmap_ref ref)
 	const struct cmap_segment *segment =
 		cmap_segment_at(arena, ref >> CMAP_OFFSET_BITS);
 
+	lockdep_assert_held(arena->lock);
+
 	return cmap_class_is_large(segment->class) ? cmap_block_bytes(segment->block) : 0;
 }
 
@@ -298,6 +308,8 @@ u64 cmap_arena_large_bytes(const struct cmap_arena *arena, cmap_ref ref)
  */
 u32 cmap_arena_room(const struct cmap_arena *arena, cmap_ref ref)
 {
+	lockdep_assert_held(arena->lock);
+
 	return cmap_segment_at(arena, ref >> CMAP_OFFSET_BITS)->units <<
 	       CMAP_UNIT_SHIFT;
 }
@@ -355,6 +367,8 @@ void cmap_arena_free_unpublished(struct cmap_arena *arena, cmap_ref ref)
 	struct cmap_segment *segment =
 		cmap_segment_at(arena, ref >> CMAP_OFFSET_BITS);
 
+	lockdep_assert_held(arena->lock);
+
 	if (arena->wipe)
 		wipe_node(segment, cmap_arena_node(arena, ref));
 	cmap_arena_push(arena, &segment->ready, ref);
@@ -384,6 +398,8 @@ cmap_ref cmap_arena_copy(struct cmap_arena *arena, cmap_ref ref)
 	struct cmap_class *class = class_at(arena, ref);
 	struct cmap_node *copy;
 	cmap_ref copy_ref;
+
+	lockdep_assert_held(arena->lock);
 
 	if (class->free <= class->reserve)
 		return 0;
@@ -416,6 +432,8 @@ cmap_ref cmap_arena_copy(struct cmap_arena *arena, cmap_ref ref)
  */
 bool cmap_arena_queue(struct cmap_arena *arena, u32 size, int count)
 {
+	lockdep_assert_held(arena->lock);
+
 	if (!arena->classes)
 		return false;
 	arena->classes[cmap_class_of(size)].queued += count;
@@ -434,6 +452,8 @@ bool cmap_arena_queue(struct cmap_arena *arena, u32 size, int count)
  */
 void cmap_arena_serve(struct cmap_arena *arena, u32 size)
 {
+	lockdep_assert_held(arena->lock);
+
 	arena->serving = size ? cmap_class_of(size) : 0;
 }
 
@@ -447,6 +467,8 @@ void cmap_arena_serve(struct cmap_arena *arena, u32 size)
  */
 bool cmap_arena_queued(const struct cmap_arena *arena, u32 size)
 {
+	lockdep_assert_held(arena->lock);
+
 	return arena->classes && is_queued(arena, cmap_class_of(size));
 }
 
@@ -466,6 +488,8 @@ struct cmap_outlook cmap_arena_outlook(const struct cmap_arena *arena,
 	const struct cmap_segment *segment;
 	u32 nth = cmap_class_of(size);
 	const struct cmap_class *class;
+
+	lockdep_assert_held(arena->lock);
 
 	if (!arena->classes)
 		return outlook;

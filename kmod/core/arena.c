@@ -88,6 +88,8 @@ void cmap_segment_list(struct cmap_arena *arena, struct cmap_segment *segment)
 	struct cmap_class *class = &arena->classes[segment->class];
 	struct cmap_segment *head, *tail;
 
+	lockdep_assert_held(arena->lock);
+
 	segment->listed = true;
 	if (!class->head) {
 		class->head = segment->index;
@@ -115,6 +117,8 @@ void cmap_segment_unlist(struct cmap_arena *arena,
 			   struct cmap_segment *segment)
 {
 	struct cmap_class *class = &arena->classes[segment->class];
+
+	lockdep_assert_held(arena->lock);
 
 	segment->listed = false;
 	if (segment->next == segment->index) {
@@ -178,6 +182,8 @@ u32 cmap_arena_granules(const struct cmap_arena *arena)
 {
 	const struct cmap_segtab *segtab = cmap_segtab_locked(arena);
 
+	lockdep_assert_held(arena->lock);
+
 	return segtab ? segtab->size : 0;
 }
 
@@ -193,6 +199,8 @@ void cmap_arena_show(struct cmap_arena *arena, struct cmap_view *view)
 	const struct cmap_segtab *segtab = cmap_segtab_locked(arena);
 	struct cmap_segment *segment;
 	u32 i = 0;
+
+	lockdep_assert_held(arena->lock);
 
 	while (segtab && (segment = cmap_segment_from(segtab, &i, segtab->size))) {
 		u32 count = cmap_segment_granules(segment);
@@ -222,6 +230,8 @@ u32 cmap_arena_hidden(const struct cmap_arena *arena,
 	const struct cmap_segment *segment;
 	u32 n = 0;
 
+	lockdep_assert_held(arena->lock);
+
 	list_for_each_entry(segment, &arena->view->hidden, hidden) {
 		if (n == max)
 			break;
@@ -246,6 +256,8 @@ void cmap_arena_reveal(struct cmap_arena *arena,
 		       const struct cmap_hidden *hidden)
 {
 	struct cmap_segment *segment = cmap_segment_at(arena, hidden->granule);
+
+	lockdep_assert_held(arena->lock);
 
 	if (!segment || segment->number != hidden->number)
 		return;

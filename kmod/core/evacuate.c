@@ -13,6 +13,8 @@ bool cmap_arena_sparse(const struct cmap_arena *arena)
 {
 	u32 i;
 
+	lockdep_assert_held(arena->lock);
+
 	for (i = 0; arena->classes && i < CMAP_CLASSES; i++)
 		if (arena->classes[i].free > arena->classes[i].sparse)
 			return true;
@@ -67,6 +69,8 @@ bool cmap_arena_evacuate(struct cmap_arena *arena, u32 *from, u32 count,
 	u32 end = min(*from + count, size);
 	struct cmap_segment *segment;
 
+	lockdep_assert_held(arena->lock);
+
 	if (arena->victim)
 		return true;
 
@@ -101,6 +105,8 @@ bool cmap_arena_evacuate(struct cmap_arena *arena, u32 *from, u32 count,
 cmap_ref cmap_arena_evacuate_next(struct cmap_arena *arena)
 {
 	const struct cmap_segment *segment;
+
+	lockdep_assert_held(arena->lock);
 
 	if (!arena->victim)
 		return 0;
@@ -149,6 +155,8 @@ static bool number_anew(struct cmap_arena *arena, struct cmap_segment *segment)
 u64 cmap_arena_evacuate_end(struct cmap_arena *arena)
 {
 	struct cmap_segment *segment;
+
+	lockdep_assert_held(arena->lock);
 
 	if (!arena->victim)
 		return 0;

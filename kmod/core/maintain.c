@@ -385,6 +385,8 @@ static __always_inline unsigned int pending_locked(struct cmap_shard *shard)
  */
 unsigned int cmap_pending(struct cmap_shard *shard)
 {
+	lockdep_assert_held(&shard->lock);
+
 	return pending_locked(shard);
 }
 
@@ -399,6 +401,8 @@ unsigned int cmap_pending_assist(struct cmap_shard *shard)
 {
 	const struct cmap_table *table = cmap_shard_table_locked(shard);
 	unsigned int pending = 0;
+
+	lockdep_assert_held(&shard->lock);
 
 	if (table && unlikely(cmap_shard_next_locked(shard, table)) &&
 	    cmap_migrate_some(shard, ASSIST_MOVES) == -EAGAIN &&

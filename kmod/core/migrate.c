@@ -141,6 +141,8 @@ int cmap_table_move(struct cmap_table *old, struct cmap_table *new,
 	u32 entries = 0;
 	u32 i;
 
+	lockdep_assert_held(arena->lock);
+
 	for (i = 0; i < count; i++)
 		entries += cmap_chain_entries(old, cmap_table_bucket(old,
 								old->moved + i));
@@ -227,6 +229,8 @@ int cmap_migrate_some(struct cmap_shard *shard, unsigned int count)
  */
 bool cmap_migrate_may_ask(const struct cmap_shard *shard)
 {
+	lockdep_assert_held(&shard->lock);
+
 	return !time_before64(get_jiffies_64(), shard->resize_after);
 }
 
@@ -438,6 +442,8 @@ u64 cmap_migrate_lack(const struct cmap_shard *shard)
 	const struct cmap_table *table = cmap_shard_table_locked(shard);
 	const struct cmap_table *next = cmap_shard_next_locked(shard, table);
 	u8 bits;
+
+	lockdep_assert_held(&shard->lock);
 
 	if (next)
 		return cmap_pool_bytes(next);

@@ -2,8 +2,8 @@
 /*
  * A node: one version of one entry.
  *
- * Nodes are shared memory in the making: processes will map them.  They hold
- * no pointer, and every byte of them is meant to be seen.
+ * Nodes are shared memory: processes map them to read.  They hold no pointer, and
+ * every byte of them may be seen.
  */
 #ifndef CMAP_NODE_H
 #define CMAP_NODE_H

@@ -486,6 +486,8 @@ void cmap_refill_attach(struct cmap_arena *arena, struct cmap_refill *refill)
 	u32 index, there;
 	bool spare;
 
+	lockdep_assert_held(arena->lock);
+
 	if (!arena->classes) {
 		/* Pairs with the acquire in segment_pages(). */
 		smp_store_release(&arena->classes, refill->classes);

@@ -131,6 +131,8 @@ static struct cmap_table *table_or_next(const struct cmap_shard *shard, u32 i)
  */
 bool cmap_shard_has_place(const struct cmap_shard *shard, u8 bits)
 {
+	lockdep_assert_held(&shard->lock);
+
 	return !shard->arena.view ||
 	       cmap_places_parity(&shard->arena.view->places, bits) <
 	       CMAP_WINDOW_TURNS;
@@ -152,6 +154,8 @@ bool cmap_shard_settle(struct cmap_shard *shard, struct cmap_table *table)
 	const struct cmap_table *from = cmap_shard_table_locked(shard);
 	struct cmap_view *view = shard->arena.view;
 
+	lockdep_assert_held(&shard->lock);
+
 	if (!view) {
 		table->parity = from && !from->parity;
 		return true;
@@ -172,6 +176,8 @@ bool cmap_shard_settle(struct cmap_shard *shard, struct cmap_table *table)
  */
 void cmap_shard_show_tables(struct cmap_shard *shard)
 {
+	lockdep_assert_held(&shard->lock);
+
 	cmap_view_set_tables(shard->arena.view,
 			     cmap_table_word(table_or_next(shard, 0)),
 			     cmap_table_word(table_or_next(shard, 1)));
@@ -188,6 +194,8 @@ void cmap_shard_show_table(struct cmap_shard *shard, struct cmap_table *table)
 {
 	struct cmap_view *view = shard->arena.view;
 
+	lockdep_assert_held(&shard->lock);
+
 	table->hidden = !cmap_table_clean(table);
 	cmap_shard_show_tables(shard);
 	if (table->hidden)
@@ -203,6 +211,8 @@ void cmap_shard_show_table(struct cmap_shard *shard, struct cmap_table *table)
  */
 void cmap_shard_show_pool(struct cmap_shard *shard, struct cmap_table *table)
 {
+	lockdep_assert_held(&shard->lock);
+
 	if (table->unclean)
 		queue_work(cmap_queue_upkeep, &shard->arena.view->reveal);
 }

@@ -2,8 +2,9 @@
 /*
  * A shard: a part of a map with its own lock, table, memory and counters.
  *
- * Lock order: a shard's lock is taken with nothing but RCU inside it and no
- * other shard's lock around it.  It disables softirqs, in which kernel
+ * Lock order: docs/design.md, "Locks", has the only list.  Inside a shard's lock
+ * nothing is taken but RCU, the lock of a bill and those of the work queues; two
+ * shards' locks are never held at once.  It disables softirqs, in which kernel
  * consumers may write.
  */
 #ifndef CMAP_SHARD_H
