@@ -176,7 +176,7 @@ static u64 position_of(const struct cmap_walk *walk,
 	u16 tag = READ_ONCE(slot->bucket->tag[slot->i]);
 	u64 hash;
 
-	/* Pairs with the releases in push() and cmap_table_fill(). */
+	/* Pairs with the releases in cmap_arena_push() and cmap_table_fill(). */
 	smp_rmb();
 	if (likely(READ_ONCE(slot->bucket->ref[slot->i]) == ref &&
 		   !(READ_ONCE(first->head) & CMAP_BUCKET_MOVED)))

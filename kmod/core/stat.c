@@ -27,7 +27,7 @@ static bool entries_at_rest(const struct cmap *map, u64 *entries)
 	u32 i;
 
 	for (i = 0; i < map->shards; i++) {
-		/* Pairs with the release in entries_end(). */
+		/* Pairs with the release in cmap_entries_end(). */
 		n = smp_load_acquire(&map->shard[i]->changes);
 		changes += n;
 		any |= n;
@@ -35,7 +35,7 @@ static bool entries_at_rest(const struct cmap *map, u64 *entries)
 	}
 	if (any & 1)
 		return false;
-	/* Pairs with the barrier in entries_begin(). */
+	/* Pairs with the barrier in cmap_entries_begin(). */
 	smp_rmb();
 	for (i = 0; i < map->shards; i++)
 		changes -= READ_ONCE(map->shard[i]->changes);
