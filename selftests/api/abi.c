@@ -168,9 +168,61 @@ TEST_F(abi, shorter_is_extended)
 	}
 }
 
+/* Also wherever an unknown flag stands. */
+static void bad_creates(struct __test_metadata *_metadata, int fd)
+{
+	static const struct {
+		struct cmap_create create;
+		int err;
+	} bad[] = {
+		{ { .__reserved = 1 }, -EINVAL },
+		{ { .mode = 01000 }, -EINVAL },
+		{ { .mode = 0700 }, -EINVAL },
+		{ { .mode = 0x10000 }, -EINVAL },
+		{ { .key_max = CMAP_KEY_MAX + 1 }, -EINVAL },
+		{ { .value_max = CMAP_VALUE_MAX + 1 }, -EINVAL },
+		{ { .shards = 3 }, -EINVAL },
+		{ { .shards = 2 * CMAP_SHARDS_MAX }, -EINVAL },
+		{ { .max_entries = 1ULL << 63 }, -EINVAL },
+		{ { .max_bytes = UINT64_MAX }, -EINVAL },
+		{ { .max_bytes = 1 }, -ENOSPC },
+	};
+	struct cmap_create create;
+	unsigned int i;
+
+	for (i = 4; i < 32; i++) {
+		create = (struct cmap_create){ .flags = 1U << i };
+		EXPECT_EQ(-EINVAL, create_with(fd, &create));
+	}
+	for (i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+		create = bad[i].create;
+		EXPECT_EQ(bad[i].err, create_with(fd, &create)) {
+			TH_LOG("number %u", i);
+		}
+	}
+}
+
+/* No command but SET and DELETE has flags; no code but its own. */
+static void flags_of_other_commands(struct __test_metadata *_metadata, int fd)
+{
+	struct cmap_op op;
+	unsigned int i;
+
+	for (i = CMAP_CODE_TAKE; i <= CMAP_CODE_COUNT; i++) {
+		if (i > CMAP_CODE_ADD && i < CMAP_CODE_CLEAR)
+			continue;
+		op = (struct cmap_op){
+			.flags = 1, .key = u64_of("k"), .key_len = 1,
+		};
+		EXPECT_EQ(-EINVAL, op_call(fd, _IO(CMAP_IOC_MAGIC, i), &op));
+		op.flags = 0;
+		op.code = CMAP_CODE_GET;
+		EXPECT_EQ(-EINVAL, op_call(fd, _IO(CMAP_IOC_MAGIC, i), &op));
+	}
+}
+
 TEST_F(abi, flags_and_reserved)
 {
-	struct cmap_create create;
 	struct cmap_name name = {
 		.size = sizeof(name), .name = u64_of("x"), .name_len = 1,
 	};
@@ -186,36 +238,10 @@ TEST_F(abi, flags_and_reserved)
 	struct cmap_stat stat = { .size = sizeof(stat), .flags = 1 };
 	struct cmap_range range = { .size = sizeof(range), .flags = 2 };
 	struct cmap_ops ops = { .size = sizeof(ops), .flags = 1 };
-	struct cmap_op op;
 	unsigned int i;
 	int fd = device(O_RDWR);
 
-	for (i = 4; i < 32; i++) {
-		create = (struct cmap_create){ .flags = 1U << i };
-		EXPECT_EQ(-EINVAL, create_with(fd, &create));
-	}
-	create = (struct cmap_create){ .__reserved = 1 };
-	EXPECT_EQ(-EINVAL, create_with(fd, &create));
-	create = (struct cmap_create){ .mode = 01000 };
-	EXPECT_EQ(-EINVAL, create_with(fd, &create));
-	create = (struct cmap_create){ .mode = 0700 };
-	EXPECT_EQ(-EINVAL, create_with(fd, &create));
-	create = (struct cmap_create){ .mode = 0x10000 };
-	EXPECT_EQ(-EINVAL, create_with(fd, &create));
-	create = (struct cmap_create){ .key_max = CMAP_KEY_MAX + 1 };
-	EXPECT_EQ(-EINVAL, create_with(fd, &create));
-	create = (struct cmap_create){ .value_max = CMAP_VALUE_MAX + 1 };
-	EXPECT_EQ(-EINVAL, create_with(fd, &create));
-	create = (struct cmap_create){ .shards = 3 };
-	EXPECT_EQ(-EINVAL, create_with(fd, &create));
-	create = (struct cmap_create){ .shards = 2 * CMAP_SHARDS_MAX };
-	EXPECT_EQ(-EINVAL, create_with(fd, &create));
-	create = (struct cmap_create){ .max_entries = 1ULL << 63 };
-	EXPECT_EQ(-EINVAL, create_with(fd, &create));
-	create = (struct cmap_create){ .max_bytes = UINT64_MAX };
-	EXPECT_EQ(-EINVAL, create_with(fd, &create));
-	create = (struct cmap_create){ .max_bytes = 1 };
-	EXPECT_EQ(-ENOSPC, create_with(fd, &create));
+	bad_creates(_metadata, fd);
 
 	name.flags = 1;
 	EXPECT_EQ(-EINVAL, call(fd, CMAP_IOCTL_UNLINK, &name));
@@ -243,20 +269,7 @@ TEST_F(abi, flags_and_reserved)
 	ops.__reserved = 1;
 	EXPECT_EQ(-EINVAL, call(self->fd, CMAP_IOCTL_BATCH, &ops));
 
-	/* No command but SET and DELETE has flags; no code but its own. */
-	for (i = CMAP_CODE_TAKE; i <= CMAP_CODE_COUNT; i++) {
-		if (i > CMAP_CODE_ADD && i < CMAP_CODE_CLEAR)
-			continue;
-		op = (struct cmap_op){
-			.flags = 1, .key = u64_of("k"), .key_len = 1,
-		};
-		EXPECT_EQ(-EINVAL, op_call(self->fd, _IO(CMAP_IOC_MAGIC, i),
-					   &op));
-		op.flags = 0;
-		op.code = CMAP_CODE_GET;
-		EXPECT_EQ(-EINVAL, op_call(self->fd, _IO(CMAP_IOC_MAGIC, i),
-					   &op));
-	}
+	flags_of_other_commands(_metadata, self->fd);
 	EXPECT_EQ(1, count(self->fd));
 	close(fd);
 }

@@ -25,11 +25,23 @@ FIXTURE_TEARDOWN(lib)
 	kcmap_close(self->map);
 }
 
+static void expect_dup(struct __test_metadata *_metadata, struct kcmap *m,
+		       const char *key, const char *want)
+{
+	size_t len;
+	char *dup = kcmap_get_dup(m, key, strlen(key), &len, NULL);
+
+	ASSERT_NE(NULL, dup);
+	EXPECT_EQ(strlen(want), len);
+	EXPECT_EQ(0, memcmp(dup, want, len));
+	free(dup);
+}
+
 TEST_F(lib, one_key)
 {
 	struct kcmap *m = self->map;
 	uint64_t v1, v2;
-	char buf[16], *dup;
+	char buf[16];
 	size_t len;
 	int64_t sum;
 
@@ -39,19 +51,12 @@ TEST_F(lib, one_key)
 	EXPECT_EQ(v1, v2);
 	ERR(EMSGSIZE, kcmap_get(m, "k", 1, buf, 2, NULL));
 	EXPECT_EQ(3, kcmap_get(m, "k", 1, NULL, 0, NULL));
-	dup = kcmap_get_dup(m, "k", 1, &len, &v2);
-	ASSERT_NE(NULL, dup);
-	EXPECT_EQ(3, len);
-	EXPECT_EQ(0, memcmp(dup, "one", 3));
-	free(dup);
+	expect_dup(_metadata, m, "k", "one");
 	errno = 0;
 	EXPECT_EQ(NULL, kcmap_get_dup(m, "none", 4, &len, NULL));
 	EXPECT_EQ(ENOENT, errno);
 	ASSERT_EQ(0, kcmap_set(m, "empty", 5, NULL, 0, NULL));
-	dup = kcmap_get_dup(m, "empty", 5, &len, NULL);
-	EXPECT_NE(NULL, dup);
-	EXPECT_EQ(0, len);
-	free(dup);
+	expect_dup(_metadata, m, "empty", "");
 
 	ERR(EEXIST, kcmap_insert(m, "k", 1, "x", 1, &v2));
 	EXPECT_EQ(v1, v2);

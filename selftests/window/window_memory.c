@@ -128,16 +128,55 @@ static int touch(const char *at, size_t size)
 }
 
 /*
+ * Map all large blocks; returns how many there are.  One that a single fault
+ * maps is in *large, with its offset.
+ */
+static int map_large(int fd, const char **blocks, const char **large,
+		     uint64_t *offset)
+{
+	const struct cmap_window *header = map_header(fd);
+	unsigned int i;
+	int n = 0;
+
+	for (i = FIRST_GRANULE; i < first_granules(header) - 32; i++) {
+		long before;
+
+		if (!is_large(shard_in(header, 0), i))
+			continue;
+		blocks[n] = map_aligned(fd, granule_offset(0, i));
+		if (!blocks[n])
+			return -errno;
+		before = faults();
+		if (touch(blocks[n], HUGE) == HUGE / 4096 &&
+		    faults() - before == 1) {
+			*large = blocks[n];
+			*offset = granule_offset(0, i);
+		}
+		n++;
+	}
+	return n;
+}
+
+/* As a child does that has it too. */
+static bool cut(const char *large)
+{
+	if (touch(large, HUGE) != HUGE / 4096)
+		return false;
+	munmap((void *)(large + HUGE / 2), 4096);
+	munmap((void *)large, 4096);
+	return touch(large + 4096, HUGE / 2 - 4096) == HUGE / 2 / 4096 - 1;
+}
+
+/*
  * Every read of a page that had not been read lately missed the TLB, and the
  * first reads of 2 MiB took 16 faults.
  */
 TEST(large_block_is_mapped_as_one)
 {
 	struct cmap_create one = { .shards = 1 };
-	const struct cmap_window *header;
 	static const char *blocks[512];
 	const char *large = NULL, *askew;
-	int fd = new_map_with(&one), n = 0, i, status, ends[2];
+	int fd = new_map_with(&one), n, i, status, ends[2];
 	uint64_t offset = 0;
 	static char value[2000];
 	pid_t child;
@@ -147,22 +186,7 @@ TEST(large_block_is_mapped_as_one)
 	memset(value, 'v', sizeof(value));
 	for (i = 0; i < 12000; i++)
 		ASSERT_EQ(0, set(fd, &i, 4, value, sizeof(value)));
-	header = map_header(fd);
-	for (i = FIRST_GRANULE; i < first_granules(header) - 32; i++) {
-		long before;
-
-		if (!is_large(shard_in(header, 0), i))
-			continue;
-		blocks[n] = map_aligned(fd, granule_offset(0, i));
-		ASSERT_NE(NULL, blocks[n]);
-		before = faults();
-		if (touch(blocks[n], HUGE) == HUGE / 4096 &&
-		    faults() - before == 1) {
-			large = blocks[n];
-			offset = granule_offset(0, i);
-		}
-		n++;
-	}
+	n = map_large(fd, blocks, &large, &offset);
 	ASSERT_LT(1, n);
 	ASSERT_NE(NULL, large);
 
@@ -183,14 +207,8 @@ TEST(large_block_is_mapped_as_one)
 
 	/* A child has it too, and it can be cut, whoever has it. */
 	child = fork();
-	if (!child) {
-		if (touch(large, HUGE) != HUGE / 4096)
-			_exit(1);
-		munmap((void *)(large + HUGE / 2), 4096);
-		munmap((void *)large, 4096);
-		_exit(touch(large + 4096, HUGE / 2 - 4096) !=
-		      HUGE / 2 / 4096 - 1);
-	}
+	if (!child)
+		_exit(!cut(large));
 	waitpid(child, &status, 0);
 	EXPECT_EQ(0, status);
 	EXPECT_EQ(HUGE / 4096, touch(large, HUGE));

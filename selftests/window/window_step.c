@@ -261,6 +261,17 @@ enum what {
 	DELETE_AND_SET, GROW, GROW_AND_REPLACE, SHRINK, CLEAR_AND_GIVE_BACK,
 };
 
+/* Other keys get the memory, and leave it. */
+static void use_and_leave(int fd)
+{
+	uint64_t other;
+
+	for (other = 50; other < 60; other++)
+		set_stamp(fd, other, 1000 + other);
+	for (other = 50; other < 60; other++)
+		delete(fd, &other, 8);
+}
+
 /* Change the map; true if the key is there throughout. */
 static bool change(int fd, enum what what, uint64_t *stamp)
 {
@@ -276,10 +287,7 @@ static bool change(int fd, enum what what, uint64_t *stamp)
 	case REPLACE_AND_REUSE:
 		set_stamp(fd, KEY, ++*stamp);
 		wait_a_while(fd, false);
-		for (other = 50; other < 60; other++)
-			set_stamp(fd, other, 1000 + other);
-		for (other = 50; other < 60; other++)
-			delete(fd, &other, 8);
+		use_and_leave(fd);
 		return true;
 	case DELETE:
 		delete(fd, &key, 8);
@@ -287,10 +295,7 @@ static bool change(int fd, enum what what, uint64_t *stamp)
 	case DELETE_AND_REUSE:
 		delete(fd, &key, 8);
 		wait_a_while(fd, false);
-		for (other = 50; other < 60; other++)
-			set_stamp(fd, other, 1000 + other);
-		for (other = 50; other < 60; other++)
-			delete(fd, &other, 8);
+		use_and_leave(fd);
 		return false;
 	case DELETE_AND_SET:
 		delete(fd, &key, 8);
