@@ -3,80 +3,11 @@
  * Node memory: what is handed out is nobody else's, what is given back waits
  * for its readers, and the account has every page.
  */
-#include "lab.h"
 #include "model.h"
 #include "stock.h"
-#include "../core/layout.h"
 
-#include <linux/bitmap.h>
 #include <linux/delay.h>
-#include <linux/jiffies.h>
 #include <linux/sizes.h>
-#include <uapi/linux/cmap.h>
-
-#define NODE_MIN	sizeof(struct cmap_node)
-#define NODE_MAX	(sizeof(struct cmap_node) + CMAP_KEY_MAX + CMAP_VALUE_MAX)
-
-static void unalloc(struct stock *stock, cmap_ref ref)
-{
-	spin_lock_bh(&stock->lock);
-	cmap_arena_free_unpublished(&stock->arena, ref);
-	spin_unlock_bh(&stock->lock);
-}
-
-/* True if there is more to come after a grace period. */
-static bool trim(struct stock *stock, u32 step)
-{
-	LIST_HEAD(detached);
-	bool pending = false;
-	u32 from = 0;
-
-	while (from != U32_MAX) {
-		spin_lock_bh(&stock->lock);
-		pending |= cmap_arena_trim(&stock->arena, &from, step,
-					   &detached);
-		spin_unlock_bh(&stock->lock);
-	}
-	cmap_arena_free_detached(&detached);
-
-	return pending;
-}
-
-/* Whoever looks here is alone. */
-static struct cmap_segtab *segtab_of(struct stock *stock)
-{
-	return rcu_dereference_protected(stock->arena.segtab, 1);
-}
-
-static struct cmap_segment *segment_of(struct stock *stock, cmap_ref ref)
-{
-	return segtab_of(stock)->segment[ref >> CMAP_OFFSET_BITS];
-}
-
-struct census {
-	u32 segments;
-	u32 live;
-	u64 bytes;
-};
-
-static struct census census_of(struct stock *stock)
-{
-	struct cmap_segtab *segtab = segtab_of(stock);
-	struct census census = {};
-	u32 i;
-
-	for (i = 0; segtab && i < segtab->size; i++) {
-		struct cmap_segment *segment = segtab->segment[i];
-
-		if (!segment || segment->index != i)
-			continue;
-		census.segments++;
-		census.live += segment->live;
-		census.bytes += cmap_block_bytes(segment->block);
-	}
-
-	return census;
-}
 
 /* ---- sizes ---- */
 
@@ -95,7 +26,7 @@ static void size_classes(struct kunit *test)
 
 		KUNIT_ASSERT_NE_MSG(test, ref, 0, "%u bytes: error %d", size,
 				    err);
-		segment = segment_of(stock, ref);
+		segment = stock_segment(stock, ref);
 		room = segment->units << CMAP_UNIT_SHIFT;
 		KUNIT_EXPECT_GE(test, room, size);
 		KUNIT_EXPECT_LT(test, room - size, max(16U, room / 8));
@@ -104,7 +35,7 @@ static void size_classes(struct kunit *test)
 		class = segment->class;
 		stock_retire(stock, ref);
 		KUNIT_EXPECT_EQ(test, lab_bytes(stock->lab),
-				census_of(stock).bytes);
+				stock_census(stock).bytes);
 	}
 	KUNIT_EXPECT_GT(test, class, CMAP_CLASSES - 4);
 
@@ -123,7 +54,7 @@ static u32 take_all(struct stock *stock, u32 size, cmap_ref *refs, u32 max)
 		refs[n] = stock_take(stock, size, &err);
 		if (!refs[n])
 			return 0;
-	} while (stock->arena.classes[segment_of(stock, refs[n++])->class].bump &&
+	} while (stock->arena.classes[stock_segment(stock, refs[n++])->class].bump &&
 		 n < max);
 
 	return n;
@@ -170,7 +101,7 @@ static void reuse_waits_for_readers(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, stock->arena.reuses, 2);
 
 	/* One that no reader can have seen need not wait. */
-	unalloc(stock, refs[1]);
+	stock_unalloc(stock, refs[1]);
 	KUNIT_EXPECT_EQ(test, stock_take_ready(stock, size), refs[1]);
 
 	cmap_arena_destroy(&stock->arena);
@@ -217,7 +148,7 @@ static void wiping(struct kunit *test)
 		memset(stock_node(stock, refs[i]), 0xff, size);
 
 	/* Not published: at once. */
-	unalloc(stock, refs[0]);
+	stock_unalloc(stock, refs[0]);
 	KUNIT_EXPECT_TRUE(test, wiped(stock, refs[0], size));
 	/* Reused: before. */
 	stock_retire(stock, refs[1]);
@@ -230,7 +161,7 @@ static void wiping(struct kunit *test)
 	stock_retire(stock, refs[2]);
 	stock_retire(stock, refs[3]);
 	KUNIT_EXPECT_TRUE(test, stock->arena.needs_trim);
-	for (i = 0; trim(stock, 1); i++) {
+	for (i = 0; stock_trim(stock, 1); i++) {
 		KUNIT_ASSERT_LT(test, i, 10);
 		synchronize_rcu();
 	}
@@ -263,11 +194,11 @@ static void wiped_before_given_back(struct kunit *test)
 	rcu_read_lock();
 	for (i = 0; i < n; i++)
 		stock_retire(stock, refs[i]);
-	KUNIT_EXPECT_TRUE(test, trim(stock, 256));
+	KUNIT_EXPECT_TRUE(test, stock_trim(stock, 256));
 	rcu_read_unlock();
 
 	lab_freed();
-	for (i = 0; trim(stock, 256); i++) {
+	for (i = 0; stock_trim(stock, 256); i++) {
 		KUNIT_ASSERT_LT(test, i, 10);
 		synchronize_rcu();
 	}
@@ -308,7 +239,7 @@ static void wiping_in_pieces(struct kunit *test)
 	spin_unlock_bh(&stock->lock);
 	KUNIT_EXPECT_NE(test, from, U32_MAX);
 	cmap_arena_free_detached(&detached);
-	for (i = 0; trim(stock, 256); i++) {
+	for (i = 0; stock_trim(stock, 256); i++) {
 		KUNIT_ASSERT_LT(test, i, 20);
 		synchronize_rcu();
 	}
@@ -331,9 +262,9 @@ static void empty_segments_go_back(struct kunit *test)
 		refs[i] = stock_take(stock, size, &err);
 		KUNIT_ASSERT_NE(test, refs[i], 0);
 	}
-	before = census_of(stock).segments;
+	before = stock_census(stock).segments;
 	KUNIT_ASSERT_GT(test, before, 10);
-	KUNIT_EXPECT_FALSE(test, trim(stock, 3));
+	KUNIT_EXPECT_FALSE(test, stock_trim(stock, 3));
 
 	/* All but one: its segment stays. */
 	for (i = 1; i < n; i++)
@@ -341,14 +272,14 @@ static void empty_segments_go_back(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, stock->arena.needs_trim);
 	rcu_read_lock();
 	for (i = 0; i < 5; i++)
-		KUNIT_EXPECT_TRUE(test, trim(stock, 3));
-	KUNIT_EXPECT_EQ(test, census_of(stock).segments, before);
+		KUNIT_EXPECT_TRUE(test, stock_trim(stock, 3));
+	KUNIT_EXPECT_EQ(test, stock_census(stock).segments, before);
 	rcu_read_unlock();
 	synchronize_rcu();
-	trim(stock, 3);
-	KUNIT_EXPECT_EQ(test, census_of(stock).segments, 1);
-	KUNIT_EXPECT_EQ(test, census_of(stock).live, 1);
-	KUNIT_EXPECT_EQ(test, lab_bytes(stock->lab), census_of(stock).bytes);
+	stock_trim(stock, 3);
+	KUNIT_EXPECT_EQ(test, stock_census(stock).segments, 1);
+	KUNIT_EXPECT_EQ(test, stock_census(stock).live, 1);
+	KUNIT_EXPECT_EQ(test, lab_bytes(stock->lab), stock_census(stock).bytes);
 
 	/* Their granules are used again, the lowest first. */
 	hint = stock->arena.hint;
@@ -383,12 +314,12 @@ static void what_is_reclaimed_is_not_used_again(struct kunit *test)
 	pending = cmap_arena_reclaim(&stock->arena, &from, U32_MAX, &detached);
 	spin_unlock_bh(&stock->lock);
 	cmap_arena_free_detached(&detached);
-	KUNIT_EXPECT_EQ(test, pending, census_of(stock).bytes);
+	KUNIT_EXPECT_EQ(test, pending, stock_census(stock).bytes);
 
 	synchronize_rcu();
 	KUNIT_EXPECT_EQ(test, stock_take_ready(stock, 1000), 0);
-	KUNIT_EXPECT_FALSE(test, trim(stock, U32_MAX));
-	KUNIT_EXPECT_EQ(test, census_of(stock).segments, 0);
+	KUNIT_EXPECT_FALSE(test, stock_trim(stock, U32_MAX));
+	KUNIT_EXPECT_EQ(test, stock_census(stock).segments, 0);
 	KUNIT_EXPECT_NE(test, stock_take(stock, 1000, &err), 0);
 
 	cmap_arena_destroy(&stock->arena);
@@ -403,20 +334,20 @@ static void emptied_and_used_again(struct kunit *test)
 	ref = stock_take(stock, 2000, &err);
 	KUNIT_ASSERT_NE(test, ref, 0);
 	stock_retire(stock, ref);
-	KUNIT_EXPECT_TRUE(test, trim(stock, 256));
+	KUNIT_EXPECT_TRUE(test, stock_trim(stock, 256));
 	ref = stock_take_ready(stock, 2000);
 	KUNIT_ASSERT_NE(test, ref, 0);
 	synchronize_rcu();
-	KUNIT_EXPECT_FALSE(test, trim(stock, 256));
-	KUNIT_EXPECT_EQ(test, census_of(stock).segments, 1);
+	KUNIT_EXPECT_FALSE(test, stock_trim(stock, 256));
+	KUNIT_EXPECT_EQ(test, stock_census(stock).segments, 1);
 	/* Its last reader comes after the first time it was empty. */
 	rcu_read_lock();
 	stock_retire(stock, ref);
-	KUNIT_EXPECT_TRUE(test, trim(stock, 256));
-	KUNIT_EXPECT_EQ(test, census_of(stock).segments, 1);
+	KUNIT_EXPECT_TRUE(test, stock_trim(stock, 256));
+	KUNIT_EXPECT_EQ(test, stock_census(stock).segments, 1);
 	rcu_read_unlock();
 	synchronize_rcu();
-	KUNIT_EXPECT_FALSE(test, trim(stock, 256));
+	KUNIT_EXPECT_FALSE(test, stock_trim(stock, 256));
 	KUNIT_EXPECT_EQ(test, lab_bytes(stock->lab), 0);
 
 	cmap_arena_destroy(&stock->arena);
@@ -460,21 +391,21 @@ static void a_segment_ahead(struct kunit *test)
 
 	/* Small segments are not worth it, nor is a quarter of all there is. */
 	taken = take_to_half(test, stock, size);
-	segments = census_of(stock).segments;
+	segments = stock_census(stock).segments;
 	class = &stock->arena.classes[stock->arena.ahead];
 	KUNIT_EXPECT_GE(test, taken * size, 4 * (PAGE_SIZE << 2) / 2);
 
 	attach_ahead(test, stock);
 	KUNIT_EXPECT_TRUE(test, class->spare);
-	KUNIT_EXPECT_EQ(test, census_of(stock).segments, segments + 1);
+	KUNIT_EXPECT_EQ(test, stock_census(stock).segments, segments + 1);
 	/* Two spare ones are one too many. */
 	attach_ahead(test, stock);
-	KUNIT_EXPECT_EQ(test, census_of(stock).segments, segments + 1);
-	KUNIT_EXPECT_EQ(test, lab_bytes(stock->lab), census_of(stock).bytes);
+	KUNIT_EXPECT_EQ(test, stock_census(stock).segments, segments + 1);
+	KUNIT_EXPECT_EQ(test, lab_bytes(stock->lab), stock_census(stock).bytes);
 
-	left = segtab_of(stock)->segment[class->bump]->capacity -
-	       segtab_of(stock)->segment[class->bump]->bump +
-	       segtab_of(stock)->segment[class->spare]->capacity;
+	left = stock_segtab(stock)->segment[class->bump]->capacity -
+	       stock_segtab(stock)->segment[class->bump]->bump +
+	       stock_segtab(stock)->segment[class->spare]->capacity;
 	for (i = 0; i < left; i++)
 		KUNIT_ASSERT_NE(test, stock_take_ready(stock, size), 0);
 	KUNIT_EXPECT_FALSE(test, class->spare);
@@ -512,17 +443,17 @@ static void trim_leaves_what_is_ahead(struct kunit *test)
 	u32 segments;
 
 	take_to_half(test, stock, 1000);
-	segments = census_of(stock).segments;
+	segments = stock_census(stock).segments;
 	attach_ahead(test, stock);
-	KUNIT_EXPECT_EQ(test, census_of(stock).segments, segments + 1);
-	KUNIT_EXPECT_FALSE(test, trim(stock, 256));
-	KUNIT_EXPECT_EQ(test, census_of(stock).segments, segments + 1);
+	KUNIT_EXPECT_EQ(test, stock_census(stock).segments, segments + 1);
+	KUNIT_EXPECT_FALSE(test, stock_trim(stock, 256));
+	KUNIT_EXPECT_EQ(test, stock_census(stock).segments, segments + 1);
 	KUNIT_EXPECT_TRUE(test, stock->arena.classes[stock->arena.ahead].spare);
 
 	KUNIT_EXPECT_EQ(test, reclaim(stock), 0);
-	KUNIT_EXPECT_EQ(test, census_of(stock).segments, segments);
+	KUNIT_EXPECT_EQ(test, stock_census(stock).segments, segments);
 	KUNIT_EXPECT_FALSE(test, stock->arena.classes[stock->arena.ahead].spare);
-	KUNIT_EXPECT_EQ(test, lab_bytes(stock->lab), census_of(stock).bytes);
+	KUNIT_EXPECT_EQ(test, lab_bytes(stock->lab), stock_census(stock).bytes);
 
 	cmap_arena_destroy(&stock->arena);
 }
@@ -545,13 +476,13 @@ static void account_limit(struct kunit *test)
 	/* 4 to a page, and every page there may be. */
 	KUNIT_EXPECT_EQ(test, n, 20);
 	KUNIT_EXPECT_EQ(test, lab_bytes(stock->lab), 5 * PAGE_SIZE);
-	KUNIT_EXPECT_EQ(test, census_of(stock).live, n);
+	KUNIT_EXPECT_EQ(test, stock_census(stock).live, n);
 
 	/* A larger one fails too, and goes when there is room again. */
 	KUNIT_EXPECT_EQ(test, stock_refill(stock, 9000, GFP_KERNEL), -ENOSPC);
 	for (i = 0; i < n; i++)
 		stock_retire(stock, refs[i]);
-	for (i = 0; trim(stock, 256); i++) {
+	for (i = 0; stock_trim(stock, 256); i++) {
 		KUNIT_ASSERT_LT(test, i, 10);
 		synchronize_rcu();
 	}
@@ -606,14 +537,14 @@ static void smaller_segments(struct kunit *test)
 		refs[n] = stock_take(stock, 4000, &err);
 		KUNIT_ASSERT_NE(test, refs[n], 0);
 	} while (++n < 100 || stock->arena.classes[
-			segment_of(stock, refs[n - 1])->class].bump);
-	before = census_of(stock);
+			stock_segment(stock, refs[n - 1])->class].bump);
+	before = stock_census(stock);
 	/* The segment, then the block; the first pages are not to be had. */
 	lab_fail(2, 1);
 	KUNIT_EXPECT_EQ(test, stock_refill(stock, 4000, GFP_KERNEL), 0);
 	KUNIT_EXPECT_EQ(test, lab_fail_end(), 1);
-	KUNIT_EXPECT_EQ(test, census_of(stock).segments, before.segments + 1);
-	KUNIT_EXPECT_EQ(test, lab_bytes(stock->lab), census_of(stock).bytes);
+	KUNIT_EXPECT_EQ(test, stock_census(stock).segments, before.segments + 1);
+	KUNIT_EXPECT_EQ(test, lab_bytes(stock->lab), stock_census(stock).bytes);
 
 	cmap_arena_destroy(&stock->arena);
 }
@@ -698,332 +629,20 @@ static void at_random(struct kunit *test)
 				KUNIT_EXPECT_TRUE(test, intact(stock, &gone));
 				rcu_read_unlock();
 			} else {
-				unalloc(stock, gone.ref);
+				stock_unalloc(stock, gone.ref);
 			}
 		} else if (dice == 95) {
-			trim(stock, 1 + lab_below(lab, 8));
+			stock_trim(stock, 1 + lab_below(lab, 8));
 		} else if (dice == 96 && step % 10 == 0) {
 			synchronize_rcu();
 		}
-		KUNIT_ASSERT_EQ(test, lab_bytes(lab), census_of(stock).bytes);
+		KUNIT_ASSERT_EQ(test, lab_bytes(lab), stock_census(stock).bytes);
 	}
 	for (i = 0; i < n; i++)
 		KUNIT_EXPECT_TRUE(test, intact(stock, &held[i]));
 	KUNIT_EXPECT_GT(test, stock->arena.reuses, 1000);
 
 	cmap_arena_destroy(&stock->arena);
-}
-
-/* ---- what processes see ---- */
-
-static u64 shown(const struct cmap_view *view, u32 granule)
-{
-	size_t at = granule * sizeof(u64);
-	struct page *page = cmap_view_page(view, at / PAGE_SIZE);
-
-	return page ? *(u64 *)(page_address(page) + at % PAGE_SIZE) : 0;
-}
-
-static void show(struct kunit *test, struct stock *stock)
-{
-	struct cmap_view *view;
-	int err;
-
-	view = cmap_view_new(&stock->lab->memory, NUMA_NO_NODE,
-			     cmap_arena_granules(&stock->arena), &err);
-	KUNIT_ASSERT_NOT_NULL(test, view);
-	spin_lock_bh(&stock->lock);
-	cmap_arena_show(&stock->arena, view);
-	spin_unlock_bh(&stock->lock);
-}
-
-static void expect_shown(struct kunit *test, struct stock *stock)
-{
-	struct cmap_segtab *segtab = segtab_of(stock);
-	u32 i;
-
-	for (i = CMAP_WINDOW_GRANULES_NONE; i < segtab->size; i++) {
-		struct cmap_segment *segment = segtab->segment[i];
-
-		KUNIT_EXPECT_EQ(test, shown(stock->arena.view, i),
-				segment ? segment->number : 0);
-	}
-}
-
-/* Segments of many classes, small ones, until there are so many. */
-static void many_segments(struct kunit *test, struct stock *stock, u32 count)
-{
-	u32 size = NODE_MIN;
-	int err = 0;
-
-	while (!err && census_of(stock).segments < count) {
-		/* Each refill brings one if the one before was used up. */
-		while (stock_take_ready(stock, size))
-			;
-		err = stock_refill(stock, size, GFP_KERNEL);
-		size = size < 4000 ? size + size / 6 + 16 : NODE_MIN;
-	}
-	KUNIT_ASSERT_EQ(test, err, 0);
-}
-
-static void view_grows_with_the_segments(struct kunit *test)
-{
-	struct stock *stock = stock_new(test, false);
-	struct cmap_refill early;
-	u32 n, size;
-
-	stock->lab->memory.offered = true;
-	many_segments(test, stock, 20);
-	show(test, stock);
-	expect_shown(test, stock);
-	/* Until all that the first page shows is taken. */
-	for (size = 32; cmap_list_page_of(2 * size - 1) == 0;)
-		size *= 2;
-	many_segments(test, stock, size - CMAP_WINDOW_GRANULES_NONE);
-	KUNIT_EXPECT_EQ(test, segtab_of(stock)->size, size);
-	KUNIT_EXPECT_NULL(test, cmap_view_page(stock->arena.view, 1));
-
-	/* One made for a table that has grown since comes too late. */
-	KUNIT_ASSERT_EQ(test, cmap_refill_prepare(&stock->arena, 4000,
-						  GFP_KERNEL, &early), 0);
-	KUNIT_EXPECT_NOT_NULL(test, early.segtab);
-	KUNIT_EXPECT_NOT_NULL(test, early.level);
-
-	/* The next page fails in its turn, too. */
-	for (n = 0;; n++) {
-		u64 before = lab_bytes(stock->lab);
-
-		lab_fail(n, U32_MAX);
-		if (!stock_refill(stock, 4000, GFP_KERNEL))
-			break;
-		KUNIT_EXPECT_NE(test, lab_fail_end(), 0);
-		KUNIT_EXPECT_EQ(test, lab_bytes(stock->lab), before);
-	}
-	KUNIT_EXPECT_EQ(test, lab_fail_end(), 0);
-	KUNIT_EXPECT_GE(test, n, 6);
-	KUNIT_EXPECT_NOT_NULL(test, cmap_view_page(stock->arena.view, 1));
-
-	spin_lock_bh(&stock->lock);
-	cmap_refill_attach(&stock->arena, &early);
-	spin_unlock_bh(&stock->lock);
-	KUNIT_EXPECT_NOT_NULL(test, early.segtab);
-	KUNIT_EXPECT_NOT_NULL(test, early.level);
-	cmap_refill_discard(&early);
-
-	many_segments(test, stock, 2 * size + 50);
-	expect_shown(test, stock);
-
-	cmap_arena_destroy(&stock->arena);
-}
-
-/*
- * Move a single node of a segment that was to be emptied, which is then used
- * again.  False if none was chosen.
- */
-static bool evacuate_but_one(struct stock *stock, cmap_ref *copy)
-{
-	struct cmap_arena *arena = &stock->arena;
-	u32 from = 0;
-	bool chosen;
-
-	spin_lock_bh(&stock->lock);
-	chosen = cmap_arena_evacuate(arena, &from, U32_MAX, 8, true);
-	if (chosen) {
-		cmap_ref ref;
-
-		do
-			ref = cmap_arena_evacuate_next(arena);
-		while (ref && !cmap_arena_node(arena, ref)->version);
-		*copy = ref ? cmap_arena_copy(arena, ref) : 0;
-		if (*copy)
-			cmap_arena_retire(arena, ref);
-		cmap_arena_evacuate_end(arena);
-	}
-	spin_unlock_bh(&stock->lock);
-
-	return chosen;
-}
-
-/*
- * A node of a segment that was not emptied after all could get the version back
- * that it had before, with the copy of its copy: who read it all the while, by
- * way of a window, took for one value what were two.
- */
-static void numbers_change_where_nodes_were_moved(struct kunit *test)
-{
-	struct stock *stock = stock_new(test, false);
-	u64 before[16] = {}, changed = 0;
-	const u32 size = 1000;
-	cmap_ref refs[200], copy = 0;
-	struct cmap_segtab *segtab;
-	u32 i;
-	int err;
-
-	stock->lab->memory.offered = true;
-	for (i = 0; i < ARRAY_SIZE(refs); i++) {
-		refs[i] = stock_take(stock, size, &err);
-		KUNIT_ASSERT_NE(test, refs[i], 0);
-		stock_node(stock, refs[i])->lengths =
-			cmap_node_lengths(8, 900);
-		stock_node(stock, refs[i])->version = i + 1;
-	}
-	show(test, stock);
-	segtab = segtab_of(stock);
-	for (i = 0; i < min_t(u32, segtab->size, 16); i++)
-		before[i] = segtab->segment[i] ? segtab->segment[i]->number : 0;
-	/* Two are live in each, or more. */
-	for (i = 1; i < ARRAY_SIZE(refs); i += 2) {
-		stock_node(stock, refs[i])->version = 0;
-		stock_retire(stock, refs[i]);
-	}
-	synchronize_rcu();
-
-	KUNIT_ASSERT_TRUE(test, evacuate_but_one(stock, &copy));
-	KUNIT_EXPECT_NE(test, copy, 0);
-	for (i = 0; i < min_t(u32, segtab->size, 16); i++)
-		if (segtab->segment[i] &&
-		    segtab->segment[i]->number != before[i])
-			changed++;
-	KUNIT_EXPECT_EQ(test, changed, 1);
-	expect_shown(test, stock);
-
-	cmap_arena_destroy(&stock->arena);
-}
-
-static void view_without_memory(struct kunit *test)
-{
-	const u32 granules = 2000, pages = 4;
-	struct lab *lab = test->priv;
-	struct cmap_view *view;
-	u32 n;
-	int err;
-
-	for (n = 0;; n++) {
-		lab_fail(n, U32_MAX);
-		view = cmap_view_new(&lab->memory, NUMA_NO_NODE, granules,
-				     &err);
-		if (!lab_fail_end())
-			break;
-		KUNIT_EXPECT_NULL(test, view);
-		KUNIT_EXPECT_EQ(test, err, -ENOMEM);
-		KUNIT_EXPECT_EQ(test, atomic64_read(&lab->all.bytes), 0);
-	}
-	KUNIT_ASSERT_NOT_NULL(test, view);
-	/* It is for readers, and not on the map's bill. */
-	KUNIT_EXPECT_EQ(test, lab_bytes(lab), 0);
-	KUNIT_EXPECT_EQ(test, atomic64_read(&lab->all.bytes),
-			pages * PAGE_SIZE);
-	cmap_view_free(view);
-
-	lab->all.max = 2 * PAGE_SIZE;
-	KUNIT_EXPECT_NULL(test, cmap_view_new(&lab->memory, NUMA_NO_NODE,
-					      granules, &err));
-	KUNIT_EXPECT_EQ(test, err, -ENOSPC);
-}
-
-/* ---- places ---- */
-
-/* No node lies in two levels, and large segments as large pages do. */
-static void segments_lie_in_one_level(struct kunit *test)
-{
-	struct stock *stock = stock_new(test, false);
-	u32 sizes[] = { 100, SZ_64K + 100, 5 * SZ_64K, SZ_1M + 100 };
-	struct cmap_segtab *segtab;
-	u32 i, n;
-	int err;
-
-	for (n = 0; n < 40; n++)
-		for (i = 0; i < ARRAY_SIZE(sizes); i++)
-			KUNIT_ASSERT_NE(test, stock_take(stock, sizes[i], &err),
-					0);
-
-	segtab = segtab_of(stock);
-	for (i = 0; i < segtab->size; i++) {
-		struct cmap_segment *segment = segtab->segment[i];
-		u32 last;
-
-		if (!segment)
-			continue;
-		KUNIT_EXPECT_PTR_EQ(test, segtab->base[i], segment->base +
-				    (i - segment->index) * CMAP_GRANULE_BYTES);
-		KUNIT_EXPECT_TRUE(test, test_bit(i, segtab->map));
-		last = segment->index +
-		       (cmap_block_bytes(segment->block) - 1) /
-		       CMAP_GRANULE_BYTES;
-		KUNIT_EXPECT_LE(test, i, last);
-		KUNIT_EXPECT_EQ(test,
-				cmap_level_of(i, CMAP_WINDOW_GRANULES_NONE),
-				cmap_level_of(last, CMAP_WINDOW_GRANULES_NONE));
-		if (cmap_block_bytes(segment->block) == SZ_2M)
-			KUNIT_EXPECT_EQ(test, segment->index %
-					(SZ_2M / CMAP_GRANULE_BYTES), 0);
-	}
-
-	cmap_arena_destroy(&stock->arena);
-}
-
-/* All granules but the last ones are somebody's. */
-static void take_granules(struct stock *stock, u32 left)
-{
-	struct cmap_segtab *segtab = segtab_of(stock);
-
-	bitmap_set(segtab->map, stock->arena.hint,
-		   segtab->size - left - stock->arena.hint);
-	segtab->taken = segtab->size - left;
-	stock->arena.hint = segtab->size - left;
-}
-
-/*
- * A shard had no more than 16,383 segments, of one page each where that was all
- * that could be had; and when there was no index left the memory for a segment
- * was still allocated and cleared, and given back.
- */
-static void granules_are_spent(struct kunit *test)
-{
-	struct stock *stock = stock_new(test, false);
-	struct cmap_segtab *segtab;
-	u32 n = 0;
-
-	KUNIT_ASSERT_EQ(test, stock_refill(stock, 100, GFP_KERNEL), 0);
-	segtab = lab_largest_segtab(test, &stock->arena);
-
-	/* Where few are left no segment is smaller than one. */
-	take_granules(stock, 33);
-	while (stock_take_ready(stock, 100))
-		n++;
-	KUNIT_EXPECT_LT(test, n, CMAP_GRANULE_BYTES / 104 - 1);
-	KUNIT_EXPECT_EQ(test, stock_refill(stock, 5000, GFP_KERNEL), 0);
-	KUNIT_EXPECT_EQ(test, lab_bytes(stock->lab),
-			census_of(stock).bytes);
-	KUNIT_EXPECT_GE(test, census_of(stock).bytes, CMAP_GRANULE_BYTES);
-	/* 32 in a row are left, of which a value of 1 MiB takes 17. */
-	KUNIT_EXPECT_EQ(test, stock_refill(stock, SZ_1M + 100, GFP_KERNEL), 0);
-	KUNIT_EXPECT_EQ(test, segtab->taken, CMAP_GRANULES_MAX - 15);
-	take_granules(stock, 0);
-	lab_fail(1, U32_MAX);
-	KUNIT_EXPECT_EQ(test, stock_refill(stock, 50000, GFP_KERNEL), -ENOSPC);
-	KUNIT_EXPECT_EQ(test, lab_fail_end(), 0);
-
-	cmap_arena_destroy(&stock->arena);
-}
-
-/* Numbers are each map's own, and end before they no longer fit. */
-static void numbers_are_spent(struct kunit *test)
-{
-	struct lab *lab = test->priv;
-	u64 number;
-
-	KUNIT_EXPECT_EQ(test, cmap_memory_number(&lab->memory, &number), 0);
-	KUNIT_EXPECT_EQ(test, number, 0);
-	lab->memory.offered = true;
-	KUNIT_EXPECT_EQ(test, cmap_memory_number(&lab->memory, &number), 0);
-	KUNIT_EXPECT_EQ(test, number, CMAP_WINDOW_NUMBER_FIRST);
-	atomic64_set(&lab->memory.numbers,
-		     (1ULL << 48) - 1 - CMAP_WINDOW_NUMBER_FIRST);
-	KUNIT_EXPECT_EQ(test, cmap_memory_number(&lab->memory, &number), 0);
-	KUNIT_EXPECT_EQ(test, number, (1ULL << 48) - 1);
-	KUNIT_EXPECT_EQ(test, cmap_memory_number(&lab->memory, &number),
-			-ENOSPC);
 }
 
 static struct kunit_case cases[] = {
@@ -1042,12 +661,6 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(no_memory),
 	KUNIT_CASE(smaller_segments),
 	KUNIT_CASE_SLOW(at_random),
-	KUNIT_CASE(view_grows_with_the_segments),
-	KUNIT_CASE(numbers_change_where_nodes_were_moved),
-	KUNIT_CASE(view_without_memory),
-	KUNIT_CASE(segments_lie_in_one_level),
-	KUNIT_CASE(granules_are_spent),
-	KUNIT_CASE(numbers_are_spent),
 	{}
 };
 

@@ -16,6 +16,7 @@
 #include <linux/preempt.h>
 #include <linux/random.h>
 #include <linux/rcupdate.h>
+#include <linux/sched/signal.h>
 
 static ulong seed;
 module_param(seed, ulong, 0444);
@@ -261,6 +262,19 @@ struct cmap_segtab *lab_largest_segtab(struct kunit *test,
 	kvfree(small);
 
 	return segtab;
+}
+
+/* ---- signals ---- */
+
+void lab_kill(bool killed)
+{
+	if (killed) {
+		sigaddset(&current->pending.signal, SIGKILL);
+		set_thread_flag(TIF_SIGPENDING);
+	} else {
+		sigdelset(&current->pending.signal, SIGKILL);
+		clear_thread_flag(TIF_SIGPENDING);
+	}
 }
 
 /* ---- the module ---- */

@@ -83,6 +83,9 @@ int lab_write(struct cmap_shard *shard, struct cmap_write *write, gfp_t gfp);
 struct cmap_node *lab_reserve(struct cmap_shard *shard,
 			      struct cmap_write *write, gfp_t gfp, int *err);
 
+/* Have a SIGKILL pending for this thread, or none. */
+void lab_kill(bool killed);
+
 /* Wait until what was freed under RCU, and what waited for that, is free. */
 void lab_settle(void);
 struct cmap_segtab *lab_largest_segtab(struct kunit *test,

@@ -1,51 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Maps: what may be asked for, names and references, limits, and walks, in
- * which every entry comes once and in order.
+ * Maps: what may be asked for, and limits on entries and bytes.
  */
-#include "lab.h"
+#include "maps.h"
 #include "model.h"
-#include "../core/limits.h"
-#include "../core/map.h"
-#include "../core/op.h"
 #include "../core/stat.h"
-#include "../core/registry.h"
-#include "../core/scan.h"
 
 #include <linux/cred.h>
 #include <linux/delay.h>
-#include <linux/fs.h>
-#include <linux/sched/signal.h>
-#include <linux/random.h>
-#include <linux/slab.h>
 #include <uapi/linux/cmap.h>
-
-static struct net *here(void)
-{
-	return cmap_names_here();
-}
-
-/* Until the maps that were put are gone. */
-static void settle(void)
-{
-	lab_settle();
-	lab_settle();
-}
-
-static void map_exit(struct kunit *test)
-{
-	settle();
-	KUNIT_EXPECT_EQ(test, atomic64_read(&cmap_account_all.bytes), 0);
-	lab_exit(test);
-}
-
-static struct cmap *map_new(struct kunit *test, const struct cmap_spec *spec)
-{
-	struct cmap *map = cmap_map_new(spec);
-
-	KUNIT_ASSERT_FALSE(test, IS_ERR(map));
-	return map;
-}
 
 /* ---- parameters ---- */
 
@@ -153,569 +116,6 @@ static void no_memory(struct kunit *test)
 	KUNIT_EXPECT_PTR_EQ(test, cmap_map_new(&tight), ERR_PTR(-ENOSPC));
 }
 
-/* ---- names ---- */
-
-static void valid_names(struct kunit *test)
-{
-	char longest[CMAP_NAME_MAX + 2];
-
-	memset(longest, 'n', sizeof(longest));
-	longest[CMAP_NAME_MAX] = 0;
-	KUNIT_EXPECT_TRUE(test, cmap_name_valid(longest, CMAP_NAME_MAX));
-	longest[CMAP_NAME_MAX] = 'n';
-	longest[CMAP_NAME_MAX + 1] = 0;
-	KUNIT_EXPECT_FALSE(test, cmap_name_valid(longest, CMAP_NAME_MAX + 1));
-	KUNIT_EXPECT_TRUE(test, cmap_name_valid("...", 3));
-	KUNIT_EXPECT_FALSE(test, cmap_name_valid("", 0));
-	KUNIT_EXPECT_FALSE(test, cmap_name_valid(".", 1));
-	KUNIT_EXPECT_FALSE(test, cmap_name_valid("..", 2));
-	KUNIT_EXPECT_FALSE(test, cmap_name_valid("a/b", 3));
-	KUNIT_EXPECT_FALSE(test, cmap_name_valid("a\0b", 3));
-}
-
-/* The name is a reference, every open is one, and the last one counts. */
-static void names_and_references(struct kunit *test)
-{
-	const struct cmap_spec spec = {
-		.name = "kunit", .shards = 1, .mode = 0600,
-	};
-	struct cmap *map = map_new(test, &spec), *other = map_new(test, &spec);
-	u64 id = 0;
-
-	KUNIT_EXPECT_PTR_EQ(test, cmap_names_open(here(), "kunit", 0, false),
-			    ERR_PTR(-ENOENT));
-	KUNIT_ASSERT_EQ(test, cmap_names_add(map, here()), 0);
-	KUNIT_EXPECT_EQ(test, cmap_names_add(other, here()), -EEXIST);
-	cmap_map_put(other);
-	KUNIT_EXPECT_EQ(test, refcount_read(&map->refs), 2);
-	KUNIT_EXPECT_PTR_EQ(test, cmap_names_open(here(), "kunit",
-						      CMAP_MAY_READ, false), map);
-	KUNIT_EXPECT_EQ(test, refcount_read(&map->refs), 3);
-	cmap_map_put(map);
-	cmap_map_put(map);
-
-	/* Only the name is left. */
-	KUNIT_EXPECT_EQ(test, refcount_read(&map->refs), 1);
-	KUNIT_EXPECT_PTR_EQ(test, cmap_names_next(&id), map);
-	KUNIT_EXPECT_EQ(test, id, map->id);
-	KUNIT_EXPECT_NULL(test, cmap_names_next(&id));
-	KUNIT_EXPECT_EQ(test, cmap_names_unlink(here(), "kunit"), 0);
-	KUNIT_EXPECT_TRUE(test, map->unlinked);
-	KUNIT_EXPECT_EQ(test, cmap_names_unlink(here(), "kunit"), -ENOENT);
-	cmap_map_put(map);
-	id = 0;
-	KUNIT_EXPECT_NULL(test, cmap_names_next(&id));
-}
-
-/* Renamed, also where there is no memory for that, and found by one name. */
-static void rename_or_leave(struct kunit *test)
-{
-	const struct cmap_spec spec = { .name = "kunit", .shards = 1 };
-	const struct cmap_spec other = { .name = "taken", .shards = 1 };
-	const struct cmap_spec anonymous = { .shards = 1 };
-	struct cmap *map = map_new(test, &spec), *taken = map_new(test, &other);
-	struct cmap *none = map_new(test, &anonymous);
-	char name[8];
-
-	KUNIT_EXPECT_EQ(test, cmap_names_rename(map, "new"), -ENOENT);
-	KUNIT_ASSERT_EQ(test, cmap_names_add(map, here()), 0);
-	KUNIT_ASSERT_EQ(test, cmap_names_add(taken, here()), 0);
-	KUNIT_ASSERT_EQ(test, cmap_names_add(none, here()), 0);
-	lab_fail(0, 1);
-	KUNIT_EXPECT_EQ(test, cmap_names_rename(map, "new"), -ENOMEM);
-	KUNIT_EXPECT_EQ(test, lab_fail_end(), 1);
-	KUNIT_EXPECT_EQ(test, cmap_names_rename(map, "taken"), -EEXIST);
-	KUNIT_EXPECT_EQ(test, cmap_names_rename(none, "new"), -ENOENT);
-	KUNIT_EXPECT_PTR_EQ(test, cmap_names_open(here(), "new", 0, false),
-			    ERR_PTR(-ENOENT));
-	KUNIT_EXPECT_EQ(test, cmap_names_rename(map, "new\n\x80long"), 0);
-	cmap_map_copy_name(map, name, sizeof(name));
-	KUNIT_EXPECT_STREQ(test, name, "new??lo");
-	KUNIT_EXPECT_EQ(test, cmap_names_rename(map, "new"), 0);
-	/* A trace's record had what was there before behind it. */
-	memset(name, 'x', sizeof(name));
-	cmap_map_copy_name(map, name, sizeof(name));
-	KUNIT_EXPECT_EQ(test, memcmp(name, "new\0\0\0\0", sizeof(name)), 0);
-	KUNIT_EXPECT_EQ(test, cmap_names_unlink(here(), "kunit"), -ENOENT);
-	KUNIT_EXPECT_EQ(test, cmap_names_unlink_map(map), 0);
-	KUNIT_EXPECT_EQ(test, cmap_names_unlink_map(map), -ENOENT);
-	KUNIT_EXPECT_EQ(test, cmap_names_unlink_map(none), -ENOENT);
-	KUNIT_EXPECT_EQ(test, cmap_names_unlink(here(), "taken"), 0);
-	cmap_map_put(map);
-	cmap_map_put(taken);
-	cmap_map_put(none);
-}
-
-/* One that takes another's name by now keeps it. */
-static void unlink_by_map(struct kunit *test)
-{
-	const struct cmap_spec spec = { .name = "kunit", .shards = 1 };
-	const struct cmap_spec kernels = {
-		.name = "kunit", .shards = 1, .kernel = true,
-	};
-	struct cmap *old = map_new(test, &spec), *new = map_new(test, &kernels);
-
-	KUNIT_ASSERT_EQ(test, cmap_names_add(old, here()), 0);
-	KUNIT_ASSERT_EQ(test, cmap_names_unlink(here(), "kunit"), 0);
-	KUNIT_ASSERT_EQ(test, cmap_names_add(new, here()), 0);
-	KUNIT_EXPECT_EQ(test, cmap_names_unlink_map(old), -ENOENT);
-	/* Of kernel code's, no process removes or changes the name. */
-	KUNIT_EXPECT_EQ(test, cmap_names_unlink(here(), "kunit"), -EACCES);
-	KUNIT_EXPECT_EQ(test, cmap_names_rename(new, "other"), -EACCES);
-	KUNIT_EXPECT_NULL(test, new->user);
-	KUNIT_EXPECT_EQ(test, cmap_names_unlink_map(new), 0);
-	cmap_map_put(old);
-	cmap_map_put(new);
-}
-
-/* With no memory for a user, or too many maps of his, nothing changes. */
-static void give_away_or_keep(struct kunit *test)
-{
-	const struct cmap_spec spec = {
-		.name = "kunit", .shards = 1, .mode = 0600,
-	};
-	const struct cmap_attr attr = {
-		.valid = CMAP_SET_MODE | CMAP_SET_UID | CMAP_SET_GID,
-		.mode = 0640, .uid = KUIDT_INIT(7), .gid = KGIDT_INIT(8),
-	};
-	struct cmap *map = map_new(test, &spec);
-	s64 bytes = atomic64_read(&map->memory.bill.account.bytes);
-	struct cmap_user *root = map->user;
-
-	KUNIT_ASSERT_EQ(test, cmap_names_add(map, here()), 0);
-	lab_fail(0, 1);
-	KUNIT_EXPECT_EQ(test, cmap_names_set(map, &attr), -ENOMEM);
-	KUNIT_EXPECT_EQ(test, lab_fail_end(), 1);
-	cmap_user_max_bytes = bytes - 1;
-	KUNIT_EXPECT_EQ(test, cmap_names_set(map, &attr), -EDQUOT);
-	KUNIT_EXPECT_PTR_EQ(test, map->user, root);
-	KUNIT_EXPECT_EQ(test, map->mode, 0600);
-	KUNIT_EXPECT_TRUE(test, uid_eq(map->uid, GLOBAL_ROOT_UID));
-	KUNIT_EXPECT_EQ(test, atomic64_read(&root->account.bytes), bytes);
-
-	cmap_user_max_bytes = bytes;
-	KUNIT_EXPECT_EQ(test, cmap_names_set(map, &attr), 0);
-	KUNIT_EXPECT_TRUE(test, uid_eq(map->user->uid, attr.uid));
-	KUNIT_EXPECT_EQ(test, atomic64_read(&map->user->account.bytes), bytes);
-	KUNIT_EXPECT_EQ(test, map->mode, 0640);
-	KUNIT_EXPECT_TRUE(test, gid_eq(map->gid, attr.gid));
-	/* What is now is fine, though it could not be given any more. */
-	cmap_user_max_bytes = 1;
-	KUNIT_EXPECT_EQ(test, cmap_names_set(map, &attr), 0);
-	cmap_user_max_bytes = 0;
-	KUNIT_EXPECT_EQ(test, cmap_names_unlink_map(map), 0);
-	cmap_map_put(map);
-}
-
-static void unlink_all(struct kunit *test)
-{
-	u32 i;
-
-	for (i = 0; i < 40; i++) {
-		char name[16];
-		struct cmap_spec spec = { .name = name, .shards = 1 };
-		struct cmap *map;
-
-		snprintf(name, sizeof(name), "kunit%u", i);
-		map = map_new(test, &spec);
-		KUNIT_ASSERT_EQ(test, cmap_names_add(map, here()), 0);
-		cmap_map_put(map);
-	}
-	cmap_names_unlink_all(here());
-	KUNIT_EXPECT_EQ(test, cmap_names_unlink(here(), "kunit7"), -ENOENT);
-}
-
-/* ---- walks ---- */
-
-static int set(struct cmap *map, const void *data, u32 len, u64 *version)
-{
-	struct cmap_write write = { .code = CMAP_CODE_SET, .value = "" };
-	int err = cmap_op_key(map, &write.key, data, len) ?:
-		  cmap_op_write(map, &write, GFP_KERNEL);
-
-	*version = write.version;
-	return err;
-}
-
-static int delete(struct cmap *map, const void *data, u32 len)
-{
-	struct cmap_write write = {
-		.code = CMAP_CODE_DELETE, .flags = CMAP_WRITE_REMOVE,
-	};
-
-	return cmap_op_key(map, &write.key, data, len) ?:
-	       cmap_op_write(map, &write, GFP_KERNEL);
-}
-
-/*
- * Set an entry at a position of the test's choice, as its key's hash would,
- * if it were that.  Its key starts with @number.
- */
-static int set_at(struct cmap *map, u32 number, u32 order, u16 tag, u64 *version)
-{
-	struct cmap_write write = {
-		.key = { &number, sizeof(number), (u64)order << 32 | tag },
-		.value = "",
-	};
-	int err = lab_write(cmap_map_shard(map, order), &write,
-				   GFP_KERNEL);
-
-	*version = write.version;
-	return err;
-}
-
-/* Walk on for at most @most entries; false at the end. */
-static bool walk_on(struct kunit *test, struct cmap_walk *walk, u32 most,
-		    void (*visit)(struct kunit *test,
-				  const struct cmap_found *found, void *arg),
-		    void *arg)
-{
-	u64 position = walk->position, tie = walk->tie;
-	bool more;
-	u32 i;
-
-	rcu_read_lock();
-	more = cmap_walk_next(walk);
-	for (i = 0; more && i < min(most, walk->count); i++) {
-		const struct cmap_found *found = &walk->found[i];
-
-		KUNIT_EXPECT_TRUE(test, found->position > position ||
-				  (found->position == position &&
-				   found->tie > tie));
-		position = found->position;
-		tie = found->tie;
-		visit(test, found, arg);
-	}
-	if (more && i == walk->count) {
-		cmap_walk_pass(walk);
-	} else if (more) {
-		walk->position = position;
-		walk->tie = tie;
-	}
-	rcu_read_unlock();
-
-	return more;
-}
-
-/*
- * A cursor of a map without a window once was 48 bits of a key's hash, so that
- * whoever could read the map could look for keys that collide.
- */
-static void cursors_tell_nothing(struct kunit *test)
-{
-	const struct cmap_spec spec = {
-		.shards = 1, .flags = CMAP_CREATE_NO_WINDOW,
-	};
-	struct cmap *map = map_new(test, &spec), *other = map_new(test, &spec);
-	struct cmap_walk *walk = kunit_kzalloc(test, sizeof(*walk), GFP_KERNEL);
-	struct cmap_cursor cursor, last = {};
-	u32 i, ascending = 0, close = 0;
-
-	KUNIT_ASSERT_NOT_NULL(test, walk);
-	for (i = 0; i < 1000; i++) {
-		u64 position = i % 2 ? i : get_random_u64() >> 16;
-		u64 tie = i % 3 ? U64_MAX : i % 2 ? 0 : get_random_u64();
-
-		walk->map = map;
-		cmap_walk_cursor(walk, position, tie, &cursor);
-		ascending += cursor.position > last.position;
-		close += cursor.position >> 16 == last.position >> 16;
-		close += cursor.tie >> 16 == last.tie >> 16;
-		last = cursor;
-
-		cmap_walk_begin(walk, map, &cursor);
-		KUNIT_EXPECT_EQ(test, walk->position, position);
-		KUNIT_EXPECT_EQ(test, walk->tie, tie);
-		cmap_walk_begin(walk, other, &cursor);
-		KUNIT_EXPECT_TRUE(test, walk->position != position);
-	}
-	KUNIT_EXPECT_EQ(test, close, 0);
-	KUNIT_EXPECT_GT(test, ascending, 400);
-	KUNIT_EXPECT_LT(test, ascending, 600);
-
-	memset(&cursor, 0, sizeof(cursor));
-	cmap_walk_begin(walk, map, &cursor);
-	KUNIT_EXPECT_TRUE(test, !walk->position && !walk->tie);
-	cmap_map_put(map);
-	cmap_map_put(other);
-}
-
-/* Of a map with a window the library knows what they mean. */
-static void cursors_are_positions(struct kunit *test)
-{
-	const struct cmap_spec spec = { .shards = 1 };
-	struct cmap_walk *walk = kunit_kzalloc(test, sizeof(*walk), GFP_KERNEL);
-	struct cmap_cursor cursor = { 42, U64_MAX };
-	struct cmap *map = map_new(test, &spec);
-
-	KUNIT_ASSERT_NOT_NULL(test, walk);
-	cmap_walk_begin(walk, map, &cursor);
-	KUNIT_EXPECT_EQ(test, walk->position, 42);
-	cmap_walk_cursor(walk, 43, 1, &cursor);
-	KUNIT_EXPECT_TRUE(test, cursor.position == 43 && cursor.tie == 1);
-	cmap_map_put(map);
-}
-
-static void count_in_model(struct kunit *test, const struct cmap_found *found,
-			   void *arg)
-{
-	struct model_entry *entry = model_find(arg, found->node->key,
-					       cmap_node_key_len(found->node));
-
-	/* Others come and go. */
-	if (!entry)
-		return;
-	KUNIT_EXPECT_EQ(test, entry->version, found->node->version);
-	entry->seen++;
-}
-
-static void expect_seen_once(struct kunit *test, struct model *model)
-{
-	u32 i;
-
-	for (i = 0; i < model->count; i++) {
-		KUNIT_EXPECT_EQ(test, model->entry[i].seen, 1);
-		model->entry[i].seen = 0;
-	}
-}
-
-/*
- * Everything that stays comes once, in pieces of any size, while other entries
- * make the tables grow and shrink.
- */
-static void walk_at_random(struct kunit *test)
-{
-	const struct cmap_spec spec = { .shards = 4 };
-	struct cmap *map = map_new(test, &spec);
-	struct cmap_walk *walk = kunit_kzalloc(test, sizeof(*walk), GFP_KERNEL);
-	struct model *model = model_new(test, 500);
-	struct lab *lab = test->priv;
-	u8 key[MODEL_KEY_MAX];
-	u32 i, round, len;
-	u64 version;
-
-	KUNIT_ASSERT_NOT_NULL(test, walk);
-	for (i = 0; i < 500; i++) {
-		len = model_key(i, key);
-		KUNIT_ASSERT_EQ(test, set(map, key, len, &version), 0);
-		KUNIT_ASSERT_TRUE(test, model_set(model, key, len, "", 0,
-						  version));
-	}
-	for (round = 0; round < 20; round++) {
-		bool grow = round % 2 == 0;
-
-		*walk = (struct cmap_walk){ .map = map };
-		i = 500;
-		while (walk_on(test, walk, 1 + lab_below(lab, 12),
-			       count_in_model, model)) {
-			u32 end = i + lab_below(lab, 40);
-
-			for (; i < end && i < 8000; i++) {
-				int err;
-
-				len = model_key(i, key);
-				err = grow ? set(map, key, len, &version) :
-					     delete(map, key, len);
-				KUNIT_EXPECT_TRUE(test, !err ||
-						  (!grow && err == -ENOENT));
-			}
-		}
-		expect_seen_once(test, model);
-		KUNIT_EXPECT_EQ(test, walk->position, CMAP_POSITION_END);
-	}
-	KUNIT_EXPECT_GE(test, cmap_map_entries(map), 500);
-	cmap_map_put(map);
-}
-
-static void count_by_number(struct kunit *test, const struct cmap_found *found,
-			    void *arg)
-{
-	u32 *seen = arg;
-
-	seen[*(u32 *)found->node->key]++;
-}
-
-/* All at one position: the tie alone tells them apart. */
-static void walk_over_ties(struct kunit *test)
-{
-	const u32 most = CMAP_BUCKET_SLOTS * (1 + CMAP_CHAIN_MAX);
-	const struct cmap_spec spec = { .shards = 2 };
-	struct cmap *map = map_new(test, &spec);
-	struct cmap_walk *walk = kunit_kzalloc(test, sizeof(*walk), GFP_KERNEL);
-	u32 *seen = kunit_kcalloc(test, most + 2, sizeof(*seen), GFP_KERNEL);
-	u32 i, step;
-	u64 version;
-
-	KUNIT_ASSERT_TRUE(test, walk && seen);
-	for (i = 0; i < most; i++)
-		KUNIT_ASSERT_EQ(test, set_at(map, i, 0x80000000, 7, &version),
-				0);
-	/* In other buckets, before and behind. */
-	KUNIT_ASSERT_EQ(test, set_at(map, most, 1, 7, &version), 0);
-	KUNIT_ASSERT_EQ(test, set_at(map, most + 1, ~0U, 0xffff, &version), 0);
-
-	for (step = 1; step < 2 * CMAP_WALK_MAX; step += 1 + step / 4) {
-		*walk = (struct cmap_walk){ .map = map };
-		memset(seen, 0, (most + 2) * sizeof(*seen));
-		while (walk_on(test, walk, step, count_by_number, seen))
-			;
-		for (i = 0; i < most + 2; i++)
-			KUNIT_EXPECT_EQ_MSG(test, seen[i], 1, "%u by %u", i,
-					    step);
-	}
-
-	/* Those that go are not waited for, and the others come all the same. */
-	*walk = (struct cmap_walk){ .map = map };
-	memset(seen, 0, (most + 2) * sizeof(*seen));
-	for (i = 0; walk_on(test, walk, 3, count_by_number, seen); i += 2) {
-		struct cmap_write write = {
-			.key = { &i, sizeof(i), 0x80000000ULL << 32 | 7 },
-			.flags = CMAP_WRITE_REMOVE,
-		};
-
-		if (i < most)
-			KUNIT_EXPECT_EQ(test, lab_write(map->shard[1],
-						&write, GFP_KERNEL), 0);
-	}
-	for (i = 1; i < most; i += 2)
-		KUNIT_EXPECT_EQ(test, seen[i], 1);
-	cmap_map_put(map);
-}
-
-/*
- * Deleted and set again while a bucket is read, an entry stands in two slots
- * for that reader; here the second is put there by hand.  It comes once, as
- * its later version.
- */
-static void walk_over_two_slots(struct kunit *test)
-{
-	const struct cmap_spec spec = { .shards = 1 };
-	struct cmap *map = map_new(test, &spec);
-	struct cmap_shard *shard = map->shard[0];
-	struct cmap_walk *walk = kunit_kzalloc(test, sizeof(*walk), GFP_KERNEL);
-	struct cmap_bucket *bucket;
-	struct cmap_table *table;
-	u64 version[2];
-	u32 way;
-
-	KUNIT_ASSERT_NOT_NULL(test, walk);
-	KUNIT_ASSERT_EQ(test, set_at(map, 0, 5, 5, &version[0]), 0);
-	KUNIT_ASSERT_EQ(test, set_at(map, 1, 5, 5, &version[1]), 0);
-	table = rcu_dereference_protected(shard->table, 1);
-	bucket = cmap_table_bucket(table, cmap_table_index(table, 5));
-	/* Two versions of key 0. */
-	rcu_read_lock();
-	*(u32 *)cmap_arena_node(&shard->arena, bucket->ref[1])->key = 0;
-	rcu_read_unlock();
-	for (way = 0; way < 2; way++) {
-		*walk = (struct cmap_walk){ .map = map };
-		rcu_read_lock();
-		KUNIT_EXPECT_TRUE(test, cmap_walk_next(walk));
-		KUNIT_EXPECT_EQ(test, walk->count, 1);
-		KUNIT_EXPECT_EQ(test, walk->found[0].node->version, version[1]);
-		rcu_read_unlock();
-		swap(bucket->ref[0], bucket->ref[1]);
-	}
-	cmap_map_put(map);
-}
-
-/*
- * An order is overwritten when its node is retired, and a slot's tag when another
- * entry gets it, while a walk reads them: nothing that was found stands where
- * its key does not.  All is in the first bucket, for what seems to stand before
- * where a walk is it passes over.
- */
-#define CHURNED		8
-#define FILLERS		600
-
-static struct churn {
-	struct cmap *map;
-	u32 key[CHURNED];
-	atomic_t on;
-} churn;
-
-/* Keys that are in the first of 64 buckets, too. */
-static void choose_keys(void)
-{
-	u32 number, n = 0;
-
-	for (number = FILLERS; n < CHURNED; number++)
-		if (!(cmap_hash(&churn.map->hash, &number, sizeof(number)) >> 58))
-			churn.key[n++] = number;
-}
-
-/* While others have the bucket move, too. */
-static void set_and_delete_keys(void)
-{
-	u32 round, i;
-	u64 version;
-
-	for (round = 0; round < 1000; round++) {
-		for (i = 0; i < 2 * FILLERS; i++) {
-			u32 filler = i % FILLERS, *key = &churn.key[i % CHURNED];
-
-			if (i < FILLERS)
-				set(churn.map, &filler, sizeof(filler), &version);
-			else
-				delete(churn.map, &filler, sizeof(filler));
-			delete(churn.map, key, sizeof(*key));
-			set(churn.map, key, sizeof(*key), &version);
-		}
-		cond_resched();
-	}
-	atomic_set(&churn.on, 0);
-}
-
-struct walked {
-	u32 seen;
-	u32 wrong;
-};
-
-static void look_where(struct kunit *test, const struct cmap_found *found,
-		       void *arg)
-{
-	struct walked *walked = arg;
-	u64 hash = cmap_hash(&churn.map->hash, found->node->key,
-			     cmap_node_key_len(found->node));
-
-	walked->seen++;
-	if (found->position != cmap_position(cmap_hash_order(hash),
-					     cmap_hash_tag(hash)))
-		walked->wrong++;
-}
-
-static void churn_or_walk(struct kunit *test, unsigned int thread)
-{
-	struct walked walked = {};
-	struct cmap_walk *walk;
-
-	if (!thread) {
-		set_and_delete_keys();
-		return;
-	}
-	walk = kunit_kzalloc(test, sizeof(*walk), GFP_KERNEL);
-	while (walk && atomic_read(&churn.on)) {
-		*walk = (struct cmap_walk){ .map = churn.map };
-		walk_on(test, walk, CMAP_WALK_MAX, look_where, &walked);
-		cond_resched();
-	}
-	KUNIT_EXPECT_GT(test, walked.seen, 1000);
-	KUNIT_EXPECT_EQ(test, walked.wrong, 0);
-}
-
-static void walk_while_deleted(struct kunit *test)
-{
-	const struct cmap_spec spec = { .shards = 1 };
-
-	if (num_online_cpus() < 2)
-		kunit_skip(test, "one CPU");
-	churn.map = map_new(test, &spec);
-	choose_keys();
-	atomic_set(&churn.on, 1);
-	lab_race(test, 2, churn_or_walk);
-	cmap_map_put(churn.map);
-}
-
 /* ---- limits ---- */
 
 /* At every limit on entries exactly so many fit, however they are spread. */
@@ -734,13 +134,13 @@ static void entries_limit(struct kunit *test)
 
 		for (i = 0; i < limit; i++) {
 			len = model_key(i, key);
-			KUNIT_ASSERT_EQ(test, set(map, key, len, &version), 0);
+			KUNIT_ASSERT_EQ(test, map_set(map, key, len, &version), 0);
 		}
 		len = model_key(i, key);
-		KUNIT_EXPECT_EQ(test, set(map, key, len, &version), -ENOSPC);
+		KUNIT_EXPECT_EQ(test, map_set(map, key, len, &version), -ENOSPC);
 		KUNIT_EXPECT_EQ(test, cmap_map_entries(map), limit);
 		KUNIT_EXPECT_EQ(test, cmap_map_clear(map), limit);
-		KUNIT_EXPECT_EQ(test, set(map, key, len, &version), 0);
+		KUNIT_EXPECT_EQ(test, map_set(map, key, len, &version), 0);
 		cmap_map_put(map);
 	}
 }
@@ -760,10 +160,10 @@ static void at_the_limit_nobody_looks_for_credit(struct kunit *test)
 	for (i = 0; i < 2000; i++) {
 		if (i >= 200) {
 			len = model_key(i - 200, key);
-			KUNIT_ASSERT_EQ(test, delete(map, key, len), 0);
+			KUNIT_ASSERT_EQ(test, map_delete(map, key, len), 0);
 		}
 		len = model_key(i, key);
-		KUNIT_ASSERT_EQ(test, set(map, key, len, &version), 0);
+		KUNIT_ASSERT_EQ(test, map_set(map, key, len, &version), 0);
 		/* Tables and nodes are new at first. */
 		if (i == 1000)
 			for (len = 0; len < spec.shards; len++)
@@ -790,18 +190,18 @@ static void count_of_before_an_epoch(struct kunit *test)
 	u32 i;
 
 	for (i = 0; i < 100; i++)
-		KUNIT_ASSERT_EQ(test, set(map, key, model_key(i, key),
-					  &version), 0);
+		KUNIT_ASSERT_EQ(test, map_set(map, key, model_key(i, key),
+					      &version), 0);
 	KUNIT_EXPECT_EQ(test, cmap_map_entries(map), 100);
 	map->quota.epoch++;
 	for (i = 0; i < 100; i++) {
 		if (i % 3)
-			KUNIT_ASSERT_EQ(test, delete(map, key, model_key(i, key)),
+			KUNIT_ASSERT_EQ(test, map_delete(map, key, model_key(i, key)),
 					0);
 		else
-			KUNIT_ASSERT_EQ(test, set(map, key,
-						  model_key(100 + i, key),
-						  &version), 0);
+			KUNIT_ASSERT_EQ(test, map_set(map, key,
+						      model_key(100 + i, key),
+						      &version), 0);
 		if (i == 50)
 			then = cmap_shard_entries_then(map->shard[0]);
 	}
@@ -821,17 +221,6 @@ static void count_of_before_an_epoch(struct kunit *test)
 	cmap_map_put(map);
 }
 
-static void kill_me(bool killed)
-{
-	if (killed) {
-		sigaddset(&current->pending.signal, SIGKILL);
-		set_thread_flag(TIF_SIGPENDING);
-	} else {
-		sigdelset(&current->pending.signal, SIGKILL);
-		clear_thread_flag(TIF_SIGPENDING);
-	}
-}
-
 /*
  * A write that finds no credit while another shard's has not ended may not be
  * refused, and may not wait for ever either.
@@ -848,16 +237,16 @@ static void waits_for_credit_with_an_end(struct kunit *test)
 	u32 len;
 
 	len = model_key(0, key);
-	KUNIT_ASSERT_EQ(test, set(map, key, len, &version), 0);
+	KUNIT_ASSERT_EQ(test, map_set(map, key, len, &version), 0);
 	len = model_key(1, key);
 	KUNIT_ASSERT_EQ(test, cmap_op_key(map, &write.key, key, len), 0);
 
 	/* As if a write were under way in another shard. */
 	__cmap_quota_deleting(&map->quota);
 	KUNIT_EXPECT_EQ(test, cmap_op_write(map, &write, GFP_ATOMIC), -EAGAIN);
-	kill_me(true);
+	lab_kill(true);
 	KUNIT_EXPECT_EQ(test, cmap_op_write(map, &write, GFP_KERNEL), -EINTR);
-	kill_me(false);
+	lab_kill(false);
 	KUNIT_EXPECT_EQ(test, cmap_map_entries(map), 1);
 	__cmap_quota_inserted(&map->quota);
 
@@ -1061,18 +450,6 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(shards_limit),
 	KUNIT_CASE(maps_limit),
 	KUNIT_CASE(no_memory),
-	KUNIT_CASE(valid_names),
-	KUNIT_CASE(names_and_references),
-	KUNIT_CASE(rename_or_leave),
-	KUNIT_CASE(unlink_by_map),
-	KUNIT_CASE(give_away_or_keep),
-	KUNIT_CASE(unlink_all),
-	KUNIT_CASE(cursors_tell_nothing),
-	KUNIT_CASE(cursors_are_positions),
-	KUNIT_CASE_SLOW(walk_at_random),
-	KUNIT_CASE(walk_over_ties),
-	KUNIT_CASE(walk_over_two_slots),
-	KUNIT_CASE_SLOW(walk_while_deleted),
 	KUNIT_CASE(entries_limit),
 	KUNIT_CASE(at_the_limit_nobody_looks_for_credit),
 	KUNIT_CASE(count_of_before_an_epoch),

@@ -66,3 +66,56 @@ struct cmap_node *stock_node(struct stock *stock, cmap_ref ref)
 
 	return node;
 }
+
+void stock_unalloc(struct stock *stock, cmap_ref ref)
+{
+	spin_lock_bh(&stock->lock);
+	cmap_arena_free_unpublished(&stock->arena, ref);
+	spin_unlock_bh(&stock->lock);
+}
+
+bool stock_trim(struct stock *stock, u32 step)
+{
+	LIST_HEAD(detached);
+	bool pending = false;
+	u32 from = 0;
+
+	while (from != U32_MAX) {
+		spin_lock_bh(&stock->lock);
+		pending |= cmap_arena_trim(&stock->arena, &from, step,
+					   &detached);
+		spin_unlock_bh(&stock->lock);
+	}
+	cmap_arena_free_detached(&detached);
+
+	return pending;
+}
+
+struct cmap_segtab *stock_segtab(struct stock *stock)
+{
+	return rcu_dereference_protected(stock->arena.segtab, 1);
+}
+
+struct cmap_segment *stock_segment(struct stock *stock, cmap_ref ref)
+{
+	return stock_segtab(stock)->segment[ref >> CMAP_OFFSET_BITS];
+}
+
+struct census stock_census(struct stock *stock)
+{
+	struct cmap_segtab *segtab = stock_segtab(stock);
+	struct census census = {};
+	u32 i;
+
+	for (i = 0; segtab && i < segtab->size; i++) {
+		struct cmap_segment *segment = segtab->segment[i];
+
+		if (!segment || segment->index != i)
+			continue;
+		census.segments++;
+		census.live += segment->live;
+		census.bytes += cmap_block_bytes(segment->block);
+	}
+
+	return census;
+}

@@ -11,6 +11,11 @@
 #include "../core/refill.h"
 #include "../core/trim.h"
 
+#include <uapi/linux/cmap.h>
+
+#define NODE_MIN	sizeof(struct cmap_node)
+#define NODE_MAX	(sizeof(struct cmap_node) + CMAP_KEY_MAX + CMAP_VALUE_MAX)
+
 struct stock {
 	struct cmap_arena arena;
 	spinlock_t lock;
@@ -28,5 +33,24 @@ void stock_retire(struct stock *stock, cmap_ref ref);
 
 /* Only while nobody else can see it. */
 struct cmap_node *stock_node(struct stock *stock, cmap_ref ref);
+
+/* Back before anybody could see it. */
+void stock_unalloc(struct stock *stock, cmap_ref ref);
+
+/* True if there is more to come after a grace period. */
+bool stock_trim(struct stock *stock, u32 step);
+
+/* Whoever looks here is alone. */
+struct cmap_segtab *stock_segtab(struct stock *stock);
+struct cmap_segment *stock_segment(struct stock *stock, cmap_ref ref);
+
+struct census {
+	u32 segments;
+	u32 live;
+	u64 bytes;
+};
+
+/* What it has of segments. */
+struct census stock_census(struct stock *stock);
 
 #endif /* CMAP_TESTS_STOCK_H */

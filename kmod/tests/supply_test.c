@@ -3,16 +3,12 @@
  * Maps that are full: what is replaced always can be, what was given up is used,
  * and who is refused is refused for a reason.
  */
-#include "lab.h"
+#include "full.h"
 #include "../core/lack.h"
 #include "../core/limits.h"
-#include "../core/map.h"
 #include "../core/op.h"
 #include "../core/queue.h"
 #include "../core/registry.h"
-#include "../core/maintain.h"
-#include "../core/scan.h"
-#include "../core/stat.h"
 #include "../core/supply.h"
 
 #include <linux/bitmap.h>
@@ -20,132 +16,9 @@
 #include <linux/delay.h>
 #include <linux/jiffies.h>
 #include <linux/kthread.h>
-#include <linux/sizes.h>
-#include <linux/slab.h>
 #include <linux/uidgid.h>
 #include <linux/workqueue.h>
 #include <uapi/linux/cmap.h>
-
-#define VALUE_MAX	SZ_128K
-
-static u8 *value;
-
-static int supply_init(struct kunit *test)
-{
-	value = kunit_kzalloc(test, VALUE_MAX, GFP_KERNEL);
-	if (!value)
-		return -ENOMEM;
-	return lab_init(test);
-}
-
-static void supply_exit(struct kunit *test)
-{
-	cmap_account_all.max = 0;
-	lab_settle();
-	lab_settle();
-	KUNIT_EXPECT_EQ(test, atomic64_read(&cmap_account_all.bytes), 0);
-	KUNIT_EXPECT_EQ(test, atomic64_read(&cmap_account_all.returning), 0);
-	KUNIT_EXPECT_EQ(test, atomic64_read(&cmap_account_all.headroom), 0);
-	lab_exit(test);
-}
-
-static struct cmap *map_new(struct kunit *test, u32 shards, u64 max_bytes)
-{
-	const struct cmap_spec spec = {
-		.shards = shards, .max_bytes = max_bytes,
-	};
-	struct cmap *map = cmap_map_new(&spec);
-
-	KUNIT_ASSERT_FALSE(test, IS_ERR(map));
-	return map;
-}
-
-/* Set a key to a value that begins with @number, as a system call would. */
-static int set(struct cmap *map, u64 key, u32 len, u64 number, gfp_t gfp)
-{
-	struct cmap_write write = {
-		.code = CMAP_CODE_SET, .value_len = len,
-	};
-	u8 buf[CMAP_COPY_LOCKED_MAX] = {};
-	struct cmap_node *node;
-	int err;
-
-	err = cmap_op_key(map, &write.key, &key, sizeof(key));
-	if (err)
-		return err;
-	if (len <= sizeof(buf)) {
-		memcpy(buf, &number, min_t(u32, len, sizeof(number)));
-		write.value = buf;
-		return cmap_op_write(map, &write, gfp);
-	}
-	node = cmap_op_reserve(map, &write, gfp, &err);
-	if (!node)
-		return err;
-	memcpy(cmap_node_value(node), value, len);
-	memcpy(cmap_node_value(node), &number, sizeof(number));
-	err = cmap_op_write(map, &write, gfp);
-	cmap_op_unreserve(map, &write);
-	return err;
-}
-
-static int add(struct cmap *map, u64 key)
-{
-	struct cmap_write write = {
-		.code = CMAP_CODE_ADD,
-		.flags = CMAP_WRITE_ADD,
-		.value_len = sizeof(s64),
-		.number = 1,
-	};
-
-	return cmap_op_key(map, &write.key, &key, sizeof(key)) ?:
-	       cmap_op_write(map, &write, GFP_KERNEL);
-}
-
-static int delete(struct cmap *map, u64 key)
-{
-	struct cmap_write write = {
-		.code = CMAP_CODE_DELETE, .flags = CMAP_WRITE_REMOVE,
-	};
-
-	return cmap_op_key(map, &write.key, &key, sizeof(key)) ?:
-	       cmap_op_write(map, &write, GFP_KERNEL);
-}
-
-/* The length of the value that there is, and the number that it begins with. */
-static int get(struct cmap *map, u64 key, u32 *len, u64 *number)
-{
-	const struct cmap_node *node;
-	struct cmap_key k;
-	int err;
-
-	err = cmap_op_key(map, &k, &key, sizeof(key));
-	if (err)
-		return err;
-	rcu_read_lock();
-	node = cmap_op_find(map, &k);
-	if (node) {
-		*len = cmap_node_value_len(node);
-		memcpy(number, cmap_node_value(node), sizeof(*number));
-	}
-	rcu_read_unlock();
-
-	return node ? 0 : -ENOENT;
-}
-
-/* Set keys 0, 1, ... until one is refused; how many were not. */
-static u64 fill(struct kunit *test, struct cmap *map, u32 len)
-{
-	u64 n = 0;
-	int err;
-
-	do
-		err = set(map, n, len, n, GFP_KERNEL);
-	while (!err && ++n < 1000000);
-	KUNIT_EXPECT_EQ(test, err, -ENOSPC);
-	KUNIT_EXPECT_GT(test, n, 3);
-
-	return n;
-}
 
 /* ---- replacing ---- */
 
@@ -158,19 +31,19 @@ static void counters_in_a_full_map_count_on(struct kunit *test)
 	u32 shards;
 
 	for (shards = 1; shards <= 4; shards *= 2) {
-		struct cmap *map = map_new(test, shards, shards * SZ_64K);
+		struct cmap *map = full_new(test, shards, shards * SZ_64K);
 		u64 n = 0, i;
 		int err;
 
 		do
-			err = add(map, n);
+			err = full_add(map, n);
 		while (!err && ++n < 100000);
 		KUNIT_EXPECT_EQ(test, err, -ENOSPC);
 		KUNIT_EXPECT_GT(test, n, 500);
 		for (i = 0; i < n; i += n / 50)
-			KUNIT_EXPECT_EQ(test, add(map, i), 0);
+			KUNIT_EXPECT_EQ(test, full_add(map, i), 0);
 		for (i = 0; i < n; i += n / 50)
-			KUNIT_EXPECT_EQ(test, set(map, i, 8, i, GFP_KERNEL), 0);
+			KUNIT_EXPECT_EQ(test, full_set(map, i, 8, i, GFP_KERNEL), 0);
 		cmap_map_put(map);
 	}
 }
@@ -186,22 +59,22 @@ static void values_in_a_full_map_are_replaced(struct kunit *test)
 
 	for (l = 0; l < ARRAY_SIZE(lens); l++) {
 		u32 len = lens[l];
-		struct cmap *map = map_new(test, 1, SZ_256K + 6 * len);
-		u64 n = fill(test, map, len), i, number;
+		struct cmap *map = full_new(test, 1, SZ_256K + 6 * len);
+		u64 n = full_fill(test, map, len), i, number;
 
 		for (i = 0; i < 3 * n; i += 1 + n / 8)
-			KUNIT_EXPECT_EQ_MSG(test, set(map, i % n, len, i,
-						      GFP_KERNEL), 0,
+			KUNIT_EXPECT_EQ_MSG(test, full_set(map, i % n, len, i,
+							   GFP_KERNEL), 0,
 					    "%u bytes", len);
 		for (shorter = len; shorter > 16; shorter = shorter * 2 / 3)
 			for (i = 0; i < n; i += 1 + n / 4)
 				KUNIT_EXPECT_EQ_MSG(test,
-						    set(map, i, shorter, 77,
-							GFP_KERNEL), 0,
+						    full_set(map, i, shorter, 77,
+							     GFP_KERNEL), 0,
 						    "%u for %u bytes", shorter,
 						    len);
 		if (len >= 100) {
-			KUNIT_EXPECT_EQ(test, get(map, 0, &shorter, &number), 0);
+			KUNIT_EXPECT_EQ(test, full_get(map, 0, &shorter, &number), 0);
 			KUNIT_EXPECT_EQ(test, number, 77);
 		}
 		KUNIT_EXPECT_LE(test,
@@ -230,11 +103,11 @@ static void contend(struct kunit *test, unsigned int thread)
 
 	for (i = 0; i < contest.rounds; i++) {
 		if (contest.own)
-			KUNIT_EXPECT_EQ(test, delete(contest.map, key), 0);
+			KUNIT_EXPECT_EQ(test, full_delete(contest.map, key), 0);
 		else
 			key = (i * 7 + thread * 31) % contest.keys;
 		began = ktime_get_ns();
-		err = set(contest.map, key, contest.len, i, GFP_KERNEL);
+		err = full_set(contest.map, key, contest.len, i, GFP_KERNEL);
 		took = ktime_get_ns() - began;
 		slowest = atomic64_read(&contest.slowest);
 		if (took > slowest)
@@ -243,8 +116,8 @@ static void contend(struct kunit *test, unsigned int thread)
 			atomic_inc(&contest.refused);
 			/* What is set next was not deleted. */
 			if (contest.own)
-				set(contest.map, key, contest.len, i,
-				    GFP_KERNEL);
+				full_set(contest.map, key, contest.len, i,
+					 GFP_KERNEL);
 		}
 	}
 }
@@ -252,10 +125,10 @@ static void contend(struct kunit *test, unsigned int thread)
 static void hold_contest(struct kunit *test, u32 shards, u64 max_bytes,
 			 u32 len, u32 rounds, bool own)
 {
-	struct cmap *map = map_new(test, shards, max_bytes);
+	struct cmap *map = full_new(test, shards, max_bytes);
 
 	contest.map = map;
-	contest.keys = fill(test, map, len);
+	contest.keys = full_fill(test, map, len);
 	contest.len = len;
 	contest.rounds = rounds;
 	contest.own = own;
@@ -297,7 +170,7 @@ static int replace_on(void *arg)
 
 	while (!kthread_should_stop()) {
 		i++;
-		set(contest.map, i % contest.keys, contest.len, i, GFP_KERNEL);
+		full_set(contest.map, i % contest.keys, contest.len, i, GFP_KERNEL);
 		cond_resched();
 	}
 	return 0;
@@ -315,7 +188,7 @@ static int insert_late(void *arg)
 {
 	struct late *late = arg;
 
-	late->err = set(late->map, late->key, late->len, 0, GFP_KERNEL);
+	late->err = full_set(late->map, late->key, late->len, 0, GFP_KERNEL);
 	complete(&late->done);
 	return 0;
 }
@@ -353,20 +226,20 @@ static void nobody_waits_for_one_behind(struct kunit *test)
 	u32 l;
 
 	for (l = 0; l < ARRAY_SIZE(lens); l++) {
-		struct cmap *map = map_new(test, 1, SZ_1M);
+		struct cmap *map = full_new(test, 1, SZ_1M);
 		struct late late = { .map = map, .len = lens[l] };
-		u64 n = fill(test, map, lens[l]), keys[] = { n, 1 }, i;
+		u64 n = full_fill(test, map, lens[l]), keys[] = { n, 1 }, i;
 		unsigned long begin = jiffies;
 		struct cmap_write insert, replace;
 		int err;
 
 		late.key = n + 1;
-		KUNIT_ASSERT_EQ(test, delete(map, 0), 0);
+		KUNIT_ASSERT_EQ(test, full_delete(map, 0), 0);
 		reserve(test, map, &insert, &keys[0], lens[l]);
 		reserve(test, map, &replace, &keys[1], lens[l]);
 		/* What is left of nodes has been used. */
 		for (i = 2; i < n && i < 20; i++)
-			set(map, i, lens[l], i, GFP_KERNEL);
+			full_set(map, i, lens[l], i, GFP_KERNEL);
 		synchronize_rcu();
 
 		start_late(test, &late);
@@ -394,13 +267,13 @@ static void nobody_waits_for_one_behind(struct kunit *test)
  */
 static void who_queues_is_served_before_others(struct kunit *test)
 {
-	struct cmap *map = map_new(test, 1, SZ_64K);
+	struct cmap *map = full_new(test, 1, SZ_64K);
 	struct cmap_shard *shard = map->shard[0];
 	struct late late[2] = {
 		{ .map = map, .key = 0, .len = 64 },
 		{ .map = map, .key = 1, .len = 64 },
 	};
-	u64 n = fill(test, map, 64), i = 0, key = 2;
+	u64 n = full_fill(test, map, 64), i = 0, key = 2;
 	struct cmap_write first = {
 		.value_len = 64, .blocked_on = CMAP_BLOCKED_ON_NODE,
 	};
@@ -412,7 +285,7 @@ static void who_queues_is_served_before_others(struct kunit *test)
 	down(&shard->supply);
 	cmap_shard_serve(shard, &first);
 	do
-		err = set(map, i % n, 64, i, GFP_ATOMIC);
+		err = full_set(map, i % n, 64, i, GFP_ATOMIC);
 	while (!err && ++i < 1000);
 	KUNIT_EXPECT_EQ(test, err, -EAGAIN);
 	start_late(test, &late[0]);
@@ -445,15 +318,15 @@ static void inserts_are_refused_beside_replacements(struct kunit *test)
 	for (l = 0; l < ARRAY_SIZE(lens); l++) {
 		unsigned long begin = jiffies;
 
-		contest.map = map_new(test, 1, SZ_1M);
+		contest.map = full_new(test, 1, SZ_1M);
 		contest.len = lens[l];
-		contest.keys = fill(test, contest.map, lens[l]);
+		contest.keys = full_fill(test, contest.map, lens[l]);
 		task = kthread_run(replace_on, NULL, "cmap_replace");
 		KUNIT_ASSERT_FALSE(test, IS_ERR(task));
 		for (i = 0; i < 5; i++)
-			KUNIT_EXPECT_EQ(test, set(contest.map,
-						  contest.keys + i, lens[l], 0,
-						  GFP_KERNEL), -ENOSPC);
+			KUNIT_EXPECT_EQ(test, full_set(contest.map,
+						       contest.keys + i, lens[l], 0,
+						       GFP_KERNEL), -ENOSPC);
 		kthread_stop(task);
 		KUNIT_EXPECT_LT_MSG(test, jiffies - begin, 10 * HZ,
 				    "%u bytes", lens[l]);
@@ -467,195 +340,24 @@ static void inserts_are_refused_beside_replacements(struct kunit *test)
  */
 static void spent_numbers_are_said_at_once(struct kunit *test)
 {
-	struct cmap *map = map_new(test, 1, 0);
+	struct cmap *map = full_new(test, 1, 0);
 	struct cmap_shard *shard = map->shard[0];
 	struct cmap_segtab *segtab;
 	u64 retries;
 
-	KUNIT_ASSERT_EQ(test, set(map, 0, 100, 0, GFP_KERNEL), 0);
+	KUNIT_ASSERT_EQ(test, full_set(map, 0, 100, 0, GFP_KERNEL), 0);
 	segtab = lab_largest_segtab(test, &shard->arena);
 	bitmap_fill(segtab->map, segtab->size);
 	segtab->taken = segtab->size;
 
 	retries = shard->retries;
-	KUNIT_EXPECT_EQ(test, set(map, 1, 2000, 0, GFP_ATOMIC), -ENOSPC);
-	KUNIT_EXPECT_EQ(test, set(map, 1, 200, 0, GFP_ATOMIC), -ENOSPC);
-	KUNIT_EXPECT_EQ(test, set(map, 1, 200, 0, GFP_KERNEL), -ENOSPC);
+	KUNIT_EXPECT_EQ(test, full_set(map, 1, 2000, 0, GFP_ATOMIC), -ENOSPC);
+	KUNIT_EXPECT_EQ(test, full_set(map, 1, 200, 0, GFP_ATOMIC), -ENOSPC);
+	KUNIT_EXPECT_EQ(test, full_set(map, 1, 200, 0, GFP_KERNEL), -ENOSPC);
 	KUNIT_EXPECT_LE(test, shard->retries - retries, 6);
 	/* What needs no segment more goes on. */
-	KUNIT_EXPECT_EQ(test, set(map, 1, 100, 0, GFP_KERNEL), 0);
-	KUNIT_EXPECT_EQ(test, set(map, 0, 100, 0, GFP_ATOMIC), 0);
-	cmap_map_put(map);
-}
-
-/* ---- sparse segments ---- */
-
-static void expect_survivors(struct kunit *test, struct cmap *map, u64 n,
-			     u32 step)
-{
-	u64 i, number;
-	u32 len;
-
-	for (i = 0; i < n; i += step) {
-		KUNIT_ASSERT_EQ(test, get(map, i, &len, &number), 0);
-		KUNIT_EXPECT_EQ(test, len, 100);
-		KUNIT_EXPECT_EQ(test, number, i);
-	}
-}
-
-static u32 count_by_walk(struct kunit *test, struct cmap *map)
-{
-	struct cmap_walk *walk = kunit_kzalloc(test, sizeof(*walk), GFP_KERNEL);
-	u32 count = 0;
-	bool more;
-
-	KUNIT_ASSERT_NOT_NULL(test, walk);
-	walk->map = map;
-	do {
-		rcu_read_lock();
-		more = cmap_walk_next(walk);
-		if (more) {
-			count += walk->count;
-			cmap_walk_pass(walk);
-		}
-		rcu_read_unlock();
-	} while (more);
-
-	return count;
-}
-
-/*
- * A map full of short values of which nearly all were deleted refused longer
- * ones: each of its segments still held a few.
- */
-static void sizes_can_change_in_a_full_map(struct kunit *test)
-{
-	struct cmap *map = map_new(test, 2, SZ_2M);
-	u64 n = fill(test, map, 100), i, k, bytes;
-
-	for (i = 0; i < n; i++)
-		if (i % 50)
-			KUNIT_ASSERT_EQ(test, delete(map, i), 0);
-	for (k = 0; !set(map, n + k, 300, k, GFP_KERNEL); k++)
-		if (k % 500 == 0)
-			expect_survivors(test, map, n, 50);
-	expect_survivors(test, map, n, 50);
-	bytes = k * 308 + n / 50 * 108;
-	kunit_info(test, "%llu of 100, %llu of 300: %llu %% live", n / 50, k,
-		   bytes * 100 / SZ_2M);
-	KUNIT_EXPECT_GT(test, bytes, SZ_2M / 100 * 60);
-	KUNIT_EXPECT_EQ(test, count_by_walk(test, map),
-			cmap_map_entries(map));
-	cmap_map_put(map);
-}
-
-/* What few entries keep from being given back goes by itself, in a while. */
-static void memory_goes_back_after_mass_deletes(struct kunit *test)
-{
-	struct cmap *map = map_new(test, 1, 0);
-	u64 n = 40000, i, full, most, bytes;
-	u32 tries;
-
-	for (i = 0; i < n; i++)
-		KUNIT_ASSERT_EQ(test, set(map, i, 100, i, GFP_KERNEL), 0);
-	full = atomic64_read(&map->memory.account.bytes);
-	for (i = 0; i < n; i++)
-		if (i % 100)
-			KUNIT_ASSERT_EQ(test, delete(map, i), 0);
-	/* A quarter of what is live, and segments of 64 KiB: not used, half. */
-	most = full / 20 + 3 * SZ_64K;
-	for (tries = 0; tries < 100; tries++) {
-		bytes = atomic64_read(&map->memory.account.bytes);
-		if (bytes <= most)
-			break;
-		msleep(100);
-	}
-	kunit_info(test, "%llu of %llu bytes after %u ms", bytes, full,
-		   tries * 100);
-	KUNIT_EXPECT_LE(test, bytes, most);
-	expect_survivors(test, map, n, 100);
-	KUNIT_EXPECT_EQ(test, count_by_walk(test, map), n / 100);
-	cmap_map_put(map);
-}
-
-static void replace_or_evacuate(struct kunit *test, unsigned int thread)
-{
-	u64 i, number;
-	u32 len;
-
-	for (i = 0; i < 30000; i++) {
-		u64 key = i % contest.keys * 50;
-
-		if (thread % 2) {
-			cmap_maintain_evacuate(contest.map->shard[0], 8, SZ_64K,
-					     true);
-			cmap_maintain_trim(contest.map->shard[0],
-					 &(bool){ false });
-			i += 300;
-		} else {
-			KUNIT_EXPECT_EQ(test, set(contest.map, key, 100, key,
-						  GFP_KERNEL), 0);
-			KUNIT_EXPECT_EQ(test, get(contest.map, key, &len,
-						  &number), 0);
-			KUNIT_EXPECT_EQ(test, number, key);
-		}
-		cond_resched();
-	}
-}
-
-/* No entry is lost, and none comes twice, whoever empties segments meanwhile. */
-static void evacuated_while_replaced(struct kunit *test)
-{
-	struct cmap *map = map_new(test, 1, 0);
-	u64 n = 20000, i;
-
-	for (i = 0; i < n; i++)
-		KUNIT_ASSERT_EQ(test, set(map, i, 100, i, GFP_KERNEL), 0);
-	for (i = 0; i < n; i++)
-		if (i % 50)
-			KUNIT_ASSERT_EQ(test, delete(map, i), 0);
-	contest.map = map;
-	contest.keys = n / 50;
-	lab_race(test, 4, replace_or_evacuate);
-	expect_survivors(test, map, n, 50);
-	KUNIT_EXPECT_EQ(test, count_by_walk(test, map), n / 50);
-	cmap_map_put(map);
-}
-
-/*
- * Nodes are reserved before there is a table: who emptied segments of such a
- * shard looked for their entries in it nevertheless.
- */
-static void evacuated_before_the_first_entry(struct kunit *test)
-{
-	struct cmap *map = map_new(test, 1, 0);
-	struct cmap_write *write;
-	const u32 count = 40;
-	u64 *key;
-	u32 i;
-	int err;
-
-	key = kunit_kcalloc(test, count, sizeof(*key), GFP_KERNEL);
-	KUNIT_ASSERT_NOT_NULL(test, key);
-	write = kunit_kcalloc(test, count, sizeof(*write), GFP_KERNEL);
-	KUNIT_ASSERT_NOT_NULL(test, write);
-	for (i = 0; i < count; i++) {
-		key[i] = i;
-		write[i].code = CMAP_CODE_SET;
-		write[i].value_len = 4000;
-		KUNIT_ASSERT_EQ(test, cmap_op_key(map, &write[i].key, &key[i],
-						  sizeof(key[i])), 0);
-		KUNIT_ASSERT_NOT_NULL(test, cmap_op_reserve(map, &write[i],
-							    GFP_KERNEL, &err));
-	}
-	/* One is left, of the first segment. */
-	for (i = 1; i < count; i++)
-		cmap_op_unreserve(map, &write[i]);
-	for (i = 0; i < 3; i++)
-		cmap_maintain_evacuate(map->shard[0], 8, U64_MAX, true);
-	KUNIT_EXPECT_EQ(test, cmap_op_write(map, &write[0], GFP_KERNEL), 0);
-	cmap_op_unreserve(map, &write[0]);
-	KUNIT_EXPECT_EQ(test, cmap_map_entries(map), 1);
+	KUNIT_EXPECT_EQ(test, full_set(map, 1, 100, 0, GFP_KERNEL), 0);
+	KUNIT_EXPECT_EQ(test, full_set(map, 0, 100, 0, GFP_ATOMIC), 0);
 	cmap_map_put(map);
 }
 
@@ -667,7 +369,7 @@ static void evacuated_before_the_first_entry(struct kunit *test)
  */
 static void memory_of_other_maps_is_waited_for(struct kunit *test)
 {
-	struct cmap *a = map_new(test, 2, 0), *b = map_new(test, 2, 0);
+	struct cmap *a = full_new(test, 2, 0), *b = full_new(test, 2, 0);
 	/* The name of none, but found among all. */
 	int err = cmap_names_add(a, cmap_names_here()) ?:
 		  cmap_names_add(b, cmap_names_here());
@@ -677,22 +379,22 @@ static void memory_of_other_maps_is_waited_for(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, err, 0);
 	cmap_account_all.max = SZ_4M;
 	for (way = 0; way < 2; way++) {
-		u64 n = fill(test, a, 60000);
+		u64 n = full_fill(test, a, 60000);
 
 		if (way) {
 			while (n)
-				KUNIT_EXPECT_EQ(test, delete(a, --n), 0);
+				KUNIT_EXPECT_EQ(test, full_delete(a, --n), 0);
 		} else {
 			KUNIT_EXPECT_EQ(test, cmap_map_clear(a), n);
 		}
-		KUNIT_EXPECT_EQ(test, set(b, 1, 60000, 1, GFP_KERNEL), 0);
-		KUNIT_EXPECT_EQ(test, delete(b, 1), 0);
+		KUNIT_EXPECT_EQ(test, full_set(b, 1, 60000, 1, GFP_KERNEL), 0);
+		KUNIT_EXPECT_EQ(test, full_delete(b, 1), 0);
 	}
-	fill(test, a, 60000);
+	full_fill(test, a, 60000);
 	cmap_map_put(a);
 	a = cmap_supply_map(&spec);
 	KUNIT_ASSERT_FALSE(test, IS_ERR(a));
-	KUNIT_EXPECT_EQ(test, set(b, 1, 60000, 1, GFP_KERNEL), 0);
+	KUNIT_EXPECT_EQ(test, full_set(b, 1, 60000, 1, GFP_KERNEL), 0);
 	cmap_map_put(a);
 	cmap_map_put(b);
 }
@@ -751,7 +453,7 @@ static int replace_beside_hands(struct kunit *test, struct cmap *other,
  */
 static void hands_of_other_maps_are_waited_for(struct kunit *test)
 {
-	struct cmap *a = map_new(test, 1, 0), *b = map_new(test, 1, 0);
+	struct cmap *a = full_new(test, 1, 0), *b = full_new(test, 1, 0);
 	int err = cmap_names_add(a, cmap_names_here()) ?:
 		  cmap_names_add(b, cmap_names_here());
 	u32 tries = 0;
@@ -759,8 +461,8 @@ static void hands_of_other_maps_are_waited_for(struct kunit *test)
 
 	KUNIT_ASSERT_EQ(test, err, 0);
 	cmap_account_all.max = SZ_2M;
-	KUNIT_ASSERT_EQ(test, set(a, 0, 100000, 0, GFP_KERNEL), 0);
-	n = fill(test, b, 100000);
+	KUNIT_ASSERT_EQ(test, full_set(a, 0, 100000, 0, GFP_KERNEL), 0);
+	n = full_fill(test, b, 100000);
 	do
 		err = replace_beside_hands(test, a, b, n);
 	while (err == -ENOSPC && ++tries < 10);
@@ -772,7 +474,7 @@ static void hands_of_other_maps_are_waited_for(struct kunit *test)
 static void set_long(struct kunit *test, struct cmap *map, u64 keys)
 {
 	while (keys--)
-		KUNIT_ASSERT_EQ(test, set(map, keys, 100000, 0, GFP_KERNEL), 0);
+		KUNIT_ASSERT_EQ(test, full_set(map, keys, 100000, 0, GFP_KERNEL), 0);
 }
 
 static u64 room_taken(const struct cmap_account *account)
@@ -793,7 +495,7 @@ static void each_limit_is_looked_at(struct kunit *test)
 
 	KUNIT_ASSERT_FALSE(test, IS_ERR(user));
 	for (i = 0; i < 3; i++) {
-		map[i] = map_new(test, 1, 0);
+		map[i] = full_new(test, 1, 0);
 		KUNIT_ASSERT_EQ(test, cmap_names_add(map[i],
 						     cmap_names_here()), 0);
 		set_long(test, map[i], 6);
@@ -808,10 +510,10 @@ static void each_limit_is_looked_at(struct kunit *test)
 
 	/* Two of the user's own would do for him, for all it takes three. */
 	for (i = 0; i < 2; i++)
-		KUNIT_EXPECT_EQ(test, delete(map[1], i), 0);
+		KUNIT_EXPECT_EQ(test, full_delete(map[1], i), 0);
 	for (i = 0; i < 4; i++)
-		KUNIT_EXPECT_EQ(test, delete(map[2], i), 0);
-	KUNIT_EXPECT_EQ(test, set(map[0], 100, 100000, 0, GFP_KERNEL), 0);
+		KUNIT_EXPECT_EQ(test, full_delete(map[2], i), 0);
+	KUNIT_EXPECT_EQ(test, full_set(map[0], 100, 100000, 0, GFP_KERNEL), 0);
 
 	cmap_account_all.max = 0;
 	cmap_user_max_bytes = 0;
@@ -882,21 +584,21 @@ static void works_go_on_without_memory(struct kunit *test)
  */
 static void full_is_said_without_sleeping(struct kunit *test)
 {
-	struct cmap *map = map_new(test, 1, SZ_128K);
-	u64 n = fill(test, map, 1000);
+	struct cmap *map = full_new(test, 1, SZ_128K);
+	u64 n = full_fill(test, map, 1000);
 	u32 tries = 0;
 	int err;
 
-	KUNIT_EXPECT_EQ(test, set(map, 0, 1000, 1, GFP_KERNEL), 0);
+	KUNIT_EXPECT_EQ(test, full_set(map, 0, 1000, 1, GFP_KERNEL), 0);
 	do {
-		err = set(map, n, 1000, 1, GFP_ATOMIC);
+		err = full_set(map, n, 1000, 1, GFP_ATOMIC);
 		msleep(50);
 	} while (err == -EAGAIN && ++tries < 20);
 	KUNIT_EXPECT_EQ(test, err, -ENOSPC);
 	/* A replacement is possible, now or after a grace period. */
 	tries = 0;
 	do {
-		err = set(map, 1, 1000, 1, GFP_ATOMIC);
+		err = full_set(map, 1, 1000, 1, GFP_ATOMIC);
 		msleep(50);
 	} while (err == -EAGAIN && ++tries < 20);
 	KUNIT_EXPECT_EQ(test, err, 0);
@@ -912,10 +614,6 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE_SLOW(who_queues_is_served_before_others),
 	KUNIT_CASE_SLOW(inserts_are_refused_beside_replacements),
 	KUNIT_CASE(spent_numbers_are_said_at_once),
-	KUNIT_CASE_SLOW(sizes_can_change_in_a_full_map),
-	KUNIT_CASE_SLOW(memory_goes_back_after_mass_deletes),
-	KUNIT_CASE_SLOW(evacuated_while_replaced),
-	KUNIT_CASE(evacuated_before_the_first_entry),
 	KUNIT_CASE_SLOW(memory_of_other_maps_is_waited_for),
 	KUNIT_CASE_SLOW(hands_of_other_maps_are_waited_for),
 	KUNIT_CASE(each_limit_is_looked_at),
@@ -926,8 +624,8 @@ static struct kunit_case cases[] = {
 
 static struct kunit_suite suite = {
 	.name = "cmap_supply",
-	.init = supply_init,
-	.exit = supply_exit,
+	.init = full_init,
+	.exit = full_exit,
 	.test_cases = cases,
 };
 

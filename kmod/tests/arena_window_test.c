@@ -1,0 +1,341 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * An arena as processes see it: the numbers of its segments, and where they lie.
+ */
+#include "stock.h"
+#include "../core/layout.h"
+
+#include <linux/bitmap.h>
+#include <linux/sizes.h>
+#include <uapi/linux/cmap.h>
+
+/* ---- what processes see ---- */
+
+static u64 shown(const struct cmap_view *view, u32 granule)
+{
+	size_t at = granule * sizeof(u64);
+	struct page *page = cmap_view_page(view, at / PAGE_SIZE);
+
+	return page ? *(u64 *)(page_address(page) + at % PAGE_SIZE) : 0;
+}
+
+static void show(struct kunit *test, struct stock *stock)
+{
+	struct cmap_view *view;
+	int err;
+
+	view = cmap_view_new(&stock->lab->memory, NUMA_NO_NODE,
+			     cmap_arena_granules(&stock->arena), &err);
+	KUNIT_ASSERT_NOT_NULL(test, view);
+	spin_lock_bh(&stock->lock);
+	cmap_arena_show(&stock->arena, view);
+	spin_unlock_bh(&stock->lock);
+}
+
+static void expect_shown(struct kunit *test, struct stock *stock)
+{
+	struct cmap_segtab *segtab = stock_segtab(stock);
+	u32 i;
+
+	for (i = CMAP_WINDOW_GRANULES_NONE; i < segtab->size; i++) {
+		struct cmap_segment *segment = segtab->segment[i];
+
+		KUNIT_EXPECT_EQ(test, shown(stock->arena.view, i),
+				segment ? segment->number : 0);
+	}
+}
+
+/* Segments of many classes, small ones, until there are so many. */
+static void many_segments(struct kunit *test, struct stock *stock, u32 count)
+{
+	u32 size = NODE_MIN;
+	int err = 0;
+
+	while (!err && stock_census(stock).segments < count) {
+		/* Each refill brings one if the one before was used up. */
+		while (stock_take_ready(stock, size))
+			;
+		err = stock_refill(stock, size, GFP_KERNEL);
+		size = size < 4000 ? size + size / 6 + 16 : NODE_MIN;
+	}
+	KUNIT_ASSERT_EQ(test, err, 0);
+}
+
+static void view_grows_with_the_segments(struct kunit *test)
+{
+	struct stock *stock = stock_new(test, false);
+	struct cmap_refill early;
+	u32 n, size;
+
+	stock->lab->memory.offered = true;
+	many_segments(test, stock, 20);
+	show(test, stock);
+	expect_shown(test, stock);
+	/* Until all that the first page shows is taken. */
+	for (size = 32; cmap_list_page_of(2 * size - 1) == 0;)
+		size *= 2;
+	many_segments(test, stock, size - CMAP_WINDOW_GRANULES_NONE);
+	KUNIT_EXPECT_EQ(test, stock_segtab(stock)->size, size);
+	KUNIT_EXPECT_NULL(test, cmap_view_page(stock->arena.view, 1));
+
+	/* One made for a table that has grown since comes too late. */
+	KUNIT_ASSERT_EQ(test, cmap_refill_prepare(&stock->arena, 4000,
+						  GFP_KERNEL, &early), 0);
+	KUNIT_EXPECT_NOT_NULL(test, early.segtab);
+	KUNIT_EXPECT_NOT_NULL(test, early.level);
+
+	/* The next page fails in its turn, too. */
+	for (n = 0;; n++) {
+		u64 before = lab_bytes(stock->lab);
+
+		lab_fail(n, U32_MAX);
+		if (!stock_refill(stock, 4000, GFP_KERNEL))
+			break;
+		KUNIT_EXPECT_NE(test, lab_fail_end(), 0);
+		KUNIT_EXPECT_EQ(test, lab_bytes(stock->lab), before);
+	}
+	KUNIT_EXPECT_EQ(test, lab_fail_end(), 0);
+	KUNIT_EXPECT_GE(test, n, 6);
+	KUNIT_EXPECT_NOT_NULL(test, cmap_view_page(stock->arena.view, 1));
+
+	spin_lock_bh(&stock->lock);
+	cmap_refill_attach(&stock->arena, &early);
+	spin_unlock_bh(&stock->lock);
+	KUNIT_EXPECT_NOT_NULL(test, early.segtab);
+	KUNIT_EXPECT_NOT_NULL(test, early.level);
+	cmap_refill_discard(&early);
+
+	many_segments(test, stock, 2 * size + 50);
+	expect_shown(test, stock);
+
+	cmap_arena_destroy(&stock->arena);
+}
+
+/*
+ * Move a single node of a segment that was to be emptied, which is then used
+ * again.  False if none was chosen.
+ */
+static bool evacuate_but_one(struct stock *stock, cmap_ref *copy)
+{
+	struct cmap_arena *arena = &stock->arena;
+	u32 from = 0;
+	bool chosen;
+
+	spin_lock_bh(&stock->lock);
+	chosen = cmap_arena_evacuate(arena, &from, U32_MAX, 8, true);
+	if (chosen) {
+		cmap_ref ref;
+
+		do
+			ref = cmap_arena_evacuate_next(arena);
+		while (ref && !cmap_arena_node(arena, ref)->version);
+		*copy = ref ? cmap_arena_copy(arena, ref) : 0;
+		if (*copy)
+			cmap_arena_retire(arena, ref);
+		cmap_arena_evacuate_end(arena);
+	}
+	spin_unlock_bh(&stock->lock);
+
+	return chosen;
+}
+
+/*
+ * A node of a segment that was not emptied after all could get the version back
+ * that it had before, with the copy of its copy: who read it all the while, by
+ * way of a window, took for one value what were two.
+ */
+static void numbers_change_where_nodes_were_moved(struct kunit *test)
+{
+	struct stock *stock = stock_new(test, false);
+	u64 before[16] = {}, changed = 0;
+	const u32 size = 1000;
+	cmap_ref refs[200], copy = 0;
+	struct cmap_segtab *segtab;
+	u32 i;
+	int err;
+
+	stock->lab->memory.offered = true;
+	for (i = 0; i < ARRAY_SIZE(refs); i++) {
+		refs[i] = stock_take(stock, size, &err);
+		KUNIT_ASSERT_NE(test, refs[i], 0);
+		stock_node(stock, refs[i])->lengths =
+			cmap_node_lengths(8, 900);
+		stock_node(stock, refs[i])->version = i + 1;
+	}
+	show(test, stock);
+	segtab = stock_segtab(stock);
+	for (i = 0; i < min_t(u32, segtab->size, 16); i++)
+		before[i] = segtab->segment[i] ? segtab->segment[i]->number : 0;
+	/* Two are live in each, or more. */
+	for (i = 1; i < ARRAY_SIZE(refs); i += 2) {
+		stock_node(stock, refs[i])->version = 0;
+		stock_retire(stock, refs[i]);
+	}
+	synchronize_rcu();
+
+	KUNIT_ASSERT_TRUE(test, evacuate_but_one(stock, &copy));
+	KUNIT_EXPECT_NE(test, copy, 0);
+	for (i = 0; i < min_t(u32, segtab->size, 16); i++)
+		if (segtab->segment[i] &&
+		    segtab->segment[i]->number != before[i])
+			changed++;
+	KUNIT_EXPECT_EQ(test, changed, 1);
+	expect_shown(test, stock);
+
+	cmap_arena_destroy(&stock->arena);
+}
+
+static void view_without_memory(struct kunit *test)
+{
+	const u32 granules = 2000, pages = 4;
+	struct lab *lab = test->priv;
+	struct cmap_view *view;
+	u32 n;
+	int err;
+
+	for (n = 0;; n++) {
+		lab_fail(n, U32_MAX);
+		view = cmap_view_new(&lab->memory, NUMA_NO_NODE, granules,
+				     &err);
+		if (!lab_fail_end())
+			break;
+		KUNIT_EXPECT_NULL(test, view);
+		KUNIT_EXPECT_EQ(test, err, -ENOMEM);
+		KUNIT_EXPECT_EQ(test, atomic64_read(&lab->all.bytes), 0);
+	}
+	KUNIT_ASSERT_NOT_NULL(test, view);
+	/* It is for readers, and not on the map's bill. */
+	KUNIT_EXPECT_EQ(test, lab_bytes(lab), 0);
+	KUNIT_EXPECT_EQ(test, atomic64_read(&lab->all.bytes),
+			pages * PAGE_SIZE);
+	cmap_view_free(view);
+
+	lab->all.max = 2 * PAGE_SIZE;
+	KUNIT_EXPECT_NULL(test, cmap_view_new(&lab->memory, NUMA_NO_NODE,
+					      granules, &err));
+	KUNIT_EXPECT_EQ(test, err, -ENOSPC);
+}
+
+/* ---- places ---- */
+
+/* No node lies in two levels, and large segments as large pages do. */
+static void segments_lie_in_one_level(struct kunit *test)
+{
+	struct stock *stock = stock_new(test, false);
+	u32 sizes[] = { 100, SZ_64K + 100, 5 * SZ_64K, SZ_1M + 100 };
+	struct cmap_segtab *segtab;
+	u32 i, n;
+	int err;
+
+	for (n = 0; n < 40; n++)
+		for (i = 0; i < ARRAY_SIZE(sizes); i++)
+			KUNIT_ASSERT_NE(test, stock_take(stock, sizes[i], &err),
+					0);
+
+	segtab = stock_segtab(stock);
+	for (i = 0; i < segtab->size; i++) {
+		struct cmap_segment *segment = segtab->segment[i];
+		u32 last;
+
+		if (!segment)
+			continue;
+		KUNIT_EXPECT_PTR_EQ(test, segtab->base[i], segment->base +
+				    (i - segment->index) * CMAP_GRANULE_BYTES);
+		KUNIT_EXPECT_TRUE(test, test_bit(i, segtab->map));
+		last = segment->index +
+		       (cmap_block_bytes(segment->block) - 1) /
+		       CMAP_GRANULE_BYTES;
+		KUNIT_EXPECT_LE(test, i, last);
+		KUNIT_EXPECT_EQ(test,
+				cmap_level_of(i, CMAP_WINDOW_GRANULES_NONE),
+				cmap_level_of(last, CMAP_WINDOW_GRANULES_NONE));
+		if (cmap_block_bytes(segment->block) == SZ_2M)
+			KUNIT_EXPECT_EQ(test, segment->index %
+					(SZ_2M / CMAP_GRANULE_BYTES), 0);
+	}
+
+	cmap_arena_destroy(&stock->arena);
+}
+
+/* All granules but the last ones are somebody's. */
+static void take_granules(struct stock *stock, u32 left)
+{
+	struct cmap_segtab *segtab = stock_segtab(stock);
+
+	bitmap_set(segtab->map, stock->arena.hint,
+		   segtab->size - left - stock->arena.hint);
+	segtab->taken = segtab->size - left;
+	stock->arena.hint = segtab->size - left;
+}
+
+/*
+ * A shard had no more than 16,383 segments, of one page each where that was all
+ * that could be had; and when there was no index left the memory for a segment
+ * was still allocated and cleared, and given back.
+ */
+static void granules_are_spent(struct kunit *test)
+{
+	struct stock *stock = stock_new(test, false);
+	struct cmap_segtab *segtab;
+	u32 n = 0;
+
+	KUNIT_ASSERT_EQ(test, stock_refill(stock, 100, GFP_KERNEL), 0);
+	segtab = lab_largest_segtab(test, &stock->arena);
+
+	/* Where few are left no segment is smaller than one. */
+	take_granules(stock, 33);
+	while (stock_take_ready(stock, 100))
+		n++;
+	KUNIT_EXPECT_LT(test, n, CMAP_GRANULE_BYTES / 104 - 1);
+	KUNIT_EXPECT_EQ(test, stock_refill(stock, 5000, GFP_KERNEL), 0);
+	KUNIT_EXPECT_EQ(test, lab_bytes(stock->lab),
+			stock_census(stock).bytes);
+	KUNIT_EXPECT_GE(test, stock_census(stock).bytes, CMAP_GRANULE_BYTES);
+	/* 32 in a row are left, of which a value of 1 MiB takes 17. */
+	KUNIT_EXPECT_EQ(test, stock_refill(stock, SZ_1M + 100, GFP_KERNEL), 0);
+	KUNIT_EXPECT_EQ(test, segtab->taken, CMAP_GRANULES_MAX - 15);
+	take_granules(stock, 0);
+	lab_fail(1, U32_MAX);
+	KUNIT_EXPECT_EQ(test, stock_refill(stock, 50000, GFP_KERNEL), -ENOSPC);
+	KUNIT_EXPECT_EQ(test, lab_fail_end(), 0);
+
+	cmap_arena_destroy(&stock->arena);
+}
+
+/* Numbers are each map's own, and end before they no longer fit. */
+static void numbers_are_spent(struct kunit *test)
+{
+	struct lab *lab = test->priv;
+	u64 number;
+
+	KUNIT_EXPECT_EQ(test, cmap_memory_number(&lab->memory, &number), 0);
+	KUNIT_EXPECT_EQ(test, number, 0);
+	lab->memory.offered = true;
+	KUNIT_EXPECT_EQ(test, cmap_memory_number(&lab->memory, &number), 0);
+	KUNIT_EXPECT_EQ(test, number, CMAP_WINDOW_NUMBER_FIRST);
+	atomic64_set(&lab->memory.numbers,
+		     (1ULL << 48) - 1 - CMAP_WINDOW_NUMBER_FIRST);
+	KUNIT_EXPECT_EQ(test, cmap_memory_number(&lab->memory, &number), 0);
+	KUNIT_EXPECT_EQ(test, number, (1ULL << 48) - 1);
+	KUNIT_EXPECT_EQ(test, cmap_memory_number(&lab->memory, &number),
+			-ENOSPC);
+}
+
+static struct kunit_case cases[] = {
+	KUNIT_CASE(view_grows_with_the_segments),
+	KUNIT_CASE(numbers_change_where_nodes_were_moved),
+	KUNIT_CASE(view_without_memory),
+	KUNIT_CASE(segments_lie_in_one_level),
+	KUNIT_CASE(granules_are_spent),
+	KUNIT_CASE(numbers_are_spent),
+	{}
+};
+
+static struct kunit_suite suite = {
+	.name = "cmap_arena_window",
+	.init = lab_init,
+	.exit = lab_exit,
+	.test_cases = cases,
+};
+
+kunit_test_suite(suite);

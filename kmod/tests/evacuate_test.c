@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Segments with few entries: they are emptied, and no entry is lost.
+ */
+#include "full.h"
+#include "../core/op.h"
+#include "../core/registry.h"
+#include "../core/maintain.h"
+#include "../core/scan.h"
+#include "../core/stat.h"
+
+#include <linux/delay.h>
+#include <uapi/linux/cmap.h>
+
+static void expect_survivors(struct kunit *test, struct cmap *map, u64 n,
+			     u32 step)
+{
+	u64 i, number;
+	u32 len;
+
+	for (i = 0; i < n; i += step) {
+		KUNIT_ASSERT_EQ(test, full_get(map, i, &len, &number), 0);
+		KUNIT_EXPECT_EQ(test, len, 100);
+		KUNIT_EXPECT_EQ(test, number, i);
+	}
+}
+
+static u32 count_by_walk(struct kunit *test, struct cmap *map)
+{
+	struct cmap_walk *walk = kunit_kzalloc(test, sizeof(*walk), GFP_KERNEL);
+	u32 count = 0;
+	bool more;
+
+	KUNIT_ASSERT_NOT_NULL(test, walk);
+	walk->map = map;
+	do {
+		rcu_read_lock();
+		more = cmap_walk_next(walk);
+		if (more) {
+			count += walk->count;
+			cmap_walk_pass(walk);
+		}
+		rcu_read_unlock();
+	} while (more);
+
+	return count;
+}
+
+/*
+ * A map full of short values of which nearly all were deleted refused longer
+ * ones: each of its segments still held a few.
+ */
+static void sizes_can_change_in_a_full_map(struct kunit *test)
+{
+	struct cmap *map = full_new(test, 2, SZ_2M);
+	u64 n = full_fill(test, map, 100), i, k, bytes;
+
+	for (i = 0; i < n; i++)
+		if (i % 50)
+			KUNIT_ASSERT_EQ(test, full_delete(map, i), 0);
+	for (k = 0; !full_set(map, n + k, 300, k, GFP_KERNEL); k++)
+		if (k % 500 == 0)
+			expect_survivors(test, map, n, 50);
+	expect_survivors(test, map, n, 50);
+	bytes = k * 308 + n / 50 * 108;
+	kunit_info(test, "%llu of 100, %llu of 300: %llu %% live", n / 50, k,
+		   bytes * 100 / SZ_2M);
+	KUNIT_EXPECT_GT(test, bytes, SZ_2M / 100 * 60);
+	KUNIT_EXPECT_EQ(test, count_by_walk(test, map),
+			cmap_map_entries(map));
+	cmap_map_put(map);
+}
+
+/* What few entries keep from being given back goes by itself, in a while. */
+static void memory_goes_back_after_mass_deletes(struct kunit *test)
+{
+	struct cmap *map = full_new(test, 1, 0);
+	u64 n = 40000, i, full, most, bytes;
+	u32 tries;
+
+	for (i = 0; i < n; i++)
+		KUNIT_ASSERT_EQ(test, full_set(map, i, 100, i, GFP_KERNEL), 0);
+	full = atomic64_read(&map->memory.account.bytes);
+	for (i = 0; i < n; i++)
+		if (i % 100)
+			KUNIT_ASSERT_EQ(test, full_delete(map, i), 0);
+	/* A quarter of what is live, and segments of 64 KiB: not used, half. */
+	most = full / 20 + 3 * SZ_64K;
+	for (tries = 0; tries < 100; tries++) {
+		bytes = atomic64_read(&map->memory.account.bytes);
+		if (bytes <= most)
+			break;
+		msleep(100);
+	}
+	kunit_info(test, "%llu of %llu bytes after %u ms", bytes, full,
+		   tries * 100);
+	KUNIT_EXPECT_LE(test, bytes, most);
+	expect_survivors(test, map, n, 100);
+	KUNIT_EXPECT_EQ(test, count_by_walk(test, map), n / 100);
+	cmap_map_put(map);
+}
+
+static struct {
+	struct cmap *map;
+	u64 keys;
+} sparse;
+
+static void replace_or_evacuate(struct kunit *test, unsigned int thread)
+{
+	u64 i, number;
+	u32 len;
+
+	for (i = 0; i < 30000; i++) {
+		u64 key = i % sparse.keys * 50;
+
+		if (thread % 2) {
+			cmap_maintain_evacuate(sparse.map->shard[0], 8, SZ_64K,
+					     true);
+			cmap_maintain_trim(sparse.map->shard[0],
+					 &(bool){ false });
+			i += 300;
+		} else {
+			KUNIT_EXPECT_EQ(test, full_set(sparse.map, key, 100, key,
+						       GFP_KERNEL), 0);
+			KUNIT_EXPECT_EQ(test, full_get(sparse.map, key, &len,
+						       &number), 0);
+			KUNIT_EXPECT_EQ(test, number, key);
+		}
+		cond_resched();
+	}
+}
+
+/* No entry is lost, and none comes twice, whoever empties segments meanwhile. */
+static void evacuated_while_replaced(struct kunit *test)
+{
+	struct cmap *map = full_new(test, 1, 0);
+	u64 n = 20000, i;
+
+	for (i = 0; i < n; i++)
+		KUNIT_ASSERT_EQ(test, full_set(map, i, 100, i, GFP_KERNEL), 0);
+	for (i = 0; i < n; i++)
+		if (i % 50)
+			KUNIT_ASSERT_EQ(test, full_delete(map, i), 0);
+	sparse.map = map;
+	sparse.keys = n / 50;
+	lab_race(test, 4, replace_or_evacuate);
+	expect_survivors(test, map, n, 50);
+	KUNIT_EXPECT_EQ(test, count_by_walk(test, map), n / 50);
+	cmap_map_put(map);
+}
+
+/*
+ * Nodes are reserved before there is a table: who emptied segments of such a
+ * shard looked for their entries in it nevertheless.
+ */
+static void evacuated_before_the_first_entry(struct kunit *test)
+{
+	struct cmap *map = full_new(test, 1, 0);
+	struct cmap_write *write;
+	const u32 count = 40;
+	u64 *key;
+	u32 i;
+	int err;
+
+	key = kunit_kcalloc(test, count, sizeof(*key), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, key);
+	write = kunit_kcalloc(test, count, sizeof(*write), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, write);
+	for (i = 0; i < count; i++) {
+		key[i] = i;
+		write[i].code = CMAP_CODE_SET;
+		write[i].value_len = 4000;
+		KUNIT_ASSERT_EQ(test, cmap_op_key(map, &write[i].key, &key[i],
+						  sizeof(key[i])), 0);
+		KUNIT_ASSERT_NOT_NULL(test, cmap_op_reserve(map, &write[i],
+							    GFP_KERNEL, &err));
+	}
+	/* One is left, of the first segment. */
+	for (i = 1; i < count; i++)
+		cmap_op_unreserve(map, &write[i]);
+	for (i = 0; i < 3; i++)
+		cmap_maintain_evacuate(map->shard[0], 8, U64_MAX, true);
+	KUNIT_EXPECT_EQ(test, cmap_op_write(map, &write[0], GFP_KERNEL), 0);
+	cmap_op_unreserve(map, &write[0]);
+	KUNIT_EXPECT_EQ(test, cmap_map_entries(map), 1);
+	cmap_map_put(map);
+}
+
+static struct kunit_case cases[] = {
+	KUNIT_CASE_SLOW(sizes_can_change_in_a_full_map),
+	KUNIT_CASE_SLOW(memory_goes_back_after_mass_deletes),
+	KUNIT_CASE_SLOW(evacuated_while_replaced),
+	KUNIT_CASE(evacuated_before_the_first_entry),
+	{}
+};
+
+static struct kunit_suite suite = {
+	.name = "cmap_evacuate",
+	.init = full_init,
+	.exit = full_exit,
+	.test_cases = cases,
+};
+
+kunit_test_suite(suite);

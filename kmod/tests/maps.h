@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Maps to test with, and that they leave nothing.
+ */
+#ifndef CMAP_TESTS_MAPS_H
+#define CMAP_TESTS_MAPS_H
+
+#include "lab.h"
+#include "../core/limits.h"
+#include "../core/map.h"
+#include "../core/op.h"
+#include "../core/registry.h"
+
+#include <uapi/linux/cmap.h>
+
+static inline struct net *here(void)
+{
+	return cmap_names_here();
+}
+
+/* Until the maps that were put are gone. */
+static inline void settle(void)
+{
+	lab_settle();
+	lab_settle();
+}
+
+static inline void map_exit(struct kunit *test)
+{
+	settle();
+	KUNIT_EXPECT_EQ(test, atomic64_read(&cmap_account_all.bytes), 0);
+	lab_exit(test);
+}
+
+static inline struct cmap *map_new(struct kunit *test, const struct cmap_spec *spec)
+{
+	struct cmap *map = cmap_map_new(spec);
+
+	KUNIT_ASSERT_FALSE(test, IS_ERR(map));
+	return map;
+}
+
+static inline int map_set(struct cmap *map, const void *data, u32 len, u64 *version)
+{
+	struct cmap_write write = { .code = CMAP_CODE_SET, .value = "" };
+	int err = cmap_op_key(map, &write.key, data, len) ?:
+		  cmap_op_write(map, &write, GFP_KERNEL);
+
+	*version = write.version;
+	return err;
+}
+
+static inline int map_delete(struct cmap *map, const void *data, u32 len)
+{
+	struct cmap_write write = {
+		.code = CMAP_CODE_DELETE, .flags = CMAP_WRITE_REMOVE,
+	};
+
+	return cmap_op_key(map, &write.key, data, len) ?:
+	       cmap_op_write(map, &write, GFP_KERNEL);
+}
+
+#endif /* CMAP_TESTS_MAPS_H */

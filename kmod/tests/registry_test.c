@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Names of maps: who has which, and what becomes of the map.
+ */
+#include "maps.h"
+
+#include <linux/fs.h>
+#include <uapi/linux/cmap.h>
+
+static void valid_names(struct kunit *test)
+{
+	char longest[CMAP_NAME_MAX + 2];
+
+	memset(longest, 'n', sizeof(longest));
+	longest[CMAP_NAME_MAX] = 0;
+	KUNIT_EXPECT_TRUE(test, cmap_name_valid(longest, CMAP_NAME_MAX));
+	longest[CMAP_NAME_MAX] = 'n';
+	longest[CMAP_NAME_MAX + 1] = 0;
+	KUNIT_EXPECT_FALSE(test, cmap_name_valid(longest, CMAP_NAME_MAX + 1));
+	KUNIT_EXPECT_TRUE(test, cmap_name_valid("...", 3));
+	KUNIT_EXPECT_FALSE(test, cmap_name_valid("", 0));
+	KUNIT_EXPECT_FALSE(test, cmap_name_valid(".", 1));
+	KUNIT_EXPECT_FALSE(test, cmap_name_valid("..", 2));
+	KUNIT_EXPECT_FALSE(test, cmap_name_valid("a/b", 3));
+	KUNIT_EXPECT_FALSE(test, cmap_name_valid("a\0b", 3));
+}
+
+/* The name is a reference, every open is one, and the last one counts. */
+static void names_and_references(struct kunit *test)
+{
+	const struct cmap_spec spec = {
+		.name = "kunit", .shards = 1, .mode = 0600,
+	};
+	struct cmap *map = map_new(test, &spec), *other = map_new(test, &spec);
+	u64 id = 0;
+
+	KUNIT_EXPECT_PTR_EQ(test, cmap_names_open(here(), "kunit", 0, false),
+			    ERR_PTR(-ENOENT));
+	KUNIT_ASSERT_EQ(test, cmap_names_add(map, here()), 0);
+	KUNIT_EXPECT_EQ(test, cmap_names_add(other, here()), -EEXIST);
+	cmap_map_put(other);
+	KUNIT_EXPECT_EQ(test, refcount_read(&map->refs), 2);
+	KUNIT_EXPECT_PTR_EQ(test, cmap_names_open(here(), "kunit",
+						      CMAP_MAY_READ, false), map);
+	KUNIT_EXPECT_EQ(test, refcount_read(&map->refs), 3);
+	cmap_map_put(map);
+	cmap_map_put(map);
+
+	/* Only the name is left. */
+	KUNIT_EXPECT_EQ(test, refcount_read(&map->refs), 1);
+	KUNIT_EXPECT_PTR_EQ(test, cmap_names_next(&id), map);
+	KUNIT_EXPECT_EQ(test, id, map->id);
+	KUNIT_EXPECT_NULL(test, cmap_names_next(&id));
+	KUNIT_EXPECT_EQ(test, cmap_names_unlink(here(), "kunit"), 0);
+	KUNIT_EXPECT_TRUE(test, map->unlinked);
+	KUNIT_EXPECT_EQ(test, cmap_names_unlink(here(), "kunit"), -ENOENT);
+	cmap_map_put(map);
+	id = 0;
+	KUNIT_EXPECT_NULL(test, cmap_names_next(&id));
+}
+
+/* Renamed, also where there is no memory for that, and found by one name. */
+static void rename_or_leave(struct kunit *test)
+{
+	const struct cmap_spec spec = { .name = "kunit", .shards = 1 };
+	const struct cmap_spec other = { .name = "taken", .shards = 1 };
+	const struct cmap_spec anonymous = { .shards = 1 };
+	struct cmap *map = map_new(test, &spec), *taken = map_new(test, &other);
+	struct cmap *none = map_new(test, &anonymous);
+	char name[8];
+
+	KUNIT_EXPECT_EQ(test, cmap_names_rename(map, "new"), -ENOENT);
+	KUNIT_ASSERT_EQ(test, cmap_names_add(map, here()), 0);
+	KUNIT_ASSERT_EQ(test, cmap_names_add(taken, here()), 0);
+	KUNIT_ASSERT_EQ(test, cmap_names_add(none, here()), 0);
+	lab_fail(0, 1);
+	KUNIT_EXPECT_EQ(test, cmap_names_rename(map, "new"), -ENOMEM);
+	KUNIT_EXPECT_EQ(test, lab_fail_end(), 1);
+	KUNIT_EXPECT_EQ(test, cmap_names_rename(map, "taken"), -EEXIST);
+	KUNIT_EXPECT_EQ(test, cmap_names_rename(none, "new"), -ENOENT);
+	KUNIT_EXPECT_PTR_EQ(test, cmap_names_open(here(), "new", 0, false),
+			    ERR_PTR(-ENOENT));
+	KUNIT_EXPECT_EQ(test, cmap_names_rename(map, "new\n\x80long"), 0);
+	cmap_map_copy_name(map, name, sizeof(name));
+	KUNIT_EXPECT_STREQ(test, name, "new??lo");
+	KUNIT_EXPECT_EQ(test, cmap_names_rename(map, "new"), 0);
+	/* A trace's record had what was there before behind it. */
+	memset(name, 'x', sizeof(name));
+	cmap_map_copy_name(map, name, sizeof(name));
+	KUNIT_EXPECT_EQ(test, memcmp(name, "new\0\0\0\0", sizeof(name)), 0);
+	KUNIT_EXPECT_EQ(test, cmap_names_unlink(here(), "kunit"), -ENOENT);
+	KUNIT_EXPECT_EQ(test, cmap_names_unlink_map(map), 0);
+	KUNIT_EXPECT_EQ(test, cmap_names_unlink_map(map), -ENOENT);
+	KUNIT_EXPECT_EQ(test, cmap_names_unlink_map(none), -ENOENT);
+	KUNIT_EXPECT_EQ(test, cmap_names_unlink(here(), "taken"), 0);
+	cmap_map_put(map);
+	cmap_map_put(taken);
+	cmap_map_put(none);
+}
+
+/* One that takes another's name by now keeps it. */
+static void unlink_by_map(struct kunit *test)
+{
+	const struct cmap_spec spec = { .name = "kunit", .shards = 1 };
+	const struct cmap_spec kernels = {
+		.name = "kunit", .shards = 1, .kernel = true,
+	};
+	struct cmap *old = map_new(test, &spec), *new = map_new(test, &kernels);
+
+	KUNIT_ASSERT_EQ(test, cmap_names_add(old, here()), 0);
+	KUNIT_ASSERT_EQ(test, cmap_names_unlink(here(), "kunit"), 0);
+	KUNIT_ASSERT_EQ(test, cmap_names_add(new, here()), 0);
+	KUNIT_EXPECT_EQ(test, cmap_names_unlink_map(old), -ENOENT);
+	/* Of kernel code's, no process removes or changes the name. */
+	KUNIT_EXPECT_EQ(test, cmap_names_unlink(here(), "kunit"), -EACCES);
+	KUNIT_EXPECT_EQ(test, cmap_names_rename(new, "other"), -EACCES);
+	KUNIT_EXPECT_NULL(test, new->user);
+	KUNIT_EXPECT_EQ(test, cmap_names_unlink_map(new), 0);
+	cmap_map_put(old);
+	cmap_map_put(new);
+}
+
+/* With no memory for a user, or too many maps of his, nothing changes. */
+static void give_away_or_keep(struct kunit *test)
+{
+	const struct cmap_spec spec = {
+		.name = "kunit", .shards = 1, .mode = 0600,
+	};
+	const struct cmap_attr attr = {
+		.valid = CMAP_SET_MODE | CMAP_SET_UID | CMAP_SET_GID,
+		.mode = 0640, .uid = KUIDT_INIT(7), .gid = KGIDT_INIT(8),
+	};
+	struct cmap *map = map_new(test, &spec);
+	s64 bytes = atomic64_read(&map->memory.bill.account.bytes);
+	struct cmap_user *root = map->user;
+
+	KUNIT_ASSERT_EQ(test, cmap_names_add(map, here()), 0);
+	lab_fail(0, 1);
+	KUNIT_EXPECT_EQ(test, cmap_names_set(map, &attr), -ENOMEM);
+	KUNIT_EXPECT_EQ(test, lab_fail_end(), 1);
+	cmap_user_max_bytes = bytes - 1;
+	KUNIT_EXPECT_EQ(test, cmap_names_set(map, &attr), -EDQUOT);
+	KUNIT_EXPECT_PTR_EQ(test, map->user, root);
+	KUNIT_EXPECT_EQ(test, map->mode, 0600);
+	KUNIT_EXPECT_TRUE(test, uid_eq(map->uid, GLOBAL_ROOT_UID));
+	KUNIT_EXPECT_EQ(test, atomic64_read(&root->account.bytes), bytes);
+
+	cmap_user_max_bytes = bytes;
+	KUNIT_EXPECT_EQ(test, cmap_names_set(map, &attr), 0);
+	KUNIT_EXPECT_TRUE(test, uid_eq(map->user->uid, attr.uid));
+	KUNIT_EXPECT_EQ(test, atomic64_read(&map->user->account.bytes), bytes);
+	KUNIT_EXPECT_EQ(test, map->mode, 0640);
+	KUNIT_EXPECT_TRUE(test, gid_eq(map->gid, attr.gid));
+	/* What is now is fine, though it could not be given any more. */
+	cmap_user_max_bytes = 1;
+	KUNIT_EXPECT_EQ(test, cmap_names_set(map, &attr), 0);
+	cmap_user_max_bytes = 0;
+	KUNIT_EXPECT_EQ(test, cmap_names_unlink_map(map), 0);
+	cmap_map_put(map);
+}
+
+static void unlink_all(struct kunit *test)
+{
+	u32 i;
+
+	for (i = 0; i < 40; i++) {
+		char name[16];
+		struct cmap_spec spec = { .name = name, .shards = 1 };
+		struct cmap *map;
+
+		snprintf(name, sizeof(name), "kunit%u", i);
+		map = map_new(test, &spec);
+		KUNIT_ASSERT_EQ(test, cmap_names_add(map, here()), 0);
+		cmap_map_put(map);
+	}
+	cmap_names_unlink_all(here());
+	KUNIT_EXPECT_EQ(test, cmap_names_unlink(here(), "kunit7"), -ENOENT);
+}
+
+static struct kunit_case cases[] = {
+	KUNIT_CASE(valid_names),
+	KUNIT_CASE(names_and_references),
+	KUNIT_CASE(rename_or_leave),
+	KUNIT_CASE(unlink_by_map),
+	KUNIT_CASE(give_away_or_keep),
+	KUNIT_CASE(unlink_all),
+	{}
+};
+
+static struct kunit_suite suite = {
+	.name = "cmap_registry",
+	.init = lab_init,
+	.exit = map_exit,
+	.test_cases = cases,
+};
+
+kunit_test_suite(suite);

@@ -1,0 +1,399 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Walks over a map: each entry once, in order, whatever is written meanwhile.
+ */
+#include "maps.h"
+#include "model.h"
+#include "../core/stat.h"
+#include "../core/scan.h"
+
+#include <linux/random.h>
+#include <uapi/linux/cmap.h>
+
+/*
+ * Set an entry at a position of the test's choice, as its key's hash would,
+ * if it were that.  Its key starts with @number.
+ */
+static int set_at(struct cmap *map, u32 number, u32 order, u16 tag, u64 *version)
+{
+	struct cmap_write write = {
+		.key = { &number, sizeof(number), (u64)order << 32 | tag },
+		.value = "",
+	};
+	int err = lab_write(cmap_map_shard(map, order), &write,
+				   GFP_KERNEL);
+
+	*version = write.version;
+	return err;
+}
+
+/* Walk on for at most @most entries; false at the end. */
+static bool walk_on(struct kunit *test, struct cmap_walk *walk, u32 most,
+		    void (*visit)(struct kunit *test,
+				  const struct cmap_found *found, void *arg),
+		    void *arg)
+{
+	u64 position = walk->position, tie = walk->tie;
+	bool more;
+	u32 i;
+
+	rcu_read_lock();
+	more = cmap_walk_next(walk);
+	for (i = 0; more && i < min(most, walk->count); i++) {
+		const struct cmap_found *found = &walk->found[i];
+
+		KUNIT_EXPECT_TRUE(test, found->position > position ||
+				  (found->position == position &&
+				   found->tie > tie));
+		position = found->position;
+		tie = found->tie;
+		visit(test, found, arg);
+	}
+	if (more && i == walk->count) {
+		cmap_walk_pass(walk);
+	} else if (more) {
+		walk->position = position;
+		walk->tie = tie;
+	}
+	rcu_read_unlock();
+
+	return more;
+}
+
+/*
+ * A cursor of a map without a window once was 48 bits of a key's hash, so that
+ * whoever could read the map could look for keys that collide.
+ */
+static void cursors_tell_nothing(struct kunit *test)
+{
+	const struct cmap_spec spec = {
+		.shards = 1, .flags = CMAP_CREATE_NO_WINDOW,
+	};
+	struct cmap *map = map_new(test, &spec), *other = map_new(test, &spec);
+	struct cmap_walk *walk = kunit_kzalloc(test, sizeof(*walk), GFP_KERNEL);
+	struct cmap_cursor cursor, last = {};
+	u32 i, ascending = 0, close = 0;
+
+	KUNIT_ASSERT_NOT_NULL(test, walk);
+	for (i = 0; i < 1000; i++) {
+		u64 position = i % 2 ? i : get_random_u64() >> 16;
+		u64 tie = i % 3 ? U64_MAX : i % 2 ? 0 : get_random_u64();
+
+		walk->map = map;
+		cmap_walk_cursor(walk, position, tie, &cursor);
+		ascending += cursor.position > last.position;
+		close += cursor.position >> 16 == last.position >> 16;
+		close += cursor.tie >> 16 == last.tie >> 16;
+		last = cursor;
+
+		cmap_walk_begin(walk, map, &cursor);
+		KUNIT_EXPECT_EQ(test, walk->position, position);
+		KUNIT_EXPECT_EQ(test, walk->tie, tie);
+		cmap_walk_begin(walk, other, &cursor);
+		KUNIT_EXPECT_TRUE(test, walk->position != position);
+	}
+	KUNIT_EXPECT_EQ(test, close, 0);
+	KUNIT_EXPECT_GT(test, ascending, 400);
+	KUNIT_EXPECT_LT(test, ascending, 600);
+
+	memset(&cursor, 0, sizeof(cursor));
+	cmap_walk_begin(walk, map, &cursor);
+	KUNIT_EXPECT_TRUE(test, !walk->position && !walk->tie);
+	cmap_map_put(map);
+	cmap_map_put(other);
+}
+
+/* Of a map with a window the library knows what they mean. */
+static void cursors_are_positions(struct kunit *test)
+{
+	const struct cmap_spec spec = { .shards = 1 };
+	struct cmap_walk *walk = kunit_kzalloc(test, sizeof(*walk), GFP_KERNEL);
+	struct cmap_cursor cursor = { 42, U64_MAX };
+	struct cmap *map = map_new(test, &spec);
+
+	KUNIT_ASSERT_NOT_NULL(test, walk);
+	cmap_walk_begin(walk, map, &cursor);
+	KUNIT_EXPECT_EQ(test, walk->position, 42);
+	cmap_walk_cursor(walk, 43, 1, &cursor);
+	KUNIT_EXPECT_TRUE(test, cursor.position == 43 && cursor.tie == 1);
+	cmap_map_put(map);
+}
+
+static void count_in_model(struct kunit *test, const struct cmap_found *found,
+			   void *arg)
+{
+	struct model_entry *entry = model_find(arg, found->node->key,
+					       cmap_node_key_len(found->node));
+
+	/* Others come and go. */
+	if (!entry)
+		return;
+	KUNIT_EXPECT_EQ(test, entry->version, found->node->version);
+	entry->seen++;
+}
+
+static void expect_seen_once(struct kunit *test, struct model *model)
+{
+	u32 i;
+
+	for (i = 0; i < model->count; i++) {
+		KUNIT_EXPECT_EQ(test, model->entry[i].seen, 1);
+		model->entry[i].seen = 0;
+	}
+}
+
+/*
+ * Everything that stays comes once, in pieces of any size, while other entries
+ * make the tables grow and shrink.
+ */
+static void walk_at_random(struct kunit *test)
+{
+	const struct cmap_spec spec = { .shards = 4 };
+	struct cmap *map = map_new(test, &spec);
+	struct cmap_walk *walk = kunit_kzalloc(test, sizeof(*walk), GFP_KERNEL);
+	struct model *model = model_new(test, 500);
+	struct lab *lab = test->priv;
+	u8 key[MODEL_KEY_MAX];
+	u32 i, round, len;
+	u64 version;
+
+	KUNIT_ASSERT_NOT_NULL(test, walk);
+	for (i = 0; i < 500; i++) {
+		len = model_key(i, key);
+		KUNIT_ASSERT_EQ(test, map_set(map, key, len, &version), 0);
+		KUNIT_ASSERT_TRUE(test, model_set(model, key, len, "", 0,
+						  version));
+	}
+	for (round = 0; round < 20; round++) {
+		bool grow = round % 2 == 0;
+
+		*walk = (struct cmap_walk){ .map = map };
+		i = 500;
+		while (walk_on(test, walk, 1 + lab_below(lab, 12),
+			       count_in_model, model)) {
+			u32 end = i + lab_below(lab, 40);
+
+			for (; i < end && i < 8000; i++) {
+				int err;
+
+				len = model_key(i, key);
+				err = grow ? map_set(map, key, len, &version) :
+					     map_delete(map, key, len);
+				KUNIT_EXPECT_TRUE(test, !err ||
+						  (!grow && err == -ENOENT));
+			}
+		}
+		expect_seen_once(test, model);
+		KUNIT_EXPECT_EQ(test, walk->position, CMAP_POSITION_END);
+	}
+	KUNIT_EXPECT_GE(test, cmap_map_entries(map), 500);
+	cmap_map_put(map);
+}
+
+static void count_by_number(struct kunit *test, const struct cmap_found *found,
+			    void *arg)
+{
+	u32 *seen = arg;
+
+	seen[*(u32 *)found->node->key]++;
+}
+
+/* All at one position: the tie alone tells them apart. */
+static void walk_over_ties(struct kunit *test)
+{
+	const u32 most = CMAP_BUCKET_SLOTS * (1 + CMAP_CHAIN_MAX);
+	const struct cmap_spec spec = { .shards = 2 };
+	struct cmap *map = map_new(test, &spec);
+	struct cmap_walk *walk = kunit_kzalloc(test, sizeof(*walk), GFP_KERNEL);
+	u32 *seen = kunit_kcalloc(test, most + 2, sizeof(*seen), GFP_KERNEL);
+	u32 i, step;
+	u64 version;
+
+	KUNIT_ASSERT_TRUE(test, walk && seen);
+	for (i = 0; i < most; i++)
+		KUNIT_ASSERT_EQ(test, set_at(map, i, 0x80000000, 7, &version),
+				0);
+	/* In other buckets, before and behind. */
+	KUNIT_ASSERT_EQ(test, set_at(map, most, 1, 7, &version), 0);
+	KUNIT_ASSERT_EQ(test, set_at(map, most + 1, ~0U, 0xffff, &version), 0);
+
+	for (step = 1; step < 2 * CMAP_WALK_MAX; step += 1 + step / 4) {
+		*walk = (struct cmap_walk){ .map = map };
+		memset(seen, 0, (most + 2) * sizeof(*seen));
+		while (walk_on(test, walk, step, count_by_number, seen))
+			;
+		for (i = 0; i < most + 2; i++)
+			KUNIT_EXPECT_EQ_MSG(test, seen[i], 1, "%u by %u", i,
+					    step);
+	}
+
+	/* Those that go are not waited for, and the others come all the same. */
+	*walk = (struct cmap_walk){ .map = map };
+	memset(seen, 0, (most + 2) * sizeof(*seen));
+	for (i = 0; walk_on(test, walk, 3, count_by_number, seen); i += 2) {
+		struct cmap_write write = {
+			.key = { &i, sizeof(i), 0x80000000ULL << 32 | 7 },
+			.flags = CMAP_WRITE_REMOVE,
+		};
+
+		if (i < most)
+			KUNIT_EXPECT_EQ(test, lab_write(map->shard[1],
+						&write, GFP_KERNEL), 0);
+	}
+	for (i = 1; i < most; i += 2)
+		KUNIT_EXPECT_EQ(test, seen[i], 1);
+	cmap_map_put(map);
+}
+
+/*
+ * Deleted and set again while a bucket is read, an entry stands in two slots
+ * for that reader; here the second is put there by hand.  It comes once, as
+ * its later version.
+ */
+static void walk_over_two_slots(struct kunit *test)
+{
+	const struct cmap_spec spec = { .shards = 1 };
+	struct cmap *map = map_new(test, &spec);
+	struct cmap_shard *shard = map->shard[0];
+	struct cmap_walk *walk = kunit_kzalloc(test, sizeof(*walk), GFP_KERNEL);
+	struct cmap_bucket *bucket;
+	struct cmap_table *table;
+	u64 version[2];
+	u32 way;
+
+	KUNIT_ASSERT_NOT_NULL(test, walk);
+	KUNIT_ASSERT_EQ(test, set_at(map, 0, 5, 5, &version[0]), 0);
+	KUNIT_ASSERT_EQ(test, set_at(map, 1, 5, 5, &version[1]), 0);
+	table = rcu_dereference_protected(shard->table, 1);
+	bucket = cmap_table_bucket(table, cmap_table_index(table, 5));
+	/* Two versions of key 0. */
+	rcu_read_lock();
+	*(u32 *)cmap_arena_node(&shard->arena, bucket->ref[1])->key = 0;
+	rcu_read_unlock();
+	for (way = 0; way < 2; way++) {
+		*walk = (struct cmap_walk){ .map = map };
+		rcu_read_lock();
+		KUNIT_EXPECT_TRUE(test, cmap_walk_next(walk));
+		KUNIT_EXPECT_EQ(test, walk->count, 1);
+		KUNIT_EXPECT_EQ(test, walk->found[0].node->version, version[1]);
+		rcu_read_unlock();
+		swap(bucket->ref[0], bucket->ref[1]);
+	}
+	cmap_map_put(map);
+}
+
+/*
+ * An order is overwritten when its node is retired, and a slot's tag when another
+ * entry gets it, while a walk reads them: nothing that was found stands where
+ * its key does not.  All is in the first bucket, for what seems to stand before
+ * where a walk is it passes over.
+ */
+#define CHURNED		8
+#define FILLERS		600
+
+static struct churn {
+	struct cmap *map;
+	u32 key[CHURNED];
+	atomic_t on;
+} churn;
+
+/* Keys that are in the first of 64 buckets, too. */
+static void choose_keys(void)
+{
+	u32 number, n = 0;
+
+	for (number = FILLERS; n < CHURNED; number++)
+		if (!(cmap_hash(&churn.map->hash, &number, sizeof(number)) >> 58))
+			churn.key[n++] = number;
+}
+
+/* While others have the bucket move, too. */
+static void set_and_delete_keys(void)
+{
+	u32 round, i;
+	u64 version;
+
+	for (round = 0; round < 1000; round++) {
+		for (i = 0; i < 2 * FILLERS; i++) {
+			u32 filler = i % FILLERS, *key = &churn.key[i % CHURNED];
+
+			if (i < FILLERS)
+				map_set(churn.map, &filler, sizeof(filler), &version);
+			else
+				map_delete(churn.map, &filler, sizeof(filler));
+			map_delete(churn.map, key, sizeof(*key));
+			map_set(churn.map, key, sizeof(*key), &version);
+		}
+		cond_resched();
+	}
+	atomic_set(&churn.on, 0);
+}
+
+struct walked {
+	u32 seen;
+	u32 wrong;
+};
+
+static void look_where(struct kunit *test, const struct cmap_found *found,
+		       void *arg)
+{
+	struct walked *walked = arg;
+	u64 hash = cmap_hash(&churn.map->hash, found->node->key,
+			     cmap_node_key_len(found->node));
+
+	walked->seen++;
+	if (found->position != cmap_position(cmap_hash_order(hash),
+					     cmap_hash_tag(hash)))
+		walked->wrong++;
+}
+
+static void churn_or_walk(struct kunit *test, unsigned int thread)
+{
+	struct walked walked = {};
+	struct cmap_walk *walk;
+
+	if (!thread) {
+		set_and_delete_keys();
+		return;
+	}
+	walk = kunit_kzalloc(test, sizeof(*walk), GFP_KERNEL);
+	while (walk && atomic_read(&churn.on)) {
+		*walk = (struct cmap_walk){ .map = churn.map };
+		walk_on(test, walk, CMAP_WALK_MAX, look_where, &walked);
+		cond_resched();
+	}
+	KUNIT_EXPECT_GT(test, walked.seen, 1000);
+	KUNIT_EXPECT_EQ(test, walked.wrong, 0);
+}
+
+static void walk_while_deleted(struct kunit *test)
+{
+	const struct cmap_spec spec = { .shards = 1 };
+
+	if (num_online_cpus() < 2)
+		kunit_skip(test, "one CPU");
+	churn.map = map_new(test, &spec);
+	choose_keys();
+	atomic_set(&churn.on, 1);
+	lab_race(test, 2, churn_or_walk);
+	cmap_map_put(churn.map);
+}
+
+static struct kunit_case cases[] = {
+	KUNIT_CASE(cursors_tell_nothing),
+	KUNIT_CASE(cursors_are_positions),
+	KUNIT_CASE_SLOW(walk_at_random),
+	KUNIT_CASE(walk_over_ties),
+	KUNIT_CASE(walk_over_two_slots),
+	KUNIT_CASE_SLOW(walk_while_deleted),
+	{}
+};
+
+static struct kunit_suite suite = {
+	.name = "cmap_scan",
+	.init = lab_init,
+	.exit = map_exit,
+	.test_cases = cases,
+};
+
+kunit_test_suite(suite);

@@ -1,0 +1,538 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Chains of a shard with hashes of the test's choice: pools that are taken, floods,
+ * and tables that grow and shrink beside them.
+ */
+#include "site.h"
+#include "../core/queue.h"
+#include "../core/maintain.h"
+#include "../core/write.h"
+
+static void expect_aimed(struct kunit *test, struct site *site, u32 first,
+			 u32 count, u32 order)
+{
+	u8 buf[MODEL_KEY_MAX];
+	struct cmap_key key;
+	u32 i;
+
+	for (i = 0; i < count; i++) {
+		key = site_aimed(first + i, order, buf);
+		KUNIT_EXPECT_TRUE(test, site_has(site, &key));
+	}
+}
+
+/* They are all there, and are deleted. */
+static void del_aimed(struct kunit *test, struct site *site, u32 first,
+		      u32 count, u32 order)
+{
+	u8 buf[MODEL_KEY_MAX];
+	struct cmap_key key;
+	u32 i;
+
+	expect_aimed(test, site, first, count, order);
+	for (i = 0; i < count; i++) {
+		key = site_aimed(first + i, order, buf);
+		KUNIT_ASSERT_EQ(test, site_delete(site, &key), 0);
+	}
+}
+
+#define FULL	(CMAP_BUCKET_SLOTS * (1 + CMAP_CHAIN_MAX))
+
+static void exfull_hurts_its_bucket_only(struct kunit *test)
+{
+	struct site *site = site_new(test, 1, false);
+	u8 buf[MODEL_KEY_MAX];
+	struct cmap_key key;
+
+	site_set_aimed(test, site, 0, FULL, 7);
+	key = site_aimed(FULL, 7, buf);
+	KUNIT_EXPECT_EQ(test, site_set(site, &key, "v", 1, GFP_KERNEL), -EXFULL);
+	KUNIT_EXPECT_EQ(test, site->shard->entries, FULL);
+	/* Replacing goes on, and so does the rest of the table. */
+	key = site_aimed(5, 7, buf);
+	KUNIT_EXPECT_EQ(test, site_set(site, &key, "w", 1, GFP_KERNEL), 0);
+	key = site_aimed(FULL, ~0U, buf);
+	KUNIT_EXPECT_EQ(test, site_set(site, &key, "v", 1, GFP_KERNEL), 0);
+	key = site_aimed(5, 7, buf);
+	KUNIT_EXPECT_EQ(test, site_delete(site, &key), 0);
+	key = site_aimed(FULL, 7, buf);
+	KUNIT_EXPECT_EQ(test, site_set(site, &key, "v", 1, GFP_KERNEL), 0);
+	site_free(site);
+}
+
+/*
+ * Chains that were long once kept all of the pool, so that a write to another
+ * bucket looked for a larger table, was told that this one would do, and tried
+ * again for ever.
+ */
+static void emptied_chains_give_way(struct kunit *test, gfp_t gfp)
+{
+	struct site *site = site_new(test, 1, false);
+	u8 buf[MODEL_KEY_MAX];
+	struct cmap_key key;
+	u32 chain, i;
+	int err;
+
+	for (chain = 0; chain < 8; chain++) {
+		u32 order = chain << 28;
+
+		for (i = 0; i < FULL; i++) {
+			key = site_aimed(i, order, buf);
+			err = site_set(site, &key, "v", 1, gfp);
+			KUNIT_ASSERT_EQ(test, err, 0);
+		}
+		for (i = 0; i < FULL; i++) {
+			key = site_aimed(i, order, buf);
+			KUNIT_ASSERT_EQ(test, site_delete(site, &key), 0);
+		}
+	}
+	KUNIT_EXPECT_EQ(test, site->shard->entries, 0);
+	site_free(site);
+}
+
+static void pool_taken_by_empty_chains(struct kunit *test)
+{
+	emptied_chains_give_way(test, GFP_KERNEL);
+}
+
+static void pool_taken_by_empty_chains_atomic(struct kunit *test)
+{
+	emptied_chains_give_way(test, GFP_ATOMIC);
+}
+
+/* The writer that needs the bucket does not wait for the work. */
+static void pool_taken_and_no_work(struct kunit *test)
+{
+	struct site *site = site_new(test, 1, false);
+	u8 buf[MODEL_KEY_MAX];
+	struct cmap_table *table;
+	struct cmap_key key;
+
+	site_set_aimed(test, site, 0, CMAP_BUCKET_SLOTS, 0);
+	table = site_table(site);
+	table->pool_used = cmap_pool_capacity(table);
+	key = site_aimed(CMAP_BUCKET_SLOTS, 0, buf);
+	KUNIT_EXPECT_EQ(test, site_set(site, &key, "v", 1, GFP_KERNEL), 0);
+	KUNIT_EXPECT_EQ(test, site->shard->entries, CMAP_BUCKET_SLOTS + 1);
+	KUNIT_EXPECT_EQ(test, site->shard->grows, 0);
+	site_free(site);
+}
+
+static u32 pool_used(struct site *site)
+{
+	return site_table(site)->pool_used;
+}
+
+/* There is a new pool before the old one is spent, and no sooner. */
+static void pool_nearly_taken(struct kunit *test)
+{
+	struct site *site = site_new(test, 1, false);
+	u8 buf[MODEL_KEY_MAX];
+	struct cmap_key key = site_aimed(0, 0, buf);
+	struct cmap_table *table;
+	u32 most;
+
+	KUNIT_ASSERT_EQ(test, site_set(site, &key, "v", 1, GFP_KERNEL), 0);
+	table = site_table(site);
+	most = cmap_pool_capacity(table) / 8 * 7;
+	table->pool_used = most;
+	key = site_aimed(1, 1, buf);
+	KUNIT_EXPECT_EQ(test, site_set(site, &key, "w", 1, GFP_KERNEL), 0);
+	site_settle(site);
+	KUNIT_EXPECT_EQ(test, pool_used(site), most);
+	table->pool_used++;
+	key = site_aimed(2, 2, buf);
+	KUNIT_EXPECT_EQ(test, site_set(site, &key, "x", 1, GFP_KERNEL), 0);
+	site_settle(site);
+	KUNIT_EXPECT_EQ(test, pool_used(site), 0);
+	KUNIT_EXPECT_TRUE(test, site_has(site, &key));
+	site_free(site);
+}
+
+/*
+ * Where no table would help the write fails, and it is not for lack of memory:
+ * each such write used to wait for three grace periods, for memory to come back.
+ */
+static void pool_taken_for_good(struct kunit *test)
+{
+	struct site *site = site_new(test, 1, false);
+	struct cmap_shard *shard = site->shard;
+	struct cmap_write write = { .value = "v", .value_len = 1 };
+	u8 shard_bits = shard->shard_bits;
+	u8 buf[MODEL_KEY_MAX];
+	struct cmap_table *table;
+	u32 i;
+
+	for (i = 0; i < CMAP_BUCKET_SLOTS; i++) {
+		write.key = site_aimed(i, 0, buf);
+		KUNIT_ASSERT_EQ(test, lab_write(shard, &write,
+						       GFP_KERNEL), 0);
+	}
+	table = site_table(site);
+	table->pool_used = cmap_pool_capacity(table);
+	/* As if this were the largest table there can be, and full. */
+	shard->shard_bits = 32 - table->bits;
+	shard->entries = (u64)CMAP_BUCKET_SLOTS << table->bits;
+
+	write.key = site_aimed(i, 0, buf);
+	KUNIT_EXPECT_EQ(test, lab_write(shard, &write, GFP_KERNEL),
+			-EXFULL);
+	KUNIT_EXPECT_EQ(test, write.blocked_on, CMAP_BLOCKED_ON_NOTHING);
+
+	shard->shard_bits = shard_bits;
+	shard->entries = CMAP_BUCKET_SLOTS;
+	site_free(site);
+}
+
+/*
+ * The pool is short, and before one comes to extend it another has done so, to
+ * what it can be at most.  The first took that for a pool that is used up, and
+ * his write failed.
+ */
+static void pool_extended_by_another(struct kunit *test)
+{
+	struct site *site = site_new(test, 1, false);
+	struct cmap_shard *shard = site->shard;
+	struct cmap_table *table, *next;
+
+	site_set_aimed(test, site, 0, 2 * CMAP_BUCKET_SLOTS, 0);
+	table = site_table(site);
+	next = site_new_table(test, site, table->bits);
+	KUNIT_ASSERT_EQ(test, next->pool_chunks, next->pool_chunks_max);
+	rcu_assign_pointer(table->next, next);
+	cmap_pending_start(shard, CMAP_PENDING_POOL, GFP_KERNEL);
+	KUNIT_EXPECT_EQ(test, table->moved, 1);
+	KUNIT_EXPECT_EQ(test, work_busy(&shard->resize), 0);
+	KUNIT_EXPECT_EQ(test, site_resize(shard), 0);
+	site_free(site);
+}
+
+/* A move whose new table has no buckets left ends, and can be taken up again. */
+static void move_without_a_pool(struct kunit *test)
+{
+	struct site *site = site_new(test, 1, false);
+	struct cmap_table *table, *next;
+
+	site_set_aimed(test, site, 0, 2 * CMAP_BUCKET_SLOTS, 0);
+	table = site_table(site);
+	next = site_new_table(test, site, table->bits);
+	next->pool_used = cmap_pool_capacity(next);
+	rcu_assign_pointer(table->next, next);
+	KUNIT_EXPECT_EQ(test, site_resize(site->shard), -EXFULL);
+	KUNIT_EXPECT_EQ(test, table->moved, 0);
+	/* It is not for lack of memory: the next write may ask again. */
+	queue_work(cmap_queue_resize, &site->shard->resize);
+	flush_work(&site->shard->resize);
+	KUNIT_EXPECT_EQ(test, site->shard->resize_after, 0);
+	next->pool_used = 0;
+	KUNIT_EXPECT_EQ(test, site_resize(site->shard), 0);
+	KUNIT_EXPECT_PTR_EQ(test, site_table(site), next);
+	expect_aimed(test, site, 0, 2 * CMAP_BUCKET_SLOTS, 0);
+
+	/* Where the entries are too many for any pool no table helps. */
+	next->pool_used = cmap_pool_capacity(next);
+	next->bits = CMAP_TABLE_BITS_MAX;
+	site->shard->entries = (u64)CMAP_BUCKET_SLOTS << next->bits;
+	KUNIT_EXPECT_EQ(test, site_resize(site->shard), -EXFULL);
+	next->bits = CMAP_TABLE_BITS_MIN;
+	site->shard->entries = 2 * CMAP_BUCKET_SLOTS;
+	site_free(site);
+}
+
+/*
+ * As many works run at once as the queue allows; who had more tables than that
+ * to move kept everybody else's waiting until the first of them was moved whole.
+ */
+static void long_move_lets_other_works_run(struct kunit *test)
+{
+	struct site *site = site_new(test, 1, false);
+	struct cmap_shard *shard = site->shard;
+	struct cmap_table *table, *next;
+	unsigned int runs;
+	u8 buf[MODEL_KEY_MAX];
+	struct cmap_key key = site_aimed(0, 0, buf);
+
+	KUNIT_ASSERT_EQ(test, site_set(site, &key, "v", 1, GFP_KERNEL), 0);
+	table = site_table(site);
+	next = site_new_table(test, site, 15);
+	cmap_table_free(table);
+	rcu_assign_pointer(shard->table, next);
+	table = next;
+	shard->entries = (u64)CMAP_BUCKET_SLOTS << 14;
+	next = site_new_table(test, site, 16);
+	rcu_assign_pointer(table->next, next);
+
+	queue_work(cmap_queue_resize, &shard->resize);
+	for (runs = 0; site_table(site) == table && runs < 10000; runs++)
+		flush_work(&shard->resize);
+	KUNIT_EXPECT_GT(test, runs, 2);
+	KUNIT_EXPECT_LT(test, runs, 10000);
+	cancel_work_sync(&shard->resize);
+	shard->entries = 0;
+	site_free(site);
+}
+
+/* A writer who had to move a whole table could not be killed meanwhile. */
+static void move_by_one_who_is_killed(struct kunit *test)
+{
+	struct site *site = site_new(test, 1, false);
+	struct cmap_table *table, *next;
+	u8 buf[MODEL_KEY_MAX];
+	struct cmap_key key = site_aimed(0, 0, buf);
+	int err;
+
+	KUNIT_ASSERT_EQ(test, site_set(site, &key, "v", 1, GFP_KERNEL), 0);
+	table = site_table(site);
+	next = site_new_table(test, site, table->bits + 1);
+	rcu_assign_pointer(table->next, next);
+
+	lab_kill(true);
+	err = site_resize(site->shard);
+	lab_kill(false);
+	KUNIT_EXPECT_EQ(test, err, -EINTR);
+	KUNIT_EXPECT_EQ(test, table->moved, 0);
+	KUNIT_EXPECT_TRUE(test, site_has(site, &key));
+	KUNIT_EXPECT_EQ(test, site_resize(site->shard), 0);
+	KUNIT_EXPECT_TRUE(test, site_has(site, &key));
+
+	lab_kill(true);
+	next = cmap_table_new(&site->lab->memory, NUMA_NO_NODE, 10, 0,
+			      GFP_KERNEL, &err);
+	lab_kill(false);
+	KUNIT_EXPECT_NULL(test, next);
+	site_free(site);
+}
+
+/* A move that cannot have the buckets it needs waits for them, as writes go on. */
+static void move_without_memory(struct kunit *test)
+{
+	struct site *site = site_new(test, 1, false);
+	struct cmap_table *table, *next;
+	u8 buf[MODEL_KEY_MAX];
+	struct cmap_key key;
+
+	site_set_aimed(test, site, 0, 2 * CMAP_BUCKET_SLOTS, 0);
+	table = site_table(site);
+	next = site_new_table(test, site, table->bits + 1);
+	rcu_assign_pointer(table->next, next);
+	site->lab->memory.account.max = lab_bytes(site->lab);
+	KUNIT_EXPECT_EQ(test, site_resize(site->shard), -ENOSPC);
+	key = site_aimed(0, 0, buf);
+	KUNIT_EXPECT_EQ(test, site_set(site, &key, "w", 1, GFP_KERNEL), 0);
+	site_settle(site);
+	KUNIT_EXPECT_EQ(test, table->moved, 0);
+	site->lab->memory.account.max = 0;
+	KUNIT_EXPECT_EQ(test, site_set(site, &key, "x", 1, GFP_KERNEL), 0);
+	KUNIT_EXPECT_EQ(test, site_resize(site->shard), 0);
+	KUNIT_EXPECT_EQ(test, site->shard->entries, 2 * CMAP_BUCKET_SLOTS);
+	KUNIT_EXPECT_TRUE(test, site_has(site, &key));
+	site_free(site);
+}
+
+static u8 bits_of(struct site *site)
+{
+	return site_table(site)->bits;
+}
+
+/*
+ * Chains were put together each time that the table shrank, until one bucket
+ * had them all, and every look at it took as long.  Then a table with such a
+ * chain, though long empty, did not shrink at all.
+ */
+static void shrinking_keeps_chains_short(struct kunit *test)
+{
+	const u32 filler = 26000, chains = 8;
+	struct site *site = site_new(test, 1, false);
+	struct cmap_table *table;
+	u32 c;
+
+	site_set_some(test, site, 0, filler);
+	site_settle(site);
+	table = site_table(site);
+	KUNIT_ASSERT_EQ(test, table->bits, 13);
+	for (c = 0; c < chains; c++)
+		site_set_aimed(test, site, filler + c * FULL, FULL - 20,
+			       c << (32 - 13));
+	site_delete_some(test, site, 0, filler);
+	site_settle(site);
+	table = site_table(site);
+	KUNIT_EXPECT_LE(test, table->longest, 1 + CMAP_CHAIN_MAX);
+	KUNIT_EXPECT_GT(test, table->overlong, 0);
+	for (c = 0; c < chains; c++)
+		del_aimed(test, site, filler + c * FULL, FULL - 20,
+			  c << (32 - 13));
+	site_settle(site);
+	KUNIT_EXPECT_EQ(test, bits_of(site), CMAP_TABLE_BITS_MIN);
+	site_free(site);
+}
+
+/* What is cleared is no flood any more. */
+static void cleared_flood_shrinks(struct kunit *test)
+{
+	struct site *site = site_new(test, 1, false);
+	u64 order;
+
+	site_set_some(test, site, 0, 1000);
+	site_set_aimed(test, site, 1000, FULL - 30, 0);
+	site_settle(site);
+	KUNIT_EXPECT_EQ(test, bits_of(site), 8);
+	for (order = 0; order <= U32_MAX;)
+		cmap_shard_clear(site->shard, &order);
+	KUNIT_EXPECT_EQ(test, site->shard->entries, 0);
+	site_settle(site);
+	KUNIT_EXPECT_EQ(test, bits_of(site), CMAP_TABLE_BITS_MIN);
+	site_free(site);
+}
+
+/*
+ * The one entry that keeps a table from shrinking comes and goes: the table
+ * shrinks to what the others take, once, and does not grow again.
+ */
+static void flood_at_the_edge(struct kunit *test)
+{
+	const u32 filler = 1000, half = CMAP_CHAIN_HALF;
+	struct site *site = site_new(test, 1, false);
+	u8 buf[MODEL_KEY_MAX];
+	struct cmap_key key;
+	u64 grows;
+	u32 i;
+
+	/* First, so that none of the others stands before one of them. */
+	site_set_aimed(test, site, filler, half + 1, 0);
+	site_set_some(test, site, 0, filler);
+	site_settle(site);
+	KUNIT_ASSERT_EQ(test, bits_of(site), 8);
+	site_delete_some(test, site, 0, filler);
+	site_settle(site);
+	KUNIT_EXPECT_EQ(test, bits_of(site), 8);
+	grows = site->shard->grows;
+	for (i = 0; i < 100; i++) {
+		key = site_aimed(filler + half, 0, buf);
+		KUNIT_ASSERT_EQ(test, site_delete(site, &key), 0);
+		if (i % 10 == 0)
+			site_settle(site);
+		KUNIT_ASSERT_EQ(test, site_set(site, &key, "v", 1, GFP_KERNEL), 0);
+	}
+	site_settle(site);
+	KUNIT_EXPECT_EQ(test, bits_of(site), 6);
+	KUNIT_EXPECT_EQ(test, site->shard->grows, grows);
+	KUNIT_EXPECT_EQ(test, site->shard->shrinks, 2);
+	site_free(site);
+}
+
+/*
+ * What a flood has pushed far behind in a chain stays there when it has gone,
+ * and is no reason for the table to stay as large: that it was.
+ */
+static void shrinks_behind_a_flood(struct kunit *test)
+{
+	const u32 filler = 420, flood = 72, behind = 20;
+	struct site *site = site_new(test, 1, false);
+
+	site_set_some(test, site, 0, filler);
+	site_settle(site);
+	KUNIT_ASSERT_EQ(test, bits_of(site), 7);
+	site_set_aimed(test, site, filler, flood, 2 << (32 - 7));
+	site_set_aimed(test, site, filler + flood, behind, 3 << (32 - 7));
+	/* The two become one bucket, with the flood in front. */
+	site_delete_some(test, site, 60, filler - 60);
+	site_settle(site);
+	KUNIT_ASSERT_EQ(test, bits_of(site), 6);
+	KUNIT_EXPECT_GT(test, site_table(site)->overlong, 0);
+	site_delete_some(test, site, 0, 60);
+	del_aimed(test, site, filler, flood, 2 << (32 - 7));
+	KUNIT_EXPECT_EQ(test, site_table(site)->overlong, 0);
+	site_settle(site);
+	KUNIT_EXPECT_EQ(test, bits_of(site), CMAP_TABLE_BITS_MIN);
+	expect_aimed(test, site, filler + flood, behind, 3 << (32 - 7));
+	site_free(site);
+}
+
+/*
+ * While a table shrinks its chains must not get longer than what two of them
+ * may make, wherever in them the entries stand; those of two neighbours made
+ * one of 34 buckets.
+ */
+static void flood_while_shrinking(struct kunit *test)
+{
+	const u32 others = 201, half = CMAP_CHAIN_HALF, behind = 20;
+	struct site *site = site_new(test, 1, false);
+	struct cmap_table *table, *next;
+	u8 buf[MODEL_KEY_MAX];
+	struct cmap_key key;
+	u32 i, side;
+
+	for (i = 0; i < others; i++) {
+		key = site_aimed(i, (2 + i % 62) << 26, buf);
+		KUNIT_ASSERT_EQ(test, site_set(site, &key, "v", 1, GFP_KERNEL), 0);
+	}
+	site_settle(site);
+	table = site_table(site);
+	KUNIT_ASSERT_EQ(test, table->bits, CMAP_TABLE_BITS_MIN + 1);
+	for (side = 0; side < 2; side++) {
+		u32 first = others + side * 2 * half;
+
+		site_set_aimed(test, site, first, half + behind, side << 26);
+		del_aimed(test, site, first, half, side << 26);
+	}
+	KUNIT_ASSERT_EQ(test, table->overlong, 0);
+
+	/* The move is under way, and gets nowhere. */
+	next = site_new_table(test, site, table->bits - 1);
+	next->pool_used = cmap_pool_capacity(next);
+	rcu_assign_pointer(table->next, next);
+	for (side = 0; side < 2; side++) {
+		u32 first = others + side * 2 * half;
+
+		site_set_aimed(test, site, first, half - behind, side << 26);
+		key = site_aimed(first + half - behind, side << 26, buf);
+		KUNIT_EXPECT_EQ(test, site_set(site, &key, "v", 1, GFP_KERNEL),
+				-EXFULL);
+		KUNIT_EXPECT_EQ(test, site_set(site, &key, "v", 1, GFP_ATOMIC),
+				-EXFULL);
+	}
+	site_settle(site);
+	KUNIT_EXPECT_EQ(test, table->moved, 0);
+	KUNIT_EXPECT_EQ(test, table->overlong, 0);
+
+	next->pool_used = 0;
+	KUNIT_EXPECT_EQ(test, site_resize(site->shard), 0);
+	KUNIT_EXPECT_LE(test, next->longest, 1 + CMAP_CHAIN_MAX);
+	KUNIT_EXPECT_EQ(test, next->overlong, half);
+	for (side = 0; side < 2; side++) {
+		u32 first = others + side * 2 * half;
+
+		expect_aimed(test, site, first, half - behind, side << 26);
+		expect_aimed(test, site, first + half, behind, side << 26);
+	}
+	site_free(site);
+}
+
+static struct kunit_case cases[] = {
+	KUNIT_CASE(exfull_hurts_its_bucket_only),
+	KUNIT_CASE(pool_taken_by_empty_chains),
+	KUNIT_CASE(pool_taken_by_empty_chains_atomic),
+	KUNIT_CASE(pool_taken_and_no_work),
+	KUNIT_CASE(pool_nearly_taken),
+	KUNIT_CASE(pool_taken_for_good),
+	KUNIT_CASE(pool_extended_by_another),
+	KUNIT_CASE(move_without_a_pool),
+	KUNIT_CASE(move_by_one_who_is_killed),
+	KUNIT_CASE(move_without_memory),
+	KUNIT_CASE(long_move_lets_other_works_run),
+	KUNIT_CASE(shrinking_keeps_chains_short),
+	KUNIT_CASE(cleared_flood_shrinks),
+	KUNIT_CASE(flood_at_the_edge),
+	KUNIT_CASE(shrinks_behind_a_flood),
+	KUNIT_CASE(flood_while_shrinking),
+	{}
+};
+
+static struct kunit_suite suite = {
+	.name = "cmap_shard_chain",
+	.init = lab_init,
+	.exit = lab_exit,
+	.test_cases = cases,
+};
+
+kunit_test_suite(suite);

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * A shard to write to, beside the model of what it has.
+ */
+#ifndef CMAP_TESTS_SITE_H
+#define CMAP_TESTS_SITE_H
+
+#include "lab.h"
+#include "model.h"
+#include "../core/shard.h"
+
+#define INDEX		3	/* which shard, */
+#define SHARDS		8	/* of how many */
+#define VALUE_MAX	600
+
+struct site {
+	struct cmap_shard *shard;
+	struct model *model;
+	struct lab *lab;
+	u64 version;		/* of the last write */
+	u8 *buf;
+};
+
+int site_resize(struct cmap_shard *shard);
+struct site *site_new(struct kunit *test, u32 room, bool wipe);
+
+/* Also until a move is over that the work stopped to let others run. */
+void site_settle(struct site *site);
+void site_free(struct site *site);
+
+/* As if the shard were the map: the topmost bits are its number. */
+struct cmap_key site_key(struct site *site, u32 number,
+			 u8 buf[MODEL_KEY_MAX]);
+int site_set(struct site *site, const struct cmap_key *key,
+	     const void *value, u32 len, gfp_t gfp);
+int site_delete(struct site *site, const struct cmap_key *key);
+bool site_has(struct site *site, const struct cmap_key *key);
+
+/* No write is under way. */
+struct cmap_table *site_table(struct site *site);
+
+/* Entries with the keys of some numbers. */
+void site_set_some(struct kunit *test, struct site *site, u32 first,
+		   u32 count);
+void site_delete_some(struct kunit *test, struct site *site, u32 first,
+		      u32 count);
+
+/* The entry is what the model says, or is not there. */
+void site_expect(struct kunit *test, struct site *site,
+		 const struct cmap_key *key,
+		 const struct model_entry *entry);
+void site_expect_all(struct kunit *test, struct site *site);
+
+/* A key whose hash is of the test's choice. */
+struct cmap_key site_aimed(u32 number, u32 order, u8 buf[MODEL_KEY_MAX]);
+
+/* Entries from a number on that begin with the bits of an order. */
+void site_set_aimed(struct kunit *test, struct site *site, u32 first,
+		    u32 count, u32 order);
+
+/* Another table for the shard, to be moved into. */
+struct cmap_table *site_new_table(struct kunit *test, struct site *site,
+				  u8 bits);
+
+#endif /* CMAP_TESTS_SITE_H */
