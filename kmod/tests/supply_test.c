@@ -434,7 +434,7 @@ static int replace_beside_hands(struct kunit *test, struct cmap *other,
 	start_late(test, &late);
 	for (i = 0; i < 100 && !atomic_read(&other->short_of) &&
 	     !completion_done(&late.done); i++)
-		msleep(10);
+		msleep(20);
 	msleep(100);
 	while (held--) {
 		KUNIT_EXPECT_EQ(test, cmap_op_write(map, &write[held],
