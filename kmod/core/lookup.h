@@ -163,4 +163,51 @@ cmap_table_find(struct cmap_table **table, const struct cmap_arena *arena,
 	}
 }
 
+struct cmap_node *cmap_lookup_again(const struct cmap_table *table,
+				    const struct cmap_arena *arena,
+				    const void *data, u32 len, u64 hash);
+
+/**
+ * cmap_lookup_entry() - find an entry, fast
+ * @table: the shard's table, or NULL
+ * @arena: the shard's arena
+ * @key: the key
+ *
+ * What nearly always happens is here: the key's bucket was not moved, nothing
+ * is chained to it, the first slot with the key's tag has the key.  Whatever
+ * else there is begins anew in a call, for a loop here would keep its
+ * constants in registers that all who call this would have to save first.
+ *
+ * Context: RCU read section.
+ * Return: the entry's node, good for the rest of the section, or NULL.
+ */
+static __always_inline struct cmap_node *
+cmap_lookup_entry(const struct cmap_table *table,
+		  const struct cmap_arena *arena, const struct cmap_key *key)
+{
+	u32 order = cmap_hash_order(key->hash);
+	const struct cmap_bucket *bucket;
+	struct cmap_node *node;
+	u64 match;
+	u32 head;
+
+	if (unlikely(!table))
+		return NULL;
+
+	bucket = cmap_table_bucket(table, cmap_table_index(table, order));
+	/* Pairs with the release in cmap_table_move(). */
+	head = smp_load_acquire(&bucket->head);
+	match = cmap_bucket_match(bucket, cmap_hash_tag(key->hash));
+	if (match && likely(!(head & CMAP_BUCKET_MOVED))) {
+		node = cmap_match_node(bucket, arena, match);
+		if (likely(node && cmap_node_has_key(node, key->data,
+						     key->len)))
+			return node;
+	} else if (likely(!head)) {
+		return NULL;
+	}
+
+	return cmap_lookup_again(table, arena, key->data, key->len, key->hash);
+}
+
 #endif /* CMAP_LOOKUP_H */

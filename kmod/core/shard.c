@@ -50,28 +50,6 @@ void cmap_shard_destroy(struct cmap_shard *shard)
 	cmap_arena_destroy(&shard->arena);
 }
 
-/**
- * cmap_shard_find_again() - find an entry, whatever its bucket is like
- * @shard: the shard that the key belongs to
- * @data: the key, in parts: one whose address is asked for is in no register
- * @len: bytes in it
- * @hash: its hash
- *
- * The rest of cmap_shard_find().
- *
- * Context: RCU read section.
- * Return: the entry's node, good for the rest of the section, or NULL.
- */
-struct cmap_node *cmap_shard_find_again(const struct cmap_shard *shard,
-					const void *data, u32 len, u64 hash)
-{
-	const struct cmap_key key = { .data = data, .len = len, .hash = hash };
-	struct cmap_table *table = rcu_dereference(shard->table);
-	struct cmap_slot slot;
-
-	return cmap_table_find(&table, &shard->arena, &key, &slot);
-}
-
 /* ---- counting ---- */
 
 /**

@@ -144,18 +144,10 @@ static inline void cmap_shard_note_epoch(struct cmap_shard *shard)
 	}
 }
 
-struct cmap_node *cmap_shard_find_again(const struct cmap_shard *shard,
-					const void *data, u32 len, u64 hash);
-
 /**
  * cmap_shard_find() - find an entry
  * @shard: the shard that the key belongs to
  * @key: the key
- *
- * What nearly always happens is here: the key's bucket was not moved, nothing
- * is chained to it, the first slot with the key's tag has the key.  Whatever
- * else there is begins anew in a call, for a loop here would keep its
- * constants in registers that all who call this would have to save first.
  *
  * Context: RCU read section.
  * Return: the entry's node, good for the rest of the section, or NULL.
@@ -163,30 +155,8 @@ struct cmap_node *cmap_shard_find_again(const struct cmap_shard *shard,
 static __always_inline struct cmap_node *
 cmap_shard_find(const struct cmap_shard *shard, const struct cmap_key *key)
 {
-	const struct cmap_table *table = rcu_dereference(shard->table);
-	u32 order = cmap_hash_order(key->hash);
-	const struct cmap_bucket *bucket;
-	struct cmap_node *node;
-	u64 match;
-	u32 head;
-
-	if (unlikely(!table))
-		return NULL;
-
-	bucket = cmap_table_bucket(table, cmap_table_index(table, order));
-	/* Pairs with the release in cmap_table_move(). */
-	head = smp_load_acquire(&bucket->head);
-	match = cmap_bucket_match(bucket, cmap_hash_tag(key->hash));
-	if (match && likely(!(head & CMAP_BUCKET_MOVED))) {
-		node = cmap_match_node(bucket, &shard->arena, match);
-		if (likely(node && cmap_node_has_key(node, key->data,
-						     key->len)))
-			return node;
-	} else if (likely(!head)) {
-		return NULL;
-	}
-
-	return cmap_shard_find_again(shard, key->data, key->len, key->hash);
+	return cmap_lookup_entry(rcu_dereference(shard->table), &shard->arena,
+				 key);
 }
 
 #endif /* CMAP_SHARD_H */

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "lookup.h"
+
+/**
+ * cmap_lookup_again() - find an entry, whatever its bucket is like
+ * @table: the shard's table
+ * @arena: the shard's arena
+ * @data: the key, in parts: one whose address is asked for is in no register
+ * @len: bytes in it
+ * @hash: its hash
+ *
+ * The rest of cmap_lookup_entry().
+ *
+ * Context: RCU read section.
+ * Return: the entry's node, good for the rest of the section, or NULL.
+ */
+struct cmap_node *cmap_lookup_again(const struct cmap_table *table,
+				    const struct cmap_arena *arena,
+				    const void *data, u32 len, u64 hash)
+{
+	const struct cmap_key key = { .data = data, .len = len, .hash = hash };
+	struct cmap_table *from = (struct cmap_table *)table;
+	struct cmap_slot slot;
+
+	return cmap_table_find(&from, arena, &key, &slot);
+}
