@@ -73,7 +73,7 @@ check "a value that a terminal would obey" "\\x9b2J\\xc3\\xa9" 0 \
 	sh -c "cmap set 'c\\x9b2J' '\\xff' '\\x9b2J\\xc3\\xa9' && cmap get 'c\\x9b2J' '\\xff'"
 check "goes in as it came out" "\\xff	\\x9b2J\\xc3\\xa9" 0 \
 	sh -c "cmap set 'c\\x9b2J' '\\xff' \"\$(cmap get 'c\\x9b2J' '\\xff')\" && cmap range 'c\\x9b2J'; cmap unlink 'c\\x9b2J'"
-check "a name cannot have a NUL" "cmap: colours\\x00: not a name for a map, or an option that is not valid" 2 \
+check "a name cannot have a NUL" "cmap: colours\\x00: not a name for a map, or an option that is not valid; or the file is no map" 2 \
 	cmap count 'colours\x00'
 check "output that cannot be written" "cmap: output: No space left on device" 2 \
 	sh -c 'cmap range colours >/dev/full'
@@ -91,10 +91,10 @@ check "create what does not exist" "created" 0 cmap --exists create others
 check "chmod" "mode:          0604" 0 sh -c 'cmap chmod 604 others && cmap stat others | grep mode'
 check "chown" "owner:         1234:99" 0 sh -c 'cmap chown 1234:99 others && cmap stat others | grep owner'
 check "chown by half" "owner:         1234:0" 0 sh -c 'cmap chown :root others && cmap stat others | grep owner'
-check "create what is another's" "cmap: others: the map's owner or mode does not allow this, or the name is one of the kernel's" 2 cmap --exists create others
+check "create what is another's" "cmap: others: the map's owner or mode does not allow this, or with O_CREAT the map is neither the caller's nor root's, or the name is one of the kernel's; or /dev/cmap may not be opened" 2 cmap --exists create others
 check "rename to what exists" "cmap: colours: a map of that name exists already" 2 cmap rename others colours
 check "rename" "0604" 0 sh -c 'cmap rename others moved && cmap list | grep moved | cut -c1-4; cmap unlink moved'
-check "a name of the kernel's" "cmap: kernel:x: the map's owner or mode does not allow this, or the name is one of the kernel's" 2 cmap create kernel:x
+check "a name of the kernel's" "cmap: kernel:x: the map's owner or mode does not allow this, or with O_CREAT the map is neither the caller's nor root's, or the name is one of the kernel's; or /dev/cmap may not be opened" 2 cmap create kernel:x
 check "limits" "user             root
 user's maps of no limit" 0 \
 	sh -c "cmap limits | grep -e ^user | grep -v bytes | sed 's/maps  *[1-9] of  */maps of /'"

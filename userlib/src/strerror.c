@@ -19,11 +19,11 @@
 #define WRITES		(OF(SET) | OF(INSERT) | OF(REPLACE) | OF(DELETE) | \
 			 OF(COMPARE_SWAP) | OF(COMPARE_DELETE) | OF(CLEAR))
 #define DOES_BOTH	(OF(TAKE) | OF(SWAP) | OF(GET_OR_SET) | OF(ADD))
-#define ON_KEY_ALONE	(OF(GET) | OF(DELETE) | OF(TAKE) | OF(ADD))
+#define ON_KEY_ALONE	(OF(GET) | OF(DELETE) | OF(TAKE))
 #define ON_VALUE	(OF(SET) | OF(INSERT) | OF(REPLACE) | OF(SWAP) | \
 			 OF(COMPARE_SWAP) | OF(COMPARE_DELETE) |	  \
 			 OF(GET_OR_SET))
-#define ON_KEY		(ON_KEY_ALONE | ON_VALUE)
+#define ON_KEY		(ON_KEY_ALONE | ON_VALUE | OF(ADD))
 
 _Static_assert(KCMAP_OP_BATCH < 32, "a set of operations has 32 bits");
 
@@ -52,15 +52,17 @@ static const struct meaning {
 	const char *text;
 } meanings[] = {
 	{ E2BIG, ON_KEY_ALONE, "key longer than the map's key_max%k" },
+	{ E2BIG, OF(ADD), "key longer than the map's key_max%k, or the map's value_max%v is below 8" },
 	{ E2BIG, ON_NAMES | ON_OWN | OF(STAT) | OF(RANGE),
 	  "the module is older than the library and does not know this" },
 	{ E2BIG, ANY, "key longer than the map's key_max%k, or value longer than its value_max%v" },
-	{ EACCES, OF(OPEN), "the map's owner or mode does not allow this, or the name is one of the kernel's" },
-	{ EACCES, OF(UNLINK), "only the map's owner may remove its name, and nobody a name of the kernel's" },
+	{ EACCES, OF(OPEN), "the map's owner or mode does not allow this, or with O_CREAT the map is neither the caller's nor root's, or the name is one of the kernel's; or " CMAP_DEVICE " may not be opened" },
+	{ EACCES, OF(UNLINK), "only the map's owner may remove its name, and nobody a name of the kernel's; or " CMAP_DEVICE " may not be opened" },
+	{ EACCES, OF(LIST) | OF(LIMITS), CMAP_DEVICE " may not be opened" },
 	{ EACCES, OF(RENAME), "the name is one of the kernel's" },
 	{ EACCES, ANY, "the map's owner or mode does not allow this" },
 	{ EAGAIN, ANY, "memory or other writers would have to be waited for, which the caller cannot" },
-	{ EBADF, OF(OPEN), "a map cannot be made when open for reading only; or no descriptor" },
+	{ EBADF, OF(OPEN), "a map cannot be made when open for reading only; or the number is no open descriptor" },
 	{ EBADF, READS, "the map is not open for reading, or its descriptor was closed" },
 	{ EBADF, WRITES, "the map is not open for writing, or its descriptor was closed" },
 	{ EBADF, DOES_BOTH, "the map is not open for reading and writing, or its descriptor was closed" },
@@ -77,7 +79,7 @@ static const struct meaning {
 	{ EEXIST, ANY, "the key, or a map of that name, exists already" },
 	{ EFAULT, ANY, "a pointer leads to memory that cannot be read or written" },
 	{ EINTR, ANY, "a fatal signal arrived" },
-	{ EINVAL, OF(OPEN), "not a name for a map, or an option that is not valid" },
+	{ EINVAL, OF(OPEN), "not a name for a map, or an option that is not valid; or the file is no map" },
 	{ EINVAL, OF(UNLINK) | OF(RENAME), "not a name for a map" },
 	{ EINVAL, OF(CHMOD), "the mode has other bits than 0666" },
 	{ EINVAL, OF(CHOWN), "no such user or group" },
@@ -85,7 +87,8 @@ static const struct meaning {
 	{ EINVAL, ON_KEY, "a length is not the map's fixed one%f" },
 	{ EINVAL, ANY, "a size, flag, name, length or parameter is not valid" },
 	{ EMSGSIZE, ANY, "the buffer is too small for the value" },
-	{ ENFILE, ANY, "there are as many maps as the module allows" },
+	{ ENFILE, OF(UNLINK) | OF(LIST) | OF(LIMITS), "too many open files in the system" },
+	{ ENFILE, ANY, "there are as many maps as the module allows, or too many open files in the system" },
 	{ ENODEV, ON_NAMES, "the module cmap is not loaded" },
 	{ ENODEV, ANY, "the map has no window, or none that can be mapped here" },
 	{ ENOENT, OF(OPEN) | OF(UNLINK), "no map of that name" },
@@ -95,11 +98,12 @@ static const struct meaning {
 	{ ENOENT, ANY, "no such key, or no map of that name" },
 	{ ENOMEM, ANY, "out of memory, or the memory cgroup is at its limit" },
 	{ ENOSPC, OF(OPEN), "the map does not fit in its own max_bytes or in the module's" },
+	{ ENOSPC, OF(BATCH), "the batch is full; or of a command in it: the map's max_entries%e or max_bytes%b, or the module's max_bytes, is reached" },
 	{ ENOSPC, ANY, "the map's max_entries%e or max_bytes%b, or the module's max_bytes, is reached" },
 	{ ENOTTY, ANY, "the module does not know the command, or the file is no map" },
 	{ ENXIO, ANY, "the module cmap is not loaded" },
 	{ EOVERFLOW, ANY, "the sum does not fit in a signed 64-bit number" },
-	{ EPERM, ON_OWN, "only the map's owner may do this, or who has the capability" },
+	{ EPERM, ON_OWN, "only the map's owner may do this, or a process with CAP_FOWNER or CAP_CHOWN" },
 	{ EPERM, ON_NAMES | ON_KEY | READS | WRITES | OF(STAT) | OF(BATCH),
 	  "a sandbox (seccomp) denies the system call" },
 	{ EPERM, ANY, "only the map's owner may do this; or a sandbox (seccomp) denies it" },
@@ -269,7 +273,8 @@ API const char *kcmap_strerror(int error, enum kcmap_operation operation,
 		meaning = "there is no " CMAP_DEVICE ": the module cmap is not loaded";
 	if (map && meaning && strchr(meaning, '%'))
 		ask(map, &known);
-	if (known.known && error == ENOSPC)
+	if (known.known && error == ENOSPC &&
+	    !is_one_of(operation, OF(BATCH) | OF(OPEN)))
 		meaning = meaning_of_full(&known.stat);
 
 	if (meaning)

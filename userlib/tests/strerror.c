@@ -120,6 +120,27 @@ static void operations_make_a_difference(void)
 		expect(ENOENT, KCMAP_OP_OPEN, NULL, "no map of that name");
 }
 
+/* What opens the device fails as the device does. */
+static void names_need_the_device(void)
+{
+	expect(EACCES, KCMAP_OP_LIST, NULL, "/dev/cmap may not be opened");
+	expect(EACCES, KCMAP_OP_LIMITS, NULL, "/dev/cmap may not be opened");
+	expect(EACCES, KCMAP_OP_UNLINK, NULL,
+	       "only the map's owner may remove its name, and nobody a name of the kernel's; or /dev/cmap may not be opened");
+	expect(EACCES, KCMAP_OP_OPEN, NULL,
+	       "the map's owner or mode does not allow this, or with O_CREAT the map is neither the caller's nor root's, or the name is one of the kernel's; or /dev/cmap may not be opened");
+	expect(ENFILE, KCMAP_OP_UNLINK, NULL,
+	       "too many open files in the system");
+	expect(ENFILE, KCMAP_OP_OPEN, NULL,
+	       "there are as many maps as the module allows, or too many open files in the system");
+	expect(EBADF, KCMAP_OP_OPEN, NULL,
+	       "a map cannot be made when open for reading only; or the number is no open descriptor");
+	expect(EINVAL, KCMAP_OP_OPEN, NULL,
+	       "not a name for a map, or an option that is not valid; or the file is no map");
+	expect(EPERM, KCMAP_OP_CHMOD, NULL,
+	       "only the map's owner may do this, or a process with CAP_FOWNER or CAP_CHOWN");
+}
+
 /* The map's own numbers, as far as the kernel tells them. */
 static void maps_make_a_difference(const struct kcmap *map)
 {
@@ -127,6 +148,8 @@ static void maps_make_a_difference(const struct kcmap *map)
 	stat_of_map.value_max = 1 << 20;
 	expect(E2BIG, KCMAP_OP_GET, map,
 	       "key longer than the map's key_max (512)");
+	expect(E2BIG, KCMAP_OP_ADD, map,
+	       "key longer than the map's key_max (512), or the map's value_max (1048576) is below 8");
 	expect(E2BIG, KCMAP_OP_ANY, map,
 	       "key longer than the map's key_max (512), or value longer than its value_max (1048576)");
 	expect(EINVAL, KCMAP_OP_GET, map,
@@ -143,6 +166,8 @@ static void maps_make_a_difference(const struct kcmap *map)
 	       "the map is full: it has its max_entries (3)");
 	expect(ENOSPC, KCMAP_OP_SET, NULL,
 	       "the map's max_entries or max_bytes, or the module's max_bytes, is reached");
+	expect(ENOSPC, KCMAP_OP_BATCH, map,
+	       "the batch is full; or of a command in it: the map's max_entries (3) or max_bytes (18446744073709551615), or the module's max_bytes, is reached");
 	stat_of_map.create_flags = CMAP_CREATE_FIXED_KEY;
 	expect(EINVAL, KCMAP_OP_GET, map,
 	       "a length is not the map's fixed one: keys have 512 bytes");
@@ -204,6 +229,7 @@ int main(void)
 	each_means_something(&map);
 	others_are_strerrors();
 	operations_make_a_difference();
+	names_need_the_device();
 	stat_of_map.id = map.id;
 	maps_make_a_difference(&map);
 	strangers_are_not_asked(&map);
