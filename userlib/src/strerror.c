@@ -19,6 +19,9 @@
 #define WRITES		(OF(SET) | OF(INSERT) | OF(REPLACE) | OF(DELETE) | \
 			 OF(COMPARE_SWAP) | OF(COMPARE_DELETE) | OF(CLEAR))
 #define DOES_BOTH	(OF(TAKE) | OF(SWAP) | OF(GET_OR_SET) | OF(ADD))
+/* What can make an entry that was not there. */
+#define MAKES_ENTRIES	(OF(SET) | OF(INSERT) | OF(SWAP) | OF(GET_OR_SET) | \
+			 OF(ADD))
 #define ON_KEY_ALONE	(OF(GET) | OF(DELETE) | OF(TAKE))
 #define ON_VALUE	(OF(SET) | OF(INSERT) | OF(REPLACE) | OF(SWAP) | \
 			 OF(COMPARE_SWAP) | OF(COMPARE_DELETE) |	  \
@@ -98,8 +101,8 @@ static const struct meaning {
 	{ ENOENT, ANY, "no such key, or no map of that name" },
 	{ ENOMEM, ANY, "out of memory, or the memory cgroup is at its limit" },
 	{ ENOSPC, OF(OPEN), "the map does not fit in its own max_bytes or in the module's" },
-	{ ENOSPC, OF(BATCH), "the batch is full; or of a command in it: the map's max_entries%e or max_bytes%b, or the module's max_bytes, is reached" },
-	{ ENOSPC, ANY, "the map's max_entries%e or max_bytes%b, or the module's max_bytes, is reached" },
+	{ ENOSPC, OF(BATCH), "the batch is full; or of a command in it: the map's max_entries%e or max_bytes%b, or the module's max_bytes, is reached; or a shard has its 32 GiB" },
+	{ ENOSPC, ANY, "the map's max_entries%e or max_bytes%b, or the module's max_bytes, is reached; or a shard has its 32 GiB" },
 	{ ENOTTY, ANY, "the module does not know the command, or the file is no map" },
 	{ ENXIO, ANY, "the module cmap is not loaded" },
 	{ EOVERFLOW, ANY, "the sum does not fit in a signed 64-bit number" },
@@ -245,16 +248,6 @@ static void ask(const struct kcmap *map, struct known *known)
 		       known->stat.id == map->id;
 }
 
-/* The limit that a full map has reached, if it is one of its own. */
-static const char *meaning_of_full(const struct cmap_stat *stat)
-{
-	if (stat->max_entries && stat->entries >= stat->max_entries)
-		return "the map is full: it has its max_entries%e";
-	if (stat->max_bytes)
-		return "the map is full: its max_bytes%b, or the module's, is reached";
-	return "the module's max_bytes is reached";
-}
-
 API const char *kcmap_strerror(int error, enum kcmap_operation operation,
 			       const struct kcmap *map, char *buf, size_t size)
 {
@@ -273,9 +266,11 @@ API const char *kcmap_strerror(int error, enum kcmap_operation operation,
 		meaning = "there is no " CMAP_DEVICE ": the module cmap is not loaded";
 	if (map && meaning && strchr(meaning, '%'))
 		ask(map, &known);
+	/* Of the limits, this is the only one whose use the map tells. */
 	if (known.known && error == ENOSPC &&
-	    !is_one_of(operation, OF(BATCH) | OF(OPEN)))
-		meaning = meaning_of_full(&known.stat);
+	    is_one_of(operation, MAKES_ENTRIES) && known.stat.max_entries &&
+	    known.stat.entries >= known.stat.max_entries)
+		meaning = "the map is full: it has its max_entries%e";
 
 	if (meaning)
 		put_meaning(&text, meaning, &known);

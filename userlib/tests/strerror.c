@@ -155,19 +155,22 @@ static void maps_make_a_difference(const struct kcmap *map)
 	expect(EINVAL, KCMAP_OP_GET, map,
 	       "a length is not the map's fixed one");
 	expect(ENOSPC, KCMAP_OP_SET, map,
-	       "the module's max_bytes is reached");
+	       "the map's max_entries or max_bytes, or the module's max_bytes, is reached; or a shard has its 32 GiB");
 	stat_of_map.max_entries = 3;
 	stat_of_map.entries = 2;
 	stat_of_map.max_bytes = UINT64_MAX;
 	expect(ENOSPC, KCMAP_OP_SET, map,
-	       "the map is full: its max_bytes (18446744073709551615), or the module's, is reached");
+	       "the map's max_entries (3) or max_bytes (18446744073709551615), or the module's max_bytes, is reached; or a shard has its 32 GiB");
 	stat_of_map.entries = 3;
 	expect(ENOSPC, KCMAP_OP_SET, map,
 	       "the map is full: it has its max_entries (3)");
+	/* What makes no entry does not fail for that. */
+	expect(ENOSPC, KCMAP_OP_REPLACE, map,
+	       "the map's max_entries (3) or max_bytes (18446744073709551615), or the module's max_bytes, is reached; or a shard has its 32 GiB");
 	expect(ENOSPC, KCMAP_OP_SET, NULL,
-	       "the map's max_entries or max_bytes, or the module's max_bytes, is reached");
+	       "the map's max_entries or max_bytes, or the module's max_bytes, is reached; or a shard has its 32 GiB");
 	expect(ENOSPC, KCMAP_OP_BATCH, map,
-	       "the batch is full; or of a command in it: the map's max_entries (3) or max_bytes (18446744073709551615), or the module's max_bytes, is reached");
+	       "the batch is full; or of a command in it: the map's max_entries (3) or max_bytes (18446744073709551615), or the module's max_bytes, is reached; or a shard has its 32 GiB");
 	stat_of_map.create_flags = CMAP_CREATE_FIXED_KEY;
 	expect(EINVAL, KCMAP_OP_GET, map,
 	       "a length is not the map's fixed one: keys have 512 bytes");
