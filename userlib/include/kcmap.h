@@ -54,9 +54,11 @@ struct kcmap_options {
 
 /*
  * Open the map called @name as open(2) would: @oflag is O_RDONLY, O_WRONLY or
- * O_RDWR, and any of O_CREAT (with the options of the map to make, or NULL
- * for the defaults), O_EXCL and O_CLOEXEC (always implied).  A @name of NULL
- * makes an anonymous map and needs O_CREAT.
+ * O_RDWR, or O_ACCMODE for a handle that can neither read nor write, which the
+ * map's owner gets whatever the mode, for kcmap_stat(), kcmap_rename(),
+ * kcmap_chmod() and kcmap_chown(); and any of O_CREAT (with the options of the
+ * map to make, or NULL for the defaults), O_EXCL and O_CLOEXEC (always implied).
+ * A @name of NULL makes an anonymous map and needs O_CREAT.
  *
  * With O_CREAT a map that exists must belong to the caller or to root (EACCES),
  * unless KCMAP_O_ANY_OWNER is given: somebody else may have been faster.  It
