@@ -118,6 +118,7 @@ TEST_F(lib, range)
 	static char big[200000];
 	int i, n, seen[500] = {};
 
+	memset(&item, 0xff, sizeof(item));
 	for (i = 0; i < 500; i++)
 		ASSERT_EQ(0, kcmap_set(self->map, &i, sizeof(i), &i, sizeof(i),
 				       NULL));
@@ -126,6 +127,7 @@ TEST_F(lib, range)
 	/* One iterator goes on where another stopped, after each item. */
 	iter = kcmap_range_new(self->map, 0, NULL);
 	for (n = 0; kcmap_range_next(iter, &item) == 1; n++) {
+		EXPECT_EQ(0, item.__reserved[0] | item.__reserved[2]);
 		if (item.key_len == sizeof(i)) {
 			memcpy(&i, item.key, sizeof(i));
 			seen[i]++;

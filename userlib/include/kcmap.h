@@ -145,7 +145,7 @@ int kcmap_visit(struct kcmap *map, const void *key, size_t key_len,
 		void (*fn)(const void *value, size_t len, void *arg),
 		void *arg, uint64_t *version);
 
-/* One of many keys to get; what stands below @error is its outcome. */
+/* One of many keys to get: zero it, and fill in what stands above @error. */
 struct kcmap_lookup {
 	const void *key;
 	size_t key_len;
@@ -154,6 +154,7 @@ struct kcmap_lookup {
 	int error;		/* 0 or an errno, as from kcmap_get() */
 	size_t len;		/* of the value, also with EMSGSIZE, else 0 */
 	uint64_t version;	/* 0 unless found */
+	uint64_t __reserved[1];	/* 0 */
 };
 
 /*
@@ -281,6 +282,7 @@ struct kcmap_item {
 	const void *value;	/* NULL when only keys are asked for */
 	size_t value_len;
 	uint64_t version;
+	uint64_t __reserved[3];	/* 0 */
 };
 
 #define KCMAP_RANGE_KEYS	(1U << 0)	/* kcmap_range_new() */
@@ -359,6 +361,7 @@ struct kcmap_result {
 	size_t value_len;	/* get, take, swap, get_or_set: its length */
 	int64_t number;		/* add: the sum; clear, count: how many */
 	uint64_t version;
+	uint64_t __reserved[4];	/* 0 */
 };
 
 int kcmap_batch_result(const struct kcmap_batch *batch, unsigned int index,

@@ -2,6 +2,7 @@
 #include "window.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #define BUF_SIZE 65536
 
@@ -118,6 +119,7 @@ static void give_gathered(struct kcmap_range *range, struct kcmap_item *item)
 		      NULL : key + ((entry->key_len + 7) & ~7U);
 	item->value_len = entry->value_len;
 	item->version = entry->version;
+	memset(item->__reserved, 0, sizeof(item->__reserved));
 	range->here.position = entry->position;
 	range->here.tie = TIE_LAST;
 }
@@ -176,6 +178,7 @@ static void give_record(struct kcmap_range *range, struct kcmap_item *item)
 		      (const char *)entry + entry->value_offset : NULL;
 	item->value_len = entry->value_len;
 	item->version = entry->version;
+	memset(item->__reserved, 0, sizeof(item->__reserved));
 
 	range->here = entry->cursor;
 	range->next = (const void *)((const char *)entry + entry->size);

@@ -243,16 +243,18 @@ static void empty_keys(void)
 {
 	struct kcmap map = map_of_file();
 	struct kcmap_range *iter = kcmap_range_new(&map, 0, NULL);
-	struct kcmap_item item = {};
+	struct kcmap_item item;
 	unsigned int seen = 0;
 	int more = -1;
 	uint32_t n;
 
 	for (n = 0; n < KEYS; n++)
 		node_of(n)->lengths = 0;
+	memset(&item, 0xff, sizeof(item));
 	while (iter && (more = kcmap_range_next(iter, &item)) > 0) {
 		WANT(item.key && !item.key_len);
 		WANT(item.value && !item.value_len);
+		WANT(!item.__reserved[0] && !item.__reserved[2]);
 		seen++;
 	}
 	WANT(!more && !asked);
