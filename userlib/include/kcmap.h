@@ -412,32 +412,35 @@ int kcmap_limits(struct kcmap_usage *usage);
 
 /* ---- errors ---- */
 
-/* What was called, for kcmap_strerror(): the names that the calls have. */
+/*
+ * What was called, for kcmap_strerror(): the names that the calls have.  More
+ * are appended; no number is ever used again.
+ */
 enum kcmap_operation {
-	KCMAP_OP_ANY,		/* not known, or none of these */
-	KCMAP_OP_OPEN,		/* also kcmap_from_fd() */
-	KCMAP_OP_UNLINK,
-	KCMAP_OP_LIST,
-	KCMAP_OP_LIMITS,
-	KCMAP_OP_RENAME,
-	KCMAP_OP_CHMOD,
-	KCMAP_OP_CHOWN,
-	KCMAP_OP_STAT,
-	KCMAP_OP_GET,		/* also kcmap_get_many(), kcmap_visit() */
-	KCMAP_OP_SET,		/* also kcmap_set_version() */
-	KCMAP_OP_INSERT,
-	KCMAP_OP_REPLACE,
-	KCMAP_OP_DELETE,	/* also kcmap_delete_version() */
-	KCMAP_OP_TAKE,
-	KCMAP_OP_SWAP,
-	KCMAP_OP_COMPARE_SWAP,
-	KCMAP_OP_COMPARE_DELETE,
-	KCMAP_OP_GET_OR_SET,
-	KCMAP_OP_ADD,
-	KCMAP_OP_CLEAR,
-	KCMAP_OP_COUNT,
-	KCMAP_OP_RANGE,
-	KCMAP_OP_BATCH
+	KCMAP_OP_ANY = 0,		/* not known, or none of these */
+	KCMAP_OP_OPEN = 1,		/* also kcmap_from_fd() */
+	KCMAP_OP_UNLINK = 2,
+	KCMAP_OP_LIST = 3,
+	KCMAP_OP_LIMITS = 4,
+	KCMAP_OP_RENAME = 5,
+	KCMAP_OP_CHMOD = 6,
+	KCMAP_OP_CHOWN = 7,
+	KCMAP_OP_STAT = 8,
+	KCMAP_OP_GET = 9,		/* also kcmap_get_many(), kcmap_visit() */
+	KCMAP_OP_SET = 10,		/* also kcmap_set_version() */
+	KCMAP_OP_INSERT = 11,
+	KCMAP_OP_REPLACE = 12,
+	KCMAP_OP_DELETE = 13,		/* also kcmap_delete_version() */
+	KCMAP_OP_TAKE = 14,
+	KCMAP_OP_SWAP = 15,
+	KCMAP_OP_COMPARE_SWAP = 16,
+	KCMAP_OP_COMPARE_DELETE = 17,
+	KCMAP_OP_GET_OR_SET = 18,
+	KCMAP_OP_ADD = 19,
+	KCMAP_OP_CLEAR = 20,
+	KCMAP_OP_COUNT = 21,
+	KCMAP_OP_RANGE = 22,
+	KCMAP_OP_BATCH = 23,
 };
 
 /* More than any text of kcmap_strerror() takes. */

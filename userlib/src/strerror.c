@@ -28,7 +28,9 @@
 			 OF(GET_OR_SET))
 #define ON_KEY		(ON_KEY_ALONE | ON_VALUE | OF(ADD))
 
-_Static_assert(KCMAP_OP_BATCH < 32, "a set of operations has 32 bits");
+#define OPERATIONS	24	/* that there are */
+
+_Static_assert(OPERATIONS <= 32, "a set of operations has 32 bits");
 
 /* Where a text goes on; what does not fit is left away. */
 struct text {
@@ -223,7 +225,7 @@ static void put_general(struct text *text, int error)
 
 static bool is_one_of(enum kcmap_operation operation, uint32_t operations)
 {
-	return operation > KCMAP_OP_ANY && operation <= KCMAP_OP_BATCH &&
+	return operation > KCMAP_OP_ANY && operation < OPERATIONS &&
 	       operations & 1U << operation;
 }
 
