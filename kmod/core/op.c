@@ -184,6 +184,7 @@ int cmap_op_compare_write(struct cmap *map, struct cmap_write *write,
 		node = cmap_shard_find(shard, &write->key);
 		if (!node) {
 			write->old_version = 0;
+			write->old_len = 0;
 			write->expected = 0;
 			err = -ENOENT;
 		} else if (cmap_node_value_len(node) != expected_len ||
@@ -191,6 +192,7 @@ int cmap_op_compare_write(struct cmap *map, struct cmap_write *write,
 				  expected_len)) {
 			write->version = node->version;
 			write->old_version = node->version;
+			write->old_len = cmap_node_value_len(node);
 			write->expected = 0;
 			err = -ESTALE;
 		} else {

@@ -215,6 +215,33 @@ TEST_F(traced, other_writes)
 	free(trace);
 }
 
+/*
+ * A write that compared in vain says how long the value is that there is.  It
+ * said what happened to be on the stack.
+ */
+TEST_F(traced, compared_in_vain)
+{
+	unsigned long long version = 0;
+	char *trace;
+
+	/* No value, and then one of another length. */
+	ASSERT_EQ(0, traced_op(self->fd, CMAP_IOCTL_COMPARE_DELETE, 0, 0));
+	version = traced_op(self->fd, CMAP_IOCTL_ADD, 0, 0);
+	ASSERT_NE(0, version);
+	ASSERT_EQ(0, traced_op(self->fd, CMAP_IOCTL_COMPARE_DELETE, 0, 0));
+	trace = slurp(TRACING "/trace");
+
+	EXPECT_EVENT(trace, "compare_delete", "result=-2 version=0 "
+		     "flags=version expected=0 old_version=0");
+	EXPECT_NE(NULL, strstr(trace, "value_len=0 result=-2 version=0 "
+			       "flags=version"));
+	EXPECT_EVENT(trace, "compare_delete", "result=-116 version=%llu "
+		     "flags=version expected=0 old_version=%llu", version,
+		     version);
+	EXPECT_NE(NULL, strstr(trace, "value_len=8 result=-116 "));
+	free(trace);
+}
+
 /* Sets that stand in a row in a batch go another way. */
 TEST_F(traced, sets_in_a_row)
 {
