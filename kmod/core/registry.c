@@ -60,7 +60,7 @@ static void map_destroy(struct work_struct *work)
 	cmap_maps_uncount();
 	cmap_map_free(map);
 
-	/* Both in this order; pairs with the acquire in wait_for_map(). */
+	/* Both in this order; pairs with the acquires in wait_for_map(). */
 	atomic_inc_return(&maps_gone);
 	atomic_dec_return(&maps_leaving);
 	wake_up_all(&map_gone);
@@ -115,14 +115,19 @@ static void map_forget(struct cmap *map)
 		xa_erase_bh(&maps, map->id);
 }
 
-/* Wait for a map to be gone since there were @gone; false if none is to go. */
+/*
+ * Wait for a map to be gone since there were @gone; false if none is to go.  One
+ * that is gone may be leaving for a moment yet: @gone has it, and no other comes.
+ */
 static bool wait_for_map(int gone)
 {
 	/* Pairs with map_destroy(): of one that left since, we see that it is gone. */
 	if (!atomic_read_acquire(&maps_leaving) &&
 	    atomic_read(&maps_gone) == gone)
 		return false;
-	return !wait_event_killable(map_gone, atomic_read(&maps_gone) != gone);
+	return !wait_event_killable(map_gone,
+				    atomic_read(&maps_gone) != gone ||
+				    !atomic_read_acquire(&maps_leaving));
 }
 
 /**
