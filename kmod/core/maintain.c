@@ -100,6 +100,31 @@ static void try_again_after(struct cmap_shard *shard, unsigned long delay)
 }
 
 /*
+ * What a work does to have memory for its payer.  No I/O is started: a writer that
+ * must not start any, as reclaim may be waiting for it, may be waiting for a map to
+ * be destroyed, and that for this work.  Works can do without what they allocate.
+ */
+struct duty {
+	struct mem_cgroup *payer;
+	struct mem_cgroup *old;
+	unsigned int noio;
+};
+
+static void duty_begin(struct duty *duty, struct mem_cgroup *payer)
+{
+	duty->payer = payer;
+	duty->old = set_active_memcg(payer);
+	duty->noio = memalloc_noio_save();
+}
+
+static void duty_end(const struct duty *duty)
+{
+	memalloc_noio_restore(duty->noio);
+	set_active_memcg(duty->old);
+	mem_cgroup_put(duty->payer);
+}
+
+/*
  * Without memory this gives up: writes go on in the table there is, and one of
  * them asks again later.
  */
@@ -107,10 +132,10 @@ static void resize_work(struct work_struct *work)
 {
 	struct cmap_shard *shard = container_of(work, struct cmap_shard,
 						resize);
-	struct mem_cgroup *payer = cmap_payer_memcg(shard->payer);
-	struct mem_cgroup *old = set_active_memcg(payer);
+	struct duty duty;
 	int err;
 
+	duty_begin(&duty, cmap_payer_memcg(shard->payer));
 	do
 		err = cmap_migrate_begin(shard, GFP_KERNEL) ?: move_rest(shard);
 	while (!err && cmap_migrate_wanted(shard));
@@ -123,8 +148,7 @@ static void resize_work(struct work_struct *work)
 	if (err != -EXFULL)
 		try_again_after(shard, err ? RESIZE_DELAY : 0);
 out:
-	set_active_memcg(old);
-	mem_cgroup_put(payer);
+	duty_end(&duty);
 }
 
 /* ---- memory for writes to come ---- */
@@ -146,15 +170,14 @@ static void start_ahead(struct cmap_shard *shard)
 static void ahead_work(struct work_struct *work)
 {
 	struct cmap_shard *shard = container_of(work, struct cmap_shard, ahead);
-	struct mem_cgroup *payer = xchg(&shard->ahead_payer, NULL);
-	struct mem_cgroup *old = set_active_memcg(payer);
 	u32 class = READ_ONCE(shard->arena.ahead);
 	struct cmap_refill refill;
+	struct duty duty;
 
+	duty_begin(&duty, xchg(&shard->ahead_payer, NULL));
 	if (!cmap_refill_ahead(&shard->arena, class, &refill))
 		cmap_refill_use(&shard->arena, &refill);
-	set_active_memcg(old);
-	mem_cgroup_put(payer);
+	duty_end(&duty);
 }
 
 /* ---- giving memory back ---- */

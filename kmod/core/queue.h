@@ -9,7 +9,8 @@
  * Writers that must not start I/O, for reclaim may be waiting for them, wait for
  * memory that comes back by these: blocks and tables that are freed, and maps that
  * are destroyed, which wait for works of the other queues.  So all have a rescuer:
- * none needs memory for a new thread to go on.
+ * none needs memory for a new thread to go on, and none starts I/O for what it
+ * allocates.
  */
 #ifndef CMAP_QUEUE_H
 #define CMAP_QUEUE_H

@@ -16,11 +16,15 @@
 #include <linux/preempt.h>
 #include <linux/random.h>
 #include <linux/rcupdate.h>
+#include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 
 static ulong seed;
 module_param(seed, ulong, 0444);
 MODULE_PARM_DESC(seed, "What chance begins with (default 0: another each time)");
+
+/* Allocations of works that may start I/O: who must not may wait for the work. */
+static atomic_t works_with_io;
 
 int lab_init(struct kunit *test)
 {
@@ -46,6 +50,7 @@ void lab_exit(struct kunit *test)
 
 	lab_fail_end();
 	lab_settle();
+	KUNIT_EXPECT_EQ(test, atomic_xchg(&works_with_io, 0), 0);
 	KUNIT_EXPECT_EQ(test, lab_bytes(lab), 0);
 	KUNIT_EXPECT_EQ(test, atomic64_read(&lab->all.bytes), 0);
 	KUNIT_EXPECT_EQ(test, atomic_read(&lab->memory.leaving), 0);
@@ -109,6 +114,8 @@ static struct {
 
 bool cmap_lab_fails(gfp_t gfp)
 {
+	if (current->flags & PF_WQ_WORKER && current_gfp_context(gfp) & __GFP_IO)
+		atomic_inc(&works_with_io);
 	if (READ_ONCE(failing.task) != current)
 		return false;
 	failing.seen |= gfp;
