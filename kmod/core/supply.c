@@ -600,9 +600,12 @@ static int supply_blocked(struct cmap_relief *relief, unsigned int *collected)
 
 	if (!err || write->blocked_on == CMAP_BLOCKED_ON_NOTHING)
 		return err;
-	if (write->blocked_on == CMAP_BLOCKED_ON_CREDIT)
-		return collect_credit(relief->map, relief->gfp, collected);
-	return relieve(relief, err);
+	if (write->blocked_on != CMAP_BLOCKED_ON_CREDIT)
+		return relieve(relief, err);
+	/* It lacks no node: who comes now need not queue for one. */
+	if (relief->queued)
+		cmap_shard_serve(relief->shard, write);
+	return collect_credit(relief->map, relief->gfp, collected);
 }
 
 /**

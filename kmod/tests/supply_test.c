@@ -308,6 +308,65 @@ static void who_queues_is_served_before_others(struct kunit *test)
 	cmap_map_put(map);
 }
 
+/* Wait until a number is what is expected; false if that takes too long. */
+#define COMES_TO_BE(is, expected) ({					\
+	u32 tries__ = 0;						\
+									\
+	while ((is) != (expected) && ++tries__ < 500)			\
+		msleep(20);						\
+	(is) == (expected);						\
+})
+
+/*
+ * Who had queued for a node, and then lacked credit alone, had all others wait
+ * whose writes need such a node, though they need no credit.
+ */
+static void who_lacks_credit_keeps_nobody_waiting(struct kunit *test)
+{
+	const struct cmap_spec spec = { .shards = 1, .max_entries = 4 };
+	struct cmap *map = cmap_map_new(&spec);
+	struct cmap_write first = {
+		.value_len = 64, .blocked_on = CMAP_BLOCKED_ON_NODE,
+	};
+	struct late insert = { .key = 4, .len = 64 };
+	struct late replace = { .key = 0, .len = 64 };
+	struct cmap_shard *shard;
+	struct cmap_class *class;
+	bool replaced;
+	u64 key;
+
+	KUNIT_ASSERT_FALSE(test, IS_ERR(map));
+	shard = map->shard[0];
+	for (key = 0; key < 3; key++)
+		KUNIT_ASSERT_EQ(test, full_set(map, key, 64, 0, GFP_KERNEL), 0);
+	KUNIT_ASSERT_EQ(test, cmap_op_key(map, &first.key, &key, sizeof(key)), 0);
+	class = &shard->arena.classes[cmap_class_of(cmap_node_size(sizeof(key), 64))];
+
+	/* It queues for a node, and meanwhile another takes the last credit. */
+	down(&shard->supply);
+	KUNIT_EXPECT_TRUE(test, cmap_shard_queue(shard, &first, 1));
+	cmap_shard_serve(shard, &first);
+	insert.map = replace.map = map;
+	start_late(test, &insert);
+	KUNIT_EXPECT_TRUE(test, COMES_TO_BE(READ_ONCE(class->queued), 2));
+	KUNIT_EXPECT_EQ(test, full_set(map, key, 1000, 0, GFP_KERNEL), 0);
+	__cmap_quota_deleting(&map->quota);
+	cmap_shard_queue(shard, &first, -1);
+	up(&shard->supply);
+
+	KUNIT_EXPECT_TRUE(test, COMES_TO_BE(READ_ONCE(shard->arena.serving), 0));
+	start_late(test, &replace);
+	replaced = wait_for_completion_timeout(&replace.done, 10 * HZ);
+	KUNIT_EXPECT_TRUE(test, replaced);
+	KUNIT_EXPECT_FALSE(test, completion_done(&insert.done));
+	__cmap_quota_inserted(&map->quota);
+	wait_for_completion(&insert.done);
+	KUNIT_EXPECT_EQ(test, insert.err, -ENOSPC);
+	if (!replaced)
+		wait_for_completion(&replace.done);
+	cmap_map_put(map);
+}
+
 /* A full map says so, also while others replace and so have memory on its way. */
 static void inserts_are_refused_beside_replacements(struct kunit *test)
 {
@@ -612,6 +671,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE_SLOW(who_deletes_and_sets_again_has_room),
 	KUNIT_CASE_SLOW(nobody_waits_for_one_behind),
 	KUNIT_CASE_SLOW(who_queues_is_served_before_others),
+	KUNIT_CASE(who_lacks_credit_keeps_nobody_waiting),
 	KUNIT_CASE_SLOW(inserts_are_refused_beside_replacements),
 	KUNIT_CASE(spent_numbers_are_said_at_once),
 	KUNIT_CASE_SLOW(memory_of_other_maps_is_waited_for),
