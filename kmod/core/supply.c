@@ -273,6 +273,7 @@ struct finding {
 	bool sure;			/* also without what is in hand */
 	struct cmap_coming pending;
 	struct cmap_coming in_hand;
+	u64 held;			/* of that by who looks: no help to him */
 	bool user;			/* has been looked at: his maps, */
 	bool all;			/* all maps */
 };
@@ -297,6 +298,11 @@ static bool look_above(struct finding *finding, const struct cmap_account *level
 	return true;
 }
 
+static u64 of_others(u64 in_hand, u64 held)
+{
+	return in_hand - min(held, in_hand);
+}
+
 /*
  * Whether all levels of accounts have room once what is on its way is there.  At
  * each that has not, all that draw on it are looked at.
@@ -310,9 +316,12 @@ static bool enough(struct cmap_account *account, const struct cmap_lack *lack,
 	do {
 		coming = finding->pending;
 		if (hands) {
-			coming.own += finding->in_hand.own;
-			coming.user += finding->in_hand.user;
-			coming.all += finding->in_hand.all;
+			coming.own += of_others(finding->in_hand.own,
+						finding->held);
+			coming.user += of_others(finding->in_hand.user,
+						 finding->held);
+			coming.all += of_others(finding->in_hand.all,
+						finding->held);
 		}
 		level = cmap_account_short(account, lack->bytes, lack->headroom,
 					   &coming);
@@ -332,16 +341,13 @@ static void look_for_memory(struct cmap *map, const struct cmap_lack *lack,
 	u64 pending;
 	u64 hand;
 
-	*finding = (struct finding){};
+	*finding = (struct finding){ .held = held };
 	pending = reclaim_map(map, &finding->freed);
 	finding->pending = (struct cmap_coming){ pending, pending, pending };
 	hand = bytes_in_hand(&map->memory);
 	finding->in_hand = (struct cmap_coming){ hand, hand, hand };
 
 	finding->sure = enough(account, lack, false, finding);
-	finding->in_hand.own -= min(held, finding->in_hand.own);
-	finding->in_hand.user -= min(held, finding->in_hand.user);
-	finding->in_hand.all -= min(held, finding->in_hand.all);
 	finding->enough = finding->sure || enough(account, lack, true, finding);
 }
 

@@ -542,14 +542,10 @@ static u64 room_taken(const struct cmap_account *account)
 	       atomic64_read(&account->headroom);
 }
 
-/*
- * Where two limits were reached at once, a user's and that for all maps, only the
- * user's maps were looked at: what others had on its way back did not count.
- */
-static void each_limit_is_looked_at(struct kunit *test)
+/* Three maps with long values; a user, who may not use the reserve, pays for two. */
+static struct cmap_user *payer_begin(struct kunit *test, struct cmap **map)
 {
 	struct cmap_user *user = cmap_user_count(KUIDT_INIT(4711), false);
-	struct cmap *map[3];
 	u32 i;
 
 	KUNIT_ASSERT_FALSE(test, IS_ERR(user));
@@ -564,15 +560,12 @@ static void each_limit_is_looked_at(struct kunit *test)
 							     false), 0);
 	}
 	cmap_reserve_percent = 0;
-	cmap_user_max_bytes = room_taken(&user->account);
-	cmap_account_all.max = room_taken(&cmap_account_all) - 200000;
+	return user;
+}
 
-	/* Two of the user's own would do for him, for all it takes three. */
-	for (i = 0; i < 2; i++)
-		KUNIT_EXPECT_EQ(test, full_delete(map[1], i), 0);
-	for (i = 0; i < 4; i++)
-		KUNIT_EXPECT_EQ(test, full_delete(map[2], i), 0);
-	KUNIT_EXPECT_EQ(test, full_set(map[0], 100, 100000, 0, GFP_KERNEL), 0);
+static void payer_end(struct cmap_user *user, struct cmap **map)
+{
+	u32 i;
 
 	cmap_account_all.max = 0;
 	cmap_user_max_bytes = 0;
@@ -582,6 +575,71 @@ static void each_limit_is_looked_at(struct kunit *test)
 	lab_settle();
 	lab_settle();
 	cmap_user_uncount(user);
+}
+
+/*
+ * Where two limits were reached at once, a user's and that for all maps, only the
+ * user's maps were looked at: what others had on its way back did not count.
+ */
+static void each_limit_is_looked_at(struct kunit *test)
+{
+	struct cmap_user *user;
+	struct cmap *map[3];
+	u32 i;
+
+	user = payer_begin(test, map);
+	cmap_user_max_bytes = room_taken(&user->account);
+	cmap_account_all.max = room_taken(&cmap_account_all) - 200000;
+
+	/* Two of the user's own would do for him, for all it takes three. */
+	for (i = 0; i < 2; i++)
+		KUNIT_EXPECT_EQ(test, full_delete(map[1], i), 0);
+	for (i = 0; i < 4; i++)
+		KUNIT_EXPECT_EQ(test, full_delete(map[2], i), 0);
+	KUNIT_EXPECT_EQ(test, full_set(map[0], 100, 100000, 0, GFP_KERNEL), 0);
+	payer_end(user, map);
+}
+
+/* As if the node had been reserved just now: what is held for long is no hope. */
+static void hold_anew(struct cmap_shard *shard, const struct cmap_write *write)
+{
+	cmap_shard_hold(shard, write, false);
+	cmap_shard_hold(shard, write, true);
+}
+
+/*
+ * Where the memory that others hold would do for the user's limit, but not for that
+ * for all maps, a writer counted there what it held itself, and waited a second for
+ * itself.  What it did wrong takes that long each time, a slow machine once.
+ */
+static void nobody_waits_for_what_he_holds(struct kunit *test)
+{
+	unsigned long took = MAX_JIFFY_OFFSET, begin;
+	struct cmap_write own, other[2];
+	struct cmap_user *user;
+	struct cmap *map[3];
+	u64 key = 100, i;
+
+	user = payer_begin(test, map);
+	reserve(test, map[0], &own, &key, 100000);
+	for (i = 0; i < 2; i++)
+		reserve(test, map[1], &other[i], &i, 100000);
+	cmap_user_max_bytes = room_taken(&user->account) - SZ_4K;
+	cmap_account_all.max = room_taken(&cmap_account_all) - 150000;
+
+	for (i = 0; i < 3; i++) {
+		hold_anew(map[0]->shard[0], &own);
+		hold_anew(map[1]->shard[0], &other[0]);
+		begin = jiffies;
+		KUNIT_EXPECT_NE(test, cmap_op_write(map[0], &own, GFP_KERNEL), 0);
+		took = min(took, jiffies - begin);
+	}
+	KUNIT_EXPECT_LT(test, took, HZ / 2);
+
+	cmap_op_unreserve(map[0], &own);
+	for (i = 0; i < 2; i++)
+		cmap_op_unreserve(map[1], &other[i]);
+	payer_end(user, map);
 }
 
 /* ---- work queues ---- */
@@ -677,6 +735,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE_SLOW(memory_of_other_maps_is_waited_for),
 	KUNIT_CASE_SLOW(hands_of_other_maps_are_waited_for),
 	KUNIT_CASE(each_limit_is_looked_at),
+	KUNIT_CASE_SLOW(nobody_waits_for_what_he_holds),
 	KUNIT_CASE(works_go_on_without_memory),
 	KUNIT_CASE(full_is_said_without_sleeping),
 	{}
