@@ -231,7 +231,7 @@ void cmap_bill_init(struct cmap_bill *bill, struct cmap_account *payer,
 		    bool privileged)
 {
 	bill->account.kind = CMAP_ACCOUNT_BILL;
-	bill->account.parent = payer;
+	WRITE_ONCE(bill->account.parent, payer);
 	bill->privileged = privileged;
 	spin_lock_init(&bill->lock);
 }
@@ -276,7 +276,7 @@ int cmap_bill_move(struct cmap_bill *bill, struct cmap_account *payer,
 			err = refusal(payer);
 	}
 	if (!err) {
-		bill->account.parent = payer;
+		WRITE_ONCE(bill->account.parent, payer);
 		bill->privileged = privileged;
 	}
 	spin_unlock_bh(&bill->lock);
