@@ -235,8 +235,12 @@ static u64 reclaim_all(const struct cmap_account *account, bool *freed,
 	return pending;
 }
 
-/* Empty segments; returns the bytes that will be free after a grace period. */
-static u64 evacuate_map(struct cmap *map, struct cmap_shard *first, u64 bytes)
+/*
+ * Empty segments of a shard, and of others if that is not enough; returns the bytes
+ * that will be free after a grace period.
+ */
+static u64 evacuate(struct cmap_shard *first, struct cmap_shard **others,
+		    u32 count, u64 bytes)
 {
 	u32 share, i;
 	u64 emptied;
@@ -245,9 +249,9 @@ static u64 evacuate_map(struct cmap *map, struct cmap_shard *first, u64 bytes)
 		u32 eighths = share * 8 / EVACUATE_SHARES;
 
 		emptied = cmap_maintain_evacuate(first, eighths, bytes, true);
-		for (i = 0; i < map->shards && emptied < bytes; i++)
-			emptied += cmap_maintain_evacuate(map->shard[i], eighths,
-							bytes - emptied, true);
+		for (i = 0; i < count && emptied < bytes; i++)
+			emptied += cmap_maintain_evacuate(others[i], eighths,
+							  bytes - emptied, true);
 		if (emptied || fatal_signal_pending(current))
 			return emptied;
 	}
@@ -255,12 +259,14 @@ static u64 evacuate_map(struct cmap *map, struct cmap_shard *first, u64 bytes)
 	return 0;
 }
 
-/* The same for a write.  Some more than it lacks, for there will be others. */
+/* The same for a write, in its map.  Some more than it lacks, for there will be others. */
 static u64 evacuate_for_write(struct cmap_relief *relief, u64 bytes)
 {
-	u64 all = atomic64_read(&relief->map->memory.account.bytes);
+	struct cmap *map = relief->map;
+	u64 all = atomic64_read(&map->memory.account.bytes);
 
-	return evacuate_map(relief->map, relief->shard, max(bytes, all / 16));
+	return evacuate(relief->shard, map->shard, map->shards,
+			max(bytes, all / 16));
 }
 
 /*
@@ -396,6 +402,24 @@ static bool spent(const struct cmap_relief *relief)
 }
 
 /*
+ * Get a number for a segment: only a segment of the shard gives one back.  Returns
+ * as await_memory() does.
+ */
+static int await_number(struct cmap_relief *relief, u64 bytes, bool fits, int err)
+{
+	struct cmap_shard *shard = relief->shard;
+	bool freed = false;
+	u64 pending;
+
+	if (evacuate(shard, NULL, 0, bytes))
+		return wait_for_memory(relief);
+	pending = cmap_maintain_reclaim(shard, &freed);
+	if ((!pending && !freed) || in_vain(relief, fits))
+		return err;
+	return freed ? 0 : wait_for_memory(relief);
+}
+
+/*
  * Get memory that was given up.  Returns 0 to try again, the error to fail with,
  * or -EINTR.
  */
@@ -404,7 +428,7 @@ static int await_memory(struct cmap_relief *relief, int err)
 	struct cmap_account *account = &relief->map->memory.account;
 	struct cmap_lack lack = cmap_shard_lack(relief->shard, relief->write);
 	struct finding finding;
-	bool fits, no_number;
+	bool fits;
 
 	/* Where the machine lacks memory limits say nothing. */
 	if (err == -ENOMEM && relief->lean++ >= LEAN_MAX)
@@ -425,11 +449,10 @@ static int await_memory(struct cmap_relief *relief, int err)
 			relief->vain = 0;
 		return wait_for_memory(relief);
 	}
-	no_number = err == -ENOSPC && spent(relief);
-	if ((!fits || no_number) && evacuate_for_write(relief, lack.bytes))
+	if (err == -ENOSPC && spent(relief))
+		return await_number(relief, lack.bytes, fits, err);
+	if (!fits && evacuate_for_write(relief, lack.bytes))
 		return wait_for_memory(relief);
-	if (no_number && !finding.freed && !finding.pending.own)
-		return err;
 	return in_vain(relief, fits) ? err : 0;
 }
 

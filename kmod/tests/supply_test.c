@@ -420,6 +420,52 @@ static void spent_numbers_are_said_at_once(struct kunit *test)
 	cmap_map_put(map);
 }
 
+static struct cmap_shard *shard_of(struct kunit *test, struct cmap *map, u64 key)
+{
+	struct cmap_key k;
+
+	KUNIT_ASSERT_EQ(test, cmap_op_key(map, &k, &key, sizeof(key)), 0);
+	return cmap_op_shard(map, &k);
+}
+
+/*
+ * Only a shard's own segments give a number back.  For one that had none left those
+ * of all shards were emptied.
+ */
+static void numbers_are_looked_for_where_they_lack(struct kunit *test)
+{
+	struct cmap *map = full_new(test, 2, 0);
+	struct cmap_shard *spent = map->shard[0], *sparse = map->shard[1];
+	u64 key, allocs, only = U64_MAX;
+	struct cmap_segtab *segtab;
+	unsigned long begin;
+
+	for (key = 0; key < 4000; key++) {
+		if (shard_of(test, map, key) == sparse || only == U64_MAX)
+			KUNIT_ASSERT_EQ(test, full_set(map, key, 100, 0,
+						       GFP_KERNEL), 0);
+		if (shard_of(test, map, key) == spent && only == U64_MAX)
+			only = key;
+	}
+	for (key = 0; key < 4000; key++)
+		if (shard_of(test, map, key) == sparse && key % 8)
+			KUNIT_ASSERT_EQ(test, full_delete(map, key), 0);
+	segtab = lab_largest_segtab(test, &spent->arena);
+	bitmap_fill(segtab->map, segtab->size);
+	segtab->taken = segtab->size;
+
+	/* The shard's own work does the same, the second time that it is due. */
+	cancel_delayed_work_sync(&sparse->trim);
+	sparse->sparse = false;
+	begin = jiffies;
+	allocs = sparse->arena.allocs;
+	KUNIT_EXPECT_EQ(test, full_set(map, only, 2000, 0, GFP_KERNEL), -ENOSPC);
+	allocs = sparse->arena.allocs - allocs;
+	if (jiffies - begin < HZ / 10)
+		KUNIT_EXPECT_EQ(test, allocs, 0);
+	cmap_map_put(map);
+}
+
 /* ---- what other maps have on its way back ---- */
 
 /*
@@ -732,6 +778,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(who_lacks_credit_keeps_nobody_waiting),
 	KUNIT_CASE_SLOW(inserts_are_refused_beside_replacements),
 	KUNIT_CASE(spent_numbers_are_said_at_once),
+	KUNIT_CASE(numbers_are_looked_for_where_they_lack),
 	KUNIT_CASE_SLOW(memory_of_other_maps_is_waited_for),
 	KUNIT_CASE_SLOW(hands_of_other_maps_are_waited_for),
 	KUNIT_CASE(each_limit_is_looked_at),
