@@ -428,15 +428,21 @@ cmap_ref cmap_arena_copy(struct cmap_arena *arena, cmap_ref ref)
  * @count: how many writers join; negative: leave
  *
  * Context: The shard's lock.
- * Return: false if nobody has such nodes, so there is no queue.
+ * Return: false, and nothing is counted, if nobody has such nodes, so there is no
+ * queue; or if more queue than can be counted.
  */
 bool cmap_arena_queue(struct cmap_arena *arena, u32 size, int count)
 {
+	struct cmap_class *class;
+
 	lockdep_assert_held(arena->lock);
 
 	if (!arena->classes)
 		return false;
-	arena->classes[cmap_class_of(size)].queued += count;
+	class = &arena->classes[cmap_class_of(size)];
+	if (count > 0 && count > U16_MAX - class->queued)
+		return false;
+	WRITE_ONCE(class->queued, class->queued + count);
 	return true;
 }
 
@@ -454,7 +460,7 @@ void cmap_arena_serve(struct cmap_arena *arena, u32 size)
 {
 	lockdep_assert_held(arena->lock);
 
-	arena->serving = size ? cmap_class_of(size) : 0;
+	WRITE_ONCE(arena->serving, size ? cmap_class_of(size) : 0);
 }
 
 /**

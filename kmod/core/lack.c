@@ -208,7 +208,7 @@ bool cmap_shard_spent(struct cmap_shard *shard, const struct cmap_write *write)
  * @count: 1 when it joins, -1 when it leaves
  *
  * Context: Process; no lock.
- * Return: false if there is nothing yet that it could queue for.
+ * Return: false if there is nothing yet that it could queue for, or too many do.
  */
 bool cmap_shard_queue(struct cmap_shard *shard, const struct cmap_write *write,
 		      int count)

@@ -345,6 +345,11 @@ static void who_lacks_credit_keeps_nobody_waiting(struct kunit *test)
 	/* It queues for a node, and meanwhile another takes the last credit. */
 	down(&shard->supply);
 	KUNIT_EXPECT_TRUE(test, cmap_shard_queue(shard, &first, 1));
+	/* As many more as can be counted, and one. */
+	KUNIT_EXPECT_TRUE(test, cmap_shard_queue(shard, &first, U16_MAX - 1));
+	KUNIT_EXPECT_FALSE(test, cmap_shard_queue(shard, &first, 1));
+	KUNIT_EXPECT_EQ(test, class->queued, U16_MAX);
+	KUNIT_EXPECT_TRUE(test, cmap_shard_queue(shard, &first, 1 - U16_MAX));
 	cmap_shard_serve(shard, &first);
 	insert.map = replace.map = map;
 	start_late(test, &insert);
