@@ -41,6 +41,7 @@
 #define TRIES_MAX	64	/* in all, though others wrote in between */
 #define LEAN_MAX	3	/* tries when the machine had no memory */
 #define IN_HAND_MAX	HZ	/* wait for nodes in writers' hands */
+#define ROUNDS_KILLED	8	/* for who was killed: a write lacks few things */
 #define COLLECT_ROUNDS	64	/* where nobody else may get to run */
 #define EVACUATE_SHARES	4	/* the sparsest first, in so many steps */
 
@@ -625,8 +626,13 @@ static int collect_credit(struct cmap *map, gfp_t gfp, unsigned int *rounds)
 static int supply_blocked(struct cmap_relief *relief, unsigned int *collected)
 {
 	struct cmap_write *write = relief->write;
-	int err = cmap_lack_allocate(relief->shard, write, relief->gfp);
+	int err;
 
+	/* It may get what it lacks each time, and others may take that. */
+	if (relief->rounds++ >= ROUNDS_KILLED &&
+	    gfpflags_allow_blocking(relief->gfp) && fatal_signal_pending(current))
+		return -EINTR;
+	err = cmap_lack_allocate(relief->shard, write, relief->gfp);
 	if (!err || write->blocked_on == CMAP_BLOCKED_ON_NOTHING)
 		return err;
 	if (write->blocked_on != CMAP_BLOCKED_ON_CREDIT)

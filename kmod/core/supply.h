@@ -25,6 +25,7 @@ struct cmap_write;
  * @queued: it has the shard's supply semaphore
  * @noio: from memalloc_noio_save() then
  * @sole: it has the map's, too
+ * @rounds: how often it got something, and lacked something again
  * @vain: how often in a row too little was on its way
  * @tries: how often at all there was no more to wait for
  * @versions: of all shards in sum, the last time
@@ -42,6 +43,7 @@ struct cmap_relief {
 	bool queued;
 	unsigned int noio;
 	bool sole;
+	unsigned int rounds;
 	unsigned int vain;
 	unsigned int tries;
 	u64 versions;
