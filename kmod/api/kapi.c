@@ -27,7 +27,7 @@
  * begins with CMAP_KERNEL_PREFIX: no process can have taken it before.
  *
  * Context: Process.
- * Return: the map, to be put; or an ERR_PTR: -EEXIST, -EINVAL, -ENFILE,
+ * Return: the map, to be put; or an ERR_PTR: -EEXIST, -EINTR, -EINVAL, -ENFILE,
  * -ENOMEM, -ENOSPC.
  */
 struct cmap *cmap_create(const struct cmap_params *params)
@@ -418,8 +418,8 @@ EXPORT_SYMBOL_NS_GPL(cmap_swap, CMAP_NAMESPACE);
  * @gfp: GFP_KERNEL, GFP_NOFS, GFP_NOIO or GFP_ATOMIC
  *
  * Context: Process or softirq, as @gfp allows.
- * Return: 0, -E2BIG, -EAGAIN, -EINTR, -EINVAL, -ENOENT, -ENOMEM, -ENOSPC or
- * -ESTALE.
+ * Return: 0, -E2BIG, -EAGAIN, -EDQUOT, -EINTR, -EINVAL, -ENOENT, -ENOMEM,
+ * -ENOSPC or -ESTALE.
  */
 int cmap_compare_swap(struct cmap *map, const void *key, u32 key_len,
 		      const void *expected, u32 expected_len,
@@ -476,7 +476,7 @@ EXPORT_SYMBOL_NS_GPL(cmap_compare_delete, CMAP_NAMESPACE);
  *
  * Context: Process or softirq, as @gfp allows.
  * Return: 1 if there was a value, 0 if @value was set; or -E2BIG, -EAGAIN,
- * -EINTR, -EINVAL, -EMSGSIZE, -ENOMEM, -ENOSPC or -EXFULL.
+ * -EDQUOT, -EINTR, -EINVAL, -EMSGSIZE, -ENOMEM, -ENOSPC or -EXFULL.
  */
 int cmap_get_or_set(struct cmap *map, const void *key, u32 key_len,
 		    const void *value, u32 len, void *old, u32 *old_len,

@@ -551,7 +551,8 @@ static struct file *file_to_map(struct file *file, const struct request *request
  * cmap_window_mmap_prepare() - the device's mmap
  * @desc: what the mapping is to be
  *
- * Nothing is held for the mapping: it may come to none.
+ * What is held is the reference of the file, which becomes the mapping's, or is
+ * dropped if it comes to none.
  *
  * Context: See above.
  * Return: See above.

@@ -195,7 +195,7 @@ int cmap_charge(struct cmap_account *account, u64 bytes)
  *
  * For who gives as many bytes back soon: a replacement, whose old value goes.
  *
- * Context: Any.
+ * Context: Process or softirq, interrupts enabled.
  * Return: as of cmap_charge().
  */
 int cmap_charge_headroom(struct cmap_account *account, u64 bytes)
@@ -292,7 +292,7 @@ int cmap_bill_move(struct cmap_bill *bill, struct cmap_account *payer,
  * Who gives them back uncharges them before he says that they are back: what is
  * counted as returning may be more than there is for a moment, never less.
  *
- * Context: Any.
+ * Context: Process or softirq, interrupts enabled.
  */
 void cmap_account_returning(struct cmap_account *account, s64 bytes)
 {
@@ -308,7 +308,7 @@ void cmap_account_returning(struct cmap_account *account, s64 bytes)
  * @account: the account, and all above it
  * @bytes: how many more; negative for less
  *
- * Context: Any.
+ * Context: Process or softirq, interrupts enabled.
  */
 void cmap_account_headroom(struct cmap_account *account, s64 bytes)
 {
@@ -325,7 +325,7 @@ void cmap_account_headroom(struct cmap_account *account, s64 bytes)
  * @bytes: how many
  * @headroom: they may come from the headroom
  *
- * Context: Any.
+ * Context: Process or softirq, interrupts enabled.
  * Return: true if no limit stood in the way.
  */
 bool cmap_account_fits(struct cmap_account *account, u64 bytes, bool headroom)
@@ -363,7 +363,7 @@ static u64 coming_to(const struct cmap_account *account,
  * @coming: bytes that come back and are not counted as returning yet; NULL for
  *	none
  *
- * Context: Any.
+ * Context: Process or softirq, interrupts enabled.
  * Return: the first account on the way up that is too small, which may be gone
  * by now if it is a user's; or NULL: then it is only a matter of time.
  */

@@ -35,7 +35,13 @@ static void wipe_node(const struct cmap_segment *segment, struct cmap_node *node
 	node->lengths = 0;
 }
 
-/* Wipe one node whose grace period is over, and make it ready. */
+/**
+ * cmap_segment_wipe_next() - wipe one node, and make it ready
+ * @arena: the arena
+ * @segment: the segment, with nodes that wait and whose grace period is over
+ *
+ * Context: The shard's lock.
+ */
 void cmap_segment_wipe_next(struct cmap_arena *arena, struct cmap_segment *segment)
 {
 	cmap_ref ref = segment->waiting;
@@ -246,15 +252,6 @@ bool cmap_arena_may_insert(const struct cmap_arena *arena, cmap_ref ref)
 	       (!cmap_class_is_large(class - arena->classes) || headroom_left(arena));
 }
 
-/* Written once a tick at most: writers of all shards come here. */
-void cmap_arena_hands_move(struct cmap_memory *memory)
-{
-	unsigned long now = jiffies;
-
-	if (READ_ONCE(memory->hands_moved) != now)
-		WRITE_ONCE(memory->hands_moved, now);
-}
-
 /**
  * cmap_arena_in_hand() - note that a writer holds a node, or no longer does
  * @arena: the arena
@@ -274,7 +271,7 @@ void cmap_arena_in_hand(struct cmap_arena *arena, cmap_ref ref, bool taken)
 
 	lockdep_assert_held(arena->lock);
 
-	cmap_arena_hands_move(arena->memory);
+	cmap_memory_hands_move(arena->memory);
 	arena->classes[segment->class].in_hand += taken ? 1 : -1;
 	if (cmap_class_is_large(segment->class))
 		atomic64_add(taken ? bytes : -bytes, &arena->memory->in_hand);
@@ -338,6 +335,8 @@ void cmap_arena_retire(struct cmap_arena *arena, cmap_ref ref)
 {
 	struct cmap_segment *segment =
 		cmap_segment_at(arena, ref >> CMAP_OFFSET_BITS);
+
+	lockdep_assert_held(arena->lock);
 
 	cmap_arena_push(arena, &segment->fresh, ref);
 	segment->emptied = false;

@@ -30,7 +30,6 @@ void cmap_arena_retire(struct cmap_arena *arena, cmap_ref ref);
 void cmap_arena_free_unpublished(struct cmap_arena *arena, cmap_ref ref);
 
 cmap_ref cmap_arena_copy(struct cmap_arena *arena, cmap_ref ref);
-void cmap_arena_hands_move(struct cmap_memory *memory);
 void cmap_segment_wipe_next(struct cmap_arena *arena,
 			    struct cmap_segment *segment);
 

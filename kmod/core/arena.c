@@ -132,10 +132,17 @@ void cmap_segment_unlist(struct cmap_arena *arena,
 		class->head = segment->next;
 }
 
-/*
- * Free nodes that inserts leave.  One is enough, and with more of them more
- * writers share a grace period once nothing else is left: so many as fill a
- * quarter of a page, or are a small share of all.
+/**
+ * cmap_class_reserve() - how many free nodes inserts leave for replacements
+ * @class: the class
+ * @nodes: how many it has
+ *
+ * One is enough, and with more of them more writers share a grace period once
+ * nothing else is left: so many as fill a quarter of a page, or are a small share
+ * of all.
+ *
+ * Context: Any.
+ * Return: their number; 0 for large values, which have memory's headroom.
  */
 u16 cmap_class_reserve(u32 class, u32 nodes)
 {

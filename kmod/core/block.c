@@ -170,7 +170,7 @@ struct cmap_block *cmap_block_alloc_shown(struct cmap_memory *memory, int nid,
  *
  * What processes may have mapped goes by cmap_memory_leave() first.
  *
- * Context: Any.
+ * Context: Process or softirq, interrupts enabled.
  */
 void cmap_block_free(struct cmap_block *block)
 {
@@ -314,6 +314,22 @@ static u64 largest_value(const struct cmap_memory *memory)
 }
 
 /**
+ * cmap_memory_hands_move() - note that a writer took memory in hand, or gave it back
+ * @memory: the map's memory
+ *
+ * The time is written once a tick at most: writers of all shards come here.
+ *
+ * Context: Any.
+ */
+void cmap_memory_hands_move(struct cmap_memory *memory)
+{
+	unsigned long now = jiffies;
+
+	if (READ_ONCE(memory->hands_moved) != now)
+		WRITE_ONCE(memory->hands_moved, now);
+}
+
+/**
  * cmap_memory_large() - note that there is a large value more, or less
  * @memory: the map's memory
  * @pages: what it takes
@@ -322,7 +338,7 @@ static u64 largest_value(const struct cmap_memory *memory)
  * There is always kept as much as the largest value takes, so that each can be
  * replaced: a replacement is there before the old value goes.
  *
- * Context: Any.
+ * Context: Process or softirq, interrupts enabled.
  */
 void cmap_memory_large(struct cmap_memory *memory, u32 pages, bool more)
 {
@@ -342,7 +358,7 @@ void cmap_memory_large(struct cmap_memory *memory, u32 pages, bool more)
  * @memory: the map's memory
  * @pages: what it takes
  *
- * Context: Any.
+ * Context: Process or softirq, interrupts enabled.
  * Return: bytes by which the headroom grows with it.
  */
 u64 cmap_memory_headroom_for(struct cmap_memory *memory, u32 pages)

@@ -137,6 +137,7 @@ struct cmap_block *cmap_block_alloc_shown(struct cmap_memory *memory, int nid,
 void cmap_block_free(struct cmap_block *block);
 void cmap_block_returning(struct cmap_block *block);
 
+void cmap_memory_hands_move(struct cmap_memory *memory);
 void cmap_memory_large(struct cmap_memory *memory, u32 pages, bool more);
 u64 cmap_memory_headroom_for(struct cmap_memory *memory, u32 pages);
 

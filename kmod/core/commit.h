@@ -37,7 +37,7 @@ enum cmap_change_kind {
  * @node: the new node, complete but for its version; NULL for a removal
  * @ref: its ref
  * @tag: of its key; of an insertion
- * @old: the node that was there; of a removal
+ * @old: the node that was there; of a removal, and of a replacement with @keep_old
  * @old_ref: its ref; of all but an insertion
  * @keep_old: the caller reads the old node, and retires it
  */
@@ -47,7 +47,7 @@ struct cmap_change {
 	struct cmap_node *node;
 	cmap_ref ref;
 	u16 tag;
-	const struct cmap_node *old;
+	struct cmap_node *old;
 	cmap_ref old_ref;
 	bool keep_old;
 };

@@ -64,8 +64,8 @@ static int allocate_pool(struct cmap_shard *shard, u32 order, gfp_t gfp)
 	return 0;
 }
 
-static int allocate_node(struct cmap_shard *shard, const struct cmap_write *write,
-		    gfp_t gfp)
+static int allocate_node(struct cmap_shard *shard,
+			 const struct cmap_write *write, gfp_t gfp)
 {
 	u32 size = cmap_node_size(write->key.len, write->value_len);
 	struct cmap_refill refill;
@@ -134,7 +134,7 @@ struct cmap_lack cmap_shard_lack(struct cmap_shard *shard,
 	struct cmap_lack lack = { .bytes = PAGE_SIZE };
 	const struct cmap_table *table;
 
-	if (write->blocked_on == CMAP_BLOCKED_ON_NODE || write->blocked_on == CMAP_BLOCKED_ON_QUEUE)
+	if (cmap_write_lacks_node(write))
 		return cmap_refill_lack(&shard->arena,
 					cmap_node_size(write->key.len,
 						       write->value_len),
@@ -233,13 +233,11 @@ bool cmap_shard_queue(struct cmap_shard *shard, const struct cmap_write *write,
  */
 void cmap_shard_serve(struct cmap_shard *shard, const struct cmap_write *write)
 {
-	bool node = write->blocked_on == CMAP_BLOCKED_ON_NODE ||
-		    write->blocked_on == CMAP_BLOCKED_ON_QUEUE;
+	u32 size = cmap_write_lacks_node(write) ?
+		   cmap_node_size(write->key.len, write->value_len) : 0;
 
 	spin_lock_bh(&shard->lock);
-	cmap_arena_serve(&shard->arena,
-			 node ? cmap_node_size(write->key.len,
-					       write->value_len) : 0);
+	cmap_arena_serve(&shard->arena, size);
 	spin_unlock_bh(&shard->lock);
 }
 

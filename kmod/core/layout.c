@@ -69,7 +69,7 @@ static u32 levels_for(u32 granules)
  * @level: set to what is for cmap_view_add(); NULL if nothing is needed
  *
  * Context: Any that @gfp allows; no lock.
- * Return: 0, -ENOMEM or -ENOSPC.
+ * Return: 0, -EDQUOT, -ENOMEM or -ENOSPC.
  */
 int cmap_view_grow(const struct cmap_view *view, struct cmap_memory *memory,
 		   int nid, u32 granules, gfp_t gfp,

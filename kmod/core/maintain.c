@@ -368,7 +368,7 @@ static void trim_work(struct work_struct *work)
 	spin_unlock_bh(&shard->lock);
 	if (sparse && shard->sparse)
 		again |= !!cmap_maintain_evacuate(shard, UPKEEP_SHARE, U64_MAX,
-						false);
+						  false);
 	else
 		again |= sparse;
 	shard->sparse = sparse;

@@ -219,7 +219,7 @@ int cmap_op_compare_write(struct cmap *map, struct cmap_write *write,
  * @map: the map
  * @write: the write; its key and value_len are put into the node
  * @gfp: GFP_KERNEL, or GFP_ATOMIC where sleeping is not allowed
- * @err: set on failure to -ENOMEM, -ENOSPC, -EAGAIN or -EINTR
+ * @err: set on failure to -EAGAIN, -EDQUOT, -EINTR, -ENOMEM or -ENOSPC
  *
  * Context: Process or softirq, as @gfp allows; no lock.
  * Return: the node, whose value is to be filled in, or NULL.

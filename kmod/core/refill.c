@@ -92,9 +92,12 @@ static int find_room(const struct cmap_arena *arena, u32 pages, u32 *size)
 bool cmap_arena_spent(const struct cmap_arena *arena, u32 size)
 {
 	const struct cmap_segtab *segtab = cmap_segtab_locked(arena);
+	u32 pages = cmap_class_pages_min(cmap_class_of(size));
+
+	lockdep_assert_held(arena->lock);
 
 	return segtab && segtab->size == CMAP_GRANULES_MAX &&
-	       !find_run(arena, cmap_granules_of(cmap_class_pages_min(cmap_class_of(size))));
+	       !find_run(arena, cmap_granules_of(pages));
 }
 
 /* A segment takes whole granules; where these become few it shall fill them. */
@@ -240,8 +243,9 @@ static int segtab_new(u32 size, int nid, gfp_t gfp,
 }
 
 static int refill_prepare(struct cmap_arena *arena, u32 size, gfp_t gfp,
-		   bool headroom, struct cmap_refill *refill)
+			  bool headroom, struct cmap_refill *refill)
 {
+	u32 class = cmap_class_of(size);
 	const struct cmap_view *view;
 	u32 segtab_size;
 	int err;
@@ -251,16 +255,16 @@ static int refill_prepare(struct cmap_arena *arena, u32 size, gfp_t gfp,
 	 * Before it is charged: who is refused for it shall know.  Who tries in
 	 * vain beside another's hand moves none.
 	 */
-	if (cmap_class_is_large(cmap_class_of(size))) {
-		refill->in_hand = cmap_class_pages_min(cmap_class_of(size)) * PAGE_SIZE;
+	if (cmap_class_is_large(class)) {
+		refill->in_hand = cmap_class_pages_min(class) * PAGE_SIZE;
 		if (atomic64_add_return(refill->in_hand,
 					&arena->memory->in_hand) ==
 		    refill->in_hand)
-			cmap_arena_hands_move(arena->memory);
+			cmap_memory_hands_move(arena->memory);
 	}
 
-	err = segment_new(arena, cmap_class_of(size), gfp, headroom,
-			  &refill->segment, &segtab_size);
+	err = segment_new(arena, class, gfp, headroom, &refill->segment,
+			  &segtab_size);
 	if (err)
 		goto discard;
 
@@ -296,8 +300,9 @@ discard:
  * @refill: set to what was allocated
  *
  * Context: No lock; whatever @gfp allows.
- * Return: 0 with a refill that must be attached, or -ENOMEM, or -ENOSPC for
- * the account's limit, or if all the room that a shard's refs can name is taken.
+ * Return: 0 with a refill that must be attached; -ENOMEM; -EDQUOT for a user's
+ * limit; -ENOSPC for another, or if all the room that a shard's refs can name is
+ * taken.
  */
 int cmap_refill_prepare(struct cmap_arena *arena, u32 size, gfp_t gfp,
 			struct cmap_refill *refill)
@@ -308,7 +313,8 @@ int cmap_refill_prepare(struct cmap_arena *arena, u32 size, gfp_t gfp,
 /* Whether a replacement may take the headroom: a large value goes as a whole. */
 static bool has_headroom(u32 size, u32 old_size)
 {
-	return cmap_class_is_large(cmap_class_of(old_size)) && !cmap_arena_larger(size, old_size);
+	return cmap_class_is_large(cmap_class_of(old_size)) &&
+	       !cmap_arena_larger(size, old_size);
 }
 
 /**
@@ -325,7 +331,8 @@ static bool has_headroom(u32 size, u32 old_size)
 int cmap_refill_replace(struct cmap_arena *arena, u32 size, u32 old_size,
 			gfp_t gfp, struct cmap_refill *refill)
 {
-	return refill_prepare(arena, size, gfp, has_headroom(size, old_size), refill);
+	return refill_prepare(arena, size, gfp, has_headroom(size, old_size),
+			      refill);
 }
 
 /*
@@ -350,7 +357,8 @@ static u32 segments_for_insert(const struct cmap_arena *arena, u32 nth)
 	want = 1 + cmap_class_reserve(nth, nodes);
 	if (free >= want)
 		return 1;
-	return DIV_ROUND_UP(want - free, cmap_class_pages_min(nth) * PAGE_SIZE / size);
+	return DIV_ROUND_UP(want - free,
+			    cmap_class_pages_min(nth) * PAGE_SIZE / size);
 }
 
 /**
@@ -359,7 +367,7 @@ static u32 segments_for_insert(const struct cmap_arena *arena, u32 nth)
  * @size: bytes in the node that did not fit
  * @old_size: room that the old node has, or 0 for an entry more
  *
- * Context: Any.
+ * Context: Process or softirq, interrupts enabled.
  * Return: bytes of the account, those included that are to stay free then.
  */
 struct cmap_lack cmap_refill_lack(const struct cmap_arena *arena, u32 size,
@@ -386,7 +394,7 @@ struct cmap_lack cmap_refill_lack(const struct cmap_arena *arena, u32 size,
  * @refill: set to what was allocated
  *
  * Context: Process; no lock.
- * Return: 0 with a refill that must be attached, or -ENOMEM, or -ENOSPC.
+ * Return: as of cmap_refill_prepare().
  */
 int cmap_refill_ahead(struct cmap_arena *arena, u32 class,
 		      struct cmap_refill *refill)
@@ -434,14 +442,15 @@ static void segtab_replace(struct cmap_arena *arena, struct cmap_refill *refill)
 static void list_unused(struct cmap_arena *arena, struct cmap_segment *segment)
 {
 	while (segment->bump < segment->capacity)
-		cmap_arena_push(arena, &segment->ready, cmap_segment_ref(segment, segment->bump++));
+		cmap_arena_push(arena, &segment->ready,
+				cmap_segment_ref(segment, segment->bump++));
 	if (!segment->listed)
 		cmap_segment_list(arena, segment);
 }
 
 /* Put a segment into the segment table, and show it if it can be shown. */
-static void refill_settle(struct cmap_arena *arena, struct cmap_segment *segment,
-		   u32 index)
+static void refill_settle(struct cmap_arena *arena,
+			  struct cmap_segment *segment, u32 index)
 {
 	struct cmap_segtab *segtab = cmap_segtab_locked(arena);
 	u32 i, count = cmap_segment_granules(segment);

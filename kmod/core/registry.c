@@ -180,7 +180,7 @@ void cmap_map_get(struct cmap *map)
  * What was found in the map stays good for the rest of the RCU read section that
  * it was found in.
  *
- * Context: Any.
+ * Context: Process or softirq, interrupts enabled.
  */
 void cmap_map_put(struct cmap *map)
 {

@@ -72,11 +72,6 @@ static void relief_end(struct cmap_relief *relief)
 	relief->write->flags &= ~CMAP_WRITE_QUEUED;
 }
 
-static bool lacks_node(const struct cmap_write *write)
-{
-	return write->blocked_on == CMAP_BLOCKED_ON_NODE || write->blocked_on == CMAP_BLOCKED_ON_QUEUE;
-}
-
 static bool limit_reached(int err)
 {
 	return err == -ENOSPC || err == -EDQUOT;
@@ -397,7 +392,7 @@ static bool in_vain(struct cmap_relief *relief, bool enough)
  */
 static bool spent(const struct cmap_relief *relief)
 {
-	return lacks_node(relief->write) &&
+	return cmap_write_lacks_node(relief->write) &&
 	       !cmap_memory_leaving(&relief->map->memory) &&
 	       cmap_shard_spent(relief->shard, relief->write);
 }
@@ -473,7 +468,7 @@ static int relieve_atomic(struct cmap_relief *relief, int err)
 		write->flags |= CMAP_WRITE_QUEUED;
 		return 0;
 	}
-	if (lacks_node(write) &&
+	if (cmap_write_lacks_node(write) &&
 	    cmap_shard_outlook(relief->shard, write).coming)
 		return -EAGAIN;
 	if (!limit_reached(err))
@@ -510,7 +505,7 @@ static int wait_in_queue(struct semaphore *queue, struct cmap_relief *relief)
 /* Who lacks a node is served before those who come later. */
 static void get_in_line(struct cmap_relief *relief)
 {
-	if (!relief->in_line && lacks_node(relief->write))
+	if (!relief->in_line && cmap_write_lacks_node(relief->write))
 		relief->in_line = cmap_shard_queue(relief->shard,
 						   relief->write, 1);
 }
@@ -549,7 +544,7 @@ static int relieve(struct cmap_relief *relief, int err)
 
 	get_in_line(relief);
 	cmap_shard_serve(relief->shard, relief->write);
-	if (lacks_node(relief->write)) {
+	if (cmap_write_lacks_node(relief->write)) {
 		wait = await_node(relief);
 		if (wait <= 0)
 			return wait;

@@ -527,8 +527,16 @@ void cmap_slot_replace(const struct cmap_slot *slot, cmap_ref ref)
 	smp_store_release(&slot->bucket->ref[slot->i], ref);
 }
 
+/**
+ * cmap_chain_entries() - count the entries of a chain
+ * @table: the table
+ * @bucket: the chain's first bucket
+ *
+ * Context: The shard's lock.
+ * Return: how many there are.
+ */
 u32 cmap_chain_entries(const struct cmap_table *table,
-			 const struct cmap_bucket *bucket)
+		       const struct cmap_bucket *bucket)
 {
 	u32 entries = 0;
 	unsigned int i;

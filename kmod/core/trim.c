@@ -127,7 +127,7 @@ static bool wipe_some(struct cmap_arena *arena, struct cmap_segment *segment,
  * A writer counts on the segment: its nodes are handed out no more, lest others
  * begin it anew each time.  It goes once no reader can be in it.
  */
-static void claim_granules(struct cmap_arena *arena, struct cmap_segment *segment)
+static void claim_segment(struct cmap_arena *arena, struct cmap_segment *segment)
 {
 	struct cmap_class *class = &arena->classes[segment->class];
 
@@ -138,7 +138,7 @@ static void claim_granules(struct cmap_arena *arena, struct cmap_segment *segmen
 	if (class->spare == segment->index)
 		class->spare = 0;
 	cmap_class_count(class, segment, -(s32)segment->capacity,
-		    -(s32)segment->capacity);
+			 -(s32)segment->capacity);
 	segment->evacuated = true;
 	arena->needs_trim = true;
 }
@@ -147,8 +147,8 @@ static void claim_granules(struct cmap_arena *arena, struct cmap_segment *segmen
  * Take out segments.  Returns the bytes in those that only wait for a grace
  * period; @more is set if there are, or are nodes to be wiped.
  */
-static u64 trim_segments(struct cmap_arena *arena, u32 *from, u32 count, bool urgent,
-		struct list_head *detached, bool *more)
+static u64 trim_segments(struct cmap_arena *arena, u32 *from, u32 count,
+			 bool urgent, struct list_head *detached, bool *more)
 {
 	struct cmap_segtab *segtab = cmap_segtab_locked(arena);
 	u32 size = segtab ? segtab->size : 0;
@@ -170,7 +170,7 @@ static u64 trim_segments(struct cmap_arena *arena, u32 *from, u32 count, bool ur
 			detach_segment(arena, segment, detached);
 		} else {
 			if (urgent && !segment->evacuated)
-				claim_granules(arena, segment);
+				claim_segment(arena, segment);
 			pending += cmap_block_bytes(segment->block);
 			*more = true;
 		}
@@ -200,6 +200,8 @@ bool cmap_arena_trim(struct cmap_arena *arena, u32 *from, u32 count,
 {
 	bool more = false;
 
+	lockdep_assert_held(arena->lock);
+
 	trim_segments(arena, from, count, false, detached, &more);
 	return more;
 }
@@ -220,6 +222,8 @@ u64 cmap_arena_reclaim(struct cmap_arena *arena, u32 *from, u32 count,
 		       struct list_head *detached)
 {
 	bool more = false;
+
+	lockdep_assert_held(arena->lock);
 
 	return trim_segments(arena, from, count, true, detached, &more);
 }

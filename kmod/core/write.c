@@ -19,7 +19,7 @@ static int blocked_on(struct cmap_write *write, int what)
 
 /* Whether the conditions of a write hold for the entry, NULL if absent. */
 static __always_inline int check_conditions(struct cmap_write *write,
-				 const struct cmap_node *node)
+					    const struct cmap_node *node)
 {
 	if (!node) {
 		write->old_version = 0;
@@ -45,7 +45,8 @@ static __always_inline int check_conditions(struct cmap_write *write,
 	return 0;
 }
 
-static int add_to_number(struct cmap_write *write, const struct cmap_node *node, s64 *sum)
+static int add_to_number(struct cmap_write *write, const struct cmap_node *node,
+			 s64 *sum)
 {
 	s64 value = write->start;
 
@@ -66,7 +67,7 @@ static void fill_key(struct cmap_node *node, const struct cmap_write *write)
 
 /* A write found no node; @room: of the old one, or 0 if there is none. */
 static noinline int blocked_on_node(struct cmap_shard *shard,
-			      struct cmap_write *write, u32 room)
+				    struct cmap_write *write, u32 room)
 {
 	u32 size = cmap_node_size(write->key.len, write->value_len);
 
@@ -104,7 +105,7 @@ static unsigned int take_flags(const struct cmap_write *write)
  */
 static __always_inline struct cmap_node *
 prepare_node(struct cmap_shard *shard, struct cmap_write *write, cmap_ref old,
-	  cmap_ref *ref)
+	     cmap_ref *ref)
 {
 	u32 size = cmap_node_size(write->key.len, write->value_len);
 	struct cmap_node *node;
@@ -137,15 +138,15 @@ static __always_inline void tell_old(struct cmap_write *write,
 {
 	if (!change->keep_old)
 		return;
-	write->old = (struct cmap_node *)change->old;
+	write->old = change->old;
 	write->old_ref = change->old_ref;
 }
 
 static __always_inline int remove_entry(struct cmap_shard *shard,
-				  struct cmap_write *write,
-				  struct cmap_table *table,
-				  const struct cmap_slot *slot,
-				  struct cmap_node *node)
+					struct cmap_write *write,
+					struct cmap_table *table,
+					const struct cmap_slot *slot,
+					struct cmap_node *node)
 {
 	const struct cmap_change change = {
 		.table = table,
@@ -166,7 +167,7 @@ static __always_inline int remove_entry(struct cmap_shard *shard,
 }
 
 static int replace_entry(struct cmap_shard *shard, struct cmap_write *write,
-		   const struct cmap_slot *slot, struct cmap_node *old)
+			 const struct cmap_slot *slot, struct cmap_node *old)
 {
 	struct cmap_change change = {
 		.slot = slot,
@@ -177,8 +178,9 @@ static int replace_entry(struct cmap_shard *shard, struct cmap_write *write,
 
 	change.node = prepare_node(shard, write, change.old_ref, &change.ref);
 	if (!change.node)
-		return blocked_on_node(shard, write, cmap_arena_room(&shard->arena,
-							       change.old_ref));
+		return blocked_on_node(shard, write,
+				       cmap_arena_room(&shard->arena,
+						       change.old_ref));
 
 	write->version = cmap_commit_locked(shard, CMAP_CHANGE_REPLACE,
 					    &change);
@@ -190,7 +192,7 @@ static int replace_entry(struct cmap_shard *shard, struct cmap_write *write,
 
 /* While a table shrinks, what will become of two chains counts. */
 static bool chain_full_when_shrunk(const struct cmap_shard *shard,
-		     const struct cmap_table *table, u32 order)
+				   const struct cmap_table *table, u32 order)
 {
 	const struct cmap_table *next =
 		rcu_dereference_protected(table->next,
@@ -213,11 +215,13 @@ static __always_inline int prepare_insert(struct cmap_shard *shard,
 		return -EXFULL;
 	err = cmap_table_place(change->table, order, CMAP_CHAIN_MAX, slot);
 	if (err)
-		return err == -EAGAIN ? blocked_on(write, CMAP_BLOCKED_ON_POOL) : err;
+		return err == -EAGAIN ?
+		       blocked_on(write, CMAP_BLOCKED_ON_POOL) : err;
 	/* The key is not there, and the map is full: both at this moment. */
 	err = cmap_quota_draw(shard->quota, &shard->credit);
 	if (err)
-		return err == -EAGAIN ? blocked_on(write, CMAP_BLOCKED_ON_CREDIT) : err;
+		return err == -EAGAIN ?
+		       blocked_on(write, CMAP_BLOCKED_ON_CREDIT) : err;
 
 	change->node = prepare_node(shard, write, 0, &change->ref);
 	if (!change->node) {
@@ -229,7 +233,7 @@ static __always_inline int prepare_insert(struct cmap_shard *shard,
 }
 
 static int insert_entry(struct cmap_shard *shard, struct cmap_write *write,
-		  struct cmap_table *table)
+			struct cmap_table *table)
 {
 	struct cmap_slot slot;
 	struct cmap_change change = {
@@ -299,8 +303,8 @@ static __always_inline int write_locked(struct cmap_shard *shard,
  * the number of entries as it was, unless a table moves, or could not be had,
  * or the arena says so.
  */
-static __always_inline unsigned int assist_migration(struct cmap_shard *shard, u64 entries,
-					 int err)
+static __always_inline unsigned int
+assist_migration(struct cmap_shard *shard, u64 entries, int err)
 {
 	const struct cmap_table *table = cmap_shard_table_locked(shard);
 
@@ -315,7 +319,8 @@ static __always_inline unsigned int assist_migration(struct cmap_shard *shard, u
  * Fetch what a write will look at, and the node that it will retire.  What
  * another writer changes meanwhile makes this useless at worst.
  */
-static noinline void prefetch_for_write(struct cmap_shard *shard, const struct cmap_key *key)
+static noinline void prefetch_for_write(struct cmap_shard *shard,
+					const struct cmap_key *key)
 {
 	struct cmap_node *node;
 

@@ -46,10 +46,10 @@ static_assert(CMAP_WRITE_VERSION == CMAP_OP_VERSION);
  *	the caller's until it calls cmap_shard_retire(); NULL if none was
  * @old_ref: out: its ref
  * @old_len: out: its value's length, also after -EMSGSIZE
- * @blocked_on: out: what -EAGAIN was about; with CMAP_BLOCKED_ON_QUEUE only that others were
- *	there before
- * @room: out: with CMAP_BLOCKED_ON_NODE and CMAP_BLOCKED_ON_QUEUE: the room that the old
- *	node has, or 0 if it is for an entry more
+ * @blocked_on: out: what -EAGAIN was about; with CMAP_BLOCKED_ON_QUEUE only that
+ *	others were there before
+ * @room: out: if it lacks a node: the room that the old one has, or 0 if it is for
+ *	an entry more
  */
 struct cmap_write {
 	struct cmap_key key;
@@ -77,6 +77,19 @@ struct cmap_write {
 	} blocked_on;
 	u32 room;
 };
+
+/**
+ * cmap_write_lacks_node() - whether a write lacks a node
+ * @write: the write, which failed with -EAGAIN
+ *
+ * Context: Any.
+ * Return: true if so, be it only that others queue for one.
+ */
+static inline bool cmap_write_lacks_node(const struct cmap_write *write)
+{
+	return write->blocked_on == CMAP_BLOCKED_ON_NODE ||
+	       write->blocked_on == CMAP_BLOCKED_ON_QUEUE;
+}
 
 int cmap_shard_try_write(struct cmap_shard *shard, struct cmap_write *write,
 			 gfp_t gfp);
