@@ -137,11 +137,11 @@ struct chunk {
 static_assert(sizeof(struct chunk) <= SZ_4K);
 
 static void batch_execute_chunk(struct cmap_context *context, struct chunk *chunk,
-		    u32 count)
+				u32 count)
 {
 	struct cmap_op *op = chunk->op, *end = op + count;
 	bool may_set = !cmap_command_allowed(context,
-					cmap_command_find(CMAP_CODE_SET));
+					     cmap_command_find(CMAP_CODE_SET));
 
 	while (op != end) {
 		u32 sets = op->code != CMAP_CODE_SET || !may_set ? 0 :
@@ -158,7 +158,7 @@ static void batch_execute_chunk(struct cmap_context *context, struct chunk *chun
 }
 
 static int batch_execute(struct cmap_context *context, struct cmap_ops *batch,
-		       struct chunk *chunk)
+			 struct chunk *chunk)
 {
 	void __user *at = u64_to_user_ptr(batch->ops);
 	u32 stride = batch->op_size;

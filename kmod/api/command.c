@@ -203,7 +203,7 @@ static bool prepare_set(const struct cmap *map, const struct cmap_op *op,
  * the next one is to be carried out alone.
  */
 u32 cmap_command_set_many(struct cmap_context *context, struct cmap_op *op,
-		      u32 count, struct cmap_sets *sets)
+			  u32 count, struct cmap_sets *sets)
 {
 	u32 i, n = 0;
 

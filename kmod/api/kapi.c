@@ -196,7 +196,7 @@ static void set_version(u64 *version, u64 value)
 }
 
 static __always_inline bool lookup_entry(struct cmap *map, const void *key,
-				   u32 key_len, struct cmap_value *value)
+					 u32 key_len, struct cmap_value *value)
 {
 	const struct cmap_node *node;
 	struct cmap_key k __uninitialized;

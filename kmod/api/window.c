@@ -201,7 +201,7 @@ static void one_page(struct run *run, struct page *page)
 
 /* As many pages of an extent, which begins at @pgoff, as are around the run's. */
 static void run_around(struct run *run, const struct cmap_extent *extent,
-		   pgoff_t pgoff)
+		       pgoff_t pgoff)
 {
 	unsigned long i = round_down(run->pgoff - pgoff, AROUND_PAGES);
 
@@ -268,7 +268,7 @@ static bool find_node(struct cmap *map, unsigned int level, u64 at,
 static bool find_table(struct cmap *map, u32 place, u64 at, bool shown,
 		       struct run *run)
 {
-	u8 bits = place % 32, parity = place / 32;
+	u8 bits = place % 32, turn = place / 32;
 	struct cmap_extent extent = {};
 	u64 shard;
 
@@ -276,13 +276,13 @@ static bool find_table(struct cmap *map, u32 place, u64 at, bool shown,
 		return false;
 	shard = div64_u64_rem(at, cmap_place_table_bytes(bits), &at);
 	if (shard >= map->shards ||
-	    !cmap_shard_find_table(map->shard[shard], bits, parity, at, shown,
+	    !cmap_shard_find_table(map->shard[shard], bits, turn, at, shown,
 				   &extent))
 		return false;
 
 	if (extent.bytes)
 		run_around(run, &extent,
-		       run->pgoff - ((at - extent.at) >> PAGE_SHIFT));
+			   run->pgoff - ((at - extent.at) >> PAGE_SHIFT));
 	return true;
 }
 

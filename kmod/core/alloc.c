@@ -105,8 +105,9 @@ static cmap_ref alloc_freed(struct cmap_arena *arena, struct cmap_class *class)
  * class has.  Of two classes that need one at a time, one is forgotten: its
  * writer will come to the end of what there is, and allocate.
  */
-static void note_low_watermark(struct cmap_arena *arena, const struct cmap_class *class,
-		       const struct cmap_segment *segment)
+static void note_low_watermark(struct cmap_arena *arena,
+			       const struct cmap_class *class,
+			       const struct cmap_segment *segment)
 {
 	u32 pages = segment->block->pages;
 

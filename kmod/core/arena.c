@@ -114,7 +114,7 @@ void cmap_segment_list(struct cmap_arena *arena, struct cmap_segment *segment)
  * Context: The shard's lock.
  */
 void cmap_segment_unlist(struct cmap_arena *arena,
-			   struct cmap_segment *segment)
+			 struct cmap_segment *segment)
 {
 	struct cmap_class *class = &arena->classes[segment->class];
 
@@ -164,7 +164,7 @@ u16 cmap_class_reserve(u32 class, u32 nodes)
  * Context: The shard's lock.
  */
 void cmap_class_count(struct cmap_class *class,
-			const struct cmap_segment *segment, s32 nodes, s32 free)
+		      const struct cmap_segment *segment, s32 nodes, s32 free)
 {
 	u32 size = segment->units << CMAP_UNIT_SHIFT;
 

@@ -198,15 +198,15 @@ static inline struct cmap_segtab *cmap_segtab_locked(const struct cmap_arena *ar
 					 lockdep_is_held(arena->lock));
 }
 
-static inline struct cmap_segment *cmap_segment_at(const struct cmap_arena *arena,
-				       u32 granule)
+static inline struct cmap_segment *
+cmap_segment_at(const struct cmap_arena *arena, u32 granule)
 {
 	return cmap_segtab_locked(arena)->segment[granule];
 }
 
 /* The next segment from a granule on, which is moved on to it; or NULL. */
-static inline struct cmap_segment *cmap_segment_from(const struct cmap_segtab *segtab,
-					 u32 *granule, u32 end)
+static inline struct cmap_segment *
+cmap_segment_from(const struct cmap_segtab *segtab, u32 *granule, u32 end)
 {
 	for (; *granule < end; (*granule)++) {
 		struct cmap_segment *segment = segtab->segment[*granule];

@@ -63,8 +63,8 @@ static struct page *pages_alloc(int nid, u32 pages, gfp_t gfp)
 }
 
 static struct cmap_block *block_alloc(struct cmap_memory *memory,
-				struct cmap_account *account, int nid,
-				u32 pages, gfp_t gfp)
+				      struct cmap_account *account, int nid,
+				      u32 pages, gfp_t gfp)
 {
 	struct cmap_block *block;
 	struct page *page;

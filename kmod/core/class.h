@@ -69,7 +69,8 @@ static inline u32 cmap_class_pages_min(u32 class)
 {
 	u32 size = cmap_class_units(class) << CMAP_UNIT_SHIFT;
 
-	return cmap_class_is_large(class) ? cmap_large_pages(size) : 1U << get_order(size);
+	return cmap_class_is_large(class) ? cmap_large_pages(size) :
+					    1U << get_order(size);
 }
 
 #endif /* CMAP_CLASS_H */

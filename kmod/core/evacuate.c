@@ -81,8 +81,8 @@ bool cmap_arena_evacuate(struct cmap_arena *arena, u32 *from, u32 count,
 			cmap_segment_unlist(arena, segment);
 		segment->evacuated = true;
 		cmap_class_count(&arena->classes[segment->class], segment,
-			    -(s32)segment->capacity,
-			    (s32)segment->live - (s32)segment->capacity);
+				 -(s32)segment->capacity,
+				 (s32)segment->live - (s32)segment->capacity);
 		WRITE_ONCE(arena->victim, segment->index);
 		arena->victim_next = 0;
 		arena->victim_moved = false;
@@ -169,8 +169,9 @@ u64 cmap_arena_evacuate_end(struct cmap_arena *arena)
 		return 0;
 
 	segment->evacuated = false;
-	cmap_class_count(&arena->classes[segment->class], segment, segment->capacity,
-		    (s32)segment->capacity - (s32)segment->live);
+	cmap_class_count(&arena->classes[segment->class], segment,
+			 segment->capacity,
+			 (s32)segment->capacity - (s32)segment->live);
 	if (segment->ready || segment->waiting || segment->fresh)
 		cmap_segment_list(arena, segment);
 	return 0;

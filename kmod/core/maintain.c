@@ -322,7 +322,7 @@ static u64 stop_evacuation(struct cmap_shard *shard)
  * Return: bytes in segments that will be free after a grace period.
  */
 u64 cmap_maintain_evacuate(struct cmap_shard *shard, u32 share, u64 bytes,
-			 bool urgent)
+			   bool urgent)
 {
 	struct cmap_arena *arena = &shard->arena;
 	unsigned int holds = 0;
@@ -460,7 +460,7 @@ static void ask_for_pool(struct cmap_shard *shard, gfp_t gfp)
  * Context: Process or softirq, as @gfp allows; no lock.
  */
 void cmap_pending_start(struct cmap_shard *shard, unsigned int pending,
-		       gfp_t gfp)
+			gfp_t gfp)
 {
 	bool small;
 

@@ -11,7 +11,6 @@
 #include <linux/topology.h>
 #include <uapi/linux/cmap.h>
 
-
 unsigned int cmap_max_shards = CMAP_SHARDS_MAX;
 
 /**

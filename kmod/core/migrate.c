@@ -144,8 +144,8 @@ int cmap_table_move(struct cmap_table *old, struct cmap_table *new,
 	lockdep_assert_held(arena->lock);
 
 	for (i = 0; i < count; i++)
-		entries += cmap_chain_entries(old, cmap_table_bucket(old,
-								old->moved + i));
+		entries += cmap_chain_entries(old,
+					      cmap_table_bucket(old, old->moved + i));
 	if (entries > CMAP_BUCKET_SLOTS &&
 	    DIV_ROUND_UP(entries - CMAP_BUCKET_SLOTS, CMAP_BUCKET_SLOTS) >
 	    cmap_pool_capacity(new) - new->pool_used)
@@ -174,7 +174,7 @@ int cmap_table_move(struct cmap_table *old, struct cmap_table *new,
 /* ---- moving a table ---- */
 
 static void finish_move(struct cmap_shard *shard, struct cmap_table *old,
-		   struct cmap_table *new)
+			struct cmap_table *new)
 {
 	/*
 	 * First processes are shown that the old table is none of the shard's.

@@ -58,7 +58,7 @@ static inline u32 cmap_list_page_of(u32 granule)
 	return granule * sizeof(u64) / PAGE_SIZE;
 }
 
-/* All places for a shard's tables: one for each size and parity. */
+/* All places for a shard's tables: one for each size and turn. */
 #define CMAP_PLACES	(CMAP_WINDOW_TURNS * 32)
 
 /**
@@ -75,9 +75,9 @@ struct cmap_places {
 	DECLARE_BITMAP(zeroes, CMAP_PLACES);
 };
 
-static inline unsigned int cmap_place_of(u8 bits, u8 parity)
+static inline unsigned int cmap_place_of(u8 bits, u8 turn)
 {
-	return CMAP_WINDOW_TABLE(bits, parity) - CMAP_WINDOW_TABLE(0, 0);
+	return CMAP_WINDOW_TABLE(bits, turn) - CMAP_WINDOW_TABLE(0, 0);
 }
 
 #endif /* CMAP_PLACE_H */

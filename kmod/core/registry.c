@@ -567,7 +567,7 @@ static bool changes_payer(const struct cmap *map, const struct cmap_attr *attr,
 
 /* *user is the one who is to pay, then the one who did, or paid in vain. */
 static int set_attr_locked(struct cmap *map, const struct cmap_attr *attr,
-		      struct cmap_user **user)
+			   struct cmap_user **user)
 {
 	int err = may_set_attr(map, attr);
 	kuid_t payer;

@@ -118,8 +118,8 @@ static bool dealt_with(const struct cmap_walk *walk, u64 position,
 
 /* Order of an entry against one found: negative, 0 for the same key. */
 static int compare_found(const struct cmap_walk *walk, u64 position,
-		   const struct cmap_node *node,
-		   const struct cmap_found *found)
+			 const struct cmap_node *node,
+			 const struct cmap_found *found)
 {
 	u64 tie, other;
 

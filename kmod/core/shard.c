@@ -112,7 +112,7 @@ bool cmap_shard_has_place(const struct cmap_shard *shard, u8 bits)
 	lockdep_assert_held(&shard->lock);
 
 	return !shard->arena.view ||
-	       cmap_places_parity(&shard->arena.view->places, bits) <
+	       cmap_places_turn(&shard->arena.view->places, bits) <
 	       CMAP_WINDOW_TURNS;
 }
 
@@ -135,12 +135,12 @@ bool cmap_shard_settle(struct cmap_shard *shard, struct cmap_table *table)
 	lockdep_assert_held(&shard->lock);
 
 	if (!view) {
-		table->parity = from && !from->parity;
+		table->turn = from && !from->turn;
 		return true;
 	}
 
-	table->parity = cmap_places_parity(&view->places, table->bits);
-	if (table->parity == CMAP_WINDOW_TURNS)
+	table->turn = cmap_places_turn(&view->places, table->bits);
+	if (table->turn == CMAP_WINDOW_TURNS)
 		return false;
 	cmap_table_settle(table, &view->places, shard->index);
 	return true;
@@ -226,7 +226,7 @@ static bool find_veiled(struct cmap_shard *shard, struct veil *veil)
 		if (!table || (!table->hidden && !table->unclean))
 			continue;
 		/* What is marked from here on is not where the table is. */
-		clear_bit(cmap_place_of(table->bits, table->parity),
+		clear_bit(cmap_place_of(table->bits, table->turn),
 			  table->places->zeroes);
 		table->unclean = false;
 		veil->number[i] = table->number;
@@ -338,7 +338,7 @@ int cmap_shard_show(struct cmap_shard *shard)
 
 /* ---- what page faults ask ---- */
 
-static bool find_table(const struct cmap_shard *shard, u8 bits, u8 parity,
+static bool find_table(const struct cmap_shard *shard, u8 bits, u8 turn,
 		       u64 offset, struct cmap_extent *extent)
 {
 	const struct cmap_table *table;
@@ -347,7 +347,7 @@ static bool find_table(const struct cmap_shard *shard, u8 bits, u8 parity,
 	rcu_read_lock();
 	for (table = rcu_dereference(shard->table); table && !found;
 	     table = rcu_dereference(table->next))
-		if (table->bits == bits && table->parity == parity)
+		if (table->bits == bits && table->turn == turn)
 			found = cmap_table_find_page(table, offset, extent);
 	rcu_read_unlock();
 
@@ -358,7 +358,7 @@ static bool find_table(const struct cmap_shard *shard, u8 bits, u8 parity,
  * cmap_shard_find_table() - find what is at a place for a table
  * @shard: the shard of a map that was mapped
  * @bits: of the table
- * @parity: of the table
+ * @turn: of the table
  * @offset: where in the place
  * @zeroes: if nothing is there the process will be shown zeroes
  * @extent: set to the memory there, and where in the place that begins; to no
@@ -368,14 +368,14 @@ static bool find_table(const struct cmap_shard *shard, u8 bits, u8 parity,
  * stays.
  * Return: false if nothing ever was there.
  */
-bool cmap_shard_find_table(struct cmap_shard *shard, u8 bits, u8 parity,
+bool cmap_shard_find_table(struct cmap_shard *shard, u8 bits, u8 turn,
 			   u64 offset, bool zeroes, struct cmap_extent *extent)
 {
 	/* Pairs with the release in cmap_arena_show(). */
 	struct cmap_view *view = smp_load_acquire(&shard->arena.view);
-	unsigned int i = cmap_place_of(bits, parity);
+	unsigned int i = cmap_place_of(bits, turn);
 
-	if (find_table(shard, bits, parity, offset, extent))
+	if (find_table(shard, bits, turn, offset, extent))
 		return true;
 
 	extent->bytes = 0;
@@ -383,7 +383,7 @@ bool cmap_shard_find_table(struct cmap_shard *shard, u8 bits, u8 parity,
 		return cmap_places_known(&view->places, i);
 	if (!cmap_places_mark(&view->places, i))
 		return false;
-	if (!find_table(shard, bits, parity, offset, extent))
+	if (!find_table(shard, bits, turn, offset, extent))
 		extent->bytes = 0;
 	return true;
 }

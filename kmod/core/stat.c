@@ -118,7 +118,7 @@ static void add_shard(struct cmap_shard *shard, struct cmap_stat *stat)
 	while (table) {
 		add_table(table, stat);
 		table = rcu_dereference_protected(table->next,
-					lockdep_is_held(&shard->lock));
+						  lockdep_is_held(&shard->lock));
 	}
 	stat->grows += shard->grows;
 	stat->shrinks += shard->shrinks;

@@ -255,7 +255,7 @@ static u64 evacuate(struct cmap_shard *first, struct cmap_shard **others,
 	return 0;
 }
 
-/* The same for a write, in its map.  Some more than it lacks, for there will be others. */
+/* The same for a write.  Some more than it lacks, for there will be others. */
 static u64 evacuate_for_write(struct cmap_relief *relief, u64 bytes)
 {
 	struct cmap *map = relief->map;

@@ -68,8 +68,8 @@ u64 cmap_table_array_bytes(u8 bits)
  * The chunks of the array, all of which are charged; @left: those to come.  Who
  * was killed has no use for them.
  */
-static int table_fill_chunks(struct cmap_table *table, u32 chunks, int nid, gfp_t gfp,
-		u64 *left)
+static int table_fill_chunks(struct cmap_table *table, u32 chunks, int nid,
+			     gfp_t gfp, u64 *left)
 {
 	u32 pages = chunk_pages(table->chunk_bits);
 
@@ -201,13 +201,13 @@ static void table_left(struct cmap_place *place)
 	struct cmap_table *table = container_of(place, struct cmap_table,
 						place);
 	struct cmap_places *places = table->places;
-	unsigned int i = cmap_place_of(table->bits, table->parity);
+	unsigned int i = cmap_place_of(table->bits, table->turn);
 	struct cmap_account *account = &table->memory->account;
 	u64 bytes = cmap_table_bytes(table);
 
 	cmap_table_free(table);
 	cmap_account_returning(account, -(s64)bytes);
-	/* Pairs with the acquire in cmap_places_parity(). */
+	/* Pairs with the acquire in cmap_places_turn(). */
 	if (places)
 		clear_bit_unlock(i, places->taken);
 }
@@ -219,7 +219,7 @@ static void table_free_work(struct work_struct *work)
 
 	/* Page faults that mark the place from here on have nothing to do with it. */
 	if (table->places)
-		clear_bit(cmap_place_of(table->bits, table->parity),
+		clear_bit(cmap_place_of(table->bits, table->turn),
 			  table->places->zeroes);
 	table->place.left = table_left;
 	cmap_memory_leave(table->memory, &table->place);
@@ -322,29 +322,29 @@ void cmap_pool_attach(struct cmap_table *table, u8 pool_bits,
 /* ---- its place ---- */
 
 /**
- * cmap_places_parity() - find a place for a table
+ * cmap_places_turn() - find a place for a table
  * @places: the shard's places
  * @bits: of the table
  *
  * Context: The shard's lock.
- * Return: the parity that the table can have, or CMAP_WINDOW_TURNS if all places
+ * Return: the turn that the table can have, or CMAP_WINDOW_TURNS if all places
  * are taken: there will be one when a table has left.
  */
-u8 cmap_places_parity(const struct cmap_places *places, u8 bits)
+u8 cmap_places_turn(const struct cmap_places *places, u8 bits)
 {
-	u8 parity;
+	u8 turn;
 
 	/* The acquire pairs with the release in table_left(). */
-	for (parity = 0; parity < CMAP_WINDOW_TURNS; parity++)
-		if (!test_bit_acquire(cmap_place_of(bits, parity),
+	for (turn = 0; turn < CMAP_WINDOW_TURNS; turn++)
+		if (!test_bit_acquire(cmap_place_of(bits, turn),
 				      places->taken))
 			break;
-	return parity;
+	return turn;
 }
 
 /**
  * cmap_table_settle() - give a table its place
- * @table: the table, whose parity says which place
+ * @table: the table, whose turn says which place
  * @places: the shard's places
  * @shard: index of the shard
  *
@@ -353,12 +353,12 @@ u8 cmap_places_parity(const struct cmap_places *places, u8 bits)
 void cmap_table_settle(struct cmap_table *table, struct cmap_places *places,
 		       u32 shard)
 {
-	unsigned int i = cmap_place_of(table->bits, table->parity);
+	unsigned int i = cmap_place_of(table->bits, table->turn);
 
 	set_bit(i, places->taken);
 	set_bit(i, places->known);
 	table->places = places;
-	table->place.offset = cmap_place_table(shard, table->bits, table->parity);
+	table->place.offset = cmap_place_table(shard, table->bits, table->turn);
 	table->place.bytes = cmap_place_table_bytes(table->bits);
 }
 
@@ -379,7 +379,7 @@ bool cmap_table_clean(const struct cmap_table *table)
 	 * mark, or the page fault the table.
 	 */
 	smp_mb();
-	return !test_bit(cmap_place_of(table->bits, table->parity),
+	return !test_bit(cmap_place_of(table->bits, table->turn),
 			 table->places->zeroes);
 }
 
@@ -561,12 +561,12 @@ u32 cmap_chain_entries(const struct cmap_table *table,
  */
 u32 cmap_table_chain_entries(const struct cmap_table *table, u32 order)
 {
+	u32 index = cmap_table_index(table, order);
+
 	if (likely(table->longest * CMAP_BUCKET_SLOTS < CMAP_CHAIN_HALF))
 		return 0;
 
-	return cmap_chain_entries(table,
-			     cmap_table_bucket(table,
-					       cmap_table_index(table, order)));
+	return cmap_chain_entries(table, cmap_table_bucket(table, index));
 }
 
 /**

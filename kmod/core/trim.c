@@ -24,7 +24,7 @@ static bool segment_idle(struct cmap_segment *segment)
 }
 
 static void detach_segment(struct cmap_arena *arena, struct cmap_segment *segment,
-		   struct list_head *detached)
+			   struct list_head *detached)
 {
 	struct cmap_class *class = &arena->classes[segment->class];
 	struct cmap_segtab *segtab = cmap_segtab_locked(arena);
@@ -40,7 +40,7 @@ static void detach_segment(struct cmap_arena *arena, struct cmap_segment *segmen
 		WRITE_ONCE(arena->victim, 0);
 	if (!segment->evacuated)
 		cmap_class_count(class, segment, -(s32)segment->capacity,
-			    -(s32)segment->capacity);
+				 -(s32)segment->capacity);
 	WRITE_ONCE(class->pages, class->pages - segment->block->pages);
 	/* Before another segment gets the place, and before this one is zero. */
 	cmap_view_set_segment(arena->view, index, count, 0);

@@ -197,7 +197,7 @@ static void table_behind_zeroes(struct kunit *test)
 	struct site *site = site_mapped(test);
 	struct cmap_extent extent;
 	u32 bits = site_table(site)->bits;
-	u32 parity = site_table(site)->parity;
+	u32 turn = site_table(site)->turn;
 	u64 word;
 	int cookie;
 
@@ -207,18 +207,18 @@ static void table_behind_zeroes(struct kunit *test)
 	lab_settle();
 	KUNIT_ASSERT_GT(test, site_table(site)->bits, bits);
 	KUNIT_EXPECT_TRUE(test, cmap_shard_find_table(site->shard,
-			site_table(site)->bits, site_table(site)->parity, 0, true,
+			site_table(site)->bits, site_table(site)->turn, 0, true,
 			&extent));
 	KUNIT_EXPECT_NE(test, extent.bytes, 0);
 
 	cookie = fault_begin(site);
-	KUNIT_EXPECT_TRUE(test, cmap_shard_find_table(site->shard, bits, parity,
+	KUNIT_EXPECT_TRUE(test, cmap_shard_find_table(site->shard, bits, turn,
 						      0, true, &extent));
 	KUNIT_EXPECT_EQ(test, extent.bytes, 0);
 	site_delete_some(test, site, 10, 400);
 	flush_work(&site->shard->resize);
 	KUNIT_ASSERT_EQ(test, site_table(site)->bits, bits);
-	KUNIT_ASSERT_EQ(test, site_table(site)->parity, parity);
+	KUNIT_ASSERT_EQ(test, site_table(site)->turn, turn);
 	word = shown(site, at);
 	KUNIT_EXPECT_EQ(test, CMAP_WINDOW_TABLE_UNKNOWN(word),
 			CMAP_WINDOW_TABLE_NOT_YET);

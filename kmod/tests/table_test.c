@@ -706,8 +706,8 @@ static struct cmap_table *settled(struct kunit *test, struct lab *lab, u8 bits,
 	table = cmap_table_new(&lab->memory, NUMA_NO_NODE, bits, 0, GFP_KERNEL,
 			       &err);
 	KUNIT_ASSERT_NOT_NULL(test, table);
-	table->parity = cmap_places_parity(places, bits);
-	if (table->parity < CMAP_WINDOW_TURNS) {
+	table->turn = cmap_places_turn(places, bits);
+	if (table->turn < CMAP_WINDOW_TURNS) {
 		cmap_table_settle(table, places, shard);
 		return table;
 	}
@@ -724,30 +724,30 @@ static void each_table_has_its_place(struct kunit *test)
 	u32 i;
 
 	for (i = 0; i < CMAP_WINDOW_TURNS; i++) {
-		KUNIT_EXPECT_LT(test, cmap_places_parity(&places, 7),
+		KUNIT_EXPECT_LT(test, cmap_places_turn(&places, 7),
 				CMAP_WINDOW_TURNS);
 		table[i] = settled(test, lab, 7, &places, 3);
 		KUNIT_ASSERT_NOT_NULL(test, table[i]);
-		KUNIT_EXPECT_EQ(test, table[i]->parity, i);
+		KUNIT_EXPECT_EQ(test, table[i]->turn, i);
 		KUNIT_EXPECT_EQ(test, table[i]->place.offset,
 				CMAP_WINDOW_REGION(CMAP_WINDOW_TABLE(7, i)) +
 				3 * table[i]->place.bytes);
 	}
-	KUNIT_EXPECT_EQ(test, cmap_places_parity(&places, 7), CMAP_WINDOW_TURNS);
+	KUNIT_EXPECT_EQ(test, cmap_places_turn(&places, 7), CMAP_WINDOW_TURNS);
 	KUNIT_EXPECT_NULL(test, settled(test, lab, 7, &places, 3));
 	other = settled(test, lab, 8, &places, 3);
 	KUNIT_ASSERT_NOT_NULL(test, other);
 
 	rcu_read_lock();
 	cmap_table_free_rcu(table[2]);
-	KUNIT_EXPECT_EQ(test, cmap_places_parity(&places, 7), CMAP_WINDOW_TURNS);
+	KUNIT_EXPECT_EQ(test, cmap_places_turn(&places, 7), CMAP_WINDOW_TURNS);
 	rcu_read_unlock();
 	lab_settle();
-	KUNIT_EXPECT_LT(test, cmap_places_parity(&places, 7),
+	KUNIT_EXPECT_LT(test, cmap_places_turn(&places, 7),
 				CMAP_WINDOW_TURNS);
 	table[2] = settled(test, lab, 7, &places, 3);
 	KUNIT_ASSERT_NOT_NULL(test, table[2]);
-	KUNIT_EXPECT_EQ(test, table[2]->parity, 2);
+	KUNIT_EXPECT_EQ(test, table[2]->turn, 2);
 
 	for (i = 0; i < CMAP_WINDOW_TURNS; i++)
 		cmap_table_free(table[i]);
