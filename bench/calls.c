@@ -164,13 +164,13 @@ static void bpf_batch_sets(void)
 
 static void cmap_all(void)
 {
-	struct kcmap_range *iter = kcmap_range_new(cmap, 0, NULL);
+	struct kcmap_range *range = kcmap_range_new(cmap, 0, NULL);
 	struct kcmap_item item;
 	uint64_t seen = 0;
 
-	while (kcmap_range_next(iter, &item) > 0)
+	while (kcmap_range_next(range, &item) > 0)
 		seen++;
-	kcmap_range_free(iter);
+	kcmap_range_free(range);
 	check(seen != bench.entries, "cmap range");
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The empty string is a key, as in every language's dictionary, by every door:
- * ioctl, batch, library, window, range, iterator.
+ * ioctl, batch, library, window, range.
  *
  * It was refused with EINVAL once, so that programs whose keys are strings of
  * others' making had to treat one of them in another way than all the rest.
@@ -238,41 +238,41 @@ TEST_F(empty_key, in_ranges)
 	EXPECT_LE(left, 100);
 }
 
-TEST_F(empty_key, by_iterators)
+TEST_F(empty_key, by_ranges_of_the_library)
 {
 	struct kcmap_cursor position;
-	struct kcmap_range *iter;
+	struct kcmap_range *range;
 	struct kcmap_item item;
 	unsigned int i, empty, n;
 
 	/* Alone, when there is nothing yet that an address could be into. */
 	ASSERT_EQ(0, kcmap_set(self->map, variant->key, 0, NULL, 0, NULL));
-	iter = kcmap_range_new(self->map, 0, NULL);
-	ASSERT_EQ(1, kcmap_range_next(iter, &item));
+	range = kcmap_range_new(self->map, 0, NULL);
+	ASSERT_EQ(1, kcmap_range_next(range, &item));
 	EXPECT_NE(NULL, item.key);
 	EXPECT_EQ(0, item.key_len);
 	EXPECT_NE(NULL, item.value);
 	EXPECT_EQ(0, item.value_len);
-	EXPECT_EQ(0, kcmap_range_next(iter, &item));
-	kcmap_range_free(iter);
+	EXPECT_EQ(0, kcmap_range_next(range, &item));
+	kcmap_range_free(range);
 
 	for (i = 0; i < 100; i++)
 		ASSERT_EQ(0, kcmap_set(self->map, &i, sizeof(i), "v", 1, NULL));
-	iter = kcmap_range_new(self->map, KCMAP_RANGE_KEYS, NULL);
-	for (n = empty = 0; kcmap_range_next(iter, &item) == 1; n++) {
+	range = kcmap_range_new(self->map, KCMAP_RANGE_KEYS, NULL);
+	for (n = empty = 0; kcmap_range_next(range, &item) == 1; n++) {
 		EXPECT_NE(NULL, item.key);
 		EXPECT_EQ(NULL, item.value);
 		if (item.key_len)
 			continue;
 		empty++;
 		/* Another one goes on behind it. */
-		ASSERT_EQ(0, kcmap_range_cursor(iter, &position));
-		kcmap_range_free(iter);
-		iter = kcmap_range_new(self->map, KCMAP_RANGE_KEYS, &position);
+		ASSERT_EQ(0, kcmap_range_cursor(range, &position));
+		kcmap_range_free(range);
+		range = kcmap_range_new(self->map, KCMAP_RANGE_KEYS, &position);
 	}
 	EXPECT_EQ(101, n);
 	EXPECT_EQ(1, empty);
-	kcmap_range_free(iter);
+	kcmap_range_free(range);
 }
 
 /* Where keys have a fixed length the empty one is none, by no door. */

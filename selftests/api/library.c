@@ -113,7 +113,7 @@ TEST_F(lib, lengths_beyond_32_bits)
 TEST_F(lib, range)
 {
 	struct kcmap_cursor position;
-	struct kcmap_range *iter;
+	struct kcmap_range *range;
 	struct kcmap_item item;
 	static char big[200000];
 	int i, n, seen[500] = {};
@@ -124,9 +124,9 @@ TEST_F(lib, range)
 				       NULL));
 	ASSERT_EQ(0, kcmap_set(self->map, "big", 3, big, sizeof(big), NULL));
 
-	/* One iterator goes on where another stopped, after each item. */
-	iter = kcmap_range_new(self->map, 0, NULL);
-	for (n = 0; kcmap_range_next(iter, &item) == 1; n++) {
+	/* One range goes on where another stopped, after each item. */
+	range = kcmap_range_new(self->map, 0, NULL);
+	for (n = 0; kcmap_range_next(range, &item) == 1; n++) {
 		EXPECT_EQ(0, item.__reserved[0] | item.__reserved[2]);
 		if (item.key_len == sizeof(i)) {
 			memcpy(&i, item.key, sizeof(i));
@@ -136,26 +136,26 @@ TEST_F(lib, range)
 			EXPECT_EQ(sizeof(big), item.value_len);
 		}
 		if (n % 50 == 7) {
-			ASSERT_EQ(0, kcmap_range_cursor(iter, &position));
-			kcmap_range_free(iter);
-			iter = kcmap_range_new(self->map, 0, &position);
+			ASSERT_EQ(0, kcmap_range_cursor(range, &position));
+			kcmap_range_free(range);
+			range = kcmap_range_new(self->map, 0, &position);
 		}
 	}
 	EXPECT_EQ(501, n);
-	EXPECT_EQ(0, kcmap_range_next(iter, &item));
-	ASSERT_EQ(0, kcmap_range_cursor(iter, &position));
-	kcmap_range_free(iter);
+	EXPECT_EQ(0, kcmap_range_next(range, &item));
+	ASSERT_EQ(0, kcmap_range_cursor(range, &position));
+	kcmap_range_free(range);
 	for (i = 0; i < 500; i++)
 		EXPECT_EQ(1, seen[i]);
 
-	iter = kcmap_range_new(self->map, 0, &position);
-	EXPECT_EQ(0, kcmap_range_next(iter, &item));
-	kcmap_range_free(iter);
-	iter = kcmap_range_new(self->map, KCMAP_RANGE_KEYS, NULL);
-	for (n = 0; kcmap_range_next(iter, &item) == 1; n++)
+	range = kcmap_range_new(self->map, 0, &position);
+	EXPECT_EQ(0, kcmap_range_next(range, &item));
+	kcmap_range_free(range);
+	range = kcmap_range_new(self->map, KCMAP_RANGE_KEYS, NULL);
+	for (n = 0; kcmap_range_next(range, &item) == 1; n++)
 		EXPECT_EQ(NULL, item.value);
 	EXPECT_EQ(501, n);
-	kcmap_range_free(iter);
+	kcmap_range_free(range);
 	errno = 0;
 	EXPECT_EQ(NULL, kcmap_range_new(self->map, 0xff00, NULL));
 	EXPECT_EQ(EINVAL, errno);

@@ -110,7 +110,7 @@ static void take_length(const void *value, size_t len, void *arg)
 
 TEST_F(sandbox, without_mmap_reads_are_calls)
 {
-	struct kcmap_range *iter;
+	struct kcmap_range *range;
 	struct kcmap_item item;
 	char buf[8];
 
@@ -122,12 +122,12 @@ TEST_F(sandbox, without_mmap_reads_are_calls)
 	EXPECT_EQ(0, kcmap_set(self->other, "k", 1, "new", 3, NULL));
 	EXPECT_EQ(3, kcmap_get(self->other, "k", 1, buf, sizeof(buf), NULL));
 	EXPECT_EQ(3, kcmap_get(self->map, "k", 1, buf, sizeof(buf), NULL));
-	iter = kcmap_range_new(self->other, 0, NULL);
-	ASSERT_NE(NULL, iter);
-	EXPECT_EQ(1, kcmap_range_next(iter, &item));
+	range = kcmap_range_new(self->other, 0, NULL);
+	ASSERT_NE(NULL, range);
+	EXPECT_EQ(1, kcmap_range_next(range, &item));
 	EXPECT_EQ(3, item.value_len);
-	EXPECT_EQ(0, kcmap_range_next(iter, &item));
-	kcmap_range_free(iter);
+	EXPECT_EQ(0, kcmap_range_next(range, &item));
+	kcmap_range_free(range);
 }
 
 TEST_F(sandbox, without_ioctl_the_window_serves)
@@ -147,7 +147,7 @@ TEST_F(sandbox, without_ioctl_the_window_serves)
 TEST_F(sandbox, without_both_what_is_mapped_is_read)
 {
 	struct kcmap_lookup lookup = { .key = "k", .key_len = 1 };
-	struct kcmap_range *iter;
+	struct kcmap_range *range;
 	struct kcmap_item item;
 	char buf[8];
 	size_t len;
@@ -165,10 +165,10 @@ TEST_F(sandbox, without_both_what_is_mapped_is_read)
 	EXPECT_EQ(EPERM, errno);
 	EXPECT_EQ(0, kcmap_get_many(self->other, &lookup, 1));
 	EXPECT_EQ(EPERM, lookup.error);
-	iter = kcmap_range_new(self->other, 0, NULL);
-	ASSERT_NE(NULL, iter);
-	DENIED(kcmap_range_next(iter, &item));
-	kcmap_range_free(iter);
+	range = kcmap_range_new(self->other, 0, NULL);
+	ASSERT_NE(NULL, range);
+	DENIED(kcmap_range_next(range, &item));
+	kcmap_range_free(range);
 	EXPECT_EQ(5, kcmap_get(self->map, "k", 1, buf, sizeof(buf), NULL));
 }
 

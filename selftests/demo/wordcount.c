@@ -243,14 +243,14 @@ struct view {
 
 static void look(struct kcmap *map, struct view *view)
 {
-	struct kcmap_range *iter = kcmap_range_new(map, 0, NULL);
+	struct kcmap_range *range = kcmap_range_new(map, 0, NULL);
 	struct kcmap_item item;
 	int more;
 
 	memset(view, 0, sizeof(*view));
-	if (!iter)
+	if (!range)
 		die("range");
-	while ((more = kcmap_range_next(iter, &item)) > 0) {
+	while ((more = kcmap_range_next(range, &item)) > 0) {
 		if (*(const char *)item.key == PROGRESS) {
 			const struct progress *p = item.value;
 
@@ -264,7 +264,7 @@ static void look(struct kcmap *map, struct view *view)
 	}
 	if (more)
 		die("range");
-	kcmap_range_free(iter);
+	kcmap_range_free(range);
 }
 
 static void show(const struct view *view, double seconds)
@@ -310,14 +310,14 @@ static int by_count(const void *a, const void *b)
 static struct count *collect(struct kcmap *map, size_t *n)
 {
 	struct count *counts = malloc(kcmap_count(map) * sizeof(*counts));
-	struct kcmap_range *iter = kcmap_range_new(map, 0, NULL);
+	struct kcmap_range *range = kcmap_range_new(map, 0, NULL);
 	struct kcmap_item item;
 	int more;
 
-	if (!counts || !iter)
+	if (!counts || !range)
 		die("memory");
 	*n = 0;
-	while ((more = kcmap_range_next(iter, &item)) > 0) {
+	while ((more = kcmap_range_next(range, &item)) > 0) {
 		struct count *count = &counts[*n];
 
 		if (*(const char *)item.key == PROGRESS)
@@ -328,7 +328,7 @@ static struct count *collect(struct kcmap *map, size_t *n)
 	}
 	if (more)
 		die("range");
-	kcmap_range_free(iter);
+	kcmap_range_free(range);
 	qsort(counts, *n, sizeof(*counts), by_count);
 
 	return counts;

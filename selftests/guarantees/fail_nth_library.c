@@ -137,16 +137,16 @@ static int lib_stat(struct subject *s)
 
 static int lib_range(struct subject *s)
 {
-	struct kcmap_range *iter = kcmap_range_new(s->handle, 0, NULL);
+	struct kcmap_range *range = kcmap_range_new(s->handle, 0, NULL);
 	struct kcmap_item item;
 	int seen = 0, more;
 
-	if (!iter)
+	if (!range)
 		return -errno;
-	while ((more = kcmap_range_next(iter, &item)) > 0)
+	while ((more = kcmap_range_next(range, &item)) > 0)
 		seen++;
 	more = LIBRARY(more);
-	kcmap_range_free(iter);
+	kcmap_range_free(range);
 	return more ?: CHECK(seen == FILLERS + 3);
 }
 

@@ -465,7 +465,7 @@ static void report(const struct tally *tally, unsigned int rounds)
 	printf("# ioctl %lu, library %lu, window %lu, batches %lu + %lu, ranges %lu + %lu, kernel %lu, softirq %lu\n",
 	       by[HISTORY_IOCTL], by[HISTORY_LIBRARY], by[HISTORY_WINDOW],
 	       by[HISTORY_BATCH], by[HISTORY_LIBRARY_BATCH],
-	       by[HISTORY_RANGE], by[HISTORY_ITER], by[HISTORY_KERNEL],
+	       by[HISTORY_RANGE], by[HISTORY_LIBRARY_RANGE], by[HISTORY_KERNEL],
 	       by[HISTORY_SOFTIRQ]);
 }
 

@@ -283,7 +283,7 @@ static const char * const doors[HISTORY_DOORS] = {
 	[HISTORY_BATCH] = "batch",
 	[HISTORY_LIBRARY_BATCH] = "library batch",
 	[HISTORY_RANGE] = "range",
-	[HISTORY_ITER] = "iterator",
+	[HISTORY_LIBRARY_RANGE] = "library range",
 	[HISTORY_KERNEL] = "kernel",
 	[HISTORY_SOFTIRQ] = "softirq",
 };

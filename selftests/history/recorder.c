@@ -274,19 +274,19 @@ static void range(struct recorder *r)
 static void iterate(struct recorder *r)
 {
 	uint64_t begin = history_tick(r->area);
-	struct kcmap_range *iter = kcmap_range_new(r->window, 0, NULL);
+	struct kcmap_range *range = kcmap_range_new(r->window, 0, NULL);
 	struct history_seen seen = {};
 	struct kcmap_item item;
 	int got;
 
 	/* It reads a bucket when it hands out the first entry of that. */
-	while ((got = kcmap_range_next(iter, &item)) > 0)
+	while ((got = kcmap_range_next(range, &item)) > 0)
 		history_see(&seen, item.key, item.key_len, item.value,
 			    item.value_len, item.version, begin,
 			    history_tick(r->area));
-	kcmap_range_free(iter);
+	kcmap_range_free(range);
 	if (!got)
-		history_note_seen(r->log, HISTORY_ITER, begin,
+		history_note_seen(r->log, HISTORY_LIBRARY_RANGE, begin,
 				  history_tick(r->area), &seen);
 }
 

@@ -53,26 +53,26 @@ static inline int get_by_window(int fd, const void *key, size_t key_len,
 
 static inline int64_t range_by_window(int fd, size_t size, entry_fn fn, void *arg)
 {
-	struct kcmap_range *iter = kcmap_range_new(window_of(fd), 0, NULL);
+	struct kcmap_range *range = kcmap_range_new(window_of(fd), 0, NULL);
 	struct kcmap_cursor position;
 	struct kcmap_item item;
 	int64_t seen = 0;
 	int got;
 
-	while ((got = kcmap_range_next(iter, &item)) > 0) {
+	while ((got = kcmap_range_next(range, &item)) > 0) {
 		struct cmap_entry e = {
 			.key_len = item.key_len, .value_len = item.value_len,
 			.version = item.version,
 		};
 
-		kcmap_range_cursor(iter, &position);
+		kcmap_range_cursor(range, &position);
 		e.cursor.position = position.position;
 		e.cursor.tie = position.tie;
 		if (fn)
 			fn(&e, item.key, item.value, arg);
 		seen++;
 	}
-	kcmap_range_free(iter);
+	kcmap_range_free(range);
 
 	return got < 0 ? -errno : seen;
 }

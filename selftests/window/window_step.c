@@ -92,7 +92,7 @@ static void read_once(struct kcmap *map, struct shared *s)
 	uint64_t key = s->how == MISS ? ABSENT : KEY;
 	struct kcmap_lookup lookups[3];
 	struct value values[3];
-	struct kcmap_range *iter;
+	struct kcmap_range *range;
 	struct kcmap_item item;
 	ssize_t len = -1;
 	int i;
@@ -126,9 +126,9 @@ static void read_once(struct kcmap *map, struct shared *s)
 		values[0] = values[1];
 		break;
 	case RANGE:
-		iter = kcmap_range_new(map, 0, NULL);
+		range = kcmap_range_new(map, 0, NULL);
 		stop_here();
-		while (kcmap_range_next(iter, &item) > 0) {
+		while (kcmap_range_next(range, &item) > 0) {
 			if (memcmp(item.key, &key, 8))
 				continue;
 			if (len >= 0)	/* twice */
@@ -137,7 +137,7 @@ static void read_once(struct kcmap *map, struct shared *s)
 			memcpy(values, item.value, sizeof(*values));
 			s->version = item.version;
 		}
-		kcmap_range_free(iter);
+		kcmap_range_free(range);
 		break;
 	}
 	s->done = true;

@@ -364,7 +364,7 @@ TEST(range_in_order_while_deleted)
 	bool *go_on = shared_memory(sizeof(*go_on));
 	uint64_t keys[CHURNED], position, last;
 	int i, items = 0, ranges = 0;
-	struct kcmap_range *iter;
+	struct kcmap_range *range;
 	struct kcmap_item item;
 	struct target t;
 	struct kcmap *map;
@@ -380,14 +380,14 @@ TEST(range_in_order_while_deleted)
 		set_and_delete(&t, keys, go_on);
 	end = now() + race_seconds() * 3;
 	while (now() < end || items <= 100) {
-		iter = kcmap_range_new(map, 0, NULL);
-		ASSERT_NE(NULL, iter);
+		range = kcmap_range_new(map, 0, NULL);
+		ASSERT_NE(NULL, range);
 		last = 0;
 		/* Those of the bucket come first. */
 		for (i = 0; i < 2 * CHURNED; i++) {
 			uint64_t hash;
 
-			if (kcmap_range_next(iter, &item) <= 0)
+			if (kcmap_range_next(range, &item) <= 0)
 				break;
 			hash = target_hash(&t, *(const uint64_t *)item.key);
 			position = hash >> 32 << 16 | (hash & 0xffff);
@@ -395,7 +395,7 @@ TEST(range_in_order_while_deleted)
 			last = position;
 			items++;
 		}
-		kcmap_range_free(iter);
+		kcmap_range_free(range);
 		ranges++;
 	}
 	__atomic_store_n(go_on, false, __ATOMIC_RELAXED);

@@ -14,7 +14,7 @@ int main(int argc, char **argv)
 {
 	const char *name = argc > 1 ? argv[1] : "kernel:packets";
 	struct kcmap *map = kcmap_open(name, O_RDONLY, NULL);
-	struct kcmap_range *iter;
+	struct kcmap_range *range;
 	struct kcmap_item item;
 	int64_t number;
 	int more = -1;
@@ -24,8 +24,8 @@ int main(int argc, char **argv)
 		return 1;
 	}
 
-	iter = kcmap_range_new(map, 0, NULL);
-	while (iter && (more = kcmap_range_next(iter, &item)) > 0) {
+	range = kcmap_range_new(map, 0, NULL);
+	while (range && (more = kcmap_range_next(range, &item)) > 0) {
 		if (item.value_len != sizeof(number))
 			continue;
 		memcpy(&number, item.value, sizeof(number));
@@ -35,7 +35,7 @@ int main(int argc, char **argv)
 	/* 0 is the end; after an error there may be more. */
 	if (more < 0)
 		perror(name);
-	kcmap_range_free(iter);
+	kcmap_range_free(range);
 	kcmap_close(map);
 
 	return more < 0 ? 1 : 0;

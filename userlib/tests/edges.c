@@ -275,16 +275,16 @@ static void asks(struct kcmap *map, const char *what)
 		.key = key, .key_len = key_of(40, key), .buf = value,
 		.size = VALUE_MAX,
 	};
-	struct kcmap_range *iter = kcmap_range_new(map, 0, NULL);
+	struct kcmap_range *range = kcmap_range_new(map, 0, NULL);
 	struct kcmap_item item;
 
 	answer = EIO;
 	WANT(get(map) == -1 && errno == EIO);
 	WANT(kcmap_get_many(map, &lookup, 1) == 0 && lookup.error == EIO);
-	while (kcmap_range_next(iter, &item) > 0)
+	while (kcmap_range_next(range, &item) > 0)
 		;
 	WANT(errno == EIO);
-	kcmap_range_free(iter);
+	kcmap_range_free(range);
 	answer = 0;
 	if (failed)
 		fprintf(stderr, "at %s\n", what);

@@ -242,18 +242,18 @@ static void range(struct kcmap *map)
 {
 	const struct kcmap_cursor from = { next(6), next(1) % 3 ? 0 : 1 };
 	unsigned int flags = next(1) % 2 ? KCMAP_RANGE_KEYS : 0;
-	struct kcmap_range *iter = kcmap_range_new(map, flags, &from);
+	struct kcmap_range *range = kcmap_range_new(map, flags, &from);
 	struct kcmap_item item;
 	unsigned int n = 0;
 
-	while (kcmap_range_next(iter, &item) == 1) {
+	while (kcmap_range_next(range, &item) == 1) {
 		look(item.key, item.key_len, NULL);
 		if (item.value)
 			look(item.value, item.value_len, NULL);
 		/* No more than fit into all the buckets that there can be. */
 		expect(n++ < 1 << 24, "more entries than there is room for");
 	}
-	kcmap_range_free(iter);
+	kcmap_range_free(range);
 }
 
 static void read_or_spoil(struct kcmap *map)

@@ -59,7 +59,7 @@ static void foreign_before(struct kcmap *map)
 static void foreign(int file)
 {
 	struct kcmap map = map_of_file();
-	struct kcmap_range *iter;
+	struct kcmap_range *range;
 	struct kcmap_item item;
 	char key[KEY_MAX + 1];
 	size_t len = key_of(40, key);
@@ -78,9 +78,9 @@ static void foreign(int file)
 	shard(0)->table |= CMAP_WINDOW_TABLE_NOT_YET;
 	shard(1)->table |= CMAP_WINDOW_TABLE_NOT_YET;
 	WANT(get(&map) == -1 && errno == EBADF);
-	iter = kcmap_range_new(&map, 0, NULL);
-	WANT(kcmap_range_next(iter, &item) == -1 && errno == EBADF);
-	kcmap_range_free(iter);
+	range = kcmap_range_new(&map, 0, NULL);
+	WANT(kcmap_range_next(range, &item) == -1 && errno == EBADF);
+	kcmap_range_free(range);
 	WANT(!asked);
 	/* A call that fails. */
 	answer = ENOTTY;
@@ -200,11 +200,11 @@ static void last_position(void)
 {
 	struct kcmap map = map_of_file();
 	const struct kcmap_cursor last = { UINT64_MAX, UINT64_MAX };
-	struct kcmap_range *iter = kcmap_range_new(&map, 0, &last);
+	struct kcmap_range *range = kcmap_range_new(&map, 0, &last);
 	struct kcmap_item item;
 
-	WANT(iter && kcmap_range_next(iter, &item) == 0);
-	kcmap_range_free(iter);
+	WANT(range && kcmap_range_next(range, &item) == 0);
+	kcmap_range_free(range);
 	over(&map);
 }
 
@@ -236,13 +236,13 @@ static void empty_key(void)
 }
 
 /*
- * What an iterator gives has an address, also where neither keys nor values
+ * What a range gives has an address, also where neither keys nor values
  * take room: without one it would seem to be without value.
  */
 static void empty_keys(void)
 {
 	struct kcmap map = map_of_file();
-	struct kcmap_range *iter = kcmap_range_new(&map, 0, NULL);
+	struct kcmap_range *range = kcmap_range_new(&map, 0, NULL);
 	struct kcmap_item item;
 	unsigned int seen = 0;
 	int more = -1;
@@ -251,7 +251,7 @@ static void empty_keys(void)
 	for (n = 0; n < KEYS; n++)
 		node_of(n)->lengths = 0;
 	memset(&item, 0xff, sizeof(item));
-	while (iter && (more = kcmap_range_next(iter, &item)) > 0) {
+	while (range && (more = kcmap_range_next(range, &item)) > 0) {
 		WANT(item.key && !item.key_len);
 		WANT(item.value && !item.value_len);
 		WANT(!item.__reserved[0] && !item.__reserved[2]);
@@ -259,7 +259,7 @@ static void empty_keys(void)
 	}
 	WANT(!more && !asked);
 	WANT(seen == KEYS);
-	kcmap_range_free(iter);
+	kcmap_range_free(range);
 	over(&map);
 }
 

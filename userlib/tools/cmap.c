@@ -514,15 +514,15 @@ static int is_number(const struct kcmap_item *item)
 static void do_range(const struct arguments *args)
 {
 	struct kcmap *map = open_map(args->argv[1], O_RDONLY);
-	struct kcmap_range *iter;
+	struct kcmap_range *range;
 	struct kcmap_item item;
 	int64_t number;
 	int more;
 
-	iter = kcmap_range_new(map, args->keys_only ? KCMAP_RANGE_KEYS : 0, NULL);
-	if (!iter)
+	range = kcmap_range_new(map, args->keys_only ? KCMAP_RANGE_KEYS : 0, NULL);
+	if (!range)
 		die(args->argv[1]);
-	while ((more = kcmap_range_next(iter, &item)) > 0) {
+	while ((more = kcmap_range_next(range, &item)) > 0) {
 		print_bytes(item.key, item.key_len);
 		if (item.value && is_number(&item)) {
 			memcpy(&number, item.value, sizeof(number));
@@ -535,7 +535,7 @@ static void do_range(const struct arguments *args)
 	}
 	if (more)
 		die(args->argv[1]);
-	kcmap_range_free(iter);
+	kcmap_range_free(range);
 	kcmap_close(map);
 }
 
