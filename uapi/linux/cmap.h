@@ -40,8 +40,8 @@
  *          belongs neither to the caller nor to root; or a mapping that could
  *          be written or executed
  * EAGAIN   enough memory will be free after a grace period, which this
- *          context cannot wait for; or others wrote to the key each time that this
- *          was tried (kernel callers that may not sleep only)
+ *          context cannot wait for; or others wrote to the key each time that
+ *          this was tried (kernel callers that may not sleep only)
  * EBADF    the descriptor was not opened for reading, or for writing
  * EBADFD   the descriptor is not bound to a map
  * EBUSY    the descriptor is bound to a map already
@@ -226,9 +226,9 @@ struct cmap_create {
  * for reading and its write permission when it is open for writing.  With a
  * descriptor that is open for neither, by the access mode 3 (O_ACCMODE), the
  * caller must own the map or have CAP_FOWNER: it is good for CMAP_IOCTL_RENAME,
- * CMAP_IOCTL_SETATTR and CMAP_IOCTL_STAT, whatever the mode is.  Who would
- * have made the map, had it not been there, does not expect one that somebody
- * else made first under that name; with CMAP_OPEN_TRUSTED a map that belongs
+ * CMAP_IOCTL_SETATTR and CMAP_IOCTL_STAT, whatever the mode is.  A
+ * program that would create the map if it were missing does not expect one that
+ * somebody else made first under that name; with CMAP_OPEN_TRUSTED a map that belongs
  * neither to the caller, nor to root, nor to the root of the user namespace
  * that the network namespace belongs to, is refused (EACCES), as
  * fs.protected_regular has it for files.  The last of these counts only for
