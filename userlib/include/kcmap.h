@@ -3,9 +3,9 @@
  * libkcmap - key/value maps shared by processes and the kernel.
  *
  * Every call on a map is safe from any thread; a batch or a range is for
- * one thread at a time.  Calls that return int or ssize_t return -1 and set
- * errno on failure, having changed nothing; the errors are those of cmap(4),
- * the manual page of each call lists its own.
+ * one thread at a time.  Calls that return int, ssize_t or int64_t return -1
+ * and set errno on failure, having changed nothing; the errors are those of
+ * cmap(4), the manual page of each call lists its own.
  *
  * Where a call takes "uint64_t *version", NULL means "not interested".
  */
@@ -88,8 +88,8 @@ bool kcmap_created(const struct kcmap *map);
 #define KCMAP_DIFFER_MAX_BYTES		(1 << 5)
 
 /*
- * In what the map is not what the options ask for; 0 if it is.  Each flag that
- * is given must be the map's, and each other member that is not 0, but the
+ * Returns which options the map does not meet; 0 if it meets all.  Each flag
+ * that is given must be the map's, and each other member that is not 0, but the
  * mode.
  */
 int kcmap_options_differ(struct kcmap *map,
@@ -357,7 +357,7 @@ int kcmap_batch_submit(struct kcmap_batch *batch, struct kcmap *map);
 /* The outcome of one command; value_len is also set with EMSGSIZE. */
 struct kcmap_result {
 	int error;		/* 0 or an errno */
-	bool existed;		/* swap, get_or_set: there was a value */
+	bool existed;		/* swap, get_or_set, take: there was a value */
 	size_t value_len;	/* get, take, swap, get_or_set: its length */
 	int64_t number;		/* add: the sum; clear, count: how many */
 	uint64_t version;
@@ -401,7 +401,7 @@ struct kcmap_usage {
 	uint32_t maps;		/* that he pays for */
 	uint32_t max_maps;
 	uint32_t all_maps;
-	uint32_t all_max_maps;	/* at that the caller is refused one */
+	uint32_t all_max_maps;	/* with so many the caller can make none */
 	uint64_t bytes;
 	uint64_t max_bytes;
 	uint64_t all_bytes;
