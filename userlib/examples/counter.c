@@ -4,6 +4,7 @@
  */
 #include <kcmap.h>
 
+#include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -11,16 +12,23 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+static int fail(enum kcmap_operation operation, struct kcmap *map)
+{
+	char why[KCMAP_STRERROR_MAX];
+
+	fprintf(stderr, "count: %s\n",
+		kcmap_strerror(errno, operation, map, why, sizeof(why)));
+	return 1;
+}
+
 int main(void)
 {
 	struct kcmap *map = kcmap_open(NULL, O_RDWR | O_CREAT, NULL);
 	int64_t sum;
 	int i, n;
 
-	if (!map) {
-		perror("kcmap_open");
-		return 1;
-	}
+	if (!map)
+		return fail(KCMAP_OP_OPEN, NULL);
 
 	for (i = 0; i < 4; i++) {
 		pid_t child = fork();
@@ -40,10 +48,8 @@ int main(void)
 	while (wait(NULL) > 0)
 		;
 
-	if (kcmap_add(map, "count", 5, 0, 0, &sum, NULL)) {
-		perror("kcmap_add");
-		return 1;
-	}
+	if (kcmap_add(map, "count", 5, 0, 0, &sum, NULL))
+		return fail(KCMAP_OP_ADD, map);
 	printf("%" PRId64 "\n", sum);
 	kcmap_close(map);
 
