@@ -7,6 +7,7 @@
  * nobody is changing any of it; that is nearly every read.  Any other is begun
  * anew, with care: see read_slow.c.
  */
+#include "read_slow.h"
 #include "steps.h"
 #include "lanes.h"
 

@@ -3,6 +3,7 @@
  * Reading with care: whatever the map is doing, and whatever of it is not
  * mapped yet.  Most reads never come here; see read.c.
  */
+#include "read_slow.h"
 #include "steps.h"
 #include "hash.h"
 

@@ -12,7 +12,7 @@
 #ifndef LIBKCMAP_STEPS_H
 #define LIBKCMAP_STEPS_H
 
-#include "window.h"
+#include "view.h"
 
 #include <string.h>
 #ifdef __SSE2__

@@ -2,7 +2,7 @@
 /*
  * Mapping what the window shows, and finding it again.
  */
-#include "window.h"
+#include "view.h"
 #include "space.h"
 
 #include <string.h>

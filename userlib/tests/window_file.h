@@ -10,7 +10,7 @@
 #ifndef LIBKCMAP_TESTS_WINDOW_FILE_H
 #define LIBKCMAP_TESTS_WINDOW_FILE_H
 
-#include "../src/window.h"
+#include "../src/read_slow.h"
 #include "../src/hash.h"
 
 #include <stdio.h>

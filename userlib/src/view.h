@@ -1,17 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Reading a map through its window, with no system call.
+ * What a process has mapped of a map's window.  docs/window.md describes the
+ * window itself.
  *
- * view.c maps what the kernel shows.  It is read by the steps that
- * <linux/cmap.h> gives under "The window"; steps.h has them.  read.c takes
- * them quickly, and where that is not enough read_slow.c with care.
- *
- * All that is called by a read may be called in a signal handler that has
- * interrupted any other read, or malloc(): memory comes from mmap(), nothing
- * is locked, and whatever is published is one word that stays what it is.
+ * Everything that a read calls may run in a signal handler that has interrupted
+ * another read, or malloc().  So memory comes from mmap(), nothing takes a
+ * lock, and what is published is one word that does not change afterwards.
  */
-#ifndef LIBKCMAP_WINDOW_H
-#define LIBKCMAP_WINDOW_H
+#ifndef LIBKCMAP_VIEW_H
+#define LIBKCMAP_VIEW_H
 
 #include "internal.h"
 #include "hash.h"
@@ -100,57 +97,4 @@ const char *kcmap_view_table(struct kcmap_view *view,
 int kcmap_view_level(struct kcmap_view *view, struct kcmap_window_part *part,
 		     size_t level);
 
-/* How a read through the window went. */
-enum kcmap_outcome {
-	KCMAP_FOUND,
-	KCMAP_ABSENT,
-	KCMAP_TOO_SMALL,	/* the buffer; the length is known */
-	KCMAP_CALL,		/* ask the kernel */
-};
-
-/* One key to read. */
-struct kcmap_want {
-	const void *key;
-	size_t key_len;
-	void *buf;		/* copied to, unless there is @visit */
-	size_t size;
-	void (*visit)(const void *value, size_t len, void *arg);
-	void *arg;
-};
-
-/* What was found. */
-struct kcmap_got {
-	size_t len;
-	uint64_t version;
-};
-
-enum kcmap_outcome kcmap_window_read(struct kcmap_view *view,
-				     const struct kcmap_want *want,
-				     struct kcmap_got *got);
-
-/* The entries of one bucket. */
-struct kcmap_gathered {
-	uint64_t position;
-	uint64_t version;
-	uint32_t key_len;
-	uint32_t value_len;
-	size_t at;		/* where the key is in the buffer, value behind */
-};
-
-#define KCMAP_GATHER_MAX 170	/* all that a bucket can hold */
-
-struct kcmap_bucket_read {
-	int keys_only;
-	char *buf;
-	size_t size;
-	size_t used;		/* or, if that is more than size, needed */
-	unsigned int count;
-	uint64_t end;		/* first position behind the bucket */
-	struct kcmap_gathered entry[KCMAP_GATHER_MAX];
-};
-
-enum kcmap_outcome kcmap_window_bucket(struct kcmap_view *view,
-				       uint64_t position,
-				       struct kcmap_bucket_read *read);
-
-#endif /* LIBKCMAP_WINDOW_H */
+#endif /* LIBKCMAP_VIEW_H */
