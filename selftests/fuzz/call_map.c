@@ -3,10 +3,10 @@
 #include "abi.h"
 #include "memory.h"
 #include "places.h"
+#include "touch.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -197,53 +197,6 @@ FUZZ_CALL(madvise)
 }
 
 /* ---- reading ---- */
-
-/* Where a thread goes on after a fault. */
-static __thread void *landing;
-
-static void land_at(sigjmp_buf *place)
-{
-	__atomic_store_n(&landing, place, __ATOMIC_SEQ_CST);
-}
-
-static void fault(int sig)
-{
-	sigjmp_buf *place = __atomic_load_n(&landing, __ATOMIC_SEQ_CST);
-
-	if (place)
-		siglongjmp(*place, 1);
-	/* Our own mistake: die of it. */
-	signal(sig, SIG_DFL);
-}
-
-void fuzz_touch_init(void)
-{
-	struct sigaction action = { .sa_handler = fault };
-
-	sigaction(SIGSEGV, &action, NULL);
-	sigaction(SIGBUS, &action, NULL);
-}
-
-static __attribute_noinline__ void load(const char *at, size_t step, size_t n)
-{
-	for (; n--; at += step)
-		__atomic_load_n(at, __ATOMIC_SEQ_CST);
-}
-
-long fuzz_touch(const char *at, size_t step, size_t n)
-{
-	sigjmp_buf here;
-
-	if (sigsetjmp(here, 1)) {
-		land_at(NULL);
-		return -EFAULT;
-	}
-	land_at(&here);
-	load(at, step, n);
-	land_at(NULL);
-
-	return 0;
-}
 
 FUZZ_CALL(touch)
 {

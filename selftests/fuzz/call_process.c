@@ -2,6 +2,7 @@
 #include "calls.h"
 #include "abi.h"
 #include "memory.h"
+#include "touch.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -8,8 +8,6 @@
 
 #include "kcov.h"
 
-#include <setjmp.h>
-
 #include <linux/cmap.h>
 
 struct fuzz_type;
@@ -73,10 +71,6 @@ void fuzz_fail_end(struct fuzz_thread *thread);
 
 /* Whether 32-bit calls can be made; asks once. */
 void fuzz_compat_init(void);
-
-/* Loads that may fault. */
-void fuzz_touch_init(void);
-long fuzz_touch(const char *at, size_t step, size_t n);
 
 /* End what processes were forked. */
 void fuzz_reap(void);

@@ -4,6 +4,7 @@
 #include "calls.h"
 #include "memory.h"
 #include "state.h"
+#include "touch.h"
 
 #include <fcntl.h>
 #include <pthread.h>
