@@ -381,27 +381,27 @@ static void refuse(void)
 	exit(2);
 }
 
-int main(int argc, char **argv)
+/* What the command line chooses. */
+struct choice {
+	char *peers;
+	char *workloads;
+	char *processes;
+};
+
+static void parse_options(int argc, char **argv, struct choice *choice)
 {
-	char *names = strdup("window,call,bpf,lmdb,table,memcached,redis");
-	char *loads = strdup("A,B,C,D,F,get64,set256");
-	char *threads = strdup("1,2,4"), *load, *thread, *rest, *inner;
 	int option;
 
-	bench = (struct bench_options){
-		.entries = 100000, .value_size = 96, .rounds = 5,
-		.calls = 40 * MANY_MAX,
-	};
 	while ((option = getopt(argc, argv, BENCH_OPTIONS "p:w:t:c:s:x:")) != -1) {
 		switch (option) {
 		case 'p':
-			names = optarg;
+			choice->peers = optarg;
 			break;
 		case 'w':
-			loads = optarg;
+			choice->workloads = optarg;
 			break;
 		case 't':
-			threads = optarg;
+			choice->processes = optarg;
 			break;
 		case 'c':
 			peer_copy_path = optarg;
@@ -421,33 +421,58 @@ int main(int argc, char **argv)
 	    bench.value_size < 16 || bench.entries < 2 * MANY_MAX ||
 	    bench.calls < MANY_MAX || bench.calls % MANY_MAX)
 		refuse();
+}
 
+static void share_turn(void)
+{
 	turn = mmap(NULL, sizeof(*turn), PROT_READ | PROT_WRITE,
 		    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	check(turn == MAP_FAILED, "mmap");
 	turn->next = bench.entries;
+}
+
+/* Run one workload with each number of processes in the list @processes. */
+static void run_workload(const char *name, const char *processes)
+{
+	const struct workload workload = workload_of(name);
+	char *list = strdup(processes), *number, *rest;
+
+	for (number = strtok_r(list, ",", &rest); number;
+	     number = strtok_r(NULL, ",", &rest)) {
+		int count = atoi(number);
+
+		if (count < 1 || count > PROCESSES_MAX)
+			refuse();
+		compare(&workload, count);
+	}
+	free(list);
+}
+
+int main(int argc, char **argv)
+{
+	struct choice choice = {
+		.peers = strdup("window,call,bpf,lmdb,table,memcached,redis"),
+		.workloads = strdup("A,B,C,D,F,get64,set256"),
+		.processes = strdup("1,2,4"),
+	};
+	char *name, *rest;
+
+	bench = (struct bench_options){
+		.entries = 100000, .value_size = 96, .rounds = 5,
+		.calls = 40 * MANY_MAX,
+	};
+	parse_options(argc, argv, &choice);
+	share_turn();
 	owner = getpid();
 	printf("  %llu entries of 8 + %zu bytes; medians of %d rounds of %zu calls a process\n",
 	       (unsigned long long)bench.entries, bench.value_size,
 	       bench.rounds, bench.calls);
 	atexit(unload_peers);
-	load_peers(names, bench.entries * 2);
+	load_peers(choice.peers, bench.entries * 2);
 
 	print_heading();
-	for (load = strtok_r(loads, ",", &rest); load;
-	     load = strtok_r(NULL, ",", &rest)) {
-		const struct workload workload = workload_of(load);
-		char *list = strdup(threads);
-
-		for (thread = strtok_r(list, ",", &inner); thread;
-		     thread = strtok_r(NULL, ",", &inner)) {
-			int processes = atoi(thread);
-
-			if (processes < 1 || processes > PROCESSES_MAX)
-				refuse();
-			compare(&workload, processes);
-		}
-		free(list);
-	}
+	for (name = strtok_r(choice.workloads, ",", &rest); name;
+	     name = strtok_r(NULL, ",", &rest))
+		run_workload(name, choice.processes);
 	return 0;
 }

@@ -388,32 +388,33 @@ static void refuse(void)
 	exit(2);
 }
 
-int main(int argc, char **argv)
-{
-	int with_bpf = 1, with_lmdb = 1, with_call = 1, option;
-	const char *save = NULL, *copy = NULL;
-	reader *call, *bpf_hit, *bpf_none, *lmdb_hit, *lmdb_none;
+/* What the command line chooses. */
+struct choice {
+	int with_call, with_bpf, with_lmdb;
+	const char *save;	/* the copy to save, or NULL */
+	const char *copy;	/* the copy to read, or NULL */
+};
 
-	bench = (struct bench_options){
-		.entries = 1000000, .value_size = VALUE_SIZE, .rounds = 11,
-		.calls = 100000,
-	};
+static void parse_options(int argc, char **argv, struct choice *choice)
+{
+	int option;
+
 	while ((option = getopt(argc, argv, BENCH_OPTIONS "x:s:c:S:")) != -1) {
 		switch (option) {
 		case 'S':
 			suite = optarg;
 			break;
 		case 's':
-			save = optarg;
+			choice->save = optarg;
 			break;
 		case 'c':
-			copy = optarg;
-			with_call = 0;
+			choice->copy = optarg;
+			choice->with_call = 0;
 			break;
 		case 'x':
-			with_bpf &= !!strcmp(optarg, "bpf");
-			with_lmdb &= !!strcmp(optarg, "lmdb");
-			with_call &= !!strcmp(optarg, "call");
+			choice->with_bpf &= !!strcmp(optarg, "bpf");
+			choice->with_lmdb &= !!strcmp(optarg, "lmdb");
+			choice->with_call &= !!strcmp(optarg, "call");
 			break;
 		default:
 			if (bench_option(option, optarg))
@@ -423,39 +424,40 @@ int main(int argc, char **argv)
 	if (optind != argc || bench.entries < HOT_KEYS || !bench.calls ||
 	    bench.value_size != VALUE_SIZE)
 		refuse();
+}
 
-	keys = malloc(bench.calls * sizeof(*keys));
-	check(!keys, "malloc");
-	pin(0);
-	if (copy) {
-		window = copy_open(copy);
-		check(!window, copy);
-	} else {
+/* The map that is read: a copy of a window, or a new one. */
+static void open_window(const char *copy)
+{
+	if (!copy) {
 		fill_cmap();
+		return;
 	}
-	if (save) {
-		check(copy_save(window, save), save);
-		return 0;
-	}
-	if (with_bpf && fill_bpf()) {
-		printf("  BPF skipped: %s\n", strerror(errno));
-		with_bpf = 0;
-	}
-	if (with_lmdb && fill_lmdb()) {
-		printf("  LMDB skipped\n");
-		with_lmdb = 0;
-	}
-	call = with_call ? call_get : NULL;
-	bpf_hit = with_bpf ? bpf_get : NULL;
-	bpf_none = with_bpf ? bpf_miss : NULL;
-	lmdb_hit = with_lmdb ? lmdb_get : NULL;
-	lmdb_none = with_lmdb ? lmdb_miss : NULL;
+	window = copy_open(copy);
+	check(!window, copy);
+}
 
-	printf("  %llu entries of 8 + %d bytes; medians of %d rounds of %zu reads, in turns\n\n",
-	       (unsigned long long)bench.entries, VALUE_SIZE, bench.rounds,
-	       bench.calls);
-	printf("  %-8s %-24s %7s   %-12s %8s  %6s\n", "keys", "cmap", "ns",
-	       "peer", "ns", "ratio");
+/* A peer that this machine lacks is left out. */
+static void fill_peers(struct choice *choice)
+{
+	if (choice->with_bpf && fill_bpf()) {
+		printf("  BPF skipped: %s\n", strerror(errno));
+		choice->with_bpf = 0;
+	}
+	if (choice->with_lmdb && fill_lmdb()) {
+		printf("  LMDB skipped\n");
+		choice->with_lmdb = 0;
+	}
+}
+
+static void compare_all(const struct choice *choice)
+{
+	reader *call = choice->with_call ? call_get : NULL;
+	reader *bpf_hit = choice->with_bpf ? bpf_get : NULL;
+	reader *bpf_none = choice->with_bpf ? bpf_miss : NULL;
+	reader *lmdb_hit = choice->with_lmdb ? lmdb_get : NULL;
+	reader *lmdb_none = choice->with_lmdb ? lmdb_miss : NULL;
+
 	compare("random", PRESENT, "cmap window", window_get, "BPF call",
 		bpf_hit, 6);
 	compare("random", PRESENT, "cmap window", window_get, "LMDB", lmdb_hit,
@@ -480,9 +482,39 @@ int main(int argc, char **argv)
 		0);
 	compare("1000 hot", HOT, "cmap window", window_get, "BPF call", bpf_hit,
 		0);
-	if (!copy)
+}
+
+int main(int argc, char **argv)
+{
+	struct choice choice = {
+		.with_call = 1, .with_bpf = 1, .with_lmdb = 1,
+	};
+
+	bench = (struct bench_options){
+		.entries = 1000000, .value_size = VALUE_SIZE, .rounds = 11,
+		.calls = 100000,
+	};
+	parse_options(argc, argv, &choice);
+
+	keys = malloc(bench.calls * sizeof(*keys));
+	check(!keys, "malloc");
+	pin(0);
+	open_window(choice.copy);
+	if (choice.save) {
+		check(copy_save(window, choice.save), choice.save);
+		return 0;
+	}
+	fill_peers(&choice);
+
+	printf("  %llu entries of 8 + %d bytes; medians of %d rounds of %zu reads, in turns\n\n",
+	       (unsigned long long)bench.entries, VALUE_SIZE, bench.rounds,
+	       bench.calls);
+	printf("  %-8s %-24s %7s   %-12s %8s  %6s\n", "keys", "cmap", "ns",
+	       "peer", "ns", "ratio");
+	compare_all(&choice);
+	if (!choice.copy)
 		beside_writer();
-	if (with_lmdb)
+	if (choice.with_lmdb)
 		end_lmdb();
 
 	return 0;
