@@ -11,6 +11,7 @@
 #include <linux/ktime.h>
 #include <linux/rcupdate.h>
 #include <linux/sched.h>
+#include <linux/slab.h>
 
 #define CHUNK		1024U	/* steps between chances to let others run */
 #define WRITES		32	/* of who writes now and then, at once */
@@ -50,13 +51,17 @@ u32 bench_cpus(void)
 /**
  * bench_settle() - wait until what was deleted is freed
  *
- * So that no peer pays for what another left behind.  What kfree_rcu() has
- * not yet handed on stays behind: it is little.
+ * So that no peer pays for what another left behind, and free pages count what
+ * there is.  rcu_barrier() does not wait for kfree_rcu(), and kvfree_rcu_barrier()
+ * is not exported by all kernels that have it; but there the end of any slab cache
+ * does both.  Older kernels may keep what kfree_rcu() was given for some seconds.
  *
  * Context: Process.
  */
 void bench_settle(void)
 {
+	kmem_cache_destroy(kmem_cache_create("cmap_bench_settle", sizeof(long),
+					     0, 0, NULL));
 	rcu_barrier();
 }
 

@@ -6,12 +6,17 @@
 #include "field.h"
 #include "zipf.h"
 
+#include <linux/delay.h>
 #include <linux/err.h>
 #include <linux/math64.h>
 #include <linux/mm.h>
 #include <linux/sched/signal.h>
+#include <linux/sizes.h>
 
-#define SPARE	64	/* that churn inserts before it removes */
+#define SPARE		64	/* that churn inserts before it removes */
+#define LOOK_MS		50	/* between two looks at the free pages, */
+#define LOOK_BYTES	SZ_256K	/* until less is freed in that time, */
+#define LOOKS_MAX	200	/* or for so often */
 
 struct size {
 	u32 entries;
@@ -268,13 +273,26 @@ static int measure_all(struct bench_field *field, const struct size *size,
 	return err;
 }
 
-/* Free pages count everything, whoever's it is. */
+/*
+ * Free pages count everything, whoever's it is.  What a peer has given back may be
+ * freed by a work yet: this waits until the number has stopped to grow.
+ */
 static u64 free_bytes(void)
 {
 	struct sysinfo info;
+	u32 looks = LOOKS_MAX;
+	u64 bytes = 0, last;
 
-	si_meminfo(&info);
-	return (u64)info.freeram * info.mem_unit;
+	bench_settle();
+	do {
+		last = bytes;
+		if (last)
+			msleep(LOOK_MS);
+		si_meminfo(&info);
+		bytes = (u64)info.freeram * info.mem_unit;
+	} while (bytes > last + LOOK_BYTES && looks--);
+
+	return bytes;
 }
 
 static int fill_all(struct bench_field *field, const struct size *size)
