@@ -8,32 +8,12 @@
 #include "../core/maintain.h"
 #include "../core/write.h"
 
-static void expect_aimed(struct kunit *test, struct site *site, u32 first,
-			 u32 count, u32 order)
-{
-	u8 buf[MODEL_KEY_MAX];
-	struct cmap_key key;
-	u32 i;
-
-	for (i = 0; i < count; i++) {
-		key = site_aimed(first + i, order, buf);
-		KUNIT_EXPECT_TRUE(test, site_has(site, &key));
-	}
-}
-
 /* They are all there, and are deleted. */
 static void del_aimed(struct kunit *test, struct site *site, u32 first,
 		      u32 count, u32 order)
 {
-	u8 buf[MODEL_KEY_MAX];
-	struct cmap_key key;
-	u32 i;
-
-	expect_aimed(test, site, first, count, order);
-	for (i = 0; i < count; i++) {
-		key = site_aimed(first + i, order, buf);
-		KUNIT_ASSERT_EQ(test, site_delete(site, &key), 0);
-	}
+	site_each(test, site, SITE_EXPECT, site_some_aimed(first, count, order));
+	site_each(test, site, SITE_DELETE, site_some_aimed(first, count, order));
 }
 
 #define FULL	(CMAP_BUCKET_SLOTS * (1 + CMAP_CHAIN_MAX))
@@ -44,7 +24,7 @@ static void exfull_hurts_its_bucket_only(struct kunit *test)
 	u8 buf[MODEL_KEY_MAX];
 	struct cmap_key key;
 
-	site_set_aimed(test, site, 0, FULL, 7);
+	site_each(test, site, SITE_SET, site_some_aimed(0, FULL, 7));
 	key = site_aimed(FULL, 7, buf);
 	KUNIT_EXPECT_EQ(test, site_set(site, &key, "v", 1, GFP_KERNEL), -EXFULL);
 	KUNIT_EXPECT_EQ(test, site->shard->entries, FULL);
@@ -108,7 +88,8 @@ static void pool_taken_and_no_work(struct kunit *test)
 	struct cmap_table *table;
 	struct cmap_key key;
 
-	site_set_aimed(test, site, 0, CMAP_BUCKET_SLOTS, 0);
+	site_each(test, site, SITE_SET,
+		  site_some_aimed(0, CMAP_BUCKET_SLOTS, 0));
 	table = site_table(site);
 	table->pool_used = cmap_pool_capacity(table);
 	key = site_aimed(CMAP_BUCKET_SLOTS, 0, buf);
@@ -195,7 +176,8 @@ static void pool_extended_by_another(struct kunit *test)
 	struct cmap_shard *shard = site->shard;
 	struct cmap_table *table, *next;
 
-	site_set_aimed(test, site, 0, 2 * CMAP_BUCKET_SLOTS, 0);
+	site_each(test, site, SITE_SET,
+		  site_some_aimed(0, 2 * CMAP_BUCKET_SLOTS, 0));
 	table = site_table(site);
 	next = site_new_table(test, site, table->bits);
 	KUNIT_ASSERT_EQ(test, next->pool_chunks, next->pool_chunks_max);
@@ -213,7 +195,8 @@ static void move_without_a_pool(struct kunit *test)
 	struct site *site = site_new(test, 1, false);
 	struct cmap_table *table, *next;
 
-	site_set_aimed(test, site, 0, 2 * CMAP_BUCKET_SLOTS, 0);
+	site_each(test, site, SITE_SET,
+		  site_some_aimed(0, 2 * CMAP_BUCKET_SLOTS, 0));
 	table = site_table(site);
 	next = site_new_table(test, site, table->bits);
 	next->pool_used = cmap_pool_capacity(next);
@@ -227,7 +210,8 @@ static void move_without_a_pool(struct kunit *test)
 	next->pool_used = 0;
 	KUNIT_EXPECT_EQ(test, site_resize(site->shard), 0);
 	KUNIT_EXPECT_PTR_EQ(test, site_table(site), next);
-	expect_aimed(test, site, 0, 2 * CMAP_BUCKET_SLOTS, 0);
+	site_each(test, site, SITE_EXPECT,
+		  site_some_aimed(0, 2 * CMAP_BUCKET_SLOTS, 0));
 
 	/* Where the entries are too many for any pool no table helps. */
 	next->pool_used = cmap_pool_capacity(next);
@@ -311,7 +295,8 @@ static void move_without_memory(struct kunit *test)
 	u8 buf[MODEL_KEY_MAX];
 	struct cmap_key key;
 
-	site_set_aimed(test, site, 0, 2 * CMAP_BUCKET_SLOTS, 0);
+	site_each(test, site, SITE_SET,
+		  site_some_aimed(0, 2 * CMAP_BUCKET_SLOTS, 0));
 	table = site_table(site);
 	next = site_new_table(test, site, table->bits + 1);
 	rcu_assign_pointer(table->next, next);
@@ -346,14 +331,14 @@ static void shrinking_keeps_chains_short(struct kunit *test)
 	struct cmap_table *table;
 	u32 c;
 
-	site_set_some(test, site, 0, filler);
+	site_each(test, site, SITE_SET, site_some(0, filler));
 	site_settle(site);
 	table = site_table(site);
 	KUNIT_ASSERT_EQ(test, table->bits, 13);
 	for (c = 0; c < chains; c++)
-		site_set_aimed(test, site, filler + c * FULL, FULL - 20,
-			       c << (32 - 13));
-	site_delete_some(test, site, 0, filler);
+		site_each(test, site, SITE_SET,
+			  site_some_aimed(filler + c * FULL, FULL - 20, c << (32 - 13)));
+	site_each(test, site, SITE_DELETE, site_some(0, filler));
 	site_settle(site);
 	table = site_table(site);
 	KUNIT_EXPECT_LE(test, table->longest, 1 + CMAP_CHAIN_MAX);
@@ -372,8 +357,8 @@ static void cleared_flood_shrinks(struct kunit *test)
 	struct site *site = site_new(test, 1, false);
 	u64 order;
 
-	site_set_some(test, site, 0, 1000);
-	site_set_aimed(test, site, 1000, FULL - 30, 0);
+	site_each(test, site, SITE_SET, site_some(0, 1000));
+	site_each(test, site, SITE_SET, site_some_aimed(1000, FULL - 30, 0));
 	site_settle(site);
 	KUNIT_EXPECT_EQ(test, bits_of(site), 8);
 	for (order = 0; order <= U32_MAX;)
@@ -398,11 +383,11 @@ static void flood_at_the_edge(struct kunit *test)
 	u32 i;
 
 	/* First, so that none of the others stands before one of them. */
-	site_set_aimed(test, site, filler, half + 1, 0);
-	site_set_some(test, site, 0, filler);
+	site_each(test, site, SITE_SET, site_some_aimed(filler, half + 1, 0));
+	site_each(test, site, SITE_SET, site_some(0, filler));
 	site_settle(site);
 	KUNIT_ASSERT_EQ(test, bits_of(site), 8);
-	site_delete_some(test, site, 0, filler);
+	site_each(test, site, SITE_DELETE, site_some(0, filler));
 	site_settle(site);
 	KUNIT_EXPECT_EQ(test, bits_of(site), 8);
 	grows = site->shard->grows;
@@ -429,22 +414,25 @@ static void shrinks_behind_a_flood(struct kunit *test)
 	const u32 filler = 420, flood = 72, behind = 20;
 	struct site *site = site_new(test, 1, false);
 
-	site_set_some(test, site, 0, filler);
+	site_each(test, site, SITE_SET, site_some(0, filler));
 	site_settle(site);
 	KUNIT_ASSERT_EQ(test, bits_of(site), 7);
-	site_set_aimed(test, site, filler, flood, 2 << (32 - 7));
-	site_set_aimed(test, site, filler + flood, behind, 3 << (32 - 7));
+	site_each(test, site, SITE_SET,
+		  site_some_aimed(filler, flood, 2 << (32 - 7)));
+	site_each(test, site, SITE_SET,
+		  site_some_aimed(filler + flood, behind, 3 << (32 - 7)));
 	/* The two become one bucket, with the flood in front. */
-	site_delete_some(test, site, 60, filler - 60);
+	site_each(test, site, SITE_DELETE, site_some(60, filler - 60));
 	site_settle(site);
 	KUNIT_ASSERT_EQ(test, bits_of(site), 6);
 	KUNIT_EXPECT_GT(test, site_table(site)->overlong, 0);
-	site_delete_some(test, site, 0, 60);
+	site_each(test, site, SITE_DELETE, site_some(0, 60));
 	del_aimed(test, site, filler, flood, 2 << (32 - 7));
 	KUNIT_EXPECT_EQ(test, site_table(site)->overlong, 0);
 	site_settle(site);
 	KUNIT_EXPECT_EQ(test, bits_of(site), CMAP_TABLE_BITS_MIN);
-	expect_aimed(test, site, filler + flood, behind, 3 << (32 - 7));
+	site_each(test, site, SITE_EXPECT,
+		  site_some_aimed(filler + flood, behind, 3 << (32 - 7)));
 	site_free(site);
 }
 
@@ -472,7 +460,8 @@ static void flood_while_shrinking(struct kunit *test)
 	for (side = 0; side < 2; side++) {
 		u32 first = others + side * 2 * half;
 
-		site_set_aimed(test, site, first, half + behind, side << 26);
+		site_each(test, site, SITE_SET,
+			  site_some_aimed(first, half + behind, side << 26));
 		del_aimed(test, site, first, half, side << 26);
 	}
 	KUNIT_ASSERT_EQ(test, table->overlong, 0);
@@ -484,7 +473,8 @@ static void flood_while_shrinking(struct kunit *test)
 	for (side = 0; side < 2; side++) {
 		u32 first = others + side * 2 * half;
 
-		site_set_aimed(test, site, first, half - behind, side << 26);
+		site_each(test, site, SITE_SET,
+			  site_some_aimed(first, half - behind, side << 26));
 		key = site_aimed(first + half - behind, side << 26, buf);
 		KUNIT_EXPECT_EQ(test, site_set(site, &key, "v", 1, GFP_KERNEL),
 				-EXFULL);
@@ -502,8 +492,10 @@ static void flood_while_shrinking(struct kunit *test)
 	for (side = 0; side < 2; side++) {
 		u32 first = others + side * 2 * half;
 
-		expect_aimed(test, site, first, half - behind, side << 26);
-		expect_aimed(test, site, first + half, behind, side << 26);
+		site_each(test, site, SITE_EXPECT,
+			  site_some_aimed(first, half - behind, side << 26));
+		site_each(test, site, SITE_EXPECT,
+			  site_some_aimed(first + half, behind, side << 26));
 	}
 	site_free(site);
 }

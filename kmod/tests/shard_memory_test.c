@@ -17,7 +17,7 @@ static void quota_exact(struct kunit *test)
 	struct cmap_key key;
 
 	cmap_quota_init(&site->lab->quota, 500, 1);
-	site_set_some(test, site, 0, 500);
+	site_each(test, site, SITE_SET, site_some(0, 500));
 	key = site_key(site, 500, buf);
 	KUNIT_EXPECT_EQ(test, site_set(site, &key, "v", 1, GFP_KERNEL), -ENOSPC);
 	cmap_shard_collect(site->shard);
@@ -189,7 +189,8 @@ static void move_without_memory_is_not_tried_by_each_write(struct kunit *test)
 	struct cmap_key key;
 	u32 i;
 
-	site_set_aimed(test, site, 0, 2 * CMAP_BUCKET_SLOTS, 0);
+	site_each(test, site, SITE_SET,
+		  site_some_aimed(0, 2 * CMAP_BUCKET_SLOTS, 0));
 	table = site_table(site);
 	next = site_new_table(test, site, table->bits + 1);
 	rcu_assign_pointer(table->next, next);
@@ -226,7 +227,7 @@ static void no_memory_to_grow(struct kunit *test)
 	struct cmap_key key;
 	u32 i = 200;
 
-	site_set_some(test, site, 0, i);
+	site_each(test, site, SITE_SET, site_some(0, i));
 	/* Room for nodes there is, but no page more. */
 	site->lab->memory.account.max = lab_bytes(site->lab);
 	while (site->shard->entries < 220) {
@@ -286,11 +287,11 @@ static void no_memory_to_grow_for_a_while(struct kunit *test)
 	u8 buf[MODEL_KEY_MAX];
 	struct cmap_key key = site_key(site, 0, buf);
 
-	site_set_some(test, site, 0, 200);
+	site_each(test, site, SITE_SET, site_some(0, 200));
 	/* Beside these there are nodes for some more. */
 	leave_free(test, site, 200, 20);
 	site->lab->memory.account.max = lab_bytes(site->lab);
-	site_set_some(test, site, 200, 20);
+	site_each(test, site, SITE_SET, site_some(200, 20));
 	flush_work(&site->shard->resize);
 	/* This test may be the one that does not get to run for long. */
 	site->shard->resize_after += HZ * 1000;

@@ -26,7 +26,7 @@ static void show(struct kunit *test)
 	u32 i, n;
 
 	site->lab->memory.offered = true;
-	site_set_some(test, site, 0, 3000);
+	site_each(test, site, SITE_SET, site_some(0, 3000));
 	for (n = 0;; n++) {
 		int err;
 
@@ -94,7 +94,7 @@ static struct site *site_mapped(struct kunit *test)
 		.base = { .unmap = note_unmap, .free = note_free },
 	};
 	site->lab->memory.offered = true;
-	site_set_some(test, site, 0, 10);
+	site_each(test, site, SITE_SET, site_some(0, 10));
 	KUNIT_ASSERT_EQ(test, cmap_shard_show(site->shard), 0);
 	KUNIT_ASSERT_EQ(test, cmap_memory_map(&site->lab->memory, &unmapped.base),
 			0);
@@ -203,7 +203,7 @@ static void table_behind_zeroes(struct kunit *test)
 
 	KUNIT_EXPECT_FALSE(test, cmap_shard_find_table(site->shard, bits + 1,
 						       0, 0, true, &extent));
-	site_set_some(test, site, 10, 400);
+	site_each(test, site, SITE_SET, site_some(10, 400));
 	lab_settle();
 	KUNIT_ASSERT_GT(test, site_table(site)->bits, bits);
 	KUNIT_EXPECT_TRUE(test, cmap_shard_find_table(site->shard,
@@ -215,7 +215,7 @@ static void table_behind_zeroes(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, cmap_shard_find_table(site->shard, bits, turn,
 						      0, true, &extent));
 	KUNIT_EXPECT_EQ(test, extent.bytes, 0);
-	site_delete_some(test, site, 10, 400);
+	site_each(test, site, SITE_DELETE, site_some(10, 400));
 	flush_work(&site->shard->resize);
 	KUNIT_ASSERT_EQ(test, site_table(site)->bits, bits);
 	KUNIT_ASSERT_EQ(test, site_table(site)->turn, turn);

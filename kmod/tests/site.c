@@ -95,32 +95,6 @@ struct cmap_table *site_table(struct site *site)
 	return rcu_dereference_protected(site->shard->table, 1);
 }
 
-void site_set_some(struct kunit *test, struct site *site, u32 first,
-		   u32 count)
-{
-	u8 buf[MODEL_KEY_MAX];
-	struct cmap_key key;
-	u32 i;
-
-	for (i = 0; i < count; i++) {
-		key = site_key(site, first + i, buf);
-		KUNIT_ASSERT_EQ(test, site_set(site, &key, "v", 1, GFP_KERNEL), 0);
-	}
-}
-
-void site_delete_some(struct kunit *test, struct site *site, u32 first,
-		      u32 count)
-{
-	u8 buf[MODEL_KEY_MAX];
-	struct cmap_key key;
-	u32 i;
-
-	for (i = 0; i < count; i++) {
-		key = site_key(site, first + i, buf);
-		KUNIT_ASSERT_EQ(test, site_delete(site, &key), 0);
-	}
-}
-
 void site_expect(struct kunit *test, struct site *site,
 		 const struct cmap_key *key,
 		 const struct model_entry *entry)
@@ -171,16 +145,28 @@ struct cmap_key site_aimed(u32 number, u32 order, u8 buf[MODEL_KEY_MAX])
 	};
 }
 
-void site_set_aimed(struct kunit *test, struct site *site, u32 first,
-		    u32 count, u32 order)
+void site_each(struct kunit *test, struct site *site, enum site_step step,
+	       struct site_keys keys)
 {
 	u8 buf[MODEL_KEY_MAX];
 	struct cmap_key key;
 	u32 i;
 
-	for (i = 0; i < count; i++) {
-		key = site_aimed(first + i, order, buf);
-		KUNIT_ASSERT_EQ(test, site_set(site, &key, "v", 1, GFP_KERNEL), 0);
+	for (i = keys.first; i < keys.first + keys.count; i++) {
+		key = keys.aimed ? site_aimed(i, keys.order, buf) :
+				   site_key(site, i, buf);
+		switch (step) {
+		case SITE_SET:
+			KUNIT_ASSERT_EQ(test, site_set(site, &key, "v", 1,
+						       GFP_KERNEL), 0);
+			break;
+		case SITE_DELETE:
+			KUNIT_ASSERT_EQ(test, site_delete(site, &key), 0);
+			break;
+		case SITE_EXPECT:
+			KUNIT_EXPECT_TRUE(test, site_has(site, &key));
+			break;
+		}
 	}
 }
 

@@ -39,12 +39,6 @@ bool site_has(struct site *site, const struct cmap_key *key);
 /* No write is under way. */
 struct cmap_table *site_table(struct site *site);
 
-/* Entries with the keys of some numbers. */
-void site_set_some(struct kunit *test, struct site *site, u32 first,
-		   u32 count);
-void site_delete_some(struct kunit *test, struct site *site, u32 first,
-		      u32 count);
-
 /* The entry is what the model says, or is not there. */
 void site_expect(struct kunit *test, struct site *site,
 		 const struct cmap_key *key,
@@ -54,9 +48,29 @@ void site_expect_all(struct kunit *test, struct site *site);
 /* A key whose hash is of the test's choice. */
 struct cmap_key site_aimed(u32 number, u32 order, u8 buf[MODEL_KEY_MAX]);
 
-/* Entries from a number on that begin with the bits of an order. */
-void site_set_aimed(struct kunit *test, struct site *site, u32 first,
-		    u32 count, u32 order);
+/* Keys of consecutive numbers; aimed ones begin with the bits of an order. */
+struct site_keys {
+	u32 first;
+	u32 count;
+	bool aimed;
+	u32 order;
+};
+
+enum site_step { SITE_SET, SITE_DELETE, SITE_EXPECT };
+
+/* Set each of the keys, delete each, or expect each to be there. */
+void site_each(struct kunit *test, struct site *site, enum site_step step,
+	       struct site_keys keys);
+
+static inline struct site_keys site_some(u32 first, u32 count)
+{
+	return (struct site_keys){ .first = first, .count = count };
+}
+
+static inline struct site_keys site_some_aimed(u32 first, u32 count, u32 order)
+{
+	return (struct site_keys){ first, count, true, order };
+}
 
 /* Another table for the shard, to be moved into. */
 struct cmap_table *site_new_table(struct kunit *test, struct site *site,
