@@ -185,12 +185,11 @@ static void ahead_work(struct work_struct *work)
 /**
  * cmap_maintain_trim() - free the segments that hold nothing
  * @shard: the shard
- * @freed: set to true if anything was freed
  *
  * Context: Process; no lock.
  * Return: true if there are more that wait for a grace period.
  */
-bool cmap_maintain_trim(struct cmap_shard *shard, bool *freed)
+bool cmap_maintain_trim(struct cmap_shard *shard)
 {
 	LIST_HEAD(detached);
 	bool pending = false;
@@ -204,7 +203,6 @@ bool cmap_maintain_trim(struct cmap_shard *shard, bool *freed)
 		cond_resched();
 	}
 
-	*freed |= !list_empty(&detached);
 	cmap_arena_free_detached(&detached);
 
 	return pending;
@@ -359,9 +357,9 @@ static void trim_work(struct work_struct *work)
 {
 	struct cmap_shard *shard = container_of(to_delayed_work(work),
 						struct cmap_shard, trim);
-	bool freed = false, sparse, again;
+	bool sparse, again;
 
-	again = cmap_maintain_trim(shard, &freed);
+	again = cmap_maintain_trim(shard);
 
 	spin_lock_bh(&shard->lock);
 	sparse = cmap_arena_sparse(&shard->arena);

@@ -116,8 +116,7 @@ static void replace_or_evacuate(struct kunit *test, unsigned int thread)
 		if (thread % 2) {
 			cmap_maintain_evacuate(sparse.map->shard[0], 8, SZ_64K,
 					     true);
-			cmap_maintain_trim(sparse.map->shard[0],
-					 &(bool){ false });
+			cmap_maintain_trim(sparse.map->shard[0]);
 			i += 300;
 		} else {
 			KUNIT_EXPECT_EQ(test, full_set(sparse.map, key, 100, key,
