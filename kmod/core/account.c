@@ -14,15 +14,15 @@ u64 cmap_user_max_bytes;
 unsigned int cmap_reserve_percent = 5;
 
 /**
- * cmap_reserve_of() - what of a limit is reserved
+ * cmap_reserve_of() - how much of a limit is reserved
  * @max: the limit
  *
  * Context: Any.
- * Return: how much of it is only for CAP_SYS_RESOURCE.
+ * Return: the part of it that only CAP_SYS_RESOURCE may use.
  */
 u64 cmap_reserve_of(u64 max)
 {
-	/* Divided first: it may be any number. */
+	/* @max can be any number.  Divide first, so nothing overflows. */
 	u64 percent = min(READ_ONCE(cmap_reserve_percent), 100U);
 
 	return div_u64(max, 100) * percent + max % 100 * percent / 100;
@@ -42,9 +42,9 @@ u64 cmap_user_bytes_limit(void)
 }
 
 /**
- * cmap_account_limit() - what may be taken from an account
+ * cmap_account_limit() - how many bytes may be charged to an account
  * @account: the account
- * @privileged: whether by one who is not bound by users' limits
+ * @privileged: the limit for a privileged map, to which no user's limit applies
  *
  * Context: Any.
  * Return: bytes, 0 for no limit.
@@ -59,14 +59,14 @@ u64 cmap_account_limit(const struct cmap_account *account, bool privileged)
 	case CMAP_ACCOUNT_ALL:
 		if (privileged || !max)
 			return max;
-		/* All of it reserved is not without a limit. */
+		/* If all of it is reserved, return 1: 0 would mean no limit. */
 		return max - cmap_reserve_of(max) ?: 1;
 	default:
 		return max;
 	}
 }
 
-/* How far a charge may go: into what is reserved, and into the headroom. */
+/* Whether a charge may use the reserve, and the headroom. */
 struct reach {
 	bool privileged;
 	bool headroom;
@@ -122,7 +122,7 @@ static int charge(struct cmap_account *account, u64 bytes, struct reach reach)
 	return 0;
 }
 
-/* What says who pays: it, or one above it; NULL if that never changes. */
+/* The bill among @account and those above it.  NULL if the payer is constant. */
 static struct cmap_bill *bill_of(struct cmap_account *account)
 {
 	for (; account; account = account->parent)
@@ -131,7 +131,7 @@ static struct cmap_bill *bill_of(struct cmap_account *account)
 	return NULL;
 }
 
-/* The payer does not change while this is held; does nothing without a bill. */
+/* Keep the payer constant until bill_unlock().  Without a bill, do nothing. */
 static struct cmap_bill *bill_lock(struct cmap_account *account)
 	__acquires(bill)
 {
@@ -171,17 +171,18 @@ static int charge_billed(struct cmap_account *account, u64 bytes, bool headroom)
 }
 
 /**
- * cmap_charge() - take bytes from an account and all above it
+ * cmap_charge() - charge bytes to an account and all above it
  * @account: the account
  * @bytes: how many
  *
- * What is refused is not taken even for a moment, lest others are refused what
- * there is room for.  Only where a limit further up is reached just then it is
- * taken below, and given back.
+ * All accounts are checked before the first is charged.  So a charge that is
+ * refused does not occupy room meanwhile, and nobody else is refused because of
+ * it.  The exception is a race: if an account further up fills after the check,
+ * those below it have been charged, and get the bytes back.
  *
  * Context: Process or softirq.
- * Return: 0; or with nothing taken -EDQUOT when a user's limit stands in the
- * way, -ENOSPC when another one does.
+ * Return: 0; or, with nothing charged, -EDQUOT if a user's limit is reached and
+ * -ENOSPC if another one is.
  */
 int cmap_charge(struct cmap_account *account, u64 bytes)
 {
@@ -189,14 +190,15 @@ int cmap_charge(struct cmap_account *account, u64 bytes)
 }
 
 /**
- * cmap_charge_headroom() - take bytes, also from the headroom
+ * cmap_charge_headroom() - charge bytes, and allow use of the headroom
  * @account: the account
  * @bytes: how many
  *
- * For who gives as many bytes back soon: a replacement, whose old value goes.
+ * For a replacement: it gives at least as many bytes back soon, those of the old
+ * value.
  *
  * Context: Process or softirq, interrupts enabled.
- * Return: as of cmap_charge().
+ * Return: as cmap_charge().
  */
 int cmap_charge_headroom(struct cmap_account *account, u64 bytes)
 {
@@ -204,7 +206,7 @@ int cmap_charge_headroom(struct cmap_account *account, u64 bytes)
 }
 
 /**
- * cmap_uncharge() - give bytes back to an account and all above it
+ * cmap_uncharge() - uncharge bytes from an account and all above it
  * @account: the account
  * @bytes: how many, all of them charged before
  *
@@ -219,11 +221,10 @@ void cmap_uncharge(struct cmap_account *account, u64 bytes)
 }
 
 /**
- * cmap_bill_init() - say who pays
+ * cmap_bill_init() - set who pays
  * @bill: the bill
- * @payer: his account
- * @privileged: whether it may draw on what is reserved, and is not bound by
- *	the user's limit
+ * @payer: the payer's account
+ * @privileged: the reserve may be used, and the user's limit does not apply
  *
  * Context: Any.
  */
@@ -236,7 +237,7 @@ void cmap_bill_init(struct cmap_bill *bill, struct cmap_account *payer,
 	spin_lock_init(&bill->lock);
 }
 
-/* The new payer has the bytes already. */
+/* Move what belongs to @bytes, which have been charged to the new payer. */
 static void move_rest(struct cmap_bill *bill, struct cmap_account *payer,
 		      s64 bytes)
 {
@@ -252,9 +253,9 @@ static void move_rest(struct cmap_bill *bill, struct cmap_account *payer,
 }
 
 /**
- * cmap_bill_move() - have another pay, for what there is and what comes
+ * cmap_bill_move() - move a bill with all its bytes to another payer
  * @bill: the bill
- * @payer: his account; those above it are the same as those of the old one's
+ * @payer: the new payer's account.  Its parents are those of the old payer's
  * @privileged: as for cmap_bill_init()
  *
  * Context: Process or softirq.
@@ -285,12 +286,12 @@ int cmap_bill_move(struct cmap_bill *bill, struct cmap_account *payer,
 }
 
 /**
- * cmap_account_returning() - say that bytes are on their way back, or are back
+ * cmap_account_returning() - count bytes as on their way back, or no longer
  * @account: the account, and all above it
- * @bytes: how many; negative if they are back, or not given back after all
+ * @bytes: how many; negative if they are back, or will not come back after all
  *
- * Who gives them back uncharges them before he says that they are back: what is
- * counted as returning may be more than there is for a moment, never less.
+ * The caller uncharges bytes first and reports them as back afterwards.  So for a
+ * moment more can be counted as returning than is charged, never less.
  *
  * Context: Process or softirq, interrupts enabled.
  */
@@ -304,7 +305,7 @@ void cmap_account_returning(struct cmap_account *account, s64 bytes)
 }
 
 /**
- * cmap_account_headroom() - keep more bytes, or less, for replacements
+ * cmap_account_headroom() - change how many bytes are kept for replacements
  * @account: the account, and all above it
  * @bytes: how many more; negative for less
  *
@@ -320,13 +321,13 @@ void cmap_account_headroom(struct cmap_account *account, s64 bytes)
 }
 
 /**
- * cmap_account_fits() - whether bytes could be charged just now
+ * cmap_account_fits() - check whether bytes could be charged at this moment
  * @account: the account
  * @bytes: how many
- * @headroom: they may come from the headroom
+ * @headroom: they may use the headroom
  *
  * Context: Process or softirq, interrupts enabled.
- * Return: true if no limit stood in the way.
+ * Return: true if no limit is in the way.
  */
 bool cmap_account_fits(struct cmap_account *account, u64 bytes, bool headroom)
 {
@@ -356,16 +357,17 @@ static u64 coming_to(const struct cmap_account *account,
 }
 
 /**
- * cmap_account_short() - where bytes would not fit, whatever comes back
+ * cmap_account_short() - find where bytes do not fit even after all have returned
  * @account: the account
  * @bytes: how many
- * @headroom: they may come from the headroom
- * @coming: bytes that come back and are not counted as returning yet; NULL for
- *	none
+ * @headroom: they may use the headroom
+ * @coming: bytes that will come back and are not counted as returning yet; NULL
+ *	for none
  *
  * Context: Process or softirq, interrupts enabled.
- * Return: the first account on the way up that is too small, which may be gone
- * by now if it is a user's; or NULL: then it is only a matter of time.
+ * Return: NULL if the bytes fit once everything has come back; else the first
+ * account on the way up that is too small.  If that is a user's it may be freed
+ * by now, so the caller only compares the pointer.
  */
 const struct cmap_account *
 cmap_account_short(struct cmap_account *account, u64 bytes, bool headroom,
@@ -375,7 +377,10 @@ cmap_account_short(struct cmap_account *account, u64 bytes, bool headroom,
 	struct reach reach = reach_of(bill, headroom);
 
 	for (; account; account = account->parent) {
-		/* In this order: what came back in between counts twice. */
+		/*
+		 * Read in this order, bytes that come back in between count
+		 * twice as free.  So the error is to wait, not to refuse.
+		 */
 		s64 returning = atomic64_read(&account->returning);
 		s64 left = atomic64_read(&account->bytes) - returning;
 
@@ -390,12 +395,12 @@ cmap_account_short(struct cmap_account *account, u64 bytes, bool headroom,
 }
 
 /**
- * cmap_gfp() - how to allocate for a caller
- * @gfp: GFP_KERNEL; GFP_NOFS or GFP_NOIO for one that file systems or I/O may
- *	be waiting for; or GFP_ATOMIC where sleeping is not allowed
+ * cmap_gfp() - allocation flags for a caller
+ * @gfp: GFP_KERNEL; GFP_NOFS or GFP_NOIO if a file system or I/O may be waiting
+ *	for the caller; or GFP_ATOMIC where sleeping is not allowed
  *
  * Context: Any.
- * Return: CMAP_GFP_KERNEL, or the like of it that does no more than @gfp allows.
+ * Return: CMAP_GFP_KERNEL without what @gfp does not allow.
  */
 gfp_t cmap_gfp(gfp_t gfp)
 {
@@ -406,14 +411,15 @@ gfp_t cmap_gfp(gfp_t gfp)
 
 #ifdef CMAP_MEMCG
 /**
- * cmap_payer_current() - the object cgroup that the current process pays by
+ * cmap_payer_current() - get the object cgroup of the current process
  *
- * It keeps no memory cgroup: when one is removed its parent pays.  So what has
- * a long life, as a named map, does not keep its creator's cgroup.
+ * An object cgroup does not pin its memory cgroup: when that is removed, the
+ * parent pays.  So an object with a long life, such as a named map, does not keep
+ * the cgroup of its creator.
  *
  * Context: Process.
- * Return: it with a reference for the caller; or NULL for a kernel thread, or
- * where kernel memory is not accounted.
+ * Return: the object cgroup with a reference for the caller; NULL for a kernel
+ * thread, or where kernel memory is not accounted.
  */
 struct obj_cgroup *cmap_payer_current(void)
 {
@@ -423,7 +429,7 @@ struct obj_cgroup *cmap_payer_current(void)
 	struct obj_cgroup *payer = NULL;
 
 	rcu_read_lock();
-	/* One that is being removed has given its own to its parent. */
+	/* A cgroup that is being removed has moved its objcg to its parent. */
 	for (m = memcg; m && !payer; m = parent_mem_cgroup(m)) {
 		payer = rcu_dereference(cmap_memcg_objcg(m));
 		if (payer && !obj_cgroup_tryget(payer))
@@ -436,11 +442,11 @@ struct obj_cgroup *cmap_payer_current(void)
 }
 
 /**
- * cmap_payer_memcg() - the memory cgroup that pays now
+ * cmap_payer_memcg() - get the memory cgroup that pays now
  * @payer: from cmap_payer_current(), or NULL
  *
  * Context: Any.
- * Return: it with a reference for the caller, or NULL for none.
+ * Return: the cgroup with a reference for the caller, or NULL for none.
  */
 struct mem_cgroup *cmap_payer_memcg(struct obj_cgroup *payer)
 {
@@ -448,8 +454,8 @@ struct mem_cgroup *cmap_payer_memcg(struct obj_cgroup *payer)
 }
 
 /**
- * cmap_payer_put() - drop what cmap_payer_current() returned
- * @payer: it, or NULL
+ * cmap_payer_put() - drop the reference from cmap_payer_current()
+ * @payer: what that returned, which may be NULL
  *
  * Context: Any.
  */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Accounts of memory, and how it is allocated.
+ * Memory accounts, their limits, and the flags that memory is allocated with.
  */
 #ifndef CMAP_ACCOUNT_H
 #define CMAP_ACCOUNT_H
@@ -11,21 +11,21 @@
 #include <linux/types.h>
 
 enum cmap_account_kind {
-	CMAP_ACCOUNT_PLAIN,	/* has a limit of its own, or none */
-	CMAP_ACCOUNT_BILL,	/* is in a &struct cmap_bill; no limit */
-	CMAP_ACCOUNT_USER,	/* has the limit that all users have */
-	CMAP_ACCOUNT_ALL,	/* a part of its limit is reserved */
+	CMAP_ACCOUNT_PLAIN,	/* limited by its own @max */
+	CMAP_ACCOUNT_BILL,	/* embedded in a &struct cmap_bill; no limit */
+	CMAP_ACCOUNT_USER,	/* limited by what every user may have */
+	CMAP_ACCOUNT_ALL,	/* limited by @max, a part of which is reserved */
 };
 
 /**
- * struct cmap_account - bytes taken, and how many may be
- * @bytes: taken now
- * @returning: of these, what is given back without anybody doing anything: it
- *	only waits for readers
- * @headroom: bytes that only cmap_charge_headroom() takes
- * @max: most that may be taken; 0 for no limit
- * @kind: what limit there is
- * @parent: pays as well; NULL at the root
+ * struct cmap_account - how many bytes are charged, and how many may be
+ * @bytes: charged now
+ * @returning: the part of @bytes that is already on its way back: it only waits
+ *	for readers to finish
+ * @headroom: bytes that only cmap_charge_headroom() may use
+ * @max: upper limit of @bytes; 0 for none
+ * @kind: which limit applies
+ * @parent: is charged as well; NULL at the root
  */
 struct cmap_account {
 	atomic64_t bytes;
@@ -37,11 +37,12 @@ struct cmap_account {
 };
 
 /**
- * struct cmap_bill - what a map takes in all, and who pays
- * @account: that; its parent is the payer's, and changes
- * @privileged: bound by no user's limit, and what is reserved may be used
- * @lock: held while anything is charged or uncharged, so that the payer does
- *	not change meanwhile; @privileged and the parent are under it
+ * struct cmap_bill - all memory of a map, and who pays for it
+ * @account: all memory of the map.  Its parent is the payer's account, which can
+ *	change
+ * @privileged: no user's limit applies, and the reserve may be used
+ * @lock: protects @privileged and the account's parent.  It is held during each
+ *	charge and uncharge, so the payer does not change in the middle of one
  */
 struct cmap_bill {
 	struct cmap_account account;
@@ -49,10 +50,10 @@ struct cmap_bill {
 	spinlock_t lock;
 };
 
-/* What all maps together take and may take. */
+/* The memory of all maps together. */
 extern struct cmap_account cmap_account_all;
 
-/* Module parameters: of each user, and what of the module's limits is kept. */
+/* Module parameters: the limit of each user, and the reserve in per cent. */
 extern u64 cmap_user_max_bytes;
 extern unsigned int cmap_reserve_percent;
 
@@ -73,7 +74,10 @@ void cmap_account_returning(struct cmap_account *account, s64 bytes);
 void cmap_account_headroom(struct cmap_account *account, s64 bytes);
 bool cmap_account_fits(struct cmap_account *account, u64 bytes, bool headroom);
 
-/* Bytes that come back, though not counted as returning, to accounts of a kind. */
+/*
+ * Bytes that will come back but are not counted as returning: to the map's own
+ * account, to its user's, and to that of all maps.
+ */
 struct cmap_coming {
 	u64 own;
 	u64 user;
@@ -85,8 +89,8 @@ cmap_account_short(struct cmap_account *account, u64 bytes, bool headroom,
 		   const struct cmap_coming *coming);
 
 /*
- * How everything is allocated: on the caller's bill, and without waking the
- * OOM killer, not even the memory cgroup's.
+ * How everything is allocated: charged to the caller's memory cgroup, and without
+ * waking the OOM killer, not even the memory cgroup's.
  */
 #define CMAP_GFP_KERNEL							\
 	(GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL | __GFP_NOWARN)
@@ -94,9 +98,8 @@ cmap_account_short(struct cmap_account *account, u64 bytes, bool headroom,
 gfp_t cmap_gfp(gfp_t gfp);
 
 /*
- * Who pays for what is allocated later, and by others than the process that
- * it is for.  In kernels of before 6.10 accounting kernel memory is an option
- * of its own.
+ * The object cgroup that pays for memory which is allocated later and by another
+ * process.  Some kernels have a separate option for accounting of kernel memory.
  */
 struct mem_cgroup;
 struct obj_cgroup;

@@ -6,9 +6,10 @@
 #include <linux/string.h>
 #include <linux/wait_bit.h>
 
-#define AHEAD_PAGES_MIN		4	/* less is cleared when it is needed */
+/* Smaller segments are not allocated ahead: clearing them takes little time. */
+#define AHEAD_PAGES_MIN		4
 
-/* Begin a grace period for what was freed since the last one began. */
+/* Begin a grace period for the nodes that were freed since the last one began. */
 static void start_gp(struct cmap_segment *segment)
 {
 	segment->waiting = segment->fresh;
@@ -17,7 +18,10 @@ static void start_gp(struct cmap_segment *segment)
 		segment->grace = start_poll_synchronize_rcu();
 }
 
-/* A node that nobody in the kernel reads is no entry's from now on. */
+/*
+ * Mark a node as no entry's, for readers of the window.  The caller knows that
+ * no reader in the kernel can be in it.
+ */
 static void blank_node(struct cmap_node *node)
 {
 	WRITE_ONCE(node->version, 0);
@@ -36,9 +40,9 @@ static void wipe_node(const struct cmap_segment *segment, struct cmap_node *node
 }
 
 /**
- * cmap_segment_wipe_next() - wipe one node, and make it ready
+ * cmap_segment_wipe_next() - wipe one waiting node and make it ready
  * @arena: the arena
- * @segment: the segment, with nodes that wait and whose grace period is over
+ * @segment: the segment.  It has waiting nodes, and their grace period is over
  *
  * Context: The shard's lock.
  */
@@ -54,7 +58,7 @@ void cmap_segment_wipe_next(struct cmap_arena *arena, struct cmap_segment *segme
 		start_gp(segment);
 }
 
-/* Move the lists up if the grace period is over; true if any node is ready. */
+/* Move the lists up if the grace period is over.  True if a node is ready. */
 static bool advance_lists(struct cmap_arena *arena, struct cmap_segment *segment)
 {
 	if (segment->ready)
@@ -76,7 +80,7 @@ static cmap_ref alloc_freed(struct cmap_arena *arena, struct cmap_class *class)
 	struct cmap_segment *segment;
 	cmap_ref ref;
 
-	/* Behind the oldest the others' grace periods began later. */
+	/* The first in the ring has the oldest grace period: look only there. */
 	if (!class->head)
 		return 0;
 	segment = cmap_segment_at(arena, class->head);
@@ -88,7 +92,7 @@ static cmap_ref alloc_freed(struct cmap_arena *arena, struct cmap_class *class)
 	segment->live++;
 	arena->reuses++;
 
-	/* With nodes that wait it goes behind the others of the ring. */
+	/* If only waiting nodes are left, move the segment to the ring's end. */
 	if (!segment->ready) {
 		if (segment->waiting)
 			class->head = segment->next;
@@ -100,10 +104,12 @@ static cmap_ref alloc_freed(struct cmap_arena *arena, struct cmap_class *class)
 }
 
 /*
- * With half of a segment used it is time to have the next one allocated, so
- * that no writer has to clear it; but not if that is much beside what the
- * class has.  Of two classes that need one at a time, one is forgotten: its
- * writer will come to the end of what there is, and allocate.
+ * Half of a segment is used: ask the work for the next one, so that no writer has
+ * to clear it.  Do not ask if a segment is large compared with what the class
+ * has, as it may never be used.
+ *
+ * `ahead` holds one class.  If two ask at once, the first request is lost, and
+ * its writer allocates when the segment is used up.
  */
 static void note_low_watermark(struct cmap_arena *arena,
 			       const struct cmap_class *class,
@@ -113,7 +119,7 @@ static void note_low_watermark(struct cmap_arena *arena,
 
 	if (class->spare || pages < AHEAD_PAGES_MIN || class->pages < 4 * pages)
 		return;
-	/* Read without the lock by the work that allocates. */
+	/* The work that allocates reads this without the lock. */
 	WRITE_ONCE(arena->ahead, segment->class);
 	arena->below_low_watermark = true;
 }
@@ -160,12 +166,12 @@ static __always_inline cmap_ref alloc_in(struct cmap_arena *arena,
 }
 
 /**
- * cmap_arena_alloc() - take a node, be it the last one
+ * cmap_arena_alloc() - take a node, even the last one
  * @arena: the arena
  * @size: its size in bytes, from cmap_node_size()
  *
- * The node's version is 0 when this returns, and everybody sees that before
- * anything the caller writes to the node.
+ * The node's version is 0 when this returns.  Every reader sees that before
+ * anything that the caller writes to the node.
  *
  * Context: The shard's lock.
  * Return: the node's ref, or 0 if the arena must be refilled first.
@@ -187,15 +193,16 @@ static struct cmap_class *class_at(const struct cmap_arena *arena, cmap_ref ref)
 	return &arena->classes[segment->class];
 }
 
-/* Whether all values of the map could still be replaced if this one stays. */
+/* Whether the headroom that replacing large values needs is still there. */
 static bool headroom_left(const struct cmap_arena *arena)
 {
 	return !cmap_account_short(&arena->memory->account, 0, false, NULL);
 }
 
 /*
- * Whether there is a queue for nodes of a class.  If the first in it lacks
- * something else the others of the class do not keep anybody from going on.
+ * Whether writers that queue for nodes of a class have precedence.  They do while
+ * the first in the queue lacks such a node.  If it lacks something else, others
+ * need not stay behind those that queue for this class.
  */
 static bool is_queued(const struct cmap_arena *arena, u32 nth)
 {
@@ -203,14 +210,14 @@ static bool is_queued(const struct cmap_arena *arena, u32 nth)
 }
 
 /**
- * cmap_arena_take() - take a node, unless others need it more
+ * cmap_arena_take() - take a node, unless others have precedence
  * @arena: the arena
  * @size: its size in bytes, from cmap_node_size()
  * @flags: CMAP_TAKE_*
  *
- * A replacement gives a node back for the one it takes; an insert does not, and
- * leaves some for replacements.  While writers queue for a node nobody takes
- * one before them.
+ * A replacement gives back a node for the one it takes.  An insert does not, so
+ * it leaves the reserve to replacements.  While writers queue for a node, nobody
+ * else takes one.
  *
  * Context: The shard's lock.
  * Return: the node's ref as from cmap_arena_alloc(), or 0.
@@ -236,9 +243,9 @@ cmap_ref cmap_arena_take(struct cmap_arena *arena, u32 size, unsigned int flags)
 }
 
 /**
- * cmap_arena_may_insert() - whether a node taken before can become an entry's
+ * cmap_arena_may_insert() - check whether a reserved node may be inserted
  * @arena: the arena
- * @ref: the node, taken when it was not known whether it will be one more
+ * @ref: the node, taken when it was not known whether the write will insert
  *
  * Context: The shard's lock.
  * Return: true if enough is left for replacements.
@@ -257,10 +264,10 @@ bool cmap_arena_may_insert(const struct cmap_arena *arena, cmap_ref ref)
  * cmap_arena_in_hand() - note that a writer holds a node, or no longer does
  * @arena: the arena
  * @ref: the node
- * @taken: it does now
+ * @taken: the writer holds it from now on
  *
- * One that is to be filled outside the lock, or was an entry's and is copied
- * from: who lacks a node waits for those, too.
+ * A writer holds a node while it fills it outside the lock, and an old node while
+ * it copies the value out.  Both come back, so who lacks a node waits for them.
  *
  * Context: The shard's lock.
  */
@@ -279,12 +286,12 @@ void cmap_arena_in_hand(struct cmap_arena *arena, cmap_ref ref, bool taken)
 }
 
 /**
- * cmap_arena_large_bytes() - what of its map's memory in hand a node makes up
+ * cmap_arena_large_bytes() - a node's share of its map's memory in hand
  * @arena: the arena
  * @ref: the node
  *
  * Context: The shard's lock.
- * Return: bytes; 0 if it is no large value's.
+ * Return: its bytes; 0 if it does not have a large value.
  */
 u64 cmap_arena_large_bytes(const struct cmap_arena *arena, cmap_ref ref)
 {
@@ -297,12 +304,12 @@ u64 cmap_arena_large_bytes(const struct cmap_arena *arena, cmap_ref ref)
 }
 
 /**
- * cmap_arena_room() - how large a node is
+ * cmap_arena_room() - how many bytes fit where a node is
  * @arena: the arena
  * @ref: the node
  *
  * Context: The shard's lock.
- * Return: bytes that a node in its place can have.
+ * Return: bytes, those of the node's size class.
  */
 u32 cmap_arena_room(const struct cmap_arena *arena, cmap_ref ref)
 {
@@ -326,7 +333,7 @@ bool cmap_arena_larger(u32 size, u32 than)
 }
 
 /**
- * cmap_arena_retire() - give back a node that readers may have seen
+ * cmap_arena_retire() - free a node that readers may still be in
  * @arena: the arena
  * @ref: the node, which can no longer be found
  *
@@ -356,7 +363,7 @@ void cmap_arena_retire(struct cmap_arena *arena, cmap_ref ref)
 }
 
 /**
- * cmap_arena_free_unpublished() - give back a node whose ref was never published
+ * cmap_arena_free_unpublished() - free a node whose ref was never published
  * @arena: the arena
  * @ref: the node
  *
@@ -382,12 +389,12 @@ void cmap_arena_free_unpublished(struct cmap_arena *arena, cmap_ref ref)
 }
 
 /**
- * cmap_arena_copy() - make a copy of an entry's node in another segment
+ * cmap_arena_copy() - copy an entry's node to another segment
  * @arena: the arena
- * @ref: the node, of the segment that is emptied
+ * @ref: the node, in the segment that is being emptied
  *
- * The copy is the same in all, version included: whoever finds one of the two
- * finds the same entry.  The nodes that inserts leave are not for copies either.
+ * The copy equals the original, also in its version, so a reader may find either.
+ * Copies leave the reserve to replacements, as inserts do.
  *
  * Context: The shard's lock.
  * Return: the copy, or 0 if there is no room for one.
@@ -428,8 +435,8 @@ cmap_ref cmap_arena_copy(struct cmap_arena *arena, cmap_ref ref)
  * @count: how many writers join; negative: leave
  *
  * Context: The shard's lock.
- * Return: false, and nothing is counted, if nobody has such nodes, so there is no
- * queue; or if more queue than can be counted.
+ * Return: false, with nothing counted, if the arena has no nodes yet, or if more
+ * writers queue than can be counted.
  */
 bool cmap_arena_queue(struct cmap_arena *arena, u32 size, int count)
 {
@@ -447,12 +454,12 @@ bool cmap_arena_queue(struct cmap_arena *arena, u32 size, int count)
 }
 
 /**
- * cmap_arena_serve() - say what the first in the queue lacks
+ * cmap_arena_serve() - set what the first writer in the queue lacks
  * @arena: the arena
- * @size: bytes in a node, or 0 if it lacks something else
+ * @size: bytes in the node that it lacks, or 0 if it lacks something else
  *
- * From here on, until this is called for the next one, nobody but those in the
- * queue takes such a node.
+ * Until this is called for the next writer, only writers in the queue take nodes
+ * of that size.
  *
  * Context: The shard's lock.
  */
@@ -464,7 +471,7 @@ void cmap_arena_serve(struct cmap_arena *arena, u32 size)
 }
 
 /**
- * cmap_arena_queued() - whether writers queue for nodes
+ * cmap_arena_queued() - check whether writers queue for nodes
  * @arena: the arena
  * @size: bytes in the nodes
  *
@@ -479,13 +486,13 @@ bool cmap_arena_queued(const struct cmap_arena *arena, u32 size)
 }
 
 /**
- * cmap_arena_outlook() - what a writer that lacks a node can hope for
+ * cmap_arena_outlook() - check whether a node becomes free without more memory
  * @arena: the arena
  * @size: bytes in the node
- * @insert: it is for an entry more, which leaves some for replacements
+ * @insert: it is for an insert, which leaves the reserve to replacements
  *
  * Context: The shard's lock.
- * Return: whether it gets one without more memory, and when.
+ * Return: whether the writer gets a node if it waits, and what it waits for.
  */
 struct cmap_outlook cmap_arena_outlook(const struct cmap_arena *arena,
 				       u32 size, bool insert)
@@ -506,7 +513,7 @@ struct cmap_outlook cmap_arena_outlook(const struct cmap_arena *arena,
 	if (!class->head)
 		return outlook;
 	segment = cmap_segment_at(arena, class->head);
-	/* Of ripe nodes it gets none either that it must leave for others. */
+	/* The reserve stays even when its grace period is over. */
 	outlook.waits = !segment->ready &&
 			class->free > (insert ? class->reserve : 0);
 	outlook.grace = segment->grace;

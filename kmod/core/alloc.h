@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Nodes: handing them out, taking them back, and who gets one first.
+ * Allocating and freeing nodes, and who gets a node first when they are scarce.
  */
 #ifndef CMAP_ALLOC_H
 #define CMAP_ALLOC_H
@@ -8,13 +8,13 @@
 #include "arena.h"
 
 /* For cmap_arena_take(). */
-#define CMAP_TAKE_INSERT	BIT(0)	/* leave what replacements need */
-#define CMAP_TAKE_QUEUED	BIT(1)	/* it is this writer's turn */
+#define CMAP_TAKE_INSERT	BIT(0)	/* leave the reserve to replacements */
+#define CMAP_TAKE_QUEUED	BIT(1)	/* the writer is in the queue */
 
-/* What a writer that lacks a node of some size can hope for. */
+/* Whether a writer that lacks a node of some size gets one without more memory. */
 struct cmap_outlook {
 	bool coming;			/* it gets one if it waits */
-	bool waits;			/* for @grace, at most */
+	bool waits;			/* at most for the grace period @grace */
 	unsigned long grace;
 };
 
@@ -42,9 +42,9 @@ struct cmap_outlook cmap_arena_outlook(const struct cmap_arena *arena,
 static inline void cmap_arena_push(struct cmap_arena *arena, cmap_ref *list, cmap_ref ref)
 {
 	/*
-	 * Pairs with the barrier in the walk, and with the fence of a window's
-	 * reader: who sees the link, where an order was, sees that the ref is
-	 * no longer where it was found.
+	 * The link overwrites the high half of the hash.  Pairs with the barrier
+	 * in position_of(), and with a window reader's fence: whoever reads the
+	 * link sees that the slot no longer has this ref.
 	 */
 	smp_store_release(&cmap_arena_node(arena, ref)->link, *list);
 	*list = ref;

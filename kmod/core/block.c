@@ -8,12 +8,12 @@
 #include <linux/wait_bit.h>
 #include <uapi/linux/cmap.h>
 
-/* Numbers of tables have 48 bits in a table's word. */
+/* A table's word in the window has 48 bits for the table's number. */
 #define NUMBERS_MAX	((1LL << 48) - CMAP_WINDOW_NUMBER_FIRST)
 
 /* ---- blocks ---- */
 
-/* Large blocks are a wish that must cost nobody anything. */
+/* A large block is an optimization: do not reclaim hard for one. */
 static gfp_t pages_gfp(gfp_t gfp, unsigned int order)
 {
 	gfp = cmap_gfp(gfp) | __GFP_ZERO;
@@ -35,9 +35,9 @@ static void pages_free(void *base, u32 pages)
 }
 
 /*
- * So many pages in a row: of a power of two as one, so that one entry of a page
- * table can map them all; of any other number each by itself.  Those that came
- * along go back, and nobody clears them.
+ * Allocate contiguous pages.  A power of two of them is one compound page, so one
+ * page table entry can map it.  For any other number a larger block is split, and
+ * the pages that are too many are freed before anything is cleared.
  */
 static struct page *pages_alloc(int nid, u32 pages, gfp_t gfp)
 {
@@ -56,7 +56,7 @@ static struct page *pages_alloc(int nid, u32 pages, gfp_t gfp)
 	split_page(page, order);
 	for (i = pages; i < 1U << order; i++)
 		__free_page(page + i);
-	/* Some kernels clear all that they hand out. */
+	/* The allocator has cleared the pages if the kernel is told to do so. */
 	for (i = 0; i < pages && !want_init_on_alloc(gfp); i++)
 		clear_page(page_address(page + i));
 	return page;
@@ -110,8 +110,8 @@ static struct cmap_block *charge_and_alloc(struct cmap_memory *memory,
 
 /**
  * cmap_block_alloc() - allocate a block of zeroed pages
- * @memory: where it comes from
- * @nid: memory node to prefer
+ * @memory: the map's memory
+ * @nid: NUMA node to prefer
  * @pages: how many
  * @gfp: GFP_KERNEL, or GFP_ATOMIC where sleeping is not allowed
  * @err: set on failure: -EDQUOT for a user's limit, -ENOSPC for another,
@@ -128,15 +128,15 @@ struct cmap_block *cmap_block_alloc(struct cmap_memory *memory, int nid,
 }
 
 /**
- * cmap_block_alloc_charged() - allocate a block that is paid for
- * @memory: where it comes from; the caller has charged the block to its account
- * @nid: memory node to prefer
+ * cmap_block_alloc_charged() - allocate a block that has been charged already
+ * @memory: the map's memory; the caller has charged the block to its account
+ * @nid: NUMA node to prefer
  * @pages: how many
  * @gfp: GFP_KERNEL, or GFP_ATOMIC where sleeping is not allowed
  *
  * Context: Any that @gfp allows.
- * Return: the block, with the charge its own; or NULL for lack of memory or the
- * memory cgroup's limit, with the charge still the caller's.
+ * Return: the block, which takes over the charge; or NULL for lack of memory or
+ * at the memory cgroup's limit.  Then the caller has to uncharge.
  */
 struct cmap_block *cmap_block_alloc_charged(struct cmap_memory *memory,
 					    int nid, u32 pages, gfp_t gfp)
@@ -145,14 +145,14 @@ struct cmap_block *cmap_block_alloc_charged(struct cmap_memory *memory,
 }
 
 /**
- * cmap_block_alloc_shown() - allocate a page for those who map the map
- * @memory: where it comes from
- * @nid: memory node to prefer
+ * cmap_block_alloc_shown() - allocate a page that exists only for the window
+ * @memory: the map's memory
+ * @nid: NUMA node to prefer
  * @gfp: GFP_KERNEL, or GFP_ATOMIC where sleeping is not allowed
  * @err: set on failure as by cmap_block_alloc()
  *
- * The limit that is the map's own is none on this: whoever may only read must
- * not be able to take from it.
+ * The page is not charged to the map's own account.  So a process that may only
+ * read cannot use up the map's limit by mapping it.
  *
  * Context: Any that @gfp allows.
  * Return: the block, or NULL with @err set.
@@ -168,7 +168,7 @@ struct cmap_block *cmap_block_alloc_shown(struct cmap_memory *memory, int nid,
  * cmap_block_free() - free a block
  * @block: the block, which no process has mapped, or NULL
  *
- * What processes may have mapped goes by cmap_memory_leave() first.
+ * A block that processes may have mapped goes through cmap_memory_leave() first.
  *
  * Context: Process or softirq, interrupts enabled.
  */
@@ -190,8 +190,8 @@ void cmap_block_free(struct cmap_block *block)
 /* ---- leaving a place ---- */
 
 /*
- * Nobody finds any of it any more.  Once those who found it before have mapped
- * it, take it out of all processes that have.
+ * New page faults do not find the blocks any more.  Wait for those that have found
+ * them and may still map them; then unmap the blocks everywhere.
  */
 static void free_gone(struct work_struct *work)
 {
@@ -210,10 +210,10 @@ static void free_gone(struct work_struct *work)
 }
 
 /**
- * cmap_block_returning() - say that a block is on its way to be freed
+ * cmap_block_returning() - count a block as on its way to be freed
  * @block: the block, which only waits for readers
  *
- * Who is refused for lack of memory waits for such.
+ * A writer that finds no memory waits for such blocks.
  *
  * Context: Any; one caller at a time.
  */
@@ -226,20 +226,20 @@ void cmap_block_returning(struct cmap_block *block)
 }
 
 /**
- * cmap_memory_leave() - leave a place
+ * cmap_memory_leave() - have a block leave its place
  * @memory: the map's memory
- * @place: the place; page faults that begin now do not find what is there
+ * @place: the place; page faults that begin now do not find the block
  *
- * The caller has counted it as leaving.  If a process may have the place mapped
- * that takes a while.
+ * The caller has counted it in @leaving.  If a process may have the place mapped,
+ * a work finishes this later.
  *
  * Context: Any.
  */
 void cmap_memory_leave(struct cmap_memory *memory, struct cmap_place *place)
 {
 	/*
-	 * Pairs with the barrier in cmap_memory_map(): page faults that this
-	 * knows nothing of do not find what is leaving.
+	 * Pairs with the barrier in cmap_memory_map(): if @mapped is not seen
+	 * here, page faults do not find the block.
 	 */
 	smp_mb();
 	if (!READ_ONCE(memory->mapped)) {
@@ -264,10 +264,10 @@ void cmap_memory_sync(const struct cmap_memory *memory)
 }
 
 /**
- * cmap_memory_unmap() - take a place out of all processes that have it mapped
+ * cmap_memory_unmap() - unmap a place from all processes
  * @memory: the memory of a map that may have been mapped
- * @offset: where in the file it is
- * @bytes: how long it is; with 0 nothing is done
+ * @offset: where it begins in the window's file
+ * @bytes: its length; with 0 nothing is done
  *
  * Context: Process.
  */
@@ -280,8 +280,8 @@ void cmap_memory_unmap(const struct cmap_memory *memory, u64 offset, u64 bytes)
 /* ---- headroom for large values ---- */
 
 /*
- * Sizes in pages: each up to eight, then eight steps to each doubling.  What
- * is kept is enough for the largest of a step.
+ * Large values are counted by size in pages: each size up to eight, then eight
+ * steps to a doubling.  The headroom is enough for the largest size of a step.
  */
 static u32 large_index(u32 pages)
 {
@@ -302,7 +302,7 @@ static u64 large_bytes(u32 index)
 	return pages << PAGE_SHIFT;
 }
 
-/* What the largest value takes; 0 without one. */
+/* Bytes that the largest value takes; 0 if there is no large value. */
 static u64 largest_value(const struct cmap_memory *memory)
 {
 	u32 i = CMAP_LARGE_SIZES;
@@ -317,7 +317,7 @@ static u64 largest_value(const struct cmap_memory *memory)
  * cmap_memory_hands_move() - note that a writer took memory in hand, or gave it back
  * @memory: the map's memory
  *
- * The time is written once a tick at most: writers of all shards come here.
+ * Writers of all shards call this, so the time is written at most once a tick.
  *
  * Context: Any.
  */
@@ -330,13 +330,13 @@ void cmap_memory_hands_move(struct cmap_memory *memory)
 }
 
 /**
- * cmap_memory_large() - note that there is a large value more, or less
+ * cmap_memory_large() - count one large value more, or less
  * @memory: the map's memory
- * @pages: what it takes
- * @more: there is one more
+ * @pages: how many pages it takes
+ * @more: true for one more
  *
- * There is always kept as much as the largest value takes, so that each can be
- * replaced: a replacement is there before the old value goes.
+ * A replacement needs its memory before the old value is freed.  So the headroom
+ * is kept at the size of the largest value: then each value can be replaced.
  *
  * Context: Process or softirq, interrupts enabled.
  */
@@ -354,12 +354,12 @@ void cmap_memory_large(struct cmap_memory *memory, u32 pages, bool more)
 }
 
 /**
- * cmap_memory_headroom_for() - what a large value takes beside its own pages
+ * cmap_memory_headroom_for() - by how much a large value raises the headroom
  * @memory: the map's memory
- * @pages: what it takes
+ * @pages: how many pages the value takes
  *
  * Context: Process or softirq, interrupts enabled.
- * Return: bytes by which the headroom grows with it.
+ * Return: bytes that it needs beside its own pages.
  */
 u64 cmap_memory_headroom_for(struct cmap_memory *memory, u32 pages)
 {
@@ -376,19 +376,19 @@ u64 cmap_memory_headroom_for(struct cmap_memory *memory, u32 pages)
 /* ---- memory ---- */
 
 /**
- * cmap_memory_left() - something that was leaving is free
- * @memory: where it came from; gone, perhaps, when this returns
+ * cmap_memory_left() - note that something that was leaving has been freed
+ * @memory: the map's memory, which may be freed when this returns
  *
  * Context: Any.
  */
 void cmap_memory_left(struct cmap_memory *memory)
 {
 	/*
-	 * Full barriers: pairs with the acquire in cmap_memory_leaving(), and
-	 * with those of who waits, who looks after it said that it does.
+	 * Full barriers.  They pair with the acquire in cmap_memory_leaving(),
+	 * and with the barrier between a waiter's announcement and its look.
 	 */
 	(void)atomic_dec_return(&memory->leaving);
-	/* Nothing but the address is used of what may be gone. */
+	/* The memory may be freed by now.  Only its address is used. */
 	wake_up_var(&memory->leaving);
 }
 
@@ -409,7 +409,7 @@ void cmap_memory_wait_all_left(struct cmap_memory *memory)
  * @number: set to the number, or to 0 if processes cannot map the map
  *
  * Context: Any.
- * Return: 0, or -ENOSPC if all have been used.
+ * Return: 0, or -ENOSPC if all numbers have been used.
  */
 int cmap_memory_number(struct cmap_memory *memory, u64 *number)
 {
@@ -429,10 +429,10 @@ int cmap_memory_number(struct cmap_memory *memory, u64 *number)
 }
 
 /**
- * cmap_memory_init() - say where a map's memory comes from
+ * cmap_memory_init() - set up a map's memory
  * @memory: the map's memory
- * @max: how much it can be; 0 for no limit of its own
- * @offered: whether processes can map it
+ * @max: the map's own limit in bytes; 0 for none
+ * @offered: processes can map the map
  *
  * Context: Process.
  */
@@ -450,9 +450,9 @@ void cmap_memory_init(struct cmap_memory *memory, u64 max, bool offered)
 }
 
 /**
- * cmap_memory_map() - before a map is mapped for the first time
+ * cmap_memory_map() - prepare a map for being mapped for the first time
  * @memory: the map's memory
- * @mapped: has the hooks; on success it belongs to @memory
+ * @mapped: the hooks; on success @memory owns it
  *
  * Context: Process; once for each map.
  * Return: 0 or -ENOMEM.
@@ -462,11 +462,11 @@ int cmap_memory_map(struct cmap_memory *memory, struct cmap_mapped *mapped)
 	if (init_srcu_struct(&mapped->faults))
 		return -ENOMEM;
 
-	/* Pairs with the address dependency of who leaves a place. */
+	/* Pairs with the address dependency in cmap_memory_sync() and _unmap(). */
 	smp_store_release(&memory->mapped, mapped);
 	/*
-	 * Pairs with the barrier in cmap_memory_leave(): what does not see that
-	 * there will be page faults can no longer be found by them.
+	 * Pairs with the barrier in cmap_memory_leave(): page faults do not find
+	 * a block whose leaving does not see @mapped.
 	 */
 	smp_mb();
 
@@ -474,14 +474,14 @@ int cmap_memory_map(struct cmap_memory *memory, struct cmap_mapped *mapped)
 }
 
 /**
- * cmap_memory_exit() - the end, when nothing is left
+ * cmap_memory_exit() - tear down a map's memory when nothing of it is left
  * @memory: the map's memory
  *
  * Context: Process.
  */
 void cmap_memory_exit(struct cmap_memory *memory)
 {
-	/* The last place has left, but the work may not have returned. */
+	/* The last place has left, but the work may not have returned yet. */
 	flush_work(&memory->free_gone);
 	if (!memory->mapped)
 		return;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Blocks of pages: what a map's tables and nodes are made of, and how they
- * leave the places at which processes have them mapped.
+ * Blocks of pages, which a map's tables and nodes are made of; and how a block
+ * leaves the place at which processes have it mapped.
  */
 #ifndef CMAP_BLOCK_H
 #define CMAP_BLOCK_H
@@ -16,16 +16,15 @@
 #include <linux/workqueue.h>
 
 /**
- * struct cmap_mapped - what a map has from the first time that it is mapped
- * @faults: page faults look for memory, and map what they find, in its read
- *	sections
- * @unmap: takes a range of the window's file out of all processes that have it
+ * struct cmap_mapped - state of a map that has been mapped at least once
+ * @faults: SRCU.  A page fault looks for memory and maps it in a read section
+ * @unmap: removes a range of the window's file from all processes that have it
  *	mapped.  May sleep
- * @free: frees this, when the map goes
+ * @free: frees this object at the end of the map
  *
- * The core knows no files and no processes: who maps the map makes this and
- * sets the hooks.  Each map has its own: what somebody does to his map, or how
- * often he maps it, is nothing to the others.
+ * The core knows neither files nor processes.  So whoever maps the map makes this
+ * object and sets the hooks.  Each map has one of its own: page faults and
+ * grace periods of one map do not delay others.
  */
 struct cmap_mapped {
 	struct srcu_struct faults;
@@ -37,22 +36,22 @@ struct cmap_mapped {
 
 /**
  * struct cmap_memory - where a map's memory comes from
- * @account: pays for it
- * @bill: above that; who pays for the map
+ * @account: the memory of tables and nodes, limited by the map's max_bytes
+ * @bill: the parent of @account; all memory of the map, and who pays
  * @large_lock: protects @large
  * @large: how many large values there are of each size
- * @in_hand: bytes in large values that a writer holds, which either is about to
- *	write one or to give an old one back
- * @hands_moved: in jiffies, when a writer last took a node, of whatever size, in
- *	hand or gave it back
- * @leaving: how much of it will be given back in a while: tables after a
- *	grace period, what has a place once nobody has it mapped
- * @offered: processes can map it; constant
- * @mapped: a process may have mapped some
- * @remote: bytes that are not on the memory node that they were wanted on
- * @numbers: how many numbers have been given away
- * @gone: what waits until nobody has it mapped
- * @free_gone: waits for that
+ * @in_hand: bytes in large values that writers hold at the moment, because they
+ *	are about to insert them, or to free them after a copy
+ * @hands_moved: when a writer last took a node of any size in hand, or gave one
+ *	back; in jiffies
+ * @leaving: how many tables and blocks are on their way to be freed.  Tables wait
+ *	for a grace period; what was mapped, until no process has it mapped
+ * @offered: processes can map the map; constant
+ * @mapped: NULL until the map is mapped for the first time
+ * @remote: bytes that are not on the preferred NUMA node
+ * @numbers: how many window numbers have been used
+ * @gone: places that wait until no process has them mapped
+ * @free_gone: work that takes the places of @gone out of all processes
  */
 struct cmap_memory {
 	struct cmap_account account;
@@ -72,13 +71,13 @@ struct cmap_memory {
 
 /**
  * struct cmap_block - a block of pages
- * @base: the zeroed, physically contiguous pages
- * @memory: where it came from
- * @account: pays for it
+ * @base: the pages, zeroed and physically contiguous
+ * @memory: the memory of the map that the block belongs to
+ * @account: what it is charged to
  * @pages: how many there are
- * @remote: they are not on the memory node that they were wanted on
- * @returning: counted as returning in its account
- * @next: for its owner
+ * @remote: they are not on the preferred NUMA node
+ * @returning: counted as returning in @account
+ * @next: for use by the block's owner
  */
 struct cmap_block {
 	void *base;
@@ -96,11 +95,11 @@ static inline size_t cmap_block_bytes(const struct cmap_block *block)
 }
 
 /**
- * struct cmap_place - a place in the window, for when it is left
- * @offset: where in the file
- * @bytes: how much of it; 0 if nobody can have found what is there
- * @gone: while page faults may still map it
- * @left: called when no process has it mapped any more
+ * struct cmap_place - a place in the window that a block is about to leave
+ * @offset: where it begins in the window's file
+ * @bytes: its length; 0 if no page fault can have found the block
+ * @gone: entry in @gone of &struct cmap_memory
+ * @left: called when no process has the block mapped any more
  */
 struct cmap_place {
 	u64 offset;
@@ -121,7 +120,7 @@ void cmap_memory_leave(struct cmap_memory *memory, struct cmap_place *place);
 void cmap_memory_sync(const struct cmap_memory *memory);
 void cmap_memory_unmap(const struct cmap_memory *memory, u64 offset, u64 bytes);
 
-/* If not, all that was on its way has done with the memory. */
+/* If this is false, nothing that was freed uses the map's memory any more. */
 static inline bool cmap_memory_leaving(const struct cmap_memory *memory)
 {
 	/* Pairs with the decrement in cmap_memory_left(). */

@@ -12,13 +12,14 @@
 #include <linux/mm.h>
 
 #define CMAP_CLASSES		162	/* see cmap_class_of() */
-#define CMAP_CLASS_LARGE	81	/* the first one above 32 KiB */
-#define CMAP_LARGE_MSB		12	/* of its least number of units, less one */
+#define CMAP_CLASS_LARGE	81	/* the first class above 32 KiB */
+/* Index of the top bit of that class's smallest number of units, minus one. */
+#define CMAP_LARGE_MSB		12
 
 /*
- * Size classes: every number of units up to 16, then eight steps to each
- * doubling, so that a node wastes less than an eighth of its size.  Of large
- * ones there are sixteen steps: each wastes less than a sixteenth and a page.
+ * Each number of units up to 16 is a class.  Above that there are eight classes to
+ * a doubling, so a node wastes less than an eighth of its size.  Large nodes have
+ * sixteen classes to a doubling: they waste less than a sixteenth, and a page.
  */
 static inline u32 cmap_class_of(u32 size)
 {
@@ -49,11 +50,10 @@ static inline u32 cmap_class_units(u32 class)
 }
 
 /*
- * A large value is a segment of its own, of as many pages as it takes.  What
- * inserts leave for replacements is no free node then, but room in the account:
- * see cmap_memory_large().
+ * A large value has a segment of its own, of as many pages as it needs.  So there
+ * are no free nodes of such a class that inserts could leave for replacements.
+ * Instead room is kept in the account: see cmap_memory_large().
  */
-
 static inline bool cmap_class_is_large(u32 class)
 {
 	return class >= CMAP_CLASS_LARGE;
@@ -64,7 +64,7 @@ static inline u32 cmap_large_pages(u32 size)
 	return DIV_ROUND_UP(size, PAGE_SIZE);
 }
 
-/* The smallest segment that has a node of a class. */
+/* Pages in the smallest segment that a node of the class fits in. */
 static inline u32 cmap_class_pages_min(u32 class)
 {
 	u32 size = cmap_class_units(class) << CMAP_UNIT_SHIFT;

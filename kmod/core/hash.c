@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * SipHash with one round per word and three at the end, after Aumasson and
- * Bernstein.  The kernel's own siphash() does 2-4 rounds and its hsiphash()
- * gives 32 bits on demand; we need 64 bits at the price of the latter.
+ * SipHash by Aumasson and Bernstein, with one round for each word and three at the
+ * end.  The kernel's siphash() does 2 and 4 rounds, which is slower, and its
+ * hsiphash() returns only 32 bits.  The map needs 64 bits at the latter's speed.
  */
 #include "hash.h"
 

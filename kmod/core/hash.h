@@ -1,23 +1,23 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The keyed hash of keys: SipHash-1-3, 64 bits, with the length put first.
+ * The keyed hash of keys: SipHash-1-3 with 64 bits, and the length hashed first.
  *
- * SipHash puts the length into the last word, beside what is left of the
- * message; a key of whole words so takes one round more for its length alone.
- * Here it goes into the state before the first word.  Length and words tell
- * keys apart as before, and another constant in v1 is how SipHash itself makes
- * two functions of one secret.
+ * SipHash itself puts the length into the last word, beside the last bytes of the
+ * message.  A key of whole words then needs one more round, for its length alone.
+ * Here the length goes into the state before the first word.  Keys are still
+ * distinguished by length and words.  Changing the constant in v1 is safe: SipHash
+ * itself derives two functions from one secret that way.
  *
- * What the map does with the 64 bits:
+ * The map uses the 64 bits like this:
  *
  *	 63             32 31            16 15           0
  *	+-----------------+----------------+--------------+
- *	|      order      |     unused     |     tag      |
+ *	|    high half    |     unused     |     tag      |
  *	+-----------------+----------------+--------------+
  *
- * The order's topmost bits choose the shard, those behind them the bucket, so
- * a table of any size keeps entries in the same order.  The tag stands beside
- * the ref in the bucket.  Order and tag together are an entry's position.
+ * The topmost bits of the high half choose the shard, and the next bits the bucket.
+ * So a table of any size keeps entries in the same order.  The tag is stored beside
+ * the ref in the bucket.  High half and tag together are an entry's position.
  */
 #ifndef CMAP_HASH_H
 #define CMAP_HASH_H
@@ -25,7 +25,7 @@
 #include <linux/bitops.h>
 #include <linux/types.h>
 
-/* SipHash's state; in registers, for all that has it is inlined. */
+/* SipHash's state.  All users are inlined, so it stays in registers. */
 struct cmap_hash {
 	u64 v0, v1, v2, v3;
 };
@@ -90,7 +90,7 @@ u64 cmap_hash_bytes(const struct cmap_hash *begin, const void *key, u32 len);
 static __always_inline u64 cmap_hash(const struct cmap_hash *begin,
 				     const void *key, u32 len)
 {
-	/* Without loops it takes half as many instructions. */
+	/* A key of one word: without loops this takes half the instructions. */
 	if (likely(len == 8)) {
 		struct cmap_hash s = *begin;
 
@@ -115,7 +115,7 @@ static inline u16 cmap_hash_tag(u64 hash)
 	return hash;
 }
 
-/* Where an entry stands in the order of a range. */
+/* An entry's position: ranges return entries in ascending positions. */
 static inline u64 cmap_position(u32 order, u16 tag)
 {
 	return (u64)order << 16 | tag;

@@ -2,7 +2,7 @@
 #include "lack.h"
 #include "migrate.h"
 
-/* ---- allocating it ---- */
+/* ---- allocating ---- */
 
 static int allocate_table(struct cmap_shard *shard, gfp_t gfp)
 {
@@ -29,8 +29,8 @@ static int allocate_table(struct cmap_shard *shard, gfp_t gfp)
 }
 
 /*
- * The table may be replaced while we allocate; then the new one's pool gets
- * the buckets if they fit it, and otherwise the write comes back for more.
+ * The table may be replaced during the allocation.  Then the new table's pool gets
+ * the buckets, if they fit it.  If not, they are freed and the write tries again.
  */
 static int allocate_pool(struct cmap_shard *shard, u32 order, gfp_t gfp)
 {
@@ -86,13 +86,13 @@ static int allocate_node(struct cmap_shard *shard,
 /**
  * cmap_lack_allocate() - allocate what a write lacks
  * @shard: the shard
- * @write: the write; blocked_on says what
+ * @write: the write; its blocked_on says what it lacks
  * @gfp: GFP_KERNEL, or GFP_ATOMIC where sleeping is not allowed
  *
  * Context: Process or softirq, as @gfp allows; no lock.
- * Return: 0 to try again; -EAGAIN if allocating does not help, or would take sleep;
- * -EDQUOT, -ENOMEM or -ENOSPC; -EXFULL and -EINTR, blocked on nothing, as
- * no memory helps where a chain is too long, nor who was killed.
+ * Return: 0 if the write should be tried again; -EAGAIN if allocating does not help,
+ * or would sleep; -EDQUOT, -ENOMEM or -ENOSPC.  -EXFULL if a chain is too long and
+ * -EINTR after a fatal signal: no memory helps then, so blocked_on is reset.
  */
 int cmap_lack_allocate(struct cmap_shard *shard, struct cmap_write *write,
 		       gfp_t gfp)
@@ -118,15 +118,15 @@ int cmap_lack_allocate(struct cmap_shard *shard, struct cmap_write *write,
 	return err;
 }
 
-/* ---- how much it is, and whether it comes by itself ---- */
+/* ---- how much it is, and whether it becomes free without help ---- */
 
 /**
  * cmap_shard_lack() - how much memory a write lacks
  * @shard: the shard
- * @write: the write, which failed for lack of it
+ * @write: the write, which failed for lack of memory
  *
  * Context: Process or softirq; no lock.
- * Return: bytes, at least.
+ * Return: the least number of bytes that would do.
  */
 struct cmap_lack cmap_shard_lack(struct cmap_shard *shard,
 				 const struct cmap_write *write)
@@ -154,12 +154,12 @@ struct cmap_lack cmap_shard_lack(struct cmap_shard *shard,
 }
 
 /**
- * cmap_shard_outlook() - what a write that lacks a node can hope for
+ * cmap_shard_outlook() - check whether a write gets a node without more memory
  * @shard: the shard
- * @write: the write
+ * @write: the write, which lacks a node
  *
  * Context: Process or softirq; no lock.
- * Return: whether it gets one without more memory, and when.
+ * Return: whether the write gets a node if it waits, and what it waits for.
  */
 struct cmap_outlook cmap_shard_outlook(struct cmap_shard *shard,
 				       const struct cmap_write *write)
@@ -167,7 +167,10 @@ struct cmap_outlook cmap_shard_outlook(struct cmap_shard *shard,
 	u32 size = cmap_node_size(write->key.len, write->value_len);
 	struct cmap_outlook outlook = {};
 
-	/* One that was reserved lacks others for replacements. */
+	/*
+	 * The write has a reserved node.  What it lacks are other nodes, which an
+	 * insert must leave to replacements.
+	 */
 	if (write->ref)
 		return outlook;
 	spin_lock_bh(&shard->lock);
@@ -181,12 +184,12 @@ struct cmap_outlook cmap_shard_outlook(struct cmap_shard *shard,
 }
 
 /**
- * cmap_shard_spent() - whether a write lacks a number for a segment
+ * cmap_shard_spent() - check whether a shard has no granule left for a segment
  * @shard: the shard
  * @write: the write, which lacks a node
  *
  * Context: Process or softirq; no lock.
- * Return: true if all are taken, until one of the shard's segments has gone.
+ * Return: true if no segment can be added before another one of the shard is freed.
  */
 bool cmap_shard_spent(struct cmap_shard *shard, const struct cmap_write *write)
 {
@@ -208,7 +211,7 @@ bool cmap_shard_spent(struct cmap_shard *shard, const struct cmap_write *write)
  * @count: 1 when it joins, -1 when it leaves
  *
  * Context: Process; no lock.
- * Return: false if there is nothing yet that it could queue for, or too many do.
+ * Return: false if the shard has no nodes yet, or too many writers queue.
  */
 bool cmap_shard_queue(struct cmap_shard *shard, const struct cmap_write *write,
 		      int count)
@@ -225,9 +228,9 @@ bool cmap_shard_queue(struct cmap_shard *shard, const struct cmap_write *write,
 }
 
 /**
- * cmap_shard_serve() - say what the first in the queue lacks
+ * cmap_shard_serve() - set what the first writer in the queue lacks
  * @shard: the shard
- * @write: its write
+ * @write: that writer's write
  *
  * Context: Process; no lock.
  */
@@ -242,12 +245,13 @@ void cmap_shard_serve(struct cmap_shard *shard, const struct cmap_write *write)
 }
 
 /**
- * cmap_shard_hold() - say that who reserved a node queues, or no longer does
+ * cmap_shard_hold() - count a write's reserved node as in hand, or not
  * @shard: the shard
- * @write: the write; nothing is done if it has no node
- * @held: its node is in hand: others may wait for it
+ * @write: the write; nothing is done if it has no reserved node
+ * @held: the node is in hand, so others may wait for it
  *
- * Those before it in the queue must not wait for its node.
+ * While a writer with a reserved node queues, those before it in the queue must not
+ * wait for that node.  So it is not counted as in hand then.
  *
  * Context: Process or softirq; no lock.
  */
@@ -263,12 +267,12 @@ void cmap_shard_hold(struct cmap_shard *shard, const struct cmap_write *write,
 }
 
 /**
- * cmap_shard_held_bytes() - what of its map's memory in hand a write holds
+ * cmap_shard_held_bytes() - a write's share of its map's memory in hand
  * @shard: the shard
  * @write: the write
  *
  * Context: Process or softirq; no lock.
- * Return: bytes of the node that was reserved, if it is a large value's.
+ * Return: bytes of the reserved node if it is large, else 0.
  */
 u64 cmap_shard_held_bytes(struct cmap_shard *shard,
 			  const struct cmap_write *write)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What a write lacks in its shard: how much that is, whether it comes by itself,
- * and allocating it.
+ * What a write lacks in its shard: allocating it, how much it is, and whether it
+ * becomes free without help.
  */
 #ifndef CMAP_LACK_H
 #define CMAP_LACK_H

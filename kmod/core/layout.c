@@ -4,7 +4,7 @@
 #include <linux/build_bug.h>
 #include <linux/slab.h>
 
-/* A granule's number is the word that has the granule's index. */
+/* A granule's number is at the granule's index in the array of words. */
 static_assert(offsetof(struct cmap_window_shard, segment) ==
 	      CMAP_WINDOW_GRANULES_NONE * sizeof(u64));
 static_assert(CMAP_VIEW_ZEROES < CMAP_WINDOW_NUMBER_FIRST);
@@ -51,7 +51,7 @@ static struct cmap_view_level *level_new(struct cmap_memory *memory, int nid,
 	return new;
 }
 
-/* How many levels it takes to show so many granules. */
+/* How many levels are needed to show @granules. */
 static u32 levels_for(u32 granules)
 {
 	u32 last = granules ? cmap_list_page_of(granules - 1) : 0;
@@ -60,13 +60,13 @@ static u32 levels_for(u32 granules)
 }
 
 /**
- * cmap_view_grow() - make what a view lacks to show more granules
+ * cmap_view_grow() - allocate the level that a view needs for more granules
  * @view: the view, or NULL
- * @memory: where its pages come from
- * @nid: memory node to prefer
- * @granules: how many there shall be, no more than twice as many as before
+ * @memory: the map's memory
+ * @nid: NUMA node to prefer
+ * @granules: how many there shall be, at most twice as many as before
  * @gfp: GFP_KERNEL, or GFP_ATOMIC where sleeping is not allowed
- * @level: set to what is for cmap_view_add(); NULL if nothing is needed
+ * @level: set to the level, for cmap_view_add(); NULL if none is needed
  *
  * Context: Any that @gfp allows; no lock.
  * Return: 0, -EDQUOT, -ENOMEM or -ENOSPC.
@@ -85,13 +85,13 @@ int cmap_view_grow(const struct cmap_view *view, struct cmap_memory *memory,
 }
 
 /**
- * cmap_view_add() - have a view show more granules
+ * cmap_view_add() - add a level to a view
  * @view: the view, or NULL
- * @granules: how many it must be able to show
- * @level: from cmap_view_grow(); NULL when the view has taken it
+ * @granules: how many granules it must be able to show
+ * @level: from cmap_view_grow(); set to NULL if the view takes it
  *
  * Context: The shard's lock.
- * Return: false if the view still cannot.
+ * Return: false if the view still cannot show that many.
  */
 bool cmap_view_add(struct cmap_view *view, u32 granules,
 		   struct cmap_view_level **level)
@@ -115,7 +115,7 @@ bool cmap_view_add(struct cmap_view *view, u32 granules,
 
 /**
  * cmap_view_free() - free a view
- * @view: the view, which nobody uses any more, or NULL
+ * @view: the view, which nobody uses any more; or NULL
  *
  * Context: Process.
  */
@@ -130,9 +130,9 @@ void cmap_view_free(struct cmap_view *view)
 
 /**
  * cmap_view_new() - make a view that shows nothing yet
- * @memory: where its pages come from
- * @nid: memory node to prefer
- * @granules: how many it must have room for
+ * @memory: the map's memory
+ * @nid: NUMA node to prefer
+ * @granules: how many it must be able to show
  * @err: set on failure to -EDQUOT, -ENOMEM or -ENOSPC
  *
  * Context: Process.
@@ -190,15 +190,15 @@ static u64 *number_at(const struct cmap_view *view, u32 granule)
 
 static void publish_word(u64 *word, u64 value)
 {
-	/* Pairs with acquires of steps 1 and 2 in <uapi/linux/cmap.h>. */
+	/* Pairs with the acquires of steps 1 and 2 in <uapi/linux/cmap.h>. */
 	smp_store_release(word, value);
 }
 
 /**
- * cmap_view_set_tables() - show a shard's table
+ * cmap_view_set_tables() - publish a shard's tables in the window
  * @view: the shard's view, or NULL
- * @table: the word that says which it is, see cmap_table_word()
- * @next: the same of the one it is being moved into
+ * @table: the table's word, see cmap_table_word()
+ * @next: the word of the table that it is being moved into; 0 for none
  *
  * Context: The shard's lock.
  */
@@ -208,16 +208,16 @@ void cmap_view_set_tables(struct cmap_view *view, u64 table, u64 next)
 		return;
 
 	publish_word(word_at(view, offsetof(struct cmap_window_shard, table)), table);
-	/* Who sees another next, or none, sees that the table is another. */
+	/* A reader that sees a changed next sees the changed table, too. */
 	publish_word(word_at(view, offsetof(struct cmap_window_shard, next)), next);
 }
 
 /**
- * cmap_view_set_segment() - show where a segment is
+ * cmap_view_set_segment() - publish a segment in the window, or its end
  * @view: the shard's view, or NULL
  * @granule: the segment's first granule
- * @count: how many it has
- * @number: the segment's number, or 0 if it is no more
+ * @count: how many granules it has
+ * @number: the segment's number, or 0 if it is gone
  *
  * Context: The shard's lock.
  */
@@ -230,15 +230,15 @@ void cmap_view_set_segment(struct cmap_view *view, u32 granule, u32 count,
 		publish_word(number_at(view, granule + i), number);
 }
 
-/* ---- what page faults ask ---- */
+/* ---- page faults ---- */
 
 /**
- * cmap_view_page() - find a page of a list
+ * cmap_view_page() - find a page of a view
  * @view: the view
- * @page: its number
+ * @page: the page's index
  *
- * Context: Any; the map stays.
- * Return: the page, or NULL if it is not there yet.
+ * Context: Any; the caller keeps the map.
+ * Return: the page, or NULL if it does not exist yet.
  */
 struct page *cmap_view_page(const struct cmap_view *view, u32 page)
 {
@@ -248,12 +248,12 @@ struct page *cmap_view_page(const struct cmap_view *view, u32 page)
 }
 
 /**
- * cmap_view_mark() - before a process is shown zeroes where no segment is
+ * cmap_view_mark() - note that a process is about to map zeroes
  * @view: the view
- * @granule: where
+ * @granule: the granule, where there is no segment
  *
- * If there still is none when this has returned, a segment that comes there
- * will find the mark.
+ * The caller looks for a segment again afterwards.  If there still is none, a
+ * segment that is added later finds the mark.
  *
  * Context: Read section of &struct cmap_mapped.faults.
  * Return: false if there never was a segment.
@@ -271,13 +271,14 @@ bool cmap_view_mark(const struct cmap_view *view, u32 granule)
 }
 
 /**
- * cmap_view_clean() - whether nobody can see zeroes where a segment came
+ * cmap_view_clean() - check that no process has zeroes mapped in a segment's place
  * @view: the view, or NULL
- * @granule: its first granule; page faults that begin now find the segment
- * @count: how many it has
+ * @granule: the segment's first granule.  Page faults that begin now find the
+ *	segment
+ * @count: how many granules it has
  *
  * Context: The shard's lock.
- * Return: true if so.
+ * Return: true if none has.
  */
 bool cmap_view_clean(const struct cmap_view *view, u32 granule, u32 count)
 {
@@ -287,8 +288,8 @@ bool cmap_view_clean(const struct cmap_view *view, u32 granule, u32 count)
 		return true;
 
 	/*
-	 * Pairs with the barrier in cmap_view_mark(): either this sees the
-	 * mark, or the page fault the segment.
+	 * Pairs with the barrier in cmap_view_mark(): either this sees the mark,
+	 * or the page fault sees the segment.
 	 */
 	smp_mb();
 	for (i = 0; i < count; i++)

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What processes that map a map find a shard's tables and nodes by: a
- * &struct cmap_window_shard, of which only the pages in use exist.
+ * A shard's view: the &struct cmap_window_shard by which a process that has the map
+ * mapped finds the shard's tables and nodes.  Only the pages in use exist.
  *
- * A shard has one from the first time that its map is mapped; before, nobody
- * pays for it.
+ * Views are made when the map is mapped for the first time, so a map that nobody
+ * maps does not pay for them.
  */
 #ifndef CMAP_LAYOUT_H
 #define CMAP_LAYOUT_H
@@ -19,9 +19,9 @@ struct cmap_shard;
 
 #define CMAP_VIEW_LEVELS	(2 + ilog2(CMAP_LIST_PAGES - 1))
 
-/* What stands in a table's or segment's stead in a list. */
-#define CMAP_VIEW_CLEAN		0	/* nothing */
-#define CMAP_VIEW_ZEROES	1	/* nothing, and processes may have seen it */
+/* Words of a list where there is no segment. */
+#define CMAP_VIEW_CLEAN		0	/* no process has mapped zeroes there */
+#define CMAP_VIEW_ZEROES	1	/* a process may have mapped zeroes there */
 
 /* The pages of a level. */
 struct cmap_view_level {
@@ -31,16 +31,17 @@ struct cmap_view_level {
 };
 
 /**
- * struct cmap_view - a shard's list
+ * struct cmap_view - what a window shows of a shard
  * @shard: the shard
- * @index: which of the map's it is
- * @levels: how many there are
+ * @index: the shard's index in its map
+ * @levels: how many levels of pages exist
  * @level: the levels
- * @places: those of the shard's tables
- * @hidden: segments that processes cannot be shown yet
- * @reveal: shows what had to wait until nobody sees zeroes in its place
+ * @places: the state of the places for the shard's tables
+ * @hidden: segments that cannot be shown yet, as a process may see zeroes in their
+ *	place
+ * @reveal: work that unmaps the zeroes and then shows these segments
  *
- * Changed under the shard's lock; levels only come, and go with the view.
+ * Changed under the shard's lock.  Levels are only added, and freed with the view.
  */
 struct cmap_view {
 	struct cmap_shard *shard;

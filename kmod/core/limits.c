@@ -17,37 +17,38 @@ unsigned int cmap_user_max_maps;
 
 static atomic_t maps_count;
 
-/* Those who pay for a map, by who they are. */
+/* Users who pay for at least one map, by user id. */
 static DEFINE_HASHTABLE(users, 6);
 static DEFINE_SPINLOCK(users_lock);
 
 /**
- * cmap_privileged() - whether the caller is bound by no user's limit
+ * cmap_privileged() - check whether users' limits do not apply to the caller
  *
- * Such a caller also may use what is reserved of the module's limits.
+ * Such a caller may also use the reserved part of the module's limits.
  *
  * Context: Process.
  * Return: true with CAP_SYS_RESOURCE in the initial user namespace.
  */
 bool cmap_privileged(void)
 {
-	/* Most have not, and nobody shall be told of that. */
+	/* Most callers do not have it.  That is no event for the audit log. */
 	return ns_capable_noaudit(&init_user_ns, CAP_SYS_RESOURCE);
 }
 
 /**
- * cmap_user_payer() - who pays for a map
- * @ns: the user namespace that it is made in; or, for one that is given away,
- *	whose capabilities allow that, which is inside the caller's
- * @uid: whose map it is
+ * cmap_user_payer() - find the user who pays for a map
+ * @ns: the user namespace in which the map is made.  For a map that is given to
+ *	another user, the one whose capabilities allow that; it is inside the
+ *	caller's
+ * @uid: the map's owner
  *
- * A user namespace gives its owner as many user ids as he was granted, each of
- * which could have limits of its own.  So in one that root did not make its
- * owner pays, that of the outermost one: the user that the machine knows.
+ * A user namespace can give its owner many user ids, each of which could have limits
+ * of its own.  So for namespaces that root did not make the owner of the outermost
+ * one pays: the user that the machine knows.
  *
  * Context: Any.
- * Return: the owner of the outermost user namespace, of @ns and those around it,
- * that does not belong to root, or else @uid.
+ * Return: the owner of the outermost user namespace, among @ns and those around it,
+ * that does not belong to root; @uid if there is none.
  */
 kuid_t cmap_user_payer(const struct user_namespace *ns, kuid_t uid)
 {
@@ -74,18 +75,18 @@ static u32 user_maps_max(void)
 }
 
 /**
- * cmap_maps_count() - count one map more
- * @privileged: whether it may be one of those that are reserved
+ * cmap_maps_count() - count one more map
+ * @privileged: the map may use the reserve
  *
  * Context: Any.
- * Return: 0, or -ENFILE if there are as many as may be.
+ * Return: 0, or -ENFILE if the limit is reached.
  */
 int cmap_maps_count(bool privileged)
 {
 	int max = all_maps_max(privileged);
 	int count = atomic_read(&maps_count);
 
-	/* The limit may have been lowered below what there is. */
+	/* The limit may have been lowered, so the count can be above it. */
 	do {
 		if (count >= max)
 			return -ENFILE;
@@ -95,7 +96,7 @@ int cmap_maps_count(bool privileged)
 }
 
 /**
- * cmap_maps_uncount() - count one map less
+ * cmap_maps_uncount() - count one map fewer
  *
  * Context: Any.
  */
@@ -123,7 +124,10 @@ static bool limited(kuid_t uid, bool privileged)
 	return !privileged && !uid_eq(uid, GLOBAL_ROOT_UID);
 }
 
-/* With @fresh for the first map; NULL if it is the first and that is, too. */
+/*
+ * Count one more map for a user.  If it is the user's first map, *@fresh becomes the
+ * user's object.  Return NULL if one is needed and *@fresh is NULL.
+ */
 static struct cmap_user *count_locked(kuid_t uid, bool privileged,
 				      struct cmap_user **fresh)
 {
@@ -157,13 +161,13 @@ static struct cmap_user *user_new(kuid_t uid)
 }
 
 /**
- * cmap_user_count() - count one map more for a user
- * @uid: who he is
- * @privileged: whether his limit is none for it
+ * cmap_user_count() - count one more map for a user
+ * @uid: the user
+ * @privileged: the user's limit does not apply
  *
  * Context: Process.
- * Return: the user, to be uncounted; or an ERR_PTR: -EDQUOT if he has as many
- * as he may, -ENOMEM.
+ * Return: the user, for cmap_user_uncount(); or an ERR_PTR: -EDQUOT if the user's
+ * limit is reached, -ENOMEM.
  */
 struct cmap_user *cmap_user_count(kuid_t uid, bool privileged)
 {
@@ -181,16 +185,16 @@ struct cmap_user *cmap_user_count(kuid_t uid, bool privileged)
 	spin_lock(&users_lock);
 	user = count_locked(uid, privileged, &fresh);
 	spin_unlock(&users_lock);
-	/* Another may have been faster. */
+	/* Another thread may have added the user meanwhile. */
 	kfree(fresh);
 	return user;
 }
 
 /**
- * cmap_user_uncount() - count one map less for a user
- * @user: the user, gone with the last one; NULL is fine
+ * cmap_user_uncount() - count one map fewer for a user
+ * @user: the user, which is freed with the last map; or NULL
  *
- * The map's memory has been uncharged.
+ * The caller has uncharged the map's memory.
  *
  * Context: Process.
  */
@@ -213,10 +217,10 @@ void cmap_user_uncount(struct cmap_user *user)
 	kfree(user);
 }
 
-/* ---- for those who ask ---- */
+/* ---- reports ---- */
 
 /**
- * cmap_limits_total() - see what all maps are and take
+ * cmap_limits_total() - get the number of all maps, and their memory
  * @maps: set to how many there are
  * @bytes: set to their memory
  *
@@ -229,8 +233,8 @@ void cmap_limits_total(u64 *maps, u64 *bytes)
 }
 
 /**
- * cmap_limits_fill() - see what the caller has and may have
- * @limits: everything but its size and flags is set
+ * cmap_limits_fill() - get what the caller has and may have
+ * @limits: all fields are set but size and flags
  *
  * Context: Process.
  */
@@ -264,8 +268,8 @@ void cmap_limits_fill(struct cmap_limits *limits)
 }
 
 /**
- * cmap_limits_all() - see what all users together have and may have
- * @limits: set; of the user's fields none is
+ * cmap_limits_all() - get what all users together have and may have
+ * @limits: the fields about all maps are set, the rest is zeroed
  *
  * Context: Any.
  */
@@ -280,8 +284,8 @@ void cmap_limits_all(struct cmap_limits *limits)
 }
 
 /**
- * cmap_limits_each() - see what each user has and may have
- * @fn: called for each, under the lock of the table of users
+ * cmap_limits_each() - get what each user has and may have
+ * @fn: called for each user, under the lock of the table of users
  * @arg: for @fn
  *
  * Context: Process.

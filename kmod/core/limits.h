@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What one user, and all together, may have of maps and of their memory.
+ * Limits on maps and their memory: of one user, and of all users together.
  *
- * A map is paid for by a user, or, if kernel code made it, by nobody.  The user
- * is there as long as maps of his are.
+ * Each map is paid for by a user, except that nobody pays for a map that kernel
+ * code made.  A user's object exists as long as the user pays for a map.
  */
 #ifndef CMAP_LIMITS_H
 #define CMAP_LIMITS_H
@@ -16,18 +16,19 @@
 struct cmap_limits;
 struct user_namespace;
 
-/* Module parameters; 0 of the user's stands for a quarter of the module's. */
+/* Module parameters.  With 0 a user may have a quarter of cmap_max_maps. */
 extern unsigned int cmap_max_maps;
 extern unsigned int cmap_user_max_maps;
 
 /**
- * struct cmap_user - one who pays for maps
- * @account: his memory, above that of his maps
- * @uid: who he is
- * @maps: how many maps he pays for
- * @node: in the table of users
+ * struct cmap_user - a user who pays for maps
+ * @account: the memory of all of the user's maps; the parent of their bills
+ * @uid: the user
+ * @maps: how many maps the user pays for
+ * @node: entry in the table of users
  *
- * @maps and @node are under the table's lock; the rest locks itself.
+ * The table's lock protects @maps and @node.  @account does its own locking, and
+ * @uid is constant.
  */
 struct cmap_user {
 	struct cmap_account account;

@@ -2,17 +2,18 @@
 #include "lookup.h"
 
 /**
- * cmap_lookup_again() - find an entry, whatever its bucket is like
+ * cmap_lookup_again() - find an entry, in a bucket of any state
  * @table: the shard's table
  * @arena: the shard's arena
- * @data: the key, in parts: one whose address is asked for is in no register
+ * @data: the key
  * @len: bytes in it
  * @hash: its hash
  *
- * The rest of cmap_lookup_entry().
+ * The slow path of cmap_lookup_entry().  The parts of the key are passed by value,
+ * so that the caller can keep them in registers.
  *
  * Context: RCU read section.
- * Return: the entry's node, good for the rest of the section, or NULL.
+ * Return: the entry's node, valid until the end of the section; or NULL.
  */
 struct cmap_node *cmap_lookup_again(const struct cmap_table *table,
 				    const struct cmap_arena *arena,

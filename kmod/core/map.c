@@ -14,11 +14,11 @@
 unsigned int cmap_max_shards = CMAP_SHARDS_MAX;
 
 /**
- * cmap_map_resolve() - fill in what a map's maker left open
+ * cmap_map_resolve() - check what a map shall be, and fill in defaults
  * @spec: what it shall be
  *
  * Context: Any.
- * Return: 0, or -EINVAL for what cannot be.
+ * Return: 0, or -EINVAL.
  */
 int cmap_map_resolve(struct cmap_spec *spec)
 {
@@ -36,7 +36,7 @@ int cmap_map_resolve(struct cmap_spec *spec)
 		spec->value_max = CMAP_VALUE_MAX;
 	if (spec->key_max > CMAP_KEY_MAX || spec->value_max > CMAP_VALUE_MAX)
 		return -EINVAL;
-	/* The quota is counted in signed numbers. */
+	/* Accounts and the pool of credit count in signed 64-bit numbers. */
 	if (spec->max_entries > S64_MAX || spec->max_bytes > S64_MAX)
 		return -EINVAL;
 
@@ -50,7 +50,7 @@ int cmap_map_resolve(struct cmap_spec *spec)
 	return 0;
 }
 
-/* Shards go round the possible CPUs, each to the memory node of its own. */
+/* Shards are spread over the possible CPUs.  Each is on the NUMA node of its CPU. */
 static int shards_new(struct cmap *map)
 {
 	unsigned int cpu = cpumask_first(cpu_possible_mask);
@@ -84,7 +84,7 @@ static u64 own_bytes(const struct cmap *map)
 	       (u64)num_possible_cpus() * sizeof(struct cmap_counters);
 }
 
-/* A hash function whose secret nobody knew before. */
+/* Make a hash function with a new random secret. */
 static struct cmap_hash random_hash(u64 secret[2])
 {
 	get_random_bytes(secret, 2 * sizeof(*secret));
@@ -126,11 +126,11 @@ static struct cmap *map_alloc(const struct cmap_spec *spec)
 }
 
 /**
- * cmap_label_new() - copy a name
+ * cmap_label_new() - make a label from a name
  * @name: the name
  *
  * Context: Process.
- * Return: what a map has as its label, to be freed by kfree(); or NULL.
+ * Return: the label, to be freed by kfree(); or NULL.
  */
 struct cmap_label *cmap_label_new(const char *name)
 {
@@ -166,8 +166,8 @@ static int map_fill(struct cmap *map, const struct cmap_spec *spec)
 }
 
 /**
- * cmap_map_free() - free a map of which nothing is left but itself
- * @map: the map
+ * cmap_map_free() - free the map object itself
+ * @map: the map, torn down or never filled
  *
  * Context: Process.
  */
@@ -184,10 +184,10 @@ void cmap_map_free(struct cmap *map)
 }
 
 /**
- * cmap_map_build() - make an empty map that nobody knows
- * @spec: what it shall be, resolved
- * @account: of the user who pays, or NULL for nobody
- * @privileged: it may use what is reserved
+ * cmap_map_build() - make an empty map that cannot be found yet
+ * @spec: what it shall be, from cmap_map_resolve()
+ * @account: the account of the user who pays, or NULL for nobody
+ * @privileged: the map may use the reserve
  *
  * Context: Process.
  * Return: the map, or an ERR_PTR: -EDQUOT, -ENOMEM, -ENOSPC.
@@ -212,10 +212,8 @@ struct cmap *cmap_map_build(const struct cmap_spec *spec,
 }
 
 /**
- * cmap_map_teardown() - free what a map has that nobody uses any more
- * @map: the map, which no reader can be in
- *
- * What it had been charged is uncharged.
+ * cmap_map_teardown() - free a map's contents and uncharge all of its memory
+ * @map: the map, which nobody uses and no reader can be in
  *
  * Context: Process; after a grace period.
  */
@@ -225,7 +223,7 @@ void cmap_map_teardown(struct cmap *map)
 
 	for (i = 0; i < map->shards; i++)
 		cmap_maintain_close(map->shard[i]);
-	/* What is on its way to be freed knows the map's memory. */
+	/* Blocks on their way to be freed still refer to map->memory. */
 	cmap_memory_wait_all_left(&map->memory);
 	for (i = 0; i < map->shards; i++)
 		cmap_shard_destroy(map->shard[i]);
@@ -235,12 +233,12 @@ void cmap_map_teardown(struct cmap *map)
 }
 
 /**
- * cmap_map_copy_name() - a map's name for people to read
+ * cmap_map_copy_name() - copy a map's name in a printable form
  * @map: the map
- * @to: set to the name, as much of it as fits, or to nothing; what is not a
- *	visible character of ASCII is a question mark; all behind it is zero, as a
- *	record of a trace has all of it
- * @size: room there
+ * @to: set to as much of the name as fits, or to an empty string.  Characters that
+ *	are not visible ASCII become question marks.  The rest of the buffer is
+ *	zeroed, because a trace record exposes all of it
+ * @size: bytes in @to
  *
  * Context: Any.
  */

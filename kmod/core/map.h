@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * A map: what it is made of.
+ * The map object: its fields, and building it.
  */
 #ifndef CMAP_MAP_H
 #define CMAP_MAP_H
@@ -25,10 +25,10 @@ struct obj_cgroup;
 /* Most shards a map can have; a module parameter. */
 extern unsigned int cmap_max_shards;
 
-/* What a map shall be; the same meaning as in &struct cmap_create. */
+/* What a new map shall be.  Fields mean what they mean in &struct cmap_create. */
 struct cmap_spec {
 	const char *name;	/* NULL for an anonymous map */
-	bool kernel;		/* made by kernel code: on no user's bill */
+	bool kernel;		/* made by kernel code: no user pays */
 	u32 flags;
 	umode_t mode;
 	kuid_t uid;
@@ -40,13 +40,13 @@ struct cmap_spec {
 	u64 max_bytes;
 };
 
-/* A map's name, which never changes; a map that is renamed gets another. */
+/* A map's name.  It is constant: a map that is renamed gets another label. */
 struct cmap_label {
 	struct rcu_head rcu;
 	char text[];
 };
 
-/* Gets, counted by each CPU for itself; each is one or the other. */
+/* Numbers of gets, per CPU.  Each get is a hit or a miss. */
 struct cmap_counters {
 	u64 hits;
 	u64 misses;
@@ -55,9 +55,9 @@ struct cmap_counters {
 /**
  * struct cmap - a map
  * @hash: of keys
- * @tie_hash: a second hash, which orders keys at the same position; its secret
- *	never leaves the kernel, so nobody can aim at it
- * @shard_shift: how far down the bits of an order are that choose the shard
+ * @tie_hash: a second hash, which orders keys at the same position.  Its secret
+ *	never leaves the kernel, so nobody can make keys that are equal in it
+ * @shard_shift: shift that makes the shard's index of the high half of a hash
  * @shards: number of shards
  * @flags: CMAP_CREATE_*
  * @key_min: shortest key
@@ -65,34 +65,33 @@ struct cmap_counters {
  * @value_max: longest value
  * @counters: per CPU
  * @quota: limit on entries
- * @memory: where memory comes from, and the limit on it
- * @window: what processes see first when they map the map, or NULL while none
- *	has
- * @window_mutex: makes the window
- * @supply: had by the writer whose turn it is to wait for memory
- * @short_of: how many writers wait or queue for what they lack
+ * @memory: the map's memory, and the limit on it
+ * @window: the window's header page; NULL until a process maps the map
+ * @window_mutex: held while the window is made
+ * @supply: held by the first writer in the queue of those that wait for memory
+ * @short_of: how many writers wait or queue for something that they lack
  * @max_entries: the limit on entries as asked for
  * @secret: of @hash, for the window
- * @refs: references; each descriptor, the name, each kernel user
- * @id: never used again while the module is loaded
- * @payer: of the map's creator; pays for large tables
+ * @refs: references: one for each descriptor, for the name, for each kernel user
+ * @id: unique among all maps since the module was loaded
+ * @payer: object cgroup of the map's creator, which pays for large tables
  * @destroy: frees the map, after a grace period
- * @last_bytes: what it had when the last reference was dropped
- * @user: who pays, or NULL for none
+ * @last_bytes: bytes charged when the last reference was dropped
+ * @user: the user who pays, or NULL for none
  * @kernel: made by kernel code
  * @label: the name, or NULL; read under RCU
  * @names: entry in the table of names
- * @net: the namespace of the name while it is there; it is not held
- * @net_number: what processes know that by
- * @unlinked: the name is gone
+ * @net: the network namespace of the name, as long as it exists.  This is no
+ *	reference
+ * @net_number: the namespace's inode number, by which processes know it
+ * @unlinked: the map is no longer found by its name
  * @uid: owner
  * @gid: group
  * @mode: permission bits
  * @shard: the shards
  *
- * From @user on, but for @kernel and @shard, all is changed under the lock of
- * the table of names.  Everything else but @refs and what locks itself is
- * constant.
+ * The lock of the table of names protects the fields from @user on, except @kernel
+ * and @shard.  All other fields are constant, or do their own locking.
  */
 struct cmap {
 	struct cmap_hash hash;
@@ -138,7 +137,7 @@ void cmap_map_free(struct cmap *map);
 struct cmap_label *cmap_label_new(const char *name);
 void cmap_map_copy_name(const struct cmap *map, char *to, size_t size);
 
-/* Whether it has a name, or had one. */
+/* Whether the map has a name, or had one. */
 static inline bool cmap_map_named(const struct cmap *map)
 {
 	return rcu_access_pointer(map->label);

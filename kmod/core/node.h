@@ -2,8 +2,8 @@
 /*
  * A node: one version of one entry.
  *
- * Nodes are shared memory: processes map them to read.  They hold no pointer, and
- * every byte of them may be seen.
+ * Processes map nodes to read them.  So a node holds no pointer, and nothing that
+ * a reader of the map must not see.
  */
 #ifndef CMAP_NODE_H
 #define CMAP_NODE_H
@@ -14,8 +14,8 @@
 #include <linux/types.h>
 
 /*
- * Names a node within its shard: the granule that it begins in, then the offset
- * there in units.  0 names none.
+ * A ref identifies a node within its shard: the upper bits are the granule that the
+ * node begins in, the lower bits its offset there in units.  0 is no node.
  */
 typedef u32 cmap_ref;
 
@@ -25,17 +25,18 @@ typedef u32 cmap_ref;
 
 /**
  * struct cmap_node - one version of one entry
- * @version: of the entry; 0 while the node is free or being filled.  Set last
- *	when a node is filled, cleared first when it is used again
- * @order: the high half of the key's hash, while its ref is published.  Who
- *	looks without the lock must look at the ref again after reading it
- * @link: from then on the next node in a list of free ones; not for readers
- * @lengths: bytes in the key, and in the value, which follows the key at a
- *	multiple of 8; see cmap_node_lengths()
+ * @version: the entry's version; 0 while the node is free or being filled.  It is
+ *	set last when a node is filled, and cleared first when it is reused
+ * @order: the high half of the key's hash, while the node's ref is in a bucket.  A
+ *	reader without the lock must check the ref again after reading this
+ * @link: once the ref has been removed, the next node in a list of free ones.  Not
+ *	for readers
+ * @lengths: bytes in key and value, see cmap_node_lengths().  The value follows
+ *	the key at a multiple of 8
  * @key: the key
  *
- * From the moment its ref is published to the end of the grace period after
- * its ref was taken back nothing changes but that @link takes @order's place.
+ * A node is constant from the publication of its ref to the end of the grace period
+ * after the ref's removal, except that @link overwrites @order.
  */
 struct cmap_node {
 	u64 version;
@@ -50,7 +51,7 @@ struct cmap_node {
 static_assert(sizeof(struct cmap_node) == 16);
 
 #define CMAP_VALUE_LEN_BITS	21
-#define CMAP_KEY_LEN_BITS	10	/* the bit above is for nodes to come */
+#define CMAP_KEY_LEN_BITS	10	/* the bit above is reserved */
 
 static inline u32 cmap_node_lengths(u32 key_len, u32 value_len)
 {
@@ -79,8 +80,8 @@ static inline u32 cmap_node_size(u32 key_len, u32 value_len)
 }
 
 /*
- * For who knows the key: where a value stands in another cache line than its
- * key's length, its load need not wait for that one.
+ * The value's address, from a key length that the caller knows already.  So
+ * loading the value need not wait for the cache line with the node's lengths.
  */
 static inline void *cmap_node_value_after(const struct cmap_node *node,
 					  u32 key_len)
@@ -94,8 +95,8 @@ static inline void *cmap_node_value(const struct cmap_node *node)
 }
 
 /*
- * Copy a key or a value, which are mostly a few words: less than it takes to
- * find out how memcpy() had best go about it.
+ * Copy a key or a value.  Most have only a few words, and for those this takes less
+ * time than memcpy() needs to choose its method.
  */
 static inline void cmap_copy(void *to, const void *from, u32 len)
 {
@@ -116,7 +117,7 @@ static inline void cmap_copy(void *to, const void *from, u32 len)
 		*t++ = get_unaligned(f++);
 }
 
-/* Keys are mostly short, and of whole words: no call for those. */
+/* Most keys are a few whole words.  Compare those without a call. */
 static __always_inline bool cmap_node_has_key(const struct cmap_node *node,
 					      const void *key, u32 key_len)
 {

@@ -7,12 +7,12 @@
 #include <linux/sched/signal.h>
 #include <uapi/linux/cmap.h>
 
-#define ATOMIC_ROUNDS		64	/* of starting over */
+#define ATOMIC_ROUNDS		64	/* most tries where sleeping is not allowed */
 
 /**
  * cmap_op_trace_get() - trace a get
  * @map: the map
- * @key: the key, by value: one whose address is asked for is in no register
+ * @key: the key.  Passed by value, so that the caller can keep it in registers
  * @value_len: bytes in the value
  * @err: the outcome
  * @version: of the entry
@@ -26,7 +26,7 @@ void cmap_op_trace_get(const struct cmap *map, struct cmap_key key,
 }
 
 /**
- * cmap_op_write() - write
+ * cmap_op_write() - carry out a write
  * @map: the map
  * @write: the write
  * @gfp: GFP_KERNEL, or GFP_ATOMIC where sleeping is not allowed
@@ -48,14 +48,14 @@ int cmap_op_write(struct cmap *map, struct cmap_write *write, gfp_t gfp)
 }
 
 /**
- * cmap_op_write_many() - write, one after the other
+ * cmap_op_write_many() - carry out writes one after the other
  * @map: the map
  * @write: the writes
  * @err: set to 0 or a negative errno for each
  * @count: how many
  * @gfp: GFP_KERNEL, or GFP_ATOMIC where sleeping is not allowed
  *
- * Those that follow each other in one shard take its lock once.
+ * Consecutive writes to one shard share a hold of its lock.
  *
  * Context: Process or softirq, as @gfp allows; no lock.
  */
@@ -74,7 +74,7 @@ void cmap_op_write_many(struct cmap *map, struct cmap_write *write, int *err,
 						 end - i, gfp);
 		for (; i < done; i++)
 			cmap_trace_write(map, &write[i], err[i]);
-		/* One that needs something gets it by itself. */
+		/* A write that lacks something goes through the slow path. */
 		if (i < end) {
 			err[i] = cmap_op_write(map, &write[i], gfp);
 			i++;
@@ -83,13 +83,13 @@ void cmap_op_write_many(struct cmap *map, struct cmap_write *write, int *err,
 }
 
 /**
- * cmap_op_start_over() - before an operation on one key is tried again
+ * cmap_op_start_over() - decide whether an operation on one key is tried again
  * @gfp: GFP_KERNEL, or GFP_ATOMIC where sleeping is not allowed
- * @rounds: counts, 0 at first
+ * @rounds: counts the calls; 0 at first
  *
- * Each time this is called somebody else has written in between.  As that could
- * go on for long, a fatal signal ends it; and so does having tried often enough
- * where nobody else may get to run.
+ * An operation starts over because another writer changed the entry.  That can
+ * repeat for long, so a fatal signal ends it.  Where sleeping is not allowed the
+ * number of tries is bounded.
  *
  * Context: Process or softirq, as @gfp allows; no lock.
  * Return: 0, or -EINTR or -EAGAIN to fail with.
@@ -104,17 +104,17 @@ int cmap_op_start_over(gfp_t gfp, unsigned int *rounds)
 }
 
 /**
- * cmap_op_copy_value() - copy a value to where no page fault can pull it away
+ * cmap_op_copy_value() - copy a value to a kernel buffer
  * @map: the map
  * @key: the key
- * @output: what it is for, with the length that the value had; len and version
- *	are set
+ * @output: where the value is wanted.  @len is the length that it had last; @len
+ *	and @version are set
  * @gfp: GFP_KERNEL
- * @copy: set to the copy, for cmap_op_free_copy()
- * @size: set to the bytes it has room for
+ * @copy: set to the copy, to be freed by cmap_op_free_copy()
+ * @size: set to the size of the buffer
  *
  * Context: Process; no lock.
- * Return: 0; else -EINTR, -EMSGSIZE, -ENOENT or -ENOMEM and no copy.
+ * Return: 0; or, without a copy, -EINTR, -EMSGSIZE, -ENOENT or -ENOMEM.
  */
 int cmap_op_copy_value(struct cmap *map, const struct cmap_key *key,
 		       struct cmap_output *output, gfp_t gfp, void **copy,
@@ -147,7 +147,7 @@ int cmap_op_copy_value(struct cmap *map, const struct cmap_key *key,
 			err = -ENOENT;
 		else if (output->len > output->room)
 			err = -EMSGSIZE;
-		else	/* It was replaced by a longer one. */
+		else	/* The value was replaced by a longer one meanwhile. */
 			err = cmap_op_start_over(gfp, &rounds);
 		cmap_op_free_copy(map, *copy, *size);
 		if (err)
@@ -158,17 +158,18 @@ int cmap_op_copy_value(struct cmap *map, const struct cmap_key *key,
 /**
  * cmap_op_compare_write() - write if the value is the expected one
  * @map: the map
- * @write: the write; the version to expect is filled in here
+ * @write: the write; its expected version is set here
  * @expected: the value that must be there
  * @expected_len: bytes in it
  * @gfp: GFP_KERNEL, or GFP_ATOMIC where sleeping is not allowed
  *
- * The value is compared outside the lock, and the write is made only if the
- * version is still that of the value that compared equal; else this starts over.
+ * The value is compared without the lock.  Then the write is made on the condition
+ * that the entry still has the version that compared equal; if not, this starts
+ * over.
  *
  * Context: Process or softirq, as @gfp allows; no lock.
  * Return: 0 or a negative errno with nothing changed; -ESTALE if the value is
- * another.
+ * not the expected one.
  */
 int cmap_op_compare_write(struct cmap *map, struct cmap_write *write,
 			  const void *expected, u32 expected_len, gfp_t gfp)
@@ -215,14 +216,14 @@ int cmap_op_compare_write(struct cmap *map, struct cmap_write *write,
 }
 
 /**
- * cmap_op_reserve() - get a node for a long value
+ * cmap_op_reserve() - reserve a node for a long value
  * @map: the map
- * @write: the write; its key and value_len are put into the node
+ * @write: the write; its key and value_len are stored in the node
  * @gfp: GFP_KERNEL, or GFP_ATOMIC where sleeping is not allowed
  * @err: set on failure to -EAGAIN, -EDQUOT, -EINTR, -ENOMEM or -ENOSPC
  *
  * Context: Process or softirq, as @gfp allows; no lock.
- * Return: the node, whose value is to be filled in, or NULL.
+ * Return: the node, for the caller to fill in the value; or NULL.
  */
 struct cmap_node *cmap_op_reserve(struct cmap *map, struct cmap_write *write,
 				  gfp_t gfp, int *err)
@@ -236,7 +237,7 @@ struct cmap_node *cmap_op_reserve(struct cmap *map, struct cmap_write *write,
 }
 
 /**
- * cmap_op_unreserve() - give back a reserved node if it was not written
+ * cmap_op_unreserve() - free a reserved node that was not used
  * @map: the map
  * @write: the write
  *
@@ -248,9 +249,9 @@ void cmap_op_unreserve(struct cmap *map, struct cmap_write *write)
 }
 
 /**
- * cmap_op_retire_old() - done with the old node that a write handed out
+ * cmap_op_retire_old() - retire the old node that a write handed to the caller
  * @map: the map
- * @write: the write; nothing is done if it handed out none
+ * @write: the write; nothing is done if it has no old node
  *
  * Context: Process or softirq; no lock.
  */
@@ -262,11 +263,11 @@ void cmap_op_retire_old(struct cmap *map, struct cmap_write *write)
 }
 
 /**
- * cmap_map_clear() - remove every entry that is there throughout
+ * cmap_map_clear() - remove every entry that is there during the whole call
  * @map: the map
  *
  * Context: Process; no lock.
- * Return: how many were removed; fewer than all only on a fatal signal.
+ * Return: how many were removed.  Entries are left only after a fatal signal.
  */
 u64 cmap_map_clear(struct cmap *map)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Operations on one key of a map, for commands and kernel users alike.
+ * Building blocks of the operations in operation.h.
  */
 #ifndef CMAP_OP_H
 #define CMAP_OP_H
@@ -15,8 +15,8 @@
 DECLARE_TRACEPOINT(cmap_get);
 
 /*
- * Values up to this are copied under the shard's lock; longer ones are put
- * into a reserved node before.
+ * Values up to this length are copied into their node under the shard's lock.
+ * Longer ones are copied into a reserved node before the lock is taken.
  */
 #define CMAP_COPY_LOCKED_MAX	256
 
@@ -55,9 +55,9 @@ static inline int cmap_op_check_value(const struct cmap *map, u32 len)
 }
 
 /**
- * cmap_op_hash() - set a key up that was checked
+ * cmap_op_hash() - set up a key whose length was checked
  * @map: the map
- * @key: set up; refers to @data
+ * @key: set; refers to @data
  * @data: the key
  * @len: bytes in it
  *
@@ -73,9 +73,9 @@ cmap_op_hash(const struct cmap *map, struct cmap_key *key, const void *data,
 }
 
 /**
- * cmap_op_key() - check a key and hash it
+ * cmap_op_key() - check a key's length and set it up
  * @map: the map
- * @key: set up; refers to @data
+ * @key: set; refers to @data
  * @data: the key
  * @len: bytes in it
  *
@@ -94,8 +94,8 @@ static __always_inline int cmap_op_key(const struct cmap *map,
 }
 
 /**
- * cmap_op_free_copy() - free a copy of values
- * @map: the map that they are of
+ * cmap_op_free_copy() - free a copy of values, wiped if the map wipes values
+ * @map: the map that the values are from
  * @copy: from kvmalloc(), or NULL
  * @size: bytes in it
  *
@@ -122,7 +122,7 @@ static inline struct cmap_shard *cmap_op_shard(const struct cmap *map,
  * @key: the key
  *
  * Context: RCU read section.
- * Return: the entry's node, good for the rest of the section, or NULL.
+ * Return: the entry's node, valid until the end of the section; or NULL.
  */
 static __always_inline struct cmap_node *
 cmap_op_find(const struct cmap *map, const struct cmap_key *key)
@@ -130,12 +130,12 @@ cmap_op_find(const struct cmap *map, const struct cmap_key *key)
 	return cmap_shard_find(cmap_op_shard(map, key), key);
 }
 
-/* Where a value goes; with the address 0 only its length, at some doors. */
+/* Where a value is copied to, and what was found. */
 struct cmap_output {
-	u64 at;
-	u32 room;
-	u32 len;
-	u64 version;
+	u64 at;			/* the address; for 0 see struct cmap_door */
+	u32 room;		/* bytes there */
+	u32 len;		/* of the value */
+	u64 version;		/* of the entry */
 };
 
 void cmap_op_trace_get(const struct cmap *map, struct cmap_key key,

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Each operation on a map, once, for all doors.
+ * The operations on a map.  Each is written once, for all doors.
  *
- * A door says in a constant &struct cmap_door how bytes come in and go out.  It
- * instantiates the operations of operation_table.h; as all of them are inlined
- * there, what the door says is known to the compiler and costs nothing.
+ * A door is a way to call them: ioctl, batch, or the kernel API.  It describes in a
+ * constant &struct cmap_door how bytes come in and go out, and instantiates the
+ * operations of operation_table.h.  All functions here are inlined there, so the
+ * compiler knows the door's constants, and the indirection costs nothing.
  *
- * An operation is asked for with a &struct cmap_op.  Its addresses mean what the
- * door says.  The fields that are results are set as <uapi/linux/cmap.h> says.
+ * The arguments are a &struct cmap_op.  The door defines what its addresses mean.
+ * Results are stored into its fields as <uapi/linux/cmap.h> describes.
  */
 #ifndef CMAP_OPERATION_H
 #define CMAP_OPERATION_H
@@ -22,16 +23,18 @@
 
 /**
  * struct cmap_door - how bytes come in and go out
- * @faults: addresses may be such that a copy faults; and with the address 0
- *	nothing but the length of a value is wanted
- * @borrow: sets its first argument to bytes that stay until the operation is
- *	over, at their address or copied to the buffer.  0 or -EFAULT
+ * @faults: a copy can fault; and for an output the address 0 means that only the
+ *	value's length is wanted
+ * @borrow: makes input available until the end of the operation.  Its first
+ *	argument is set to the input's own address or to a copy in the buffer
  * @borrow_both: the same for a key and a value
- * @read: copies bytes in.  0 or -EFAULT
- * @write: copies bytes out.  0 or -EFAULT
- * @write_nofault: the same in an RCU read section
- * @prove: sees to it that bytes can be written to an address, as far as that can
- *	be known.  0 or -EFAULT
+ * @read: copies bytes in
+ * @write: copies bytes out
+ * @write_nofault: copies bytes out within an RCU read section
+ * @prove: checks, as far as possible, that bytes can be written to an address, and
+ *	faults the pages in
+ *
+ * All functions return 0 or -EFAULT.
  */
 struct cmap_door {
 	bool faults;
@@ -45,13 +48,13 @@ struct cmap_door {
 	int (*prove)(u64 to, u32 len);
 };
 
-/* Room for what a door has to copy. */
+/* Buffers for input that a door has to copy. */
 struct cmap_input {
 	u8 key[CMAP_KEY_MAX] __aligned(8);
 	u8 value[CMAP_COPY_LOCKED_MAX] __aligned(8);
 };
 
-/* ---- what comes in ---- */
+/* ---- input ---- */
 
 static __always_inline int
 cmap_op_read_key(const struct cmap_door *door, const struct cmap *map,
@@ -68,7 +71,7 @@ cmap_op_read_key(const struct cmap_door *door, const struct cmap *map,
 	return err;
 }
 
-/* A long value comes in a node. */
+/* A long value is read straight into a reserved node. */
 static __always_inline int
 cmap_op_read_long_value(const struct cmap_door *door, struct cmap *map,
 			const struct cmap_op *op, struct cmap_write *write,
@@ -86,7 +89,7 @@ cmap_op_read_long_value(const struct cmap_door *door, struct cmap *map,
 	return err;
 }
 
-/* Both were found short enough for the buffers. */
+/* The caller has checked that key and value fit the buffers. */
 static __always_inline int
 cmap_op_read_short(const struct cmap_door *door, const struct cmap *map,
 		   const struct cmap_op *op, void *key_buf, void *value_buf,
@@ -140,7 +143,7 @@ cmap_op_wants_value(const struct cmap_door *door,
 	return !door->faults || output->at;
 }
 
-/* Look at the entry, and copy its value out if that takes no page fault. */
+/* Look the entry up, and copy its value out if that takes no page fault. */
 static __always_inline int
 cmap_op_peek(const struct cmap_door *door, struct cmap *map,
 	     const struct cmap_key *key, struct cmap_output *output)
@@ -168,7 +171,10 @@ cmap_op_peek(const struct cmap_door *door, struct cmap *map,
 	return err;
 }
 
-/* Copy it out of a buffer that a page fault cannot pull away. */
+/*
+ * Copy the value to a kernel buffer first, and from there to the caller outside the
+ * RCU read section, where a page fault may sleep.
+ */
 static __always_inline int
 cmap_op_get_bounced(const struct cmap_door *door, struct cmap *map,
 		    const struct cmap_key *key, struct cmap_output *output,
@@ -223,11 +229,12 @@ cmap_op_get(const struct cmap_door *door, struct cmap *map, struct cmap_op *op,
 	return err;
 }
 
-/* ---- writes that give nothing back but a version ---- */
+/* ---- writes that return only a version ---- */
 
 /*
- * Set up a write.  Clearing all of it would take longer than what it is for;
- * what only goes with other flags, or only comes out, stays as it is.
+ * Set up a write.  Clearing the whole struct would take longer than all the rest of
+ * the setup.  So fields that belong to other flags, and pure results, stay
+ * uninitialized.
  */
 static __always_inline void
 cmap_op_begin(struct cmap_write *write, u16 code, u16 flags)
@@ -240,7 +247,7 @@ cmap_op_begin(struct cmap_write *write, u16 code, u16 flags)
 	write->version = 0;
 }
 
-/* After these the write says a version: its own, or the entry's. */
+/* With these results the write has a version: its own, or the entry's. */
 static __always_inline void
 cmap_op_tell_version(struct cmap_op *op, const struct cmap_write *write,
 		     int err)
@@ -261,7 +268,7 @@ cmap_op_finish(struct cmap *map, struct cmap_write *write, struct cmap_op *op,
 	return err;
 }
 
-/* On what condition a value is set. */
+/* Set up a set, and its condition. */
 static __always_inline int
 cmap_op_begin_set(struct cmap_write *write, const struct cmap_op *op)
 {
@@ -338,12 +345,12 @@ cmap_op_add(const struct cmap_door *door, struct cmap *map, struct cmap_op *op,
 	return err;
 }
 
-/* ---- writes that give back what was there ---- */
+/* ---- writes that return the old value ---- */
 
 /*
- * Make sure that the old value can be written to where it is wanted before the
- * entry changes: by writing there what is the value now.  If it is still the
- * value when the write is made, that was all.
+ * Before the entry changes, prove that the old value can be copied out, by copying
+ * the present value.  If the value is still the same when the write is made,
+ * nothing has to be copied afterwards.
  */
 static __always_inline int
 cmap_op_prove(const struct cmap_door *door, struct cmap *map,
@@ -389,7 +396,7 @@ cmap_op_write_and_give_old(const struct cmap_door *door, struct cmap *map,
 		if (err)
 			break;
 		err = cmap_op_write(map, write, gfp);
-		/* Longer than what was proven, but not than the room? */
+		/* Start over if the old value fits, but exceeds the proven part. */
 		if (!door->faults || err != -EMSGSIZE ||
 		    write->old_len > output->room)
 			break;
@@ -464,7 +471,7 @@ cmap_op_get_or_set(const struct cmap_door *door, struct cmap *map,
 	if (err)
 		return err;
 
-	/* Each time around somebody else has set and deleted it. */
+	/* It starts over only if the key was set and deleted in between. */
 	do {
 		err = cmap_op_get_value(door, map, &write.key, &output, gfp);
 		got = err != -ENOENT;
@@ -494,7 +501,7 @@ cmap_op_get_or_set(const struct cmap_door *door, struct cmap *map,
 
 /* ---- writes that compare ---- */
 
-/* Get at the value to compare with; a copy of a short one is in @buf. */
+/* Get the value to compare with.  A short one is copied to @buf at most. */
 static __always_inline int
 cmap_op_read_expected(const struct cmap_door *door, const struct cmap *map,
 		      const struct cmap_op *op, void *buf, u32 size,
@@ -508,7 +515,7 @@ cmap_op_read_expected(const struct cmap_door *door, const struct cmap *map,
 	if (!door->faults || op->old_len <= size)
 		return door->borrow(expected, buf, op->old, op->old_len);
 
-	/* Not vmemdup_user(): this can last, and is the caller's to pay. */
+	/* Not vmemdup_user(), which does not charge the caller's memory cgroup. */
 	*copy = kvmalloc(op->old_len, cmap_gfp(gfp));
 	*expected = *copy;
 	if (!*copy)

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The table of operations, from which all doors are served.
+ * The table of operations on a map.  All doors are generated from it.
  *
- * OP(function, flags, code, access, last, out): CMAP_CODE_@code is carried out by
- * cmap_op_@function(), see operation.h, for who may do @access, CMAP_MAY_*.  It
- * knows the flags @flags, needs the fields of a &struct cmap_op up to @last, and
- * sets some of those from @out on.
+ * OP(function, flags, code, access, last, out) describes CMAP_CODE_@code:
  *
- * Whoever includes this has defined OP(); it is undefined at the end.
+ *	function	cmap_op_@function() in operation.h carries it out
+ *	flags		flags that it accepts
+ *	access		access to the map that the caller needs, CMAP_MAY_*
+ *	last		the last field of &struct cmap_op that it reads
+ *	out		the first field that it may set
+ *
+ * A file defines OP() and then includes this one, which undefines it at the end.
  */
 #define SET_FLAGS	(CMAP_OP_INSERT | CMAP_OP_REPLACE | CMAP_OP_VERSION)
 #define R		CMAP_MAY_READ

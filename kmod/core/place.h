@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Places: where in the file of a window a shard's memory is shown, as
- * <uapi/linux/cmap.h> lays it out, from CMAP_WINDOW_REGION() on.
+ * Places: the offsets in a window's file at which a shard's memory is shown.  The
+ * layout is that of <uapi/linux/cmap.h>, see CMAP_WINDOW_REGION().
  *
- * Of what there is ever more of, level 0 has the first few, and each further
- * level as many as all below it.
+ * What grows without a fixed limit is laid out in levels: level 0 has the first
+ * few, and each further level has as many as all levels below it together.
  */
 #ifndef CMAP_PLACE_H
 #define CMAP_PLACE_H
@@ -22,25 +22,25 @@
 #define CMAP_LIST_PAGES							\
 	DIV_ROUND_UP(sizeof(struct cmap_window_shard), PAGE_SIZE)
 
-/* The level of number @i, when level 0 has @first, a power of 2. */
+/* The level that item @i is in.  Level 0 has @first items, a power of 2. */
 static inline unsigned int cmap_level_of(u32 i, u32 first)
 {
 	return fls(i / first);
 }
 
-/* The first number of a level. */
+/* The first item of a level. */
 static inline u32 cmap_level_begin(unsigned int level, u32 first)
 {
 	return level ? first << (level - 1) : 0;
 }
 
-/* How many a level has. */
+/* How many items a level has. */
 static inline u32 cmap_level_count(unsigned int level, u32 first)
 {
 	return level ? first << (level - 1) : first;
 }
 
-/* Where a granule of a shard's nodes is. */
+/* The place of a granule of a shard's nodes. */
 static inline u64 cmap_place_node(u32 shard, u32 granule)
 {
 	const u32 first = CMAP_WINDOW_GRANULES_NONE;
@@ -58,16 +58,16 @@ static inline u32 cmap_list_page_of(u32 granule)
 	return granule * sizeof(u64) / PAGE_SIZE;
 }
 
-/* All places for a shard's tables: one for each size and turn. */
+/* All places for a shard's tables: one for each size and parity. */
 #define CMAP_PLACES	(CMAP_WINDOW_TURNS * 32)
 
 /**
- * struct cmap_places - what is at each of these places
- * @taken: a table, or one that has not quite left
- * @known: at some time there was a table
- * @zeroes: processes may see zeroes where there was nothing
+ * struct cmap_places - the state of each of these places
+ * @taken: there is a table, or processes may still have one mapped that left
+ * @known: there has been a table at some time
+ * @zeroes: processes may have mapped zeroes, as there was no table
  *
- * Each bit is changed for itself, and may be so without a lock.
+ * Bits are changed atomically, some of them without a lock.
  */
 struct cmap_places {
 	DECLARE_BITMAP(taken, CMAP_PLACES);

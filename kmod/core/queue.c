@@ -15,7 +15,7 @@ static struct workqueue_struct *queue_new(const char *name)
 }
 
 /**
- * cmap_queue_init() - make the queues
+ * cmap_queue_init() - allocate the queues
  *
  * Context: Process.
  * Return: 0 or -ENOMEM.
@@ -47,10 +47,11 @@ destroy_resize:
 }
 
 /**
- * cmap_queue_flush() - wait for all that was put away or freed so far
+ * cmap_queue_flush() - wait until everything that was dropped so far is freed
  *
- * What waits for a grace period is in its queue after rcu_barrier().  Maps end
- * their shards' works and wait for their memory; so theirs is the first queue.
+ * After rcu_barrier() whatever waited for a grace period is in its queue.  The end
+ * of a map waits for its shards' works and for its memory, so that queue is flushed
+ * first.
  *
  * Context: Process.
  */
@@ -60,13 +61,13 @@ void cmap_queue_flush(void)
 	flush_workqueue(cmap_queue_destroy);
 	flush_workqueue(cmap_queue_resize);
 	flush_workqueue(cmap_queue_upkeep);
-	/* These may have freed tables. */
+	/* Those works may have freed tables, after another grace period. */
 	rcu_barrier();
 	flush_workqueue(cmap_queue_free);
 }
 
 /**
- * cmap_queue_exit() - the end of the queues, when no map is left
+ * cmap_queue_exit() - destroy the queues, when no map is left
  *
  * Context: Process.
  */

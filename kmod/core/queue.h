@@ -2,31 +2,32 @@
 /*
  * The module's work queues.
  *
- * What frees memory never waits behind what asks for it, and no work waits for
- * another one of its own queue: a full queue would then wait for ever.  None is
- * bound to a CPU, on which a work could hold up the works of others.
+ * Works that free memory have a queue apart from those that allocate, so they never
+ * wait behind them.  No work waits for another one of its own queue, as a full
+ * queue would then wait for ever.  No queue is bound to a CPU, because a long work
+ * would hold up the works of other maps there.
  *
- * Writers that must not start I/O, for reclaim may be waiting for them, wait for
- * memory that comes back by these: blocks and tables that are freed, and maps that
- * are destroyed, which wait for works of the other queues.  So all have a rescuer:
- * none needs memory for a new thread to go on, and none starts I/O for what it
- * allocates.
+ * A writer that must not start I/O, because reclaim may wait for it, can wait for
+ * memory that these queues give back: freed blocks and tables, and destroyed maps,
+ * which in turn wait for works of the other queues.  So each queue has a rescuer:
+ * it makes progress without memory for a new thread.  For the same reason no work
+ * starts I/O for what it allocates.
  */
 #ifndef CMAP_QUEUE_H
 #define CMAP_QUEUE_H
 
 struct workqueue_struct;
 
-/* Makes large tables and moves buckets; a work may run for long. */
+/* Allocates large tables and moves buckets.  A work may run for long. */
 extern struct workqueue_struct *cmap_queue_resize;
 
-/* Allocates segments ahead and trims; each work is short. */
+/* Allocates segments ahead of need, and trims.  Each work is short. */
 extern struct workqueue_struct *cmap_queue_upkeep;
 
 /* Frees blocks and tables. */
 extern struct workqueue_struct *cmap_queue_free;
 
-/* Destroys maps; waits for works of all the other queues. */
+/* Destroys maps, and waits for works of all the other queues. */
 extern struct workqueue_struct *cmap_queue_destroy;
 
 int cmap_queue_init(void);

@@ -15,26 +15,27 @@
 #define FREE_SHIFT	CMAP_QUOTA_FREE_SHIFT
 #define FREE		(1ULL << FREE_SHIFT)
 
-/* Each shard is a holder, or has one write pending, at most. */
+/* Each shard counts at most once: as a holder, or for one pending write. */
 static_assert(HOLDER / PENDING > CMAP_SHARDS_MAX &&
 	      FREE / HOLDER > CMAP_SHARDS_MAX);
 
 /*
- * A pending write is over in less than a microsecond, as its CPU does nothing
- * else meanwhile; where locks can be preempted waiting may be in vain.
+ * A pending write ends in less than a microsecond, because its CPU holds a spinlock
+ * and does nothing else.  With PREEMPT_RT its thread can be preempted, so spinning
+ * could be useless.
  */
 #define PENDING_SPINS	(IS_ENABLED(CONFIG_PREEMPT_RT) ? 0 : 32)
 
 /**
  * cmap_quota_init() - set a limit
  * @quota: the quota, zeroed
- * @max: most entries; 0 for no limit.  One that no map can reach, with 2^32
- *	refs in each of 2^10 shards, is none
- * @shards: how many will draw
+ * @max: most entries; 0 for no limit.  A limit that no map can reach, with 2^32
+ *	refs in each of 2^10 shards, counts as none
+ * @shards: how many shards draw credit
  *
- * Between @low and @high lie three batches for each shard.  So shards that
- * have stopped holding credit, which costs others a look at each of them, do
- * not begin again before there were as many writes as there are shards.
+ * Collecting the credit of holders costs a visit to each of them.  Between @low and
+ * @high lie three batches for each shard.  So after such a collection at least as
+ * many writes as there are shards pass before shards hold credit again.
  *
  * Context: Any.
  */
@@ -55,7 +56,7 @@ static u64 free_in(u64 pool)
 	return pool >> FREE_SHIFT;
 }
 
-/* Whether what is not free is entries, and nothing else. */
+/* No holders and nothing pending: all credit is either free or an entry. */
 static bool settled(u64 pool)
 {
 	return !(pool & (FREE - 1));
@@ -79,8 +80,8 @@ static void set_holder(struct cmap_quota *quota, struct cmap_credit *credit,
 }
 
 /*
- * How a shard that holds no credit draws: what becomes of the pool, and of the
- * shard.  A holder that cannot have a batch is one no more.
+ * Compute the pool's next value when a shard without credit draws, and whether the
+ * shard is a holder then.  A holder that cannot get a batch stops being one.
  */
 static u64 draw_from(const struct cmap_quota *quota, u64 pool, bool *holder)
 {
@@ -113,8 +114,8 @@ int __cmap_quota_draw(struct cmap_quota *quota, struct cmap_credit *credit)
 
 	for (;;) {
 		/*
-		 * Pairs with the releases of those who were pending: when we
-		 * refuse, the entries that make the map full can be found.
+		 * Pairs with the releases at the end of pending writes: if this
+		 * refuses, the entries that make the map full can be found.
 		 */
 		pool = atomic64_read_acquire(&quota->pool);
 		holder = credit->holder;
@@ -138,7 +139,7 @@ int __cmap_quota_draw(struct cmap_quota *quota, struct cmap_credit *credit)
 }
 
 /**
- * __cmap_quota_inserted() - an insert is not pending any more
+ * __cmap_quota_inserted() - report that an insert is no longer pending
  * @quota: the quota, which has a limit
  *
  * Context: The shard's lock.
@@ -150,7 +151,7 @@ void __cmap_quota_inserted(struct cmap_quota *quota)
 }
 
 /**
- * __cmap_quota_deleting() - a deletion is pending
+ * __cmap_quota_deleting() - report that a deletion is pending
  * @quota: the quota, which has a limit
  *
  * Context: The shard's lock.
@@ -159,8 +160,8 @@ void __cmap_quota_deleting(struct cmap_quota *quota)
 {
 	atomic64_add(PENDING, &quota->pool);
 	/*
-	 * Before the entry is gone: who has found that it is, and then looks at
-	 * the pool, sees that the map may not be full.
+	 * Order this before the removal of the entry.  So whoever finds the entry
+	 * gone, and then reads the pool, sees that the map may not be full.
 	 */
 	smp_mb__after_atomic();
 }
@@ -194,7 +195,7 @@ void __cmap_quota_return(struct cmap_quota *quota, struct cmap_credit *credit,
 }
 
 /**
- * cmap_quota_collect() - put what a shard holds into the pool
+ * cmap_quota_collect() - return a shard's held credit to the pool
  * @quota: the quota
  * @credit: the shard's
  *
@@ -204,7 +205,7 @@ void cmap_quota_collect(struct cmap_quota *quota, struct cmap_credit *credit)
 {
 	if (!credit->holder)
 		return;
-	/* Pairs with the acquires of the pool: as to what it held for. */
+	/* Pairs with the acquires of the pool: the holder's entries can be found. */
 	(void)atomic64_fetch_add_release(credit->held * FREE - HOLDER,
 					 &quota->pool);
 	credit->held = 0;
@@ -212,7 +213,7 @@ void cmap_quota_collect(struct cmap_quota *quota, struct cmap_credit *credit)
 }
 
 /**
- * cmap_quota_available() - whether the pool has credit
+ * cmap_quota_available() - check whether the pool has credit
  * @quota: the quota
  *
  * Context: Any.
@@ -224,12 +225,12 @@ bool cmap_quota_available(const struct cmap_quota *quota)
 }
 
 /**
- * cmap_quota_entries() - see how many entries there are
+ * cmap_quota_entries() - get the number of entries from the pool
  * @quota: the quota
  * @entries: set to their number
  *
  * Context: Any.
- * Return: false if the pool does not tell that at this moment.
+ * Return: false if the pool does not say it at this moment.
  */
 bool cmap_quota_entries(const struct cmap_quota *quota, u64 *entries)
 {
@@ -240,7 +241,7 @@ bool cmap_quota_entries(const struct cmap_quota *quota, u64 *entries)
 		return false;
 
 	do {
-		/* Pairs with the releases of those who were pending. */
+		/* Pairs with the releases at the end of pending writes. */
 		pool = atomic64_read_acquire(&quota->pool);
 		if (settled(pool)) {
 			*entries = quota->max - free_in(pool);

@@ -1,28 +1,30 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * A map's limit on entries: exact, and yet not one word that all writers write.
+ * A map's limit on entries.  It is exact, without a word that every write changes.
  *
- * The map has a pool of free credit.  While much is left a shard draws credit
- * in batches and holds what it has not used; its inserts and deletes then touch
- * nothing that other shards do.  Near the limit shards hold nothing: each
- * insert draws one from the pool and each delete returns one to it, so an
- * insert finds at once what a delete elsewhere has freed.
+ * The map has a pool of free credit.  While much is left, a shard draws credit in
+ * batches and holds what it has not used.  Its inserts and deletes then touch no
+ * memory that other shards write.  Near the limit no shard holds credit: each
+ * insert draws one from the pool, and each delete returns one.  So an insert finds
+ * at once what a delete in another shard has freed.
  *
- * The pool is one word, and its three parts are read at one moment:
+ * The pool is one word, so its three parts are read at one moment:
  *
  *	 63            22 21          11 10           0
  *	+----------------+--------------+--------------+
  *	|      free      |   holders    |   pending    |
  *	+----------------+--------------+--------------+
  *
- * free: credit that nobody has; holders: shards that hold credit of their own;
- * pending: writes under way in other shards, each of which has drawn one and
- * not inserted yet, or is deleting and has not returned one yet.  At each
- * moment the limit is the sum of the entries, the free credit, what holders
- * hold, and one for each pending write that is not visible.  So when the word
- * says that there are no holders and nothing is pending, the map has exactly as
- * many entries as the limit is above what is free; and when nothing is free
- * either, it is full.  Only then a write may be refused.
+ * free: credit that nobody has.
+ * holders: how many shards hold credit of their own.
+ * pending: how many writes of other shards are under way.  Such a write has drawn
+ * one credit and not inserted yet, or is deleting and has not returned one yet.
+ *
+ * At each moment the limit is the sum of: the entries, the free credit, what the
+ * holders hold, and one for each pending write whose entry cannot be found.  So if
+ * the word says that there are no holders and nothing is pending, the number of
+ * entries is exactly the limit less the free credit.  If nothing is free either,
+ * the map is full.  Only then a write may be refused.
  */
 #ifndef CMAP_QUOTA_H
 #define CMAP_QUOTA_H
@@ -36,14 +38,14 @@
 #define CMAP_QUOTA_FREE_SHIFT	22
 
 /**
- * struct cmap_quota - a map's limit on entries, and what its counting needs
- * @max: the limit, or 0
- * @batch: how much a shard draws at once; 0 for no limit
- * @low: with less free than that, nobody draws a batch
- * @high: with so much free, a shard may begin to hold credit
+ * struct cmap_quota - a map's limit on entries, and what counting them needs
+ * @max: the limit, or 0 for none
+ * @batch: how much a shard draws at once; 0 if there is no limit
+ * @low: with less free than this, a holder gets no further batch
+ * @high: with at least this much free, a shard may become a holder
  * @epoch: of the last count; see cmap_map_entries()
  * @counting: bit 0: a count by epochs is under way
- * @holders: which shards hold credit; changed under their locks
+ * @holders: which shards hold credit; each bit is changed under its shard's lock
  * @pool: free credit, number of holders, number of pending writes
  *
  * @max, @batch, @low and @high are constant.
@@ -60,12 +62,12 @@ struct cmap_quota {
 };
 
 /**
- * struct cmap_credit - what a shard has of its map's quota
- * @held: credit drawn and not used; 0 if @holder is false
- * @shard: which one
- * @holder: it holds credit of its own
+ * struct cmap_credit - the credit that a shard holds
+ * @held: credit that was drawn and not used; 0 if @holder is false
+ * @shard: the shard's index; constant
+ * @holder: the shard holds credit of its own
  *
- * All but @shard belongs to the shard's lock.
+ * The shard's lock protects the rest.
  */
 struct cmap_credit {
 	u32 held;
@@ -91,8 +93,8 @@ bool cmap_quota_entries(const struct cmap_quota *quota, u64 *entries);
  *
  * Context: The shard's lock, until cmap_quota_inserted() or
  * cmap_quota_return().
- * Return: 0; -ENOSPC: the map is full at this moment; -EAGAIN: it is not, or
- * that cannot be told, see collect_credit().
+ * Return: 0; -ENOSPC if the map is full at this moment; -EAGAIN if it is not, or if
+ * that cannot be decided, see collect_credit().
  */
 static __always_inline int cmap_quota_draw(struct cmap_quota *quota,
 					   struct cmap_credit *credit)
@@ -105,7 +107,7 @@ static __always_inline int cmap_quota_draw(struct cmap_quota *quota,
 }
 
 /**
- * cmap_quota_inserted() - the entry that credit was drawn for can be found
+ * cmap_quota_inserted() - report that the entry of drawn credit can be found
  * @quota: the quota
  * @credit: the shard's
  *
@@ -119,7 +121,7 @@ cmap_quota_inserted(struct cmap_quota *quota, const struct cmap_credit *credit)
 }
 
 /**
- * cmap_quota_deleting() - entries will be deleted
+ * cmap_quota_deleting() - report that entries are about to be deleted
  * @quota: the quota
  * @credit: the shard's
  *
@@ -136,8 +138,8 @@ cmap_quota_deleting(struct cmap_quota *quota, const struct cmap_credit *credit)
  * cmap_quota_return() - give entries' credit back
  * @quota: the quota
  * @credit: the shard's
- * @count: how many were deleted since cmap_quota_deleting(), which nobody can
- *	find any more; or 1 for one that was drawn and not inserted
+ * @count: how many entries were deleted since cmap_quota_deleting(); they can no
+ *	longer be found.  Or 1 for a credit that was drawn and not used
  *
  * Context: The shard's lock.
  */

@@ -5,27 +5,26 @@
 #include <uapi/linux/cmap.h>
 
 /*
- * Guarantee B1 rests on this: an entry's position depends on its key alone,
- * and a bucket holds all entries of a range of positions, in every table.  So
- * the walk reads whole buckets and remembers a position; what the table does
- * meanwhile is all the same to it.
+ * Guarantee B1 relies on two facts.  An entry's position depends on its key alone,
+ * and in every table a bucket holds all entries of a range of positions.  So the
+ * walk reads whole buckets and remembers a position, and the table may be replaced
+ * meanwhile.
  *
- * Keys at the same position are ordered by a second, secret hash, the tie.
- * It is computed only when there is such a pair.  An entry that is the last
- * at its position gets the tie LAST, so that going on behind it passes all
- * that were there.
+ * Keys at the same position are ordered by a second, secret hash, the tie.  It is
+ * computed only if two keys share a position.  The last entry at a position gets
+ * LAST, so continuing after it skips all entries that were there.
  */
 #define LAST	U64_MAX
 
 /*
- * A position is 48 bits of a key's hash.  Whoever may map the map can compute
- * them; who reads a map without a window shall not get them from a cursor
- * either.  So there a cursor leaves the kernel enciphered: position and tie are
- * the halves of a Feistel network with four rounds, which is a permutation that
- * cannot be told from a random one, also by those who make cursors up.
+ * A position is 48 bits of a key's hash.  Whoever may map a map can compute them.
+ * But a map without a window keeps them secret, so its cursors must not reveal them
+ * either.  Such a cursor is enciphered when it leaves the kernel: position and tie
+ * are the halves of a Feistel network with four rounds.  That is a permutation which
+ * cannot be distinguished from a random one, not even with invented cursors.
  *
- * A round's function is the tie's hash of the other half, with a length that no
- * key has.
+ * The round function is the tie's hash of the other half, with a length that no key
+ * has.
  */
 #define ROUNDS			4
 #define ROUND_LENGTH(i)		((1ULL << 32) + (i))
@@ -45,11 +44,12 @@ static u64 round_of(const struct cmap *map, unsigned int i, u64 half)
 }
 
 /**
- * cmap_walk_begin() - set a walk up
+ * cmap_walk_begin() - set up a walk
  * @walk: the walk
  * @map: the map
  * @cursor: where to begin: all 0 for the start, or from cmap_walk_cursor() of
- *	any walk through this map.  Another one is some place, or the end
+ *	any walk through this map.  Any other value means an arbitrary place, or
+ *	the end
  *
  * Context: Any.
  */
@@ -74,12 +74,12 @@ void cmap_walk_begin(struct cmap_walk *walk, struct cmap *map,
 }
 
 /**
- * cmap_walk_cursor() - name a place in a walk to whoever may be told
+ * cmap_walk_cursor() - make a cursor that a user may see
  * @walk: the walk
- * @position: a position,
- * @tie: and a tie, of the walk or of what it found
- * @cursor: set to what cmap_walk_begin() makes the same place of, as long as
- *	the map lives
+ * @position: a position of the walk, or of an entry found
+ * @tie: the tie that belongs to it
+ * @cursor: set; cmap_walk_begin() gets the same place from it as long as the map
+ *	lives
  *
  * Context: Any.
  */
@@ -116,7 +116,7 @@ static bool dealt_with(const struct cmap_walk *walk, u64 position,
 	return walk->tie && tie_of(walk, node) <= walk->tie;
 }
 
-/* Order of an entry against one found: negative, 0 for the same key. */
+/* Negative if the entry comes before @found, 0 for the same key, else positive. */
 static int compare_found(const struct cmap_walk *walk, u64 position,
 			 const struct cmap_node *node,
 			 const struct cmap_found *found)
@@ -132,7 +132,7 @@ static int compare_found(const struct cmap_walk *walk, u64 position,
 	return tie < other ? -1 : 1;
 }
 
-/* Keep the first CMAP_WALK_MAX, in order. */
+/* Insert an entry into @found, which keeps the first CMAP_WALK_MAX in order. */
 static void keep_found(struct cmap_walk *walk, u64 position, struct cmap_node *node)
 {
 	struct cmap_found *found = walk->found;
@@ -146,7 +146,10 @@ static void keep_found(struct cmap_walk *walk, u64 position, struct cmap_node *n
 		i--;
 	}
 
-	/* Deleted and set again while we read: two slots, one entry. */
+	/*
+	 * The key was deleted and set again while the bucket was read, so it was
+	 * found in two slots.  Keep the later version.
+	 */
 	if (i && !order) {
 		if (node->version > found[i - 1].node->version)
 			found[i - 1].node = node;
@@ -163,9 +166,9 @@ static void keep_found(struct cmap_walk *walk, u64 position, struct cmap_node *n
 }
 
 /*
- * Where the entry stands that a slot refers to.  From when a node has been
- * taken from there another list may be using its order, and the slot may get
- * another tag; but its key stays as it was.
+ * The position of a slot's entry.  After the node is unlinked, the word with the
+ * hash's high half may be a free-list link, and the tag may be another entry's.
+ * The key is constant until the end of the grace period, so rehash it then.
  */
 static u64 position_of(const struct cmap_walk *walk,
 		       const struct cmap_bucket *first,
@@ -232,15 +235,15 @@ static void set_ties(struct cmap_walk *walk)
 
 /**
  * cmap_walk_next() - find the next entries
- * @walk: the walk.  The caller moves it on: with cmap_walk_pass(), or by
- *	setting position and tie to those of the last entry dealt with
+ * @walk: the walk.  The caller advances it afterwards: by cmap_walk_pass(), or by
+ *	setting position and tie to those of the last entry that it used
  *
- * At most one bucket is read, so that the caller can leave the RCU read
- * section between two calls.
+ * One call reads at most one bucket, so the caller can leave the RCU read section
+ * between two calls.
  *
  * Context: RCU read section.
- * Return: true if there may be entries, @count of which are in @found, good
- * for the rest of the section; false at the end of the map.
+ * Return: false at the end of the map; else true, with @count entries in @found,
+ * valid until the end of the section.  @count can be 0.
  */
 bool cmap_walk_next(struct cmap_walk *walk)
 {
@@ -274,7 +277,7 @@ bool cmap_walk_next(struct cmap_walk *walk)
 }
 
 /**
- * cmap_walk_pass() - go on behind all that was found
+ * cmap_walk_pass() - advance a walk past all entries that were found
  * @walk: the walk
  *
  * Context: Any.

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Going through a map in the order of positions, bucket by bucket.
+ * Walking through a map in ascending positions, bucket by bucket.
  */
 #ifndef CMAP_SCAN_H
 #define CMAP_SCAN_H
@@ -12,9 +12,9 @@
 struct cmap;
 struct cmap_cursor;
 
-#define CMAP_WALK_MAX	128	/* entries found at once */
+#define CMAP_WALK_MAX	128	/* most entries found in one step */
 
-/* One entry found, and the cursor to go on behind it. */
+/* One entry that was found.  Position and tie are the cursor to continue after it. */
 struct cmap_found {
 	struct cmap_node *node;
 	u64 position;
@@ -24,11 +24,11 @@ struct cmap_found {
 /**
  * struct cmap_walk - a walk through a map
  * @map: the map
- * @position: entries up to this position,
- * @tie: and there up to this tie, have been dealt with
- * @end: the first position behind the bucket that was read
+ * @position: entries below this position have been returned
+ * @tie: at @position, entries up to this tie have been returned as well
+ * @end: the first position after the bucket that was read
  * @count: entries in @found
- * @found: the next ones, in order
+ * @found: the next entries, in order
  */
 struct cmap_walk {
 	struct cmap *map;

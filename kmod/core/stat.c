@@ -9,17 +9,16 @@
 #include <linux/user_namespace.h>
 #include <uapi/linux/cmap.h>
 
-#define COUNT_TRIES	64	/* while others count */
+#define COUNT_TRIES	64	/* while another count is under way */
 
 /* ---- counting ---- */
 
 /*
- * Sum up the entries at a moment at which their number does not change.  A
- * shard counts when a change of it begins and when it ends.  If that is even in
- * all shards, and a second pass finds it the same, then nothing changed from
- * when each was looked at first to when it was looked at last; so there was a
- * moment, between the passes, for all.  As these counts only grow, equal sums
- * are equal counts.
+ * Sum up the entries if nobody changes their number meanwhile.  Each shard counts
+ * the beginning and the end of every change of its number of entries.  If these
+ * counts are even at the first pass and the same at the second, no shard changed
+ * between its two readings.  So all numbers held at the moment between the passes.
+ * The counts only grow, so equal sums mean equal counts.
  */
 static bool entries_at_rest(const struct cmap *map, u64 *entries)
 {
@@ -45,10 +44,10 @@ static bool entries_at_rest(const struct cmap *map, u64 *entries)
 }
 
 /*
- * Sum up the entries that there were before an epoch.  A write looks which one
- * it is before it changes anything, and one that begins after another has ended
- * sees no earlier one.  So the writes before the epoch are such that the map
- * could have stood still after them.
+ * Sum up the entries before an epoch.  Each write reads the epoch before it changes
+ * anything, and a write that begins after another has ended does not read an earlier
+ * epoch.  So the writes before the epoch are a set after which the map could have
+ * stopped: with each write it contains all that had ended before that one began.
  */
 static u64 entries_before_epoch(const struct cmap *map,
 				struct cmap_quota *quota)
@@ -68,9 +67,9 @@ static u64 entries_before_epoch(const struct cmap *map,
  * @map: the map
  *
  * Context: Process or softirq; no lock.
- * Return: how many there were after all writes that had ended before the call,
- * some of those under way during it, and each that had ended before one of
- * these began.
+ * Return: the number of entries after a set of writes.  The set contains all writes
+ * that had ended before the call and some of those under way during it; and with
+ * each of these, all that had ended before it began.
  */
 u64 cmap_map_entries(const struct cmap *map)
 {
@@ -91,7 +90,7 @@ u64 cmap_map_entries(const struct cmap *map)
 		cpu_relax();
 	} while (--tries);
 
-	/* Whoever else counts does not get to run: each shard for itself. */
+	/* The other count does not get to run.  Sum up without one moment for all. */
 	entries = 0;
 	for (i = 0; i < map->shards; i++)
 		entries += READ_ONCE(map->shard[i]->entries);
@@ -99,7 +98,7 @@ u64 cmap_map_entries(const struct cmap *map)
 	return entries;
 }
 
-/* ---- all that there is to say ---- */
+/* ---- reports ---- */
 
 static void add_table(const struct cmap_table *table, struct cmap_stat *stat)
 {
@@ -129,9 +128,9 @@ static void add_shard(struct cmap_shard *shard, struct cmap_stat *stat)
 }
 
 /**
- * cmap_stat_fill() - see what a map is and holds
+ * cmap_stat_fill() - report a map's properties, contents and memory
  * @map: the map
- * @stat: everything but its size and flags is set
+ * @stat: all fields are set but size and flags
  *
  * Context: Process; no lock.
  */
@@ -161,7 +160,7 @@ void cmap_stat_fill(const struct cmap *map, struct cmap_stat *stat)
 }
 
 /**
- * cmap_stat_counters() - sum up what the CPUs counted
+ * cmap_stat_counters() - sum up the per-CPU counters
  * @map: the map
  * @sum: set to the sums
  *

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Counting a map's entries, and reports about a map.
+ */
 #ifndef CMAP_STAT_H
 #define CMAP_STAT_H
 

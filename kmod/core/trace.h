@@ -11,7 +11,10 @@
 #include <linux/tracepoint.h>
 #include <uapi/linux/cmap.h>
 
-/* So much of a name: it may change, and its length is not to be believed. */
+/*
+ * Names are cut to a fixed size.  A map can be renamed between reserving a record
+ * and filling it, so the length of a name cannot size the record.
+ */
 #define CMAP_TRACE_NAME		64
 
 TRACE_EVENT(cmap_get,
@@ -43,8 +46,9 @@ TRACE_EVENT(cmap_get,
 );
 
 /*
- * A write also says on what condition it was made and what it found.  Those
- * that compare values say the version of the value that compared equal.
+ * A write's record also has its condition and the version that it found.  For an
+ * operation that compares values, `expected` is the version of the value that
+ * compared equal.
  */
 DECLARE_EVENT_CLASS(cmap_write,
 	TP_PROTO(const struct cmap *map, const struct cmap_write *write,
