@@ -29,7 +29,7 @@ u64 cmap_reserve_of(u64 max)
 }
 
 /**
- * cmap_user_bytes_limit() - how much memory the maps of one user may take
+ * cmap_user_bytes_limit() - how much memory the maps of one user may account_take
  *
  * Context: Any.
  * Return: bytes, 0 for no limit.
@@ -72,8 +72,8 @@ struct reach {
 	bool headroom;
 };
 
-static bool fits(const struct cmap_account *account, s64 old, u64 bytes,
-		 struct reach reach)
+static bool account_has_room(const struct cmap_account *account, s64 old,
+			     u64 bytes, struct reach reach)
 {
 	u64 max = cmap_account_limit(account, reach.privileged);
 	s64 keep = reach.headroom ? 0 : atomic64_read(&account->headroom);
@@ -81,41 +81,42 @@ static bool fits(const struct cmap_account *account, s64 old, u64 bytes,
 	return !max || old + keep + bytes <= max;
 }
 
-static bool take(struct cmap_account *account, u64 bytes, struct reach reach)
+static bool account_take(struct cmap_account *account, u64 bytes,
+			 struct reach reach)
 {
 	s64 old = atomic64_read(&account->bytes);
 
 	do {
-		if (!fits(account, old, bytes, reach))
+		if (!account_has_room(account, old, bytes, reach))
 			return false;
 	} while (!atomic64_try_cmpxchg(&account->bytes, &old, old + bytes));
 
 	return true;
 }
 
-static int refusal(const struct cmap_account *account)
+static int refusal_errno(const struct cmap_account *account)
 {
 	return account->kind == CMAP_ACCOUNT_USER ? -EDQUOT : -ENOSPC;
 }
 
-static void give_back(struct cmap_account *account, struct cmap_account *end,
-		      u64 bytes)
+static void uncharge_up_to(struct cmap_account *account, struct cmap_account *end,
+			   u64 bytes)
 {
 	for (; account != end; account = account->parent)
 		atomic64_sub(bytes, &account->bytes);
 }
 
-static int charge(struct cmap_account *account, u64 bytes, struct reach reach)
+static int charge_chain(struct cmap_account *account, u64 bytes, struct reach reach)
 {
 	struct cmap_account *a;
 
 	for (a = account; a; a = a->parent)
-		if (!fits(a, atomic64_read(&a->bytes), bytes, reach))
-			return refusal(a);
+		if (!account_has_room(a, atomic64_read(&a->bytes), bytes, reach))
+			return refusal_errno(a);
 	for (a = account; a; a = a->parent) {
-		if (!take(a, bytes, reach)) {
-			give_back(account, a, bytes);
-			return refusal(a);
+		if (!account_take(a, bytes, reach)) {
+			uncharge_up_to(account, a, bytes);
+			return refusal_errno(a);
 		}
 	}
 
@@ -161,10 +162,10 @@ static struct reach reach_of(const struct cmap_bill *bill, bool headroom)
 	};
 }
 
-static int charge_billed(struct cmap_account *account, u64 bytes, bool headroom)
+static int account_charge(struct cmap_account *account, u64 bytes, bool headroom)
 {
 	struct cmap_bill *bill = bill_lock(account);
-	int err = charge(account, bytes, reach_of(bill, headroom));
+	int err = charge_chain(account, bytes, reach_of(bill, headroom));
 
 	bill_unlock(bill);
 	return err;
@@ -186,7 +187,7 @@ static int charge_billed(struct cmap_account *account, u64 bytes, bool headroom)
  */
 int cmap_charge(struct cmap_account *account, u64 bytes)
 {
-	return charge_billed(account, bytes, false);
+	return account_charge(account, bytes, false);
 }
 
 /**
@@ -202,7 +203,7 @@ int cmap_charge(struct cmap_account *account, u64 bytes)
  */
 int cmap_charge_headroom(struct cmap_account *account, u64 bytes)
 {
-	return charge_billed(account, bytes, true);
+	return account_charge(account, bytes, true);
 }
 
 /**
@@ -216,7 +217,7 @@ void cmap_uncharge(struct cmap_account *account, u64 bytes)
 {
 	struct cmap_bill *bill = bill_lock(account);
 
-	give_back(account, NULL, bytes);
+	uncharge_up_to(account, NULL, bytes);
 	bill_unlock(bill);
 }
 
@@ -238,8 +239,8 @@ void cmap_bill_init(struct cmap_bill *bill, struct cmap_account *payer,
 }
 
 /* Move what belongs to @bytes, which have been charged to the new payer. */
-static void move_rest(struct cmap_bill *bill, struct cmap_account *payer,
-		      s64 bytes)
+static void bill_move_rest(struct cmap_bill *bill, struct cmap_account *payer,
+			   s64 bytes)
 {
 	struct cmap_account *old = bill->account.parent;
 	s64 returning = atomic64_read(&bill->account.returning);
@@ -271,10 +272,10 @@ int cmap_bill_move(struct cmap_bill *bill, struct cmap_account *payer,
 	spin_lock_bh(&bill->lock);
 	bytes = atomic64_read(&bill->account.bytes);
 	if (payer != bill->account.parent) {
-		if (take(payer, bytes, reach))
-			move_rest(bill, payer, bytes);
+		if (account_take(payer, bytes, reach))
+			bill_move_rest(bill, payer, bytes);
 		else
-			err = refusal(payer);
+			err = refusal_errno(payer);
 	}
 	if (!err) {
 		WRITE_ONCE(bill->account.parent, payer);
@@ -335,8 +336,8 @@ bool cmap_account_fits(struct cmap_account *account, u64 bytes, bool headroom)
 	struct reach reach = reach_of(bill, headroom);
 
 	for (; account; account = account->parent)
-		if (!fits(account, atomic64_read(&account->bytes), bytes,
-			  reach))
+		if (!account_has_room(account, atomic64_read(&account->bytes), bytes,
+				      reach))
 			break;
 	bill_unlock(bill);
 
@@ -386,7 +387,7 @@ cmap_account_short(struct cmap_account *account, u64 bytes, bool headroom,
 
 		if (coming)
 			left -= coming_to(account, coming);
-		if (!fits(account, max(left, 0LL), bytes, reach))
+		if (!account_has_room(account, max(left, 0LL), bytes, reach))
 			break;
 	}
 	bill_unlock(bill);

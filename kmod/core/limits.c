@@ -107,7 +107,7 @@ void cmap_maps_uncount(void)
 
 /* ---- users ---- */
 
-static struct cmap_user *find_locked(kuid_t uid)
+static struct cmap_user *user_find_locked(kuid_t uid)
 {
 	struct cmap_user *user;
 
@@ -119,7 +119,7 @@ static struct cmap_user *find_locked(kuid_t uid)
 	return NULL;
 }
 
-static bool limited(kuid_t uid, bool privileged)
+static bool user_is_limited(kuid_t uid, bool privileged)
 {
 	return !privileged && !uid_eq(uid, GLOBAL_ROOT_UID);
 }
@@ -128,13 +128,13 @@ static bool limited(kuid_t uid, bool privileged)
  * Count one more map for a user.  If it is the user's first map, *@fresh becomes the
  * user's object.  Return NULL if one is needed and *@fresh is NULL.
  */
-static struct cmap_user *count_locked(kuid_t uid, bool privileged,
-				      struct cmap_user **fresh)
+static struct cmap_user *user_count_locked(kuid_t uid, bool privileged,
+					   struct cmap_user **fresh)
 {
-	struct cmap_user *user = find_locked(uid);
+	struct cmap_user *user = user_find_locked(uid);
 	u32 maps = user ? user->maps : 0;
 
-	if (limited(uid, privileged) && maps >= user_maps_max())
+	if (user_is_limited(uid, privileged) && maps >= user_maps_max())
 		return ERR_PTR(-EDQUOT);
 	if (!user) {
 		user = *fresh;
@@ -147,7 +147,7 @@ static struct cmap_user *count_locked(kuid_t uid, bool privileged,
 	return user;
 }
 
-static struct cmap_user *user_new(kuid_t uid)
+static struct cmap_user *user_alloc(kuid_t uid)
 {
 	struct cmap_user *user = kzalloc(sizeof(*user), CMAP_GFP_KERNEL);
 
@@ -174,16 +174,16 @@ struct cmap_user *cmap_user_count(kuid_t uid, bool privileged)
 	struct cmap_user *user, *fresh = NULL;
 
 	spin_lock(&users_lock);
-	user = count_locked(uid, privileged, &fresh);
+	user = user_count_locked(uid, privileged, &fresh);
 	spin_unlock(&users_lock);
 	if (user)
 		return user;
 
-	fresh = user_new(uid);
+	fresh = user_alloc(uid);
 	if (!fresh)
 		return ERR_PTR(-ENOMEM);
 	spin_lock(&users_lock);
-	user = count_locked(uid, privileged, &fresh);
+	user = user_count_locked(uid, privileged, &fresh);
 	spin_unlock(&users_lock);
 	/* Another thread may have added the user meanwhile. */
 	kfree(fresh);
@@ -253,13 +253,13 @@ void cmap_limits_fill(struct cmap_limits *limits)
 		.all_max_bytes = cmap_account_limit(&cmap_account_all,
 						    privileged),
 	};
-	if (limited(uid, privileged)) {
+	if (user_is_limited(uid, privileged)) {
 		limits->max_maps = user_maps_max();
 		limits->max_bytes = cmap_user_bytes_limit();
 	}
 
 	spin_lock(&users_lock);
-	user = find_locked(uid);
+	user = user_find_locked(uid);
 	if (user) {
 		limits->maps = user->maps;
 		limits->bytes = atomic64_read(&user->account.bytes);
@@ -303,7 +303,7 @@ void cmap_limits_each(void (*fn)(void *arg, kuid_t uid,
 			.bytes = atomic64_read(&user->account.bytes),
 		};
 
-		if (limited(user->uid, false)) {
+		if (user_is_limited(user->uid, false)) {
 			limits.max_maps = user_maps_max();
 			limits.max_bytes = cmap_user_bytes_limit();
 		}

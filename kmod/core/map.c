@@ -51,7 +51,7 @@ int cmap_map_resolve(struct cmap_spec *spec)
 }
 
 /* Shards are spread over the possible CPUs.  Each is on the NUMA node of its CPU. */
-static int shards_new(struct cmap *map)
+static int map_shards_alloc(struct cmap *map)
 {
 	unsigned int cpu = cpumask_first(cpu_possible_mask);
 	u32 i;
@@ -77,7 +77,7 @@ static int shards_new(struct cmap *map)
 	return 0;
 }
 
-static u64 own_bytes(const struct cmap *map)
+static u64 map_own_bytes(const struct cmap *map)
 {
 	return struct_size(map, shard, map->shards) +
 	       (u64)map->shards * sizeof(struct cmap_shard) +
@@ -159,10 +159,10 @@ static int map_fill(struct cmap *map, const struct cmap_spec *spec)
 					 CMAP_GFP_KERNEL);
 	if (!map->counters)
 		return -ENOMEM;
-	err = shards_new(map);
+	err = map_shards_alloc(map);
 	if (err)
 		return err;
-	return cmap_charge(&map->memory.account, own_bytes(map));
+	return cmap_charge(&map->memory.account, map_own_bytes(map));
 }
 
 /**
@@ -229,7 +229,7 @@ void cmap_map_teardown(struct cmap *map)
 		cmap_shard_destroy(map->shard[i]);
 	cmap_block_free(map->window);
 	cmap_memory_exit(&map->memory);
-	cmap_uncharge(&map->memory.account, own_bytes(map));
+	cmap_uncharge(&map->memory.account, map_own_bytes(map));
 }
 
 /**

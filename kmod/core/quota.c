@@ -51,24 +51,24 @@ void cmap_quota_init(struct cmap_quota *quota, u64 max, u32 shards)
 	atomic64_set(&quota->pool, max << FREE_SHIFT);
 }
 
-static u64 free_in(u64 pool)
+static u64 pool_free(u64 pool)
 {
 	return pool >> FREE_SHIFT;
 }
 
 /* No holders and nothing pending: all credit is either free or an entry. */
-static bool settled(u64 pool)
+static bool pool_settled(u64 pool)
 {
 	return !(pool & (FREE - 1));
 }
 
-static bool has_holders(u64 pool)
+static bool pool_has_holders(u64 pool)
 {
 	return pool & (FREE - HOLDER);
 }
 
-static void set_holder(struct cmap_quota *quota, struct cmap_credit *credit,
-		       bool holder)
+static void credit_set_holder(struct cmap_quota *quota, struct cmap_credit *credit,
+			      bool holder)
 {
 	if (credit->holder == holder)
 		return;
@@ -83,9 +83,9 @@ static void set_holder(struct cmap_quota *quota, struct cmap_credit *credit,
  * Compute the pool's next value when a shard without credit draws, and whether the
  * shard is a holder then.  A holder that cannot get a batch stops being one.
  */
-static u64 draw_from(const struct cmap_quota *quota, u64 pool, bool *holder)
+static u64 pool_draw(const struct cmap_quota *quota, u64 pool, bool *holder)
 {
-	u64 have = free_in(pool);
+	u64 have = pool_free(pool);
 
 	if (have >= (*holder ? quota->low : quota->high)) {
 		pool -= quota->batch * FREE;
@@ -119,21 +119,21 @@ int __cmap_quota_draw(struct cmap_quota *quota, struct cmap_credit *credit)
 		 */
 		pool = atomic64_read_acquire(&quota->pool);
 		holder = credit->holder;
-		next = draw_from(quota, pool, &holder);
+		next = pool_draw(quota, pool, &holder);
 		if (next == pool) {
-			if (settled(pool))
+			if (pool_settled(pool))
 				return -ENOSPC;
-			if (has_holders(pool) || !spins--)
+			if (pool_has_holders(pool) || !spins--)
 				return -EAGAIN;
 			cpu_relax();
 			continue;
 		}
 		if (!atomic64_try_cmpxchg(&quota->pool, &pool, next))
 			continue;
-		set_holder(quota, credit, holder);
+		credit_set_holder(quota, credit, holder);
 		if (holder)
 			credit->held = quota->batch - 1;
-		if (free_in(next) != free_in(pool))
+		if (pool_free(next) != pool_free(pool))
 			return 0;
 	}
 }
@@ -209,7 +209,7 @@ void cmap_quota_collect(struct cmap_quota *quota, struct cmap_credit *credit)
 	(void)atomic64_fetch_add_release(credit->held * FREE - HOLDER,
 					 &quota->pool);
 	credit->held = 0;
-	set_holder(quota, credit, false);
+	credit_set_holder(quota, credit, false);
 }
 
 /**
@@ -221,7 +221,7 @@ void cmap_quota_collect(struct cmap_quota *quota, struct cmap_credit *credit)
  */
 bool cmap_quota_available(const struct cmap_quota *quota)
 {
-	return free_in(atomic64_read(&quota->pool));
+	return pool_free(atomic64_read(&quota->pool));
 }
 
 /**
@@ -243,12 +243,12 @@ bool cmap_quota_entries(const struct cmap_quota *quota, u64 *entries)
 	do {
 		/* Pairs with the releases at the end of pending writes. */
 		pool = atomic64_read_acquire(&quota->pool);
-		if (settled(pool)) {
-			*entries = quota->max - free_in(pool);
+		if (pool_settled(pool)) {
+			*entries = quota->max - pool_free(pool);
 			return true;
 		}
 		cpu_relax();
-	} while (!has_holders(pool) && spins--);
+	} while (!pool_has_holders(pool) && spins--);
 
 	return false;
 }

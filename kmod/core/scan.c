@@ -12,9 +12,9 @@
  *
  * Keys at the same position are ordered by a second, secret hash, the tie.  It is
  * computed only if two keys share a position.  The last entry at a position gets
- * LAST, so continuing after it skips all entries that were there.
+ * TIE_LAST, so continuing after it skips all entries that were there.
  */
-#define LAST	U64_MAX
+#define TIE_LAST	U64_MAX
 
 /*
  * A position is 48 bits of a key's hash.  Whoever may map a map can compute them.
@@ -34,7 +34,7 @@ static bool hides_positions(const struct cmap *map)
 	return map->flags & CMAP_CREATE_NO_WINDOW;
 }
 
-static u64 round_of(const struct cmap *map, unsigned int i, u64 half)
+static u64 feistel_round(const struct cmap *map, unsigned int i, u64 half)
 {
 	struct cmap_hash s = map->tie_hash;
 
@@ -63,7 +63,7 @@ void cmap_walk_begin(struct cmap_walk *walk, struct cmap *map,
 		for (i = ROUNDS; i--;) {
 			u64 half = position;
 
-			position = tie ^ round_of(map, i, position);
+			position = tie ^ feistel_round(map, i, position);
 			tie = half;
 		}
 	}
@@ -92,7 +92,7 @@ void cmap_walk_cursor(const struct cmap_walk *walk, u64 position, u64 tie,
 		for (i = 0; i < ROUNDS; i++) {
 			u64 half = tie;
 
-			tie = position ^ round_of(walk->map, i, tie);
+			tie = position ^ feistel_round(walk->map, i, tie);
 			position = half;
 		}
 	}
@@ -103,15 +103,15 @@ void cmap_walk_cursor(const struct cmap_walk *walk, u64 position, u64 tie,
 static u64 tie_of(const struct cmap_walk *walk, const struct cmap_node *node)
 {
 	return clamp_t(u64, cmap_hash(&walk->map->tie_hash, node->key,
-				      cmap_node_key_len(node)), 1, LAST - 1);
+				      cmap_node_key_len(node)), 1, TIE_LAST - 1);
 }
 
-static bool dealt_with(const struct cmap_walk *walk, u64 position,
-		       const struct cmap_node *node)
+static bool already_returned(const struct cmap_walk *walk, u64 position,
+			     const struct cmap_node *node)
 {
 	if (position != walk->position)
 		return position < walk->position;
-	if (walk->tie == LAST)
+	if (walk->tie == TIE_LAST)
 		return true;
 	return walk->tie && tie_of(walk, node) <= walk->tie;
 }
@@ -208,7 +208,7 @@ static void read_chain(struct cmap_walk *walk, const struct cmap_shard *shard,
 				continue;
 			node = cmap_arena_node(&shard->arena, ref);
 			position = position_of(walk, first, &slot, ref, node);
-			if (!dealt_with(walk, position, node))
+			if (!already_returned(walk, position, node))
 				keep_found(walk, position, node);
 		}
 		bucket = cmap_bucket_next(table, head);
@@ -229,7 +229,7 @@ static void set_ties(struct cmap_walk *walk)
 			    found[1].position != found->position :
 			    walk->count < CMAP_WALK_MAX;
 
-		found->tie = last ? LAST : tie_of(walk, found->node);
+		found->tie = last ? TIE_LAST : tie_of(walk, found->node);
 	}
 }
 

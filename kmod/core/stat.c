@@ -100,7 +100,7 @@ u64 cmap_map_entries(const struct cmap *map)
 
 /* ---- reports ---- */
 
-static void add_table(const struct cmap_table *table, struct cmap_stat *stat)
+static void stat_add_table(const struct cmap_table *table, struct cmap_stat *stat)
 {
 	stat->table_bytes += cmap_table_bytes(table);
 	stat->buckets += cmap_table_buckets(table);
@@ -108,14 +108,14 @@ static void add_table(const struct cmap_table *table, struct cmap_stat *stat)
 				  READ_ONCE(table->longest));
 }
 
-static void add_shard(struct cmap_shard *shard, struct cmap_stat *stat)
+static void stat_add_shard(struct cmap_shard *shard, struct cmap_stat *stat)
 {
 	struct cmap_table *table;
 
 	spin_lock_bh(&shard->lock);
 	table = cmap_shard_table_locked(shard);
 	while (table) {
-		add_table(table, stat);
+		stat_add_table(table, stat);
 		table = rcu_dereference_protected(table->next,
 						  lockdep_is_held(&shard->lock));
 	}
@@ -156,7 +156,7 @@ void cmap_stat_fill(const struct cmap *map, struct cmap_stat *stat)
 	};
 	stat->entries = cmap_map_entries(map);
 	for (i = 0; i < map->shards; i++)
-		add_shard(map->shard[i], stat);
+		stat_add_shard(map->shard[i], stat);
 }
 
 /**
