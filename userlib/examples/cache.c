@@ -26,7 +26,10 @@ static int deposit(struct kcmap *map, const char *number, long amount)
 				sizeof(account), &version);
 		if (len < 0)
 			return -1;
-		/* A shorter value is not ours; the rest of it is not set. */
+		/*
+		 * A shorter value was written by somebody else and does not
+		 * fill account.
+		 */
 		if (len != sizeof(account)) {
 			errno = EINVAL;
 			return -1;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * Four processes count in one map; nobody's count gets lost.
+ * Four processes count in one map, and no increment gets lost.
  */
 #include <kcmap.h>
 
@@ -39,7 +39,7 @@ int main(void)
 		}
 		if (child)
 			continue;
-		/* The descriptor came along with the fork. */
+		/* The child inherited the descriptor. */
 		for (n = 0; n < 1000; n++)
 			if (kcmap_add(map, "count", 5, 1, 0, NULL, NULL))
 				_exit(1);

@@ -35,7 +35,7 @@ static int send_fd(int sock, int fd)
 	return sendmsg(sock, &msg, MSG_NOSIGNAL) == 1 ? 0 : -1;
 }
 
-/* The descriptor, or -1 if anything else came. */
+/* Returns the descriptor, or -1 if the message was something else. */
 static int receive_fd(int sock)
 {
 	union control control;
@@ -91,7 +91,10 @@ int main(void)
 		return 1;
 	}
 	if (!child) {
-		/* With this end open here, too, the other never sees its end. */
+		/*
+		 * Close this end, or the child would never read the end of the
+		 * file.
+		 */
 		close(socks[0]);
 		return receiver(socks[1]);
 	}

@@ -32,7 +32,7 @@ int main(int argc, char **argv)
 		printf("%-20.*s %" PRId64 "\n", (int)item.key_len,
 		       (const char *)item.key, number);
 	}
-	/* 0 is the end; after an error there may be more. */
+	/* 0 is the end.  An error may leave entries that were not printed. */
 	if (more < 0)
 		perror(name);
 	kcmap_range_free(range);

@@ -2,12 +2,13 @@
 /*
  * libkcmap - key/value maps shared by processes and the kernel.
  *
- * Every call on a map is safe from any thread; a batch or a range is for
- * one thread at a time.  Calls that return int, ssize_t or int64_t return -1
- * and set errno on failure, having changed nothing; the errors are those of
- * cmap(4), the manual page of each call lists its own.
+ * Every call on a map is safe from any thread.  A batch or a range is for one
+ * thread at a time.  Calls that return int, ssize_t or int64_t return -1 and
+ * set errno on failure, and have then changed nothing. cmap(4) explains the
+ * errors; the manual page of each call lists its own.
  *
- * Where a call takes "uint64_t *version", NULL means "not interested".
+ * Where a call takes "uint64_t *version", NULL means that the caller does not
+ * want it.
  */
 #ifndef LIBKCMAP_KCMAP_H
 #define LIBKCMAP_KCMAP_H
@@ -25,10 +26,10 @@ extern "C" {
 #define KCMAP_VERSION_MINOR	1
 
 struct kcmap;			/* a map, opened */
-struct kcmap_range;		/* a range over a map */
-struct kcmap_batch;		/* commands gathered for one call */
+struct kcmap_range;		/* an iterator over a map's entries */
+struct kcmap_batch;		/* commands to send in one call */
 
-/* ---- making, opening and removing maps ---- */
+/* ---- creating, opening and removing maps ---- */
 
 /* kcmap_options.flags */
 #define KCMAP_FIXED_KEY		(1U << 0)	/* keys have key_max bytes */
@@ -37,8 +38,9 @@ struct kcmap_batch;		/* commands gathered for one call */
 #define KCMAP_WIPE		(1U << 3)	/* deleted bytes are overwritten */
 
 /*
- * What a new map shall be.  Zero it, set sz to sizeof(struct kcmap_options),
- * and fill in what matters: 0 stands for the default everywhere else.
+ * The properties of a new map.  Zero the structure, set sz to sizeof(struct
+ * kcmap_options), and fill in the members that matter: 0 stands for the default
+ * in all others.
  */
 struct kcmap_options {
 	size_t sz;
@@ -53,21 +55,24 @@ struct kcmap_options {
 };
 
 /*
- * Open the map called @name as open(2) would: @oflag is O_RDONLY, O_WRONLY or
- * O_RDWR, or O_ACCMODE for a handle that can neither read nor write, which the
- * map's owner gets whatever the mode, for kcmap_stat(), kcmap_rename(),
- * kcmap_chmod() and kcmap_chown(); and any of O_CREAT (with the options of the
- * map to make, or NULL for the defaults), O_EXCL and O_CLOEXEC (always implied).
- * A @name of NULL makes an anonymous map and needs O_CREAT.
+ * Open the map called @name as open(2) would.
  *
- * With O_CREAT a map that exists must belong to the caller or to root (EACCES),
- * unless KCMAP_O_ANY_OWNER is given: somebody else may have been faster.  It
- * must be what the options ask for (EEXIST), unless KCMAP_O_ANY_OPTIONS is
- * given: kcmap_options_differ() says in what it is not.
+ * @oflag is O_RDONLY, O_WRONLY, O_RDWR or O_ACCMODE.  With O_ACCMODE the handle
+ * can neither read nor write.  The map's owner gets such a handle whatever the
+ * mode is, for kcmap_stat(), kcmap_rename(), kcmap_chmod() and kcmap_chown().
+ * Further flags are O_CREAT (with the options of the map to create, or NULL for
+ * the defaults), O_EXCL and O_CLOEXEC (always implied).  A @name of NULL
+ * creates an anonymous map and needs O_CREAT.
  *
- * Reads go through the map's window, in the process's own memory, with no
- * system call, if the map has one.  KCMAP_O_NO_WINDOW, or KCMAP_NO_WINDOW in
- * the environment, has the kernel asked for everything.
+ * With O_CREAT a map that exists already must belong to the caller or to root
+ * (EACCES), because another user may have created the name first;
+ * KCMAP_O_ANY_OWNER lifts that.  It must also have the given options (EEXIST),
+ * unless KCMAP_O_ANY_OPTIONS is given; kcmap_options_differ() then says which
+ * ones it lacks.
+ *
+ * If the map has a window, reads use it: they happen in the process's own
+ * memory, with no system call.  KCMAP_O_NO_WINDOW, or KCMAP_NO_WINDOW in the
+ * environment, makes every read a system call.
  */
 #define KCMAP_O_NO_WINDOW	0x40000000
 #define KCMAP_O_ANY_OWNER	0x20000000
@@ -76,10 +81,10 @@ struct kcmap_options {
 struct kcmap *kcmap_open(const char *name, int oflag,
 			 const struct kcmap_options *options);
 
-/* Whether it was this handle's kcmap_open() that made the map. */
+/* Whether the kcmap_open() of this handle created the map. */
 bool kcmap_created(const struct kcmap *map);
 
-/* What kcmap_options_differ() returns, together. */
+/* The bits that kcmap_options_differ() returns. */
 #define KCMAP_DIFFER_FLAGS		(1 << 0)
 #define KCMAP_DIFFER_KEY_MAX		(1 << 1)
 #define KCMAP_DIFFER_VALUE_MAX		(1 << 2)
@@ -89,33 +94,33 @@ bool kcmap_created(const struct kcmap *map);
 
 /*
  * Returns which options the map does not meet; 0 if it meets all.  Each flag
- * that is given must be the map's, and each other member that is not 0, but the
- * mode.
+ * that is given must be set in the map, and each other member that is not 0
+ * must be equal.  The mode is not compared.
  */
 int kcmap_options_differ(struct kcmap *map,
 			 const struct kcmap_options *options);
 
 /*
- * Use a descriptor that is bound to a map already: inherited, or received by
- * SCM_RIGHTS.  On success the handle owns it.
+ * Use a descriptor that is bound to a map already, because it was inherited or
+ * received by SCM_RIGHTS.  On success the handle owns it.
  */
 struct kcmap *kcmap_from_fd(int fd);
 
-/* The descriptor, for passing it on.  It stays the handle's. */
+/* The descriptor, for passing it on.  It still belongs to the handle. */
 int kcmap_fd(const struct kcmap *map);
 
-/* Close the handle and its descriptor; NULL is fine. */
+/* Close the handle and its descriptor.  @map may be NULL. */
 void kcmap_close(struct kcmap *map);
 
-/* Remove the name; the map lives on until nobody has it open. */
+/* Remove the name.  The map exists until nobody has it open any more. */
 int kcmap_unlink(const char *name);
 
-/* Give the map another name; one that exists is not replaced (EEXIST). */
+/* Give the map another name.  A name that is taken is not replaced (EEXIST). */
 int kcmap_rename(struct kcmap *map, const char *name);
 
 /*
- * Set the map's mode, or its owner and group, -1 standing for the one it has,
- * by the rules that files have.  What is open stays open.
+ * Set the map's mode, or its owner and group, by the rules that files have.  An
+ * owner or group of -1 is left as it is.  Handles that are open stay open.
  */
 int kcmap_chmod(struct kcmap *map, mode_t mode);
 int kcmap_chown(struct kcmap *map, uid_t uid, gid_t gid);
@@ -123,29 +128,30 @@ int kcmap_chown(struct kcmap *map, uid_t uid, gid_t gid);
 /* ---- one key ---- */
 
 /*
- * Copy the value into @buf and return its length.  With EMSGSIZE the buffer
- * was too short; a @buf of NULL with @size 0 asks for the length alone.  On
- * failure what is in @buf is undefined.  @buf must not overlap @key.  Where the
- * map has a window a bad pointer is SIGSEGV, not EFAULT.
+ * Copy the value into @buf and return its length.  EMSGSIZE means that the
+ * buffer is too short.  A @buf of NULL with @size 0 asks for the length alone.
+ * On failure the contents of @buf are undefined.  @buf must not overlap @key.
+ * If the map has a window, a bad pointer causes SIGSEGV, not EFAULT.
  */
 ssize_t kcmap_get(struct kcmap *map, const void *key, size_t key_len,
 		  void *buf, size_t size, uint64_t *version);
 
-/* The same into memory of the right size from malloc(), with *len set. */
+/* Like kcmap_get(), into memory from malloc(); the length goes to *len. */
 void *kcmap_get_dup(struct kcmap *map, const void *key, size_t key_len,
 		    size_t *len, uint64_t *version);
 
 /*
- * Call @fn with the value where it is.  Others may change the map meanwhile,
- * and then what @fn sees may be a mix, or change under its eyes: it must read
- * nothing beyond @len bytes, and keep only what its last call found.  It is
- * called again until it has seen the value whole, then this returns 0.
+ * Call @fn with the value in place, without a copy.  Others may change the map
+ * meanwhile, so @fn may see a mix of two values, and the value may change while
+ * @fn reads it.  @fn must read nothing beyond @len bytes.  It is called again
+ * until one call has seen the whole value unchanged; then kcmap_visit() returns
+ * 0.  Use only what the last call found.
  */
 int kcmap_visit(struct kcmap *map, const void *key, size_t key_len,
 		void (*fn)(const void *value, size_t len, void *arg),
 		void *arg, uint64_t *version);
 
-/* One of many keys to get: zero it, and fill in what stands above @error. */
+/* One key of kcmap_get_many().  Zero it, then fill in what is above @error. */
 struct kcmap_lookup {
 	const void *key;
 	size_t key_len;
@@ -158,10 +164,10 @@ struct kcmap_lookup {
 };
 
 /*
- * Get many keys, each as by kcmap_get(), with their cache misses overlapping:
- * in no particular order, each at some moment during the call.  A buf of NULL
- * has room for nothing, so what asks for the length alone gets EMSGSIZE.  No
- * buf may overlap a key or another buf.  Returns how many were found.
+ * Get many keys, each like kcmap_get(), with their cache misses overlapping.
+ * The keys are read in no particular order, each at some moment during the
+ * call.  A lookup with a buf of NULL gets the length and EMSGSIZE.  No buf may
+ * overlap a key or another buf.  Returns how many keys were found.
  */
 ssize_t kcmap_get_many(struct kcmap *map, struct kcmap_lookup *lookups,
 		       size_t n);
@@ -169,13 +175,13 @@ ssize_t kcmap_get_many(struct kcmap *map, struct kcmap_lookup *lookups,
 int kcmap_set(struct kcmap *map, const void *key, size_t key_len,
 	      const void *value, size_t len, uint64_t *version);
 
-/* Only if the key is absent (EEXIST), or present (ENOENT). */
+/* Set only if the key is absent (EEXIST), or only if it is present (ENOENT). */
 int kcmap_insert(struct kcmap *map, const void *key, size_t key_len,
 		 const void *value, size_t len, uint64_t *version);
 int kcmap_replace(struct kcmap *map, const void *key, size_t key_len,
 		  const void *value, size_t len, uint64_t *version);
 
-/* Only if the entry's version is @expected (ESTALE). */
+/* Set, or delete, only if the entry's version is @expected (ESTALE). */
 int kcmap_set_version(struct kcmap *map, const void *key, size_t key_len,
 		      const void *value, size_t len, uint64_t expected,
 		      uint64_t *version);
@@ -185,20 +191,20 @@ int kcmap_delete(struct kcmap *map, const void *key, size_t key_len,
 int kcmap_delete_version(struct kcmap *map, const void *key, size_t key_len,
 			 uint64_t expected, uint64_t *version);
 
-/* Get and delete in one step; returns the length, as kcmap_get(). */
+/* Get and delete in one step.  Returns the length, like kcmap_get(). */
 ssize_t kcmap_take(struct kcmap *map, const void *key, size_t key_len,
 		   void *buf, size_t size, uint64_t *version);
 
 /*
- * Set, and get what was there.  *old_len is the room at @old going in, the
- * length of the old value coming out.  Returns 1 if there was a value, 0 if
+ * Set, and get the old value. *old_len is the size of @old before the call, and
+ * the length of the old value after it.  Returns 1 if there was a value, 0 if
  * there was none.
  */
 int kcmap_swap(struct kcmap *map, const void *key, size_t key_len,
 	       const void *value, size_t len, void *old, size_t *old_len,
 	       uint64_t *version);
 
-/* Get what is there (returns 1), or else set @value (returns 0). */
+/* Get the value if there is one (returns 1), else set @value (returns 0). */
 int kcmap_get_or_set(struct kcmap *map, const void *key, size_t key_len,
 		     const void *value, size_t len, void *old, size_t *old_len,
 		     uint64_t *version);
@@ -212,21 +218,23 @@ int kcmap_compare_delete(struct kcmap *map, const void *key, size_t key_len,
 			 uint64_t *version);
 
 /*
- * Add @delta to the signed 64-bit value; an absent entry counts as @start.
- * *sum, if @sum is not NULL, is the value it has now.
+ * Add @delta to the signed 64-bit value.  An absent entry counts as @start.
+ * *sum receives the new value, unless @sum is NULL.
  */
 int kcmap_add(struct kcmap *map, const void *key, size_t key_len,
 	      int64_t delta, int64_t start, int64_t *sum, uint64_t *version);
 
 /* ---- the whole map ---- */
 
-/* Remove every entry that is there throughout; returns how many. */
+/* Remove every entry that is there throughout the call.  Returns how many. */
 int64_t kcmap_clear(struct kcmap *map);
 
 /* How many entries there are. */
 int64_t kcmap_count(struct kcmap *map);
 
-/* What a map is and holds.  Set sz to sizeof(struct kcmap_info) first. */
+/*
+ * Properties and contents of a map.  First set sz to sizeof(struct kcmap_info).
+ */
 struct kcmap_info {
 	size_t sz;
 	uint64_t id;
@@ -254,14 +262,14 @@ struct kcmap_info {
 int kcmap_stat(struct kcmap *map, struct kcmap_info *info);
 
 /*
- * How reading through the window went since the map was opened here.  Set sz
- * to sizeof(struct kcmap_window_info) first.  ENODEV: the map is read by system
+ * Counters of the reads through this handle's window.  Set sz to sizeof(struct
+ * kcmap_window_info) first.  ENODEV means that the handle reads by system
  * calls.
  */
 struct kcmap_window_info {
 	size_t sz;
-	uint64_t retries;	/* reads begun anew because of a writer */
-	uint64_t calls;		/* reads that asked the kernel after all */
+	uint64_t retries;	/* reads that a writer forced to start over */
+	uint64_t calls;		/* reads that fell back to a system call */
 	uint64_t maps;		/* parts of the window mapped */
 };
 
@@ -269,17 +277,20 @@ int kcmap_window_stat(struct kcmap *map, struct kcmap_window_info *info);
 
 /* ---- range ---- */
 
-/* Where a range is; all zero is the start.  Good in any process, any time. */
+/*
+ * A position in a range; all zero is the start.  Valid in any process, any
+ * time.
+ */
 struct kcmap_cursor {
 	uint64_t position;
 	uint64_t tie;
 };
 
-/* One entry; the pointers are good until the next call on the range. */
+/* One entry.  The pointers are valid until the next call on the range. */
 struct kcmap_item {
 	const void *key;
 	size_t key_len;
-	const void *value;	/* NULL when only keys are asked for */
+	const void *value;	/* NULL if only keys were asked for */
 	size_t value_len;
 	uint64_t version;
 	uint64_t __reserved[3];	/* 0 */
@@ -288,8 +299,8 @@ struct kcmap_item {
 #define KCMAP_RANGE_KEYS	(1U << 0)	/* kcmap_range_new() */
 
 /*
- * Range over a map from @from, or from the start if that is NULL.  Every
- * entry that is there throughout comes exactly once, none comes twice.
+ * Range over a map from @from, or from the start if that is NULL.  An entry
+ * that is in the map throughout comes exactly once.  No entry comes twice.
  */
 struct kcmap_range *kcmap_range_new(struct kcmap *map, unsigned int flags,
 				    const struct kcmap_cursor *from);
@@ -297,7 +308,7 @@ struct kcmap_range *kcmap_range_new(struct kcmap *map, unsigned int flags,
 /* Returns 1 with *item filled in, 0 at the end, -1 on error. */
 int kcmap_range_next(struct kcmap_range *range, struct kcmap_item *item);
 
-/* Where to go on behind the item last returned. */
+/* The position after the item that was returned last. */
 int kcmap_range_cursor(struct kcmap_range *range, struct kcmap_cursor *cursor);
 
 void kcmap_range_free(struct kcmap_range *range);
@@ -305,9 +316,9 @@ void kcmap_range_free(struct kcmap_range *range);
 /* ---- batch ---- */
 
 /*
- * Gather commands, send them in one call, read the results by the index that
- * each adding call returned.  Keys, values and buffers must stay where they
- * are until kcmap_batch_submit() returns.  A batch can be used again after
+ * Gather commands, send them in one call, and read the results by the index
+ * that each adding call returned.  Keys, values and buffers must stay valid and
+ * in place until kcmap_batch_submit() returns.  A batch can be used again after
  * kcmap_batch_reset().  One thread at a time.
  */
 struct kcmap_batch *kcmap_batch_new(unsigned int capacity);
@@ -349,12 +360,12 @@ int kcmap_batch_clear(struct kcmap_batch *batch);
 int kcmap_batch_count(struct kcmap_batch *batch);
 
 /*
- * Carry out what was gathered, in order.  Returns how many commands were
- * carried out; fewer than gathered only with a signal or a bad address.
+ * Carry out the gathered commands in order.  Returns how many were carried out.
+ * That is fewer than gathered only after a signal or a bad address.
  */
 int kcmap_batch_submit(struct kcmap_batch *batch, struct kcmap *map);
 
-/* The outcome of one command; value_len is also set with EMSGSIZE. */
+/* The result of one command; value_len is also set with EMSGSIZE. */
 struct kcmap_result {
 	int error;		/* 0 or an errno */
 	bool existed;		/* swap, get_or_set, take: there was a value */
@@ -383,8 +394,8 @@ struct kcmap_name_info {
 };
 
 /*
- * Call @fn for every named map until it returns other than 0, and return
- * that; 0 at the end, -1 with errno set on error.
+ * Call @fn for every named map until it returns a value other than 0, and
+ * return that value.  Returns 0 at the end, and -1 with errno set on error.
  */
 int kcmap_list(int (*fn)(const struct kcmap_name_info *info, void *arg),
 	       void *arg);
@@ -392,16 +403,16 @@ int kcmap_list(int (*fn)(const struct kcmap_name_info *info, void *arg),
 /* ---- limits ---- */
 
 /*
- * What the caller's maps take and may take, and all maps together.  Set sz to
- * sizeof(struct kcmap_usage) first.  A limit of 0 is none.
+ * What the caller's maps use and may use, and the same for all maps together.
+ * Set sz to sizeof(struct kcmap_usage) first.  A limit of 0 means no limit.
  */
 struct kcmap_usage {
 	size_t sz;
-	uid_t uid;		/* who pays for the maps that the caller makes */
-	uint32_t maps;		/* that he pays for */
+	uid_t uid;		/* the user charged for the caller's maps */
+	uint32_t maps;		/* charged to that user */
 	uint32_t max_maps;
 	uint32_t all_maps;
-	uint32_t all_max_maps;	/* with so many the caller can make none */
+	uint32_t all_max_maps;	/* at this many, the caller can create none */
 	uint64_t bytes;
 	uint64_t max_bytes;
 	uint64_t all_bytes;
@@ -413,8 +424,8 @@ int kcmap_limits(struct kcmap_usage *usage);
 /* ---- errors ---- */
 
 /*
- * What was called, for kcmap_strerror(): the names that the calls have.  More
- * are appended; no number is ever used again.
+ * The operation that failed, for kcmap_strerror(); the names are those of the
+ * calls.  New ones are appended, and no number is ever used again.
  */
 enum kcmap_operation {
 	KCMAP_OP_ANY = 0,		/* not known, or none of these */
@@ -443,17 +454,18 @@ enum kcmap_operation {
 	KCMAP_OP_BATCH = 23,
 };
 
-/* More than any text of kcmap_strerror() takes. */
+/* No text of kcmap_strerror() is longer. */
 #define KCMAP_STRERROR_MAX	256
 
 /*
- * What cmap means by @error, an errno: "key longer than the map's key_max
- * (512)" where strerror() says "Argument list too long".  @map, if it is not
- * NULL, is asked for its limits.  An errno that no call on a map gives is
- * described as by strerror() in the C locale.
+ * Explain what @error, an errno, means to cmap: "key longer than the map's
+ * key_max (512)" where strerror() says "Argument list too long".  If @map is
+ * not NULL, the text includes that map's limits.  An errno that no call on a
+ * map gives is described as strerror() does in the C locale.
  *
- * The text is put into @buf, cut off to @size bytes with its NUL, and @buf
- * returned; errno stays.  Any thread and any signal handler may call this.
+ * The text is written to @buf, cut off to @size bytes including its NUL, and
+ * @buf is returned. errno does not change.  Safe in any thread and any signal
+ * handler.
  */
 const char *kcmap_strerror(int error, enum kcmap_operation operation,
 			   const struct kcmap *map, char *buf, size_t size);

@@ -36,7 +36,7 @@ API void kcmap_batch_reset(struct kcmap_batch *batch)
 	batch->count = 0;
 }
 
-/* Put a command behind the others; its index, or -1 if the batch is full. */
+/* Append a command.  Returns its index, or -1 if the batch is full. */
 static inline int append(struct kcmap_batch *batch, uint16_t code,
 			 const struct cmap_op *op)
 {
@@ -219,7 +219,10 @@ API int kcmap_batch_submit(struct kcmap_batch *batch, struct kcmap *map)
 		.op_size = sizeof(*batch->ops),
 	};
 
-	/* What was carried out counts, though something stopped the rest. */
+	/*
+	 * Commands that were carried out count, even if an error stopped the
+	 * rest.
+	 */
 	if (kcmap_call(map, CMAP_IOCTL_BATCH, &args) && !args.done)
 		return -1;
 	return (int)args.done;
@@ -237,7 +240,9 @@ API int kcmap_batch_result(const struct kcmap_batch *batch, unsigned int index,
 	}
 
 	op = &batch->ops[index];
-	/* With any other error a length is still the room that was given. */
+	/*
+	 * With any other error, the length field still holds the buffer's size.
+	 */
 	told = !op->error || op->error == -EMSGSIZE;
 	memset(result, 0, sizeof(*result));
 	result->error = -op->error;

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * A handle has a descriptor's number, and the program can close that under it
- * and open something else, which gets the number: daemons close all that they
- * do not know, and then open a log.  So whatever depends on what is behind the
- * number asks first, and again behind, or when something went wrong.
+ * A handle stores a descriptor's number.  The program can close that number
+ * behind the library's back and open something else, which then gets the
+ * number: daemons close every descriptor that they do not know, and then open a
+ * log.  So every use that matters checks what the number refers to, before and
+ * after, or when something went wrong.
  */
 #include "internal.h"
 
@@ -18,19 +19,22 @@ static int is_device(int fd, dev_t device)
 	return !fstat(fd, &st) && st.st_rdev == device;
 }
 
-/* What a sandbox says, not the file; some say that there is no such call. */
+/* Errors of a sandbox, not of the file.  Some sandboxes return ENOSYS. */
 static int is_denied(int err)
 {
 	return err == EPERM || err == EACCES || err == ENOSYS;
 }
 
-/* Something was short while asking, which says nothing of the file. */
+/* The check itself ran short of something; that says nothing about the file. */
 static int is_no_answer(int err)
 {
 	return err == EFAULT || err == ENOMEM || err == EINTR;
 }
 
-/* By its window, where ioctl() is denied.  -1 with errno set if it has none. */
+/*
+ * Identify the map by its window, where ioctl() is denied.  Returns -1 with
+ * errno set if there is no window.
+ */
 static int is_ours_by_header(int fd, dev_t device, uint64_t id)
 {
 	const struct cmap_window *header;
@@ -39,7 +43,10 @@ static int is_ours_by_header(int fd, dev_t device, uint64_t id)
 	header = mmap(NULL, sizeof(*header), PROT_READ, MAP_SHARED, fd, 0);
 	if (header == MAP_FAILED)
 		return -1;
-	/* Nothing is read of another kind of file. */
+	/*
+	 * Nothing is read from another kind of file: it may be shorter
+	 * (SIGBUS).
+	 */
 	ours = is_device(fd, device) && header->magic == CMAP_WINDOW_MAGIC &&
 	       header->id == id;
 	munmap((void *)header, sizeof(*header));
@@ -48,13 +55,13 @@ static int is_ours_by_header(int fd, dev_t device, uint64_t id)
 }
 
 /*
- * Whether a descriptor still is the one of a map.  A file of another kind is
- * not sent a command of ours.  1; 0, with errno EBADF; or -1 if that cannot be
- * found out, with errno saying why.
+ * Whether a descriptor still refers to the map.  A file of another kind gets no
+ * ioctl of ours.  Returns 1 if so, 0 with errno EBADF if not, and -1 with errno
+ * set if that cannot be found out.
  */
 int kcmap_is_ours(int fd, dev_t device, uint64_t id)
 {
-	/* No more is asked for, so the kernel need not sum up the rest. */
+	/* A size that ends at id spares the kernel the counters behind it. */
 	struct cmap_stat stat = {
 		.size = offsetof(struct cmap_stat, id) + sizeof(stat.id),
 	};
@@ -75,7 +82,7 @@ int kcmap_is_ours(int fd, dev_t device, uint64_t id)
 	return ours;
 }
 
-/* What a map of ours answers, too, when it was asked as it should be. */
+/* Errors that a map gives to a correct call: the descriptor is the map's. */
 static int is_answer(int err)
 {
 	switch (err) {
@@ -92,7 +99,7 @@ static int is_answer(int err)
 	}
 }
 
-/* ioctl() on the map's descriptor; EBADF if that is no more the map's. */
+/* ioctl() on the map's descriptor.  EBADF if that is no longer the map's. */
 int kcmap_call(const struct kcmap *map, unsigned long command, void *arg)
 {
 	int err = ioctl(map->fd, command, arg), saved;
@@ -105,8 +112,8 @@ int kcmap_call(const struct kcmap *map, unsigned long command, void *arg)
 }
 
 /*
- * The same for what changes who may use a map, or where it is found: another
- * map, which would do it as well, is not asked at all.
+ * Like kcmap_call(), for calls that change a map's permissions or name.
+ * Another map would accept them as well, so the check comes before the call.
  */
 int kcmap_call_ours(const struct kcmap *map, unsigned long command, void *arg)
 {

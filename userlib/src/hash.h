@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * SipHash-1-3 of a key with the length put first, as the kernel computes it.
+ * SipHash-1-3 over a key's length and then its bytes, as the kernel computes
+ * it.
  */
 #ifndef LIBKCMAP_HASH_H
 #define LIBKCMAP_HASH_H
@@ -10,7 +11,7 @@
 #include <string.h>
 #include <sys/cdefs.h>
 
-/* Of one word or of several. */
+/* For one word or a vector of words. */
 #define kcmap_rotate(x, n) ((x) << (n) | (x) >> (64 - (n)))
 
 #define KCMAP_SIP_ROUND(v0, v1, v2, v3) do {				\
@@ -30,7 +31,7 @@ static inline uint64_t kcmap_word(const unsigned char *p)
 	return le64toh(word);
 }
 
-/* The state that all keys of a map begin with. */
+/* The initial state for all keys of a map. */
 struct kcmap_hash {
 	uint64_t v0, v1, v2, v3;
 };
@@ -84,7 +85,7 @@ kcmap_hash_any(const struct kcmap_hash *begin, const void *key, size_t len)
 	return kcmap_hash_len(begin, key, len);
 }
 
-/* Most keys are a word; for those there is nothing to go round. */
+/* Most keys are one word; that case needs no loop. */
 static __always_inline uint64_t
 kcmap_hash(const struct kcmap_hash *begin, const void *key, size_t len)
 {

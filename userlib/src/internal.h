@@ -12,10 +12,10 @@
 
 #include <linux/cmap.h>
 
-/* Everything else is hidden; libkcmap.map says under which version. */
+/* All else is hidden. libkcmap.map says which version each symbol has. */
 #define API __attribute__((visibility("default")))
 
-/* What other threads, or the kernel, change under us. */
+/* Accesses to memory that other threads, or the kernel, change concurrently. */
 #define LOAD(p)			__atomic_load_n(p, __ATOMIC_RELAXED)
 #define STORE(p, v)		__atomic_store_n(p, v, __ATOMIC_RELAXED)
 #define LOAD_ACQUIRE(p)		__atomic_load_n(p, __ATOMIC_ACQUIRE)
@@ -30,11 +30,11 @@ struct kcmap_view;
 
 struct kcmap {
 	int fd;
-	bool created;	/* by this handle's open */
-	dev_t device;	/* of the descriptor, and the map's number: what it is */
+	bool created;	/* by this handle's kcmap_open() */
+	dev_t device;	/* with id: which map the descriptor was opened for */
 	uint64_t id;
-	int no_window;	/* it has none, or is not to be used */
-	unsigned int reads_without;	/* before it is tried again */
+	int no_window;	/* it has none, or must not be used */
+	unsigned int reads_without;	/* until mapping is tried again */
 	struct kcmap_view *view;	/* NULL until the first read */
 };
 
@@ -56,7 +56,7 @@ int kcmap_is_ours(int fd, dev_t device, uint64_t id);
 int kcmap_call(const struct kcmap *map, unsigned long command, void *arg);
 int kcmap_call_ours(const struct kcmap *map, unsigned long command, void *arg);
 
-/* Lengths are 32 bits wide in the ABI; nothing longer fits any map. */
+/* The ABI has 32-bit lengths.  A longer key or value fits in no map. */
 static inline int length(size_t len, uint32_t *result)
 {
 	if (len > UINT32_MAX) {
@@ -67,7 +67,7 @@ static inline int length(size_t len, uint32_t *result)
 	return 0;
 }
 
-/* ---- putting a struct cmap_op together, for single calls and batches ---- */
+/* ---- filling in a struct cmap_op, for single calls and batches ---- */
 
 static inline int kcmap_op_key(struct cmap_op *op, const void *key,
 			       size_t key_len)
@@ -90,7 +90,7 @@ static inline int kcmap_op_old(struct cmap_op *op, const void *old, size_t len)
 	return length(len, &op->old_len);
 }
 
-/* More room than any value takes is as good as that. */
+/* A buffer larger than any value may be declared as UINT32_MAX bytes. */
 static inline void kcmap_op_room(uint32_t *len, size_t size)
 {
 	*len = size > UINT32_MAX ? UINT32_MAX : (uint32_t)size;

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * Calls that change one key; read.c has those that read.
+ * Calls that change one key.  The calls that read are in read.c.
  */
 #include "internal.h"
 
-/* Carry out a command, and hand out the version where there is one. */
-static int call(struct kcmap *map, unsigned long command, struct cmap_op *op,
-		uint64_t *version)
+/* Carry out a command, and store the version if the caller wants it. */
+static int call_for_key(struct kcmap *map, unsigned long command,
+			struct cmap_op *op, uint64_t *version)
 {
 	int err = kcmap_call(map, command, op);
 
@@ -23,7 +23,7 @@ static int set(struct kcmap *map, const void *key, size_t key_len,
 
 	if (kcmap_op_key(&op, key, key_len) || kcmap_op_value(&op, value, len))
 		return -1;
-	return call(map, CMAP_IOCTL_SET, &op, version);
+	return call_for_key(map, CMAP_IOCTL_SET, &op, version);
 }
 
 API int kcmap_set(struct kcmap *map, const void *key, size_t key_len,
@@ -59,7 +59,7 @@ static int delete(struct kcmap *map, const void *key, size_t key_len,
 
 	if (kcmap_op_key(&op, key, key_len))
 		return -1;
-	return call(map, CMAP_IOCTL_DELETE, &op, version);
+	return call_for_key(map, CMAP_IOCTL_DELETE, &op, version);
 }
 
 API int kcmap_delete(struct kcmap *map, const void *key, size_t key_len,
@@ -82,12 +82,12 @@ API ssize_t kcmap_take(struct kcmap *map, const void *key, size_t key_len,
 	if (kcmap_op_key(&op, key, key_len))
 		return -1;
 	kcmap_op_room(&op.old_len, size);
-	if (call(map, CMAP_IOCTL_TAKE, &op, version))
+	if (call_for_key(map, CMAP_IOCTL_TAKE, &op, version))
 		return -1;
 	return op.old_len;
 }
 
-/* A new value goes in, an old one may come out. */
+/* Set a new value, and get the old one if there is one. */
 static int exchange(struct kcmap *map, unsigned long command, const void *key,
 		    size_t key_len, const void *value, size_t len, void *old,
 		    size_t *old_len, uint64_t *version)
@@ -98,7 +98,7 @@ static int exchange(struct kcmap *map, unsigned long command, const void *key,
 	if (kcmap_op_key(&op, key, key_len) || kcmap_op_value(&op, value, len))
 		return -1;
 	kcmap_op_room(&op.old_len, old_len ? *old_len : 0);
-	err = call(map, command, &op, version);
+	err = call_for_key(map, command, &op, version);
 	if (old_len && (!err || errno == EMSGSIZE))
 		*old_len = op.old_len;
 
@@ -131,7 +131,7 @@ API int kcmap_compare_swap(struct kcmap *map, const void *key, size_t key_len,
 	    kcmap_op_value(&op, value, len) ||
 	    kcmap_op_old(&op, expected, expected_len))
 		return -1;
-	return call(map, CMAP_IOCTL_COMPARE_SWAP, &op, version);
+	return call_for_key(map, CMAP_IOCTL_COMPARE_SWAP, &op, version);
 }
 
 API int kcmap_compare_delete(struct kcmap *map, const void *key, size_t key_len,
@@ -143,7 +143,7 @@ API int kcmap_compare_delete(struct kcmap *map, const void *key, size_t key_len,
 	if (kcmap_op_key(&op, key, key_len) ||
 	    kcmap_op_old(&op, expected, expected_len))
 		return -1;
-	return call(map, CMAP_IOCTL_COMPARE_DELETE, &op, version);
+	return call_for_key(map, CMAP_IOCTL_COMPARE_DELETE, &op, version);
 }
 
 API int kcmap_add(struct kcmap *map, const void *key, size_t key_len,
@@ -154,7 +154,7 @@ API int kcmap_add(struct kcmap *map, const void *key, size_t key_len,
 
 	if (kcmap_op_key(&op, key, key_len))
 		return -1;
-	err = call(map, CMAP_IOCTL_ADD, &op, version);
+	err = call_for_key(map, CMAP_IOCTL_ADD, &op, version);
 	if (!err && sum)
 		*sum = op.number;
 

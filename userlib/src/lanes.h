@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The hashes of several keys at once.
+ * SipHash of several keys at once, one key in each vector lane.
  */
 #ifndef LIBKCMAP_LANES_H
 #define LIBKCMAP_LANES_H
@@ -12,8 +12,9 @@
 typedef uint64_t kcmap_lanes __attribute__((vector_size(8 * KCMAP_HASH_LANES)));
 
 /*
- * Where the processor has registers for four words, a function that says so in
- * front does with half the instructions; the loader chooses.
+ * With AVX2 registers, which hold four words, the hashes take half the
+ * instructions.  A function marked so is compiled twice, and the loader picks
+ * the version that the processor can run.
  */
 #if defined(__x86_64__) && defined(__GLIBC__) && defined(__GNUC__) && \
 	!defined(__clang__) && !defined(__SANITIZE_ADDRESS__) && \
@@ -25,7 +26,7 @@ typedef uint64_t kcmap_lanes __attribute__((vector_size(8 * KCMAP_HASH_LANES)));
 
 #define kcmap_lanes_of(x) ((kcmap_lanes) { x, x, x, x })
 
-/* Of keys of 8 bytes. */
+/* The hashes of four keys of 8 bytes each. */
 static __always_inline void kcmap_hash_words(const struct kcmap_hash *begin,
 					     const void *const *key,
 					     uint64_t *hash)

@@ -4,12 +4,13 @@
 #include <fcntl.h>
 #include <stdlib.h>
 
-#define BUF_SIZE 16384		/* holds any record */
+#define BUF_SIZE 16384		/* larger than any record */
 
-/* Show one buffer's records; what @fn returned, or 0. */
-static int show(const char *buf, uint32_t count,
-		int (*fn)(const struct kcmap_name_info *info, void *arg),
-		void *arg)
+/* Pass one buffer's records to @fn.  Returns what @fn returned, or 0. */
+static int pass_records(const char *buf, uint32_t count,
+			int (*fn)(const struct kcmap_name_info *info,
+				  void *arg),
+			void *arg)
 {
 	while (count--) {
 		const struct cmap_list_entry *entry = (const void *)buf;
@@ -53,7 +54,7 @@ API int kcmap_list(int (*fn)(const struct kcmap_name_info *info, void *arg),
 		list.buf_len = BUF_SIZE;
 		err = ioctl(fd, CMAP_IOCTL_LIST, &list);
 		if (!err)
-			err = show(buf, list.count, fn, arg);
+			err = pass_records(buf, list.count, fn, arg);
 	} while (!err && list.count);
 
 	close_quietly(fd);

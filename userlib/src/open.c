@@ -6,7 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* Made before a map is: what could fail for memory does then. */
+/* Called before the map is created, so that no memory is needed afterwards. */
 static struct kcmap *handle_new(int no_window)
 {
 	const char *choice = getenv("KCMAP_NO_WINDOW");
@@ -17,7 +17,7 @@ static struct kcmap *handle_new(int no_window)
 	return map;
 }
 
-/* To a descriptor that is bound to a map.  -1 with errno set. */
+/* Attach the handle to a descriptor bound to a map. -1 with errno set. */
 static int handle_bind(struct kcmap *map, int fd)
 {
 	struct cmap_stat stat = { .size = sizeof(stat) };
@@ -66,7 +66,7 @@ static int bind_existing(int fd, const char *name, int oflag)
 	return ioctl(fd, CMAP_IOCTL_OPEN, &args);
 }
 
-/* It is there: it must be what was asked for, if anything was. */
+/* The map exists: compare it with the options, if any were given. */
 static int check_existing(int fd, int oflag, const struct kcmap_options *options)
 {
 	int differ;
@@ -100,8 +100,8 @@ static int bind_new(int fd, const char *name,
 }
 
 /*
- * As open(2) does it: with O_CREAT but not O_EXCL whoever loses a race for
- * creating or removing the name starts over.
+ * Like open(2): with O_CREAT but not O_EXCL, whoever loses a race to create or
+ * remove the name starts over.
  */
 static int bind_any(int fd, const char *name, int oflag,
 		    const struct kcmap_options *options, bool *created)
@@ -159,7 +159,10 @@ API struct kcmap *kcmap_open(const char *name, int oflag,
 	if (bind_any(fd, name, oflag, &options, &created))
 		goto close_fd;
 	if (handle_bind(map, fd)) {
-		/* Who is told that there is none shall not find it later. */
+		/*
+		 * The caller is told that it failed, so no new map may be left
+		 * over.
+		 */
 		if (created && name)
 			unlink_quietly(name);
 		goto close_fd;
@@ -187,7 +190,7 @@ API struct kcmap *kcmap_from_fd(int fd)
 	if (!map || !handle_bind(map, fd))
 		return map;
 
-	/* Another kind of file does not know the command. */
+	/* ENOTTY: a file of another kind, which does not know the command. */
 	if (errno == ENOTTY)
 		errno = EINVAL;
 	free_quietly(map);
@@ -206,7 +209,7 @@ API void kcmap_close(struct kcmap *map)
 	if (!map)
 		return;
 	kcmap_view_close(map->view);
-	/* Nor is what somebody else got by that number ours to close. */
+	/* If the number is another file's by now, it is not ours to close. */
 	if (kcmap_is_ours(map->fd, map->device, map->id))
 		close(map->fd);
 	free(map);

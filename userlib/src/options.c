@@ -3,16 +3,16 @@
 
 #include <string.h>
 
-/* The first release's structure ended here. */
+/* The structure ended here in the first release. */
 #define LEAST (offsetof(struct kcmap_options, mode) + sizeof(mode_t))
 
-/* There is no room behind the last member whose contents nobody looks at. */
+/* No padding behind the last member: no check would look at it. */
 _Static_assert(offsetof(struct kcmap_options, __reserved) + sizeof(uint32_t) ==
 	       sizeof(struct kcmap_options), "kcmap_options");
 
 /*
- * Bring the caller's options to our size: a shorter structure is extended
- * with zeroes, a longer one must hold nothing that we do not know.
+ * Convert the caller's options to our size.  A shorter structure is extended
+ * with zeroes.  A longer one must hold only zeroes beyond what we know.
  */
 int kcmap_options_resolve(const struct kcmap_options *given,
 			  struct kcmap_options *options)
@@ -51,7 +51,7 @@ static int differs(uint64_t asked, uint64_t is)
 	return asked && asked != is;
 }
 
-/* Of a descriptor's map, as kcmap_options_differ(). */
+/* kcmap_options_differ() for the map of a descriptor. */
 int kcmap_fd_differs(int fd, const struct kcmap_options *options)
 {
 	struct cmap_stat stat = { .size = sizeof(stat) };

@@ -6,14 +6,14 @@
 
 #define BUF_SIZE 65536
 
-/* The tie of the only entry, or the last one, at its position. */
+/* The tie of the last entry, or the only one, at its position. */
 #define TIE_LAST UINT64_MAX
 #define POSITION_END (1ULL << 48)
 
 /*
- * Entries come a bucket at a time through the window, or in a buffer of
- * records as the kernel filled it.  @ahead is where the next ones begin, @here
- * is behind the item that was handed out last.
+ * Entries come from one bucket at a time through the window, or from a buffer
+ * of records that the kernel filled.  @ahead is where the next bucket or buffer
+ * begins.  @here is the position after the item that was returned last.
  */
 struct kcmap_range {
 	struct kcmap *map;
@@ -22,12 +22,12 @@ struct kcmap_range {
 	struct cmap_cursor here;
 	int ended;
 	uint32_t flags;
-	/* records */
+	/* the buffer of records, when reading by system calls */
 	uint32_t left;
 	uint32_t size;
 	char *buf;
 	const struct cmap_entry *next;
-	/* a bucket */
+	/* the bucket, when reading through the window */
 	unsigned int given;
 	struct kcmap_bucket_read read;
 };
@@ -72,7 +72,9 @@ static int enlarge_read(struct kcmap_bucket_read *read)
 	return 0;
 }
 
-/* The next bucket that holds anything; KCMAP_CALL if the kernel must help. */
+/*
+ * Read the next bucket that holds an entry; KCMAP_CALL if only the kernel can.
+ */
 static enum kcmap_outcome fill_window(struct kcmap_range *range)
 {
 	struct kcmap_bucket_read *read = &range->read;
@@ -81,10 +83,10 @@ static enum kcmap_outcome fill_window(struct kcmap_range *range)
 
 	if (!range->view || (range->ahead.tie && range->ahead.tie != TIE_LAST))
 		return KCMAP_CALL;
-	/* An empty key, and an empty value, take no room but have an address. */
+	/* An empty key and an empty value use no bytes but need an address. */
 	if (!read->buf && enlarge_read(read))
 		return KCMAP_CALL;
-	/* A position from elsewhere may be any number. */
+	/* A cursor of another program may hold any number as its position. */
 	if (range->ahead.tie && position < POSITION_END)
 		position++;
 
@@ -143,7 +145,10 @@ static int fill_records(struct kcmap_range *range)
 
 	if (!range->size && enlarge(range, BUF_SIZE))
 		return -1;
-	/* What came before was the map's, through its window. */
+	/*
+	 * The entries so far are the map's, so the rest must not be another
+	 * file's.
+	 */
 	if (range->view && !kcmap_is_ours(map->fd, map->device, map->id))
 		return -1;
 	for (;;) {

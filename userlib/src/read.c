@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * Reading, quickly where it can be quick.
+ * The calls that read, and their fast path.
  *
- * A quick read is for a key that is 8 bytes long or not, in the first bucket,
- * in the first slot that has its tag, in memory that is mapped here, while
- * nobody is changing any of it; that is nearly every read.  Any other is begun
- * anew, with care: see read_slow.c.
+ * The fast path serves a key in the first bucket of its chain, in the first
+ * slot with the key's tag, in memory that is mapped already, while no writer
+ * changes any of it.  Nearly every read is like that.  All others start over on
+ * the slow path: see read_slow.c.
  */
 #include "read_slow.h"
 #include "steps.h"
@@ -14,28 +14,28 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
-/* ---- a quick read, in three steps with a cache miss before each ---- */
+/* ---- the fast path, in three steps with a cache miss before each ---- */
 
-/* One read on its way. */
+/* The state of one read. */
 struct read {
 	struct bucket bucket;
 	struct node node;
 	uint16_t tag;
 };
 
-/* The key's length is the map's to judge: let the kernel refuse it. */
+/* A length that the map does not allow goes to the kernel, which refuses it. */
 static __always_inline int key_fits(const struct kcmap_view *view,
 				    size_t key_len)
 {
 	return likely(key_len - view->key_min <= view->key_span);
 }
 
-static __always_inline enum step begin(struct kcmap_view *view, uint64_t hash,
-				       struct read *read)
+static __always_inline enum step begin_read(struct kcmap_view *view,
+					    uint64_t hash, struct read *read)
 {
 	read->tag = (uint16_t)hash;
 	find_shard(view, hash, &read->bucket);
-	return find_quickly(view, hash, &read->bucket);
+	return find_fast(view, hash, &read->bucket);
 }
 
 static __always_inline enum step choose_slot(struct read *read)
@@ -58,9 +58,9 @@ static __always_inline enum step choose_slot(struct read *read)
 	return place_node(&read->bucket, &read->node);
 }
 
-static __always_inline enum step finish(const struct read *read,
-					const struct kcmap_want *want,
-					struct kcmap_got *got)
+static __always_inline enum step finish_read(const struct read *read,
+					     const struct kcmap_want *want,
+					     struct kcmap_got *got)
 {
 	const struct bucket *bucket = &read->bucket;
 	const struct node *node = &read->node;
@@ -83,36 +83,37 @@ static __always_inline enum step finish(const struct read *read,
 	if (want->visit)
 		want->visit(value, got->len, want->arg);
 	else if (likely(got->len <= want->size))
-		copy(want->buf, value, got->len);
+		copy_bytes(want->buf, value, got->len);
 	else
 		return FURTHER;
 	return likely(still(bucket, node, got->version)) ? OK : AGAIN;
 }
 
-/* All three. */
-static __always_inline enum step quickly(struct kcmap_view *view,
-					 const struct kcmap_want *want,
-					 struct kcmap_got *got)
+/* All three steps. */
+static __always_inline enum step read_fast(struct kcmap_view *view,
+					   const struct kcmap_want *want,
+					   struct kcmap_got *got)
 {
 	struct read read;
 	enum step step;
 
 	if (unlikely(!key_fits(view, want->key_len)))
 		return FURTHER;
-	step = begin(view, kcmap_hash(&view->hash, want->key, want->key_len),
-		     &read);
+	step = begin_read(view,
+			  kcmap_hash(&view->hash, want->key, want->key_len),
+			  &read);
 	if (likely(step == OK))
 		step = choose_slot(&read);
 	if (likely(step == OK)) {
 		prefetch_rest(&read.node);
-		step = finish(&read, want, got);
+		step = finish_read(&read, want, got);
 	}
 	return step;
 }
 
 /* ---- one key ---- */
 
-/* The window did not have it, or there is none. */
+/* For a map without a window, or an entry that the window cannot show. */
 static __attribute_noinline__ int
 read_by_call(struct kcmap *map, const void *key, size_t key_len, void *buf,
 	     size_t size, struct kcmap_got *got)
@@ -123,7 +124,7 @@ read_by_call(struct kcmap *map, const void *key, size_t key_len, void *buf,
 	if (kcmap_op_key(&op, key, key_len))
 		return -1;
 	kcmap_op_room(&op.value_len, size);
-	/* The window is the map's for ever, and other reads go through it. */
+	/* The window stays this map's, so this read must not show another's. */
 	if (LOAD(&map->view) && !kcmap_is_ours(map->fd, map->device, map->id))
 		return -1;
 	err = kcmap_call(map, CMAP_IOCTL_GET, &op);
@@ -140,12 +141,12 @@ static void skip(const void *value, size_t len, void *arg)
 }
 
 /*
- * Whatever is unusual about the read, the map, or what it is doing.  The
- * length is known with EMSGSIZE too.
+ * The slow path: everything that the fast path leaves over.  The length is also
+ * set with EMSGSIZE.
  */
 static __attribute_noinline__ int
-read_with_care(struct kcmap *map, const void *key, size_t key_len, void *buf,
-	       size_t size, struct kcmap_got *got, enum step step)
+read_slow(struct kcmap *map, const void *key, size_t key_len, void *buf,
+	  size_t size, struct kcmap_got *got, enum step step)
 {
 	int saved = errno;
 	struct kcmap_view *view = kcmap_view_of(map);
@@ -157,7 +158,7 @@ read_with_care(struct kcmap *map, const void *key, size_t key_len, void *buf,
 
 	if (view && step == AGAIN)
 		COUNT(&view->retries);
-	/* Without a buffer it is the length that is asked for. */
+	/* Without a buffer only the length is asked for. */
 	if (view && (buf || !size) && key_fits(view, key_len))
 		outcome = kcmap_window_read(view, &want, got);
 	if (outcome == KCMAP_CALL &&
@@ -167,27 +168,27 @@ read_with_care(struct kcmap *map, const void *key, size_t key_len, void *buf,
 		errno = outcome == KCMAP_ABSENT ? ENOENT : EMSGSIZE;
 		return -1;
 	}
-	/* What did not work on the way is nothing to who has what he wanted. */
+	/* The call succeeded, so errors on the way must not change errno. */
 	errno = saved;
 	return 0;
 }
 
 static __attribute_noinline__ ssize_t
-get_with_care(struct kcmap *map, const void *key, size_t key_len, void *buf,
-	      size_t size, uint64_t *version, enum step step)
+get_slow(struct kcmap *map, const void *key, size_t key_len, void *buf,
+	 size_t size, uint64_t *version, enum step step)
 {
 	struct kcmap_got got;
 
-	if (read_with_care(map, key, key_len, buf, size, &got, step))
+	if (read_slow(map, key, key_len, buf, size, &got, step))
 		return -1;
 	if (version)
 		*version = got.version;
 	return (ssize_t)got.len;
 }
 
-static __always_inline ssize_t get(struct kcmap *map, const void *key,
-				   size_t key_len, void *buf, size_t size,
-				   uint64_t *version)
+static __always_inline ssize_t get_value(struct kcmap *map, const void *key,
+					 size_t key_len, void *buf,
+					 size_t size, uint64_t *version)
 {
 	struct kcmap_view *view = LOAD_ACQUIRE(&map->view);
 	const struct kcmap_want want = {
@@ -197,7 +198,7 @@ static __always_inline ssize_t get(struct kcmap *map, const void *key,
 	struct kcmap_got got;
 
 	if (likely(view && buf)) {
-		step = quickly(view, &want, &got);
+		step = read_fast(view, &want, &got);
 		if (likely(step == OK)) {
 			if (version)
 				*version = got.version;
@@ -209,16 +210,18 @@ static __always_inline ssize_t get(struct kcmap *map, const void *key,
 		}
 	}
 
-	return get_with_care(map, key, key_len, buf, size, version, step);
+	return get_slow(map, key, key_len, buf, size, version, step);
 }
 
 API ssize_t kcmap_get(struct kcmap *map, const void *key, size_t key_len,
 		      void *buf, size_t size, uint64_t *version)
 {
-	/* With a length that the compiler knows it is a third shorter. */
+	/*
+	 * With a constant length the compiler makes the code a third shorter.
+	 */
 	if (likely(key_len == 8))
-		return get(map, key, 8, buf, size, version);
-	return get(map, key, key_len, buf, size, version);
+		return get_value(map, key, 8, buf, size, version);
+	return get_value(map, key, key_len, buf, size, version);
 }
 
 API void *kcmap_get_dup(struct kcmap *map, const void *key, size_t key_len,
@@ -227,9 +230,9 @@ API void *kcmap_get_dup(struct kcmap *map, const void *key, size_t key_len,
 	ssize_t size = kcmap_get(map, key, key_len, NULL, 0, version);
 	char *buf = NULL;
 
-	/* The value may grow between asking for its length and getting it. */
+	/* The value may grow between the two calls. */
 	while (size >= 0) {
-		/* Not even an empty value comes without memory. */
+		/* The caller gets memory for an empty value, too. */
 		char *larger = realloc(buf, (size_t)size + 1);
 		ssize_t got;
 
@@ -253,12 +256,12 @@ API void *kcmap_get_dup(struct kcmap *map, const void *key, size_t key_len,
 
 /* ---- in place ---- */
 
-/* Large enough for most values, small enough for a signal handler's stack. */
+/* Fits most values, and the stack of a signal handler. */
 #define VISIT_ROOM	1024
 
 /*
- * By a call, into memory of our own: not malloc()'s, for a signal handler may
- * have interrupted that.
+ * Read by a system call into a buffer.  A larger buffer comes from mmap(),
+ * because a signal handler may have interrupted malloc().
  */
 static __attribute_noinline__ int
 visit_by_call(struct kcmap *map, const struct kcmap_want *want,
@@ -291,8 +294,8 @@ visit_by_call(struct kcmap *map, const struct kcmap_want *want,
 }
 
 static __attribute_noinline__ int
-visit_with_care(struct kcmap *map, const struct kcmap_want *want,
-		uint64_t *version, enum step step)
+visit_slow(struct kcmap *map, const struct kcmap_want *want,
+	   uint64_t *version, enum step step)
 {
 	int saved = errno;
 	struct kcmap_view *view = kcmap_view_of(map);
@@ -327,7 +330,7 @@ API int kcmap_visit(struct kcmap *map, const void *key, size_t key_len,
 	struct kcmap_got got;
 
 	if (likely(view))
-		step = quickly(view, &want, &got);
+		step = read_fast(view, &want, &got);
 	if (likely(step == OK)) {
 		if (version)
 			*version = got.version;
@@ -338,28 +341,28 @@ API int kcmap_visit(struct kcmap *map, const void *key, size_t key_len,
 		return -1;
 	}
 
-	return visit_with_care(map, &want, version, step);
+	return visit_slow(map, &want, version, step);
 }
 
 /* ---- many keys ---- */
 
-/* Without a buffer there is room for nothing. */
+/* Without a buffer the size does not count. */
 static __always_inline size_t room_of(const struct kcmap_lookup *lookup)
 {
 	return likely(lookup->buf) ? lookup->size : 0;
 }
 
 static __attribute_noinline__ void
-look_up_with_care(struct kcmap *map, struct kcmap_lookup *lookup, enum step step)
+look_up_slow(struct kcmap *map, struct kcmap_lookup *lookup, enum step step)
 {
 	int saved = errno;
 	struct kcmap_got got;
 	char nothing;
 	int err;
 
-	err = read_with_care(map, lookup->key, lookup->key_len,
-			     lookup->buf ? lookup->buf : &nothing,
-			     room_of(lookup), &got, step);
+	err = read_slow(map, lookup->key, lookup->key_len,
+			lookup->buf ? lookup->buf : &nothing,
+			room_of(lookup), &got, step);
 	lookup->error = err ? errno : 0;
 	lookup->len = !err || lookup->error == EMSGSIZE ? got.len : 0;
 	lookup->version = err ? 0 : got.version;
@@ -367,22 +370,22 @@ look_up_with_care(struct kcmap *map, struct kcmap_lookup *lookup, enum step step
 }
 
 /*
- * Keys are taken a few at a time, and each such group goes through the three
- * steps with other groups' steps in between: while the misses of one are under
- * way, hashes are computed and values copied for others.  The processor cannot
- * have more than some twenty misses under way at once; a group has two lines a
- * key in its nodes, and one in its bucket.
+ * Keys are read in groups of a few.  Each group goes through the three steps,
+ * with steps of other groups in between: while one group waits for its cache
+ * misses, hashes are computed and values copied for others.  A processor can
+ * have only about twenty misses in flight; each key of a group causes two for
+ * its node and one for its bucket.
  */
 #define GROUP	KCMAP_HASH_LANES
-#define LAG	2		/* groups between two steps of one */
-#define RING	8		/* more than are under way, a power of two */
+#define LAG	2		/* groups between two steps of the same group */
+#define RING	8		/* more than are in flight, a power of two */
 
 struct group {
 	struct read read[GROUP];
 	enum step step[GROUP];
 };
 
-/* The hashes of keys that are no longer than the map's longest. */
+/* The hashes of those keys that are not too long for the map. */
 static __always_inline void hash_group(struct kcmap_view *view,
 				       const struct kcmap_lookup *lookups,
 				       size_t n, uint64_t *hash)
@@ -416,7 +419,8 @@ static __always_inline void begin_group(struct kcmap_view *view,
 	for (i = 0; i < n; i++) {
 		group->step[i] = FURTHER;
 		if (likely(key_fits(view, lookups[i].key_len)))
-			group->step[i] = begin(view, hash[i], &group->read[i]);
+			group->step[i] = begin_read(view, hash[i],
+						    &group->read[i]);
 		if (likely(group->step[i] == OK))
 			__builtin_prefetch(group->read[i].bucket.first);
 	}
@@ -447,7 +451,7 @@ static __always_inline enum step finish_lookup(const struct read *read,
 		.buf = lookup->buf, .size = room_of(lookup),
 	};
 	struct kcmap_got got;
-	enum step step = finish(read, &want, &got);
+	enum step step = finish_read(read, &want, &got);
 
 	if (likely(step == OK)) {
 		lookup->len = got.len;
@@ -480,7 +484,7 @@ static __always_inline ssize_t finish_group(struct kcmap *map,
 			lookup->len = 0;
 			lookup->version = 0;
 		} else {
-			look_up_with_care(map, lookup, step);
+			look_up_slow(map, lookup, step);
 			found += !lookup->error;
 		}
 	}
@@ -488,7 +492,7 @@ static __always_inline ssize_t finish_group(struct kcmap *map,
 	return found;
 }
 
-/* How many keys are in the group that begins at @first, of @n keys in all. */
+/* The number of keys in the group that begins at @first, of @n keys in all. */
 static __always_inline size_t in_group(size_t first, size_t n)
 {
 	return n - first < GROUP ? n - first : GROUP;
@@ -503,7 +507,10 @@ static ssize_t get_groups(struct kcmap *map, struct kcmap_view *view,
 	size_t first, at;
 
 	_Static_assert(2 * LAG < RING && !(RING & (RING - 1)), "RING");
-	/* @first and @at wrap around where that step has nothing to do yet. */
+	/*
+	 * For a step that has no group yet, or no more, its index is not below
+	 * @n.
+	 */
 	for (first = 0; first < n + 2 * LAG * GROUP; first += GROUP) {
 		at = first;
 		if (at < n)
@@ -533,15 +540,15 @@ API ssize_t kcmap_get_many(struct kcmap *map, struct kcmap_lookup *lookups,
 		return get_groups(map, view, lookups, n);
 
 	for (i = 0; i < n; i++) {
-		look_up_with_care(map, &lookups[i], FURTHER);
+		look_up_slow(map, &lookups[i], FURTHER);
 		found += !lookups[i].error;
 	}
 	return found;
 }
 
-/* ---- what the window costs ---- */
+/* ---- counters of the window ---- */
 
-/* The first release's structure ended here. */
+/* The structure ended here in the first release. */
 #define STAT_LEAST (offsetof(struct kcmap_window_info, maps) + sizeof(uint64_t))
 
 API int kcmap_window_stat(struct kcmap *map, struct kcmap_window_info *stat)
@@ -562,7 +569,7 @@ API int kcmap_window_stat(struct kcmap *map, struct kcmap_window_info *stat)
 	full.calls = LOAD(&view->calls);
 	full.maps = LOAD(&view->maps);
 
-	/* What a newer caller has and we do not is zero. */
+	/* The caller's structure may be newer: zero what we do not know. */
 	if (stat->sz > sizeof(full))
 		memset((char *)stat + sizeof(full), 0, stat->sz - sizeof(full));
 	memcpy(stat, &full,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * Reading with care: whatever the map is doing, and whatever of it is not
- * mapped yet.  Most reads never come here; see read.c.
+ * The slow path: reads that work whatever writers are doing, and that map what
+ * is not mapped yet.  Most reads never come here; see read.c.
  */
 #include "read_slow.h"
 #include "steps.h"
@@ -9,12 +9,12 @@
 
 #include <stdlib.h>
 
-/* After so many tries in vain the kernel is asked, which always answers. */
+/* After this many failed tries the kernel is asked, which always answers. */
 #define TRIES		64
 
-/* ---- steps that map what they meet ---- */
+/* ---- steps that map what they need ---- */
 
-/* The bucket in a table that the shard has now, or had a moment ago. */
+/* The bucket in a table that is, or was a moment ago, the shard's. */
 static enum step bucket_in(struct kcmap_view *view, uint64_t table,
 			   uint64_t hash, struct bucket *bucket)
 {
@@ -40,14 +40,14 @@ static enum step first_bucket(struct kcmap_view *view, uint64_t hash,
 	step = bucket_in(view, table, hash, bucket);
 	if (step != OK)
 		return step;
-	/* For quick reads. */
+	/* Publish the table for the fast path. */
 	current = (uintptr_t)bucket->base | kcmap_current_of((uint16_t)table);
 	if (LOAD(&bucket->part->current) != current)
 		STORE_RELEASE(&bucket->part->current, current);
 	return OK;
 }
 
-/* On to the bucket that it has been moved to, if it has. */
+/* If the bucket was moved to the next table, go there. */
 static enum step live_bucket(struct kcmap_view *view, uint64_t hash,
 			     struct bucket *bucket, uint32_t *head)
 {
@@ -62,7 +62,9 @@ static enum step live_bucket(struct kcmap_view *view, uint64_t hash,
 		if (!(*head & CMAP_WINDOW_MOVED))
 			return OK;
 
-		/* As next is read before table, it is the next of that. */
+		/*
+		 * next was read before table, so it is the next of that table.
+		 */
 		next = LOAD_ACQUIRE(&shard->next);
 		if (!next || next == bucket->table ||
 		    LOAD_ACQUIRE(&shard->table) != bucket->table)
@@ -73,7 +75,7 @@ static enum step live_bucket(struct kcmap_view *view, uint64_t hash,
 	}
 }
 
-/* The node in a slot, its version loaded; NONE if there is none. */
+/* The node in a slot, and its version; NONE if the slot is empty. */
 static enum step node_in(struct kcmap_view *view, const struct bucket *bucket,
 			 const uint32_t *slot, struct node *node,
 			 uint64_t *version)
@@ -86,7 +88,7 @@ static enum step node_in(struct kcmap_view *view, const struct bucket *bucket,
 	step = place_node(bucket, node);
 	if (step == ASK) {
 		level = level_of(node->ref);
-		/* There is no such ref: no node is in granules of no level. */
+		/* An invalid ref: no level has such a granule. */
 		if (!level)
 			return AGAIN;
 		if (kcmap_view_level(view, bucket->part, level))
@@ -97,8 +99,8 @@ static enum step node_in(struct kcmap_view *view, const struct bucket *bucket,
 }
 
 /*
- * On to the next bucket of a chain; NONE if there is none.  A bucket can have
- * no more behind it than what is said to be its most.
+ * Go to the next bucket of a chain; NONE at the end.  The limit on the length
+ * ends the loop if a corrupt chain is a circle.
  */
 static enum step go_on(const struct kcmap_view *view,
 		       const struct bucket *bucket, unsigned int *length,
@@ -116,12 +118,14 @@ static enum step go_on(const struct kcmap_view *view,
 /* ---- one key ---- */
 
 /*
- * The value of a node that has the key, handed over; FURTHER if it has another
- * key.  Of an entry that has more than a value the kernel knows what it means.
+ * Hand out the value of a node that has the key; FURTHER if it has another key.
+ * An extended entry has more than a value, and only the kernel knows what that
+ * means.
  */
-static enum step take(const struct bucket *bucket, const struct node *node,
-		      uint64_t version, const struct kcmap_want *want,
-		      struct kcmap_got *got)
+static enum step take_value(const struct bucket *bucket,
+			    const struct node *node, uint64_t version,
+			    const struct kcmap_want *want,
+			    struct kcmap_got *got)
 {
 	uint32_t lengths = LOAD(&node->at->lengths);
 	struct extent extent;
@@ -141,7 +145,7 @@ static enum step take(const struct bucket *bucket, const struct node *node,
 	if (want->visit)
 		want->visit(value, extent.len, want->arg);
 	else if (extent.len <= want->size)
-		copy(want->buf, value, extent.len);
+		copy_bytes(want->buf, value, extent.len);
 	got->len = extent.len;
 	got->version = version;
 	return still(bucket, node, version) ? OK : AGAIN;
@@ -163,7 +167,7 @@ static enum step try_slots(struct kcmap_view *view, const struct bucket *bucket,
 			continue;
 		if (step != OK)
 			return step;
-		step = take(bucket, &node, version, want, got);
+		step = take_value(bucket, &node, version, want, got);
 		if (step != FURTHER)
 			return step;
 		if (!still(bucket, &node, version))
@@ -199,7 +203,7 @@ static enum step try_key(struct kcmap_view *view, uint64_t hash,
 	return step == NONE && was_live(&bucket) ? NONE : AGAIN;
 }
 
-/* Read one key; a try before this one may have come to nothing. */
+/* Read one key.  Earlier tries may have failed. */
 enum kcmap_outcome kcmap_window_read(struct kcmap_view *view,
 				     const struct kcmap_want *want,
 				     struct kcmap_got *got)
@@ -223,12 +227,12 @@ enum kcmap_outcome kcmap_window_read(struct kcmap_view *view,
 	return KCMAP_CALL;
 }
 
-/* ---- a whole bucket, for ranges ---- */
+/* ---- reading a whole bucket, for ranges ---- */
 
 /*
- * Order and tag are the entry's as long as its ref is in the slot: from then on
- * the one can be a link between free nodes, the other the next entry's.  Returns
- * whether it still was.
+ * After unlinking, order may be a free-list link and the tag another entry's.
+ * So they are this entry's only if its ref is still in the slot after both were
+ * read.  Returns whether it is.
  */
 static int position_of(const struct bucket *bucket, const struct node *node,
 		       const uint16_t *tag, uint64_t *position)
@@ -267,9 +271,9 @@ static enum step gather_node(const struct bucket *bucket,
 		extent.len = 0;
 	read->used += key_room + ((extent.len + 7) & ~(size_t)7);
 	if (read->used <= read->size) {
-		copy(read->buf + entry->at, key_of(node), key_len);
-		copy(read->buf + entry->at + key_room,
-		     (const char *)node->at + extent.offset, extent.len);
+		copy_bytes(read->buf + entry->at, key_of(node), key_len);
+		copy_bytes(read->buf + entry->at + key_room,
+			   (const char *)node->at + extent.offset, extent.len);
 	}
 	read->count++;
 
@@ -306,7 +310,7 @@ static enum step gather_slots(struct kcmap_view *view,
 static enum step gather(struct kcmap_view *view, uint64_t position,
 			struct kcmap_bucket_read *read)
 {
-	/* An order is the upper half of a hash. */
+	/* The upper 32 bits, which choose the bucket, are those of the hash. */
 	uint64_t hash = position << 16;
 	const struct cmap_window_bucket *at;
 	unsigned int below, length = 0;
@@ -348,9 +352,10 @@ static int by_position(const void *a, const void *b)
 }
 
 /*
- * Entries of the bucket that @position is in, from there on, in order.  Two at
- * one position are ordered by a secret of the kernel's, or one entry that was
- * deleted and set again meanwhile; the kernel can tell.
+ * Read the entries of the bucket that holds @position, from there on, in order
+ * of position.  Two entries at one position are either ordered by a secret of
+ * the kernel, or one entry that was deleted and set again meanwhile.  Only the
+ * kernel can tell, so then it is asked.
  */
 enum kcmap_outcome kcmap_window_bucket(struct kcmap_view *view,
 				       uint64_t position,

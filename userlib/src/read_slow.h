@@ -8,11 +8,11 @@
 
 #include "view.h"
 
-/* How a read through the window went. */
+/* The result of a read through the window. */
 enum kcmap_outcome {
 	KCMAP_FOUND,
 	KCMAP_ABSENT,
-	KCMAP_TOO_SMALL,	/* the buffer; the length is known */
+	KCMAP_TOO_SMALL,	/* the buffer; the length is set */
 	KCMAP_CALL,		/* ask the kernel */
 };
 
@@ -20,7 +20,7 @@ enum kcmap_outcome {
 struct kcmap_want {
 	const void *key;
 	size_t key_len;
-	void *buf;		/* copied to, unless there is @visit */
+	void *buf;		/* where the value goes, if @visit is NULL */
 	size_t size;
 	void (*visit)(const void *value, size_t len, void *arg);
 	void *arg;
@@ -36,24 +36,24 @@ enum kcmap_outcome kcmap_window_read(struct kcmap_view *view,
 				     const struct kcmap_want *want,
 				     struct kcmap_got *got);
 
-/* The entries of one bucket. */
+/* One entry of a bucket that was read. */
 struct kcmap_gathered {
 	uint64_t position;
 	uint64_t version;
 	uint32_t key_len;
 	uint32_t value_len;
-	size_t at;		/* where the key is in the buffer, value behind */
+	size_t at;		/* of the key in the buffer; the value follows */
 };
 
-#define KCMAP_GATHER_MAX 170	/* all that a bucket can hold */
+#define KCMAP_GATHER_MAX 170	/* more entries than any bucket can hold */
 
 struct kcmap_bucket_read {
 	int keys_only;
 	char *buf;
 	size_t size;
-	size_t used;		/* or, if that is more than size, needed */
+	size_t used;		/* if larger than size: bytes needed */
 	unsigned int count;
-	uint64_t end;		/* first position behind the bucket */
+	uint64_t end;		/* the first position after the bucket */
 	struct kcmap_gathered entry[KCMAP_GATHER_MAX];
 };
 

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
  * A process has a limit on mappings (vm.max_map_count) and may have one on
- * address space (RLIMIT_AS).  What the windows of all its maps take of either
- * is counted here, and is at most a quarter: the rest is the program's.
+ * address space (RLIMIT_AS).  The windows of all its maps may use a quarter of
+ * each; the rest is the program's.  What they use is counted here.
  *
- * All of this may be called in a signal handler: no locks, no malloc(), no
- * stdio.
+ * All functions may be called in a signal handler: they use no locks, no
+ * malloc(), no stdio.
  */
 #include "space.h"
 #include "internal.h"
@@ -13,13 +13,13 @@
 #include <fcntl.h>
 #include <sys/resource.h>
 
-#define SHARE		4	/* one part in so many */
+#define SHARE		4	/* windows may use one part in this many */
 #define MAPPINGS_MOST	65530	/* the kernel's default */
 
-/* Of all windows of this process.  A child inherits both with the mappings. */
+/* For all windows of this process.  A child inherits counts and mappings. */
 static uint64_t mappings, address_space;
 
-/* vm.max_map_count as it was when first asked for. */
+/* vm.max_map_count, read once. */
 static uint64_t mappings_most(void)
 {
 	static uint64_t known;
@@ -52,8 +52,8 @@ static uint64_t address_space_most(void)
 	return limit.rlim_cur;
 }
 
-/* Add if the sum stays within the limit. */
-static int take(uint64_t *sum, uint64_t add, uint64_t most)
+/* Add, if the sum stays within the limit. */
+static int add_within(uint64_t *sum, uint64_t add, uint64_t most)
 {
 	uint64_t old = LOAD(sum);
 
@@ -64,18 +64,18 @@ static int take(uint64_t *sum, uint64_t add, uint64_t most)
 	return 0;
 }
 
-static void give(uint64_t *sum, uint64_t less)
+static void subtract(uint64_t *sum, uint64_t less)
 {
 	__atomic_fetch_sub(sum, less, __ATOMIC_RELAXED);
 }
 
-/* Before a mapping of so many bytes is made.  0, or -1 with errno set. */
+/* Call before a mapping of @bytes is made. 0, or -1 with errno set. */
 int kcmap_space_reserve(size_t bytes)
 {
-	if (take(&mappings, 1, mappings_most() / SHARE))
+	if (add_within(&mappings, 1, mappings_most() / SHARE))
 		goto none;
-	if (take(&address_space, bytes, address_space_most() / SHARE)) {
-		give(&mappings, 1);
+	if (add_within(&address_space, bytes, address_space_most() / SHARE)) {
+		subtract(&mappings, 1);
 		goto none;
 	}
 	return 0;
@@ -84,15 +84,15 @@ none:
 	return -1;
 }
 
-/* It has become so much smaller. */
+/* The mapping turned out smaller by @bytes than what was reserved. */
 void kcmap_space_shrink(size_t bytes)
 {
-	give(&address_space, bytes);
+	subtract(&address_space, bytes);
 }
 
-/* It is no more. */
+/* A mapping of @bytes is gone. */
 void kcmap_space_release(size_t bytes)
 {
-	give(&address_space, bytes);
-	give(&mappings, 1);
+	subtract(&address_space, bytes);
+	subtract(&mappings, 1);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * How much of what the process may map its windows take.
+ * How much of the process's mappings and address space its windows use.
  */
 #ifndef LIBKCMAP_SPACE_H
 #define LIBKCMAP_SPACE_H

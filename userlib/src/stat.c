@@ -7,7 +7,7 @@
 #include <fcntl.h>
 #include <string.h>
 
-/* The first release's structures ended here. */
+/* The structures ended here in the first release. */
 #define LEAST (offsetof(struct kcmap_info, retries) + sizeof(uint64_t))
 #define LEAST_USAGE							\
 	(offsetof(struct kcmap_usage, all_max_bytes) + sizeof(uint64_t))
@@ -38,8 +38,8 @@ API int64_t kcmap_count(struct kcmap *map)
 	return number_of(map, CMAP_IOCTL_COUNT);
 }
 
-/* What a newer caller has and we do not is zero. */
-static void give(void *to, size_t room, const void *from, size_t size)
+/* The caller's structure may be newer: zero what we do not know. */
+static void copy_out(void *to, size_t room, const void *from, size_t size)
 {
 	if (room > size)
 		memset((char *)to + size, 0, room - size);
@@ -79,7 +79,7 @@ API int kcmap_stat(struct kcmap *map, struct kcmap_info *info)
 	full.reuses = stat.reuses;
 	full.retries = stat.retries;
 
-	give(info, info->sz, &full, sizeof(full));
+	copy_out(info, info->sz, &full, sizeof(full));
 	return 0;
 }
 
@@ -115,6 +115,6 @@ API int kcmap_limits(struct kcmap_usage *usage)
 	full.max_bytes = args.max_bytes;
 	full.all_bytes = args.all_bytes;
 	full.all_max_bytes = args.all_max_bytes;
-	give(usage, usage->sz, &full, sizeof(full));
+	copy_out(usage, usage->sz, &full, sizeof(full));
 	return 0;
 }

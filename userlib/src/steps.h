@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The steps of a read: see "The window" in <linux/cmap.h>, whose numbers these
- * are.  docs/window.md says why they are right.
+ * The steps of a read, with the numbers that "The window" in <linux/cmap.h>
+ * gives them. docs/window.md explains why they are correct.
  *
- * What is read may be changing, or something else altogether by now; nothing
- * is believed before still() has looked again.
+ * Memory that is read here may be changing, or may be used for something else
+ * by now.  Nothing is trusted before still() has checked again.
  *
- * All is inlined where it is used: of a read that hits, every instruction less
- * lets the processor have more of the next read's cache misses under way.
+ * Everything is inlined.  On a hit, every instruction saved lets the processor
+ * start more cache misses of the next read.
  */
 #ifndef LIBKCMAP_STEPS_H
 #define LIBKCMAP_STEPS_H
@@ -26,36 +26,36 @@
 
 _Static_assert(GRANULE_UNITS == 1U << GRANULE_BITS, "GRANULE_BITS");
 
-/* What this reader does not know of a bucket's head it leaves to the kernel. */
+/* Bits of a bucket's head that are unknown here: the kernel must read it. */
 #define HEAD_UNKNOWN	0xe0000000U
 
 #define likely(x)	__builtin_expect(!!(x), 1)
 #define unlikely(x)	__builtin_expect(!!(x), 0)
 
-/* How a step went. */
+/* The result of a step. */
 enum step {
 	OK,
 	NONE,		/* there is no such entry */
-	AGAIN,		/* it was changing: begin the read anew */
-	ASK,		/* not mapped here, or not known to this reader */
-	FURTHER,	/* there is more to look at than a quick read does */
+	AGAIN,		/* a writer changed it: start the read over */
+	ASK,		/* cannot be mapped, or is unknown: ask the kernel */
+	FURTHER,	/* the fast path does not cover it */
 };
 
-/* A bucket, and the table that it is in. */
+/* A bucket, and the table that holds it. */
 struct bucket {
 	struct kcmap_window_part *part;
 	const struct cmap_window_shard *shard;
 	uint64_t table;
-	const char *base;	/* where the table is */
+	const char *base;	/* the table's address */
 	const struct cmap_window_bucket *first;
 };
 
-/* A node, and what must not have changed when its contents are believed. */
+/* A node, and what still() compares before its contents are trusted. */
 struct node {
 	const struct cmap_window_node *at;
 	const uint32_t *slot;
-	const uint64_t *word;	/* where its segment's number is */
-	uint64_t number;	/* and what that was */
+	const uint64_t *word;	/* holds the number of its segment */
+	uint64_t number;	/* that number when it was read */
 	uint32_t ref;
 };
 
@@ -65,14 +65,14 @@ struct node {
 static __always_inline void find_shard(struct kcmap_view *view, uint64_t hash,
 				       struct bucket *bucket)
 {
-	/* In two shifts, for there may be no bits at all. */
+	/* Two shifts, because shard_bits may be 0. */
 	bucket->part = &view->part[hash >> 1 >> view->shard_shift];
 	bucket->shard = bucket->part->shard;
 }
 
 /*
- * The index of a hash's bucket in a table.  Of a table's bits only 31 less
- * those is needed, in the lowest bits of @behind.
+ * The index of a hash's bucket in a table.  The lowest 5 bits of @behind are 31
+ * less the bits of the table; the others are ignored.
  */
 static __always_inline size_t index_of(const struct kcmap_view *view,
 				       uint64_t hash, unsigned int behind)
@@ -80,7 +80,7 @@ static __always_inline size_t index_of(const struct kcmap_view *view,
 	return (uint32_t)(hash << view->shard_bits >> 33) >> (behind & 31);
 }
 
-/* The bucket, in a table that has been found. */
+/* The bucket, in a table whose address is known. */
 static __always_inline void find_bucket(const struct kcmap_view *view,
 					uint64_t hash, struct bucket *bucket)
 {
@@ -89,26 +89,26 @@ static __always_inline void find_bucket(const struct kcmap_view *view,
 }
 
 /*
- * The bucket in the place where the shard's table was lately: nothing of it is
- * read before it is known that it is there still.  The table's word need not be
- * waited for until then.
+ * The bucket in the table that the shard had lately.  Its address is computed
+ * from @current alone, so the processor need not wait for the table's word.
+ * The bucket is used only if the shard still has that table.
  */
-static __always_inline enum step find_quickly(const struct kcmap_view *view,
-					      uint64_t hash,
-					      struct bucket *bucket)
+static __always_inline enum step find_fast(const struct kcmap_view *view,
+					   uint64_t hash,
+					   struct bucket *bucket)
 {
 	uintptr_t current = LOAD_ACQUIRE(&bucket->part->current);
 	size_t index = index_of(view, hash, (unsigned int)current);
 
 	bucket->first = (const void *)((current & ~(uintptr_t)KCMAP_CURRENT_ALL) +
 				       index * sizeof(*bucket->first));
-	/* Not the next one, into which buckets are still to be moved. */
+	/* Not the next table: buckets are still being moved to it. */
 	bucket->table = LOAD_ACQUIRE(&bucket->shard->table);
 	return likely(kcmap_current_of((uint16_t)bucket->table) ==
 		      (current & KCMAP_CURRENT_ALL)) ? OK : FURTHER;
 }
 
-/* The bucket behind one in a chain; NULL at the end. */
+/* The bucket after this one in its chain; NULL at the end. */
 static __always_inline const struct cmap_window_bucket *
 next_bucket(const struct kcmap_view *view, const struct bucket *bucket,
 	    uint32_t head)
@@ -121,8 +121,9 @@ next_bucket(const struct kcmap_view *view, const struct bucket *bucket,
 	if (likely(!place--))
 		return NULL;
 	/*
-	 * No pool has more than its room; what says so is not a head.  With
-	 * large pages that can be more than the table has buckets.
+	 * An index beyond the pool is no valid head: the bucket changed
+	 * meanwhile.  With large pages a pool can have more buckets than its
+	 * table.
 	 */
 	from = CMAP_WINDOW_POOL_OFFSET(table, view->page);
 	if (place >= (CMAP_WINDOW_TABLE_BYTES(table, view->page) - from) /
@@ -133,8 +134,8 @@ next_bucket(const struct kcmap_view *view, const struct bucket *bucket,
 }
 
 /*
- * Whether the table is still one of the shard's; only then it was no zeroes,
- * nor another that has its place now.
+ * Whether the shard still has this table.  Only then was the memory that was
+ * read this table's, and not zeroes or another table's.
  */
 static __always_inline int listed(const struct bucket *bucket)
 {
@@ -175,7 +176,7 @@ slots_with(const struct cmap_window_bucket *at, uint16_t tag)
 }
 #endif
 
-/* The level of a ref's granule; 0 for those that do not exist. */
+/* The level of a ref's granule; 0 for an invalid ref. */
 static __always_inline size_t level_of(uint32_t ref)
 {
 	size_t highest = 31 ^ (unsigned int)__builtin_clz(ref |
@@ -189,7 +190,7 @@ static __always_inline size_t offset_in_granule(uint32_t ref)
 	return (size_t)(ref & (GRANULE_UNITS - 1)) * UNIT;
 }
 
-/* What a slot refers to; NONE if that is nothing. */
+/* The ref in a slot; NONE if the slot is empty. */
 static __always_inline enum step find_node(const uint32_t *slot,
 					   struct node *node)
 {
@@ -199,8 +200,8 @@ static __always_inline enum step find_node(const uint32_t *slot,
 }
 
 /*
- * Where that is, and the number of its segment; nothing of it is read.  Whether
- * it was a node is for open_node() and still() to say.
+ * Find the node's address and the number of its segment.  The node itself is
+ * not read. open_node() and still() check later that it was one.
  */
 static __always_inline enum step place_node(const struct bucket *bucket,
 					    struct node *node)
@@ -218,13 +219,13 @@ static __always_inline enum step place_node(const struct bucket *bucket,
 	return likely(node->number >= CMAP_WINDOW_NUMBER_FIRST) ? OK : AGAIN;
 }
 
-/* Most nodes lie in two lines; both shall be under way at once. */
+/* Most nodes span two cache lines; fetch both at once. */
 static __always_inline void prefetch_rest(const struct node *node)
 {
 	__builtin_prefetch((const char *)node->at + 64);
 }
 
-/* The ref is still where it was found, and the bucket the live one. */
+/* Whether the ref is still in its slot, and the bucket still the live one. */
 static __always_inline int in_place(const struct bucket *bucket,
 				    const struct node *node)
 {
@@ -232,8 +233,8 @@ static __always_inline int in_place(const struct bucket *bucket,
 }
 
 /*
- * Load the version.  If then the ref is still there, and the bucket is the live
- * one, this version was the entry's at that moment.
+ * Load the version.  If the ref is in place after that, in the live bucket,
+ * this was the entry's version at that moment.
  */
 static __always_inline enum step open_node(const struct bucket *bucket,
 					   const struct node *node,
@@ -245,7 +246,7 @@ static __always_inline enum step open_node(const struct bucket *bucket,
 	return likely(*version) ? OK : AGAIN;
 }
 
-/* ---- step 3: looking again ---- */
+/* ---- step 3: checking again ---- */
 
 static __always_inline int still(const struct bucket *bucket,
 				 const struct node *node, uint64_t version)
@@ -275,15 +276,15 @@ static __always_inline const char *key_of(const struct node *node)
 }
 
 /*
- * What a node says of itself that must be known before more of it is read.  Not
- * even that is more than a guess until still() has looked again.
+ * The lengths in a node, which say how much of it to read.  They are no more
+ * than a guess until still() has checked again.
  */
 struct extent {
 	size_t offset;		/* where the value is, from the node */
 	size_t len;		/* of the value */
 };
 
-/* Whether the key has that length, and nothing follows the value. */
+/* Whether the key has this length, and nothing follows the value. */
 static __always_inline int is_plain(uint32_t lengths, size_t key_len)
 {
 	return lengths >> 21 == key_len;
@@ -296,7 +297,7 @@ static __always_inline void measure(uint32_t lengths, size_t key_len,
 	extent->len = CMAP_WINDOW_VALUE_LEN(lengths);
 }
 
-/* Whether what begins at a ref goes on no further than nodes of its level. */
+/* Whether memory from a ref to @end is within the nodes of the ref's level. */
 static __attribute_noinline__ int in_level(uint32_t ref, size_t end)
 {
 	size_t granule = (ref >> GRANULE_BITS) + (end - 1) / GRANULE;
@@ -305,9 +306,10 @@ static __attribute_noinline__ int in_level(uint32_t ref, size_t end)
 }
 
 /*
- * Whether all of a node can be read: what is in the granule that it begins in
- * can, once that has a number; if it goes on beyond, this must be known to be
- * the node.  A segment, and so a node, ends in the level that it begins in.
+ * Whether all of a node can be read.  The granule in which it begins can,
+ * because it has a segment number.  If the node goes on beyond that granule,
+ * still() must first confirm that it is the node.  A segment, and so a node,
+ * ends in the level in which it begins.
  */
 static __always_inline int readable(const struct bucket *bucket,
 				    const struct node *node, uint64_t version,
@@ -330,7 +332,7 @@ static __always_inline int same_key(const struct node *node, const void *key,
 		memcpy(&word, key, sizeof(word));
 		return LOAD((const uint64_t *)key_of(node)) == word;
 	}
-	/* An empty key may be NULL. */
+	/* The pointer to an empty key may be NULL. */
 	return !key_len || !memcmp(key_of(node), key, key_len);
 }
 
@@ -345,10 +347,10 @@ static __always_inline void copy_32(char *to, const char *from)
 }
 
 /*
- * As memcpy(), and as fast, but what is copied may be changing.  The last
- * bytes are copied together with some of those before them.
+ * Like memcpy(), and as fast, but the source may be changing.  The last bytes
+ * are copied in one piece that overlaps the one before.
  */
-static __always_inline void copy(char *to, const char *from, size_t len)
+static __always_inline void copy_bytes(char *to, const char *from, size_t len)
 {
 	struct { char c[16]; } a, b;
 	uint64_t x, y;

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * What cmap means by an errno.  The meanings are those of <linux/cmap.h>, less
- * what the operation rules out, with the numbers of the map in question.
+ * What an errno means to cmap.  The meanings are those in <linux/cmap.h>,
+ * without those that the operation rules out, and with the limits of the map in
+ * question.
  *
- * A signal handler may ask: nothing here allocates memory, takes a lock or
- * looks at the locale.
+ * A signal handler may call this: nothing here allocates memory, takes a lock
+ * or uses the locale.
  */
 #include "internal.h"
 
@@ -19,7 +20,7 @@
 #define WRITES		(OF(SET) | OF(INSERT) | OF(REPLACE) | OF(DELETE) | \
 			 OF(COMPARE_SWAP) | OF(COMPARE_DELETE) | OF(CLEAR))
 #define DOES_BOTH	(OF(TAKE) | OF(SWAP) | OF(GET_OR_SET) | OF(ADD))
-/* What can make an entry that was not there. */
+/* Operations that can create an entry. */
 #define MAKES_ENTRIES	(OF(SET) | OF(INSERT) | OF(SWAP) | OF(GET_OR_SET) | \
 			 OF(ADD))
 #define ON_KEY_ALONE	(OF(GET) | OF(DELETE) | OF(TAKE))
@@ -28,28 +29,28 @@
 			 OF(GET_OR_SET))
 #define ON_KEY		(ON_KEY_ALONE | ON_VALUE | OF(ADD))
 
-#define OPERATIONS	24	/* that there are */
+#define OPERATIONS	24	/* the number of operations */
 
 _Static_assert(OPERATIONS <= 32, "a set of operations has 32 bits");
 
-/* Where a text goes on; what does not fit is left away. */
+/* Where the text is written; what does not fit is cut off. */
 struct text {
 	char *at;
-	const char *end;	/* the last byte, which stays for the NUL */
+	const char *end;	/* the last byte, kept for the NUL */
 };
 
-/* A map as the kernel says it is; @known is false if it does not. */
+/* A map's properties; @known is false if the kernel did not tell them. */
 struct known {
 	bool known;
 	struct cmap_stat stat;
 };
 
 /*
- * In a text %k stands for the map's key_max in brackets, and so do %v for
- * value_max, %e for max_entries and %b for max_bytes; %f for the lengths that
+ * In a text, %k stands for the map's key_max in brackets.  So do %v for
+ * value_max, %e for max_entries, %b for max_bytes, and %f for the lengths that
  * are fixed.  All are empty if the map is not known.
  *
- * The first line with the error and the operation holds.
+ * The first line that has the error and the operation applies.
  */
 static const struct meaning {
 	int error;
@@ -118,7 +119,7 @@ static const struct meaning {
 	{ EXFULL, ANY, "too many keys have hashes that collide with this one's" },
 };
 
-/* ---- putting a text together ---- */
+/* ---- writing a text ---- */
 
 static void put(struct text *text, const char *what)
 {
@@ -142,7 +143,7 @@ static void put_number(struct text *text, uint64_t number)
 static void put_limit(struct text *text, const struct known *map,
 		      uint64_t number)
 {
-	/* One of 0 is none. */
+	/* A limit of 0 is no limit. */
 	if (!map->known || !number)
 		return;
 	put(text, " (");
@@ -202,7 +203,7 @@ static void put_meaning(struct text *text, const char *meaning,
 	}
 }
 
-/* What the errno means where it has nothing to do with maps. */
+/* The meaning of an errno that has nothing to do with maps. */
 static void put_general(struct text *text, int error)
 {
 #ifdef __GLIBC__
@@ -221,7 +222,7 @@ static void put_general(struct text *text, int error)
 #endif
 }
 
-/* ---- what to say ---- */
+/* ---- choosing a text ---- */
 
 static bool is_one_of(enum kcmap_operation operation, uint32_t operations)
 {
@@ -268,7 +269,10 @@ API const char *kcmap_strerror(int error, enum kcmap_operation operation,
 		meaning = "there is no " CMAP_DEVICE ": the module cmap is not loaded";
 	if (map && meaning && strchr(meaning, '%'))
 		ask(map, &known);
-	/* Of the limits, this is the only one whose use the map tells. */
+	/*
+	 * Of all limits only max_entries can be compared with what the map
+	 * holds.
+	 */
 	if (known.known && error == ENOSPC &&
 	    is_one_of(operation, MAKES_ENTRIES) && known.stat.max_entries &&
 	    known.stat.entries >= known.stat.max_entries)

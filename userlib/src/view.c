@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * Mapping what the window shows, and finding it again.
+ * Mapping regions of a window, and the addresses of tables and nodes in them.
  */
 #include "view.h"
 #include "space.h"
@@ -9,9 +9,9 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define READS_WITHOUT	1000	/* before what failed is tried again */
+#define READS_WITHOUT	1000	/* until a failed mapping is tried again */
 
-/* What one entry of a table of page tables can map, where it is so aligned. */
+/* An aligned mapping of this size can use one huge entry of the page tables. */
 #define HUGE_BYTES	((size_t)2 << 20)
 
 #define PAGE_LEAST	4096
@@ -31,9 +31,9 @@ static void *map_file(int fd, void *hint, size_t size, uint64_t offset)
 }
 
 /*
- * At a multiple of HUGE_BYTES, if there is one that is free.  Nothing is mapped
- * over anything: where somebody else is quicker the mapping goes elsewhere, and
- * takes more faults.
+ * Map at a multiple of HUGE_BYTES, if a free place is found.  MAP_FIXED is not
+ * used, so nothing is ever mapped over: if another thread takes the place
+ * first, the mapping goes elsewhere and has more page faults.
  */
 static void *map_aligned(int fd, size_t size, uint64_t offset)
 {
@@ -47,9 +47,10 @@ static void *map_aligned(int fd, size_t size, uint64_t offset)
 }
 
 /*
- * Map a part of a map's window; NULL with errno set.  The descriptor may be
- * another file's, or become one's at any time.  It was the map's if it is so
- * before and behind, and until that is known nothing is read.
+ * Map a part of a map's window; NULL with errno set.  The descriptor may refer
+ * to another file, or start to at any moment.  The mapping is the map's if the
+ * descriptor was the map's before and after.  Nothing is read until that is
+ * known.
  */
 static void *map_window(const struct kcmap *map, size_t size, uint64_t offset,
 			int align)
@@ -83,13 +84,13 @@ static void unmap(const void *at, size_t size)
 
 /* ---- regions ---- */
 
-/* Only the smallest tables are all in one page. */
+/* The smallest tables; only these are in one page with their pool. */
 #define TABLE_BITS_LEAST	5
 #define INSIDE			(1U << 7)
 
 _Static_assert(CMAP_WINDOW_TABLE_INSIDE(INSIDE), "INSIDE");
 
-/* Bytes that a shard's part of a region has. */
+/* The size of one shard's part of a region. */
 static size_t part_bytes(const struct kcmap_view *view, unsigned int region)
 {
 	uint64_t table = region & 31;
@@ -104,8 +105,8 @@ static size_t part_bytes(const struct kcmap_view *view, unsigned int region)
 }
 
 /*
- * All of it; and a page behind nodes, where the header of one seems to go on
- * that lies at the very end and so is none.
+ * The size of a region.  A page is added for reads of an invalid ref at the
+ * very end of the nodes, whose header would go on beyond.
  */
 static size_t region_bytes(const struct kcmap_view *view, unsigned int region)
 {
@@ -113,10 +114,10 @@ static size_t region_bytes(const struct kcmap_view *view, unsigned int region)
 }
 
 /*
- * Where a shard's part of a region is; NULL if that cannot be mapped now.
+ * The address of a shard's part of a region; NULL if it cannot be mapped now.
  *
- * Several threads, or a thread and its signal handlers, may map a region at one
- * time: one mapping stays, and it is the same whichever that is.
+ * Several threads, or a thread and its signal handlers, may map a region at the
+ * same time.  One of the mappings is kept; all show the same.
  */
 static char *part_of_region(struct kcmap_view *view, unsigned int region,
 			    const struct kcmap_window_part *part)
@@ -130,7 +131,7 @@ static char *part_of_region(struct kcmap_view *view, unsigned int region,
 	uint32_t without = LOAD(&this->reads_without);
 
 	if (!base) {
-		/* Threads that count at one time may count as one. */
+		/* Concurrent decrements may count as one; no harm. */
 		if (without) {
 			STORE(&this->reads_without, without - 1);
 			return NULL;
@@ -155,8 +156,9 @@ static char *part_of_region(struct kcmap_view *view, unsigned int region,
 /* ---- tables and nodes ---- */
 
 /*
- * Where a table of a shard is.  NULL if it cannot be mapped now, or if this
- * reader does not know such tables, or there can be none: the kernel will know.
+ * The address of a shard's table.  NULL if it cannot be mapped now, if this
+ * reader does not know such tables, or if there can be none.  The kernel is
+ * asked then.
  */
 const char *kcmap_view_table(struct kcmap_view *view,
 			     const struct kcmap_window_part *part,
@@ -172,18 +174,20 @@ const char *kcmap_view_table(struct kcmap_view *view,
 				    CMAP_WINDOW_TABLE_TURN(table)), part);
 }
 
-/* The level that a page of a list is in; 0 for the first page. */
+/* The level of a page of the segment list; 0 for the first page. */
 static unsigned int list_level(size_t page)
 {
 	return page ? 64 - (unsigned int)__builtin_clzll(page) : 0;
 }
 
 /*
- * Make nodes of a level of a shard readable.  0, or -1 if they cannot be now.
+ * Make a shard's nodes of one level readable.  Returns 0, or -1 if they cannot
+ * be mapped now.
  *
- * A level's first granule has the index that it has words in the list before
- * it, and a part of a region has as much room as all parts of lower levels: so
- * what is before a shard's part has the room of one part.
+ * Offsets of refs and words count from granule 0, but a level's part begins at
+ * its first granule.  As many granules come before that as the level itself
+ * has, and so as many words in the list.  That is the size of one part, which
+ * is subtracted.
  */
 int kcmap_view_level(struct kcmap_view *view, struct kcmap_window_part *part,
 		     size_t level)
@@ -234,14 +238,14 @@ static int header_valid(const struct cmap_window *header, uint64_t id)
 	       header->id == id;
 }
 
-/* What a window's header says, made sure that we can read such a window. */
+/* Copy the header of a window, and check that this library can read it. */
 static int read_header(const struct kcmap *map, struct cmap_window *header)
 {
 	const void *first = map_window(map, sizeof(*header), 0, 0);
 
 	if (!first)
 		return -1;
-	/* What is found valid has to be what is used. */
+	/* Check and use the same copy: the original may change in between. */
 	memcpy(header, first, sizeof(*header));
 	unmap(first, sizeof(*header));
 	if (!header_valid(header, map->id)) {
@@ -251,7 +255,7 @@ static int read_header(const struct kcmap *map, struct cmap_window *header)
 	return 0;
 }
 
-/* Zeroes. */
+/* The view is zeroed. */
 static struct kcmap_view *view_alloc(size_t size)
 {
 	struct kcmap_view *view;
@@ -268,14 +272,17 @@ static struct kcmap_view *view_alloc(size_t size)
 	return view;
 }
 
-/* NULL with errno set; EBADFD stands for a window that we cannot read, too. */
+/*
+ * NULL with errno set.  EBADFD also means a window that this reader cannot
+ * read.
+ */
 struct kcmap_view *kcmap_view_open(const struct kcmap *map)
 {
 	struct cmap_window header;
 	struct kcmap_view *view;
 	uint32_t i;
 
-	/* Its regions would take more than all of 32 bits. */
+	/* The regions would not fit into a 32-bit address space. */
 	if (sizeof(void *) < 8) {
 		errno = ENODEV;
 		return NULL;
@@ -324,16 +331,16 @@ void kcmap_view_close(struct kcmap_view *view)
 	unmap(view, view->size);
 }
 
-/* Whether there will be no window later either; it may be memory that lacks. */
+/* Whether later tries would fail, too.  A lack of memory may pass. */
 static int for_good(int err)
 {
 	return err == ENODEV || err == EACCES || err == EBADFD;
 }
 
 /*
- * The view of a map, made when the first thread asks for it; NULL if the map
- * is to be read by system calls, for good or for a while.  To who reads it is
- * all one: errno stays what it was.
+ * The view of a map, created by the first thread that asks for it.  NULL if the
+ * map is read by system calls, for good or for a while.  Either way the
+ * caller's read works, so errno does not change.
  */
 struct kcmap_view *kcmap_view_make(struct kcmap *map)
 {
@@ -343,7 +350,7 @@ struct kcmap_view *kcmap_view_make(struct kcmap *map)
 
 	if (LOAD(&map->no_window))
 		return NULL;
-	/* Threads that count at one time may count as one. */
+	/* Concurrent decrements may count as one, which does no harm. */
 	if (without) {
 		STORE(&map->reads_without, without - 1);
 		return NULL;

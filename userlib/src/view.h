@@ -14,22 +14,23 @@
 #include "hash.h"
 
 /*
- * A region of the window in this process: mapped once, for all shards, when
- * something in it is first met, and until the map is closed.  The kernel puts
- * what is there now in front of whoever looks, so nothing is ever mapped over
- * and no thread finds itself without what it reads.
+ * A region of the window, as this process has it.  It is mapped once, for all
+ * shards, when something in it is first needed, and stays until the map is
+ * closed.  The kernel changes which pages the mapping shows, so the library
+ * never has to replace a mapping under a thread that reads it.
  */
 struct kcmap_region {
-	char *base;		/* NULL: not yet */
-	uint32_t reads_without;	/* before it is tried again */
+	char *base;		/* NULL until it is mapped */
+	uint32_t reads_without;	/* until a failed mapping is tried again */
 };
 
 /*
- * Where the nodes of a shard that are of one level are, and the numbers of
- * their segments: to be added to the offset of a ref, or of a granule's word.
+ * Addresses for one level of a shard's nodes, and for the numbers of their
+ * segments.  The offset of a ref is added to the first, and the offset of a
+ * granule's word to the second.
  */
 struct kcmap_level {
-	uintptr_t node;		/* 0: not mapped yet; else list is there, too */
+	uintptr_t node;		/* 0 until both are mapped */
 	uintptr_t list;
 };
 
@@ -37,15 +38,15 @@ struct kcmap_level {
 
 struct kcmap_window_part {
 	_Alignas(KCMAP_CACHE_LINE) const struct cmap_window_shard *shard;
-	uintptr_t current;	/* where the shard's table was lately, see below */
+	uintptr_t current;	/* the shard's latest table, see below */
 	struct kcmap_level level[CMAP_WINDOW_NODE_LEVELS];
 };
 
 /*
- * The place of a table, which begins a page, and in the lowest bits which place
- * that is, as the lowest 16 of the table's word say: with 31 less the bits of
- * its buckets, and a mark.  No table is so that what is made of its word were
- * 0, which stands for "none yet".
+ * The address of a shard's latest table, which is page-aligned, with the lowest
+ * 16 bits of the table's word in its low bits.  There, the number of the
+ * table's bits is replaced by 31 less that number, and a mark is added.  The
+ * mark makes the value differ from 0, which means that no table is known yet.
  */
 #define KCMAP_CURRENT_MARK	0x100U
 #define KCMAP_CURRENT_ALL	0xfffU
@@ -62,14 +63,16 @@ struct kcmap_view {
 	unsigned int shard_bits;
 	unsigned int shard_shift;	/* 63 - shard_bits */
 	size_t key_min;
-	size_t key_span;	/* the longest key has so much more */
+	size_t key_span;	/* key_max - key_min */
 	size_t page;
-	size_t size;		/* of this view */
+	size_t size;		/* of this structure */
 	/* See struct kcmap. */
 	int fd;
 	dev_t device;
 	uint64_t id;
-	/* What is written now and then shares no line with what is only read. */
+	/*
+	 * Counters that are written share no cache line with what is only read.
+	 */
 	char before[KCMAP_CACHE_LINE];
 	uint64_t retries;
 	uint64_t calls;

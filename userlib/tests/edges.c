@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * What the library makes of what seldom happens: of a window that is a file in
- * memory, and of what the test has the kernel answer.
+ * Rare cases in the library, with a window that is a file in memory and a
+ * kernel whose answers the test chooses.
  */
 #include "edges.h"
 
-/* Quickly or with care, a lookup says the same of a key. */
+/* Fast path and slow path give a lookup the same result. */
 static void lookups(void)
 {
 	struct kcmap map = map_of_file();
@@ -19,14 +19,17 @@ static void lookups(void)
 	};
 	int round;
 
-	/* Nothing is mapped in the first round. */
+	/* In the first round nothing is mapped yet. */
 	for (round = 0; round < 3; round++) {
 		lookup[0].version = lookup[1].version = 42;
 		lookup[2].version = lookup[3].version = 42;
 		asked = 0;
 		WANT(kcmap_get_many(&map, lookup, 4) == 1);
 		WANT(!asked);
-		/* No buffer, though with a size: only the length is told. */
+		/*
+		 * A lookup without a buffer gets only the length, whatever its
+		 * size says.
+		 */
 		WANT(lookup[0].error == EMSGSIZE && lookup[0].len == 40 &&
 		     lookup[0].version == 0);
 		WANT(lookup[1].error == EMSGSIZE && lookup[1].len == 40 &&
@@ -40,7 +43,7 @@ static void lookups(void)
 	over(&map);
 }
 
-/* Without a window what the kernel says is passed on, and nothing else. */
+/* Without a window, the kernel's answers are passed on, and nothing else. */
 static void lookups_by_call(void)
 {
 	struct kcmap map = { .fd = fd, .id = WINDOW_ID, .no_window = 1 };
@@ -57,18 +60,21 @@ static void lookups_by_call(void)
 	answer = EMSGSIZE;
 	WANT(kcmap_get_many(&map, &lookup, 1) == 0);
 	WANT(lookup.error == EMSGSIZE && lookup.len == 8);
-	/* The length came with the answer; another may be another value's. */
+	/*
+	 * The length came with the answer.  A second call might see another
+	 * value.
+	 */
 	WANT(asked == 2);
 }
 
-/* What has no size of its own has room for fields to come. */
+/* Structures without a size member have room for future fields. */
 #ifdef __LP64__
 _Static_assert(sizeof(struct kcmap_lookup) == 64, "sizes stay");
 _Static_assert(sizeof(struct kcmap_item) == 64, "sizes stay");
 _Static_assert(sizeof(struct kcmap_result) == 64, "sizes stay");
 #endif
 
-/* The room for a value is not the length of one. */
+/* The size of a buffer is not reported as the length of a value. */
 static void batch_lengths(void)
 {
 	struct kcmap map = { .fd = fd, .id = WINDOW_ID, .no_window = 1 };
@@ -95,7 +101,7 @@ static void batch_lengths(void)
 	kcmap_batch_free(batch);
 }
 
-/* A window that this reader cannot read, or that is another map's. */
+/* The window of another format or of another map is refused. */
 static void header_bounds(void)
 {
 	static const struct {
@@ -140,7 +146,7 @@ static void header_bounds(void)
 	over(&map);
 }
 
-/* No memory for the window once does not mean none for ever. */
+/* If there is no memory for the window once, it is tried again later. */
 static void no_memory(void)
 {
 	struct kcmap map = unread_map();
@@ -151,7 +157,7 @@ static void no_memory(void)
 	mmaps = 0;
 	for (i = 0; i < 500; i++)
 		WANT(get(&map) < 0 && errno == EIO);
-	/* Not at each read. */
+	/* But not at each read. */
 	WANT(mmaps == 1);
 	mapping = MAPS;
 	for (i = 0; i < 2000 && get(&map) < 0; i++)
@@ -159,7 +165,7 @@ static void no_memory(void)
 	WANT(i > 100 && i < 2000);
 	over(&map);
 
-	/* A format that we do not know will be no other. */
+	/* An unknown format stays unknown, so it is not tried again. */
 	map = unread_map();
 	header()->format++;
 	mmaps = 0;
@@ -170,8 +176,8 @@ static void no_memory(void)
 }
 
 /*
- * What of the window could not be mapped was tried again at each read, in vain:
- * 26 microseconds where a call takes 5.
+ * A region that could not be mapped used to be tried again at each read.  That
+ * cost 26 microseconds where a system call takes 5.
  */
 static void region_without_memory(void)
 {
@@ -191,11 +197,11 @@ static void region_without_memory(void)
 	over(&map);
 }
 
-/* ---- places ---- */
+/* ---- addresses ---- */
 
 static const size_t page_sizes[] = { 4096, 16384, 65536 };
 
-/* Granules at the edges of levels, and of pages of the list. */
+/* Granules at the edges of levels, and of pages of the segment list. */
 static const uint32_t granules[] = {
 	4, 7, 8, 31, 32, 255, 256, 504, 511, 512, 515, 1023, 1024, 2047, 2048,
 	8191, 8192, 8195, 16383, 16384, 65535, 65536, 300000, 524287,
@@ -212,8 +218,8 @@ static void forget_number(uint32_t granule)
 }
 
 /*
- * Pages of 16 KiB and 64 KiB change where tables, lists and pools are.  All is
- * worked out a second time here, in words of <linux/cmap.h>.
+ * Pages of 16 KiB and 64 KiB change where tables, lists and pools are.  The
+ * test computes all addresses a second time, from <linux/cmap.h> alone.
  */
 static void places_of_all_page_sizes(void)
 {
@@ -253,21 +259,21 @@ static void places_of_all_page_sizes(void)
 	page = page_sizes[0];
 }
 
-/* However large a map is, it has one mapping for each region that it uses. */
+/* A map of any size has one mapping for each region that it uses. */
 static void one_mapping_for_a_region(void)
 {
 	struct kcmap map = map_of_file();
 
 	mmaps = 0;
 	warm(&map);
-	/* A table's; two levels of nodes'. */
+	/* One for a table, two for two levels of nodes. */
 	WANT(mmaps == 3);
 	over(&map);
 }
 
-/* ---- what is none, and what this reader does not know ---- */
+/* ---- what the window cannot show, or this reader does not know ---- */
 
-/* It must not be taken for what it is not, nor the key for absent. */
+/* The kernel must be asked: the key must not be reported as absent. */
 static void asks(struct kcmap *map, const char *what)
 {
 	char key[KEY_MAX + 1], value[VALUE_MAX];
@@ -304,7 +310,7 @@ static void unknown_to_this_reader(void)
 	for (bit = 8; bit < 16; bit++) {
 		shard(s)->table = table | 1U << bit;
 		asks(&map, "a table's flag");
-		/* Also when all that the table says is taken away. */
+		/* The bit alone, without any valid table. */
 		shard(s)->table = 1U << bit;
 		asks(&map, "a flag alone");
 	}
@@ -314,7 +320,7 @@ static void unknown_to_this_reader(void)
 		asks(&map, "a bucket's flag");
 		bucket->head ^= 1U << bit;
 	}
-	/* The bucket has moved, to a table that cannot be read yet. */
+	/* The bucket was moved to a table that cannot be read yet. */
 	bucket->head ^= CMAP_WINDOW_MOVED;
 	shard(s)->next = table_word(99, TABLE_BITS, 1) |
 			 CMAP_WINDOW_TABLE_NOT_YET;
@@ -333,14 +339,14 @@ static void unknown_to_this_reader(void)
 	WANT(get(&map) == 40);
 	over(&map);
 
-	/* Nor is it when nothing is mapped. */
+	/* The same when nothing is mapped yet. */
 	map = map_of_file();
 	shard(s)->table |= CMAP_WINDOW_TABLE_NOT_YET;
 	asks(&map, "a table that cannot be read yet");
 	over(&map);
 }
 
-/* One that has another tag, or another key, is nothing to who looks for ours. */
+/* An extended entry with another tag or another key does not matter. */
 static void extended_neighbour(void)
 {
 	struct kcmap map = map_of_file();
@@ -378,9 +384,9 @@ static void limit_on_mappings(void)
 	while (!kcmap_space_reserve(4096))
 		taken++;
 	WANT(errno == ENOMEM);
-	/* The view has two. */
+	/* The view itself uses two. */
 	WANT(taken == most - 2);
-	/* It does with those. */
+	/* Nothing more can be mapped, so the read is a system call. */
 	answer = EIO;
 	mmaps = 0;
 	WANT(get(&map) == -1 && errno == EIO);
@@ -390,7 +396,7 @@ static void limit_on_mappings(void)
 		kcmap_space_release(4096);
 	over(&map);
 
-	/* What was closed counts no more. */
+	/* Mappings that were closed no longer count. */
 	for (taken = 0; taken < 200; taken++) {
 		map = map_of_file();
 		warm(&map);
@@ -417,14 +423,14 @@ static void limit_on_address_space(void)
 	for (i = 0; i < 100; i++)
 		WANT(get(&map) == -1 && errno == EIO);
 	WANT(mmaps == 1);
-	/* It may be raised. */
+	/* The limit may be raised. */
 	address_space = 64 << 20;
 	for (i = 0; i < 4000 && get(&map) < 0; i++)
 		;
 	WANT(i > 100 && i < 4000);
 	over(&map);
 
-	/* Room for nothing at all. */
+	/* No room at all. */
 	map = unread_map();
 	address_space = 4 * 4096;
 	mmaps = 0;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A kernel of the test's own below the library: what it answers, and what it
- * refuses.
+ * A stand-in for the kernel below the library.  A test chooses what it answers
+ * and what it refuses.
  */
 #ifndef EDGES_H
 #define EDGES_H
@@ -17,16 +17,16 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
-/* ---- the kernel ---- */
+/* ---- the stand-in for the kernel ---- */
 
-static int answer;		/* errno of every ioctl() that fails, or 0 */
+static int answer;		/* errno of every ioctl(), or 0 */
 static unsigned int asked;
 
-/* Mapping the window fails; all mapping does. */
+/* MAPS: mmap() works.  FAILS: not for a window.  NO_MEMORY: not at all. */
 static enum { MAPS, FAILS, NO_MEMORY } mapping;
-static unsigned int mmaps;		/* tries to map the window */
+static unsigned int mmaps;		/* tries to map a window */
 
-/* What happens meanwhile, before and behind what the kernel does. */
+/* Called right before and after mmap(), to change things in between. */
 static void (*before_mmap)(void), (*behind_mmap)(void);
 
 void *__wrap_mmap(void *at, size_t size, int prot, int flags, int from,
@@ -40,7 +40,7 @@ void *__wrap_mmap(void *at, size_t size, int prot, int flags, int from,
 		errno = ENOMEM;
 		return MAP_FAILED;
 	}
-	/* Not in each other. */
+	/* Not again from within the hook. */
 	before_mmap = behind_mmap = NULL;
 	if (from >= 0 && before)
 		before();
@@ -52,7 +52,7 @@ void *__wrap_mmap(void *at, size_t size, int prot, int flags, int from,
 	return result;
 }
 
-/* No read may come by here: a signal handler may have interrupted it. */
+/* Counts malloc() in reads: a signal handler may have interrupted one. */
 static unsigned int mallocs;
 
 void *__wrap_malloc(size_t size);
@@ -79,7 +79,7 @@ void *__wrap_realloc(void *p, size_t size)
 	return __real_realloc(p, size);
 }
 
-/* The limit that there is on address space, if not 0. */
+/* The limit on address space, or 0 for none. */
 static size_t address_space;
 
 int __wrap_getrlimit(int which, struct rlimit *limit)
@@ -101,7 +101,7 @@ static int is_file(int from, int file)
 	       a.st_dev == b.st_dev;
 }
 
-/* In a batch each command gets the answer. */
+/* In a batch, each command gets the same answer. */
 int __wrap_ioctl(int from, unsigned long command, ...)
 {
 	struct cmap_stat *stat;
@@ -139,7 +139,7 @@ int __wrap_ioctl(int from, unsigned long command, ...)
 
 static int number, failed;
 
-/* What is not as it should be is told by its line. */
+/* A condition that fails is reported with its line. */
 #define WANT(condition) do {						\
 	if (!(condition)) {						\
 		fprintf(stderr, "line %d: %s\n", __LINE__, #condition);	\
@@ -147,7 +147,7 @@ static int number, failed;
 	}								\
 } while (0)
 
-/* A handle whose descriptor is its own. */
+/* A handle with a descriptor of its own. */
 static struct kcmap unread_map(void)
 {
 	struct kcmap map = handle();
@@ -170,9 +170,7 @@ static void over(struct kcmap *map)
 	close(map->fd);
 }
 
-/*
- * Read everything once, so that it is mapped.
- */
+/* Read everything once, so that all of it is mapped. */
 static void warm(struct kcmap *map)
 {
 	char key[KEY_MAX + 1], value[VALUE_MAX];

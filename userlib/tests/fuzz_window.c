@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * The same question as garbage.c asks, put by libFuzzer: what the input says
- * is wrong with a window, or becomes wrong while it is read, must not make a
- * read crash, go on for ever, or hand out more than there is room for.
+ * The question of garbage.c, asked by libFuzzer.  An input says what is wrong
+ * with a window, or becomes wrong during a read.  No read may then crash, run
+ * forever, or return more than the buffer holds.
  *
- * An input is a row of steps: words of the window to overwrite, and reads.
- * Some are carried out in the midst of a read: when the library maps a part of
- * the window, or hands a value to be looked at in place.
+ * An input is a sequence of steps: words of the window to overwrite, and reads.
+ * Some steps are carried out during a read, when the library maps a part of the
+ * window or passes a value to a visit function.
  *
- * The window is a file in memory with a map in it that is right, and becomes
- * right again after each input.
+ * The window is a file in memory with a valid map.  It is restored after each
+ * input.
  */
 #define TABLE_BITS	5
 #define SLOTS_USED	1		/* so few that there are chains */
@@ -20,13 +20,13 @@
 #include <stdarg.h>
 #include <stdlib.h>
 
-#define STEPS		256		/* of an input that are carried out */
+#define STEPS		256		/* that are carried out of one input */
 
 /* ---- the input ---- */
 
 static const uint8_t *input, *input_end;
 
-/* Zeroes when there is no more. */
+/* Returns zeroes after the input's end. */
 static uint64_t next(unsigned int bytes)
 {
 	uint64_t x = 0;
@@ -38,7 +38,7 @@ static uint64_t next(unsigned int bytes)
 	return x;
 }
 
-/* ---- and that becomes wrong ---- */
+/* ---- changing the window ---- */
 
 static struct {
 	void *at;
@@ -63,7 +63,7 @@ static void mend(void)
 	}
 }
 
-/* Of any shape, or of one that there may be. */
+/* A table word of any shape, or of a possible one. */
 static uint64_t some_table(void)
 {
 	uint64_t number = next(1) % 32;
@@ -93,7 +93,7 @@ static void spoil(void)
 	struct cmap_window_bucket *bucket = table_at(i, right_table(i));
 	uint64_t n = next(1);
 
-	/* Its pool lies behind it. */
+	/* A table's pool follows it. */
 	bucket += n % (2 << TABLE_BITS);
 	switch (next(1) % 10) {
 	case 0:
@@ -108,7 +108,7 @@ static void spoil(void)
 	case 3:
 		overwrite(number_of(i, n % 16), next(1), 8);
 		break;
-	case 4:		/* a bucket's head, a chain, maybe a circle */
+	case 4:		/* a bucket's head: a chain, possibly a circle */
 		overwrite(&bucket->head, next(2), 4);
 		break;
 	case 5:		/* a tag, or a ref */
@@ -127,31 +127,34 @@ static void spoil(void)
 	}
 }
 
-/* In the midst of a read. */
+/* Called during a read. */
 static void spoil_meanwhile(void)
 {
 	if (input < input_end && next(1) % 4 == 0)
 		spoil();
 }
 
-/* ---- what the library asks the kernel ---- */
+/* ---- the library's calls to the kernel ---- */
 
 void *__wrap_mmap(void *at, size_t size, int prot, int flags, int from,
 		  off_t offset)
 {
-	/* Whoever ranged over a table so large would have no memory for it. */
+	/*
+	 * A range over a table of that size would need more memory than there
+	 * is.
+	 */
 	if (from >= 0 && size > 1 << 24 &&
 	    offset >= (off_t)CMAP_WINDOW_REGION(CMAP_WINDOW_TABLE(0, 0))) {
 		errno = ENOMEM;
 		return MAP_FAILED;
 	}
-	/* But not when the test itself looks for a place. */
+	/* Only for the library's mappings, not for the test's own. */
 	if (from >= 0 && !(prot & PROT_WRITE))
 		spoil_meanwhile();
 	return __real_mmap(at, size, prot, flags, from, offset);
 }
 
-/* A kernel that knows of no key, and has nothing to range over. */
+/* This kernel knows no key, and has no entry to range over. */
 int __wrap_ioctl(int on, unsigned long command, ...);
 int __wrap_ioctl(int on, unsigned long command, ...)
 {
@@ -210,7 +213,7 @@ static void get(struct kcmap *map)
 	uint64_t version;
 	ssize_t got;
 
-	/* Of the heap, where each byte too far is noticed. */
+	/* On the heap, where the sanitizer notices each byte too far. */
 	buf = malloc(size);
 	got = kcmap_get(map, key, len, buf, size, &version);
 	expect(got <= (ssize_t)size, "longer than the buffer");
@@ -250,7 +253,7 @@ static void range(struct kcmap *map)
 		look(item.key, item.key_len, NULL);
 		if (item.value)
 			look(item.value, item.value_len, NULL);
-		/* No more than fit into all the buckets that there can be. */
+		/* All buckets together hold fewer entries. */
 		expect(n++ < 1 << 24, "more entries than there is room for");
 	}
 	kcmap_range_free(range);
@@ -286,7 +289,7 @@ static void read_or_spoil(struct kcmap *map)
 	}
 }
 
-/* A hole that was read has become memory. */
+/* Undo the allocation of file holes by reads. */
 static void forget(void)
 {
 	unsigned int region;
@@ -320,7 +323,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		forget();
 	input = data;
 	input_end = data + size;
-	/* Some of it is wrong from the beginning. */
+	/* Some words are wrong before the first read. */
 	for (i = next(1) % 8; i; i--)
 		spoil();
 	map = kcmap_from_fd(dup(fd));

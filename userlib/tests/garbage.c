@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * A window that is garbage, and changes while it is read: reads must end, and
- * touch nothing that is not theirs.
+ * A window that is garbage, and changes while it is read.  Reads must end, and
+ * must not touch memory that is not theirs.
  *
- * The window is a file in memory, with a map in it that is right at first, so
- * that reads get deep into it; then words of it are overwritten, mostly with
- * what looks likely, by a thread of its own.
+ * The window is a file in memory.  It starts with a valid map, so that reads
+ * get deep into it.  A thread then overwrites words of it, mostly with
+ * plausible values.
  *
- * It runs for that many seconds and then on until each kind of read has come
- * out often enough: how much is tested does not depend on the machine's speed.
+ * The test runs for SECONDS, and then on until each kind of read has come out
+ * often enough.  So a slow machine tests as much as a fast one.
  * usage: garbage [SECONDS [SEED]]
  */
 #include "window_file.h"
@@ -30,7 +30,7 @@ static uint64_t any(void)
 	return state;
 }
 
-/* The file is the map; of its keys the kernel knows none. */
+/* The file is the map; the kernel of this test knows none of its keys. */
 int __wrap_ioctl(int on, unsigned long command, ...);
 int __wrap_ioctl(int on, unsigned long command, ...)
 {
@@ -49,9 +49,9 @@ int __wrap_ioctl(int on, unsigned long command, ...)
 	return -1;
 }
 
-/* ---- and that becomes wrong ---- */
+/* ---- changing the window ---- */
 
-/* Mostly what looks like a ref of the map, but may be of any granule. */
+/* Mostly a plausible ref of the map, sometimes one of any granule. */
 static uint32_t some_ref(void)
 {
 	if (any() % 4)
@@ -85,13 +85,13 @@ static void spoil(void)
 	case 1:
 		s->next = any() % 4 ? some_table() : any();
 		break;
-	case 2:		/* one that may be right */
+	case 2:		/* a table that may be valid */
 		s->table = right_table(i);
 		break;
 	case 3:
 		*number_of(i, any() % 16) = any() % 8 ? any() % 40 : any();
 		break;
-	case 4:		/* chains, also in circles, and moved buckets */
+	case 4:		/* chains, also circles, and moved buckets */
 	case 5:
 		bucket->head = (uint32_t)(any() % 4 ? any() % 600 : any());
 		break;
@@ -112,8 +112,8 @@ static void spoil(void)
 }
 
 /*
- * A hole that was read has become memory.  What is made anew anyhow stays: the
- * header, and what is near the beginning of the lowest regions.
+ * Free the memory that reads allocated in the file's holes.  The header and the
+ * beginning of the lowest regions stay; they are rewritten anyway.
  */
 static void forget(void)
 {
@@ -126,14 +126,15 @@ static void forget(void)
 			  (off_t)CMAP_WINDOW_REGION(1) - (1 << 22));
 }
 
-#define READS_OPEN	4096	/* reads before the reader opens the view anew */
+#define READS_OPEN	4096	/* reads until the reader opens a new view */
 
-static unsigned long reads;	/* the reader's, for all to see */
+static unsigned long reads;	/* by the reader, for the other threads */
 
 /*
- * A view keeps the secret that it was opened with.  A reader whose view has
- * another secret than the window misses whatever it looks for, until it opens
- * its view anew.  So the secret changes by the reader's clock: as seldom as
+ * A view keeps the secret that it was opened with.  If the window gets another
+ * secret, the reader misses every key until it opens a new view.  So the secret
+ * changes by the reader's count of reads, and seldom enough that one read in
+ * sixteen is such a miss, however slow the reader is.
  * makes one read in sixteen such a miss, however slow the reader is.
  */
 static void *spoiler(void *seed)
@@ -160,9 +161,9 @@ static void *spoiler(void *seed)
 	return NULL;
 }
 
-/* ---- while it is read ---- */
+/* ---- the reader ---- */
 
-/* How a read came out. */
+/* How a read ended. */
 enum outcome {
 	FOUND,
 	MISSED,		/* absent */
@@ -175,9 +176,9 @@ enum outcome {
 static unsigned long outcome[OUTCOMES];
 
 /*
- * So many of each, or this would prove nothing; and found in at least so many
- * of a thousand reads, or most of them did not get far.  What a fast machine
- * reaches in a second is no bar.
+ * The least count of each outcome, or the test would prove nothing; and the
+ * least share of reads that found something, in thousandths, or most reads did
+ * not get far.  The counts do not depend on how fast the machine is.
  */
 static const struct {
 	const char *name;
@@ -196,7 +197,7 @@ static void count(enum outcome what, unsigned long n)
 	__atomic_fetch_add(&outcome[what], n, __ATOMIC_RELAXED);
 }
 
-/* Where there is no module every system call says the same. */
+/* Without a module, every system call fails with the same errno. */
 static void note(int failed)
 {
 	count(!failed ? FOUND : errno == ENOENT ? MISSED :
@@ -230,7 +231,7 @@ static void get(struct kcmap *map)
 	size_t len = key_of(any() % KEYS, key), size = any() % VALUE_MAX;
 	unsigned int sum = 0;
 
-	/* Of the heap, where each byte too far is noticed. */
+	/* On the heap, where the sanitizer notices each byte too far. */
 	buf = malloc(size);
 	note(kcmap_get(map, key, len, buf, size, NULL) < 0);
 	free(buf);
@@ -272,7 +273,7 @@ static void *reader(void *seed)
 
 	state = (uint64_t)(uintptr_t)seed;
 	for (i = 0; !LOAD(&over); i++) {
-		/* A get and a visit each time. */
+		/* Each round makes two reads, a get and a visit. */
 		if (i % (READS_OPEN / 2) == 0) {
 			kcmap_view_close(map.view);
 			map.view = kcmap_view_open(&map);
@@ -286,7 +287,7 @@ static void *reader(void *seed)
 	return NULL;
 }
 
-/* A chain that has no end, and no entry that would end it. */
+/* A chain without an end, and without the entry that is looked for. */
 static void circle(void)
 {
 	struct kcmap map = handle();
@@ -310,7 +311,7 @@ static void circle(void)
 	kcmap_view_close(map.view);
 }
 
-/* Say what was reached; whether that is enough. */
+/* Print the counts.  Returns whether they suffice. */
 static int report(void)
 {
 	unsigned long all = LOAD(&reads);
@@ -348,7 +349,7 @@ int main(int argc, char **argv)
 
 	pthread_create(&threads[0], NULL, spoiler, (void *)(uintptr_t)(any() | 1));
 	pthread_create(&threads[1], NULL, reader, (void *)(uintptr_t)(any() | 1));
-	/* Who waits for this has a deadline. */
+	/* The caller has a deadline. */
 	for (waited = 0; waited < seconds || !enough(); waited++) {
 		sleep(1);
 		if (waited && waited % 30 == 0)

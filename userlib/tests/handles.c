@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * What happens to a handle: its descriptor becomes another file's, a signal
- * handler reads meanwhile, keys are empty, structures have other sizes.
+ * Handles in unusual situations: the descriptor becomes another file's, a
+ * signal handler reads meanwhile, keys are empty, structures have other sizes.
  */
 #include "edges.h"
 
 /* ---- a descriptor that is another file's by now ---- */
 
-/* As kcmap_close() is called. */
+/* Do what kcmap_close() does. */
 static void close_handle(const struct kcmap *map)
 {
 	struct kcmap *copy = malloc(sizeof(*copy));
@@ -16,7 +16,7 @@ static void close_handle(const struct kcmap *map)
 	kcmap_close(copy);
 }
 
-static int replaced;		/* the number that is */
+static int replaced;		/* the descriptor's number */
 static int replacement, original;
 
 static void replace(void)
@@ -29,7 +29,7 @@ static void restore(void)
 	dup2(original, replaced);
 }
 
-/* Before anything is mapped; *map has a new view then. */
+/* The descriptor changes before anything is mapped. *map gets a new view. */
 static void foreign_before(struct kcmap *map)
 {
 	replace();
@@ -38,11 +38,11 @@ static void foreign_before(struct kcmap *map)
 	WANT(!mmaps && !asked);
 	WANT(!kcmap_view_open(map) && errno == EBADF);
 	restore();
-	/* Later, for it is there again. */
+	/* Then it changes again, with nothing mapped. */
 	kcmap_view_close(map->view);
 	map->view = kcmap_view_open(map);
 
-	/* It becomes so just before the kernel maps it: nothing is read of it. */
+	/* It changes right before mmap(): nothing of it may be read. */
 	before_mmap = replace;
 	WANT(get(map) == -1 && errno == EBADF);
 	before_mmap = NULL;
@@ -55,7 +55,7 @@ static void foreign_before(struct kcmap *map)
 	map->view = kcmap_view_open(map);
 }
 
-/* All ways of finding that out. */
+/* Every way in which the library can notice that. */
 static void foreign(int file)
 {
 	struct kcmap map = map_of_file();
@@ -69,12 +69,12 @@ static void foreign(int file)
 	replacement = file;
 	foreign_before(&map);
 
-	/* What is mapped goes on being the map, whatever the number is. */
+	/* What is mapped stays the map's, whatever the descriptor refers to. */
 	warm(&map);
 	replace();
 	asked = 0;
 	WANT(get(&map) == 40 && !asked);
-	/* But not what takes a call. */
+	/* Calls do notice it. */
 	shard(0)->table |= CMAP_WINDOW_TABLE_NOT_YET;
 	shard(1)->table |= CMAP_WINDOW_TABLE_NOT_YET;
 	WANT(get(&map) == -1 && errno == EBADF);
@@ -86,7 +86,7 @@ static void foreign(int file)
 	answer = ENOTTY;
 	WANT(kcmap_set(&map, key, len, key, len, NULL) == -1 && errno == EBADF);
 	WANT(kcmap_count(&map) == -1 && errno == EBADF);
-	/* What is somebody else's is not closed. */
+	/* The other file's descriptor is not closed. */
 	close_handle(&map);
 	WANT(fcntl(replaced, F_GETFD) >= 0);
 	close(replaced);
@@ -112,7 +112,7 @@ static void foreign_map(void)
 	other = -1;
 }
 
-/* An error that the map itself may give stays what it is. */
+/* An error that the map itself returns is passed on. */
 static void errors_of_our_own(void)
 {
 	static const int errors[] = {
@@ -132,7 +132,7 @@ static void errors_of_our_own(void)
 
 static struct kcmap *interrupted;
 
-/* A handler comes when the read that it interrupts is just mapping. */
+/* The handler runs while the interrupted read is mapping something. */
 static void read_in_handler(void)
 {
 	int saved = errno;
@@ -159,7 +159,7 @@ static void reads_in_signal_handlers(void)
 	};
 	size_t seen = 0;
 
-	/* The first read, which makes all that there is. */
+	/* The first read, which maps everything. */
 	interrupted = &map;
 	before_mmap = read_in_handler;
 	asked = mallocs = 0;
@@ -177,7 +177,7 @@ static void reads_in_signal_handlers(void)
 	WANT(!asked);
 	over(&map);
 
-	/* Where nothing can be mapped nobody notices. */
+	/* If nothing can be mapped, reads use system calls and work as well. */
 	map = unread_map();
 	mapping = NO_MEMORY;
 	errno = 0;
@@ -185,7 +185,7 @@ static void reads_in_signal_handlers(void)
 	mapping = MAPS;
 	over(&map);
 
-	/* By calls, too. */
+	/* The same for reads by system calls. */
 	map = unread_map();
 	map.no_window = 1;
 	errno = 0;
@@ -195,7 +195,7 @@ static void reads_in_signal_handlers(void)
 	over(&map);
 }
 
-/* Behind the last position is the end, not the start. */
+/* A range from the last position is at its end, and does not start over. */
 static void last_position(void)
 {
 	struct kcmap map = map_of_file();
@@ -208,7 +208,10 @@ static void last_position(void)
 	over(&map);
 }
 
-/* Read through the window like any other; there need be no address. */
+/*
+ * An empty key is read through the window like any other.  Its address may be
+ * NULL.
+ */
 static void empty_key(void)
 {
 	struct kcmap map = map_of_file();
@@ -223,7 +226,7 @@ static void empty_key(void)
 
 	WANT(kcmap_get(&map, NULL, 0, value, sizeof(value), &version) ==
 	     EMPTY_KEY && version == EMPTY_KEY + 1);
-	/* Once more, when it is mapped. */
+	/* Once more, when everything is mapped. */
 	WANT(kcmap_get(&map, "", 0, value, sizeof(value), NULL) == EMPTY_KEY);
 	WANT(kcmap_get_many(&map, lookup, 2) == 1);
 	WANT(!lookup[0].error && lookup[0].version == EMPTY_KEY + 1);
@@ -236,8 +239,8 @@ static void empty_key(void)
 }
 
 /*
- * What a range gives has an address, also where neither keys nor values
- * take room: without one it would seem to be without value.
+ * A range gives an address for every key and value, even if all are empty.
+ * Without one, an entry would look like one without a value.
  */
 static void empty_keys(void)
 {
@@ -263,7 +266,7 @@ static void empty_keys(void)
 	over(&map);
 }
 
-/* Structures that are shorter or longer than ours. */
+/* Structures that are shorter or longer than the library's. */
 static void sizes(void)
 {
 	struct kcmap map = map_of_file();
@@ -297,7 +300,7 @@ static void sizes(void)
 	options.__reserved = 1;
 	WANT(kcmap_options_resolve(&options, &resolved) == -1 &&
 	     errno == EINVAL);
-	/* As it was first, without. */
+	/* Its first size, without the last member. */
 	options.sz = offsetof(struct kcmap_options, __reserved);
 	WANT(!kcmap_options_resolve(&options, &resolved));
 	options.sz--;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * What kcmap_strerror() says of each errno of <linux/cmap.h>: ERRORS is the list
- * of them, from the header's dictionary.
+ * The texts of kcmap_strerror().  ERRORS lists all errnos that <linux/cmap.h>
+ * explains.
  */
 #include "wrap.h"
 #include "../src/internal.h"
@@ -12,7 +12,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* ---- the kernel, which knows one map ---- */
+/* ---- a stand-in for the kernel, which knows one map ---- */
 
 static struct cmap_stat stat_of_map;
 static unsigned int asked;
@@ -59,7 +59,7 @@ static void expect(int error, enum kcmap_operation operation,
 		wrong(error, operation, text, want);
 }
 
-/* No text is strerror()'s, and none gives its own building away. */
+/* Each text is cmap's own, not strerror()'s, and has no %k left in it. */
 static void each_means_something(const struct kcmap *map)
 {
 	static const int errors[] = { ERRORS, ENXIO, ECANCELED };
@@ -90,7 +90,7 @@ static void others_are_strerrors(void)
 	for (i = 0; i < sizeof(errors) / sizeof(*errors); i++)
 		for (op = -1; op <= KCMAP_OP_BATCH + 40; op++)
 			expect(errors[i], op, NULL, strerror(errors[i]));
-	/* What is no operation rules nothing out. */
+	/* An unknown operation rules nothing out. */
 	expect(ENOENT, -1, NULL, "no such key, or no map of that name");
 	expect(ENOENT, KCMAP_OP_BATCH + 1, NULL,
 	       "no such key, or no map of that name");
@@ -120,7 +120,7 @@ static void operations_make_a_difference(void)
 		expect(ENOENT, KCMAP_OP_OPEN, NULL, "no map of that name");
 }
 
-/* What opens the device fails as the device does. */
+/* A call that opens the device fails if that is missing. */
 static void names_need_the_device(void)
 {
 	expect(EACCES, KCMAP_OP_LIST, NULL, "/dev/cmap may not be opened");
@@ -141,7 +141,7 @@ static void names_need_the_device(void)
 	       "only the map's owner may do this, or a process with CAP_FOWNER or CAP_CHOWN");
 }
 
-/* The map's own numbers, as far as the kernel tells them. */
+/* The text has the map's limits, as far as the kernel tells them. */
 static void maps_make_a_difference(const struct kcmap *map)
 {
 	stat_of_map.key_max = 512;
@@ -164,7 +164,7 @@ static void maps_make_a_difference(const struct kcmap *map)
 	stat_of_map.entries = 3;
 	expect(ENOSPC, KCMAP_OP_SET, map,
 	       "the map is full: it has its max_entries (3)");
-	/* What makes no entry does not fail for that. */
+	/* A replace never creates an entry, so it does not fail for that. */
 	expect(ENOSPC, KCMAP_OP_REPLACE, map,
 	       "the map's max_entries (3) or max_bytes (18446744073709551615), or the module's max_bytes, is reached; or a shard has its 32 GiB");
 	expect(ENOSPC, KCMAP_OP_SET, NULL,
@@ -180,7 +180,10 @@ static void maps_make_a_difference(const struct kcmap *map)
 	each_means_something(map);
 }
 
-/* What is at the number now is not asked, nor is another map believed. */
+/*
+ * The file that the descriptor refers to now is not asked, and another map is
+ * not believed.
+ */
 static void strangers_are_not_asked(struct kcmap *map)
 {
 	dev_t device = map->device;
@@ -197,7 +200,7 @@ static void strangers_are_not_asked(struct kcmap *map)
 		wrong(0, 0, "", "the kernel was asked in vain");
 }
 
-/* Never a byte too many; and errno is the caller's. */
+/* Never a byte too many is written, and errno does not change. */
 static void fits_into_what_there_is(const struct kcmap *map)
 {
 	char whole[KCMAP_STRERROR_MAX], buf[sizeof(whole) + 1];
@@ -228,7 +231,7 @@ int main(void)
 	map.device = st.st_rdev;
 
 	each_means_something(NULL);
-	/* A kernel that does not say what the map is. */
+	/* A kernel that does not tell the map's properties. */
 	each_means_something(&map);
 	others_are_strerrors();
 	operations_make_a_difference();

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A window that is a file in memory, with a map in it that is right: the tests
- * that include this read it where there is no module.
+ * A window that is a file in memory, with a valid map.  Tests that include this
+ * read it without a module.
  *
- * The file is as large as a window and nearly all of it holes.  Where things
- * are is worked out here by the words of <linux/cmap.h>, not by the library's
- * means.
+ * The file has the size of a window, nearly all of it holes.  Its layout is
+ * computed here from <linux/cmap.h> alone, without the library's code.
  */
 #ifndef LIBKCMAP_TESTS_WINDOW_FILE_H
 #define LIBKCMAP_TESTS_WINDOW_FILE_H
@@ -33,7 +32,9 @@
 #define SLOTS_USED	CMAP_WINDOW_SLOTS
 #endif
 
-/* Nodes of even numbers are in a segment of one granule, others in one of two. */
+/*
+ * Even nodes are in a segment of one granule, odd ones in one of two granules.
+ */
 #define EVEN		4
 #define ODD		12
 #define ODD_FIRST	(8192 - KEYS / 2 * NODE_UNITS)
@@ -41,9 +42,9 @@
 static int fd;
 static size_t page = 4096;
 
-/* ---- places ---- */
+/* ---- addresses ---- */
 
-/* Where an offset of the file is here. */
+/* The address of an offset in the file. */
 static char *at_offset(uint64_t offset)
 {
 	static char *base[CMAP_WINDOW_REGIONS];
@@ -72,7 +73,7 @@ static struct cmap_window_shard *shard(uint32_t i)
 	return (void *)at_offset(2 * page + i * page);
 }
 
-/* The highest power of two that is no more than that. */
+/* The highest power of two that is at most @n. */
 static uint64_t power_below(uint64_t n)
 {
 	uint64_t power = 1;
@@ -91,7 +92,7 @@ static unsigned int log2_of(uint64_t power)
 	return n;
 }
 
-/* The word that says which segment a granule of a shard has. */
+/* The word that holds the segment number of a granule of a shard. */
 static uint64_t *number_of(uint32_t i, uint64_t granule)
 {
 	uint64_t n = granule * 8 / page, first, level;
@@ -116,8 +117,8 @@ static struct cmap_window_node *node_at(uint32_t i, uint32_t ref)
 }
 
 /*
- * A table's place: what its buckets take, in whole pages, and as much for its
- * pool, but for the smallest, which has both in one page.
+ * The address of a table.  Its buckets use whole pages, and its pool as many.
+ * Only the smallest table has both in one page.
  */
 static struct cmap_window_bucket *table_at(uint32_t i, uint64_t table)
 {
@@ -143,7 +144,7 @@ static struct cmap_window_bucket *pool_of(uint32_t i, uint64_t table)
 	return (void *)(base + bytes);
 }
 
-/* ---- a map ---- */
+/* ---- the map ---- */
 
 static uint64_t table_word(uint64_t number, unsigned int bits,
 			   unsigned int turn)
@@ -179,7 +180,7 @@ static struct cmap_window_bucket *place_for(struct cmap_window_bucket *table,
 		for (*slot = 0; *slot < SLOTS_USED; ++*slot)
 			if (!at->ref[*slot])
 				return at;
-		/* Chained to the next of the pool that is free. */
+		/* Append the next free bucket of the pool. */
 		while (pool[n - 1].head)
 			n++;
 		pool[n - 1].head = CMAP_WINDOW_LINKED;
@@ -208,7 +209,7 @@ static struct cmap_window_node *node_of(uint32_t i)
 	return node_at(shard_of(i), ref_of(i));
 }
 
-/* The entry of a number, with that ref, in a shard's table. */
+/* Put entry number @i, with the given ref, into its shard's table. */
 static void put_at(uint32_t i, uint32_t ref)
 {
 	uint64_t hash = hash_of(i), table;
@@ -250,7 +251,7 @@ static void make_header(uint64_t k0, uint64_t k1)
 	};
 }
 
-/* The table that shards have at first, and its segments' numbers. */
+/* The word of the table that a shard has at first. */
 static uint64_t right_table(uint32_t i)
 {
 	return table_word(10 + i, TABLE_BITS, 0);
@@ -273,7 +274,7 @@ static void make(uint64_t k0, uint64_t k1)
 		put_at(i, ref_of(i));
 }
 
-/* With a hash of that secret.  0, or -1 with errno set. */
+/* Create the file, with hashes of this secret. 0, or -1 with errno set. */
 static int window_file(uint64_t k0, uint64_t k1)
 {
 	fd = memfd_create("window", 0);
@@ -284,7 +285,7 @@ static int window_file(uint64_t k0, uint64_t k1)
 	return 0;
 }
 
-/* A handle as there would be one of such a map. */
+/* A handle of such a map. */
 static inline struct kcmap handle(void)
 {
 	return (struct kcmap){ .fd = fd, .id = WINDOW_ID };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Calls of the library's that the linker leads to the tests (--wrap).
+ * The functions that the linker puts in place of the library's calls (--wrap).
  */
 #ifndef LIBKCMAP_TESTS_WRAP_H
 #define LIBKCMAP_TESTS_WRAP_H

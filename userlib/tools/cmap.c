@@ -2,10 +2,10 @@
 /*
  * cmap - look at maps and change them from the shell.
  *
- * Names, keys and values are text here; \xHH stands for any byte and \\ for a
- * backslash, going in and coming out.  Coming out, all that is not a visible
- * character of ASCII or a space is \xHH: a terminal takes bytes from 0x80 on for
- * commands, too.
+ * Names, keys and values are text. \xHH stands for any byte and \\ for a
+ * backslash, in arguments and in output.  All output that is neither a visible
+ * ASCII character nor a space is \xHH, because a terminal takes bytes from 0x80
+ * on for commands, too.
  */
 #include <kcmap.h>
 
@@ -24,7 +24,7 @@
 
 #include <linux/cmap.h>
 
-#define EXIT_NO_KEY	1	/* the one failure that scripts ask about */
+#define EXIT_NO_KEY	1	/* the one failure that scripts test for */
 #define EXIT_FAILED	2
 
 struct arguments {
@@ -35,13 +35,13 @@ struct arguments {
 	char **argv;
 };
 
-/* Text from the command line, escapes resolved. */
+/* Text of the command line after escapes are resolved. */
 struct bytes {
 	char *data;
 	size_t len;
 };
 
-/* What is being done, and to which map, for what die() says. */
+/* The current operation and its map, for die(). */
 static struct {
 	enum kcmap_operation operation;
 	const struct kcmap *map;
@@ -53,8 +53,8 @@ static void die(const char *what)
 	char why[KCMAP_STRERROR_MAX];
 
 	/*
-	 * Without the device nobody can say what there is.  Where udev does not
-	 * run, its node may be left over from a module that is gone.
+	 * Without the device the kernel cannot be asked.  Without udev, its
+	 * node may be left over from a module that was unloaded.
 	 */
 	if (access("/sys/module/cmap", F_OK) &&
 	    (err == ENXIO || err == ENODEV || access(CMAP_DEVICE, F_OK))) {
@@ -66,7 +66,7 @@ static void die(const char *what)
 		what = CMAP_DEVICE;
 		status = EXIT_FAILED;
 	}
-	/* An empty key is to be seen, too. */
+	/* Make an empty key visible. */
 	fprintf(stderr, "cmap: %s: %s\n", *what ? what : "''",
 		kcmap_strerror(err, doing.operation, doing.map, why,
 			       sizeof(why)));
@@ -79,7 +79,7 @@ static void die_opening(const char *what)
 	die(what);
 }
 
-/* Of what was printed, which has nothing to do with maps. */
+/* An error of printing has nothing to do with maps. */
 static void die_printing(void)
 {
 	fprintf(stderr, "cmap: output: %s\n", strerror(errno));
@@ -95,7 +95,7 @@ static int hex_digit(char c)
 
 static struct bytes unescape(const char *text)
 {
-	/* With a NUL behind it, for names. */
+	/* One more byte, for the NUL of names. */
 	struct bytes bytes = { calloc(1, strlen(text) + 1), 0 };
 
 	if (!bytes.data)
@@ -130,7 +130,7 @@ static void print_bytes(const void *data, size_t len)
 	}
 }
 
-/* A map's name, to be freed. */
+/* A map's name; the caller frees it. */
 static char *unescape_name(const char *text)
 {
 	struct bytes name = unescape(text);
@@ -145,7 +145,7 @@ static char *unescape_name(const char *text)
 static struct kcmap *open_map(const char *text, int oflag)
 {
 	char *name = unescape_name(text);
-	/* One read is not worth mapping the map. */
+	/* Mapping the window does not pay for one read. */
 	struct kcmap *map = kcmap_open(name, oflag | KCMAP_O_NO_WINDOW, NULL);
 
 	if (!map)
@@ -188,13 +188,13 @@ static int list_one(const struct kcmap_name_info *info, void *arg)
 	printf("%04o %-8s %-8s %10" PRIu64 " %12" PRIu64 " ",
 	       (unsigned int)info->mode, user ? user->pw_name : uid,
 	       group ? group->gr_name : gid, info->entries, info->bytes);
-	/* Anybody may have made it, of any bytes. */
+	/* Any user may have made the map, with any bytes in its name. */
 	print_bytes(info->name, strlen(info->name));
 	putchar('\n');
 	return 0;
 }
 
-/* What the list does not have: maps without a name, and other namespaces'. */
+/* Add what the list cannot show: anonymous maps, and other namespaces'. */
 static void print_total(void)
 {
 	struct kcmap_usage usage = { .sz = sizeof(usage) };
@@ -248,7 +248,7 @@ static void print_difference(const char *what, uint64_t asked, uint64_t is)
 	fprintf(stderr, "; %s is %" PRIu64 ", not %" PRIu64, what, is, asked);
 }
 
-/* Of a map that exists and is not what the options ask for. */
+/* The map exists, and does not have the options that were asked for. */
 static void die_of_difference(const char *text, struct kcmap *map, int differ,
 			      const struct kcmap_options *options)
 {
@@ -297,7 +297,7 @@ static void do_create(const struct arguments *args)
 	kcmap_close(map);
 }
 
-/* Any descriptor will do; the owner may have left himself no permission. */
+/* Open with any access; the owner may have left himself no permission. */
 static struct kcmap *open_own(const char *text)
 {
 	static const int oflags[] = { O_RDONLY, O_WRONLY, O_ACCMODE };
@@ -334,7 +334,7 @@ static void do_chmod(const struct arguments *args)
 	kcmap_close(map);
 }
 
-/* "user", "user:group", ":group"; names or numbers; -1 where there is none. */
+/* Parse "user", "user:group" or ":group"; names or numbers. -1 if left out. */
 static void parse_owner(char *text, uid_t *uid, gid_t *gid)
 {
 	char *colon = strchr(text, ':');
@@ -497,7 +497,7 @@ static void do_clear(const struct arguments *args)
 	kcmap_close(map);
 }
 
-/* Eight bytes are most likely a number, and unreadable otherwise. */
+/* A value of eight bytes is most likely a number. */
 static int is_number(const struct kcmap_item *item)
 {
 	const char *p = item->value;
@@ -573,7 +573,7 @@ static void do_stat(const struct arguments *args)
 static const struct command {
 	const char *name;
 	enum kcmap_operation operation;
-	int least;		/* arguments */
+	int least;		/* the least number of arguments */
 	int most;
 	void (*run)(const struct arguments *args);
 } commands[] = {
@@ -659,7 +659,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		args->keys_only = 1;
 		break;
 	case 'm':
-		/* The library takes 0 for the default. */
+		/* To the library, 0 would mean the default. */
 		args->options.mode = (mode_t)parse_number(arg, 8, 1, 0666);
 		break;
 	case OPT_ENTRIES:
@@ -711,7 +711,7 @@ int main(int argc, char **argv)
 
 	argp_program_version_hook = print_version;
 	argp_err_exit_status = EX_USAGE;
-	/* Behind the command a dash begins a number, a key or a value. */
+	/* After the command, a dash may begin a number, a key or a value. */
 	argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &args);
 
 	for (i = 0; i < sizeof(commands) / sizeof(*commands); i++) {
@@ -728,7 +728,7 @@ int main(int argc, char **argv)
 		}
 		doing.operation = command->operation;
 		command->run(&args);
-		/* If what failed was earlier, why is not known any more. */
+		/* The error came earlier, and its errno is no longer known. */
 		errno = EIO;
 		if (fflush(stdout) || ferror(stdout))
 			die_printing();
