@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The commands that have structures of their own.  Each validates, copies in,
- * does, copies out.
+ * Commands with an argument structure of their own.  Each copies its structure in,
+ * checks it, carries the command out, and copies results out.
  *
- * Those on a map find it in the context; cmd_bind's make it.
+ * A command on a map finds the map in its context.  The commands of cmd_bind.c make
+ * or find a map and bind it to the descriptor.
  */
 #ifndef CMAP_CMD_H
 #define CMAP_CMD_H
@@ -14,10 +15,10 @@
 struct cmap;
 struct file;
 
-/* Whom a command is carried out for, and how it may allocate. */
+/* The descriptor that a command is called on, and how it may allocate. */
 struct cmap_context {
 	struct file *file;
-	struct cmap *map;	/* NULL while not bound */
+	struct cmap *map;	/* NULL while the descriptor is not bound */
 	gfp_t gfp;
 };
 

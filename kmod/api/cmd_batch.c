@@ -10,7 +10,8 @@
 #include <linux/uaccess.h>
 #include <uapi/linux/cmap.h>
 
-#define CHUNK_OPS	24	/* copied in, carried out, copied out at once */
+/* A batch is copied in, carried out and copied out in chunks of this many. */
+#define CHUNK_OPS	24
 
 static int batch_check(const struct cmap_ops *batch)
 {
@@ -25,21 +26,21 @@ static int batch_check(const struct cmap_ops *batch)
 }
 
 /*
- * Results go into fields of 36 bytes, from value_len to number.  Who can write
- * the first and the last of them can write all.
+ * Results go into 36 bytes, from value_len to number.  If the first and the last of
+ * these fields can be written, then all of them can.
  */
 static_assert(offsetof(struct cmap_op, value_len) == 28);
 static_assert(offsetofend(struct cmap_op, number) == 64);
 
 /*
- * Copy elements in that have the size of ours, as far as they can be read and
- * their results be written.
+ * Copy in elements of the size of our structure.  Stop at the first one that cannot
+ * be read, or whose results cannot be written.
  */
 static u32 read_ops(struct cmap_op *op, u32 count, struct cmap_op __user *from)
 {
 	u32 done = 0;
 
-	/* Where the user's addresses end, one by one up to there. */
+	/* The chunk reaches beyond user addresses: copy one element at a time. */
 	if (!access_ok(from, count * sizeof(*from)))
 		count = 1;
 	if (!user_access_begin(from, count * sizeof(*from)))
@@ -76,7 +77,7 @@ fault:
 	return false;
 }
 
-/* One that is longer than ours, and must be zero beyond. */
+/* Copy in an element that is longer than our structure; the rest must be zero. */
 static int read_longer_op(struct cmap_op *op, u32 size,
 			  const struct cmap_op __user *from)
 {
@@ -84,7 +85,7 @@ static int read_longer_op(struct cmap_op *op, u32 size,
 
 	if (copy_from_user(op, from, sizeof(*op)))
 		return -EFAULT;
-	/* What is behind it may be another element. */
+	/* With another size the following bytes may be the next element. */
 	if (op->size != size)
 		return -EINVAL;
 	zero = check_zeroed_user(from + 1, size - sizeof(*op));
@@ -93,7 +94,7 @@ static int read_longer_op(struct cmap_op *op, u32 size,
 
 static_assert(offsetofend(struct cmap_op, start) == sizeof(struct cmap_op));
 
-/* The same for elements of any size, one at a time. */
+/* The same as read_ops(), one at a time, for elements of any size. */
 static u32 read_longer_ops(struct cmap_op *ops, u32 count, u32 stride,
 			   void __user *from)
 {
@@ -111,9 +112,9 @@ static u32 read_longer_ops(struct cmap_op *ops, u32 count, u32 stride,
 }
 
 /*
- * Copy elements in, as many as can be carried out: nothing may change if the
- * results cannot be written.  What is wrong with an element alone is put into
- * its error field.
+ * Copy in as many elements as can be carried out.  An element must not change
+ * anything if its results cannot be written, so that is tried first.  An error in
+ * an element itself is stored in its error field.
  */
 static u32 copy_ops_in(struct cmap_op *ops, u32 count, u32 stride,
 		       void __user *from)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Commands that bind a descriptor to a map, and those on names.
+ * Commands that bind a descriptor to a map, and commands on names and owners.
  */
 #include "../core/limits.h"
 #include "../core/map.h"
@@ -97,7 +97,7 @@ free_name:
 	return err;
 }
 
-/* Copy in and check the arguments of open and unlink, which are a name. */
+/* Copy in and check a struct cmap_name, the argument of open, unlink and rename. */
 static char *copy_name_args(void __user *arg, u32 known, u32 *flags)
 {
 	struct cmap_name args;
@@ -124,7 +124,10 @@ int cmap_cmd_open(struct cmap_context *context, void __user *arg)
 		access |= CMAP_MAY_READ;
 	if (context->file->f_mode & FMODE_WRITE)
 		access |= CMAP_MAY_WRITE;
-	/* Opened with the mode 3: for neither, but to change what is said of it. */
+	/*
+	 * The access mode 3 gives neither.  Such a descriptor serves to change the
+	 * map's name, owner and mode.
+	 */
 	if (!access)
 		access = CMAP_MAY_CHANGE;
 	name = copy_name_args(arg, CMAP_OPEN_TRUSTED, &flags);
@@ -230,7 +233,7 @@ struct list_record {
 	char name[ALIGN(CMAP_NAME_MAX + 1, 8)];
 };
 
-/* False if the map is not to be seen from the caller's namespace. */
+/* Fill in the record.  False if the caller's namespace must not see the map. */
 static bool fill_record(const struct cmap *map, struct list_record *record)
 {
 	struct user_namespace *ns = current_user_ns();
@@ -265,11 +268,12 @@ static bool fill_record(const struct cmap *map, struct list_record *record)
 }
 
 /*
- * Add a record for the map; -EMSGSIZE if there is no room.
+ * Append a record for the map to the list.  -EMSGSIZE if there is no room.
  *
- * The caller's reference is dropped before anything is copied out.  The copy
- * takes as long as the caller's memory wants, which may be a file system of his
- * own, and the map is another user's, who pays for it as long as it is there.
+ * The reference is dropped before anything is copied out.  A copy to user memory can
+ * take as long as the calling process likes, for example with a file system of its
+ * own behind that memory.  Meanwhile a reference would keep another user's map, for
+ * which that user pays.
  */
 static int list_one(struct cmap_list *list, u32 room, struct cmap *map)
 {
@@ -295,7 +299,7 @@ static int list_one(struct cmap_list *list, u32 room, struct cmap *map)
 	return 0;
 }
 
-/* As much as the caller's structure has. */
+/* Copy out as many fields as the caller's structure has. */
 static int list_out(void __user *arg, const struct cmap_list *list)
 {
 	size_t from = offsetof(struct cmap_list, buf_len);

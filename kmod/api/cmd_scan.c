@@ -13,17 +13,17 @@
 #include <linux/uaccess.h>
 #include <uapi/linux/cmap.h>
 
-#define CHUNK_SIZE	SZ_64K	/* filled before it is copied out */
-#define QUIET_BUCKETS	4096	/* empty ones in one read section */
+#define CHUNK_SIZE	SZ_64K	/* filled in the kernel, then copied out */
+#define QUIET_BUCKETS	4096	/* most empty buckets in one read section */
 
-/* Records on their way to user memory. */
+/* Records that are collected here and then copied to user memory. */
 struct chunk {
 	u8 *buf;
-	u32 allocated;
-	u32 size;		/* of this, as much as may be used */
+	u32 allocated;		/* bytes in @buf */
+	u32 size;		/* bytes of it that may be used */
 	u32 used;
 	u32 count;
-	u32 needed;		/* by the record that did not fit */
+	u32 needed;		/* bytes that the record that did not fit needs */
 	u32 flags;
 };
 
@@ -73,8 +73,8 @@ static bool add_record(struct chunk *chunk, const struct cmap_walk *walk,
 }
 
 /*
- * Read some buckets in one read section, until the chunk is full, enough
- * buckets held nothing or the map ends; false in the last case.
+ * Read buckets in one read section until the chunk is full, QUIET_BUCKETS of them
+ * were empty, or the map ends.  False at the end of the map.
  */
 static bool fill_chunk(struct cmap_walk *walk, struct chunk *chunk)
 {
@@ -114,8 +114,8 @@ static int enlarge(const struct cmap_context *context, struct chunk *chunk,
 }
 
 /*
- * Chunk after chunk into the user's buffer.  An error behind the first record
- * is left for the next call to meet.
+ * Fill the user's buffer, one chunk after the other.  The caller ignores an error
+ * after the first record: the next call meets it again.
  */
 static int fill_buffer(const struct cmap_context *context,
 		       struct cmap_range *range, u32 room,

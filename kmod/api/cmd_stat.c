@@ -20,7 +20,7 @@ int cmap_cmd_stat(struct cmap_context *context, void __user *arg)
 		return -EINVAL;
 
 	size = min_t(u32, stat.size, sizeof(stat));
-	/* Who only asks which map this is need not wait for sums over shards. */
+	/* A caller that asks only for the id need not wait for sums over shards. */
 	if (size == offsetofend(struct cmap_stat, id))
 		stat.id = context->map->id;
 	else

@@ -10,7 +10,7 @@
 #include <linux/uaccess.h>
 #include <uapi/linux/cmap.h>
 
-/* ---- the operations, whose bytes are in user memory ---- */
+/* ---- the door for processes: bytes are in user memory ---- */
 
 static inline int user_borrow(const void **at, void *buf, u64 from, u32 len)
 {
@@ -74,7 +74,7 @@ static const struct cmap_door user_door = {
 #define MODE(access)	(((access) & CMAP_MAY_READ ? FMODE_READ : 0) |	\
 			 ((access) & CMAP_MAY_WRITE ? FMODE_WRITE : 0))
 
-/* In struct cmap_op: what comes in up to, and what goes out from. */
+/* `least` is the end of the input in struct cmap_op, `out` the start of the output. */
 #define OP(_fn, _flags, _code, _access, _last, _out)			\
 	[CMAP_CODE_##_code] = {						\
 		.op = user_##_fn,					\
@@ -87,7 +87,7 @@ static const struct cmap_door user_door = {
 		.own = _fn, .mode = MODE(_access), .unbound = _unbound,	\
 	}
 
-/* All but the batch, which consists of these. */
+/* All commands but the batch, which consists of these. */
 static const struct cmap_command commands[] = {
 	OWN(CREATE, cmap_cmd_create, CMAP_MAY_WRITE, true),
 	OWN(OPEN, cmap_cmd_open, 0, true),
@@ -120,13 +120,13 @@ const struct cmap_command *cmap_command_find(u32 code)
 }
 
 /**
- * cmap_command_allowed() - whether a descriptor may be used for a command
+ * cmap_command_allowed() - check whether a descriptor may be used for a command
  * @context: has the descriptor
  * @command: the command
  *
  * Context: Process.
- * Return: 0; -EBADFD without a map that it needs; -EBADF if the descriptor was
- * not opened for that.
+ * Return: 0; -EBADFD if the command needs a map and the descriptor has none; -EBADF
+ * if the descriptor's access mode does not allow the command.
  */
 int cmap_command_allowed(const struct cmap_context *context,
 			 const struct cmap_command *command)
@@ -140,7 +140,7 @@ int cmap_command_allowed(const struct cmap_context *context,
 
 /**
  * cmap_command_execute() - carry out one element of a batch
- * @context: whom for
+ * @context: the descriptor, its map, and how to allocate
  * @code: enum cmap_code
  * @op: the element; its out fields are set
  *
@@ -166,9 +166,9 @@ int cmap_command_execute(struct cmap_context *context, u32 code,
 	return command->own(context, u64_to_user_ptr(op->value));
 }
 
-/* ---- sets that stand in a row in a batch ---- */
+/* ---- consecutive sets of a batch ---- */
 
-/* Get one of many sets ready; false if it is one to carry out alone. */
+/* Copy in and check one of several sets.  False if it must be carried out alone. */
 static bool prepare_set(const struct cmap *map, const struct cmap_op *op,
 			struct cmap_sets *sets, u32 i)
 {
@@ -190,17 +190,17 @@ static bool prepare_set(const struct cmap *map, const struct cmap_op *op,
 
 /**
  * cmap_command_set_many() - carry out the first elements of a batch if they are sets
- * @context: whom for
- * @op: the elements; what is wrong with one already is in its error field
+ * @context: the descriptor, its map, and how to allocate
+ * @op: the elements.  If one is invalid, its error field says so already
  * @count: how many there are
- * @sets: room to do it in
+ * @sets: buffers
  *
- * As none of them changes what another one reads, all can be copied in before
- * the first is made.
+ * A set does not change what another set copies in.  So all are copied in before the
+ * first is carried out.
  *
  * Context: Process; may fault.
- * Return: how many were carried out, and have their out fields and error set;
- * the next one is to be carried out alone.
+ * Return: how many were carried out.  Their out fields and error fields are set.  The
+ * next element must be carried out alone.
  */
 u32 cmap_command_set_many(struct cmap_context *context, struct cmap_op *op,
 			  u32 count, struct cmap_sets *sets)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * From a command's number to the command: one table for ioctls and batches.
+ * The table of commands, by number, for ioctls and batches.
  */
 #ifndef CMAP_COMMAND_H
 #define CMAP_COMMAND_H
@@ -14,15 +14,15 @@ struct cmap_context;
 struct cmap_op;
 
 /**
- * struct cmap_command - what there is to know of a command before it runs
+ * struct cmap_command - a command's properties, checked before it runs
  * @mode: FMODE_* that the descriptor needs
- * @unbound: works on a descriptor without a map
- * @flags: CMAP_OP_* that it knows
- * @least: bytes of its &struct cmap_op that it needs
- * @out: first byte of the op that it may write; they go up to @least.  Of a
- *	command that changes the map both are multiples of 8
- * @op: carries out a &struct cmap_op
- * @own: carries out a structure of its own
+ * @unbound: the command works on a descriptor without a map
+ * @flags: CMAP_OP_* that it accepts
+ * @least: bytes of &struct cmap_op that the caller must provide
+ * @out: offset of the first byte of the op that it may write; the last one is before
+ *	@least.  For a command that changes the map both are multiples of 8
+ * @op: carries it out, for a command with a &struct cmap_op
+ * @own: carries it out, for a command with a structure of its own
  */
 struct cmap_command {
 	fmode_t mode;
@@ -34,7 +34,7 @@ struct cmap_command {
 	int (*own)(struct cmap_context *context, void __user *arg);
 };
 
-/* Room for short sets that stand in a row in a batch. */
+/* Buffers for consecutive short sets of a batch. */
 #define CMAP_SETS_MAX		8
 
 struct cmap_sets {

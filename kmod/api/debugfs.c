@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * /sys/kernel/debug/cmap/maps: a paragraph for each map.
- * /sys/kernel/debug/cmap/users: a line for all maps, and one for each user.
- * /sys/kernel/debug/cmap/shards: a line for each shard of each map, with the
- * memory nodes that its parts are on, -1 for those it does not have.
+ * Files in /sys/kernel/debug/cmap:
+ *
+ *	maps	a paragraph for each map
+ *	users	a line for all maps together, and one for each user
+ *	shards	a line for each shard of each map, with the NUMA nodes of its parts;
+ *		-1 for a part that does not exist
  */
 #include "debugfs.h"
 #include "../core/limits.h"
@@ -72,7 +74,7 @@ static void *maps_next(struct seq_file *seq, void *v, loff_t *pos)
 	return map;
 }
 
-/* The position is the id of the last map shown, plus nothing at first. */
+/* The position is the id of the map that is shown, and 0 before the first. */
 static void *maps_start(struct seq_file *seq, loff_t *pos)
 {
 	u64 id = *pos ? *pos - 1 : 0;
@@ -175,7 +177,7 @@ static int users_show(struct seq_file *seq, void *v)
 DEFINE_SHOW_ATTRIBUTE(users);
 
 /**
- * cmap_debugfs_init() - make the directory; it is fine if that fails
+ * cmap_debugfs_init() - create the directory and its files; errors are ignored
  *
  * Context: Process.
  */

@@ -14,7 +14,7 @@
 #include <linux/poll.h>
 #include <linux/slab.h>
 
-/* misc_register() leaves itself in private_data. */
+/* misc_open() has set private_data to the device, which is not needed. */
 static int dev_open(struct inode *inode, struct file *file)
 {
 	struct cmap_file *own = kzalloc(sizeof(*own), GFP_KERNEL_ACCOUNT);
@@ -41,9 +41,9 @@ static int dev_release(struct inode *inode, struct file *file)
 }
 
 /*
- * No call waits for anything that could come, so all of them can be made at any
- * time, as on a regular file.  Without this poll() says so and epoll_ctl()
- * refuses the file.
+ * A map is always ready, like a regular file: no call waits for an event.  poll()
+ * would say the same without this function, but epoll_ctl() refuses a file that has
+ * none.
  */
 static __poll_t dev_poll(struct file *file, struct poll_table_struct *table)
 {
@@ -65,7 +65,7 @@ static const struct file_operations dev_fops = {
 	.show_fdinfo = cmap_fdinfo_show,
 };
 
-/* Open to all: a map has an owner and a mode of its own. */
+/* Everybody may open the device.  Each map has its own owner and mode. */
 static struct miscdevice dev = {
 	.minor = MISC_DYNAMIC_MINOR,
 	.name = "cmap",
@@ -74,7 +74,7 @@ static struct miscdevice dev = {
 };
 
 /**
- * cmap_dev_init() - make /dev/cmap
+ * cmap_dev_init() - register /dev/cmap
  *
  * Context: Process.
  * Return: 0 or a negative errno.
@@ -85,7 +85,7 @@ int cmap_dev_init(void)
 }
 
 /**
- * cmap_dev_exit() - remove /dev/cmap, which nobody has open
+ * cmap_dev_exit() - remove /dev/cmap, which no process has open
  *
  * Context: Process.
  */

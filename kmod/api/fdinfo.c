@@ -11,11 +11,12 @@
 #include <uapi/linux/cmap.h>
 
 /**
- * cmap_show_name() - print a map's name
- * @seq: where to
+ * cmap_show_name() - print a map's name, escaped
+ * @seq: where to print
  * @map: the map
  *
- * A name can have all bytes but two; a line, and a terminal, cannot.
+ * A name can have any bytes but two, including line feeds and control characters for
+ * a terminal.  So these are escaped.
  *
  * Context: Process.
  */
@@ -53,7 +54,7 @@ static const char *window_of(const struct cmap *map)
 }
 
 /**
- * cmap_fdinfo_show() - print what a descriptor's map is and takes
+ * cmap_fdinfo_show() - print the properties of a descriptor's map
  * @seq: where to
  * @file: the descriptor's file
  *
@@ -69,7 +70,7 @@ void cmap_fdinfo_show(struct seq_file *seq, struct file *file)
 	seq_printf(seq, "cmap-id:\t%llu\n", map->id);
 	seq_puts(seq, "cmap-name:\t");
 	cmap_show_name(seq, map);
-	/* Not behind the name, which could be called so. */
+	/* On a line of its own, as a name could end like any mark after it. */
 	seq_printf(seq, "\ncmap-unlinked:\t%d\n",
 		   cmap_map_named(map) && READ_ONCE(map->unlinked));
 	seq_printf(seq, "cmap-access:\t%s\n", access_of(file));

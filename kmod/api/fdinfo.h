@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * /proc/PID/fdinfo: which map a descriptor is, and what that takes.
+ * /proc/PID/fdinfo: the map of a descriptor, and its size.
  */
 #ifndef CMAP_FDINFO_H
 #define CMAP_FDINFO_H

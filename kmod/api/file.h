@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What an open file of the device has of its own.
+ * Per-descriptor state of the device: struct cmap_file.
  *
- * It is bound to nothing, then, for a moment, to a claim by whoever is about to
- * bind it, then for good to a map.
+ * A file is unbound when it is opened.  The process that binds it claims it first,
+ * and then binds it to a map.  It stays bound until it is released.
  */
 #ifndef CMAP_FILE_H
 #define CMAP_FILE_H
@@ -18,10 +18,10 @@ struct cmap;
 #define CMAP_FILE_CLAIMED	((struct cmap *)ERR_PTR(-EBUSY))
 
 /**
- * struct cmap_file - a descriptor's own
+ * struct cmap_file - state of an open file
  * @map: the map, NULL or CMAP_FILE_CLAIMED
- * @lock: makes @window
- * @window: what its mappings are of, once there was one
+ * @lock: held while @window is made
+ * @window: the file that its mappings refer to; NULL before the first mapping
  */
 struct cmap_file {
 	struct cmap *map;
@@ -35,11 +35,11 @@ static inline struct cmap_file *cmap_file_of(const struct file *file)
 }
 
 /**
- * cmap_file_map() - the map of a file
+ * cmap_file_map() - get the map of a file
  * @file: the file
  *
  * Context: The caller holds the file.
- * Return: the map, which stays as long as the file, or NULL.
+ * Return: the map, which stays at least as long as the file; or NULL.
  */
 static inline struct cmap *cmap_file_map(const struct file *file)
 {
@@ -50,11 +50,11 @@ static inline struct cmap *cmap_file_map(const struct file *file)
 }
 
 /**
- * cmap_file_claim() - take the right to bind a file
+ * cmap_file_claim() - claim the right to bind a file
  * @file: the file
  *
  * Context: Any.
- * Return: 0, or -EBUSY if it is bound, or about to be.
+ * Return: 0, or -EBUSY if the file is bound, or claimed by another thread.
  */
 static inline int cmap_file_claim(struct file *file)
 {
@@ -63,7 +63,7 @@ static inline int cmap_file_claim(struct file *file)
 }
 
 /**
- * cmap_file_unclaim() - leave a claimed file unbound after all
+ * cmap_file_unclaim() - give up a claim; the file is unbound again
  * @file: the file
  *
  * Context: Any.

@@ -9,7 +9,7 @@
 #include <linux/uaccess.h>
 #include <uapi/linux/cmap.h>
 
-/* The layout is the ABI's, for 32-bit callers too. */
+/* These sizes are part of the ABI, and equal for 32-bit callers. */
 static_assert(sizeof(struct cmap_create) == 56);
 static_assert(sizeof(struct cmap_name) == 24);
 static_assert(sizeof(struct cmap_setattr) == 24);
@@ -28,7 +28,7 @@ static_assert(sizeof(struct cmap_window_bucket) == 64);
 static_assert(sizeof(struct cmap_window_node) == 16);
 static_assert(sizeof(struct cmap_window_trailer) == 40);
 
-/* It is made of commands, and so not one of those that they are found among. */
+/* The batch is not in the table of commands, so a batch cannot contain a batch. */
 static const struct cmap_command batch = { .own = cmap_cmd_batch };
 
 static int check_op(const struct cmap_command *command, u32 code,
@@ -46,7 +46,7 @@ static int write_results(const struct cmap_command *command, void __user *arg,
 			       command->least - command->out);
 }
 
-/* An op of another size than ours, or one that cannot be read or written. */
+/* The slow path of read_op(): another size than ours, or a fault. */
 static noinline int read_other_op(const struct cmap_command *command, u32 code,
 				  struct cmap_op *op, void __user *arg)
 {
@@ -59,10 +59,11 @@ static noinline int read_other_op(const struct cmap_command *command, u32 code,
 }
 
 /*
- * Copy an op in and check it.  Of one that writes the results are written
- * once as they are: nothing may change if they cannot be.
+ * Copy an op in and check it.  A command must not change the map if its results
+ * cannot be written.  So for a command that writes, the result fields are written
+ * back once before it runs.
  *
- * Nearly all callers have the structure that we have.
+ * The fast path is for a structure of our size, which nearly all callers have.
  */
 static int read_op(const struct cmap_command *command, u32 code,
 		   struct cmap_op *op, void __user *arg)

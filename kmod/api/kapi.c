@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The kernel API.
+ * The functions of <linux/cmap.h>, for kernel code.
  */
 #include <linux/cmap.h>
 
@@ -16,19 +16,19 @@
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
 
-/* Buckets in a row that a range without sleep finds empty before it ends. */
+/* Most consecutive empty buckets that a range reads where it must not sleep. */
 #define RANGE_EMPTY_MAX		256
 
 /**
- * cmap_create() - make a map
+ * cmap_create() - create a map
  * @params: what it shall be
  *
- * The map is on no user's bill.  A name is in the initial network namespace, and
- * begins with CMAP_KERNEL_PREFIX: no process can have taken it before.
+ * No user pays for the map.  A name is in the initial network namespace and must
+ * begin with CMAP_KERNEL_PREFIX, so no process can have used it before.
  *
  * Context: Process.
- * Return: the map, to be put; or an ERR_PTR: -EEXIST, -EINTR, -EINVAL, -ENFILE,
- * -ENOMEM, -ENOSPC.
+ * Return: the map, to be dropped by cmap_put(); or an ERR_PTR: -EEXIST, -EINTR,
+ * -EINVAL, -ENFILE, -ENOMEM, -ENOSPC.
  */
 struct cmap *cmap_create(const struct cmap_params *params)
 {
@@ -67,15 +67,15 @@ struct cmap *cmap_create(const struct cmap_params *params)
 EXPORT_SYMBOL_NS_GPL(cmap_create, CMAP_NAMESPACE);
 
 /**
- * cmap_open() - find a map by name that belongs to root
+ * cmap_open() - find root's map by its name
  * @name: the name, in the initial network namespace
  *
- * Any process can make a map of any name that does not begin with
- * CMAP_KERNEL_PREFIX.  So that one does not get what it did not mean, a map that
- * belongs to another user is refused.
+ * Any process can create a map with a name that does not begin with
+ * CMAP_KERNEL_PREFIX.  To protect the caller from such a map, one that does not
+ * belong to root is refused.
  *
  * Context: Process.
- * Return: the map, to be put; or an ERR_PTR: -ENOENT, -EACCES.
+ * Return: the map, to be dropped by cmap_put(); or an ERR_PTR: -ENOENT, -EACCES.
  */
 struct cmap *cmap_open(const char *name)
 {
@@ -94,7 +94,7 @@ EXPORT_SYMBOL_NS_GPL(cmap_open, CMAP_NAMESPACE);
  * @name: the name, in the initial network namespace
  *
  * Context: Process.
- * Return: the map, to be put; or ERR_PTR(-ENOENT).
+ * Return: the map, to be dropped by cmap_put(); or ERR_PTR(-ENOENT).
  */
 struct cmap *cmap_open_any(const char *name)
 {
@@ -106,10 +106,10 @@ EXPORT_SYMBOL_NS_GPL(cmap_open_any, CMAP_NAMESPACE);
  * cmap_unlink() - remove a map's name
  * @map: the map
  *
- * Only this map's: another one that has that name by now keeps it.
+ * If another map has the name by now, that map keeps it.
  *
  * Context: Process.
- * Return: 0, or -ENOENT if it has none, or none any more.
+ * Return: 0, or -ENOENT if the map has no name, or no longer has it.
  */
 int cmap_unlink(struct cmap *map)
 {
@@ -118,11 +118,11 @@ int cmap_unlink(struct cmap *map)
 EXPORT_SYMBOL_NS_GPL(cmap_unlink, CMAP_NAMESPACE);
 
 /**
- * cmap_put() - drop a map
- * @map: from cmap_create() or cmap_open(); no more calls on it are running
+ * cmap_put() - drop a reference to a map
+ * @map: from cmap_create() or cmap_open().  No call that uses this reference is
+ *	running
  *
- * Values found by cmap_lookup() stay good for the rest of their RCU read
- * sections all the same.
+ * Values found by cmap_lookup() stay valid until the end of their RCU read sections.
  *
  * Context: Process or softirq.
  */
@@ -132,7 +132,7 @@ void cmap_put(struct cmap *map)
 }
 EXPORT_SYMBOL_NS_GPL(cmap_put, CMAP_NAMESPACE);
 
-/* ---- the operations, whose bytes are in the kernel's memory ---- */
+/* ---- the door for kernel code: bytes are in kernel memory ---- */
 
 static inline int direct_borrow(const void **at, void *buf, u64 from, u32 len)
 {
@@ -226,19 +226,19 @@ static noinline bool lookup_any(struct cmap *map, const void *key, u32 key_len,
 }
 
 /**
- * cmap_lookup() - find a value and leave it where it is
+ * cmap_lookup() - find a value without copying it
  * @map: the map
  * @key: the key
  * @key_len: bytes in it
- * @value: set to the value, good for the rest of the RCU read section
+ * @value: set to the value, which is valid until the end of the RCU read section
  *
  * Context: RCU read section; process or softirq.
- * Return: true if there is one.
+ * Return: true if the key was found.
  */
 bool cmap_lookup(struct cmap *map, const void *key, u32 key_len,
 		 struct cmap_value *value)
 {
-	/* With a length that the compiler knows it is a third shorter. */
+	/* For the most common length: a constant makes the code a third shorter. */
 	if (likely(key_len == 8))
 		return lookup_entry(map, key, 8, value);
 	return lookup_any(map, key, key_len, value);
@@ -250,7 +250,7 @@ EXPORT_SYMBOL_NS_GPL(cmap_lookup, CMAP_NAMESPACE);
  * @map: the map
  * @key: the key
  * @key_len: bytes in it
- * @buf: takes the value
+ * @buf: buffer for the value
  * @len: in: room there; out: the value's length, also with -EMSGSIZE
  * @version: set to the entry's version; may be NULL
  *
@@ -273,7 +273,7 @@ EXPORT_SYMBOL_NS_GPL(cmap_get, CMAP_NAMESPACE);
 
 /* ---- writing ---- */
 
-/* What a write says of a version, if it is one of these errors. */
+/* Store the version, if the operation has set one. */
 static int tell_version(const struct cmap_op *op, u64 *version, int err)
 {
 	if (!err || err == -EEXIST || err == -ESTALE)
@@ -340,7 +340,7 @@ int cmap_delete(struct cmap *map, const void *key, u32 key_len, u32 flags,
 }
 EXPORT_SYMBOL_NS_GPL(cmap_delete, CMAP_NAMESPACE);
 
-/* What was there is in the caller's memory by now; 1 if anything was. */
+/* Results of an operation that returns the old value: 1 if there was one. */
 static int give_old(const struct cmap_op *op, u32 *old_len, u64 *version,
 		    int err)
 {
@@ -350,11 +350,11 @@ static int give_old(const struct cmap_op *op, u32 *old_len, u64 *version,
 }
 
 /**
- * cmap_take() - get and delete
+ * cmap_take() - delete an entry and get its value
  * @map: the map
  * @key: the key
  * @key_len: bytes in it
- * @old: takes the value
+ * @old: buffer for the value
  * @old_len: in: room there; out: the value's length, also with -EMSGSIZE
  * @version: set to the deletion's version; may be NULL
  * @gfp: GFP_KERNEL, GFP_NOFS, GFP_NOIO or GFP_ATOMIC
@@ -375,13 +375,13 @@ int cmap_take(struct cmap *map, const void *key, u32 key_len, void *old,
 EXPORT_SYMBOL_NS_GPL(cmap_take, CMAP_NAMESPACE);
 
 /**
- * cmap_swap() - set a value and get what was there
+ * cmap_swap() - set a value and get the old one
  * @map: the map
  * @key: the key
  * @key_len: bytes in it
  * @value: the new value
  * @len: bytes in it
- * @old: takes the old value
+ * @old: buffer for the old value
  * @old_len: in: room there; out: the old value's length, also with -EMSGSIZE
  * @version: set to the new version; may be NULL
  * @gfp: GFP_KERNEL, GFP_NOFS, GFP_NOIO or GFP_ATOMIC
@@ -405,7 +405,7 @@ int cmap_swap(struct cmap *map, const void *key, u32 key_len,
 EXPORT_SYMBOL_NS_GPL(cmap_swap, CMAP_NAMESPACE);
 
 /**
- * cmap_compare_swap() - set a value if it is the expected one now
+ * cmap_compare_swap() - set a value if the present one is the expected one
  * @map: the map
  * @key: the key
  * @key_len: bytes in it
@@ -463,13 +463,13 @@ int cmap_compare_delete(struct cmap *map, const void *key, u32 key_len,
 EXPORT_SYMBOL_NS_GPL(cmap_compare_delete, CMAP_NAMESPACE);
 
 /**
- * cmap_get_or_set() - get what is there, or else set a value
+ * cmap_get_or_set() - get the value, or set it if the key is absent
  * @map: the map
  * @key: the key
  * @key_len: bytes in it
  * @value: the value to set
  * @len: bytes in it
- * @old: takes the value that is there
+ * @old: buffer for the value that is there
  * @old_len: in: room there; out: its length, also with -EMSGSIZE
  * @version: set to the entry's version; may be NULL
  * @gfp: GFP_KERNEL, GFP_NOFS, GFP_NOIO or GFP_ATOMIC
@@ -501,9 +501,9 @@ EXPORT_SYMBOL_NS_GPL(cmap_get_or_set, CMAP_NAMESPACE);
  * @map: the map
  * @key: the key
  * @key_len: bytes in it
- * @delta: what to add
- * @start: what an absent entry counts as
- * @sum: set to the number as it is now; may be NULL
+ * @delta: the number to add
+ * @start: the number that an absent entry counts as
+ * @sum: set to the sum; may be NULL
  * @version: set to the new version; may be NULL
  * @gfp: GFP_KERNEL, GFP_NOFS, GFP_NOIO or GFP_ATOMIC
  *
@@ -531,7 +531,7 @@ EXPORT_SYMBOL_NS_GPL(cmap_add, CMAP_NAMESPACE);
 /* ---- the whole map ---- */
 
 /**
- * cmap_clear() - remove every entry that is there throughout the call
+ * cmap_clear() - remove every entry that is there during the whole call
  * @map: the map
  *
  * Context: Process.
@@ -562,7 +562,7 @@ u64 cmap_count(struct cmap *map)
 }
 EXPORT_SYMBOL_NS_GPL(cmap_count, CMAP_NAMESPACE);
 
-/* Show the entries of one bucket; false to stop. */
+/* Call @fn for the entries that were found.  False if @fn wants to stop. */
 static bool show_entries(struct cmap_walk *walk, cmap_range_fn fn, void *arg)
 {
 	u32 i;
@@ -587,21 +587,21 @@ static bool show_entries(struct cmap_walk *walk, cmap_range_fn fn, void *arg)
 }
 
 /**
- * cmap_range() - go through the entries
+ * cmap_range() - call a function for each entry
  * @map: the map
- * @cursor: where to begin, zeroed for the start; moved on behind the last
- *	entry that @fn was called for
- * @fn: called for each entry in an RCU read section, where key and value
- *	stand; returns false to stop
+ * @cursor: where to begin, zeroed for the start.  Advanced past the last entry that
+ *	@fn was called for
+ * @fn: called for each entry in an RCU read section, in which key and value are
+ *	valid; returns false to stop
  * @arg: for @fn
  * @gfp: GFP_KERNEL, GFP_NOFS, GFP_NOIO or GFP_ATOMIC
  *
- * An entry that is there throughout is met exactly once; none is met twice.
- * Between buckets the RCU read section is left.
+ * For an entry that is there during the whole call @fn is called exactly once, and for
+ * no entry twice.  Between two buckets this leaves the RCU read section.
  *
- * Where sleeping is not allowed this ends early after so many buckets without
- * an entry that others have waited long enough, for @fn is not called there
- * and cannot end it.  Call again with the cursor, at some other time perhaps.
+ * @fn can stop the range only where there are entries.  So where sleeping is not
+ * allowed, this ends by itself after many consecutive empty buckets, with -EAGAIN.
+ * Call it again with the cursor, perhaps later.
  *
  * Context: Process or softirq, as @gfp allows.
  * Return: 0 at the end of the map, 1 if @fn stopped, -EAGAIN if this ended

@@ -6,17 +6,17 @@
 
 /**
  * cmap_user_copy_in() - copy in a structure that begins with its size
- * @to: where to
- * @size: bytes in the structure as we know it
- * @least: bytes that it must have
+ * @to: set to the structure
+ * @size: bytes in the structure as this kernel knows it
+ * @least: bytes that the caller's must have
  * @from: user pointer
  *
- * The size that counts is the one copied together with what is used, so that
- * a caller who changes it meanwhile gains nothing.
+ * The size is read once, together with the fields.  So a caller that changes it
+ * during the call gains nothing.
  *
  * Context: Process; may fault.
- * Return: 0, -EINVAL if it is too short or unreasonably long, -E2BIG if what
- * we do not know is not zero, or -EFAULT.
+ * Return: 0; -EINVAL if it is too short or unreasonably long; -E2BIG if bytes
+ * beyond @size are not zero; or -EFAULT.
  */
 int cmap_user_copy_in(void *to, size_t size, size_t least,
 		      const void __user *from)
@@ -24,7 +24,10 @@ int cmap_user_copy_in(void *to, size_t size, size_t least,
 	u32 *own_size = to;
 	u32 given;
 
-	/* Most callers have what we have, or the least. */
+	/*
+	 * Copy the mandatory part at once, as most callers have it.  After a fault,
+	 * tell a structure that is too short from one that cannot be read.
+	 */
 	if (copy_from_user(to, from, least)) {
 		if (get_user(given, (const u32 __user *)from))
 			return -EFAULT;
@@ -51,10 +54,10 @@ int cmap_user_copy_in(void *to, size_t size, size_t least,
 }
 
 /*
- * Most keys and values are a few words, for which copy_from_user() and
- * copy_to_user() do more to find out what they are to copy, and how, than to
- * copy it.  Up to so many bytes are moved a word at a time instead.  That the
- * kernel's side has room for these is for the caller to see to.
+ * Most keys and values are a few words.  For those copy_from_user() and
+ * copy_to_user() need more time for checks and for choosing a method than for the
+ * copy.  So up to SHORT_MAX bytes are copied a word at a time.  Unlike with those
+ * functions, nothing checks the size of the kernel's buffer.
  */
 #define SHORT_MAX	128
 
@@ -113,8 +116,8 @@ static bool is_short(u32 len)
 } while (0)
 
 /**
- * cmap_user_read() - copy from user memory what is mostly short
- * @to: where to, room for @len bytes
+ * cmap_user_read() - copy from user memory, fast for few bytes
+ * @to: buffer with room for @len bytes
  * @from: user pointer
  * @len: bytes
  *
@@ -138,11 +141,11 @@ fault:
 }
 
 /**
- * cmap_user_read_both() - cmap_user_read() twice, at the price of once
- * @a: where to, room for @a_len bytes
+ * cmap_user_read_both() - copy two pieces from user memory in one access section
+ * @a: buffer with room for @a_len bytes
  * @from_a: user pointer
  * @a_len: bytes
- * @b: where to, room for @b_len bytes
+ * @b: buffer with room for @b_len bytes
  * @from_b: user pointer
  * @b_len: bytes
  *
@@ -184,7 +187,7 @@ fault:
 }
 
 /**
- * cmap_user_write() - copy to user memory what is mostly short
+ * cmap_user_write() - copy to user memory, fast for few bytes
  * @to: user pointer
  * @from: @len bytes
  * @len: bytes
@@ -200,7 +203,7 @@ int cmap_user_write(void __user *to, const void *from, u32 len)
 }
 
 /**
- * cmap_user_write_nofault() - copy to user memory if that takes no page fault
+ * cmap_user_write_nofault() - copy to user memory with page faults disabled
  * @to: user pointer
  * @from: @len bytes
  * @len: bytes

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Structures of variable size from and to user memory, by the rules of
- * <uapi/linux/cmap.h>.
+ * Copies from and to user memory, and the rules of <uapi/linux/cmap.h> for
+ * structures of variable size.
  */
 #ifndef CMAP_UACCESS_H
 #define CMAP_UACCESS_H
@@ -13,8 +13,9 @@ int cmap_user_copy_in(void *to, size_t size, size_t least,
 		      const void __user *from);
 
 /*
- * Copy a structure in and check its size: at least up to and including
- * @last, extended with zeroes, nothing but zeroes beyond what we know.
+ * Copy a structure in and check its size.  It must reach up to and including @last.
+ * A shorter one is extended with zeroes.  A longer one must be zero beyond the fields
+ * that this kernel knows.
  */
 #define cmap_copy_in(to, from, last)					\
 	cmap_user_copy_in(to, sizeof(*(to)),				\
@@ -35,8 +36,8 @@ int cmap_user_write(void __user *to, const void *from, u32 len);
 int cmap_user_write_nofault(void __user *to, const void *from, u32 len);
 
 /*
- * Copy a structure in, within user_access_begin() and _end().  Word by word,
- * for it has but a few.
+ * Copy a structure of a few words in, word by word.  For use between
+ * user_access_begin() and user_access_end().
  */
 #define cmap_user_get_struct(to, from, fault) do {			\
 	const u64 __user *__from = (const u64 __user *)(from);		\

@@ -1,20 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Mapping a map.
+ * Mapping a map into a process: mmap() and page faults.
  *
- * Nothing is mapped by mmap() itself: page faults bring in what is there (all
- * at once where that is a large block), and a page of zeroes where nothing is
- * any more.  Where processes may have been shown zeroes there is a mark, and
- * what comes there later is shown only after they are gone.  What leaves its
- * place is taken out of all mappings before it is freed (see block.c), so a
- * process that keeps its mapping for ever keeps none of the map's memory.
+ * mmap() itself maps no page.  A page fault maps what is at its place; a large block
+ * is mapped as a whole.  Where there is no block any more, a page of zeroes is mapped
+ * and the place is marked.  A block that comes to a marked place is shown only after
+ * the zeroes have been unmapped.  A block that leaves its place is unmapped from all
+ * processes before it is freed, see block.c.  So a process that never unmaps does not
+ * keep any of the map's memory.
  *
- * Pages are mapped without a reference to them, so that nobody can get one: a
- * page that a pipe or a device held on to would keep its whole block, which
- * the map has long given back, and references are counted in 32 bits.
+ * Pages are mapped without a struct page reference (VM_PFNMAP), so nobody can get
+ * one.  A page that a pipe or a device held on to would keep its whole block after
+ * the map has freed it; and a reference count of 32 bits could overflow.
  *
- * A mapping is not of the device's file but of one that has the map's own
- * address space, so that all mappings of a map can be found.  It holds the map.
+ * A mapping does not refer to the device's file, but to a file with the map's own
+ * address_space, by which all mappings of the map are found.  That file holds a
+ * reference to the map.
  */
 #include "window.h"
 #include "../core/layout.h"
@@ -32,10 +33,10 @@
 #include <linux/slab.h>
 #include <uapi/linux/cmap.h>
 
-#define AROUND_PAGES	32	/* mapped by one fault */
+#define AROUND_PAGES	32	/* most small pages mapped by one fault */
 #define WORDS_OFFSET	1024	/* in the header's page */
 
-/* What processes read is what we write. */
+/* The layout of the kernel's structures is that of the ABI. */
 #define SAME(theirs, ours, field, other)				\
 	static_assert(offsetof(struct theirs, field) ==			\
 		      offsetof(struct ours, other))
@@ -66,15 +67,15 @@ static_assert(CMAP_TABLE_BITS_MAX < 32);
 static_assert((CMAP_GRANULE_BYTES * CMAP_WINDOW_GRANULES / 2) *
 	      CMAP_SHARDS_MAX <= 1ULL << CMAP_WINDOW_REGION_SHIFT);
 
-/* Stands where nothing is. */
+/* Mapped at places without a block. */
 static struct page *zeroes;
 
-/* ---- making it ---- */
+/* ---- setup at the first mmap() ---- */
 
 /**
- * struct mappings - who has a map mapped
- * @base: what the core knows of it
- * @mapping: finds all of them
+ * struct mappings - all mappings of a map
+ * @base: the part that the core knows
+ * @mapping: address space in which all mappings are found
  */
 struct mappings {
 	struct cmap_mapped base;
@@ -96,7 +97,7 @@ static void mappings_free(struct cmap_mapped *mapped)
 	kfree(mappings_of(mapped));
 }
 
-/* Also if that was done before, by one who failed later. */
+/* Does nothing if an earlier mmap(), which failed later on, has done it. */
 static int mappings_new(struct cmap *map)
 {
 	struct mappings *mappings;
@@ -147,9 +148,9 @@ static int header_new(struct cmap *map, struct cmap_block **result)
 }
 
 /*
- * The first time that a map is mapped its shards get views.  Those that have
- * theirs when it fails keep them for the next who tries: that is no more than
- * had it not failed, and none of it is on the map's bill.
+ * Make all that a window needs, when the map is mapped for the first time.  If this
+ * fails, views that were made are kept for the next attempt.  They are not charged to
+ * the map's own limit.
  */
 static int open_locked(struct cmap *map)
 {
@@ -183,8 +184,8 @@ static int window_open(struct cmap *map)
 /* ---- page faults ---- */
 
 /*
- * Pages that one fault can map, the first of them at @pgoff: a row of pages,
- * or, with @step 0, the same one again and again.
+ * Pages that one fault can map, the first of them at @pgoff: @count contiguous pages,
+ * or with @step 0 the same page for each of them.
  */
 struct run {
 	struct page *page;
@@ -199,7 +200,10 @@ static void one_page(struct run *run, struct page *page)
 	run->count = 1;
 }
 
-/* As many pages of an extent, which begins at @pgoff, as are around the run's. */
+/*
+ * Extend a run to the pages around it, within an extent.  @pgoff is the extent's
+ * beginning in the file.
+ */
 static void run_around(struct run *run, const struct cmap_extent *extent,
 		       pgoff_t pgoff)
 {
@@ -212,7 +216,7 @@ static void run_around(struct run *run, const struct cmap_extent *extent,
 	run->step = 1;
 }
 
-/* The header, then the first page of each shard's list. */
+/* The first region: the header, then the first page of each shard's view. */
 static bool find_head(struct cmap *map, u64 at, struct run *run)
 {
 	u64 i = at >> PAGE_SHIFT;
@@ -287,9 +291,9 @@ static bool find_table(struct cmap *map, u32 place, u64 at, bool shown,
 }
 
 /*
- * Find what can be mapped at and around a page; one of zeroes if nothing is
- * there any more, in which case it will be mapped if @shown.  False if nothing
- * ever was there.
+ * Find what can be mapped at and around a page.  If there is no block any more, that
+ * is the page of zeroes; @shown says that the caller will map it.  False if there
+ * never was a block.
  */
 static bool find_run(struct cmap *map, pgoff_t pgoff, bool shown,
 		     struct run *run)
@@ -316,7 +320,7 @@ static bool find_run(struct cmap *map, pgoff_t pgoff, bool shown,
 	}
 }
 
-/* Leave out what is not in the mapping. */
+/* Cut off the pages that are outside of the mapping. */
 static void clip_run(struct run *run, struct vm_area_struct *vma)
 {
 	pgoff_t end = vma->vm_pgoff + vma_pages(vma);
@@ -351,7 +355,7 @@ static vm_fault_t window_fault(struct vm_fault *vmf)
 	struct cmap *map = vma->vm_private_data;
 	vm_fault_t fault = VM_FAULT_SIGBUS;
 	struct srcu_struct *faults = &map->memory.mapped->faults;
-	/* Zeroes are for those who look themselves. */
+	/* Map zeroes only for an access by the process itself. */
 	bool user = vmf->flags & FAULT_FLAG_USER;
 	struct run run;
 	int cookie;
@@ -368,7 +372,7 @@ static vm_fault_t window_fault(struct vm_fault *vmf)
 }
 
 #ifdef CMAP_HUGE_PFNMAP
-/* All of what one entry of a table of tables maps, if it is one block. */
+/* Map a block with one PMD entry, if it is exactly as large. */
 static vm_fault_t window_huge_fault(struct vm_fault *vmf, unsigned int order)
 {
 	struct cmap *map = vmf->vma->vm_private_data;
@@ -377,7 +381,7 @@ static vm_fault_t window_huge_fault(struct vm_fault *vmf, unsigned int order)
 	struct run run;
 	int cookie;
 
-	/* The mapping may be smaller, or not lie as the file does. */
+	/* The mapping may be too small, or not be aligned like the file. */
 	if (order != PMD_ORDER ||
 	    !thp_vma_suitable_order(vmf->vma, vmf->address, order))
 		return VM_FAULT_FALLBACK;
@@ -395,16 +399,17 @@ static vm_fault_t window_huge_fault(struct vm_fault *vmf, unsigned int order)
 
 #ifdef CMAP_HUGE_PFNMAP
 /*
- * fork() reads such an entry without a lock, and sets it in the child though it
- * may have been taken out of the parent, and its block freed, in between.  So it
- * is to find none: the child, and the parent, bring in anew what they read.
- * Nobody can in between, for fork() holds the parent's lock for writing.
+ * fork() reads a PMD entry without a lock and copies it to the child.  In between the
+ * entry can be unmapped from the parent, and its block be freed.  So clear the
+ * parent's entries here, before they are copied: parent and child then fault them in
+ * again.  No page fault can come in between, as fork() holds the parent's mmap_lock
+ * for writing.
  */
 static void window_open_vma(struct vm_area_struct *vma)
 {
 	struct vm_area_struct *parent;
 
-	/* It was split or moved. */
+	/* No fork: the mapping was split or moved. */
 	if (vma->vm_mm == current->mm)
 		return;
 	parent = vma_lookup(current->mm, vma->vm_start);
@@ -414,7 +419,7 @@ static void window_open_vma(struct vm_area_struct *vma)
 }
 #endif
 
-/* For debuggers, who cannot get hold of the page. */
+/* For debuggers: they cannot get a reference to the page. */
 static int window_access(struct vm_area_struct *vma, unsigned long addr,
 			 void *buf, int len, int write)
 {
@@ -454,7 +459,7 @@ static int window_release(struct inode *inode, struct file *file)
 {
 	struct cmap *map = file->private_data;
 
-	/* It goes with the map. */
+	/* f_mapping is freed with the map.  Point to one that outlives it. */
 	file->f_mapping = inode->i_mapping;
 	cmap_map_put(map);
 	return 0;
@@ -475,7 +480,7 @@ static struct file *window_file_new(struct cmap *map)
 	if (IS_ERR(file))
 		return file;
 
-	/* One for all maps, and nothing but a host. */
+	/* All anonymous inodes are one.  It only serves as the mapping's host. */
 	mapping->host = file_inode(file);
 	mapping->a_ops = file_inode(file)->i_mapping->a_ops;
 	cmap_map_get(map);
@@ -483,7 +488,7 @@ static struct file *window_file_new(struct cmap *map)
 	return file;
 }
 
-/* The file that a descriptor's mappings are of, which they hold. */
+/* The file that a descriptor's mappings refer to.  It is made for the first one. */
 static struct file *window_file(struct cmap_file *own, struct cmap *map)
 {
 	struct file *file;
@@ -500,7 +505,7 @@ static struct file *window_file(struct cmap_file *own, struct cmap *map)
 	return file;
 }
 
-/* What a mapping is to be of the file. */
+/* What mmap() was called for. */
 struct request {
 	pgoff_t first;
 	unsigned long pages;
@@ -508,7 +513,7 @@ struct request {
 	bool writable;			/* or executable */
 };
 
-/* Whether all of a range of the file is of regions that there can be. */
+/* Whether the whole range is inside the regions of a window. */
 static bool range_valid(const struct request *request)
 {
 	pgoff_t last = request->first + request->pages - 1;
@@ -517,7 +522,7 @@ static bool range_valid(const struct request *request)
 	       last < CMAP_WINDOW_REGION(CMAP_WINDOW_REGIONS) >> PAGE_SHIFT;
 }
 
-/* The file that a mapping is to be of, or an ERR_PTR. */
+/* Check a request.  Return the file that the mapping shall refer to, or an ERR_PTR. */
 static struct file *file_to_map(struct file *file, const struct request *request)
 {
 	struct cmap *map = cmap_file_map(file);
@@ -538,21 +543,22 @@ static struct file *file_to_map(struct file *file, const struct request *request
 }
 
 /*
- * For both below.  Context: Process; the mm's lock is held for writing.  Return:
- * 0; -EBADFD without a map; -ENODEV if the map has no window, or the CPU's caches
- * cannot do it; -EACCES if the mapping could be written or executed; -EINVAL if
- * it is private, or beyond all regions; -EDQUOT, -ENOMEM, -ENFILE or -ENOSPC.
+ * For both functions below.  Context: Process; mmap_lock is held for writing.
+ * Return: 0; -EBADFD without a map; -ENODEV if the map has no window, or if caches of
+ * the CPU alias; -EACCES if the mapping could be written or executed; -EINVAL if it is
+ * private, or beyond all regions; -EDQUOT, -ENOMEM, -ENFILE or -ENOSPC.
  *
- * The file holds the map.  Its memory is there in any case: of what is said of
- * large pages only "never" shall hold for it.
+ * The file holds a reference to the map.  VM_HUGEPAGE is set because huge entries cost
+ * no memory here: the blocks exist anyway.  So only the setting "never" for
+ * transparent huge pages shall disable them.
  */
 #ifdef CMAP_HAVE_MMAP_PREPARE
 /**
  * cmap_window_mmap_prepare() - the device's mmap
- * @desc: what the mapping is to be
+ * @desc: describes the mapping to be made
  *
- * What is held is the reference of the file, which becomes the mapping's, or is
- * dropped if it comes to none.
+ * The reference to the file becomes the mapping's.  If no mapping is made the caller
+ * drops it.
  *
  * Context: See above.
  * Return: See above.
@@ -633,7 +639,7 @@ int cmap_window_init(void)
 }
 
 /**
- * cmap_window_exit() - the end, when no map and no open file is left
+ * cmap_window_exit() - clean up when no map and no open file is left
  *
  * Context: Process.
  */

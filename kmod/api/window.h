@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The window: a map's own tables and nodes, mapped read-only.
+ * The window: a process maps the map's own tables and nodes, read-only.
  */
 #ifndef CMAP_WINDOW_H
 #define CMAP_WINDOW_H

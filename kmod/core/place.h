@@ -58,7 +58,7 @@ static inline u32 cmap_list_page_of(u32 granule)
 	return granule * sizeof(u64) / PAGE_SIZE;
 }
 
-/* All places for a shard's tables: one for each size and parity. */
+/* A shard's places for tables.  Tables of one size take turns at CMAP_WINDOW_TURNS. */
 #define CMAP_PLACES	(CMAP_WINDOW_TURNS * 32)
 
 /**

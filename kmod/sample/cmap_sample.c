@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A kernel user of cmap: counts IPv4 packets as they come in, by CPU and
- * protocol, in a map that any process can read while it happens.
+ * A sample kernel user of cmap.  It counts incoming IPv4 packets by CPU and protocol,
+ * in a map that any process can read at the same time.
  *
- * The map is called "kernel:packets"; only root may write to it.  A key is text,
- * "cpu0/udp"; protocols other than tcp, udp and icmp are "cpu0/other".  A
- * value is a signed 64-bit number in the machine's byte order, the packets
- * seen.  Packets of the initial network namespace are counted, in softirq
- * context, where they are received.
+ * The map is called "kernel:packets", and only root may write to it.  A key is a text
+ * like "cpu0/udp"; protocols other than tcp, udp and icmp are "cpu0/other".  A value is
+ * the number of packets, a signed 64-bit number in the machine's byte order.  Packets
+ * of the initial network namespace are counted in softirq context, when they are
+ * received.
  */
 #include <linux/cmap.h>
 
@@ -36,7 +36,7 @@ static const char *protocol_name(const struct sk_buff *skb)
 	}
 }
 
-/* A packet that cannot be counted, for lack of memory, goes on uncounted. */
+/* If there is no memory to count a packet, it passes uncounted. */
 static unsigned int count_packet(void *priv, struct sk_buff *skb,
 				 const struct nf_hook_state *state)
 {

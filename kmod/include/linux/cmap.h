@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * cmap for kernel users: the maps that processes share through /dev/cmap.
+ * The kernel API of cmap, for the maps that processes share through /dev/cmap.
  *
- * The meaning of each operation and of each error is that of
- * <uapi/linux/cmap.h>.  The symbols are in the namespace CMAP.  A user holds
- * a reference of the map; the module stays as long as a user's module does.
+ * Operations and errors have the meaning that <uapi/linux/cmap.h> describes.  The
+ * symbols are in the namespace CMAP.  A user of a map holds a reference to it.  The
+ * module cannot be unloaded while a module that uses its symbols is loaded.
  *
- * Where each may be called:
+ * Where each function may be called:
  *
  * =============================== ======= ========= ========== =============
  * function                        process softirq,  interrupts hard
@@ -23,19 +23,18 @@
  * cmap_lookup(), cmap_get()       yes     yes       yes        no
  * =============================== ======= ========= ========== =============
  *
- * Whoever writes, ranges, counts or drops a map may take a lock with softirqs
- * disabled, and enables them behind it, which must not be done while interrupts
- * are disabled: so writes with a lock held that an interrupt takes
- * (spin_lock_irqsave()) are not for any gfp.  On PREEMPT_RT that lock sleeps:
- * there writes are not allowed where preemption is disabled or a raw spinlock is
- * held either.  In an RCU read section, as in any other section that must not
- * sleep, it is GFP_ATOMIC.
+ * Writes, ranges, cmap_count() and cmap_put() may take a spinlock with softirqs
+ * disabled, and enable softirqs afterwards.  That is not allowed while interrupts are
+ * disabled.  So they must not be called under a lock that an interrupt handler takes
+ * (spin_lock_irqsave()), whatever the gfp.  On PREEMPT_RT that lock sleeps: there they
+ * must not be called with preemption disabled or a raw spinlock held either.  In an RCU
+ * read section, as in any other section that must not sleep, use GFP_ATOMIC.
  *
- * GFP_NOFS and GFP_NOIO are for callers that file systems, or I/O, may be waiting
- * for.  With GFP_ATOMIC memory that is about to be free cannot be waited for, nor
- * others who write to the same key, or take the last free places of a full map,
- * all the time (-EAGAIN).  With the others a fatal signal ends such waits
- * (-EINTR).
+ * GFP_NOFS and GFP_NOIO are for callers that a file system, or I/O, may be waiting for.
+ * With GFP_ATOMIC an operation cannot wait for memory that is about to be freed.  It
+ * also gives up after some tries if other writers change the same key, or take the last
+ * free entries of a full map, each time.  It fails with -EAGAIN then.  With the other
+ * flags it waits, and a fatal signal ends the wait (-EINTR).
  */
 #ifndef _LINUX_CMAP_H
 #define _LINUX_CMAP_H
@@ -70,10 +69,10 @@ struct cmap_params {
 };
 
 /**
- * struct cmap_value - a value where it stands in the map
- * @data: the value, aligned to 8 bytes; it never changes
+ * struct cmap_value - a value in the map's own memory
+ * @data: the value, aligned to 8 bytes.  It does not change while it is valid
  * @len: bytes in it
- * @version: of the entry
+ * @version: the entry's version
  */
 struct cmap_value {
 	const void *data;
@@ -102,11 +101,11 @@ int cmap_set(struct cmap *map, const void *key, u32 key_len, const void *value,
  * @key_len: bytes in it
  * @value: the value
  * @len: bytes in it
- * @version: out: the new one, or with -EEXIST the one there is; may be NULL
+ * @version: set to the new version, or with -EEXIST to the present one; may be NULL
  * @gfp: GFP_KERNEL, GFP_NOFS, GFP_NOIO or GFP_ATOMIC
  *
  * Context: Process or softirq, as @gfp allows.
- * Return: as cmap_set(); -EEXIST if the key is there.
+ * Return: as cmap_set(); -EEXIST if the key is present.
  */
 static inline int cmap_insert(struct cmap *map, const void *key, u32 key_len,
 			      const void *value, u32 len, u64 *version,
@@ -117,13 +116,13 @@ static inline int cmap_insert(struct cmap *map, const void *key, u32 key_len,
 }
 
 /**
- * cmap_replace() - set a value only if the key is there
+ * cmap_replace() - set a value only if the key is present
  * @map: the map
  * @key: the key
  * @key_len: bytes in it
  * @value: the value
  * @len: bytes in it
- * @version: out: the new one; may be NULL
+ * @version: set to the new version; may be NULL
  * @gfp: GFP_KERNEL, GFP_NOFS, GFP_NOIO or GFP_ATOMIC
  *
  * Context: Process or softirq, as @gfp allows.
