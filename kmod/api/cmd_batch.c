@@ -36,7 +36,8 @@ static_assert(offsetofend(struct cmap_op, number) == 64);
  * Copy in elements of the size of our structure.  Stop at the first one that cannot
  * be read, or whose results cannot be written.
  */
-static u32 read_ops(struct cmap_op *op, u32 count, struct cmap_op __user *from)
+static u32 batch_read_ops(struct cmap_op *op, u32 count,
+			  struct cmap_op __user *from)
 {
 	u32 done = 0;
 
@@ -55,8 +56,8 @@ fault:
 	return done;
 }
 
-static bool write_results(const struct cmap_op *op, u32 count, u32 stride,
-			  void __user *at)
+static bool batch_write_results(const struct cmap_op *op, u32 count, u32 stride,
+				void __user *at)
 {
 	if (!user_write_access_begin(at, (size_t)count * stride))
 		return false;
@@ -78,8 +79,8 @@ fault:
 }
 
 /* Copy in an element that is longer than our structure; the rest must be zero. */
-static int read_longer_op(struct cmap_op *op, u32 size,
-			  const struct cmap_op __user *from)
+static int batch_read_longer_op(struct cmap_op *op, u32 size,
+				const struct cmap_op __user *from)
 {
 	int zero;
 
@@ -94,16 +95,16 @@ static int read_longer_op(struct cmap_op *op, u32 size,
 
 static_assert(offsetofend(struct cmap_op, start) == sizeof(struct cmap_op));
 
-/* The same as read_ops(), one at a time, for elements of any size. */
-static u32 read_longer_ops(struct cmap_op *ops, u32 count, u32 stride,
-			   void __user *from)
+/* The same as batch_read_ops(), one at a time, for elements of any size. */
+static u32 batch_read_longer_ops(struct cmap_op *ops, u32 count, u32 stride,
+				 void __user *from)
 {
 	u32 i;
 
 	for (i = 0; i < count; i++, from += stride) {
-		int err = read_longer_op(&ops[i], stride, from);
+		int err = batch_read_longer_op(&ops[i], stride, from);
 
-		if (err == -EFAULT || !write_results(&ops[i], 1, stride, from))
+		if (err == -EFAULT || !batch_write_results(&ops[i], 1, stride, from))
 			break;
 		ops[i].error = err;
 	}
@@ -116,29 +117,29 @@ static u32 read_longer_ops(struct cmap_op *ops, u32 count, u32 stride,
  * anything if its results cannot be written, so that is tried first.  An error in
  * an element itself is stored in its error field.
  */
-static u32 copy_ops_in(struct cmap_op *ops, u32 count, u32 stride,
-		       void __user *from)
+static u32 batch_copy_in(struct cmap_op *ops, u32 count, u32 stride,
+			 void __user *from)
 {
 	u32 i;
 
 	if (stride != sizeof(*ops))
-		return read_longer_ops(ops, count, stride, from);
+		return batch_read_longer_ops(ops, count, stride, from);
 
-	count = read_ops(ops, count, from);
+	count = batch_read_ops(ops, count, from);
 	for (i = 0; i < count; i++)
 		ops[i].error = ops[i].size == stride ? 0 : -EINVAL;
 	return count;
 }
 
-struct chunk {
+struct batch_chunk {
 	struct cmap_op op[CHUNK_OPS];
 	struct cmap_sets sets;
 };
 
-static_assert(sizeof(struct chunk) <= SZ_4K);
+static_assert(sizeof(struct batch_chunk) <= SZ_4K);
 
-static void batch_execute_chunk(struct cmap_context *context, struct chunk *chunk,
-				u32 count)
+static void batch_execute_chunk(struct cmap_context *context,
+				struct batch_chunk *chunk, u32 count)
 {
 	struct cmap_op *op = chunk->op, *end = op + count;
 	bool may_set = !cmap_command_allowed(context,
@@ -159,7 +160,7 @@ static void batch_execute_chunk(struct cmap_context *context, struct chunk *chun
 }
 
 static int batch_execute(struct cmap_context *context, struct cmap_ops *batch,
-			 struct chunk *chunk)
+			 struct batch_chunk *chunk)
 {
 	void __user *at = u64_to_user_ptr(batch->ops);
 	u32 stride = batch->op_size;
@@ -169,12 +170,12 @@ static int batch_execute(struct cmap_context *context, struct cmap_ops *batch,
 
 		if (fatal_signal_pending(current))
 			return -EINTR;
-		count = copy_ops_in(chunk->op, count, stride, at);
+		count = batch_copy_in(chunk->op, count, stride, at);
 		if (!count)
 			return -EFAULT;
 
 		batch_execute_chunk(context, chunk, count);
-		if (!write_results(chunk->op, count, stride, at))
+		if (!batch_write_results(chunk->op, count, stride, at))
 			return -EFAULT;
 
 		at += count * stride;
@@ -188,7 +189,7 @@ static int batch_execute(struct cmap_context *context, struct cmap_ops *batch,
 int cmap_cmd_batch(struct cmap_context *context, void __user *arg)
 {
 	struct cmap_ops batch;
-	struct chunk *chunk;
+	struct batch_chunk *chunk;
 	int err;
 
 	err = cmap_copy_in(&batch, arg, __reserved) ?: batch_check(&batch);

@@ -23,7 +23,7 @@
 #include <uapi/linux/cmap.h>
 
 /* Copy in and check a name. */
-static char *copy_name(u64 from, u32 len)
+static char *name_copy_in(u64 from, u32 len)
 {
 	char *name;
 
@@ -53,7 +53,7 @@ int cmap_cmd_create(struct cmap_context *context, void __user *arg)
 	    (create.name && !create.name_len))
 		return -EINVAL;
 	if (create.name_len) {
-		name = copy_name(create.name, create.name_len);
+		name = name_copy_in(create.name, create.name_len);
 		if (IS_ERR(name))
 			return PTR_ERR(name);
 		if (cmap_name_kernels(name)) {
@@ -98,7 +98,7 @@ free_name:
 }
 
 /* Copy in and check a struct cmap_name, the argument of open, unlink and rename. */
-static char *copy_name_args(void __user *arg, u32 known, u32 *flags)
+static char *name_args_copy_in(void __user *arg, u32 known, u32 *flags)
 {
 	struct cmap_name args;
 	int err;
@@ -109,7 +109,7 @@ static char *copy_name_args(void __user *arg, u32 known, u32 *flags)
 	if (args.flags & ~known || args.__reserved)
 		return ERR_PTR(-EINVAL);
 	*flags = args.flags;
-	return copy_name(args.name, args.name_len);
+	return name_copy_in(args.name, args.name_len);
 }
 
 int cmap_cmd_open(struct cmap_context *context, void __user *arg)
@@ -130,7 +130,7 @@ int cmap_cmd_open(struct cmap_context *context, void __user *arg)
 	 */
 	if (!access)
 		access = CMAP_MAY_CHANGE;
-	name = copy_name_args(arg, CMAP_OPEN_TRUSTED, &flags);
+	name = name_args_copy_in(arg, CMAP_OPEN_TRUSTED, &flags);
 	if (IS_ERR(name))
 		return PTR_ERR(name);
 
@@ -153,7 +153,7 @@ free_name:
 int cmap_cmd_unlink(struct cmap_context *context, void __user *arg)
 {
 	u32 flags;
-	char *name = copy_name_args(arg, 0, &flags);
+	char *name = name_args_copy_in(arg, 0, &flags);
 	int err;
 
 	if (IS_ERR(name))
@@ -168,7 +168,7 @@ int cmap_cmd_unlink(struct cmap_context *context, void __user *arg)
 int cmap_cmd_rename(struct cmap_context *context, void __user *arg)
 {
 	u32 flags;
-	char *name = copy_name_args(arg, 0, &flags);
+	char *name = name_args_copy_in(arg, 0, &flags);
 	int err = -EACCES;
 
 	if (IS_ERR(name))
@@ -234,7 +234,7 @@ struct list_record {
 };
 
 /* Fill in the record.  False if the caller's namespace must not see the map. */
-static bool fill_record(const struct cmap *map, struct list_record *record)
+static bool list_fill_record(const struct cmap *map, struct list_record *record)
 {
 	struct user_namespace *ns = current_user_ns();
 	struct cmap_list_entry *entry = &record->entry;
@@ -275,11 +275,11 @@ static bool fill_record(const struct cmap *map, struct list_record *record)
  * own behind that memory.  Meanwhile a reference would keep another user's map, for
  * which that user pays.
  */
-static int list_one(struct cmap_list *list, u32 room, struct cmap *map)
+static int list_add_map(struct cmap_list *list, u32 room, struct cmap *map)
 {
 	void __user *to = u64_to_user_ptr(list->buf) + list->buf_len;
 	struct list_record record;
-	bool seen = fill_record(map, &record);
+	bool seen = list_fill_record(map, &record);
 	u32 size;
 
 	cmap_map_put(map);
@@ -300,7 +300,7 @@ static int list_one(struct cmap_list *list, u32 room, struct cmap *map)
 }
 
 /* Copy out as many fields as the caller's structure has. */
-static int list_out(void __user *arg, const struct cmap_list *list)
+static int list_copy_out(void __user *arg, const struct cmap_list *list)
 {
 	size_t from = offsetof(struct cmap_list, buf_len);
 	size_t to = min_t(size_t, list->size, sizeof(*list));
@@ -327,7 +327,7 @@ int cmap_cmd_list(struct cmap_context *context, void __user *arg)
 	list.buf_len = 0;
 	list.count = 0;
 	for (id = list.cursor; (map = cmap_names_next(&id)); list.cursor = id) {
-		err = list_one(&list, room, map);
+		err = list_add_map(&list, room, map);
 		if (!err && fatal_signal_pending(current))
 			err = -EINTR;
 		if (err)
@@ -340,5 +340,5 @@ int cmap_cmd_list(struct cmap_context *context, void __user *arg)
 		return err;
 
 	cmap_limits_total(&list.all_maps, &list.all_bytes);
-	return list_out(arg, &list) ?: err;
+	return list_copy_out(arg, &list) ?: err;
 }

@@ -17,7 +17,7 @@
 #define QUIET_BUCKETS	4096	/* most empty buckets in one read section */
 
 /* Records that are collected here and then copied to user memory. */
-struct chunk {
+struct range_chunk {
 	u8 *buf;
 	u32 allocated;		/* bytes in @buf */
 	u32 size;		/* bytes of it that may be used */
@@ -27,7 +27,7 @@ struct chunk {
 	u32 flags;
 };
 
-static u32 record_size(const struct cmap_node *node, u32 flags)
+static u32 range_record_size(const struct cmap_node *node, u32 flags)
 {
 	u32 size = ALIGN(sizeof(struct cmap_entry) + cmap_node_key_len(node), 8);
 
@@ -36,11 +36,12 @@ static u32 record_size(const struct cmap_node *node, u32 flags)
 	return size;
 }
 
-static bool add_record(struct chunk *chunk, const struct cmap_walk *walk,
-		       const struct cmap_found *found)
+static bool range_add_record(struct range_chunk *chunk,
+			     const struct cmap_walk *walk,
+			     const struct cmap_found *found)
 {
 	const struct cmap_node *node = found->node;
-	u32 size = record_size(node, chunk->flags);
+	u32 size = range_record_size(node, chunk->flags);
 	struct cmap_entry *entry = (void *)chunk->buf + chunk->used;
 	u32 key_end = sizeof(*entry) + cmap_node_key_len(node);
 
@@ -76,7 +77,7 @@ static bool add_record(struct chunk *chunk, const struct cmap_walk *walk,
  * Read buckets in one read section until the chunk is full, QUIET_BUCKETS of them
  * were empty, or the map ends.  False at the end of the map.
  */
-static bool fill_chunk(struct cmap_walk *walk, struct chunk *chunk)
+static bool range_fill_chunk(struct cmap_walk *walk, struct range_chunk *chunk)
 {
 	u32 quiet = 0;
 	bool more;
@@ -88,7 +89,7 @@ static bool fill_chunk(struct cmap_walk *walk, struct chunk *chunk)
 		if (!more)
 			break;
 		for (i = 0; i < walk->count; i++) {
-			if (!add_record(chunk, walk, &walk->found[i]))
+			if (!range_add_record(chunk, walk, &walk->found[i]))
 				goto unlock;
 			walk->position = walk->found[i].position;
 			walk->tie = walk->found[i].tie;
@@ -103,8 +104,8 @@ unlock:
 }
 
 /* Make the chunk large enough for the record that did not fit. */
-static int enlarge(const struct cmap_context *context, struct chunk *chunk,
-		   u32 size)
+static int range_enlarge_chunk(const struct cmap_context *context,
+			       struct range_chunk *chunk, u32 size)
 {
 	cmap_op_free_copy(context->map, chunk->buf, chunk->allocated);
 	chunk->size = size;
@@ -117,9 +118,9 @@ static int enlarge(const struct cmap_context *context, struct chunk *chunk,
  * Fill the user's buffer, one chunk after the other.  The caller ignores an error
  * after the first record: the next call meets it again.
  */
-static int fill_buffer(const struct cmap_context *context,
-		       struct cmap_range *range, u32 room,
-		       struct cmap_walk *walk, struct chunk *chunk)
+static int range_fill_buffer(const struct cmap_context *context,
+			     struct cmap_range *range, u32 room,
+			     struct cmap_walk *walk, struct range_chunk *chunk)
 {
 	u64 position, tie;
 	bool more;
@@ -135,7 +136,7 @@ static int fill_buffer(const struct cmap_context *context,
 		chunk->size = min(chunk->size, room - range->buf_len);
 		position = walk->position;
 		tie = walk->tie;
-		more = fill_chunk(walk, chunk);
+		more = range_fill_chunk(walk, chunk);
 
 		if (chunk->needed && !chunk->count) {
 			if (chunk->needed > room - range->buf_len) {
@@ -143,7 +144,7 @@ static int fill_buffer(const struct cmap_context *context,
 					range->buf_len = chunk->needed;
 				return -EMSGSIZE;
 			}
-			if (enlarge(context, chunk, chunk->needed))
+			if (range_enlarge_chunk(context, chunk, chunk->needed))
 				return -ENOMEM;
 			continue;
 		}
@@ -164,7 +165,7 @@ static int range_map(const struct cmap_context *context,
 		     struct cmap_range *range)
 {
 	struct cmap *map = context->map;
-	struct chunk chunk = { .flags = range->flags };
+	struct range_chunk chunk = { .flags = range->flags };
 	u32 room = range->buf_len;
 	struct cmap_walk *walk;
 	int err = -ENOMEM;
@@ -177,8 +178,8 @@ static int range_map(const struct cmap_context *context,
 		return -ENOMEM;
 	cmap_walk_begin(walk, map, &range->cursor);
 
-	if (!enlarge(context, &chunk, min_t(u32, room, CHUNK_SIZE)))
-		err = fill_buffer(context, range, room, walk, &chunk);
+	if (!range_enlarge_chunk(context, &chunk, min_t(u32, room, CHUNK_SIZE)))
+		err = range_fill_buffer(context, range, room, walk, &chunk);
 	cmap_walk_cursor(walk, walk->position, walk->tie, &range->cursor);
 	trace_cmap_range(map, range->count);
 

@@ -27,7 +27,7 @@
 
 static struct dentry *debugfs_dir;
 
-static void show_map(struct seq_file *seq, const struct cmap *map)
+static void maps_show_map(struct seq_file *seq, const struct cmap *map)
 {
 	struct cmap_stat stat = {};
 	struct cmap_counters counters;
@@ -93,7 +93,7 @@ static void maps_stop(struct seq_file *seq, void *v)
 
 static int maps_show(struct seq_file *seq, void *v)
 {
-	show_map(seq, v);
+	maps_show_map(seq, v);
 	return 0;
 }
 
@@ -106,7 +106,7 @@ static const struct seq_operations maps_sops = {
 
 DEFINE_SEQ_ATTRIBUTE(maps);
 
-static int node_of(const void *memory)
+static int nid_of(const void *memory)
 {
 	if (!memory)
 		return NUMA_NO_NODE;
@@ -115,8 +115,8 @@ static int node_of(const void *memory)
 	return page_to_nid(virt_to_page(memory));
 }
 
-static void show_shard(struct seq_file *seq, const struct cmap *map,
-		       const struct cmap_shard *shard)
+static void shards_show_shard(struct seq_file *seq, const struct cmap *map,
+			      const struct cmap_shard *shard)
 {
 	const struct cmap_segtab *segtab;
 	const struct cmap_table *table;
@@ -128,7 +128,7 @@ static void show_shard(struct seq_file *seq, const struct cmap *map,
 		   map->id, shard->index, shard->arena.nid,
 		   READ_ONCE(shard->entries),
 		   table ? (u64)cmap_table_buckets(table) : 0,
-		   node_of(shard), node_of(table), node_of(segtab));
+		   nid_of(shard), nid_of(table), nid_of(segtab));
 	rcu_read_unlock();
 }
 
@@ -138,7 +138,7 @@ static int shards_show(struct seq_file *seq, void *v)
 	u32 i;
 
 	for (i = 0; i < map->shards; i++) {
-		show_shard(seq, map, map->shard[i]);
+		shards_show_shard(seq, map, map->shard[i]);
 		cond_resched();
 	}
 	return 0;
@@ -153,7 +153,8 @@ static const struct seq_operations shards_sops = {
 
 DEFINE_SEQ_ATTRIBUTE(shards);
 
-static void show_user(void *arg, kuid_t uid, const struct cmap_limits *limits)
+static void users_show_user(void *arg, kuid_t uid,
+			    const struct cmap_limits *limits)
 {
 	struct seq_file *seq = arg;
 
@@ -170,7 +171,7 @@ static int users_show(struct seq_file *seq, void *v)
 	seq_printf(seq, "all maps %u of %u bytes %lld of %llu\n",
 		   all.all_maps, all.all_max_maps, all.all_bytes,
 		   all.all_max_bytes);
-	cmap_limits_each(show_user, seq);
+	cmap_limits_each(users_show_user, seq);
 	return 0;
 }
 

@@ -66,7 +66,7 @@ static const struct file_operations dev_fops = {
 };
 
 /* Everybody may open the device.  Each map has its own owner and mode. */
-static struct miscdevice dev = {
+static struct miscdevice cmap_misc = {
 	.minor = MISC_DYNAMIC_MINOR,
 	.name = "cmap",
 	.fops = &dev_fops,
@@ -81,7 +81,7 @@ static struct miscdevice dev = {
  */
 int cmap_dev_init(void)
 {
-	return misc_register(&dev);
+	return misc_register(&cmap_misc);
 }
 
 /**
@@ -91,5 +91,5 @@ int cmap_dev_init(void)
  */
 void cmap_dev_exit(void)
 {
-	misc_deregister(&dev);
+	misc_deregister(&cmap_misc);
 }

@@ -32,7 +32,7 @@ void cmap_show_name(struct seq_file *seq, const struct cmap *map)
 	rcu_read_unlock();
 }
 
-static const char *access_of(const struct file *file)
+static const char *fdinfo_access(const struct file *file)
 {
 	switch (file->f_mode & (FMODE_READ | FMODE_WRITE)) {
 	case FMODE_READ | FMODE_WRITE:
@@ -46,7 +46,7 @@ static const char *access_of(const struct file *file)
 	}
 }
 
-static const char *window_of(const struct cmap *map)
+static const char *fdinfo_window(const struct cmap *map)
 {
 	if (map->flags & CMAP_CREATE_NO_WINDOW)
 		return "none";
@@ -73,12 +73,12 @@ void cmap_fdinfo_show(struct seq_file *seq, struct file *file)
 	/* On a line of its own, as a name could end like any mark after it. */
 	seq_printf(seq, "\ncmap-unlinked:\t%d\n",
 		   cmap_map_named(map) && READ_ONCE(map->unlinked));
-	seq_printf(seq, "cmap-access:\t%s\n", access_of(file));
+	seq_printf(seq, "cmap-access:\t%s\n", fdinfo_access(file));
 	seq_printf(seq, "cmap-flags:\t%#x\n", map->flags);
 	seq_printf(seq, "cmap-entries:\t%llu\n", cmap_map_entries(map));
 	seq_printf(seq, "cmap-max-entries:\t%llu\n", map->max_entries);
 	seq_printf(seq, "cmap-bytes:\t%lld\n",
 		   atomic64_read(&map->memory.account.bytes));
 	seq_printf(seq, "cmap-max-bytes:\t%llu\n", map->memory.account.max);
-	seq_printf(seq, "cmap-window:\t%s\n", window_of(map));
+	seq_printf(seq, "cmap-window:\t%s\n", fdinfo_window(map));
 }

@@ -29,32 +29,33 @@ static_assert(sizeof(struct cmap_window_node) == 16);
 static_assert(sizeof(struct cmap_window_trailer) == 40);
 
 /* The batch is not in the table of commands, so a batch cannot contain a batch. */
-static const struct cmap_command batch = { .own = cmap_cmd_batch };
+static const struct cmap_command batch_command = { .own = cmap_cmd_batch };
 
-static int check_op(const struct cmap_command *command, u32 code,
-		    const struct cmap_op *op)
+static int ioctl_check_op(const struct cmap_command *command, u32 code,
+			  const struct cmap_op *op)
 {
 	return op->flags & ~command->flags || (op->code && op->code != code) ?
 	       -EINVAL : 0;
 }
 
-static int write_results(const struct cmap_command *command, void __user *arg,
-			 const struct cmap_op *op)
+static int ioctl_write_results(const struct cmap_command *command,
+			       void __user *arg, const struct cmap_op *op)
 {
 	return cmap_user_write(arg + command->out,
 			       (const void *)op + command->out,
 			       command->least - command->out);
 }
 
-/* The slow path of read_op(): another size than ours, or a fault. */
-static noinline int read_other_op(const struct cmap_command *command, u32 code,
-				  struct cmap_op *op, void __user *arg)
+/* The slow path of ioctl_read_op(): another size than ours, or a fault. */
+static noinline int ioctl_read_op_slow(const struct cmap_command *command,
+				       u32 code, struct cmap_op *op,
+				       void __user *arg)
 {
 	int err = cmap_user_copy_in(op, sizeof(*op), command->least, arg) ?:
-		  check_op(command, code, op);
+		  ioctl_check_op(command, code, op);
 
 	if (!err && command->mode & FMODE_WRITE)
-		err = write_results(command, arg, op);
+		err = ioctl_write_results(command, arg, op);
 	return err;
 }
 
@@ -65,8 +66,8 @@ static noinline int read_other_op(const struct cmap_command *command, u32 code,
  *
  * The fast path is for a structure of our size, which nearly all callers have.
  */
-static int read_op(const struct cmap_command *command, u32 code,
-		   struct cmap_op *op, void __user *arg)
+static int ioctl_read_op(const struct cmap_command *command, u32 code,
+			 struct cmap_op *op, void __user *arg)
 {
 	u64 __user *to = arg;
 	u32 i;
@@ -77,7 +78,7 @@ static int read_op(const struct cmap_command *command, u32 code,
 	cmap_user_get_struct(op, arg, fault);
 	if (unlikely(op->size != sizeof(*op)))
 		goto fault;
-	err = check_op(command, code, op);
+	err = ioctl_check_op(command, code, op);
 	if (!err && command->mode & FMODE_WRITE)
 		for (i = command->out / 8; i < command->least / 8; i++)
 			unsafe_put_user(((u64 *)op)[i], to + i, fault);
@@ -87,22 +88,22 @@ static int read_op(const struct cmap_command *command, u32 code,
 fault:
 	user_access_end();
 other:
-	return read_other_op(command, code, op, arg);
+	return ioctl_read_op_slow(command, code, op, arg);
 }
 
-static int execute_op(struct cmap_context *context,
-		      const struct cmap_command *command, u32 code,
-		      void __user *arg)
+static int ioctl_execute_op(struct cmap_context *context,
+			    const struct cmap_command *command, u32 code,
+			    void __user *arg)
 {
 	struct cmap_op op __uninitialized;
 	int err;
 
-	err = read_op(command, code, &op, arg);
+	err = ioctl_read_op(command, code, &op, arg);
 	if (err)
 		return err;
 	err = command->op(context, &op);
 
-	return write_results(command, arg, &op) ?: err;
+	return ioctl_write_results(command, arg, &op) ?: err;
 }
 
 /**
@@ -128,7 +129,7 @@ long cmap_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 							   _IOC_NR(cmd)))
 		return -ENOTTY;
 	command = _IOC_NR(cmd) == CMAP_CODE_BATCH ?
-		  &batch : cmap_command_find(_IOC_NR(cmd));
+		  &batch_command : cmap_command_find(_IOC_NR(cmd));
 	if (!command)
 		return -ENOTTY;
 	err = cmap_command_allowed(&context, command);
@@ -136,7 +137,7 @@ long cmap_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		return err;
 
 	if (command->op)
-		return execute_op(&context, command, _IOC_NR(cmd),
-				  (void __user *)arg);
+		return ioctl_execute_op(&context, command, _IOC_NR(cmd),
+					(void __user *)arg);
 	return command->own(&context, (void __user *)arg);
 }

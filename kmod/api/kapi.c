@@ -189,14 +189,14 @@ static const struct cmap_door direct_door = {
 
 /* ---- reading ---- */
 
-static void set_version(u64 *version, u64 value)
+static void kapi_set_version(u64 *version, u64 value)
 {
 	if (version)
 		*version = value;
 }
 
-static __always_inline bool lookup_entry(struct cmap *map, const void *key,
-					 u32 key_len, struct cmap_value *value)
+static __always_inline bool kapi_lookup_entry(struct cmap *map, const void *key,
+					      u32 key_len, struct cmap_value *value)
 {
 	const struct cmap_node *node;
 	struct cmap_key k __uninitialized;
@@ -219,10 +219,10 @@ static __always_inline bool lookup_entry(struct cmap *map, const void *key,
 	return true;
 }
 
-static noinline bool lookup_any(struct cmap *map, const void *key, u32 key_len,
-				struct cmap_value *value)
+static noinline bool kapi_lookup_any(struct cmap *map, const void *key, u32 key_len,
+				     struct cmap_value *value)
 {
-	return lookup_entry(map, key, key_len, value);
+	return kapi_lookup_entry(map, key, key_len, value);
 }
 
 /**
@@ -240,8 +240,8 @@ bool cmap_lookup(struct cmap *map, const void *key, u32 key_len,
 {
 	/* For the most common length: a constant makes the code a third shorter. */
 	if (likely(key_len == 8))
-		return lookup_entry(map, key, 8, value);
-	return lookup_any(map, key, key_len, value);
+		return kapi_lookup_entry(map, key, 8, value);
+	return kapi_lookup_any(map, key, key_len, value);
 }
 EXPORT_SYMBOL_NS_GPL(cmap_lookup, CMAP_NAMESPACE);
 
@@ -265,7 +265,7 @@ int cmap_get(struct cmap *map, const void *key, u32 key_len, void *buf,
 
 	*len = op.value_len;
 	if (!err || err == -EMSGSIZE)
-		set_version(version, op.version);
+		kapi_set_version(version, op.version);
 
 	return err;
 }
@@ -274,10 +274,10 @@ EXPORT_SYMBOL_NS_GPL(cmap_get, CMAP_NAMESPACE);
 /* ---- writing ---- */
 
 /* Store the version, if the operation has set one. */
-static int tell_version(const struct cmap_op *op, u64 *version, int err)
+static int kapi_tell_version(const struct cmap_op *op, u64 *version, int err)
 {
 	if (!err || err == -EEXIST || err == -ESTALE)
-		set_version(version, op->version);
+		kapi_set_version(version, op->version);
 	return err;
 }
 
@@ -308,7 +308,7 @@ int cmap_set(struct cmap *map, const void *key, u32 key_len, const void *value,
 	might_alloc(gfp);
 	if (flags > U16_MAX)
 		return -EINVAL;
-	return tell_version(&op, version, kernel_set(map, &op, gfp));
+	return kapi_tell_version(&op, version, kernel_set(map, &op, gfp));
 }
 EXPORT_SYMBOL_NS_GPL(cmap_set, CMAP_NAMESPACE);
 
@@ -336,17 +336,17 @@ int cmap_delete(struct cmap *map, const void *key, u32 key_len, u32 flags,
 	might_alloc(gfp);
 	if (flags > U16_MAX)
 		return -EINVAL;
-	return tell_version(&op, version, kernel_delete(map, &op, gfp));
+	return kapi_tell_version(&op, version, kernel_delete(map, &op, gfp));
 }
 EXPORT_SYMBOL_NS_GPL(cmap_delete, CMAP_NAMESPACE);
 
 /* Results of an operation that returns the old value: 1 if there was one. */
-static int give_old(const struct cmap_op *op, u32 *old_len, u64 *version,
-		    int err)
+static int kapi_give_old(const struct cmap_op *op, u32 *old_len, u64 *version,
+			 int err)
 {
 	if (!err || err == -EMSGSIZE)
 		*old_len = op->old_len;
-	return tell_version(op, version, err) ?: op->number;
+	return kapi_tell_version(op, version, err) ?: op->number;
 }
 
 /**
@@ -370,7 +370,7 @@ int cmap_take(struct cmap *map, const void *key, u32 key_len, void *old,
 
 	might_alloc(gfp);
 	err = kernel_take(map, &op, gfp);
-	return min(give_old(&op, old_len, version, err), 0);
+	return min(kapi_give_old(&op, old_len, version, err), 0);
 }
 EXPORT_SYMBOL_NS_GPL(cmap_take, CMAP_NAMESPACE);
 
@@ -400,7 +400,7 @@ int cmap_swap(struct cmap *map, const void *key, u32 key_len,
 	};
 
 	might_alloc(gfp);
-	return give_old(&op, old_len, version, kernel_swap(map, &op, gfp));
+	return kapi_give_old(&op, old_len, version, kernel_swap(map, &op, gfp));
 }
 EXPORT_SYMBOL_NS_GPL(cmap_swap, CMAP_NAMESPACE);
 
@@ -431,7 +431,7 @@ int cmap_compare_swap(struct cmap *map, const void *key, u32 key_len,
 	};
 
 	might_alloc(gfp);
-	return tell_version(&op, version, kernel_compare_swap(map, &op, gfp));
+	return kapi_tell_version(&op, version, kernel_compare_swap(map, &op, gfp));
 }
 EXPORT_SYMBOL_NS_GPL(cmap_compare_swap, CMAP_NAMESPACE);
 
@@ -458,7 +458,7 @@ int cmap_compare_delete(struct cmap *map, const void *key, u32 key_len,
 	};
 
 	might_alloc(gfp);
-	return tell_version(&op, version, kernel_compare_delete(map, &op, gfp));
+	return kapi_tell_version(&op, version, kernel_compare_delete(map, &op, gfp));
 }
 EXPORT_SYMBOL_NS_GPL(cmap_compare_delete, CMAP_NAMESPACE);
 
@@ -491,8 +491,8 @@ int cmap_get_or_set(struct cmap *map, const void *key, u32 key_len,
 	might_alloc(gfp);
 	err = kernel_get_or_set(map, &op, gfp);
 	if (err == -EMSGSIZE)
-		set_version(version, op.version);
-	return give_old(&op, old_len, version, err);
+		kapi_set_version(version, op.version);
+	return kapi_give_old(&op, old_len, version, err);
 }
 EXPORT_SYMBOL_NS_GPL(cmap_get_or_set, CMAP_NAMESPACE);
 
@@ -520,7 +520,7 @@ int cmap_add(struct cmap *map, const void *key, u32 key_len, s64 delta,
 	int err;
 
 	might_alloc(gfp);
-	err = tell_version(&op, version, kernel_add(map, &op, gfp));
+	err = kapi_tell_version(&op, version, kernel_add(map, &op, gfp));
 	if (!err && sum)
 		*sum = op.number;
 
@@ -563,7 +563,7 @@ u64 cmap_count(struct cmap *map)
 EXPORT_SYMBOL_NS_GPL(cmap_count, CMAP_NAMESPACE);
 
 /* Call @fn for the entries that were found.  False if @fn wants to stop. */
-static bool show_entries(struct cmap_walk *walk, cmap_range_fn fn, void *arg)
+static bool kapi_range_bucket(struct cmap_walk *walk, cmap_range_fn fn, void *arg)
 {
 	u32 i;
 
@@ -624,7 +624,7 @@ int cmap_range(struct cmap *map, struct cmap_cursor *cursor, cmap_range_fn fn,
 
 	while (!err && walk->position < CMAP_POSITION_END) {
 		rcu_read_lock();
-		if (cmap_walk_next(walk) && !show_entries(walk, fn, arg))
+		if (cmap_walk_next(walk) && !kapi_range_bucket(walk, fn, arg))
 			err = 1;
 		rcu_read_unlock();
 

@@ -172,7 +172,7 @@ fault:
 	return -EFAULT;
 }
 
-static __always_inline int write_short(void __user *to, const void *from, u32 len)
+static __always_inline int user_write_short(void __user *to, const void *from, u32 len)
 {
 	if (!user_write_access_begin(to, len))
 		return -EFAULT;
@@ -199,7 +199,7 @@ int cmap_user_write(void __user *to, const void *from, u32 len)
 {
 	if (!is_short(len))
 		return copy_to_user(to, from, len) ? -EFAULT : 0;
-	return write_short(to, from, len);
+	return user_write_short(to, from, len);
 }
 
 /**
@@ -219,7 +219,7 @@ int cmap_user_write_nofault(void __user *to, const void *from, u32 len)
 		return copy_to_user_nofault(to, from, len);
 
 	pagefault_disable();
-	err = write_short(to, from, len);
+	err = user_write_short(to, from, len);
 	pagefault_enable();
 	return err;
 }

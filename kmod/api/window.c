@@ -98,7 +98,7 @@ static void mappings_free(struct cmap_mapped *mapped)
 }
 
 /* Does nothing if an earlier mmap(), which failed later on, has done it. */
-static int mappings_new(struct cmap *map)
+static int window_mappings_new(struct cmap *map)
 {
 	struct mappings *mappings;
 	int err;
@@ -118,7 +118,7 @@ static int mappings_new(struct cmap *map)
 	return err;
 }
 
-static int header_new(struct cmap *map, struct cmap_block **result)
+static int window_header_new(struct cmap *map, struct cmap_block **result)
 {
 	struct cmap_window *header;
 	struct cmap_block *block;
@@ -152,7 +152,7 @@ static int header_new(struct cmap *map, struct cmap_block **result)
  * fails, views that were made are kept for the next attempt.  They are not charged to
  * the map's own limit.
  */
-static int open_locked(struct cmap *map)
+static int window_open_locked(struct cmap *map)
 {
 	int err = 0;
 	u32 i;
@@ -163,9 +163,9 @@ static int open_locked(struct cmap *map)
 	for (i = 0; i < map->shards && !err; i++)
 		err = cmap_shard_show(map->shard[i]);
 	if (!err)
-		err = mappings_new(map);
+		err = window_mappings_new(map);
 	if (!err)
-		err = header_new(map, &map->window);
+		err = window_header_new(map, &map->window);
 
 	return err;
 }
@@ -175,7 +175,7 @@ static int window_open(struct cmap *map)
 	int err;
 
 	mutex_lock(&map->window_mutex);
-	err = open_locked(map);
+	err = window_open_locked(map);
 	mutex_unlock(&map->window_mutex);
 
 	return err;
@@ -194,7 +194,7 @@ struct run {
 	unsigned long count;
 };
 
-static void one_page(struct run *run, struct page *page)
+static void run_set_page(struct run *run, struct page *page)
 {
 	run->page = page;
 	run->count = 1;
@@ -204,7 +204,7 @@ static void one_page(struct run *run, struct page *page)
  * Extend a run to the pages around it, within an extent.  @pgoff is the extent's
  * beginning in the file.
  */
-static void run_around(struct run *run, const struct cmap_extent *extent,
+static void run_extend(struct run *run, const struct cmap_extent *extent,
 		       pgoff_t pgoff)
 {
 	unsigned long i = round_down(run->pgoff - pgoff, AROUND_PAGES);
@@ -217,20 +217,20 @@ static void run_around(struct run *run, const struct cmap_extent *extent,
 }
 
 /* The first region: the header, then the first page of each shard's view. */
-static bool find_head(struct cmap *map, u64 at, struct run *run)
+static bool window_find_head(struct cmap *map, u64 at, struct run *run)
 {
 	u64 i = at >> PAGE_SHIFT;
 
 	if (i > map->shards)
 		return false;
 
-	one_page(run, i ? cmap_view_page(map->shard[i - 1]->arena.view, 0) :
-			  virt_to_page(map->window->base));
+	run_set_page(run, i ? cmap_view_page(map->shard[i - 1]->arena.view, 0) :
+			      virt_to_page(map->window->base));
 	return true;
 }
 
-static bool find_list(struct cmap *map, unsigned int level, u64 at,
-		      struct run *run)
+static bool window_find_list(struct cmap *map, unsigned int level, u64 at,
+			     struct run *run)
 {
 	u32 count = cmap_level_count(level, 1);
 	u64 i = at >> PAGE_SHIFT;
@@ -242,12 +242,12 @@ static bool find_list(struct cmap *map, unsigned int level, u64 at,
 	page = cmap_view_page(map->shard[i / count]->arena.view,
 			      cmap_level_begin(level, 1) + i % count);
 	if (page)
-		one_page(run, page);
+		run_set_page(run, page);
 	return page;
 }
 
-static bool find_node(struct cmap *map, unsigned int level, u64 at,
-		      bool shown, struct run *run)
+static bool window_find_node(struct cmap *map, unsigned int level, u64 at,
+			     bool shown, struct run *run)
 {
 	u32 count = cmap_level_count(level, CMAP_WINDOW_GRANULES_NONE);
 	u32 begin = cmap_level_begin(level, CMAP_WINDOW_GRANULES_NONE);
@@ -265,12 +265,12 @@ static bool find_node(struct cmap *map, unsigned int level, u64 at,
 	     at % CMAP_GRANULE_BYTES - extent.at;
 	first = run->pgoff - (at >> PAGE_SHIFT);
 	if (at < extent.bytes)
-		run_around(run, &extent, first);
+		run_extend(run, &extent, first);
 	return true;
 }
 
-static bool find_table(struct cmap *map, u32 place, u64 at, bool shown,
-		       struct run *run)
+static bool window_find_table(struct cmap *map, u32 place, u64 at, bool shown,
+			      struct run *run)
 {
 	u8 bits = place % 32, turn = place / 32;
 	struct cmap_extent extent = {};
@@ -285,7 +285,7 @@ static bool find_table(struct cmap *map, u32 place, u64 at, bool shown,
 		return false;
 
 	if (extent.bytes)
-		run_around(run, &extent,
+		run_extend(run, &extent,
 			   run->pgoff - ((at - extent.at) >> PAGE_SHIFT));
 	return true;
 }
@@ -295,8 +295,8 @@ static bool find_table(struct cmap *map, u32 place, u64 at, bool shown,
  * is the page of zeroes; @shown says that the caller will map it.  False if there
  * never was a block.
  */
-static bool find_run(struct cmap *map, pgoff_t pgoff, bool shown,
-		     struct run *run)
+static bool window_find_run(struct cmap *map, pgoff_t pgoff, bool shown,
+			    struct run *run)
 {
 	u64 at = (u64)pgoff << PAGE_SHIFT;
 	u32 region = at >> CMAP_WINDOW_REGION_SHIFT;
@@ -305,23 +305,23 @@ static bool find_run(struct cmap *map, pgoff_t pgoff, bool shown,
 	*run = (struct run){ .page = zeroes, .pgoff = pgoff, .count = 1 };
 	switch (region) {
 	case CMAP_WINDOW_HEAD:
-		return find_head(map, at, run);
+		return window_find_head(map, at, run);
 	case CMAP_WINDOW_LIST(1) ... CMAP_WINDOW_LIST(15):
-		return find_list(map, region - CMAP_WINDOW_LIST(0), at, run);
+		return window_find_list(map, region - CMAP_WINDOW_LIST(0), at, run);
 	case CMAP_WINDOW_NODE(1) ...
 	     CMAP_WINDOW_NODE(CMAP_WINDOW_NODE_LEVELS - 1):
-		return find_node(map, region - CMAP_WINDOW_NODE(0), at, shown,
-				 run);
+		return window_find_node(map, region - CMAP_WINDOW_NODE(0), at, shown,
+					run);
 	case CMAP_WINDOW_TABLE(0, 0) ... CMAP_WINDOW_REGIONS - 1:
-		return find_table(map, region - CMAP_WINDOW_TABLE(0, 0), at,
-				  shown, run);
+		return window_find_table(map, region - CMAP_WINDOW_TABLE(0, 0), at,
+					 shown, run);
 	default:
 		return false;
 	}
 }
 
 /* Cut off the pages that are outside of the mapping. */
-static void clip_run(struct run *run, struct vm_area_struct *vma)
+static void window_clip_run(struct run *run, struct vm_area_struct *vma)
 {
 	pgoff_t end = vma->vm_pgoff + vma_pages(vma);
 
@@ -335,7 +335,7 @@ static void clip_run(struct run *run, struct vm_area_struct *vma)
 	run->count = min_t(unsigned long, run->count, end - run->pgoff);
 }
 
-static vm_fault_t map_run(struct vm_area_struct *vma, const struct run *run)
+static vm_fault_t window_map_run(struct vm_area_struct *vma, const struct run *run)
 {
 	unsigned long at = vma->vm_start +
 			   ((run->pgoff - vma->vm_pgoff) << PAGE_SHIFT);
@@ -361,10 +361,10 @@ static vm_fault_t window_fault(struct vm_fault *vmf)
 	int cookie;
 
 	cookie = srcu_read_lock(faults);
-	if (find_run(map, vmf->pgoff, user, &run) &&
+	if (window_find_run(map, vmf->pgoff, user, &run) &&
 	    (run.page != zeroes || user)) {
-		clip_run(&run, vma);
-		fault = map_run(vma, &run);
+		window_clip_run(&run, vma);
+		fault = window_map_run(vma, &run);
 	}
 	srcu_read_unlock(faults, cookie);
 
@@ -387,8 +387,8 @@ static vm_fault_t window_huge_fault(struct vm_fault *vmf, unsigned int order)
 		return VM_FAULT_FALLBACK;
 
 	cookie = srcu_read_lock(faults);
-	if (find_run(map, round_down(vmf->pgoff, 1UL << PMD_ORDER), false,
-		     &run) && compound_order(run.page) == PMD_ORDER)
+	if (window_find_run(map, round_down(vmf->pgoff, 1UL << PMD_ORDER), false,
+			    &run) && compound_order(run.page) == PMD_ORDER)
 		fault = vmf_insert_pfn_pmd(vmf, cmap_pfn(page_to_pfn(run.page)),
 					   false);
 	srcu_read_unlock(faults, cookie);
@@ -434,7 +434,7 @@ static int window_access(struct vm_area_struct *vma, unsigned long addr,
 
 	len = min_t(int, len, PAGE_SIZE - offset_in_page(addr));
 	cookie = srcu_read_lock(faults);
-	if (!find_run(map, pgoff, false, &run) || run.page == zeroes)
+	if (!window_find_run(map, pgoff, false, &run) || run.page == zeroes)
 		len = -EFAULT;
 	else
 		memcpy(buf, page_address(run.page + (pgoff - run.pgoff) *
@@ -514,7 +514,7 @@ struct request {
 };
 
 /* Whether the whole range is inside the regions of a window. */
-static bool range_valid(const struct request *request)
+static bool request_in_regions(const struct request *request)
 {
 	pgoff_t last = request->first + request->pages - 1;
 
@@ -523,7 +523,7 @@ static bool range_valid(const struct request *request)
 }
 
 /* Check a request.  Return the file that the mapping shall refer to, or an ERR_PTR. */
-static struct file *file_to_map(struct file *file, const struct request *request)
+static struct file *window_file_for(struct file *file, const struct request *request)
 {
 	struct cmap *map = cmap_file_map(file);
 	int err;
@@ -534,7 +534,7 @@ static struct file *file_to_map(struct file *file, const struct request *request
 		return ERR_PTR(-ENODEV);
 	if (request->writable)
 		return ERR_PTR(-EACCES);
-	if (!request->shared || !range_valid(request))
+	if (!request->shared || !request_in_regions(request))
 		return ERR_PTR(-EINVAL);
 	err = window_open(map);
 	if (err)
@@ -572,7 +572,7 @@ int cmap_window_mmap_prepare(struct vm_area_desc *desc)
 		.writable = vma_desc_test_any(desc, VMA_WRITE_BIT,
 					      VMA_EXEC_BIT),
 	};
-	struct file *window = file_to_map(desc->file, &request);
+	struct file *window = window_file_for(desc->file, &request);
 
 	if (IS_ERR(window))
 		return PTR_ERR(window);
@@ -606,7 +606,7 @@ int cmap_window_mmap(struct file *file, struct vm_area_struct *vma)
 		.shared = vma->vm_flags & VM_MAYSHARE,
 		.writable = vma->vm_flags & (VM_WRITE | VM_EXEC),
 	};
-	struct file *window = file_to_map(file, &request);
+	struct file *window = window_file_for(file, &request);
 
 	if (IS_ERR(window))
 		return PTR_ERR(window);
