@@ -12,6 +12,7 @@
 #include <linux/rcupdate.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
+#include <linux/vmalloc.h>
 
 #define CHUNK		1024U	/* steps between chances to let others run */
 #define WRITES		32	/* of who writes now and then, at once */
@@ -22,6 +23,16 @@ struct crew {
 	bool done;
 };
 
+/* What a thread counts: on its own stack while the clock runs. */
+struct tally {
+	u64 sum;
+	u32 missed;
+	u32 failed;
+	u32 failed_step;	/* the first, and what it returned */
+	int failed_err;
+};
+
+/* Nothing of a worker shares a cache line with anything of another. */
 struct worker {
 	struct crew *crew;
 	const struct bench_script *script;
@@ -30,12 +41,8 @@ struct worker {
 	struct completion end;
 	u64 begun;
 	u64 ended;
-	u32 missed;
-	u32 failed;
-	u32 failed_step;	/* the first, and what it returned */
-	int failed_err;
-	u64 sum;
-};
+	struct tally tally;
+} __aligned(BENCH_APART);
 
 /**
  * bench_cpus() - how many CPUs threads can be pinned to
@@ -104,51 +111,52 @@ int bench_step(const struct bench_peer *peer, void *table, u32 key_size,
 	return step_one(peer, table, key_size, step, salt, sum);
 }
 
-static __always_inline void take_step(struct worker *worker,
+static __always_inline void take_step(struct tally *tally,
 				      const struct bench_job *job, u32 step,
 				      u32 salt, int expected)
 {
 	int err = step_one(job->peer, job->table, job->key_size, step, salt,
-			   &worker->sum);
+			   &tally->sum);
 
 	if (likely(err == expected))
 		return;
 	if (job->peer->misses && err == -ENOENT &&
 	    BENCH_STEP_OP(step) == BENCH_LOOKUP) {
-		worker->missed++;
+		tally->missed++;
 		return;
 	}
-	if (!worker->failed++) {
-		worker->failed_step = step;
-		worker->failed_err = err;
+	if (!tally->failed++) {
+		tally->failed_step = step;
+		tally->failed_err = err;
 	}
 }
 
-static void follow(struct worker *worker, const struct bench_job *job)
+static void follow(struct tally *tally, const struct bench_job *job,
+		   const struct bench_script *script)
 {
-	int expected = worker->script->misses ? -ENOENT : 0;
-	u32 i, end = 0;
+	int expected = script->misses ? -ENOENT : 0;
+	u32 i, end = 0, count = script->count;
 
-	for (i = 0; i < worker->script->count; cond_resched()) {
-		end = min(end + CHUNK, worker->script->count);
+	for (i = 0; i < count; cond_resched()) {
+		end = min(end + CHUNK, count);
 		for (; i < end; i++)
-			take_step(worker, job, worker->script->step[i], i,
-				  expected);
+			take_step(tally, job, script->step[i], i, expected);
 	}
 }
 
-static void follow_timed(struct worker *worker, const struct bench_job *job)
+static void follow_timed(struct tally *tally, const struct bench_job *job,
+			 const struct bench_script *script,
+			 struct bench_histogram *histogram)
 {
-	u32 i, end = 0;
+	u32 i, end = 0, count = script->count;
 
-	for (i = 0; i < worker->script->count; cond_resched()) {
-		end = min(end + CHUNK, worker->script->count);
+	for (i = 0; i < count; cond_resched()) {
+		end = min(end + CHUNK, count);
 		for (; i < end; i++) {
 			u64 begin = ktime_get_ns();
 
-			take_step(worker, job, worker->script->step[i], i, 0);
-			bench_histogram_add(worker->histogram,
-					    ktime_get_ns() - begin);
+			take_step(tally, job, script->step[i], i, 0);
+			bench_histogram_add(histogram, ktime_get_ns() - begin);
 		}
 	}
 }
@@ -157,6 +165,10 @@ static int work(void *arg)
 {
 	struct worker *worker = arg;
 	struct crew *crew = worker->crew;
+	/* Copies, so that nobody else writes in their cache lines. */
+	struct bench_script script = *worker->script;
+	struct bench_job job = *crew->job;
+	struct tally tally = {};
 
 	atomic_dec(&crew->missing);
 	while (atomic_read(&crew->missing))
@@ -164,17 +176,19 @@ static int work(void *arg)
 
 	worker->begun = ktime_get_ns();
 	if (worker->histogram)
-		follow_timed(worker, crew->job);
+		follow_timed(&tally, &job, &script, worker->histogram);
 	else
-		follow(worker, crew->job);
+		follow(&tally, &job, &script);
 	worker->ended = ktime_get_ns();
+	worker->tally = tally;
 	kthread_complete_and_exit(&worker->end, 0);
 }
 
 static int write_now_and_then(void *arg)
 {
 	struct worker *worker = arg;
-	const struct bench_job *job = worker->crew->job;
+	struct bench_job job = *worker->crew->job;
+	struct tally tally = {};
 	struct rnd_state random;
 	u32 i;
 
@@ -182,13 +196,14 @@ static int write_now_and_then(void *arg)
 	while (!READ_ONCE(worker->crew->done)) {
 		for (i = 0; i < WRITES; i++) {
 			u32 number = bench_below(&random,
-						 job->writes_now_and_then);
+						 job.writes_now_and_then);
 
-			take_step(worker, job,
+			take_step(&tally, &job,
 				  BENCH_STEP(BENCH_REPLACE, number), i, 0);
 		}
 		usleep_range(1000, 1100);
 	}
+	worker->tally = tally;
 	kthread_complete_and_exit(&worker->end, 0);
 }
 
@@ -235,12 +250,12 @@ stop:
 	return err;
 }
 
-static void complain(const struct bench_job *job, const struct worker *worker)
+static void complain(const struct bench_job *job, const struct tally *tally)
 {
 	pr_err("%s: %u steps went wrong; first was %u of key %u: %d\n",
-	       job->peer->name, worker->failed,
-	       BENCH_STEP_OP(worker->failed_step),
-	       BENCH_STEP_NUMBER(worker->failed_step), worker->failed_err);
+	       job->peer->name, tally->failed,
+	       BENCH_STEP_OP(tally->failed_step),
+	       BENCH_STEP_NUMBER(tally->failed_step), tally->failed_err);
 }
 
 static int add_up(struct bench_job *job, const struct worker *workers, u32 all)
@@ -250,10 +265,12 @@ static int add_up(struct bench_job *job, const struct worker *workers, u32 all)
 
 	job->steps = 0;
 	for (i = 0; i < all; i++) {
-		if (workers[i].failed)
-			complain(job, &workers[i]);
-		failed += workers[i].failed;
-		missed += workers[i].missed;
+		const struct tally *tally = &workers[i].tally;
+
+		if (tally->failed)
+			complain(job, tally);
+		failed += tally->failed;
+		missed += tally->missed;
 		if (i == job->threads)
 			break;
 		begun = min(begun, workers[i].begun);
@@ -286,7 +303,8 @@ int bench_crew_run(struct bench_job *job)
 	u32 i;
 	int err;
 
-	workers = kcalloc(all, sizeof(*workers), GFP_KERNEL);
+	/* Begins with a page, so that each is aligned as it should be. */
+	workers = vzalloc(array_size(all, sizeof(*workers)));
 	if (!workers)
 		return -ENOMEM;
 
@@ -299,7 +317,7 @@ int bench_crew_run(struct bench_job *job)
 		}
 		err = add_up(job, workers, all);
 	}
-	kfree(workers);
+	vfree(workers);
 
 	return err;
 }

@@ -13,6 +13,12 @@
 
 #define BENCH_VALUE_SIZE	16
 
+/*
+ * What one thread writes lies so far from what others read: a cache line, and
+ * the one beside it, which processors fetch with it.
+ */
+#define BENCH_APART		128
+
 /**
  * struct bench_shape - what a table is made for
  * @key_size: bytes in each key

@@ -10,7 +10,7 @@
 struct table {
 	struct cmap *map;
 	u32 key_size;
-};
+} __aligned(BENCH_APART);
 
 static void *create(const struct bench_shape *shape)
 {

@@ -34,11 +34,11 @@ struct table {
 	u32 key_size;
 	u32 mask;
 	u32 seed;
+	struct bucket *bucket;
 	union {
 		rwlock_t rwlock;
 		spinlock_t lock;
-	};
-	struct bucket *bucket;
+	} __aligned(BENCH_APART);
 };
 
 static struct table *new_table(const struct bench_shape *shape)
