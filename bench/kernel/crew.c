@@ -30,6 +30,8 @@ struct tally {
 	u32 failed;
 	u32 failed_step;	/* the first, and what it returned */
 	int failed_err;
+	u64 op_ns[BENCH_OPS];
+	u64 op_steps[BENCH_OPS];
 };
 
 /* Nothing of a worker shares a cache line with anything of another. */
@@ -131,13 +133,23 @@ static __always_inline void take_step(struct tally *tally,
 	}
 }
 
+/*
+ * cond_resched() does nothing in a kernel that preempts its threads, and User
+ * Mode Linux, which is one, does not do that when an interrupt ends.
+ */
+static void let_others_run(void)
+{
+	if (need_resched())
+		schedule();
+}
+
 static void follow(struct tally *tally, const struct bench_job *job,
 		   const struct bench_script *script)
 {
 	int expected = script->misses ? -ENOENT : 0;
 	u32 i, end = 0, count = script->count;
 
-	for (i = 0; i < count; cond_resched()) {
+	for (i = 0; i < count; let_others_run()) {
 		end = min(end + CHUNK, count);
 		for (; i < end; i++)
 			take_step(tally, job, script->step[i], i, expected);
@@ -150,7 +162,7 @@ static void follow_timed(struct tally *tally, const struct bench_job *job,
 {
 	u32 i, end = 0, count = script->count;
 
-	for (i = 0; i < count; cond_resched()) {
+	for (i = 0; i < count; let_others_run()) {
 		end = min(end + CHUNK, count);
 		for (; i < end; i++) {
 			u64 begin = ktime_get_ns();
@@ -158,6 +170,25 @@ static void follow_timed(struct tally *tally, const struct bench_job *job,
 			take_step(tally, job, script->step[i], i, 0);
 			bench_histogram_add(histogram, ktime_get_ns() - begin);
 		}
+	}
+}
+
+/* The clock is read at both ends of a burst, or of a part of it. */
+static void follow_bursts(struct tally *tally, const struct bench_job *job,
+			  const struct bench_script *script)
+{
+	u32 i, end, count = script->count;
+
+	for (i = 0; i < count; let_others_run()) {
+		u32 op = BENCH_STEP_OP(script->step[i]), first = i;
+		u64 begin;
+
+		end = min(i + CHUNK, count);
+		begin = ktime_get_ns();
+		for (; i < end && BENCH_STEP_OP(script->step[i]) == op; i++)
+			take_step(tally, job, script->step[i], i, 0);
+		tally->op_ns[op] += ktime_get_ns() - begin;
+		tally->op_steps[op] += i - first;
 	}
 }
 
@@ -172,11 +203,13 @@ static int work(void *arg)
 
 	atomic_dec(&crew->missing);
 	while (atomic_read(&crew->missing))
-		cond_resched();
+		let_others_run();
 
 	worker->begun = ktime_get_ns();
 	if (worker->histogram)
 		follow_timed(&tally, &job, &script, worker->histogram);
+	else if (job.bursts)
+		follow_bursts(&tally, &job, &script);
 	else
 		follow(&tally, &job, &script);
 	worker->ended = ktime_get_ns();
@@ -238,6 +271,8 @@ static int start_all(struct crew *crew, struct worker *workers, u32 all)
 		if (err)
 			goto stop;
 		cpu = cpumask_next(cpu, cpu_online_mask);
+		if (cpu >= nr_cpu_ids)
+			cpu = cpumask_first(cpu_online_mask);
 	}
 	for (i = 0; i < all; i++)
 		wake_up_process(workers[i].task);
@@ -261,9 +296,11 @@ static void complain(const struct bench_job *job, const struct tally *tally)
 static int add_up(struct bench_job *job, const struct worker *workers, u32 all)
 {
 	u64 begun = U64_MAX, ended = 0;
-	u32 i, failed = 0, missed = 0;
+	u32 i, op, failed = 0, missed = 0;
 
 	job->steps = 0;
+	memset(job->op_ns, 0, sizeof(job->op_ns));
+	memset(job->op_steps, 0, sizeof(job->op_steps));
 	for (i = 0; i < all; i++) {
 		const struct tally *tally = &workers[i].tally;
 
@@ -276,6 +313,10 @@ static int add_up(struct bench_job *job, const struct worker *workers, u32 all)
 		begun = min(begun, workers[i].begun);
 		ended = max(ended, workers[i].ended);
 		job->steps += workers[i].script->count;
+		for (op = 0; op < BENCH_OPS; op++) {
+			job->op_ns[op] += tally->op_ns[op];
+			job->op_steps[op] += tally->op_steps[op];
+		}
 	}
 	job->ns = ended - begun;
 	if (missed)

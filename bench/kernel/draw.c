@@ -70,6 +70,30 @@ void bench_draw_same(struct bench_script *script, u32 op, u32 first, u32 count)
 }
 
 /**
+ * bench_draw_bursts() - insert some numbers, remove them, and again
+ * @script: the script
+ * @first: first number
+ * @burst: how many are inserted before they are removed
+ * @count: most steps
+ *
+ * Context: Any.
+ */
+void bench_draw_bursts(struct bench_script *script, u32 first, u32 burst,
+		       u32 count)
+{
+	u32 i;
+
+	script->count = 0;
+	script->misses = false;
+	while (script->count + 2 * burst <= count) {
+		for (i = 0; i < burst; i++)
+			add(script, BENCH_INSERT, first + i);
+		for (i = 0; i < burst; i++)
+			add(script, BENCH_REMOVE, first + i);
+	}
+}
+
+/**
  * bench_draw_random() - look up what is there, now and then replace it
  * @script: the script
  * @random: where from

@@ -15,6 +15,7 @@ struct bench_zipf;
 #define BENCH_INSERT		1U
 #define BENCH_REPLACE		2U
 #define BENCH_REMOVE		3U
+#define BENCH_OPS		4U
 #define BENCH_STEP(op, number)	((op) << 30 | (number))
 #define BENCH_STEP_OP(step)	((step) >> 30)
 #define BENCH_STEP_NUMBER(step)	((step) & ((1U << 30) - 1))
@@ -39,6 +40,8 @@ void bench_script_free(struct bench_script *script);
 u32 bench_below(struct rnd_state *random, u32 bound);
 
 void bench_draw_same(struct bench_script *script, u32 op, u32 first, u32 count);
+void bench_draw_bursts(struct bench_script *script, u32 first, u32 burst,
+		       u32 count);
 void bench_draw_random(struct bench_script *script, struct rnd_state *random,
 		       const struct bench_zipf *zipf, u32 entries, u32 count,
 		       u32 percent_replace);

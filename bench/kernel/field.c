@@ -12,12 +12,13 @@
  * @plan: how much to do
  * @entries: in each table
  * @key_size: bytes in a key
+ * @threads: most that there will be
  *
  * Context: Process.
  * Return: 0 or -ENOMEM.
  */
 int bench_field_init(struct bench_field *field, const struct bench_plan *plan,
-		     u32 entries, u32 key_size)
+		     u32 entries, u32 key_size, u32 threads)
 {
 	u32 i;
 	int err = 0;
@@ -26,7 +27,7 @@ int bench_field_init(struct bench_field *field, const struct bench_plan *plan,
 		.plan = plan,
 		.entries = entries,
 		.key_size = key_size,
-		.threads = bench_cpus(),
+		.threads = threads,
 	};
 	prandom_seed_state(&field->random, 1);
 	field->script = kcalloc(field->threads, sizeof(*field->script),

@@ -29,7 +29,7 @@ struct bench_field {
 };
 
 int bench_field_init(struct bench_field *field, const struct bench_plan *plan,
-		     u32 entries, u32 key_size);
+		     u32 entries, u32 key_size, u32 threads);
 int bench_field_fill(struct bench_field *field, u32 peer, u32 shards,
 		     u32 capacity);
 void bench_field_empty(struct bench_field *field, u32 peer);

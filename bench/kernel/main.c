@@ -22,13 +22,17 @@ static unsigned int rounds = 5;
 module_param(rounds, uint, 0644);
 MODULE_PARM_DESC(rounds, "rounds of each measurement (default: 5)");
 
-static unsigned int steps = 50000;
+static unsigned int steps;
 module_param(steps, uint, 0644);
-MODULE_PARM_DESC(steps, "operations of each thread in a round (default: 50000)");
+MODULE_PARM_DESC(steps, "operations of each thread in a round (default: 50000, on a busy host 20000)");
 
 static unsigned int most = 4000000;
 module_param(most, uint, 0644);
 MODULE_PARM_DESC(most, "entries in the largest table (default: 4000000)");
+
+static bool busy;
+module_param(busy, bool, 0644);
+MODULE_PARM_DESC(busy, "measure what suffers from a busy host, and only that (default: no)");
 
 static char *only = "";
 module_param(only, charp, 0444);
@@ -92,12 +96,29 @@ static int choose(struct bench_plan *plan)
 	return plan->peers ? 0 : -EINVAL;
 }
 
+/* One round, which leaves no results, of all that threads do beside each other. */
+static int check_writers(const struct bench_plan *plan)
+{
+	struct bench_plan once = *plan;
+	int err;
+
+	once.rounds = 0;
+	once.steps = min(once.steps, 1000U);
+	once.most = min(once.most, 100000U);
+	once.busy = false;
+	err = bench_writers(&once);
+	once.busy = true;
+	return err ?: bench_writers(&once);
+}
+
 static int run(const char *what)
 {
 	struct bench_plan plan = {
 		.rounds = clamp(rounds, 1U, BENCH_ROUNDS_MAX),
-		.steps = clamp(steps, 1000U, 10000000U),
+		.steps = steps ? clamp(steps, 1000U, 10000000U) :
+				 busy ? 20000 : 50000,
 		.most = clamp(most, 1000U, 100000000U),
+		.busy = busy,
 		.quick = !strcmp(what, "quick"),
 		.only = only,
 	};
@@ -112,10 +133,14 @@ static int run(const char *what)
 
 	bench_result_clear();
 	err = choose(&plan) ?: bench_check(&plan);
-	if (err || !strcmp(what, "check"))
+	if (err)
 		return err;
+	if (!strcmp(what, "check"))
+		return check_writers(&plan);
+	if (busy)
+		return bench_writers(&plan);
 	return bench_tables(&plan) ?: bench_scaling(&plan) ?:
-	       bench_growth(&plan);
+	       bench_growth(&plan) ?: bench_writers(&plan);
 }
 
 static ssize_t run_write(struct file *file, const char __user *data,

@@ -17,6 +17,8 @@
  * @rounds: of each measurement, after one that does not count
  * @steps: of each thread in a round
  * @most: entries in the largest table
+ * @busy: other processes have the host's CPUs half of the time: measure only what
+ *	suffers from that
  * @quick: leave out what takes long
  * @only: only operations whose name has this in it; "" for all
  */
@@ -26,6 +28,7 @@ struct bench_plan {
 	u32 rounds;
 	u32 steps;
 	u32 most;
+	bool busy;
 	bool quick;
 	const char *only;
 };
@@ -34,6 +37,7 @@ int bench_check(const struct bench_plan *plan);
 int bench_tables(const struct bench_plan *plan);
 int bench_scaling(const struct bench_plan *plan);
 int bench_growth(const struct bench_plan *plan);
+int bench_writers(const struct bench_plan *plan);
 
 bool bench_wanted(const struct bench_plan *plan, const char *operation);
 

@@ -183,7 +183,7 @@ int bench_growth(const struct bench_plan *plan)
 	times = kvcalloc(growing.peers, sizeof(*times), GFP_KERNEL);
 	if (!times)
 		return -ENOMEM;
-	err = bench_field_init(&field, &growing, FEW, 8) ?:
+	err = bench_field_init(&field, &growing, FEW, 8, bench_cpus()) ?:
 	      rounds(&field, many, times) ?:
 	      report_all(&field, many, times);
 	bench_field_free(&field);

@@ -98,7 +98,7 @@ static int by_cpus(const struct bench_plan *plan)
 	u32 i, threads;
 	int err, kind;
 
-	err = bench_field_init(&field, plan, ENTRIES, 8);
+	err = bench_field_init(&field, plan, ENTRIES, 8, bench_cpus());
 	for (i = 0; i < plan->peers && !err; i++)
 		err = bench_field_fill(&field, i, 0, ENTRIES);
 	for (kind = ALONE; kind <= WRITERS && !err; kind++) {
@@ -130,7 +130,7 @@ static int by_shards(const struct bench_plan *plan)
 	for (i = 0; i < shards_plan.peers; i++)
 		shards_plan.peer[i] = &bench_cmap;
 
-	err = bench_field_init(&field, &shards_plan, ENTRIES, 8);
+	err = bench_field_init(&field, &shards_plan, ENTRIES, 8, bench_cpus());
 	for (i = 0; i < shards_plan.peers && !err; i++)
 		err = bench_field_fill(&field, i, 1 << i, ENTRIES);
 	for (round = 0; round <= plan->rounds && !err; round++) {

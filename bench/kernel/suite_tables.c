@@ -364,7 +364,7 @@ int bench_tables(const struct bench_plan *plan)
 			continue;
 		zipf = bench_zipf_new(sizes[i].entries);
 		err = bench_field_init(&field, plan, sizes[i].entries,
-				       sizes[i].key_size);
+				       sizes[i].key_size, bench_cpus());
 		if (!zipf)
 			err = -ENOMEM;
 		err = err ?: fill_all(&field, &sizes[i]) ?:
