@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The ABI's rules, and guarantee D3 (hostile) at the door: structures of every
- * length, every flag and reserved field, every kind of bad pointer.  Built for
- * 32 bits too.
+ * The rules of the ABI, and guarantee D3 (hostile callers) for single calls:
+ * structures of every length, every flag and reserved field, every kind of bad
+ * pointer.  Built for 32 bits, too.
  */
 #include "cmap_test.h"
 #include "kselftest_harness.h"
@@ -44,7 +44,7 @@ static const struct {
 FIXTURE(abi)
 {
 	int fd;
-	char *page;		/* one page, and behind it nothing */
+	char *page;		/* one page with nothing mapped behind it */
 	char *end;
 	long page_size;
 };
@@ -105,7 +105,7 @@ TEST_F(abi, too_short_is_EINVAL)
 	}
 }
 
-/* Too short ones at the very end of memory, where the rest would fault. */
+/* A short structure at the very end of memory, where more would fault. */
 TEST_F(abi, too_short_at_the_end_of_a_page)
 {
 	unsigned int i;
@@ -145,7 +145,7 @@ TEST_F(abi, longer_must_be_zero)
 	}
 }
 
-/* Every length from the least to the full one does the same. */
+/* Every length from the least to the full one has the same effect. */
 TEST_F(abi, shorter_is_extended)
 {
 	char value[8];
@@ -153,7 +153,7 @@ TEST_F(abi, shorter_is_extended)
 	uint32_t size;
 
 	for (size = LEAST_SHORT; size <= sizeof(op); size++) {
-		/* What is beyond the size is not looked at. */
+		/* Bytes beyond the size are not read. */
 		memset(&op, 0xff, sizeof(op));
 		op.size = size;
 		op.code = 0;
@@ -168,7 +168,7 @@ TEST_F(abi, shorter_is_extended)
 	}
 }
 
-/* Also wherever an unknown flag stands. */
+/* Everything that a create refuses, each unknown flag included. */
 static void bad_creates(struct __test_metadata *_metadata, int fd)
 {
 	static const struct {
@@ -202,7 +202,7 @@ static void bad_creates(struct __test_metadata *_metadata, int fd)
 	}
 }
 
-/* No command but SET and DELETE has flags; no code but its own. */
+/* Only SET and DELETE have flags, and only batch elements have a code. */
 static void flags_of_other_commands(struct __test_metadata *_metadata, int fd)
 {
 	struct cmap_op op;
@@ -290,7 +290,7 @@ TEST_F(abi, unknown_commands)
 	EXPECT_EQ(-ENOTTY, call(self->fd, _IO(CMAP_IOC_MAGIC + 1, 0x10), buf));
 	EXPECT_EQ(-ENOTTY, call(self->fd, _IOWR(CMAP_IOC_MAGIC, 0x10,
 						struct cmap_op), buf));
-	/* Of a terminal, which every driver gets asked. */
+	/* A terminal command, which programs try on any descriptor. */
 	EXPECT_EQ(-ENOTTY, call(self->fd, 0x5401, buf));
 }
 
@@ -351,7 +351,7 @@ TEST_F(abi, access_modes)
 				buf[0] = sizeof(struct cmap_range);
 			err = call(fd, _IO(CMAP_IOC_MAGIC, needs[i].code), buf);
 			EXPECT_EQ(allowed, err != -EBADF);
-			/* And no way around it. */
+			/* A batch does not get around the check. */
 			ASSERT_EQ(0, call(fd, CMAP_IOCTL_BATCH, &ops));
 			EXPECT_EQ(allowed, op.error != -EBADF);
 		}
@@ -360,7 +360,7 @@ TEST_F(abi, access_modes)
 	close(owner);
 	EXPECT_EQ(0, unlink_named("abi_access"));
 
-	/* What binds for writing needs a descriptor that can. */
+	/* Creating or opening for writing needs a writable descriptor. */
 	owner = device(O_RDONLY);
 	EXPECT_EQ(-EBADF, create_named(owner, "abi_ro", 0600));
 	close(owner);
@@ -379,7 +379,7 @@ TEST_F(abi, bad_structure_pointers)
 		EXPECT_EQ(-EFAULT, call(self->fd, commands[i].number,
 					self->end));
 		EXPECT_EQ(-EFAULT, call(self->fd, commands[i].number, kernel));
-		/* Whole up to the page's end, then one byte less than that. */
+		/* Complete at the page's end, and then one byte short. */
 		memset(at, 0, commands[i].full);
 		*(uint32_t *)at = commands[i].full;
 		EXPECT_NE(-EFAULT, call(self->fd, commands[i].number, at));
@@ -390,7 +390,7 @@ TEST_F(abi, bad_structure_pointers)
 	}
 }
 
-/* The results cannot be written: nothing has changed (D2's other half). */
+/* The results cannot be written, so nothing may change (part of D2). */
 TEST_F(abi, read_only_structure_changes_nothing)
 {
 	static const unsigned long writes[] = {
@@ -441,7 +441,7 @@ TEST_F(abi, bad_key_and_value_pointers)
 	EXPECT_EQ(1, count(self->fd));
 	EXPECT_EQ(0, set(self->fd, self->end - 4, 4, self->end - 4, 4));
 
-	/* The value's buffer: straddling, read-only, not there. */
+	/* The value's buffer crosses a page's end, is read-only, or missing. */
 	len = 5;
 	memset(self->end - 4, POISON, 4);
 	struct cmap_op op = {
@@ -456,7 +456,7 @@ TEST_F(abi, bad_key_and_value_pointers)
 	EXPECT_EQ(0, get(self->fd, "k", 1, buf, &len));
 }
 
-/* The old value cannot be written: the entry stays as it is. */
+/* The old value cannot be written, so the entry stays as it is. */
 TEST_F(abi, bad_old_pointers_change_nothing)
 {
 	static const unsigned long takers[] = {
@@ -492,7 +492,7 @@ TEST_F(abi, bad_old_pointers_change_nothing)
 	mprotect(self->page, self->page_size, PROT_READ | PROT_WRITE);
 }
 
-/* Memory that is there, but not yet touched, takes a page fault. */
+/* Buffers without pages yet are filled in by page faults. */
 TEST_F(abi, buffers_not_yet_present)
 {
 	size_t size = 1 << 20;
@@ -537,7 +537,7 @@ TEST_F(abi, range_and_list_buffers)
 	range.cursor = (struct cmap_cursor){};
 	EXPECT_EQ(0, call(self->fd, CMAP_IOCTL_RANGE, &range));
 
-	/* Any cursor at all is just a position. */
+	/* Any cursor is a valid position. */
 	range.cursor = (struct cmap_cursor){ UINT64_MAX, UINT64_MAX };
 	EXPECT_EQ(0, call(self->fd, CMAP_IOCTL_RANGE, &range));
 	EXPECT_EQ(0, range.count);
@@ -549,7 +549,7 @@ TEST_F(abi, range_and_list_buffers)
 	EXPECT_EQ(0, call(self->fd, CMAP_IOCTL_LIST, &list));
 }
 
-/* No byte of a record is left over from the kernel's memory. */
+/* No byte of a record comes from old kernel memory. */
 TEST_F(abi, padding_is_zero)
 {
 	struct cmap_range range = { .size = sizeof(range) };

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Batches: each element as if alone, in order, whatever happens to the others.
+ * Batches: each element acts as if alone, in order, whatever the others do.
  */
 #include "cmap_test.h"
 #include "kselftest_harness.h"
@@ -130,7 +130,7 @@ TEST_F(batch, many)
 
 static char long_bytes[5000], got[5000];
 
-/* Of a row of sets, the one that is different, and what comes of it. */
+/* One element that differs from the sets around it, and its result. */
 static const struct odd {
 	uint16_t code;
 	uint16_t flags;
@@ -159,7 +159,7 @@ static const struct odd {
 
 #define ROW 30
 
-/* Sets of one key in a row, each to another value, and an odd one among them. */
+/* Sets of one key, each to another value, with one odd element among them. */
 static void make_row(struct cmap_op *ops, int *values, unsigned int at,
 		     const struct odd *odd)
 {
@@ -180,9 +180,9 @@ static void make_row(struct cmap_op *ops, int *values, unsigned int at,
 }
 
 /*
- * Sets in a row are carried out together.  Each must still find what those
- * before it left, and one that fails must not touch the others: here each
- * place of a row in turn is the odd one's.
+ * Sets in a row are carried out together.  Each must still see the result of
+ * those before it, and one that fails must not affect the others.  The odd
+ * element is put at each place of the row in turn.
  */
 TEST_F(batch, sets_in_a_row)
 {
@@ -218,7 +218,7 @@ TEST_F(batch, sets_in_a_row)
 			ASSERT_EQ(0, memcmp(got, &values[ROW - 1], len));
 		}
 	}
-	/* "k", the long one and the empty one. */
+	/* "k", the long key and the empty one. */
 	EXPECT_EQ(3, count(self->fd));
 }
 
@@ -240,8 +240,8 @@ TEST_F(batch, an_element_with_a_bad_pointer_fails_alone)
 }
 
 /*
- * The array runs into nothing, or into memory that cannot be written, at each
- * of many places: exactly the whole elements before it are carried out.
+ * The array runs into unmapped or read-only memory, at many places in turn.
+ * Exactly the whole elements before that place are carried out.
  */
 TEST_F(batch, fault_in_the_middle)
 {
@@ -253,7 +253,7 @@ TEST_F(batch, fault_in_the_middle)
 
 	for (guard = 0; guard < 2; guard++) {
 		for (fit = 0; fit <= 40; fit++) {
-			/* Room for @fit, and half of one more. */
+			/* Room for @fit elements and half of another. */
 			struct cmap_op *ops = (void *)(mem + 2 * page -
 				fit * sizeof(*ops) - sizeof(*ops) / 2);
 			int64_t sum;
@@ -307,7 +307,7 @@ TEST_F(batch, header_refused)
 	EXPECT_EQ(40, op.size);
 }
 
-/* Elements of a later ABI: longer, and zero where we do not know them. */
+/* Elements of a later ABI: longer, with zeroes in the unknown part. */
 TEST_F(batch, longer_elements)
 {
 	struct {
@@ -336,9 +336,9 @@ TEST_F(batch, longer_elements)
 }
 
 /*
- * An element's size is that of all.  In an array of longer ones another size was
- * taken for good: what is behind the element was looked at for zeroes as far as
- * that went, or not at all.
+ * Every element must have the size that the batch states.  In an array of
+ * longer elements, another size was accepted once.  Then the check for zeroes
+ * behind the element covered too much or nothing.
  */
 TEST_F(batch, longer_elements_of_other_sizes)
 {
@@ -371,7 +371,7 @@ TEST_F(batch, longer_elements_of_other_sizes)
 	EXPECT_EQ(1, sum);
 }
 
-/* They are written back one by one, where that can be. */
+/* Results of longer elements are written one by one, as far as they can be. */
 TEST_F(batch, longer_elements_read_only)
 {
 	const size_t longer = sizeof(struct cmap_op) + 8;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Tracepoints, one for each operation, and debugfs.
+ * The tracepoints, one for each operation, and debugfs.
  */
 #include "cmap_test.h"
 #include "kselftest_harness.h"
@@ -73,7 +73,7 @@ TEST(tracepoints)
 	free(trace);
 }
 
-/* There is such an event whose line ends like this. */
+/* The trace has this event, in a line that ends like this. */
 #define EXPECT_EVENT(trace, event, ...) do {				\
 	char end__[160], *at__ = trace;					\
 									\
@@ -88,8 +88,8 @@ TEST(tracepoints)
 } while (0)
 
 /*
- * Who follows writes must be able to tell what each replaced, and on what
- * condition: the version alone does not say.
+ * A reader of the trace must be able to tell what each write replaced, and on
+ * what condition.  The version alone does not tell that.
  */
 FIXTURE(traced)
 {
@@ -155,7 +155,7 @@ TEST_F(traced, sets)
 	free(trace);
 }
 
-/* One write of each kind, of the value "a" over "a"; the version it made. */
+/* One write of each kind, of "a" over "a".  Returns the version it made. */
 static unsigned long long traced_op(int fd, unsigned long command,
 				    uint16_t flags, uint64_t expected)
 {
@@ -186,7 +186,7 @@ TEST_F(traced, other_writes)
 	v[4] = traced_op(fd, CMAP_IOCTL_GET_OR_SET, 0, 0);
 	v[5] = traced_op(fd, CMAP_IOCTL_COMPARE_DELETE, 0, 0);
 	v[6] = traced_op(fd, CMAP_IOCTL_ADD, 0, 0);
-	/* The value is another now. */
+	/* The value differs now, so the comparison fails. */
 	ASSERT_EQ(0, traced_op(fd, CMAP_IOCTL_COMPARE_SWAP, 0, 0));
 	v[7] = traced_op(fd, CMAP_IOCTL_DELETE, CMAP_OP_VERSION, v[6]);
 	trace = slurp(TRACING "/trace");
@@ -196,7 +196,7 @@ TEST_F(traced, other_writes)
 		     v[0], v[0]);
 	EXPECT_EVENT(trace, "swap", "result=0 version=%llu flags=none "
 		     "expected=0 old_version=%llu", v[2], v[1]);
-	/* It got what was there. */
+	/* The entry existed, so it returned its value. */
 	EXPECT_EVENT(trace, "get_or_set", "result=0 version=%llu flags=insert "
 		     "expected=0 old_version=%llu", v[2], v[2]);
 	EXPECT_EVENT(trace, "take", "result=0 version=%llu flags=none "
@@ -216,15 +216,15 @@ TEST_F(traced, other_writes)
 }
 
 /*
- * A write that compared in vain says how long the value is that there is.  It
- * said what happened to be on the stack.
+ * A write whose comparison failed reports the length of the entry's value.  It
+ * reported uninitialized stack memory once.
  */
 TEST_F(traced, compared_in_vain)
 {
 	unsigned long long version = 0;
 	char *trace;
 
-	/* No value, and then one of another length. */
+	/* First there is no value, then one of another length. */
 	ASSERT_EQ(0, traced_op(self->fd, CMAP_IOCTL_COMPARE_DELETE, 0, 0));
 	version = traced_op(self->fd, CMAP_IOCTL_ADD, 0, 0);
 	ASSERT_NE(0, version);
@@ -242,7 +242,7 @@ TEST_F(traced, compared_in_vain)
 	free(trace);
 }
 
-/* Sets that stand in a row in a batch go another way. */
+/* Sets in a row in a batch take another path. */
 TEST_F(traced, sets_in_a_row)
 {
 	struct cmap_op sets[3];
@@ -268,7 +268,10 @@ TEST_F(traced, sets_in_a_row)
 	free(trace);
 }
 
-/* A name could end its line, forge the next, and speak to root's terminal. */
+/*
+ * A newline in a name could fake a trace line, and escapes control root's
+ * terminal.
+ */
 TEST(tracepoint_of_a_strange_name)
 {
 	static const char name[] = "a\nb: \033[2J\x80";
@@ -324,7 +327,7 @@ TEST(debugfs)
 	close(fd);
 }
 
-/* A line for each shard, with as many entries in all as the map has. */
+/* One line a shard; their entries sum up to those of the map. */
 TEST(debugfs_shards)
 {
 	struct cmap_create two = { .shards = 2 };
@@ -352,7 +355,9 @@ TEST(debugfs_shards)
 	close(fd);
 }
 
-/* A name could end its line, forge the next, and speak to root's terminal. */
+/*
+ * A newline in a name could fake a line, and escapes control root's terminal.
+ */
 TEST(debugfs_strange_name)
 {
 	static const char name[] = "a\nname: b\033[2J\\\x80 \xc3\xa4";
@@ -373,7 +378,7 @@ TEST(debugfs_strange_name)
 	close(fd);
 }
 
-/* More maps than a page of text shows, each once. */
+/* More maps than fit into a page of text; each is listed once. */
 TEST(debugfs_many)
 {
 	char name[32], *text, *at;

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The empty string is a key, as in every language's dictionary, by every door:
- * ioctl, batch, library, window, range.
+ * The empty string is a valid key, as in the dictionaries of programming
+ * languages, for every interface: ioctl, batch, library, window, range.
  *
- * It was refused with EINVAL once, so that programs whose keys are strings of
- * others' making had to treat one of them in another way than all the rest.
+ * It was refused with EINVAL once.  Programs whose keys are strings from
+ * elsewhere had to treat that one key specially.
  */
 #include <kcmap.h>
 
@@ -69,7 +69,7 @@ TEST_F(empty_key, by_ioctl)
 	EXPECT_EQ(-ENOENT, get(self->fd, variant->key, 0, buf, &len));
 	ASSERT_EQ(0, set_flags(self->fd, variant->key, 0, "one", 3,
 			       CMAP_OP_INSERT, &version));
-	/* Another key that is nearly nothing. */
+	/* A key of one NUL byte is another key. */
 	ASSERT_EQ(0, set(self->fd, "\0", 1, "not it", 6));
 	len = sizeof(buf);
 	ASSERT_EQ(0, get(self->fd, variant->key, 0, buf, &len));
@@ -165,7 +165,7 @@ TEST_F(empty_key, by_the_library)
 	EXPECT_EQ(0, memcmp(copied, "value", 5));
 	free(copied);
 
-	/* Among words, which are hashed several at a time. */
+	/* The empty key among words, which are hashed several at a time. */
 	for (i = 0; i < 6; i++)
 		lookups[i] = (struct kcmap_lookup){
 			.key = i == 2 ? key : "12345678",
@@ -188,7 +188,7 @@ TEST_F(empty_key, by_the_library)
 struct look {
 	unsigned int empty;
 	unsigned int others;
-	struct cmap_cursor cursor;	/* behind the empty key */
+	struct cmap_cursor cursor;	/* right after the empty key */
 };
 
 static void see(const struct cmap_entry *e, const void *key, const void *value,
@@ -204,7 +204,7 @@ static void see(const struct cmap_entry *e, const void *key, const void *value,
 	}
 }
 
-/* The value is empty, too: an entry that takes no room at all. */
+/* The value is empty, too, so the entry uses no bytes at all. */
 TEST_F(empty_key, in_ranges)
 {
 	struct look look = {};
@@ -222,7 +222,9 @@ TEST_F(empty_key, in_ranges)
 	EXPECT_EQ(1, look.empty);
 	EXPECT_EQ(100, look.others);
 
-	/* On from the cursor that its record has it does not come again. */
+	/*
+	 * From the cursor in its record on, the empty key does not come again.
+	 */
 	range.cursor = look.cursor;
 	do {
 		const struct cmap_entry *e = (void *)buf;
@@ -245,7 +247,7 @@ TEST_F(empty_key, by_ranges_of_the_library)
 	struct kcmap_item item;
 	unsigned int i, empty, n;
 
-	/* Alone, when there is nothing yet that an address could be into. */
+	/* Alone in the map, before the range has allocated any buffer. */
 	ASSERT_EQ(0, kcmap_set(self->map, variant->key, 0, NULL, 0, NULL));
 	range = kcmap_range_new(self->map, 0, NULL);
 	ASSERT_EQ(1, kcmap_range_next(range, &item));
@@ -265,7 +267,7 @@ TEST_F(empty_key, by_ranges_of_the_library)
 		if (item.key_len)
 			continue;
 		empty++;
-		/* Another one goes on behind it. */
+		/* A second range continues after the empty key. */
 		ASSERT_EQ(0, kcmap_range_cursor(range, &position));
 		kcmap_range_free(range);
 		range = kcmap_range_new(self->map, KCMAP_RANGE_KEYS, &position);
@@ -275,7 +277,7 @@ TEST_F(empty_key, by_ranges_of_the_library)
 	kcmap_range_free(range);
 }
 
-/* Where keys have a fixed length the empty one is none, by no door. */
+/* If keys have a fixed length, the empty key is refused everywhere. */
 TEST(of_a_fixed_length)
 {
 	struct cmap_create args = {

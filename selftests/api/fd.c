@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The descriptor is the capability: through fork, dup, exec and a socket.
+ * A descriptor gives access to a map, also after fork, dup, exec and
+ * SCM_RIGHTS.
  */
 #include "cmap_test.h"
 #include "kselftest_harness.h"
@@ -50,7 +51,7 @@ TEST(scm_rights)
 	}
 	ASSERT_EQ(1, recvmsg(socks[0], &msg, 0));
 	ASSERT_TRUE(children_ok(1));
-	/* The sender is gone; the map is ours now. */
+	/* The sender has exited; only the received descriptor keeps the map. */
 	memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&msg)), sizeof(fd));
 	EXPECT_EQ(1, count(fd));
 	close(fd);
@@ -68,8 +69,8 @@ TEST(cannot_be_read_written_or_mapped_for_now)
 }
 
 /*
- * Whichever way it is asked, a descriptor says the same: ready.  poll() said so
- * once, and epoll_ctl() EPERM.
+ * poll(), select() and epoll all say that the descriptor is ready.  Once poll()
+ * said so, and epoll_ctl() failed with EPERM.
  */
 TEST(polls_as_ready_everywhere)
 {
@@ -104,7 +105,10 @@ TEST(polls_as_ready_everywhere)
 		EXPECT_EQ(EPOLLIN | EPOLLOUT, event.events);
 		EXPECT_EQ(i, event.data.fd);
 
-		/* By edges it is told once: nothing changes. */
+		/*
+		 * Edge-triggered it is reported once, because nothing changes
+		 * later.
+		 */
 		event.events = EPOLLIN | EPOLLET;
 		ASSERT_EQ(0, epoll_ctl(epoll, EPOLL_CTL_MOD, fds[i], &event));
 		EXPECT_EQ(1, epoll_wait(epoll, &event, 1, 0));
@@ -126,7 +130,7 @@ static void *bind_one(void *arg)
 	return create_with(race_fd, &args) ? NULL : arg;
 }
 
-/* Two threads bind one descriptor: one map it gets, and no map leaks. */
+/* Two threads bind one descriptor: it gets one map, and the other is freed. */
 TEST(bind_race)
 {
 	pthread_t threads[4];
@@ -150,7 +154,7 @@ TEST(bind_race)
 	}
 }
 
-/* Close while another thread is in a call. */
+/* Close the descriptor while another thread uses it. */
 static void *use(void *arg)
 {
 	int fd = *(int *)arg, err;

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Whose memory it is: /proc/PID/fdinfo says which map a descriptor is and what
- * it takes, and the list says what all maps take, those without a name too.
+ * Who uses the memory: /proc/PID/fdinfo says which map a descriptor refers to
+ * and how much memory that has.  The list says what all maps use, also those
+ * without a name.
  *
- * Memory in an anonymous map showed nowhere but in MemFree.
+ * Memory of an anonymous map was only visible in MemFree once.
  */
 #include "cmap_test.h"
 #include "kselftest_harness.h"
 
-/* The text behind a word at the beginning of a line; NULL if it is not there. */
+/* The text after @word at the beginning of a line; NULL if there is none. */
 static const char *info_line(int fd, const char *word)
 {
 	static char line[2048];
@@ -95,7 +96,7 @@ TEST(of_anonymous_maps_and_of_none)
 	close(fd);
 }
 
-/* A name could end its line, and speak to the terminal. */
+/* A newline in a name could fake a line, and escapes control the terminal. */
 TEST(strange_name)
 {
 	int fd = device(O_RDWR);
@@ -107,7 +108,7 @@ TEST(strange_name)
 	close(fd);
 }
 
-/* A map that has its name looked like one that has lost a shorter one. */
+/* A map named "x (unlinked)" looked like an unlinked map named "x" once. */
 TEST(name_that_says_it_is_unlinked)
 {
 	int fd = device(O_RDWR);
@@ -132,9 +133,9 @@ static int list_totals(int fd, struct cmap_list *list)
 }
 
 /*
- * Maps that are closed go a little later, also those of the tests before this
- * one.  Other maps count here as well, so the totals are compared when nothing
- * else has changed meanwhile.
+ * A closed map is freed a little later, also those of the tests before this
+ * one.  Totals are compared when two readings are equal, because other maps
+ * count in them, too.
  */
 TEST(the_list_says_what_all_maps_take)
 {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The kernel API: a module that calls all of it as it loads.
+ * The kernel API: a module calls all of its functions when it is loaded.
  */
 #include "load.h"
 #include "kselftest_harness.h"

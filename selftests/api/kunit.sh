@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 #
-# In a guest: run the KUnit tests of the core, and print what came of them,
-# with cases two columns to the right, as the tests' own programs do.
-# SEED in the environment repeats a run.
+# In a guest: run the KUnit tests of the core and print their results, with cases
+# indented by two columns like those of the selftests.  SEED in the environment repeats
+# a run.
 
 if ! insmod /ko/cmap_kunit.ko ${SEED:+seed=$SEED}; then
 	echo "Bail out! cmap_kunit.ko does not load"

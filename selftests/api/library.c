@@ -124,7 +124,7 @@ TEST_F(lib, range)
 				       NULL));
 	ASSERT_EQ(0, kcmap_set(self->map, "big", 3, big, sizeof(big), NULL));
 
-	/* One range goes on where another stopped, after each item. */
+	/* After each item, a new range continues where the first one stands. */
 	range = kcmap_range_new(self->map, 0, NULL);
 	for (n = 0; kcmap_range_next(range, &item) == 1; n++) {
 		EXPECT_EQ(0, item.__reserved[0] | item.__reserved[2]);
@@ -283,7 +283,7 @@ static int open_error(const char *name, int oflag,
 	return err;
 }
 
-/* A program got what was there, whatever it had asked for, and never knew. */
+/* Once an open with O_CREAT ignored that an existing map had other options. */
 TEST_F(lib, open_says_what_is_there)
 {
 	struct kcmap_options options = {
@@ -303,7 +303,7 @@ TEST_F(lib, open_says_what_is_there)
 	EXPECT_EQ(0, kcmap_options_differ(b, NULL));
 	kcmap_close(b);
 
-	/* What is not asked for may be anything; so may the mode. */
+	/* Options that are 0, and the mode, are not compared. */
 	options = (struct kcmap_options){
 		.sz = sizeof(options), .max_entries = 7, .mode = 0600,
 	};
@@ -415,7 +415,7 @@ TEST_F(lib, usage_and_limits)
 	EXPECT_EQ(0, kcmap_unlink("lib_limits"));
 }
 
-/* Options of a later library: longer, refused unless zero there. */
+/* Options of a later library: longer, and refused unless zero there. */
 TEST_F(lib, longer_options)
 {
 	struct {
@@ -456,7 +456,7 @@ TEST_F(lib, descriptors)
 	EXPECT_TRUE(fcntl(kcmap_fd(self->map), F_GETFD) & FD_CLOEXEC);
 	EXPECT_STREQ("0.1", kcmap_version());
 
-	/* Descriptor 0 is as good as any. */
+	/* Descriptor 0 works like any other. */
 	close(0);
 	map = kcmap_open(NULL, O_RDWR | O_CREAT, NULL);
 	ASSERT_NE(NULL, map);
@@ -469,7 +469,7 @@ TEST_F(lib, descriptors)
 	EXPECT_STREQ(want, kcmap_strerror(error, operation, map, why,	\
 					  sizeof(why)))
 
-/* strerror() calls a key that is too long "Argument list too long". */
+/* strerror() says "Argument list too long" for a key that is too long. */
 TEST_F(lib, errors_say_what_they_mean_of_this_map)
 {
 	struct kcmap_options options = {
@@ -496,15 +496,16 @@ TEST_F(lib, errors_say_what_they_mean_of_this_map)
 	errno = 0;
 	EXPECT_EQ(NULL, kcmap_open("lib_nowhere", O_RDWR, NULL));
 	MEANS(errno, KCMAP_OP_OPEN, NULL, "no map of that name");
-	/* What is not the map any more is not asked. */
+	/* A descriptor that is no longer the map's is not asked for limits. */
 	close(kcmap_fd(m));
 	MEANS(E2BIG, KCMAP_OP_GET, m, "key longer than the map's key_max");
 	kcmap_close(m);
 }
 
 /*
- * A program that closed a handle's descriptor, and got its number for another
- * map, gave that one away.
+ * A program closed a handle's descriptor, and another map got its number.
+ * kcmap_rename() and kcmap_chown() through the old handle then changed that
+ * map.
  */
 TEST_F(lib, another_map_is_not_renamed_or_given_away)
 {

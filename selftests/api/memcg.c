@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Memory belongs to the memory cgroup of the one who writes, and its limit is
- * an errno, not the OOM killer (guarantee D2).
+ * Memory is charged to the memory cgroup of the writer.  Its limit causes an
+ * errno and not the OOM killer (guarantee D2).
  */
 #include "cmap_test.h"
 #include "kselftest_harness.h"
@@ -33,7 +33,7 @@ TEST(charged_and_limited)
 		for (i = 0; i < 1000 && !err; i++)
 			err = set(fd, &i, sizeof(i), value, sizeof(value));
 		after = number_in(GROUP "/memory.current", NULL);
-		/* 4 MB went in; all of it must be on the group's bill. */
+		/* 4 MB were written; all of it must be charged to the group. */
 		if (err || after - before < 4000000)
 			_exit(2);
 		if (write_text(GROUP "/memory.max", "12000000") ||
@@ -43,7 +43,7 @@ TEST(charged_and_limited)
 			err = set(fd, &i, sizeof(i), value, sizeof(value));
 		if (err != -ENOMEM)
 			_exit(3);
-		/* Everything is still there, and there is a way on. */
+		/* All entries are still there, and deletes make room. */
 		if (count(fd) != i - 1)
 			_exit(4);
 		for (i = 0; i < 200; i++)
@@ -54,13 +54,13 @@ TEST(charged_and_limited)
 		_exit(0);
 	}
 	EXPECT_TRUE(children_ok(1));
-	/* Asked from outside: reading takes memory, too. */
+	/* Read by the parent, outside of the group: reading allocates, too. */
 	EXPECT_EQ(0, number_in(GROUP "/memory.events", "oom_kill "));
 	for (i = 0; i < patient(50) && rmdir(GROUP); i++)
 		usleep(100000);
 }
 
-/* Cgroups that were removed and whose memory something still keeps. */
+/* Cgroups that were removed while something still holds their memory. */
 static long long dying(void)
 {
 	return number_in("/sys/fs/cgroup/cgroup.stat",
@@ -74,9 +74,10 @@ static long long dying(void)
 #define PINS 20
 
 /*
- * A named map held its creator's cgroup: each job that had made one, and was
- * gone, left a cgroup behind for as long as the map had its name.  What it
- * allocates for its tables later is its parent's, and the map goes on growing.
+ * A named map held its creator's cgroup.  Each job that had created a map and
+ * ended left a cgroup behind, for as long as the map had its name.  Tables that
+ * are allocated later are charged to the parent cgroup, and the map can grow
+ * on.
  */
 TEST(a_named_map_keeps_no_removed_cgroup)
 {
@@ -105,7 +106,7 @@ TEST(a_named_map_keeps_no_removed_cgroup)
 			usleep(100000);
 		ASSERT_LT(n, 50);
 	}
-	/* What else a process leaves behind takes its time to go. */
+	/* Other leftovers of a process take a while to disappear. */
 	for (n = 0; n < 100; n++) {
 		left = dying() - before;
 		if (left <= PINS / 4)

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Limits of memory cgroups hit from many sides at once (guarantee D2): by
- * writers of one map in several groups, by those who make maps, by the work
- * that makes tables, with kernel writers in softirq context going on.  Who is
- * at the limit gets ENOMEM and finds nothing changed; nobody else notices; the
- * OOM killer sleeps; and in the end all memory is back.
+ * Limits of memory cgroups, hit from many sides at once (guarantee D2): by
+ * writers of one map in several groups, by processes that create maps, by the
+ * work that creates tables, and with kernel writers in softirq context.  A
+ * caller at its limit gets ENOMEM and finds nothing changed.  Nobody else is
+ * affected, the OOM killer does not run, and in the end all memory is back.
  *
  * deadline: 600
  */
@@ -21,9 +21,9 @@
 #define GROUPS 3
 #define LIMIT "6000000"
 #define VALUE 4000
-#define KEYS 4000		/* of each writer, more than fit */
+#define KEYS 4000		/* of each writer; more than fit */
 #define SPARE 150
-#define LEFT_MAX 100000	/* of a group that nobody uses any more */
+#define LEFT_MAX 100000	/* left charged to a group that nobody uses any more */
 
 /* ---- groups ---- */
 
@@ -44,8 +44,8 @@ static int group_make(int group, const char *limit)
 }
 
 /*
- * All memory of the process is there before it is in the group: what a page
- * fault of its own cannot get is the OOM killer's business.
+ * Memory of the process itself is touched before it joins the group.  If a page
+ * fault of the process cannot be charged, that is for the OOM killer.
  */
 static int group_join(int group)
 {
@@ -64,23 +64,23 @@ static long long group_kills(int group)
 	return number_in(group_file(group, "memory.events"), "oom_kill ");
 }
 
-/* Take back what CPUs have charged in advance. */
+/* Uncharge what CPUs have charged in advance. */
 static void group_settle(int group)
 {
 	write_text(group_file(group, "memory.high"), "0");
 	write_text(group_file(group, "memory.high"), "max");
 }
 
-/* ---- a writer that knows what must be there ---- */
+/* ---- a writer that knows which entries must be there ---- */
 
 struct model {
-	uint32_t word[KEYS];	/* that the value begins with, 0 for none */
+	uint32_t word[KEYS];	/* the first word of each value, 0 for none */
 	uint32_t refused;
 };
 
 /*
- * Of all writers: one of them may never be, for what another one deletes it
- * can use.
+ * Summed over all writers: it may be that one is never refused, because it can
+ * use what another one deletes.
  */
 static uint32_t refusals(const struct model *models)
 {
@@ -131,7 +131,7 @@ static int write_one(int fd, struct model *model, const struct key *key,
 		value[i] = word;
 	if (batch) {
 		err = call(fd, CMAP_IOCTL_BATCH, &ops);
-		/* The array may be what there is no memory for. */
+		/* The allocation for the array may be the one that fails. */
 		err = err ?: op.error;
 	} else {
 		err = set(fd, key, sizeof(*key), value, sizeof(value));
@@ -141,7 +141,7 @@ static int write_one(int fd, struct model *model, const struct key *key,
 	return err;
 }
 
-/* Sets until there is no room and on, by call and batch; deletes; adds. */
+/* Set until there is no room and beyond, by calls and batches; delete; add. */
 static int press(int fd, struct model *models, int who, double end)
 {
 	struct model *model = &models[who];
@@ -183,7 +183,7 @@ static int press(int fd, struct model *models, int who, double end)
 	return 0;
 }
 
-/* In no group: nothing may fail. */
+/* In no cgroup: no call may fail. */
 static int live_on(int fd, int who, double end)
 {
 	static char value[VALUE];
@@ -269,14 +269,16 @@ TEST_F_TIMEOUT(sides, writers_of_one_map_in_many_groups, 220)
 	EXPECT_TRUE(children_ok(GROUPS + 1));
 	EXPECT_GT(refusals(models), 0);
 
-	/* Each group's writer left what it knows of, refused or not. */
+	/*
+	 * Each group's writer finds its entries, whether it was refused or not.
+	 */
 	for (i = 0; i < GROUPS; i++) {
 		TH_LOG("group %d: %u writes refused, %lld bytes", i,
 		       models[i].refused, group_current(i));
 		for (key = (struct key){ i }; key.i < KEYS; key.i++)
 			ASSERT_EQ(0, check_one(fd, &models[i], &key));
 	}
-	/* The memory of one map, all of it back, while the map lives. */
+	/* All memory of one map comes back while the map exists. */
 	EXPECT_GT(clear(fd), 1000);
 	EXPECT_TRUE(shrinks_to(fd, 100000));
 	munmap(models, sizeof(*models) * GROUPS);
@@ -284,8 +286,8 @@ TEST_F_TIMEOUT(sides, writers_of_one_map_in_many_groups, 220)
 }
 
 /*
- * With names of all lengths, so that now one allocation does not fit any more
- * and now another.  The counters of CPUs once woke the OOM killer.
+ * Names of all lengths, so that different allocations are the first to fail.
+ * Allocating the per-CPU counters used to invoke the OOM killer.
  */
 static int create_some(int fd)
 {
@@ -307,7 +309,7 @@ static int create_some(int fd)
 	return err;
 }
 
-/* Fill a group, then make maps on descriptors that were open before. */
+/* Fill a group, then create maps on descriptors opened before. */
 static int create_when_full(int *fds, int map)
 {
 	static char value[VALUE];
@@ -324,7 +326,7 @@ static int create_when_full(int *fds, int map)
 		refused += err == -ENOMEM;
 		if (err && err != -ENOMEM)
 			return 2;
-		/* A bit of room, each time another one. */
+		/* Make a little room, of another size each time. */
 		if (err)
 			delete(map, &i, sizeof(i));
 		else
@@ -332,7 +334,7 @@ static int create_when_full(int *fds, int map)
 	}
 	if (!refused)
 		return 3;
-	/* With room again, in a moment, the same descriptors will do. */
+	/* Once there is room again, the same descriptors can be used. */
 	if (clear(map) < 100)
 		return 4;
 	for (tries = 0, i = 0; i < SPARE && tries < 100; i += !err) {
@@ -366,9 +368,8 @@ TEST_F_TIMEOUT(sides, maps_made_in_a_full_group, 200)
 }
 
 /*
- * Wait until a map moves into no other table, and what it moved out of has been
- * given back: for a second in which nothing changes.  Returns what the group
- * has then.
+ * Wait until the map moves no table any more and has freed the old one, that is
+ * until nothing has changed for a second.  Returns the group's usage.
  */
 static long long tables_settle(int fd, int group)
 {
@@ -389,8 +390,8 @@ static long long tables_settle(int fd, int group)
 }
 
 /*
- * The work makes tables for whom made the map.  If those have no room the
- * table stays, and all others go on in it.
+ * The work charges tables to the map's creator.  If that group is full, the
+ * table stays as it is, and the map works on with it.
  */
 TEST_F_TIMEOUT(sides, tables_of_a_group_that_is_full, 120)
 {
@@ -413,7 +414,7 @@ TEST_F_TIMEOUT(sides, tables_of_a_group_that_is_full, 120)
 	       (unsigned long long)map_stat(fd).table_bytes, after - before);
 	EXPECT_GT(after - before, 150000);
 
-	/* No room for any more. */
+	/* No room for another table. */
 	snprintf(limit, sizeof(limit), "%lld", after);
 	ASSERT_EQ(0, write_text(group_file(0, "memory.max"), limit));
 	buckets = map_stat(fd).buckets;
@@ -429,7 +430,7 @@ TEST_F_TIMEOUT(sides, tables_of_a_group_that_is_full, 120)
 	EXPECT_EQ(n, count(fd));
 	EXPECT_EQ(buckets, map_stat(fd).buckets);
 
-	/* And room again: the next new entry makes the table grow. */
+	/* With room again, the next new entry makes the table grow. */
 	ASSERT_EQ(0, write_text(group_file(0, "memory.max"), "50000000"));
 	for (i = 0; i < 400 && map_stat(fd).buckets == buckets; i++, n++) {
 		ASSERT_EQ(0, set(fd, &n, sizeof(n), &n, sizeof(n)));
@@ -447,7 +448,7 @@ static void add_up(const struct cmap_entry *e, const void *key,
 	*(int64_t *)arg += *(const int64_t *)value;
 }
 
-/* Fill the group, then send to ourselves. */
+/* Fill the group, then send packets to ourselves. */
 static int send_when_full(int map, int sock, int packets)
 {
 	struct sockaddr_in addr = {
@@ -466,7 +467,7 @@ static int send_when_full(int map, int sock, int packets)
 	for (i = 0; i < packets;) {
 		i += sendto(sock, "x", 1, 0, (void *)&addr,
 			    sizeof(addr)) == 1;
-		/* Let them be received: queues are short. */
+		/* Queues are short, so wait until the packets are received. */
 		if (i % 50 == 0)
 			usleep(1000);
 	}

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Guarantee D1's last part: the module stays while anybody uses a map, and
- * goes when nobody does; maps that only their names keep go with it.
+ * The last part of guarantee D1: the module cannot be unloaded while anybody
+ * uses a map, and can when nobody does.  Maps that exist only by name are freed
+ * with it.
  */
 #include "load.h"
 #include "kselftest_harness.h"
@@ -12,7 +13,7 @@ TEST(refused_while_a_descriptor_is_open)
 
 	EXPECT_EQ(-EAGAIN, unload("cmap"));
 	close(bound);
-	/* Even one that is not bound. */
+	/* A descriptor that is not bound to a map counts, too. */
 	EXPECT_EQ(-EAGAIN, unload("cmap"));
 	close(fd);
 	ASSERT_EQ(0, unload("cmap"));
@@ -48,7 +49,7 @@ TEST(names_go_with_the_module)
 	close(fd);
 }
 
-/* Unload right behind the last close, with tables still moving. */
+/* Unload right after the last close, with tables still moving. */
 TEST(again_and_again)
 {
 	int round, i;

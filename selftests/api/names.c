@@ -9,7 +9,7 @@
 
 #define NAME "names_test"
 
-/* What open and unlink give to somebody else. */
+/* What open and unlink return to another user. */
 static int as_user(uid_t uid, gid_t gid, int flags, unsigned long command)
 {
 	int status;
@@ -68,7 +68,9 @@ TEST_F(names, create_open_unlink)
 	ASSERT_EQ(0, set(self->fd, "k", 1, "v", 1));
 	EXPECT_EQ(0, get(other, "k", 1, buf, &len));
 
-	/* Without its name the map lives on; the name is free at once. */
+	/*
+	 * The map lives on without its name, which can be used again at once.
+	 */
 	EXPECT_EQ(0, unlink_named(NAME));
 	EXPECT_EQ(-ENOENT, unlink_named(NAME));
 	EXPECT_EQ(0, get(other, "k", 1, buf, &len));
@@ -126,7 +128,7 @@ TEST_F(names, bad_names)
 	EXPECT_EQ(0, unlink_named(longest));
 }
 
-/* A failed create leaves the descriptor as it was: not bound. */
+/* A failed create leaves the descriptor unbound. */
 TEST_F(names, failed_create_does_not_bind)
 {
 	int other = device(O_RDWR);
@@ -157,7 +159,7 @@ TEST_F(names, permissions)
 	for (i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
 		pid_t pid = fork();
 
-		/* Made by user 1000 of group 2000. */
+		/* The creator is user 1000 of group 2000. */
 		if (!pid) {
 			if (!become(1000, 2000))
 				_exit(1);
@@ -172,16 +174,19 @@ TEST_F(names, permissions)
 				  open_as(1001, 2000, flags[want]));
 			EXPECT_EQ(wanted(want, cases[i].other),
 				  open_as(1001, 2001, flags[want]));
-			/* A descriptor for neither is no way around that. */
+			/*
+			 * Opening for neither reading nor writing does not get
+			 * around that.
+			 */
 			EXPECT_EQ(-EACCES, open_as(1001, 2001, O_ACCMODE));
 			EXPECT_EQ(-EACCES, open_as(1001, 2000, O_ACCMODE));
-			/* It is for owners. */
+			/* Owners may do that. */
 			EXPECT_EQ(0, open_as(1000, 2000, O_ACCMODE));
 			EXPECT_EQ(0, open_as(0, 0, O_ACCMODE));
-			/* Root may, whatever the mode. */
+			/* Root may, whatever the mode is. */
 			EXPECT_EQ(0, open_as(0, 0, flags[want]));
 		}
-		/* Only the owner and root remove the name. */
+		/* Only the owner and root may remove the name. */
 		EXPECT_EQ(-EACCES, as_user(1001, 2000, O_RDWR,
 					   CMAP_IOCTL_UNLINK));
 		EXPECT_EQ(0, as_user(i % 2 ? 1000 : 0, 2001, O_RDONLY,
@@ -214,7 +219,7 @@ TEST_F(names, list)
 		fds[i] = device(O_RDWR);
 		ASSERT_EQ(0, create_named(fds[i], name, 0600));
 	}
-	close(new_map());	/* has no name: not listed */
+	close(new_map());	/* has no name, so it is not listed */
 
 	list.buf = u64_of(buf);
 	for (;;) {
@@ -264,7 +269,7 @@ TEST_F(names, list)
 	}
 }
 
-/* Many make, open and remove one name at once: one maker at a time. */
+/* Many create, open and remove one name at once; each create has one winner. */
 TEST_F(names, race_for_a_name)
 {
 	int i;
@@ -294,9 +299,9 @@ TEST_F(names, race_for_a_name)
 	EXPECT_TRUE(children_ok(4));
 }
 
-/* ---- what belongs to others ---- */
+/* ---- maps of other users ---- */
 
-/* What a function of the caller's finds as somebody else. */
+/* Run a function as another user, and return its result. */
 static int run_as(uid_t uid, gid_t gid, int (*fn)(int arg), int arg)
 {
 	int status;
@@ -329,8 +334,8 @@ static int open_flags(int flags)
 }
 
 /*
- * A user made a map called "sessions" that all may write to, before the one
- * who was to make it; and root's writes went there.
+ * A user created a map called "sessions", writable for all, before the service
+ * that was meant to create it.  Root's writes went into that map.
  */
 TEST_F(names, trusted_open_refuses_other_users_maps)
 {
@@ -338,7 +343,7 @@ TEST_F(names, trusted_open_refuses_other_users_maps)
 	EXPECT_EQ(0, run_as(1000, 1000, open_flags, CMAP_OPEN_TRUSTED));
 	EXPECT_EQ(-EACCES, run_as(1001, 1000, open_flags, CMAP_OPEN_TRUSTED));
 	EXPECT_EQ(-EACCES, run_as(0, 0, open_flags, CMAP_OPEN_TRUSTED));
-	/* Who does not ask for that gets it. */
+	/* Without CMAP_OPEN_TRUSTED the map is opened. */
 	EXPECT_EQ(0, run_as(1001, 1000, open_flags, 0));
 	EXPECT_EQ(0, run_as(0, 0, open_flags, 0));
 	ASSERT_EQ(0, unlink_named(NAME));
@@ -380,7 +385,7 @@ static int chgrp_fd(int fd)
 	return setattr(fd, CMAP_SET_GID, 0, 0, 2001);
 }
 
-/* Half of it is allowed, so nothing is done. */
+/* One of the two changes is not allowed, so neither is done. */
 static int chmod_and_chown_fd(int fd)
 {
 	return setattr(fd, CMAP_SET_MODE | CMAP_SET_UID, 0, 1001, 0);
@@ -414,7 +419,7 @@ TEST_F(names, owner_changes_mode_and_group)
 	EXPECT_EQ(0640, map_stat(self->fd).mode);
 	EXPECT_EQ(0, open_as(1001, 2000, O_RDONLY));
 	EXPECT_EQ(0, run_as(1000, 2000, chown_to_oneself, self->fd));
-	/* The owner is in that group. */
+	/* The owner is a member of that group. */
 	EXPECT_EQ(0, run_as(1000, 2001, chgrp_fd, self->fd));
 	EXPECT_EQ(2001, map_stat(self->fd).gid);
 	EXPECT_EQ(-EACCES, open_as(1001, 2000, O_RDONLY));
@@ -431,8 +436,8 @@ TEST_F(names, owner_changes_mode_and_group)
 }
 
 /*
- * Of a map that denies its owner everything: he can change that, but with the
- * descriptor that he does it by he cannot read or write.
+ * The map's mode denies its owner everything.  The owner can change the mode,
+ * but cannot read or write with the descriptor used for that.
  */
 static int change_what_is_denied(int unused)
 {
@@ -490,7 +495,7 @@ TEST_F(names, owner_renames)
 	close(other);
 }
 
-/* While it has one name or the other everybody finds it, once. */
+/* During a rename everybody finds the map under exactly one of the names. */
 TEST_F(names, renamed_while_others_look)
 {
 	static const char * const name[] = {
@@ -533,7 +538,7 @@ TEST_F(names, renamed_while_others_look)
 		EXPECT_EQ(0, name_call(self->fd, CMAP_IOCTL_RENAME, NAME));
 }
 
-/* A user who was first kept kernel code from making its map. */
+/* A user who took the name first kept kernel code from creating its map. */
 TEST_F(names, kernels_names_are_not_for_users)
 {
 	EXPECT_EQ(-EACCES, create_named(self->fd, CMAP_KERNEL_PREFIX "x", 0600));
@@ -545,7 +550,7 @@ TEST_F(names, kernels_names_are_not_for_users)
 
 /* ---- namespaces ---- */
 
-/* Those that are left when none has gone for a while. */
+/* The number of maps, once that has not changed for a while. */
 static uint64_t maps_left(void)
 {
 	uint64_t maps = limits_now().all_maps, now_there;
@@ -561,9 +566,9 @@ static uint64_t maps_left(void)
 }
 
 /*
- * A namespace that is gone takes its names, and so its maps, along.  The kernel
- * ends one after the other, with waits for grace periods: that is as slow as
- * the machine, and there can be a second between two.
+ * When a namespace ends, its names are removed, and so its maps are freed.  The
+ * kernel ends one namespace after the other, and waits for grace periods in
+ * between.  On a slow machine there can be a second between two.
  */
 static bool maps_become(uint64_t maps)
 {
@@ -587,7 +592,7 @@ static int names_seen(void)
 	return err ?: list.count;
 }
 
-/* In a namespace of its own; the map that it was made from is at @fd. */
+/* Runs in a namespace of its own; @fd is a map of the parent's namespace. */
 static int in_another_namespace(int fd)
 {
 	int own = device(O_RDWR);
@@ -601,7 +606,7 @@ static int in_another_namespace(int fd)
 		return -3;
 	close(own);
 	own = device(O_RDWR);
-	/* It lives by its name; and what was there before by the descriptor. */
+	/* The name keeps the new map; the descriptor keeps the parent's. */
 	if (open_named(own, NAME) || count(own) != 1)
 		return -4;
 	if (set(fd, "k", 1, "v", 1))
@@ -620,14 +625,16 @@ static int namespace_of_user(int fd)
 
 	if (prctl(PR_SET_DUMPABLE, 1) || unshare(CLONE_NEWUSER | CLONE_NEWNET))
 		return -254;
-	/* Whoever made it is root in it. */
+	/* The creator of a user namespace is root in it. */
 	snprintf(text, sizeof(text), "0 %d 1", 1000);
 	if (write_text("/proc/self/uid_map", text))
 		return -253;
 	return in_another_namespace(fd);
 }
 
-/* Owners and capabilities inside: root there is root over what is its. */
+/*
+ * Root in a user namespace may do everything with the maps of that namespace.
+ */
 static int root_in_its_namespace(int fd)
 {
 	int own = device(O_RDWR);
@@ -639,7 +646,7 @@ static int root_in_its_namespace(int fd)
 		return -6;
 	if (chmod_fd(own) || map_stat(own).mode != 0640)
 		return -7;
-	/* The initial namespace's maps are not. */
+	/* It may not change maps of the initial namespace. */
 	if (chmod_fd(fd) != -EPERM || rename_fd(fd) != -EPERM)
 		return -8;
 	return 0;
@@ -688,7 +695,7 @@ TEST_F(namespaces, of_unprivileged_users)
 	EXPECT_EQ(0666, map_stat(self->fd).mode);
 }
 
-/* A map whose name went with its namespace stays for those who have it. */
+/* A map whose name ends with its namespace stays for those who have it open. */
 TEST_F(namespaces, ends_while_the_map_is_open)
 {
 	int own = device(O_RDWR), i;
@@ -720,20 +727,20 @@ static int open_any_in(int net)
 	return setns(net, CLONE_NEWNET) ? -254 : open_flags(0);
 }
 
-/* With a map of its own. */
+/* Runs inside, and creates a map there. */
 static int own_a_map(const struct inside *in, void *arg)
 {
 	if (make_one(0666))
 		return 1;
-	/* Others inside must trust him anyway. */
+	/* Other users inside must trust that root. */
 	if (run_as(5, 5, open_flags, CMAP_OPEN_TRUSTED))
 		return 2;
 	return inside_shows(in) ? 0 : 3;
 }
 
 /*
- * Root who came into a user's network namespace took that user's map for one
- * of root's.
+ * Root of the machine entered a user's network namespace, and a trusted open
+ * took the user's map for one of root's.
  */
 TEST_F(namespaces, trusted_open_from_outside)
 {
@@ -757,7 +764,7 @@ TEST_F(namespaces, trusted_open_from_outside)
 	EXPECT_TRUE(children_ok(1));
 }
 
-/* Names made and looked for in namespaces that come and go. */
+/* Names are created and opened in namespaces that come and go. */
 TEST_F(namespaces, race_with_their_end)
 {
 	double end = now() + race_seconds();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What each operation means, alone and without races.
+ * The meaning of each operation, alone and without races.
  */
 #include "cmap_test.h"
 #include "kselftest_harness.h"
@@ -46,7 +46,7 @@ TEST_F(map, absent_is_ENOENT)
 	EXPECT_EQ(-ENOENT, delete(self->fd, "nope", 4));
 }
 
-/* Every length of key and, around the limits of copying, of value. */
+/* Every key length, and value lengths around the limits of the copy paths. */
 TEST_F(map, all_lengths)
 {
 	static const uint32_t lens[] = {
@@ -189,7 +189,7 @@ TEST_F(map, take)
 	EXPECT_EQ(0, memcmp(buf, "abc", 3));
 	EXPECT_EQ(0, count(self->fd));
 
-	/* The length alone, and the entry gone all the same. */
+	/* Only the length is asked for, but the entry is taken all the same. */
 	ASSERT_EQ(0, set(self->fd, "k", 1, "abcd", 4));
 	op.old = 0;
 	op.old_len = 0;
@@ -265,7 +265,10 @@ TEST_F(map, compare_swap_and_delete)
 	EXPECT_EQ(0, op_call(self->fd, CMAP_IOCTL_COMPARE_DELETE, &op));
 	EXPECT_EQ(0, count(self->fd));
 
-	/* A prefix is not the value; long ones differ in the last byte. */
+	/*
+	 * A prefix does not compare equal.  Long values differ in the last byte
+	 * only.
+	 */
 	ASSERT_EQ(0, set(self->fd, "k", 1, longer, sizeof(longer)));
 	op.old = u64_of(longer);
 	op.old_len = sizeof(longer) - 1;
@@ -316,7 +319,7 @@ TEST_F(map, add)
 	EXPECT_EQ(0, add(self->fd, "n", 1, -205, &sum));
 	EXPECT_EQ(-100, sum);
 
-	/* The ends of the range, from both sides, leave it unchanged. */
+	/* An overflow at either end leaves the value unchanged. */
 	op.number = INT64_MIN + 99;
 	EXPECT_EQ(-EOVERFLOW, op_call(self->fd, CMAP_IOCTL_ADD, &op));
 	EXPECT_EQ(0, add(self->fd, "n", 1, INT64_MIN + 100, &sum));

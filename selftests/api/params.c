@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The module's own limits: max_maps, max_shards, max_bytes.
+ * The module's parameters max_maps, max_shards and max_bytes.
  */
 #include "cmap_test.h"
 #include "kselftest_harness.h"
@@ -10,7 +10,7 @@ TEST(max_maps)
 	long long old = set_parameter("max_maps", 5);
 	int fds[8], i, made = 0;
 
-	usleep(200000);	/* what earlier tests closed is gone by then */
+	usleep(200000);	/* Maps that earlier tests closed are freed by then. */
 	for (i = 0; i < 8; i++) {
 		fds[i] = new_map();
 		made += fds[i] >= 0;
@@ -32,8 +32,8 @@ TEST(max_maps)
 }
 
 /*
- * The limit was compared for equality: lowered below the number of maps there
- * are, it was no limit any more.
+ * The limit was tested for equality once.  Lowered below the number of existing
+ * maps it had no effect any more.
  */
 TEST(max_maps_lowered_below_what_there_is)
 {
@@ -80,7 +80,7 @@ TEST(max_bytes)
 	EXPECT_EQ(-ENOSPC, err);
 	EXPECT_GT(i, 500);
 	EXPECT_LE(map_stat(a).bytes + map_stat(b).bytes, 1000000);
-	/* Reads and deletes go on, and make room. */
+	/* Reads and deletes work, and make room. */
 	i = 2;
 	EXPECT_EQ(0, delete(b, &i, sizeof(i)));
 	EXPECT_EQ(0, set(b, &i, sizeof(i), value, sizeof(value)));

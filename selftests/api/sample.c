@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A kernel user: the sample module counts packets in softirq context, in a
- * map that processes read meanwhile.
+ * A user in the kernel: the sample module counts packets in softirq context, in
+ * a map that processes read meanwhile.
  */
 #include "load.h"
 #include "kselftest_harness.h"
@@ -35,8 +35,8 @@ static struct sum read_counts(int fd)
 }
 
 /*
- * Packets that no CPU's queue had room for, so that nobody received them.
- * Where threads empty the queues (PREEMPT_RT) that happens.
+ * Packets that were dropped because a CPU's queue was full.  Where threads
+ * empty the queues (PREEMPT_RT), that happens.
  */
 static long dropped(void)
 {
@@ -50,7 +50,7 @@ static long dropped(void)
 	return sum;
 }
 
-/* Datagrams to ourselves: each is received, and so counted, once. */
+/* Datagrams to ourselves.  Each is received once, so it is counted once. */
 static int send_packets(int n)
 {
 	struct sockaddr_in addr = {
@@ -87,7 +87,7 @@ TEST(counts_every_packet_while_processes_read)
 		sent[i] = send_packets(3000);
 		_exit(0);
 	}
-	/* Counts only ever grow under a reader's eyes. */
+	/* A reader only ever sees counts grow. */
 	for (i = 0; i < 200; i++) {
 		struct sum sum = read_counts(fd);
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The library where seccomp denies its system calls: what is mapped is read
- * all the same, and all else fails with EPERM, as the manual says.
+ * The library under seccomp filters that deny its system calls.  What is mapped
+ * can still be read.  Everything else fails with EPERM, as the manual says.
  */
 #include <kcmap.h>
 
@@ -16,7 +16,7 @@
 
 #define NONE	-1	/* the number of no system call */
 
-/* Deny two system calls from now on; 0, or -1 where there are no filters. */
+/* Deny two system calls from now on. -1 if filters are not supported. */
 static int deny(int a, int b)
 {
 	struct sock_filter code[] = {
@@ -35,11 +35,13 @@ static int deny(int a, int b)
 	       prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
 }
 
-/* Each test is a process of its own, which a filter does not outlive. */
+/*
+ * Each test runs in a process of its own, because a filter cannot be removed.
+ */
 FIXTURE(sandbox)
 {
 	struct kcmap *map;
-	struct kcmap *other;	/* another handle of the same map, not read yet */
+	struct kcmap *other;	/* another handle of the map, never read */
 };
 
 FIXTURE_SETUP(sandbox)
@@ -49,7 +51,7 @@ FIXTURE_SETUP(sandbox)
 	self->map = kcmap_open(NULL, O_RDWR | O_CREAT, NULL);
 	ASSERT_NE(NULL, self->map);
 	ASSERT_EQ(0, kcmap_set(self->map, "k", 1, "value", 5, NULL));
-	/* All that this read needs is mapped. */
+	/* Map everything that this read needs. */
 	ASSERT_EQ(5, kcmap_get(self->map, "k", 1, buf, sizeof(buf), NULL));
 	self->other = kcmap_from_fd(dup(kcmap_fd(self->map)));
 	ASSERT_NE(NULL, self->other);
@@ -69,7 +71,7 @@ FIXTURE_TEARDOWN(sandbox)
 	}								\
 } while (0)
 
-/* All that takes an ioctl, whatever is mapped. */
+/* All calls that need an ioctl, whatever is mapped. */
 #define ALL_ELSE_DENIED(map) do {					\
 	struct kcmap_info info = { .sz = sizeof(info) };			\
 	struct kcmap_usage usage = { .sz = sizeof(usage) };		\

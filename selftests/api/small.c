@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Small maps are small, and every entry is.
+ * The memory that small maps use, and that an entry costs.
  */
 #include "cmap_test.h"
 #include "kselftest_harness.h"
@@ -37,12 +37,12 @@ TEST(overhead_of_an_entry)
 		ASSERT_EQ(0, set(fd, &key, sizeof(key), value, sizeof(value)));
 	TH_LOG("%llu entries of 8 + 64 bytes take %.1f bytes each",
 	       (unsigned long long)n, map_stat(fd).bytes / (double)n);
-	/* Half full tables and the last segments included. */
+	/* Half-full tables and the last segments are included. */
 	EXPECT_LE(map_stat(fd).bytes / n, 72 + 64);
 	close(fd);
 }
 
-/* What a map takes for a value more of so many bytes, and to replace it. */
+/* The bytes that a map needs for one more value of @len, and to replace it. */
 static unsigned long long bytes_of_a_value(size_t len, const char *value)
 {
 	struct cmap_create one = { .shards = 1 };
@@ -50,7 +50,7 @@ static unsigned long long bytes_of_a_value(size_t len, const char *value)
 	uint64_t key = 0, n = 16;
 	unsigned long long before;
 
-	/* The first one brings the table, too. */
+	/* The first entry also allocates the table. */
 	if (set(fd, &key, sizeof(key), value, 1))
 		return ~0ULL;
 	before = map_stat(fd).bytes;
@@ -63,8 +63,8 @@ static unsigned long long bytes_of_a_value(size_t len, const char *value)
 }
 
 /*
- * Values lay in blocks of a power of two: one of 1 MiB took 2 MiB, one of 64 KiB
- * in a new map half a MiB.
+ * Values were stored in blocks of a power of two once.  One of 1 MiB used 2
+ * MiB, and one of 64 KiB in a new map half a MiB.
  */
 TEST(large_values_take_their_pages)
 {
@@ -82,7 +82,7 @@ TEST(large_values_take_their_pages)
 	       bytes_of_a_value(1 << 20, value));
 }
 
-/* A new value is there before the old one goes: so two, and no more. */
+/* The new value is stored before the old one is freed: two, and no more. */
 TEST(large_value_is_replaced_in_little_more_than_two)
 {
 	struct cmap_create little = { .shards = 1, .max_bytes = 2400 << 10 };
@@ -94,7 +94,7 @@ TEST(large_value_is_replaced_in_little_more_than_two)
 	close(fd);
 }
 
-/* Lookups stay short: the tables grow with the entries. */
+/* Tables grow with the entries, so chains stay short. */
 TEST(chains_are_short)
 {
 	int fd = new_map();

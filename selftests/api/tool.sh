@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# The cmap tool and the library's examples, in a guest.
+# The cmap tool and the examples of the library, in a guest.
 
 number=0
 status=0
@@ -66,7 +66,7 @@ check "a name with a line in it" "0600 root     root              0 a\\x0ab\\\\c
 	sh -c "cmap create 'a\\x0ab\\\\c' && cmap list | grep x0ab | sed 's/ *[0-9]* a/ a/'"
 check "is set, counted and removed by what list says" "1" 0 \
 	sh -c "cmap set 'a\\x0ab\\\\c' k v && cmap count 'a\\x0ab\\\\c' && cmap unlink 'a\\x0ab\\\\c'"
-# A terminal obeys 0x9b as it does an escape and a bracket.
+# A terminal takes the byte 0x9b for the start of a control sequence.
 check "a name that a terminal would obey" "0600 root     root              0 c\\x9b2J" 0 \
 	sh -c "cmap create 'c\\x9b2J' && cmap list | grep x9b | sed 's/ *[0-9]* c/ c/'"
 check "a value that a terminal would obey" "\\x9b2J\\xc3\\xa9" 0 \

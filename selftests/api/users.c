@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Limits of users: what one can take of all maps and all memory, and what is
- * left for others, and for root.
+ * The limits of users: how many maps and how much memory one user can have, and
+ * what is left for other users and for root.
  *
- * Any user could make every map that the module allows, or fill all the memory
- * that it allows, and then everybody else was refused, root too.
+ * Once any user could create all maps that the module allows, or use all of its
+ * memory.  Then everybody else was refused, root included.
  *
  * deadline: 120
  */
@@ -15,10 +15,10 @@
 #include <sys/fsuid.h>
 #include <sys/stat.h>
 
-#define USER	1000		/* and those behind it */
+#define USER	1000		/* and those after it */
 #define USERS	8
 
-/* What a child found, for all to see. */
+/* Results of a child, in memory shared with the parent. */
 struct report {
 	int err;
 	int made;
@@ -31,7 +31,9 @@ static void must_become(uid_t uid)
 		_exit(99);
 }
 
-/* A user who makes maps, or fills one, until he is refused, and keeps all. */
+/*
+ * A user who creates maps, or fills one, until refused, and keeps everything.
+ */
 struct user {
 	pid_t pid;
 	struct report *report;
@@ -99,7 +101,7 @@ FIXTURE_SETUP(users)
 	struct cmap_limits limits;
 	int i;
 
-	/* What the last test closed is gone by then. */
+	/* Maps that the last test closed are freed by then. */
 	for (i = 0; i < 100; i++) {
 		limits = limits_now();
 		if (!limits.all_maps)
@@ -141,7 +143,7 @@ TEST_F(users, one_user_cannot_make_all_maps)
 	stop(&other);
 }
 
-/* A part of the module's limit only CAP_SYS_RESOURCE can use. */
+/* A part of the module's limits is reserved for CAP_SYS_RESOURCE. */
 TEST_F(users, all_users_together_leave_maps_for_root)
 {
 	struct user user[USERS];
@@ -220,7 +222,7 @@ TEST_F(users, limits_can_be_changed_while_they_bind)
 	stop(&one);
 }
 
-/* Root is bound by no user's limit, with and without capabilities. */
+/* No user's limit applies to root, with or without capabilities. */
 TEST_F(users, root_has_no_limit_of_a_user)
 {
 	struct cmap_limits limits = limits_now();
@@ -241,7 +243,7 @@ TEST_F(users, root_has_no_limit_of_a_user)
 	EXPECT_EQ(90, report->made);
 }
 
-/* As a service may be given it. */
+/* A service may be given that capability. */
 TEST_F(users, cap_sys_resource_has_no_limit_of_a_user)
 {
 	struct report *report = shared_memory(sizeof(*report));
@@ -260,7 +262,7 @@ TEST_F(users, cap_sys_resource_has_no_limit_of_a_user)
 	EXPECT_EQ(100, report->made);
 }
 
-/* What counts for a moment after it was closed is no reason to refuse. */
+/* A map that was just closed still counts for a moment; create waits for it. */
 TEST_F(users, closing_makes_room_at_once)
 {
 	set_parameter("max_maps_per_user", 3);
@@ -284,7 +286,7 @@ TEST_F(users, closing_makes_room_at_once)
 	EXPECT_TRUE(children_ok(1));
 }
 
-/* Nor is memory. */
+/* The same for its memory. */
 TEST_F(users, memory_of_ones_own_maps_is_waited_for)
 {
 	set_parameter("max_bytes_per_user", 2000000);
@@ -310,7 +312,7 @@ TEST_F(users, memory_of_ones_own_maps_is_waited_for)
 	EXPECT_TRUE(children_ok(1));
 }
 
-/* Who lets others write pays for what they write. */
+/* The owner is charged for what other users write. */
 TEST_F(users, the_owner_pays_whoever_writes)
 {
 	static char value[4000];
@@ -330,7 +332,7 @@ TEST_F(users, the_owner_pays_whoever_writes)
 	EXPECT_EQ(-EDQUOT, err);
 	EXPECT_LE(map_stat(fd).bytes, 3000000);
 	EXPECT_EQ(0, limits_now().bytes);
-	/* Reads and deletes go on, and make room. */
+	/* Reads and deletes work, and make room. */
 	i = 0;
 	EXPECT_EQ(0, delete(fd, &i, sizeof(i)));
 	EXPECT_EQ(0, set(fd, &i, sizeof(i), value, sizeof(value)));
@@ -361,7 +363,7 @@ static struct cmap_limits limits_of(uid_t uid)
 	return report->limits;
 }
 
-/* Upkeep may give memory back between one look and the other. */
+/* Upkeep may free memory between the two readings. */
 static bool pays_for(uid_t uid, int fd)
 {
 	int i;
@@ -393,7 +395,7 @@ TEST_F(users, chown_moves_what_there_is_and_what_comes)
 	EXPECT_EQ(0, limits_now().maps);
 	EXPECT_TRUE(pays_for(USER, fd));
 
-	/* Also where the new owner has not room for it: nothing changes. */
+	/* If the new owner has no room for the map, nothing changes. */
 	set_parameter("max_bytes_per_user", 1000000);
 	EXPECT_EQ(-EDQUOT, chown_map(fd, USER + 1));
 	set_parameter("max_bytes_per_user", 0);
@@ -404,7 +406,7 @@ TEST_F(users, chown_moves_what_there_is_and_what_comes)
 	EXPECT_EQ(0, limits_of(USER + 1).maps);
 	EXPECT_EQ(0, limits_of(USER + 1).bytes);
 
-	/* From here on the user's limit is the map's. */
+	/* From here on the map is bound by its owner's limit. */
 	bytes = map_stat(fd).bytes;
 	set_parameter("max_bytes_per_user", bytes + 500000);
 	for (i = 500; i < 1000; i++)
@@ -416,7 +418,7 @@ TEST_F(users, chown_moves_what_there_is_and_what_comes)
 	close(fd);
 }
 
-/* While it is given from one to the other nothing gets lost. */
+/* Nothing is lost while the charge moves from one user to the other. */
 TEST_F(users, chown_while_others_write)
 {
 	static char value[2000];
@@ -450,7 +452,7 @@ TEST_F(users, chown_while_others_write)
 	close(fd);
 }
 
-/* Make maps, another user for each. */
+/* Create maps, each as another user. */
 static int make_maps_as_each(const struct inside *in, void *arg)
 {
 	struct report *report = arg;
@@ -468,8 +470,8 @@ static int make_maps_as_each(const struct inside *in, void *arg)
 }
 
 /*
- * A user namespace has as many users as its owner was granted.  All of them
- * count for him.
+ * A user namespace has as many users as its owner was granted.  All of them are
+ * charged to the owner.
  */
 TEST_F(users, subordinate_users_count_for_the_owner)
 {
@@ -485,16 +487,18 @@ TEST_F(users, subordinate_users_count_for_the_owner)
 	EXPECT_EQ(-EDQUOT, report->err);
 	EXPECT_EQ(25, report->made);
 	EXPECT_EQ(25, report->limits.maps);
-	/* The namespace does not know its owner: he is its nobody. */
+	/*
+	 * The owner's id is not mapped in the namespace: it is shown as nobody.
+	 */
 	EXPECT_EQ(65534, report->limits.uid);
 }
 
-/* With a map on a descriptor that others have. */
+/* Runs inside, with a map on a descriptor that others have, too. */
 static int own_a_map(const struct inside *in, void *arg)
 {
 	int fd = *(int *)arg, own = new_map();
 
-	/* To own it is no way to pay for it instead of the one who does. */
+	/* Owning a map inside does not change who is charged for it. */
 	if (own < 0 || chown_map(own, 0) || limits_now().maps != 1)
 		return 2;
 	close(own);
@@ -504,8 +508,8 @@ static int own_a_map(const struct inside *in, void *arg)
 }
 
 /*
- * Who is outside of a user namespace, and may do all in it, gave a map to one
- * of its users after the other, each of which had limits of his own.
+ * A process outside of a user namespace, with all capabilities in it, gave a
+ * map to its users one after the other.  Each of them had limits of his own.
  */
 TEST_F(users, given_away_from_outside_counts_for_the_owner)
 {
@@ -520,7 +524,7 @@ TEST_F(users, given_away_from_outside_counts_for_the_owner)
 	ASSERT_EQ(0, err);
 	ASSERT_TRUE(inside_seen(&in));
 	EXPECT_TRUE(pays_for(USER, fd));
-	/* It is no map more for the one who pays already. */
+	/* The owner is charged already, so the number of maps stays. */
 	EXPECT_EQ(0, chown_map(fd, 100005));
 	EXPECT_EQ(100005, map_stat(fd).uid);
 	EXPECT_EQ(0, limits_of(100005).maps);
@@ -530,7 +534,7 @@ TEST_F(users, given_away_from_outside_counts_for_the_owner)
 	close(fd);
 }
 
-/* A map of a user's got the reserve by being given to root. */
+/* A user's map could use the reserve once it was given to root. */
 TEST_F(users, given_to_root_takes_no_reserve)
 {
 	struct report *report = shared_memory(sizeof(*report));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Attacks on calls, one test for each class that others have met; which and
- * where says docs/attacks.md.
+ * Attacks on system calls, one test for each class of fault that other
+ * subsystems had. docs/attacks.md lists the classes and the examples.
  *
  * deadline: 240
  */
@@ -51,7 +51,10 @@ TEST(size_overflow_of_ops)
 		EXPECT_EQ(-E2BIG, op_call(fd, CMAP_IOCTL_SWAP, &value));
 		EXPECT_EQ(-E2BIG, op_call(fd, CMAP_IOCTL_COMPARE_SWAP, &value));
 		EXPECT_EQ(-E2BIG, op_call(fd, CMAP_IOCTL_COMPARE_DELETE, &old));
-		/* A buffer larger than there is memory is only a promise. */
+		/*
+		 * A size larger than the buffer's memory is allowed: only what
+		 * is needed is written.
+		 */
 		EXPECT_EQ(0, op_call(fd, CMAP_IOCTL_GET, &value));
 		EXPECT_EQ(1, value.value_len);
 	}
@@ -130,7 +133,9 @@ TEST(size_overflow_of_maps)
 	fd = new_map_with(&args);
 	ASSERT_GE(fd, 0);
 	EXPECT_EQ(0, set(fd, "k", 1, "v", 1));
-	/* Beyond the last region, at the end of all offsets, and over an end. */
+	/*
+	 * Beyond the last region, at the end of all offsets, and across an end.
+	 */
 	for (n = 12; n < 64; n++) {
 		EXPECT_EQ(MAP_FAILED, mmap(NULL, 8192, PROT_READ, MAP_SHARED,
 					   fd, n > 52 ? 1ULL << n :
@@ -141,7 +146,7 @@ TEST(size_overflow_of_maps)
 	close(fd);
 }
 
-/* ---- memory that changes under the call ---- */
+/* ---- memory that changes during the call ---- */
 
 #define FLIPS 64
 
@@ -151,7 +156,7 @@ struct arena {
 	bool stop;
 };
 
-/* Lengths, codes, pointers and sizes change, and the page goes and comes. */
+/* Change lengths, codes, pointers and sizes, and unmap and map the page. */
 static void *flip(void *arg)
 {
 	struct arena *a = arg;
@@ -172,7 +177,7 @@ static void *flip(void *arg)
 	return NULL;
 }
 
-/* The arguments, the keys and the values: all in the page that changes. */
+/* Arguments, keys and values are all in the page that changes. */
 static void call_once(struct arena *a, uint64_t r)
 {
 	struct cmap_op *op = (void *)a->mem;
@@ -236,13 +241,13 @@ TEST(double_fetch)
 	race_report(race);
 	__atomic_store_n(&a.stop, true, __ATOMIC_RELAXED);
 	pthread_join(thread, NULL);
-	/* What went in, with whatever length, is under its own hash. */
+	/* Each key that was stored is found under its own hash. */
 	EXPECT_GT(range_all(a.fd, 1 << 20, find_again, &probe), 0);
 	EXPECT_EQ(a.fd, probe);
 	close(a.fd);
 }
 
-/* ---- calls that stand still in the middle ---- */
+/* ---- calls that stop in the middle ---- */
 
 struct stalled {
 	int fd, code, err;
@@ -265,8 +270,8 @@ static void *stand_still(void *arg)
 }
 
 /*
- * A value that is being copied in, or out, while the map is cleared and shrinks
- * and its descriptor is closed.
+ * A value is being copied in or out, and stops there.  Meanwhile the map is
+ * cleared and shrinks, and its descriptor is closed.
  */
 TEST(stalled_copies)
 {
@@ -318,8 +323,8 @@ static void *list_into(void *arg)
 }
 
 /*
- * Who listed a map kept it, with all its memory, for as long as he let the copy
- * stand still; and its owner went on paying.
+ * A list that stopped in its copy kept the map and all its memory for as long
+ * as the caller liked, and the map's owner was charged for it.
  */
 TEST(stalled_list)
 {
@@ -331,7 +336,7 @@ TEST(stalled_list)
 	if (!stall_new(&stall, 2 * PAGE))
 		SKIP(return, "no userfaultfd");
 	ASSERT_EQ(0, create_named(fd, "stalled_list", 0600));
-	/* Those of other tests are gone by then. */
+	/* Maps of earlier tests are freed by then. */
 	usleep(500000);
 	maps = limits_now().all_maps;
 	ASSERT_EQ(0, pthread_create(&thread, NULL, list_into, &stall));
@@ -346,7 +351,7 @@ TEST(stalled_list)
 	stall_free(&stall);
 }
 
-/* And one that is killed there. */
+/* The same with a process that is killed while it is stopped. */
 TEST(stalled_and_killed)
 {
 	int fd = new_map(), status;
@@ -360,7 +365,7 @@ TEST(stalled_and_killed)
 	if (!child) {
 		struct stalled s = { .fd = fd, .code = CMAP_CODE_SET };
 
-		/* The one above is the parent's only. */
+		/* The stall above belongs to the parent only. */
 		if (!stall_new(&stall, 64 * PAGE))
 			_exit(1);
 		s.stall = &stall;
@@ -391,7 +396,7 @@ static void leave_garbage(int fd)
 
 	memset(value, 'G', sizeof(value));
 	set(fd, "garbage", 7, value, sizeof(value));
-	/* Copied by way of the kernel's heap, as the page is not there. */
+	/* The page is missing, so the copy goes through the kernel's heap. */
 	for (i = 0; i < 16; i++) {
 		char *fresh = mmap(NULL, sizeof(value), PROT_READ | PROT_WRITE,
 				   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -403,7 +408,7 @@ static void leave_garbage(int fd)
 	delete(fd, "garbage", 7);
 }
 
-/* Every byte of a range is written, and none is what the heap had there. */
+/* Every byte of a range is written, and none is old heap memory. */
 TEST(padding_of_ranges)
 {
 	static char buf[2][65536], key[60], value[40];
@@ -427,9 +432,9 @@ TEST(padding_of_ranges)
 	}
 	ASSERT_EQ(range[0].buf_len, range[1].buf_len);
 	EXPECT_EQ(0, memcmp(buf[0], buf[1], range[0].buf_len));
-	/* Hashes are random: one G may be in them. */
+	/* Hashes are random, so one G may be in them by chance. */
 	EXPECT_EQ(NULL, memmem(buf[0], range[0].buf_len, "GGG", 3));
-	/* And none behind the end. */
+	/* Nothing is written behind the end. */
 	for (n = range[0].buf_len; n < sizeof(buf[0]); n++)
 		ASSERT_EQ((char)POISON, buf[0][n]);
 	close(fd);
@@ -468,7 +473,7 @@ TEST(padding_of_lists_and_batches)
 	}
 	ASSERT_EQ(list[0].buf_len, list[1].buf_len);
 	EXPECT_EQ(NULL, memmem(buf[0], list[0].buf_len, "GGG", 3));
-	/* Memory in use may differ, and nothing else. */
+	/* Only the memory in use may differ between the two. */
 	for (n = 0; n < list[0].buf_len;) {
 		struct cmap_list_entry *e = (void *)(buf[0] + n);
 		struct cmap_list_entry *f = (void *)(buf[1] + n);

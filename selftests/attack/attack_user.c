@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What anybody may open, and so what an unprivileged user can do with it to
- * others: memory, time, names.  See docs/attacks.md.
+ * The device may be opened by anybody, so these are attacks of an unprivileged
+ * user on others: on memory, time and names.  See docs/attacks.md.
  *
  * deadline: 240
  */
@@ -43,9 +43,11 @@ static long long used(void)
 	return -1024 * number_in("/proc/meminfo", "MemFree:");
 }
 
-/* ---- memory: all that somebody makes the kernel take is on his bill ---- */
+/*
+ * ---- memory: whatever the kernel allocates for a caller is charged to it ----
+ */
 
-/* So many maps, or as many as can be made in some seconds. */
+/* Create @n maps, or as many as can be created in some seconds. */
 static int take_maps(int n)
 {
 	double end = now() + 8;
@@ -99,20 +101,20 @@ TEST(unprivileged_memory)
 		growth = used() - before;
 		printf("# %d maps: %lld KiB more in use, %lld KiB on the bill\n",
 		       made, growth / 1024, bill / 1024);
-		/* Others free and take some meanwhile. */
+		/* Other processes allocate and free a little meanwhile. */
 		_exit(bill >= growth - growth / 8 - (1 << 20) ? 0 : 2);
 	}
 	waitpid(child, &status, 0);
 	drop_maps(n);
 	drop_group();
 	EXPECT_TRUE(WIFEXITED(status));
-	/* Checkers keep books of their own, on nobody's bill. */
+	/* Debugging tools keep records that are charged to nobody. */
 	if (!access("/sys/kernel/debug/kmemleak", F_OK))
 		SKIP(return, "the kernel has checkers built in");
 	EXPECT_EQ(0, WEXITSTATUS(status));
 }
 
-/* Memory whose last page never comes. */
+/* Memory whose last page never arrives. */
 static struct stall source;
 
 static void *compare_for_ever(void *arg)
@@ -127,8 +129,8 @@ static void *compare_for_ever(void *arg)
 }
 
 /*
- * A value to compare with was copied into memory that nobody was charged for,
- * a MiB for each thread, for as long as the copy took.
+ * A value to compare with was copied into uncharged memory: a MiB a thread, for
+ * as long as the copy took.
  */
 TEST(unprivileged_memory_of_stalled_calls)
 {
@@ -167,7 +169,7 @@ TEST(unprivileged_memory_of_stalled_calls)
 	EXPECT_EQ(0, WEXITSTATUS(status));
 }
 
-/* ---- time: a fatal signal ends whatever is going on ---- */
+/* ---- time: a fatal signal ends every call ---- */
 
 static void batch_for_long(int fd)
 {
@@ -220,7 +222,7 @@ static void create_for_long(int fd)
 		close(new_map_with(&args));
 }
 
-/* Somebody else sets the very value that it is compared with, all the time. */
+/* Another process keeps setting the very value that is compared with. */
 static void compare_for_long(int fd)
 {
 	static char value[65536];
@@ -286,7 +288,7 @@ TEST(killed_promptly)
 	EXPECT_LT(worst, patient(10));
 }
 
-/* ---- names and owners, as seen from elsewhere ---- */
+/* ---- names and owners, as seen from other namespaces ---- */
 
 static int look_from_elsewhere(void)
 {
@@ -300,13 +302,13 @@ static int look_from_elsewhere(void)
 
 	if (setgid(NOBODY) || setuid(NOBODY) || unshare(CLONE_NEWUSER))
 		return 4;
-	/* All capabilities there are none here. */
+	/* Capabilities of the user namespace do not count for this map. */
 	if (open_named(fd, "attack-private") != -EACCES ||
 	    unlink_named("attack-private") != -EACCES)
 		return 1;
 	if (call(fd, CMAP_IOCTL_LIST, &list) || list.count < 1)
 		return 2;
-	/* Owners that the namespace does not know are nobody. */
+	/* Owners that are not mapped in the namespace are shown as nobody. */
 	if (e->uid != NOBODY || e->gid != NOBODY) {
 		printf("# %s: %u %u\n", buf + e->name_offset, e->uid,
 		       e->gid);

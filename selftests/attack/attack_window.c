@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Attacks on mappings, one test for each class that others have met; which and
- * where says docs/attacks.md.
+ * Attacks on mappings, one test for each class of fault that other subsystems
+ * had. docs/attacks.md lists the classes and the examples.
  *
  * deadline: 240
  */
@@ -15,7 +15,7 @@
 
 #define SECRET "what another map holds and nobody else may see"
 
-/* Where nodes are, or were: of the only shard, the nth granule that has any. */
+/* The offset of the nth granule with nodes, in a map of one shard; or 0. */
 static uint64_t nodes_of(int fd, unsigned int n)
 {
 	const struct cmap_window *header = map_header(fd);
@@ -49,7 +49,7 @@ static int fill(int fd, int n, char with, size_t size)
 	return bad;
 }
 
-/* ---- pages that are held on to ---- */
+/* ---- pages that a process holds on to ---- */
 
 static int register_buffer(void *p)
 {
@@ -69,8 +69,8 @@ static int register_buffer(void *p)
 }
 
 /*
- * A page of a block that was in a pipe kept the whole block, up to 2 MiB, after
- * the map had given it back: on the writer's bill, at any reader's pleasure.
+ * A page in a pipe kept its whole block, up to 2 MiB, after the map had freed
+ * it.  Any reader could do that, and the writer was charged.
  */
 TEST(pinned_pages)
 {
@@ -85,7 +85,7 @@ TEST(pinned_pages)
 	iov = (struct iovec){ p, 4096 };
 	to = (struct iovec){ &byte, 1 };
 
-	/* Whether the page is mapped yet or not. */
+	/* The pages are refused whether they are mapped yet or not. */
 	EXPECT_EQ(-1, vmsplice(ends[1], &iov, 1, 0));
 	EXPECT_EQ(EFAULT, errno);
 	EXPECT_NE(0, __atomic_load_n((uint64_t *)p, __ATOMIC_RELAXED));
@@ -93,7 +93,7 @@ TEST(pinned_pages)
 	EXPECT_EQ(EFAULT, errno);
 	EXPECT_EQ(-EFAULT, register_buffer(p));
 	EXPECT_EQ(-1, process_vm_readv(getpid(), &to, 1, &iov, 1, 0));
-	/* Copying is fine. */
+	/* Copying from them is allowed. */
 	EXPECT_EQ(4096, write(ends[1], p, 4096));
 	EXPECT_EQ(1, read(ends[0], &byte, 1));
 	munmap(p, GRANULE);
@@ -118,9 +118,10 @@ static long rss_file(void)
 }
 
 /*
- * Each mapped page was counted, in 32 bits, and one page of zeroes stood for
- * all that there is not: 16 GiB of page tables were enough to free it.  What
- * is mapped uncounted is not in the process's account of pages either.
+ * Each mapped page was counted in 32 bits, and one page of zeroes stood for
+ * everything missing. 16 GiB of page tables were enough to free that page.
+ * Pages that are mapped uncounted must not appear in the process's page counts
+ * either.
  */
 TEST(refcount_overflow)
 {
@@ -130,7 +131,7 @@ TEST(refcount_overflow)
 	long before;
 	char *p;
 
-	/* Where nodes were, and are no more, there is nothing but zeroes. */
+	/* Nodes were there and are gone: only zeroes are left. */
 	ASSERT_EQ(0, fill(fd, 40, 'v', 4000));
 	nodes = nodes_of(fd, 1);
 	ASSERT_NE(0, nodes);
@@ -149,14 +150,17 @@ TEST(refcount_overflow)
 	close(fd);
 }
 
-/* ---- lives of mappings ---- */
+/* ---- lifetime of mappings ---- */
 
 static bool all_zero(const char *p, size_t size)
 {
 	return !*p && !memcmp(p, p + 1, size - 1);
 }
 
-/* Cut, moved, inherited, and the descriptor closed: what is freed is gone. */
+/*
+ * Mappings are cut, moved and inherited, and the descriptor is closed.  Freed
+ * memory must not be visible.
+ */
 TEST(mmap_lifetime)
 {
 	int fd = new_map_of_one_shard(), ends[2], other = dup(fd);
@@ -175,7 +179,7 @@ TEST(mmap_lifetime)
 	EXPECT_EQ(-1, mprotect(p, 4096, PROT_READ | PROT_WRITE));
 	EXPECT_EQ(-1, madvise(p, 4096, MADV_REMOVE));
 	EXPECT_EQ(-1, mlock2(p, 4096, 0) ? -1 : munlock(p, 4096) - 1);
-	/* Pages in the wrong order were a system call once. */
+	/* Pages in another order were a system call once. */
 	syscall(__NR_remap_file_pages, p, 4096, 0, 3, 0);
 	EXPECT_EQ(MAP_FAILED, mremap(p, 0, GRANULE, MREMAP_MAYMOVE));
 	EXPECT_EQ(MAP_FAILED, mmap(NULL, 4096, PROT_READ, MAP_PRIVATE, fd, 0));
@@ -206,7 +210,7 @@ static bool holds(const char *p, size_t size, const char *what)
 	return memmem(p, size, what, strlen(what)) != NULL;
 }
 
-/* Map all that is shown; look at it; fork, move, cut; until the time is up. */
+/* Map everything, read it, fork, move and cut mappings until the time is up. */
 static int look_on(int fd)
 {
 	const struct cmap_window *header = map_header(fd);
@@ -223,7 +227,7 @@ static int look_on(int fd)
 		r = random_next(&seed);
 		granule = FIRST_GRANULE + (r >> 8) % 60;
 		table = __atomic_load_n(&shard->table, __ATOMIC_ACQUIRE);
-		/* Where nothing ever was nothing can be looked at. */
+		/* Read only where there has been something. */
 		if (r & 7 ? !number_at(shard, granule) : !table)
 			continue;
 		if (!(r & 7))
@@ -285,8 +289,8 @@ TEST(resize_use_after_free)
 }
 
 /*
- * A fault on one map looked at the block of another that had the number, and
- * could do so while that was freed.
+ * A fault on one map looked up a block by its number.  The number could be
+ * another map's by then, and its block freed during the fault.
  */
 TEST(offset_reuse)
 {
@@ -296,7 +300,7 @@ TEST(offset_reuse)
 	char *p;
 
 	end = now() + race_seconds();
-	/* Where others have nodes we have had some, and have none. */
+	/* Use the numbers that other maps use, and free them. */
 	ASSERT_EQ(0, fill(fd, 20, 'v', 3000));
 	nodes = nodes_of(fd, 0);
 	ASSERT_NE(0, nodes);
@@ -338,13 +342,13 @@ static double time_to_free(int fd)
 	return shrinks_to(fd, 300000) ? now() - begin : 1e9;
 }
 
-/* Mappings of one map made every freed block of every map take its time. */
+/* Mappings of one map slowed down the freeing of blocks of every map. */
 TEST(many_mappings_of_another_map)
 {
 	int fd = new_map_of_one_shard(), mine = new_map_of_one_shard(), i;
 	double alone, beside;
 
-	/* Large values: a block each. */
+	/* Large values, so that each has a block of its own. */
 	ASSERT_EQ(0, fill(fd, 1, 'v', 8));
 	ASSERT_NE(MAP_FAILED, map_at(fd, 0, 4096));
 	ASSERT_EQ(0, fill(fd, 300, 'v', 60000));
@@ -365,7 +369,7 @@ TEST(many_mappings_of_another_map)
 	close(mine);
 }
 
-/* ---- counts that go with the file's mapping, which changes ---- */
+/* ---- counts that belong to the file's mapping, which changes ---- */
 
 static bool bound_end;
 
@@ -382,10 +386,10 @@ static void *keep_mapping(void *fd)
 }
 
 /*
- * A file's writable mappings are counted, and so are those to be refused while
- * they are.  A file that is bound to a map in between is counted for the device
- * and uncounted for the map, of which the kernel then believes that writable
- * mappings are forbidden, with another error than ours.
+ * The kernel counts writable mappings of a file, and also requests to refuse
+ * them.  If a file is bound to a map in between, the count goes up for the
+ * device and down for the map.  The kernel then believes that the map refuses
+ * writable mappings, and returns another error than cmap's.
  */
 TEST(bound_while_being_mapped)
 {
@@ -399,7 +403,7 @@ TEST(bound_while_being_mapped)
 		fd = device(O_RDWR);
 		ASSERT_EQ(mapped, dup2(fd, mapped));
 		ASSERT_EQ(0, create_with(fd, &args));
-		/* Now or when the other has come back. */
+		/* The count may only be wrong once the other thread is back. */
 		for (i = 0; i < 20; i++) {
 			ASSERT_EQ(MAP_FAILED, map_writable(fd));
 			ASSERT_EQ(EACCES, errno);

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Guarantee D3: colliding keys can hurt only their own bucket.  Whoever maps a
- * map knows its hash's secret, so he can aim every key at one bucket: what he
- * gets is a chain of 17 buckets, 170 entries, and EXFULL from there on.
+ * Guarantee D3: keys that collide affect only their own bucket.  A process that
+ * maps a map knows the secret of its hash, so it can aim every key at one
+ * bucket.  It gets a chain of 17 buckets with 170 entries, and EXFULL after
+ * that.
  *
  * deadline: 240
  */
@@ -11,7 +12,7 @@
 #include "flood.h"
 #include "kselftest_harness.h"
 
-/* Put keys that begin with @prefix until one is refused; how many went in. */
+/* Add keys that begin with @prefix until one is refused.  Returns how many. */
 static int fill(struct target *t, unsigned int bits, uint64_t prefix,
 		uint64_t *keys, int max, int *err)
 {
@@ -44,7 +45,7 @@ static int missing(struct target *t, const uint64_t *keys, int n)
 	return bad;
 }
 
-/* Keys of 4 bytes, so that they are none of those that are aimed. */
+/* Keys of 4 bytes, so that none equals a key that was aimed. */
 static int put_others(struct target *t, uint32_t from, uint32_t to)
 {
 	int bad = 0;
@@ -91,7 +92,10 @@ TEST(chain_ends_where_it_is_said_to)
 	ASSERT_EQ(-EXFULL, err);
 	EXPECT_EQ(CHAIN_ENTRIES, here + n);
 
-	/* No other bucket, nor reading and changing these, minds. */
+	/*
+	 * Other buckets are not affected, nor are reads and changes of these
+	 * keys.
+	 */
 	before = map_stat(t.fd);
 	EXPECT_EQ(CHAIN_BUCKETS, before.longest_chain);
 	for (i = 0; i < 3000; i++)
@@ -106,12 +110,15 @@ TEST(chain_ends_where_it_is_said_to)
 	EXPECT_EQ(before.buckets, after.buckets);
 	EXPECT_EQ(before.table_bytes, after.table_bytes);
 
-	/* One goes, one comes. */
+	/* After a delete there is room for one key. */
 	EXPECT_EQ(0, drop_key(&t, keys[0]));
 	EXPECT_EQ(0, put_key(&t, keys[n]));
 	EXPECT_EQ(-EXFULL, put_key(&t, keys[0]));
 
-	/* More come, but for the few that belong there, and so does room. */
+	/*
+	 * Other keys can be added, except the few of that bucket.  Then the
+	 * table grows, and there is room again.
+	 */
 	ASSERT_LE(put_others(&t, others, 3 * others), 100);
 	ASSERT_TRUE(settles(&t, 11));
 	EXPECT_EQ(0, put_key(&t, keys[0]));
@@ -120,10 +127,10 @@ TEST(chain_ends_where_it_is_said_to)
 }
 
 /*
- * Chained buckets stay chained while the table lives, so keys that come and go
- * in one bucket after the other took all the pool there is.  Then the next
- * write went round for ever in the kernel: a table as large as it should be
- * was all it asked for.
+ * A chained bucket stays chained as long as its table.  So keys that came and
+ * went in one bucket after the other used up the pool.  The next write then
+ * looped forever in the kernel, because it asked for a table of the size that
+ * the table already had.
  */
 TEST(chains_left_behind)
 {
@@ -144,9 +151,9 @@ TEST(chains_left_behind)
 }
 
 /*
- * Two neighbours with long chains become one bucket when the table shrinks;
- * chains without entries were counted as if they had some, more than the pool
- * of the smaller table could ever have, and the work went round for ever.
+ * Two neighbours with long chains become one bucket when the table shrinks.
+ * Chains without entries were counted as if they had some, more than the pool
+ * of the smaller table could hold.  The work then looped forever.
  */
 TEST(empty_chains_shrink)
 {
@@ -173,8 +180,8 @@ TEST(empty_chains_shrink)
 #define NEIGHBOURS 8
 
 /*
- * When the table shrinks, chains become one; those of neighbours that were
- * flooded became one of any length.
+ * When the table shrinks, two chains become one.  Flooded neighbours became one
+ * chain of unlimited length.
  */
 TEST(shrinking_makes_no_longer_chain)
 {
@@ -191,12 +198,15 @@ TEST(shrinking_makes_no_longer_chain)
 		ASSERT_GT(n[i], few);
 	}
 
-	/* While they are so long it is the table that stays so. */
+	/* While the chains are that long, the table stays large. */
 	EXPECT_EQ(0, drop_others(&t, 0, others));
 	usleep(200000);
 	EXPECT_EQ(11, table_bits(&t));
 
-	/* Then two become one, which is too long for another time. */
+	/*
+	 * Shortened, two fit into one bucket, but the result is too long to
+	 * shrink again.
+	 */
 	for (i = 0; i < NEIGHBOURS; i++)
 		EXPECT_EQ(0, drop(&t, keys[i] + few, n[i] - few));
 	EXPECT_TRUE(settles(&t, 10));
@@ -208,7 +218,7 @@ TEST(shrinking_makes_no_longer_chain)
 	EXPECT_EQ(NEIGHBOURS * few, count(t.fd));
 	EXPECT_EQ(NEIGHBOURS * few, range_all(t.fd, 65536, NULL, NULL));
 
-	/* With them gone nothing keeps it from shrinking. */
+	/* Without the flood, the table shrinks. */
 	for (i = 0; i < NEIGHBOURS; i++)
 		EXPECT_EQ(0, drop(&t, keys[i], few));
 	EXPECT_TRUE(settles(&t, 5));
@@ -216,9 +226,9 @@ TEST(shrinking_makes_no_longer_chain)
 }
 
 /*
- * Entries that the shrinking table put behind a flood stand there when it has
- * gone.  They were taken for a flood themselves, and the table stayed as large
- * as it was.
+ * Entries that a shrinking table put behind a flood stayed there when the flood
+ * had gone.  They were taken for a flood themselves, and the table stayed
+ * large.
  */
 TEST(what_stood_behind_a_flood)
 {
@@ -240,7 +250,7 @@ TEST(what_stood_behind_a_flood)
 	target_close(&t);
 }
 
-/* Tags equal too: every slot of the chain has to be looked into. */
+/* The tags are equal, too, so every slot of the chain is compared. */
 TEST(equal_tags)
 {
 	static uint64_t keys[CHAIN_ENTRIES], spacer[8];
@@ -251,7 +261,7 @@ TEST(equal_tags)
 	int i, err, n = 0;
 
 	ASSERT_TRUE(target_open(&t));
-	/* So that what has one tag does not fit into one bucket. */
+	/* The keys of one tag do not fit into one bucket. */
 	ASSERT_EQ(8, fill(&t, 5, 3, spacer, 8, &err));
 	while (n < CHAIN_ENTRIES - 8 && (n < 4 || now() < end)) {
 		keys[n] = key_in(&t, 5, 3);
@@ -279,14 +289,17 @@ TEST(equal_tags)
 struct flood {
 	struct target t;
 	uint64_t keys[CHAIN_ENTRIES + 1];
-	int n;			/* of them that are in */
+	int n;			/* of the keys that were added */
 	bool aimed, over;
 	unsigned long writes[2];
 };
 
 #define OTHERS 4000
 
-/* Write as fast as can be: what belongs to the chain or is refused, or else. */
+/*
+ * Write as fast as possible: either keys of the chain, some of them refused, or
+ * others.
+ */
 static void *hammer(void *arg)
 {
 	struct flood *flood = arg;
@@ -317,7 +330,10 @@ static int compare(const void *a, const void *b)
 #define TIMES 2000
 #define TURN 100
 
-/* Medians of writes next to one who writes as others do, and who floods. */
+/*
+ * Median times of writes next to an ordinary writer and next to one that
+ * floods.
+ */
 static void measure(struct flood *flood, double median[2])
 {
 	static double times[2][TIMES];
@@ -344,8 +360,8 @@ static void measure(struct flood *flood, double median[2])
 
 /*
  * A write to another bucket of the same shard takes as long beside a flood as
- * beside any other writer.  What else the machine does must not decide, so the
- * best of several tries counts.
+ * beside any other writer.  The best of several tries counts, so that other
+ * load on the machine does not decide.
  */
 TEST(others_do_not_notice)
 {
@@ -406,9 +422,9 @@ static uint32_t longest_of(struct flood *flood, uint32_t longest)
 }
 
 /*
- * A flood that comes and goes while the table grows and shrinks: others' keys
- * are there, no chain is too long, and in the end the table is as small as one
- * that saw nothing of this.
+ * A flood comes and goes while the table grows and shrinks.  Other keys are
+ * there all the time, no chain is too long, and in the end the table is as
+ * small as without the flood.
  */
 TEST(flood_over_waves)
 {
@@ -437,7 +453,7 @@ TEST(flood_over_waves)
 				longest = longest_of(&flood, longest);
 		}
 		waves++;
-		/* Both have to meet, however slow the machine is. */
+		/* Wait for enough of both, however slow the machine is. */
 	} while (now() < end || waves < 3 ||
 		 __atomic_load_n(&flood.writes[0], __ATOMIC_RELAXED) < 3);
 	__atomic_store_n(&flood.over, true, __ATOMIC_RELAXED);

@@ -1,20 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The demonstration: processes count the words of a text into one named map,
- * another one watches the map while it happens, and one of the workers is
- * killed in the middle of its work and started again.  Nothing is counted
- * twice and nothing is lost:
+ * The demonstration.  Processes count the words of a text in one named map, and
+ * another one watches the map meanwhile.  One of the workers is killed in the
+ * middle of its work and started again.  Still no word is counted twice and
+ * none is lost:
  *
- * The text is cut into chunks, which the workers take in turn.  A word's value
- * holds its count and, for each worker, the last chunk of that worker which
- * has been added.  Both change in one conditional write.  A worker that comes
- * back goes through its last chunk again and leaves out the words that have
- * it already.
+ * The text is cut into chunks, which the workers take in turn.  The value of a
+ * word holds its count and, for each worker, the last chunk whose words that
+ * worker has added.  A conditional write changes both at once.  A worker that
+ * was restarted goes through its last chunk again and skips the words that have
+ * that chunk already.
  *
  * usage: wordcount TEXT COUNTS
  *
- * A word is a run of ASCII letters and bytes above 127; upper case ASCII is
- * made lower.  COUNTS gets "count word" lines, for comparison.
+ * A word is a run of ASCII letters and bytes above 127; upper-case ASCII
+ * letters become lower case.  COUNTS gets lines of "count word", for
+ * comparison.
  */
 #include <kcmap.h>
 
@@ -38,18 +39,18 @@
 #define WORD_MAX	255
 #define CHUNK		(128 << 10)
 
-/* What the map has for a word. */
+/* The value of a word. */
 struct value {
 	int64_t count;
 	uint32_t added[WORKERS];	/* 1 + the chunk added last */
 };
 
-/* What it has for a worker; the key begins with a byte no word begins with. */
+/* A worker's own entry; its key begins with a byte that no word begins with. */
 #define PROGRESS	'\1'
 
 struct progress {
-	uint32_t chunks;		/* done */
-	uint64_t words;			/* in them */
+	uint32_t chunks;		/* done so far */
+	uint64_t words;			/* in these chunks */
 	uint64_t operations;
 };
 
@@ -77,7 +78,7 @@ static int is_word_byte(unsigned char c)
 
 /* ---- a chunk: the words that begin in it ---- */
 
-/* The words of one chunk, counted before they go into the map. */
+/* The words of one chunk, counted before they are added to the map. */
 struct tally {
 	char *word;
 	uint32_t len;
@@ -118,7 +119,7 @@ static uint64_t tally_chunk(uint32_t chunk)
 	size_t end = at + CHUNK < text_len ? at + CHUNK : text_len;
 	uint64_t words = 0;
 
-	/* A word that began in the chunk before belongs there. */
+	/* A word that began in the chunk before belongs to that chunk. */
 	if (at)
 		while (at < end && is_word_byte(text[at - 1]) &&
 		       is_word_byte(text[at]))
@@ -144,7 +145,7 @@ static uint64_t tally_chunk(uint32_t chunk)
 
 /* ---- a worker ---- */
 
-/* Add a word's count for a chunk, unless that has been done. */
+/* Add a word's count for a chunk, unless that was done before. */
 static void add_word(struct kcmap *map, int worker, uint32_t chunk,
 		     const struct tally *t, struct progress *progress)
 {
@@ -158,7 +159,7 @@ static void add_word(struct kcmap *map, int worker, uint32_t chunk,
 				&version);
 		if (len < 0 && errno != ENOENT)
 			die("get");
-		/* What a get that failed left there is nothing. */
+		/* A get that failed left nothing valid in the value. */
 		if (len < 0)
 			memset(&value, 0, sizeof(value));
 		progress->operations += 2;
@@ -201,7 +202,7 @@ static void work(int worker)
 
 	if (!map)
 		die(MAP_NAME);
-	/* Where did I, or the one I replace, get to? */
+	/* How far did this worker, or the one it replaces, get? */
 	if (kcmap_get(map, key, 2, &progress, sizeof(progress), NULL) < 0) {
 		if (errno != ENOENT)
 			die("progress");
@@ -291,7 +292,7 @@ static void watch(struct kcmap *map, double begin)
 	}
 }
 
-/* ---- the end: what came out ---- */
+/* ---- the result ---- */
 
 struct count {
 	char *word;
@@ -387,7 +388,7 @@ static void show_figures(struct kcmap *map, double seconds)
 	       " call\n", window.maps, window.retries, window.calls);
 }
 
-/* ---- all of it ---- */
+/* ---- the processes ---- */
 
 static void load_text(const char *path)
 {
@@ -412,7 +413,7 @@ static uint32_t chunks_of(struct kcmap *map, int worker)
 	return progress.chunks;
 }
 
-/* Kill one worker in the middle of a chunk, and put another in its place. */
+/* Kill one worker in the middle of a chunk, and start another in its place. */
 static void kill_and_restart(struct kcmap *map, pid_t *workers, double begin)
 {
 	uint32_t third = text_len / CHUNK / WORKERS / 3;

@@ -29,7 +29,7 @@
 		.arg = { FD, WHERE, SIZE(_struct), BEHIND, __VA_ARGS__ }, \
 	}
 
-/* A struct cmap_op, to be passed at once or put into an array of them. */
+/* A struct cmap_op, either for a call or for an element of a batch. */
 #define AN_OP(_name, _run, _code, _weight, _flags, _first)		\
 	{								\
 		.name = _name, .weight = _weight, .run = _run,		\
@@ -53,7 +53,7 @@
 #define OP(_name, _code, _weight, _flags)				\
 	AN_OP(_name, fuzz_run_ioctl, CMAP_CODE_##_code, _weight, _flags, FD)
 
-/* Any other call; its arguments are as its function says. */
+/* Any other call; see its function for the meaning of its arguments. */
 #define CALL(_name, _weight, ...)					\
 	{								\
 		.name = #_name, .weight = _weight,			\
@@ -142,9 +142,9 @@ const struct fuzz_type fuzz_types[] = {
 	      FIELD(cmap_ops, op_size, ARG_SIZE, sizeof(struct cmap_op)),
 	      FIELD(cmap_ops, done, ARG_ZERO, 0),
 	      FIELD(cmap_ops, __reserved, ARG_ZERO, 0)),
-	/* An element for batches to come, by its index. */
+	/* An element of a later batch, by its index. */
 	AN_OP("element", fuzz_run_element, 0, 30, SET_FLAGS, INDEX),
-	/* A whole load of keys, so that tables grow. */
+	/* Many keys at once, so that tables grow. */
 	CALL(fill, 6, FD, { "first", ARG_NUMBER }, { "n", ARG_CHOICE, 400 },
 	     { "len", ARG_LEN }),
 	CALL(drain, 4, FD, { "first", ARG_NUMBER }, { "n", ARG_CHOICE, 400 }),
@@ -162,7 +162,7 @@ const struct fuzz_type fuzz_types[] = {
 	     { "n", ARG_CHOICE, 60 }),
 	CALL(memory, 10, WINDOW, FROM, { "len", ARG_LEN },
 	     CHOICE(FUZZ_MEMORIES)),
-	/* the rest of the world */
+	/* processes, users and failures */
 	CALL(fork, 3, CHOICE(4), FD, WINDOW, TIME),
 	CALL(die, 2, TIME),
 	CALL(wait, 4, TIME),

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What can be called, and what the arguments of each call are: the only place
- * that knows the ABI's structures.
+ * The calls that can be made, and the arguments of each.  Only this file knows
+ * the structures of the ABI.
  */
 #ifndef FUZZ_ABI_H
 #define FUZZ_ABI_H
@@ -10,16 +10,16 @@
 
 struct fuzz_thread;
 
-/* What an argument stands for; generate.c knows likely ones of each kind. */
+/* The meaning of an argument; generate.c knows likely values of each kind. */
 enum fuzz_kind {
 	ARG_NONE,
-	ARG_CHOICE,	/* 0 up to, not including, limit */
-	ARG_BITS,	/* bits that are known; sometimes others */
+	ARG_CHOICE,	/* 0 up to limit - 1 */
+	ARG_BITS,	/* known bits, and sometimes others */
 	ARG_FD,		/* a slot for a descriptor */
 	ARG_WINDOW,	/* a slot for a mapping */
-	ARG_WHERE,	/* where a structure is, see memory.h */
-	ARG_SIZE,	/* a structure's first field; limit is the right one */
-	ARG_BEHIND,	/* what is behind what the kernel knows of it */
+	ARG_WHERE,	/* where a structure is put, see memory.h */
+	ARG_SIZE,	/* a structure's size field; limit is the right value */
+	ARG_BEHIND,	/* contents beyond the part that the kernel knows */
 	ARG_KEY,	/* user pointers, see memory.h */
 	ARG_IN,
 	ARG_OUT,
@@ -29,20 +29,20 @@ enum fuzz_kind {
 	ARG_LEN,
 	ARG_NAME_LEN,
 	ARG_CODE,	/* a command */
-	ARG_VERSION,	/* 0; 1: the last one seen; 2: the one behind that */
+	ARG_VERSION,	/* 0; 1: the last one seen; 2: the one after that */
 	ARG_CURSOR,	/* 0; 1: the last one seen; or a number */
 	ARG_SMALL,	/* a count */
 	ARG_NUMBER,	/* anything */
-	ARG_ZERO,	/* reserved */
-	ARG_OFFSET,	/* in the device's file, see map.c */
-	ARG_PAGES,	/* bytes of a mapping, mostly whole pages */
+	ARG_ZERO,	/* a reserved field */
+	ARG_OFFSET,	/* in the device's file, see call_map.c */
+	ARG_PAGES,	/* size of a mapping, mostly whole pages */
 };
 
 struct fuzz_arg {
 	const char *name;
 	enum fuzz_kind kind;
 	uint32_t limit;
-	/* In the structure of an ioctl. */
+	/* In an ioctl's structure. */
 	uint16_t offset;
 	uint16_t width;
 };
@@ -53,7 +53,7 @@ struct fuzz_type {
 	long (*run)(struct fuzz_thread *thread, const struct fuzz_type *type,
 		    const uint64_t *arg);
 	struct fuzz_arg arg[FUZZ_ARGS];
-	/* Of an ioctl. */
+	/* For an ioctl. */
 	unsigned int code;
 	uint32_t bytes;
 };

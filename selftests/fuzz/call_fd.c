@@ -19,7 +19,7 @@
 
 static const int modes[] = { O_RDWR, O_RDONLY, O_WRONLY, 3 };
 
-/* Into a slot; whatever was there is closed. */
+/* Put a descriptor into a slot, and close what was there. */
 static long place(int fd, uint64_t slot)
 {
 	long result;
@@ -47,7 +47,7 @@ FUZZ_CALL(dup)
 	return place(dup(fuzz_fd(arg[0])), arg[1]);
 }
 
-/* The device anew, by the way of the descriptor. */
+/* Open the device again through /proc/self/fd. */
 FUZZ_CALL(reopen)
 {
 	char path[64];
@@ -96,7 +96,10 @@ static long receive_fd(int from, uint64_t slot)
 	return place(fd, slot);
 }
 
-/* Through a socket; it may stay in there while the socket goes. */
+/*
+ * Send a descriptor through a socket.  It may still be in there when that
+ * closes.
+ */
 FUZZ_CALL(pass)
 {
 	int fd = fuzz_fd(arg[0]), ends[2];
@@ -143,7 +146,7 @@ static long pipe_it(int fd, bool in)
 	return result;
 }
 
-/* What a device that has only ioctl and mmap does not expect. */
+/* System calls that a device with only ioctl and mmap does not expect. */
 static long other(int fd, uint64_t choice, uint64_t number)
 {
 	struct pollfd poll_fd = { .fd = fd, .events = POLLIN | POLLOUT };

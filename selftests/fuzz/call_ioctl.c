@@ -33,7 +33,7 @@ static uint64_t field(struct fuzz_thread *thread, const struct fuzz_arg *type,
 	}
 }
 
-/* Make the structure of a call; how much of it there is. */
+/* Build the structure of a call.  Returns its size. */
 static size_t assemble(struct fuzz_thread *thread,
 		       const struct fuzz_type *type, const uint64_t *arg,
 		       char *to)
@@ -56,7 +56,7 @@ static size_t assemble(struct fuzz_thread *thread,
 	return size < STRUCT_MAX ? size : STRUCT_MAX;
 }
 
-/* What the next calls may refer to. */
+/* Remember results that later calls may refer to. */
 static void learn(struct fuzz_thread *thread, const struct fuzz_type *type,
 		  uint64_t where, uint64_t at)
 {
@@ -105,7 +105,7 @@ FUZZ_CALL(element)
 	return 0;
 }
 
-/* The command for many keys: those that are in PLACE_IN, and more like them. */
+/* One command for many keys: those in PLACE_IN, and more like them. */
 static long for_many(struct fuzz_thread *thread, unsigned long command,
 		     const uint64_t *arg, uint32_t len)
 {
@@ -134,7 +134,7 @@ FUZZ_CALL(drain)
 	return for_many(thread, CMAP_IOCTL_DELETE, arg, 0);
 }
 
-/* A command that is none. */
+/* An ioctl with an invalid number. */
 FUZZ_CALL(number)
 {
 	struct cmap_op op = { .size = sizeof(op) };
@@ -143,7 +143,7 @@ FUZZ_CALL(number)
 		    fuzz_put(thread->number, arg[2], &op, sizeof(op)));
 }
 
-/* ---- as a 32-bit program ---- */
+/* ---- calls of a 32-bit program ---- */
 
 static bool compat_works;
 
@@ -161,13 +161,13 @@ static long compat_call(long number, long a, long b, long c)
 #define COMPAT_GETPID	20
 #define COMPAT_IOCTL	54
 
-/* Called in a child, which may die of it. */
+/* Tried in a child, because it may be killed for that. */
 void fuzz_compat_init(void)
 {
 	compat_works = compat_call(COMPAT_GETPID, 0, 0, 0) == getpid();
 }
 
-/* With a structure that is right for the commands on one key. */
+/* A 32-bit call with a structure that suits the commands on one key. */
 FUZZ_CALL(compat)
 {
 	struct cmap_op op = {

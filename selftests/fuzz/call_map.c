@@ -16,9 +16,9 @@
 #include <linux/futex.h>
 #include <linux/mempolicy.h>
 
-/* ---- where in the file ---- */
+/* ---- offsets in the file ---- */
 
-/* Where the map has a table, or nodes; 0 if it has none there. */
+/* The offset of a table, or of nodes, of the map; 0 if it has none there. */
 static uint64_t place_of(int fd, uint64_t n, bool table)
 {
 	const struct cmap_window *header = map_header(fd);
@@ -44,8 +44,9 @@ static uint64_t place_of(int fd, uint64_t n, bool table)
 }
 
 /*
- * An ARG_OFFSET: the lowest 8 bits say what, the others which.  Beyond the few
- * that stand for something in the map, any place of any region.
+ * The offset that an ARG_OFFSET stands for.  The lowest 8 bits say of what, the
+ * others of which.  Some choices stand for something in the map, the others for
+ * any place of any region.
  */
 static uint64_t offset_in(int fd, uint64_t arg)
 {
@@ -68,7 +69,7 @@ static uint64_t offset_in(int fd, uint64_t arg)
 	}
 }
 
-/* ---- mmap and what else is done to mappings ---- */
+/* ---- mmap() and calls on mappings ---- */
 
 static const int map_flags[] = {
 	MAP_SHARED, MAP_SHARED | MAP_POPULATE, MAP_SHARED | MAP_LOCKED,
@@ -76,7 +77,7 @@ static const int map_flags[] = {
 	MAP_SHARED | MAP_NORESERVE, MAP_SHARED | MAP_HUGETLB,
 };
 
-/* The part of a slot that a call means. */
+/* The part of a slot to which a call refers. */
 static char *part(uint64_t slot, uint64_t from, uint64_t *bytes)
 {
 	from %= FUZZ_WINDOW;
@@ -85,7 +86,10 @@ static char *part(uint64_t slot, uint64_t from, uint64_t *bytes)
 	return fuzz_window(slot) + from;
 }
 
-/* What fits goes into the slot, anything else somewhere, and away again. */
+/*
+ * A mapping that fits goes into the slot.  A larger one goes elsewhere, is
+ * read, and is unmapped again.
+ */
 FUZZ_CALL(mmap)
 {
 	int fd = fuzz_fd(arg[0]), prot = arg[4] % 8, flags;
@@ -93,7 +97,7 @@ FUZZ_CALL(mmap)
 	bool fits = arg[3] <= FUZZ_WINDOW;
 	void *p;
 
-	/* Mostly as it should be: read, shared. */
+	/* Mostly valid: shared, and for reading. */
 	prot = prot == 0 ? PROT_READ : prot == 1 ? 0 : prot;
 	flags = map_flags[arg[5] % 8] | (fits ? MAP_FIXED : 0);
 	fuzz_fail_begin(thread);
@@ -116,7 +120,7 @@ FUZZ_CALL(munmap)
 
 	if (munmap(at, bytes))
 		return -errno;
-	/* Nothing else shall come here. */
+	/* Keep the hole, so that nothing else is mapped there. */
 	mmap(at, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS |
 	     MAP_NORESERVE | MAP_FIXED, -1, 0);
 	return 0;
@@ -133,7 +137,7 @@ FUZZ_CALL(mremap)
 	char *at = part(arg[0], arg[1], &bytes);
 	char *to = part(arg[4], 0, &new_bytes);
 
-	/* Of no bytes: a second mapping of the same, where that is shared. */
+	/* A length of 0 makes a second mapping of shared memory. */
 	if (arg[5] % 4 == 3)
 		bytes = 0;
 	if (mremap(at, bytes, new_bytes, flags[arg[5] % 4], to) == MAP_FAILED)
@@ -162,7 +166,7 @@ static long bind_memory(char *at, uint64_t bytes)
 		       MPOL_MF_MOVE);
 }
 
-/* Newer than some headers: populate for reading and writing, cold, out. */
+/* Some headers lack these: populate for reading and writing, cold, page out. */
 FUZZ_CALL(madvise)
 {
 	static const int advice[] = {
@@ -196,7 +200,7 @@ FUZZ_CALL(madvise)
 	return result ? -errno : 0;
 }
 
-/* ---- reading ---- */
+/* ---- access to memory ---- */
 
 FUZZ_CALL(touch)
 {
@@ -243,7 +247,7 @@ static long futex(char *at, int op)
 	return syscall(SYS_futex, at, op, 0, &soon, at, 0);
 }
 
-/* What else gets at memory than loads: the kernel, for us. */
+/* The other ways to access memory: through the kernel. */
 static long memory(char *at, uint64_t len, uint64_t choice)
 {
 	char buf[8192] = {};

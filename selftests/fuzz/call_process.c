@@ -23,7 +23,7 @@ static pthread_mutex_t children_mutex = PTHREAD_MUTEX_INITIALIZER;
 static pid_t children[CHILDREN];
 static unsigned int children_count;
 
-/* ---- a child, with the same descriptors and mappings ---- */
+/* ---- a child with the same descriptors and mappings ---- */
 
 static void write_until_killed(int fd)
 {
@@ -106,7 +106,7 @@ FUZZ_CALL(die)
 	return 0;
 }
 
-/* ---- the rest ---- */
+/* ---- other calls ---- */
 
 FUZZ_CALL(wait)
 {
@@ -114,7 +114,7 @@ FUZZ_CALL(wait)
 	return 0;
 }
 
-/* This thread only: nobody, or root again. */
+/* Switch this thread between nobody and root. */
 FUZZ_CALL(user)
 {
 	long id = arg[0] % 2 ? 65534 : 0;
@@ -137,7 +137,7 @@ static void write_fail(struct fuzz_thread *thread, unsigned int nth)
 	char text[16];
 	int len = sprintf(text, "%u", nth);
 
-	/* This may be what fails. */
+	/* This call may be the one that fails. */
 	while (write(thread->fail_fd, text, (size_t)len) < 0)
 		;
 }

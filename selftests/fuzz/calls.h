@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Making the calls.  Each returns what the system call did, or a negative
- * errno.
+ * The functions that make the calls.  Each returns the result of its system
+ * call, or a negative errno.
  */
 #ifndef FUZZ_CALLS_H
 #define FUZZ_CALLS_H
@@ -13,16 +13,16 @@
 struct fuzz_type;
 
 #define FUZZ_FDS	8
-#define FUZZ_FD_FIRST	100	/* descriptors have numbers of their own */
-#define FUZZ_OTHERS	16	/* fuzz_run_other() */
-#define FUZZ_ADVICE	16	/* fuzz_run_madvise() */
-#define FUZZ_MEMORIES	12	/* fuzz_run_memory() */
+#define FUZZ_FD_FIRST	100	/* above those that the process uses */
+#define FUZZ_OTHERS	16	/* choices of fuzz_run_other() */
+#define FUZZ_ADVICE	16	/* choices of fuzz_run_madvise() */
+#define FUZZ_MEMORIES	12	/* choices of fuzz_run_memory() */
 
 struct fuzz_thread {
 	unsigned int number;	/* 0 or 1 */
 	struct fuzz_kcov kcov;
 	int fail_fd;		/* or -1 */
-	unsigned int fail;	/* the allocation that the next call lacks */
+	unsigned int fail;	/* which allocation of the next call fails */
 	uint64_t version;	/* last seen */
 	struct cmap_cursor cursor;
 };
@@ -65,14 +65,14 @@ static inline int fuzz_fd(uint64_t slot)
 	return FUZZ_FD_FIRST + (int)(slot % FUZZ_FDS);
 }
 
-/* Around a call that shall fail to get memory. */
+/* Call these before and after a call whose allocation may fail. */
 void fuzz_fail_begin(struct fuzz_thread *thread);
 void fuzz_fail_end(struct fuzz_thread *thread);
 
-/* Whether 32-bit calls can be made; asks once. */
+/* Find out once whether 32-bit calls can be made. */
 void fuzz_compat_init(void);
 
-/* End what processes were forked. */
+/* Kill and reap the forked processes. */
 void fuzz_reap(void);
 
 #endif /* FUZZ_CALLS_H */

@@ -5,7 +5,7 @@
 
 #include <kcmap.h>
 
-#define PATIENCE	20000	/* milliseconds, on a busy machine */
+#define PATIENCE	20000	/* milliseconds, for a busy machine */
 
 /* ---- the kernel's log ---- */
 
@@ -40,7 +40,7 @@ const char *fuzz_check_kernel(void)
 	return found ? first : NULL;
 }
 
-/* ---- one map ---- */
+/* ---- checking one map ---- */
 
 struct look {
 	int fd;
@@ -51,7 +51,7 @@ struct look {
 	bool hidden;
 };
 
-static char *value_buf;		/* room for the longest */
+static char *value_buf;		/* large enough for any value */
 
 static const char *stat_is_sane(const struct cmap_stat *stat)
 {
@@ -68,7 +68,7 @@ static const char *stat_is_sane(const struct cmap_stat *stat)
 	return NULL;
 }
 
-/* A worker of the map may be at it: then once more. */
+/* Background work may change the map meanwhile, so try again. */
 static const char *check_stat(int fd, struct cmap_stat *stat)
 {
 	const char *wrong = NULL;
@@ -92,7 +92,7 @@ static void check_entry(const struct cmap_entry *e, const void *key,
 	uint64_t version = 0;
 	ssize_t got;
 
-	/* Without a window a cursor does not tell its place. */
+	/* Without a window, a cursor does not tell the position. */
 	if (!look->hidden && e->cursor.position < look->position)
 		look->wrong = "range: not in order";
 	look->position = e->cursor.position;
@@ -124,7 +124,7 @@ static const char *check_reads(int fd, const struct cmap_stat *stat)
 	int64_t entries = count(fd);
 	int64_t ranged;
 
-	/* To open one takes as long as all the rest. */
+	/* Opening a window takes as long as all other checks. */
 	if (times++ % 4 == 0)
 		look.window = kcmap_from_fd(dup(fd));
 	ranged = range_all(fd, 2 << 20, check_entry, &look);
@@ -155,7 +155,10 @@ static const char *check_writes(int fd, const struct cmap_stat *stat)
 	return NULL;
 }
 
-/* @seen: the map before it; one with two descriptors is looked at once. */
+/*
+ * @seen is the id of the map before.  A map with two descriptors is checked
+ * once.
+ */
 static const char *check_map(int fd, uint64_t *seen)
 {
 	int mode = fcntl(fd, F_GETFL) & O_ACCMODE;
@@ -186,11 +189,11 @@ const char *fuzz_check_maps(void)
 	return wrong;
 }
 
-/* ---- nothing left ---- */
+/* ---- checking that nothing is left ---- */
 
-static unsigned long long least_bytes;	/* that a map of its own takes */
+static unsigned long long least_bytes;	/* that one map needs */
 
-/* Make a map while it may be the only one, and all may take so many bytes. */
+/* Create a map, with all maps limited to one map and @bytes. */
 static int try_one(unsigned long long bytes)
 {
 	struct cmap_create args = { .shards = 1 };
@@ -210,7 +213,7 @@ static int try_one(unsigned long long bytes)
 	return fd < 0 ? fd : 0;
 }
 
-/* Maps go some time after their last user; bytes go before the map does. */
+/* A map is freed some time after its last user; its bytes are freed earlier. */
 static int make_one(unsigned long long bytes)
 {
 	int err = -ENFILE, waited;
@@ -234,7 +237,7 @@ void fuzz_check_init(void)
 
 	if (make_one(high))
 		return;
-	/* If maps do not go it ends here, and is told at the first look. */
+	/* If maps are not freed, this ends, and the first check reports it. */
 	while (high - low > 1 && err != -ENFILE) {
 		middle = (low + high) / 2;
 		err = make_one(middle);

@@ -18,7 +18,7 @@
 
 static struct fuzz_thread threads[2];
 
-/* Calls for the second thread, in order; NULL at the end of a program. */
+/* Calls for the second thread, in order; NULL ends a program. */
 static const struct fuzz_call *queue[FUZZ_CALLS + 1];
 static unsigned int queued, taken;
 static sem_t work, idle;
@@ -101,7 +101,7 @@ void fuzz_execute_init(void)
 	fuzz->guided = threads[0].kcov.fd >= 0;
 }
 
-/* Both shall begin at about the same time. */
+/* Both threads begin at about the same time. */
 static void hand_over(const struct fuzz_call *call)
 {
 	unsigned int tries;
@@ -158,7 +158,7 @@ bool fuzz_execute(const struct fuzz_program *program, uint8_t *edges)
 	return new;
 }
 
-/* ---- tidying ---- */
+/* ---- cleaning up ---- */
 
 static void unlink_all(int fd)
 {

@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Running programs: two threads, one of which hands calls to the other.
+ * Running programs.  One thread hands some of the calls to a second one.
  */
 #ifndef FUZZ_EXECUTE_H
 #define FUZZ_EXECUTE_H
 
 #include "program.h"
 
-/* Make the threads ready. */
+/* Start the threads. */
 void fuzz_execute_init(void);
 
-/* Run a program, and note its edges; true if some are new. */
+/* Run a program and record its edges.  Returns true if some are new. */
 bool fuzz_execute(const struct fuzz_program *program, uint8_t *edges);
 
-/* Close, unmap, reap and unlink all that a program left. */
+/* Close, unmap, reap and unlink everything that a program left. */
 void fuzz_tidy(void);
 
 #endif /* FUZZ_EXECUTE_H */

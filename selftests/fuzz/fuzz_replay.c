@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What the fuzzer has found, and the programs that get it furthest, run again;
- * then some seconds of new ones.
+ * Run the findings and the corpus of the fuzzer again, then some seconds of new
+ * programs.
  *
  * deadline: 900
  */
@@ -33,7 +33,7 @@ FIXTURE_TEARDOWN(fuzz)
 {
 }
 
-/* What was found stands in fuzz/findings, each with its story. */
+/* fuzz/findings holds a file for each finding, with its story. */
 TEST_F_TIMEOUT(fuzz, stored_programs, 290)
 {
 	unsigned int n = give(fuzz_findings_begin, fuzz_findings_end) +
@@ -49,7 +49,7 @@ TEST_F_TIMEOUT(fuzz, stored_programs, 290)
 TEST_F_TIMEOUT(fuzz, new_programs, 290)
 {
 	give(fuzz_corpus_begin, fuzz_corpus_end);
-	/* They are what new ones are made of, but have been run. */
+	/* New programs are derived from these, which have been run already. */
 	fuzz->given = 0;
 	do {
 		fuzz->end = now() + race_seconds();

@@ -27,7 +27,7 @@ static bool chance(unsigned int percent)
 	return below(100) < percent;
 }
 
-/* What is mostly so; or always, where all shall be right for once. */
+/* Whether to choose likely values only. */
 static bool careful;
 
 static bool often(unsigned int percent)
@@ -228,7 +228,7 @@ static void usual_name(struct fuzz_call *call)
 	set_arg(call, "name_len", 6);
 }
 
-/* In a batch: any command that may be there. */
+/* An element of a batch, with any command that is valid there. */
 static void usual_element(struct fuzz_call *call)
 {
 	static const uint64_t codes[] = {
@@ -250,7 +250,7 @@ static void usual_element(struct fuzz_call *call)
 		set_arg(call, "value", PLACE_OUT | below(32) << 8);
 }
 
-/* Compare with what may be there: it was set from the same place. */
+/* Compare with a value that may be there: one set from the same place. */
 static void usual_compare(struct fuzz_call *call)
 {
 	uint64_t from = PLACE_IN | below(4) << 8, len = 8;
@@ -270,7 +270,7 @@ static void usual_mmap(struct fuzz_call *call)
 	set_arg(call, "flags", below(3));
 }
 
-/* What is right as a whole, which chance does not find often. */
+/* Calls that are valid as a whole, which random choices rarely are. */
 static void make_usual(struct fuzz_call *call)
 {
 	const struct fuzz_type *type = &fuzz_types[call->type];
@@ -354,7 +354,7 @@ static void append(struct fuzz_program *program, const char *name, bool usual)
 	fuzz_insert(program, program->n, &call);
 }
 
-/* The map by its name, if it has one, through another descriptor. */
+/* Open the map by its name, if it has one, with another descriptor. */
 static void open_again(struct fuzz_program *program)
 {
 	struct fuzz_call *call = program->call;
@@ -411,7 +411,7 @@ static void change_arg(struct fuzz_call *call)
 	}
 }
 
-/* The rest of another program behind the beginning of this one. */
+/* Append the end of another program to the beginning of this one. */
 static void splice(struct fuzz_program *program,
 		   const struct fuzz_program *other)
 {

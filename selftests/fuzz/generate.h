@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Programs out of nothing, and out of others.
+ * Making programs, new ones and variants of others.
  */
 #ifndef FUZZ_GENERATE_H
 #define FUZZ_GENERATE_H
@@ -9,7 +9,7 @@
 
 void fuzz_generate(struct fuzz_program *program, uint64_t *seed);
 
-/* Change it a little; @other is one to take calls from. */
+/* Change a program a little; calls may be taken from @other. */
 void fuzz_mutate(struct fuzz_program *program,
 		 const struct fuzz_program *other, uint64_t *seed);
 

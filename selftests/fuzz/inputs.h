@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The stored programs, built in, so that they are wherever the fuzzer is.
+ * The corpus and the findings, built into the program.
  */
 #ifndef FUZZ_INPUTS_H
 #define FUZZ_INPUTS_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What of the kernel a thread runs through, where the kernel can tell.
+ * The kernel code that a thread runs through, if the kernel can record it.
  */
 #ifndef FUZZ_KCOV_H
 #define FUZZ_KCOV_H
@@ -10,10 +10,10 @@
 
 struct fuzz_kcov {
 	int fd;			/* or -1 */
-	uint64_t *words;	/* how many, and then so many addresses */
+	uint64_t *words;	/* their number, then the addresses */
 };
 
-/* In the thread that shall be watched. */
+/* Call in the thread to be recorded. */
 void fuzz_kcov_open(struct fuzz_kcov *kcov);
 void fuzz_kcov_begin(struct fuzz_kcov *kcov);
 

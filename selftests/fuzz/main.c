@@ -5,13 +5,13 @@
  * usage: fuzz [--seconds N] [--seed N] [--quiet] [--empty] [--times N]
  *             [--replay FILE]
  *
- * The stored corpus and findings are run first, unless --empty says not to,
- * then programs made from them for so many seconds (60).  --replay runs only
- * what is in a file (- for the standard input), --times as often as it says.
- * The kernel, if it was built for that, says where it has been, and what got
- * further than anything before is kept and printed at the end.
+ * First the stored corpus and findings are run, unless --empty is given.  Then
+ * programs derived from them are run for N seconds (60). --replay runs only the
+ * programs of a file (- for standard input), as often as --times says.  If the
+ * kernel can record which code runs, a program that reaches new code is kept,
+ * and printed at the end.
  *
- * Exit status: 0; 1 if anything was found; 2 for usage.
+ * Exit status: 0; 1 if anything was found; 2 for wrong usage.
  */
 #include "cmap_test.h"
 #include "inputs.h"
@@ -21,7 +21,7 @@
 
 #include <getopt.h>
 
-#define KEPT	200		/* programs of a corpus */
+#define KEPT	200		/* programs printed as the new corpus */
 #define FILE_MAX	(4 << 20)
 
 static void give_stored(void)

@@ -13,9 +13,9 @@
 #define NAMES		8
 #define NAME_ROOM	256
 
-/* Each area, with a hole behind it. */
+/* The areas of memory, each with a hole behind it. */
 enum area {
-	AREA_IN,		/* and, right behind, out */
+	AREA_IN,		/* with AREA_OUT right behind it */
 	AREA_FRESH,
 	AREA_ELEMENTS,
 	AREA_STRUCTS,
@@ -39,9 +39,9 @@ static const size_t area_bytes[AREAS] = {
 
 static char *area[AREAS];
 static char *windows;
-static char *readonly;		/* where the read-only pages can be written */
+static char *readonly;		/* a writable mapping of the read-only pages */
 
-/* In the lowest 2 GiB, for 32-bit calls, where that can be had. */
+/* In the lowest 2 GiB if possible, for 32-bit calls. */
 static char *reserve(size_t size)
 {
 	return mmap(NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS |
@@ -82,7 +82,7 @@ int fuzz_memory_init(void)
 			return -1;
 		at += area_bytes[i] + HOLE_BYTES;
 	}
-	/* The kernel maps tables in large pages where they are aligned. */
+	/* Aligned, so that the kernel can map tables in large pages. */
 	windows = (char *)(((uintptr_t)at + (2UL << 20) - 1) & -(2UL << 20));
 
 	return make_readonly();

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The memory that calls point to: laid out once, the same in every worker, so
- * that a program means the same wherever it runs.  Behind whatever can be
- * written there is nothing, for as far as a length can reach without being
- * refused: no call can hurt the fuzzer itself.
+ * The memory that calls point to.  Every worker lays it out in the same way, so
+ * a program means the same in each.  Behind each writable area there is a hole,
+ * larger than any length that the kernel accepts.  So no call can overwrite the
+ * fuzzer's own memory.
  */
 #ifndef FUZZ_MEMORY_H
 #define FUZZ_MEMORY_H
@@ -15,32 +15,32 @@
 #define FUZZ_WINDOWS	4
 #define FUZZ_WINDOW	(16UL << 20)	/* room for a mapping */
 #define FUZZ_ELEMENTS	16
-#define FUZZ_WORD	0x9e3779b97f4a7c15UL /* each is so much more */
+#define FUZZ_WORD	0x9e3779b97f4a7c15UL /* between two words */
 
-/* The lowest 8 bits of a pointer argument; above them a number. */
+/* A pointer argument: the place in its lowest 8 bits, above them a number. */
 enum fuzz_place {
 	PLACE_NULL,
 	PLACE_IN,	/* words that all differ; number: which one */
 	PLACE_OUT,	/* 2 MiB to write to; number: which word */
-	PLACE_EDGE,	/* number: bytes before nothing begins */
-	PLACE_HOLE,	/* nothing */
+	PLACE_EDGE,	/* number: bytes before the end of mapped memory */
+	PLACE_HOLE,	/* unmapped memory */
 	PLACE_READONLY,
-	PLACE_FRESH,	/* pages that are not there yet */
-	PLACE_WINDOW,	/* number: a word in a slot, the lowest 2 bits which */
-	PLACE_KERNEL,	/* where the kernel has its memory */
-	PLACE_STRANGE,	/* no address at all */
-	PLACE_STRUCTS,	/* number: 0 a right cmap_stat, 1 a right cmap_range */
-	PLACE_ELEMENTS,	/* of batches */
-	PLACE_ODD,	/* not aligned */
+	PLACE_FRESH,	/* pages that do not exist yet */
+	PLACE_WINDOW,	/* number: a word and, in its lowest 2 bits, a slot */
+	PLACE_KERNEL,	/* an address of kernel memory */
+	PLACE_STRANGE,	/* not a valid address */
+	PLACE_STRUCTS,	/* number: 0 a valid cmap_stat, 1 a valid cmap_range */
+	PLACE_ELEMENTS,	/* the elements of batches */
+	PLACE_ODD,	/* an unaligned address */
 	PLACE_NAMES,	/* number: which name */
 	FUZZ_PLACES,
 };
 
-/* Where the structure of an ioctl is. */
+/* Where an ioctl's structure is put. */
 enum fuzz_where {
 	WHERE_GOOD,
-	WHERE_EDGE,	/* it ends where the page does, and nothing follows */
-	WHERE_HALF,	/* half of it is there */
+	WHERE_EDGE,	/* it ends at the end of mapped memory */
+	WHERE_HALF,	/* only half of it is mapped */
 	WHERE_NULL,
 	WHERE_HOLE,
 	WHERE_READONLY,
@@ -49,10 +49,10 @@ enum fuzz_where {
 	FUZZ_WHERES,
 };
 
-/* Lay it out, in the parent of all workers. */
+/* Lay out the memory, in the parent of all workers. */
 int fuzz_memory_init(void);
 
-/* As it is when a program begins. */
+/* Restore the contents that a program begins with. */
 void fuzz_memory_reset(void);
 
 /* The address that a pointer argument stands for. */
@@ -60,15 +60,15 @@ uint64_t fuzz_pointer(uint64_t arg);
 
 char *fuzz_window(uint64_t slot);
 
-/* Take away whatever is mapped in a slot. */
+/* Unmap whatever is in a slot. */
 void fuzz_window_clear(uint64_t slot);
 
-/* The element of a batch. */
+/* An element of a batch. */
 void *fuzz_element(uint64_t index);
 
 /*
  * Put a structure of @len bytes where @where says, as much of it as fits, for
- * one of two threads; the address to pass to the kernel.
+ * one of two threads.  Returns the address for the kernel.
  */
 uint64_t fuzz_put(unsigned int thread, uint64_t where, const void *from,
 		  size_t len);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * A program: calls in a row, with their arguments as numbers whose meaning
- * abi.c gives.
+ * A program: a sequence of calls, with numbers as arguments. abi.c gives the
+ * numbers their meaning.
  */
 #ifndef FUZZ_PROGRAM_H
 #define FUZZ_PROGRAM_H
@@ -12,7 +12,7 @@
 
 #define FUZZ_CALLS	24	/* in a program, at most */
 #define FUZZ_ARGS	16	/* of a call, at most */
-#define FUZZ_REPEAT	64	/* times a call is made, at most */
+#define FUZZ_REPEAT	64	/* repetitions of a call, at most */
 
 struct fuzz_call {
 	uint8_t type;

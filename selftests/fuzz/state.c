@@ -60,7 +60,7 @@ void fuzz_found(const char *what)
 	fflush(stdout);
 }
 
-/* ---- where the kernel has been ---- */
+/* ---- kernel code that was reached ---- */
 
 static void note_pc(uint64_t pc)
 {
@@ -106,7 +106,7 @@ bool fuzz_new(const uint8_t *edges)
 	return false;
 }
 
-/* ---- what to keep ---- */
+/* ---- which programs to keep ---- */
 
 static unsigned int gain(const uint8_t *edges, const uint8_t *seen)
 {
@@ -118,7 +118,7 @@ static unsigned int gain(const uint8_t *edges, const uint8_t *seen)
 	return sum;
 }
 
-/* The one that adds most, time and again. */
+/* Always take the program that adds most. */
 void fuzz_print_corpus(unsigned int max)
 {
 	static uint8_t seen[FUZZ_EDGES / 8];
@@ -153,7 +153,7 @@ static uint64_t text_address(void)
 	return address;
 }
 
-/* Places are those of the module's own code, from its beginning. */
+/* Addresses are printed relative to the start of the module's code. */
 static void print_places(void)
 {
 	uint64_t text = text_address();

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What outlives a worker: shared by the supervisor and the worker of the day.
+ * State that survives a worker, shared by the supervisor and its workers.
  */
 #ifndef FUZZ_STATE_H
 #define FUZZ_STATE_H
@@ -13,23 +13,23 @@
 #define FUZZ_RECENT	8
 #define FUZZ_TYPES	64
 
-/* One that went where none had been before. */
+/* A program that reached new code. */
 struct fuzz_entry {
 	struct fuzz_program program;
 	uint8_t edges[FUZZ_EDGES / 8];
 };
 
 struct fuzz_state {
-	/* What is to be done. */
+	/* What to do. */
 	double end;			/* of the random part */
 	uint64_t seed;
-	uint32_t given;			/* of the corpus, to be replayed first */
+	uint32_t given;			/* programs to be replayed first */
 	uint32_t replayed;
 	bool quiet;			/* print no new entries */
 
-	/* How far it is. */
+	/* Progress. */
 	uint64_t programs;
-	uint64_t steps;			/* calls, and whatever ends */
+	uint64_t steps;			/* calls, and ends of programs */
 	uint64_t checks;
 	struct fuzz_program current;
 	struct fuzz_program recent[FUZZ_RECENT];
@@ -39,10 +39,10 @@ struct fuzz_state {
 	uint64_t good[FUZZ_TYPES];
 	uint64_t deaths;
 
-	/* What was found. */
+	/* Results. */
 	uint32_t findings;
 
-	/* Where the kernel has been. */
+	/* Kernel code that was reached. */
 	bool guided;
 	uint8_t edges[FUZZ_EDGES / 8];
 	uint64_t pc[FUZZ_PCS];		/* hashed; 0 for none */
@@ -59,17 +59,17 @@ int fuzz_state_init(void);
 /* Add a program to those to be replayed. */
 void fuzz_give(const struct fuzz_program *program);
 
-/* Add all of a text; how many that were. */
+/* Add all programs of a text.  Returns how many. */
 unsigned int fuzz_give_text(const char *text, size_t len);
 
-/* Something is wrong: say what, and print what ran. */
+/* Report a fault, and print the programs that ran. */
 void fuzz_found(const char *what);
 
-/* Note where a run has been; true if that was new. */
+/* Record the code that a run reached.  Returns true if some of it was new. */
 bool fuzz_note(const uint64_t *pc, size_t n, uint8_t *edges);
 bool fuzz_new(const uint8_t *edges);
 
-/* Print the corpus, without what other entries cover as well. */
+/* Print the corpus, without programs that the others make redundant. */
 void fuzz_print_corpus(unsigned int max);
 void fuzz_print_report(void);
 

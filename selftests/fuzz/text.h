@@ -4,8 +4,8 @@
  *
  *	open 0 2; create 0 0 38; &4*set 0 0 48 0 0 0 1; count 0
  *
- * Arguments are hexadecimal, those left out are 0.  & hands a call to the
- * second thread, N* makes it N times.
+ * Arguments are hexadecimal; those left out are 0. & gives a call to the second
+ * thread, N* repeats it N times.
  */
 #ifndef FUZZ_TEXT_H
 #define FUZZ_TEXT_H
@@ -14,13 +14,15 @@
 
 #define FUZZ_TEXT	(FUZZ_CALLS * (FUZZ_ARGS * 17 + 32))
 
-/* Print to @text, which has FUZZ_TEXT bytes; no newline. */
+/* Print to @text, which has FUZZ_TEXT bytes, without a newline. */
 void fuzz_print(const struct fuzz_program *program, char *text);
 
-/* Read a line of text; false if it is no program. */
+/* Parse a line of text.  Returns false if it is not a program. */
 bool fuzz_parse(const char *line, size_t len, struct fuzz_program *program);
 
-/* Read the next program of a text, past comments; false at the end. */
+/*
+ * Parse the next program of a text, past comments.  Returns false at the end.
+ */
 bool fuzz_next(const char **text, const char *end,
 	       struct fuzz_program *program);
 

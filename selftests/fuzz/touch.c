@@ -19,7 +19,9 @@ static void handle_fault(int sig)
 
 	if (place)
 		siglongjmp(*place, 1);
-	/* No load of ours: a mistake of the fuzzer, which ends it. */
+	/*
+	 * The fault is not in fuzz_touch(): a bug in the fuzzer, which ends it.
+	 */
 	signal(sig, SIG_DFL);
 }
 

@@ -23,7 +23,7 @@
 #include <unistd.h>
 
 #define DEADLINE	120	/* seconds for a call, on a busy machine */
-#define CHECK_LEFT	200	/* programs between looks at what is left */
+#define CHECK_LEFT	200	/* programs between checks of what is left */
 
 /* ---- the worker ---- */
 
@@ -33,7 +33,7 @@ static void complain(const char *wrong)
 		fuzz_found(wrong);
 }
 
-/* Run and check one program; true if it went where none had been. */
+/* Run and check one program.  Returns true if it reached new code. */
 static bool run(const struct fuzz_program *program, uint8_t *edges)
 {
 	bool new;
@@ -49,7 +49,7 @@ static bool run(const struct fuzz_program *program, uint8_t *edges)
 	return new;
 }
 
-/* Whether a program goes to all the new places of @wanted. */
+/* Whether a program still reaches all the new code in @wanted. */
 static bool still_new(const struct fuzz_program *program,
 		      const uint8_t *wanted)
 {
@@ -63,13 +63,15 @@ static bool still_new(const struct fuzz_program *program,
 	return true;
 }
 
-/* Without the calls that are not needed to get there: many at once, then few. */
+/*
+ * Remove calls that are not needed to get there: first many at once, then few.
+ */
 static bool minimise(struct fuzz_program *program, const uint8_t *wanted)
 {
 	struct fuzz_program less;
 	unsigned int some, at, i;
 
-	/* What chance alone brings about is not kept. */
+	/* A program that reached it only by chance is not kept. */
 	if (!still_new(program, wanted))
 		return false;
 	for (some = program->n / 2; some; some /= 2) {
@@ -105,7 +107,7 @@ static void keep(const struct fuzz_program *program, const uint8_t *edges)
 	fuzz->entries++;
 }
 
-/* The programs that were given come first, as they are. */
+/* Run the programs that were given, as they are. */
 static void replay(void)
 {
 	while (fuzz->replayed < fuzz->given) {
@@ -125,7 +127,7 @@ static void choose(struct fuzz_program *program)
 		fuzz_generate(program, &fuzz->seed);
 		return;
 	}
-	/* Half of the time one of the newest. */
+	/* Half of the time, use one of the newest. */
 	a = &fuzz->entry[(r >> 43) % fuzz->entries];
 	if (r >> 63 && fuzz->entries > 16)
 		a = &fuzz->entry[fuzz->entries - 1 - (r >> 33) % 16];
@@ -166,7 +168,7 @@ static void worker(void)
 
 /* ---- the supervisor ---- */
 
-/* Where each of its threads is stuck. */
+/* Print where each thread of a worker is stuck. */
 static void print_stacks(pid_t pid)
 {
 	char command[128];
@@ -179,7 +181,7 @@ static void print_stacks(pid_t pid)
 		printf("# fuzz: no stacks\n");
 }
 
-/* Its status when it ends; -1 if it had to be killed. */
+/* The worker's exit status, or -1 if it had to be killed. */
 static int watch(pid_t pid)
 {
 	uint64_t steps = fuzz->steps;
@@ -234,7 +236,7 @@ void fuzz_work(void)
 			printf("# fuzz: wait status %#x\n", status);
 			fuzz_found("a worker died");
 		}
-		/* What kills every worker would go on for ever. */
+		/* A fault that kills every worker would never end. */
 		if (fuzz->findings > 100)
 			break;
 	}
@@ -242,13 +244,13 @@ void fuzz_work(void)
 
 /* ---- once ---- */
 
-/* Where 32-bit calls are unknown, they kill. */
+/* In a kernel without 32-bit calls the process is killed. */
 static void try_compat(void)
 {
 	int status = -1;
 	pid_t pid;
 
-	/* In User Mode Linux such a call would be one of the machine around it. */
+	/* In User Mode Linux, the call would go to the host's kernel. */
 	if (user_mode_linux())
 		return;
 	pid = fork();

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * A worker runs program after program; when one kills it, or takes too long,
- * the supervisor sees to that and starts another.
+ * A worker runs one program after another.  If a program kills it or takes too
+ * long, the supervisor reports that and starts another worker.
  */
 #ifndef FUZZ_WORKER_H
 #define FUZZ_WORKER_H
 
-/* Once, before the first fuzz_work(). */
+/* Call once, before the first fuzz_work(). */
 int fuzz_work_init(void);
 
-/* Do all that fuzz->given and fuzz->end ask for. */
+/* Run what fuzz->given and fuzz->end ask for. */
 void fuzz_work(void);
 
 #endif /* FUZZ_WORKER_H */

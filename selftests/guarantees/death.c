@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Guarantee D1: processes killed at any moment, thousands of them, and no
- * other user notices.
+ * Guarantee D1: thousands of processes are killed at random moments, and no
+ * other user is affected.
  *
  * deadline: 480
  */
@@ -12,7 +12,7 @@
 
 #define KEYS 40
 
-/* A value is whole when its words say the same; some are large. */
+/* A value is whole if all of its words are equal.  Some values are large. */
 struct value {
 	uint32_t word[5000];
 };
@@ -78,7 +78,7 @@ static void check_whole(const struct cmap_entry *e, const void *key,
 		++*bad;
 }
 
-/* The map as a whole agrees with itself, and every operation works. */
+/* The map's counts agree with its contents, and every operation works. */
 static int map_errors(int fd)
 {
 	static uint32_t buf[6000];
@@ -128,13 +128,13 @@ TEST_F_TIMEOUT(read, d1_kill_9_of_writers_thousands_of_times, 120)
 	TH_LOG("%d writers killed", killed);
 	EXPECT_EQ(0, map_errors(fd));
 
-	/* And all of their memory can be had back. */
+	/* All memory can be freed again. */
 	clear(fd);
 	EXPECT_TRUE(shrinks_to(fd, 65536));
 	close(fd);
 }
 
-/* Others go on while the dying are at it. */
+/* Survivors work on while other processes die. */
 TEST_F(read, d1_survivors_do_not_notice)
 {
 	struct race *race = race_new(1);
@@ -164,7 +164,7 @@ TEST_F(read, d1_survivors_do_not_notice)
 		kill(victim, SIGKILL);
 		waitpid(victim, NULL, 0);
 		race_did(race, 1);
-		/* One that has ended fails: that ends the race. */
+		/* A survivor that has ended has failed, which ends the race. */
 		if (waitpid(survivor, NULL, WNOHANG | WNOWAIT) > 0)
 			break;
 	}
@@ -172,7 +172,7 @@ TEST_F(read, d1_survivors_do_not_notice)
 	close(fd);
 }
 
-/* The last user of an anonymous map dies with it full and its tables moving. */
+/* The last user of an anonymous map dies; the map is full and a table moves. */
 TEST_F(read, d1_death_of_the_last_user)
 {
 	int round, i;

@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Every allocation on the way of every call fails once (guarantee D2): each
- * system call, each call of the library, and each of the kernel API, the
- * latter by way of the cmap_kapi_test module.
+ * Every allocation of every call fails once (guarantee D2): of each system
+ * call, each call of the library, and each of the kernel API.  The
+ * cmap_kapi_test module makes the latter.
  *
- * A call is made again and again, each time on a new map, with its first
- * allocation failing, its second, and so on until there was none left to
- * fail.  It must then either be out of memory with the map as it was before,
- * and succeed when it is made once more; or have got by without, with the map
- * as it is after the call.
+ * A call is made on a new map again and again.  First its first allocation
+ * fails, then its second, and so on until none was left to fail.  Each time
+ * there are two valid outcomes.  Either the call returns ENOMEM, the map is
+ * unchanged, and the call succeeds when it is repeated.  Or it succeeds without
+ * that memory, and the map is as it is after the call.
  *
- * Kernels fail copies from and to user memory as they fail allocations.
- * Nobody but a kernel that is told so can do that to a call whose memory is
- * fine, so EFAULT may have either outcome; but nothing in between.
+ * Kernels that fail allocations also fail copies from and to user memory.  With
+ * valid memory that happens only under fault injection, so both outcomes are
+ * valid with EFAULT, but nothing in between.
  *
  * deadline: 240
  */
@@ -25,7 +25,7 @@
 #define NTH_MAX		500
 #define KAPI_CALL	"/sys/module/cmap_kapi_test/parameters/call"
 
-/* ---- failing ---- */
+/* ---- fault injection ---- */
 
 static int nth_file = -1, kapi_file = -1;
 
@@ -48,7 +48,7 @@ static void fail_at(unsigned int nth)
 		abort();
 }
 
-/* True if something failed.  Asking can fail too: then nothing had yet. */
+/* Whether something failed.  If this read fails itself, nothing had failed. */
 static bool failed(void)
 {
 	char left[16] = {};
@@ -59,7 +59,7 @@ static bool failed(void)
 	return asked && !strcmp(left, "0\n");
 }
 
-/* ---- what a map holds ---- */
+/* ---- the contents of a map ---- */
 
 struct record {
 	char key[16];
@@ -71,8 +71,8 @@ struct record {
 struct contents {
 	int64_t count;
 	int64_t records;
-	uint64_t bytes;		/* this is not compared for equality */
-	struct cmap_stat stat;	/* what does not come and go with memory */
+	uint64_t bytes;		/* not compared for equality */
+	struct cmap_stat stat;	/* without members that change with memory */
 	struct record record[RECORDS];
 };
 
@@ -117,7 +117,7 @@ static void look(int fd, struct contents *contents)
 
 	contents->stat = map_stat(fd);
 	contents->bytes = contents->stat.bytes;
-	/* A map's number is its own; what is got stays, who asked for it or not. */
+	/* Each map has its own id.  Counts of reads do not matter. */
 	contents->stat.id = 0;
 	contents->stat.bytes = 0;
 	contents->stat.table_bytes = 0;
@@ -137,7 +137,7 @@ static bool same(const struct contents *a, const struct contents *b)
 	       !memcmp(a->record, b->record, sizeof(a->record));
 }
 
-/* ---- the map that a call is made on ---- */
+/* ---- the map on which a call is made ---- */
 
 char big[HUGE];
 _Alignas(4096) char out[OUT_BYTES];
@@ -167,11 +167,11 @@ static int fill(int fd)
 	return err;
 }
 
-/* ---- the loop ---- */
+/* ---- making every allocation fail ---- */
 
 static const char *kapi_name;
 
-/* By the name that the kernel module has for it. */
+/* A call of the kernel API, by the name that the module has for it. */
 static int call_kernel(struct subject *s)
 {
 	return pwrite(kapi_file, kapi_name, strlen(kapi_name), 0) < 0 ?
@@ -223,7 +223,7 @@ static int prepare(struct subject *s, uint32_t create_flags,
 
 static struct contents before, after, now_there;
 
-/* What has become of the map after a call that returned @err. */
+/* Whether the map is as it must be after a call that returned @err. */
 static bool outcome_right(int err)
 {
 	if (now_there.bytes > before.bytes && now_there.bytes > after.bytes)
@@ -240,7 +240,7 @@ static bool outcome_right(int err)
 	}
 }
 
-/* With the @nth allocation failing; true if there was one to fail. */
+/* Fail the @nth allocation.  Returns false if there was none. */
 static bool fail_once(struct __test_metadata *_metadata, uint32_t create_flags,
 		      const struct call *call, unsigned int nth)
 {
@@ -279,7 +279,7 @@ static unsigned int fail_each(struct __test_metadata *_metadata,
 	unsigned int nth = 1;
 	struct subject s;
 
-	/* Undisturbed. */
+	/* Without failures. */
 	ASSERT_EQ(0, prepare(&s, create_flags, call));
 	look(s.fd, &before);
 	ASSERT_EQ(0, call->fn(&s)) {
@@ -327,7 +327,7 @@ static void fail_all(struct __test_metadata *_metadata, uint32_t create_flags,
 		places += fail_each(_metadata, create_flags, &calls[i]);
 	}
 	TH_LOG("%u calls, %u places to fail", n, places);
-	/* It would be a miracle if there were fewer. */
+	/* A lower number would mean that failures were not injected. */
 	EXPECT_GT(places, 5 * n);
 }
 
@@ -386,9 +386,9 @@ TEST_F(fail, d2_kernel_api)
 	EXPECT_EQ(0, unload("cmap_kapi_test"));
 }
 
-/* ---- maps that come and go ---- */
+/* ---- creating and removing maps ---- */
 
-/* A map that could not be made leaves no name, and the descriptor free. */
+/* A create that failed leaves no name, and the descriptor unbound. */
 static void fail_create(struct __test_metadata *_metadata,
 			uint32_t create_flags, const char *name)
 {
@@ -451,7 +451,7 @@ TEST_F(fail, d2_unlink_name)
 	EXPECT_GT(nth, 2);
 }
 
-/* The library's create finds its map's name free again, too. */
+/* After a create of the library that failed, the name can be used again. */
 TEST_F(fail, d2_library_create)
 {
 	struct kcmap_options options = { .sz = sizeof(options), .shards = 2 };
@@ -477,10 +477,12 @@ TEST_F(fail, d2_library_create)
 
 /* ---- growing ---- */
 
-#define AT_LIMIT	200	/* one more, and a table of 32 buckets grows */
+#define AT_LIMIT	200	/* with one more, 32 buckets become more */
 #define GROWN		260
 
-/* In a batch: whose table, or pool, or node could not be had failed alone. */
+/*
+ * In a batch, only the element fails that lacked a table, pool block or node.
+ */
 static void grow(struct __test_metadata *_metadata, unsigned int nth,
 		 bool *fired)
 {
@@ -517,7 +519,7 @@ static void grow(struct __test_metadata *_metadata, unsigned int nth,
 		EXPECT_EQ(key, value);
 	}
 	EXPECT_EQ(count(fd), range_all(fd, 10000, NULL, NULL));
-	/* It goes on growing as if nothing had been. */
+	/* The map grows on as if nothing had happened. */
 	for (key = 0; key < GROWN; key++)
 		EXPECT_EQ(0, set(fd, &key, 4, &key, 4));
 	while (map_stat(fd).buckets != 64 && tries++ < 500)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Calls to be made with their allocations failing, and what they are made on.
+ * The calls whose allocations fail, and the maps on which they are made.
  */
 #ifndef FAIL_NTH_H
 #define FAIL_NTH_H
@@ -13,20 +13,20 @@
 #define OTHER_NAME	"fail_nth_2"
 #define LONG		20000
 #define HUGE		100000	/* more than a range reads at once */
-#define SOME		650	/* of a size that nothing in the map has */
+#define SOME		650	/* a length that no entry of the map has */
 #define FILLERS		20
 
-/* The map that a call is made on. */
+/* The map on which a call is made. */
 struct subject {
 	int fd;
-	int fresh;		/* a descriptor bound to nothing */
+	int fresh;		/* a descriptor that is not bound */
 	int pipes[2];
-	struct kcmap *handle;	/* the library's */
+	struct kcmap *handle;	/* the library's handle */
 	char *window;
 };
 
 #define EMPTY		1	/* on an empty map */
-#define WINDOW		2	/* takes a window */
+#define WINDOW		2	/* opens a window */
 #define UNMAPPED	4	/* on a map that was never mapped */
 #define HUGE_ONE	8	/* with a huge entry */
 
@@ -45,13 +45,13 @@ extern char big[HUGE];
 #define OUT_BYTES	102400
 extern char out[OUT_BYTES];
 
-/* Results go to memory that is not there, so that they take a page fault. */
+/* Memory for results that does not exist yet, so that it takes a page fault. */
 void *cold(void);
 
-/* 0 if a condition on what a call returned holds. */
+/* 0 if a condition on the call's result holds. */
 #define CHECK(condition) ((condition) ? 0 : -EPROTO)
 
-/* The same of a call that returned @err and gave @len bytes in @out. */
+/* The same for a call that returned @err and @len bytes in @out. */
 int got(int err, uint32_t len, const void *want, uint32_t want_len);
 
 #endif /* FAIL_NTH_H */

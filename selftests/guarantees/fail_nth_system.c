@@ -34,7 +34,7 @@ static int sys_delete(struct subject *s)
 	return delete(s->fd, "long", 4);
 }
 
-/* Not by get(), which poisons the buffer first. */
+/* get() is not used, because it writes to the buffer first. */
 static int sys_get(struct subject *s)
 {
 	struct cmap_op op = op_on("long");
@@ -151,7 +151,7 @@ static int sys_stat(struct subject *s)
 	       CHECK(stat.entries == FILLERS + 3);
 }
 
-/* All at once; an entry that is longer than what is read at once included. */
+/* One range over everything, with an entry longer than what is read at once. */
 static int sys_range(struct subject *s)
 {
 	struct cmap_range range = {
@@ -178,7 +178,7 @@ static int sys_range_huge(struct subject *s)
 	};
 	int err = call(s->fd, CMAP_IOCTL_RANGE, &range);
 
-	/* Too little memory for the huge one may end the range before it. */
+	/* Without memory for the huge entry, the range may end before it. */
 	return err ?: CHECK(range.count && range.count <= FILLERS + 4);
 }
 
@@ -205,7 +205,7 @@ static int sys_batch(struct subject *s)
 		return err;
 	if (batch.done != 3)
 		return -EPROTO;
-	/* The element that changes something speaks for all. */
+	/* The result of the element that changes something counts for all. */
 	for (i = 1; i < 3; i++)
 		if (ops[i].error && ops[i].error != -EFAULT &&
 		    ops[i].error != -ENOMEM)
@@ -223,14 +223,17 @@ static int sys_create(struct subject *s)
 	return create_named(s->fresh, OTHER_NAME, 0600);
 }
 
-/* What a call on the name did cannot be seen in the map: it is seen here. */
+/* What a call did to the name is not part of the contents, so test it here. */
 static int sys_rename(struct subject *s)
 {
 	int err = name_call(s->fd, CMAP_IOCTL_RENAME, OTHER_NAME), other;
 
 	if (!err) {
 		err = name_call(s->fd, CMAP_IOCTL_RENAME, NAME);
-		/* The one allocation that fails may be here; then it has. */
+		/*
+		 * The injected failure may hit this call.  Then it did not hit
+		 * the other.
+		 */
 		if (err == -ENOMEM || err == -EFAULT)
 			err = name_call(s->fd, CMAP_IOCTL_RENAME, NAME);
 		return err;
@@ -285,7 +288,7 @@ static int sys_mmap(struct subject *s)
 	return munmap(window, 4096) ? -errno : 0;
 }
 
-/* A fault that lacks memory is taken again: the program notices nothing. */
+/* A page fault without memory is repeated: the program notices nothing. */
 static int sys_fault(struct subject *s)
 {
 	const struct cmap_window *window = (void *)s->window;
@@ -296,7 +299,7 @@ static int sys_fault(struct subject *s)
 	return CHECK(window->magic == CMAP_WINDOW_MAGIC && shard->table);
 }
 
-/* One that a system call takes makes that fail. */
+/* A page fault within a system call makes that call fail. */
 static int sys_fault_by_kernel(struct subject *s)
 {
 	madvise(s->window, 4096, MADV_DONTNEED);

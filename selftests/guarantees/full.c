@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Guarantee D2: at its limit a write fails with an errno and nothing changed;
- * reads and deletes go on.
+ * Guarantee D2: at its limit, a write fails with an errno and changes nothing.
+ * Reads and deletes work on.
  *
  * deadline: 240
  */
@@ -29,7 +29,7 @@ TEST(d2_max_entries_is_exact)
 				err = set(fd, &i, 4, &i, 4);
 			ASSERT_EQ(-ENOSPC, err);
 			ASSERT_EQ(limits[l], i - 1);
-			/* Replacing goes on, and so does all the rest. */
+			/* Replacing works, and so do all other calls. */
 			i = 0;
 			ASSERT_EQ(0, set(fd, &i, 4, "new", 3));
 			ASSERT_EQ(0, delete(fd, &i, 4));
@@ -46,7 +46,7 @@ TEST(d2_max_entries_is_exact)
 	}
 }
 
-/* Whatever races for the last places, in the end none is lost or doubled. */
+/* Processes race for the last entries.  In the end none is lost or doubled. */
 TEST(d2_max_entries_under_a_race)
 {
 	struct cmap_create args = { .max_entries = 500, .shards = 4 };
@@ -84,9 +84,9 @@ static void on_cpu(unsigned int cpu)
 }
 
 /*
- * Never more than one entry at a time; how many inserts were refused.  Every
- * other worker stays with two keys for a while: so it was fast, as it found
- * credit in their shards, and gave others none.
+ * Insert and delete, one entry at a time.  Returns how many inserts were
+ * refused.  Every other worker uses the same two keys for a while.  That was
+ * fast, because it found credit in their shards, and it left none to others.
  */
 static void one_at_a_time(int fd, unsigned int worker, double seconds,
 			  uint64_t result[2])
@@ -144,10 +144,10 @@ static void workers_with_one_entry(struct __test_metadata *_metadata,
 }
 
 /*
- * A refusal went by a sum over shards that was of no moment, and by credit that
- * others had drawn before: one in two hundred inserts was refused where two
- * processes had an entry each, at most, of two that a map of 256 shards could
- * hold.
+ * A refusal used to rely on a sum over shards that was never true at one
+ * moment, and on credit that other shards had drawn.  Two processes had at most
+ * one entry each, in a map of 256 shards limited to two entries, and one in two
+ * hundred inserts was refused.
  */
 TEST(d2_never_refused_below_max_entries)
 {
@@ -156,12 +156,12 @@ TEST(d2_never_refused_below_max_entries)
 	workers_with_one_entry(_metadata, 256, 2, 2);
 	workers_with_one_entry(_metadata, 1024, 2, 2);
 	workers_with_one_entry(_metadata, 256, 4, 4);
-	/* Where shards hold credit when the map is not yet nearly full. */
+	/* Here shards hold credit before the map is nearly full. */
 	workers_with_one_entry(_metadata, 8, 2000, 2);
 	workers_with_one_entry(_metadata, 64, 5000, 4);
 }
 
-/* Inserts one, deletes the other one, and so on: there are one or two. */
+/* Insert one and delete the other, in turns: there are always one or two. */
 static void one_or_two(int fd, double seconds)
 {
 	double end = now() + seconds;
@@ -179,7 +179,7 @@ static void one_or_two(int fd, double seconds)
 	}
 }
 
-/* The sum over shards said 0 and 3. */
+/* The sum over shards returned 0 and 3. */
 TEST(d2_count_is_of_one_moment)
 {
 	static const uint32_t shards[] = { 2, 64, 256, 1024 };
@@ -217,8 +217,8 @@ TEST(d2_count_is_of_one_moment)
 }
 
 /*
- * A delete left its credit in its shard, and an insert looked through all of
- * them for it.  Whether one did can be told from the writes that started over.
+ * A delete left its credit in its shard, and an insert searched all shards for
+ * it.  The count of writes that started over shows whether that happens.
  */
 TEST(d2_at_max_entries_no_insert_searches_the_shards)
 {
@@ -231,19 +231,20 @@ TEST(d2_at_max_entries_no_insert_searches_the_shards)
 		if (key >= 0)
 			ASSERT_EQ(0, delete(fd, &key, 4));
 		ASSERT_EQ(0, set(fd, &i, 4, "v", 1));
-		/* By now nearly each shard has a table and nodes. */
+		/* By now nearly every shard has a table and nodes. */
 		if (i == 5000)
 			retries = map_stat(fd).retries;
 	}
 	/*
-	 * Each of 1,000 did.  Where grace periods are long some do for a node: a
-	 * shard has one entry, and what it had before still waits.
+	 * All of 1,000 inserts did.  Where grace periods are long, some still
+	 * wait for a node: a shard has one entry, and its former nodes still
+	 * wait for theirs.
 	 */
 	EXPECT_LT(map_stat(fd).retries - retries, 600);
 	close(fd);
 }
 
-/* One shard: what is deleted makes room in its own shard. */
+/* One shard, so deletes free memory for writes to the same shard. */
 TEST(d2_max_bytes)
 {
 	struct cmap_create args = { .max_bytes = 1 << 20, .shards = 1 };
@@ -252,7 +253,7 @@ TEST(d2_max_bytes)
 	char buf[100];
 	uint32_t len;
 
-	/* A table that is still being moved gives memory back when it has. */
+	/* A table that is being moved frees memory at the end of that. */
 	n = 0;
 	do {
 		i = n;
@@ -264,21 +265,21 @@ TEST(d2_max_bytes)
 	EXPECT_EQ(-ENOSPC, err);
 	EXPECT_EQ(n, count(fd));
 	EXPECT_LE(map_stat(fd).bytes, 1 << 20);
-	/* 160 bytes in all for each 4 + 100, tables included. */
+	/* 160 bytes in all for each entry of 4 + 100 bytes, tables included. */
 	EXPECT_GT(n, (1 << 20) / 256);
 	for (i = 0; i < n; i++) {
 		len = sizeof(buf);
 		ASSERT_EQ(0, get(fd, &i, 4, buf, &len));
 	}
-	/* A write that did not fit left nothing behind. */
+	/* A write that did not fit leaves nothing behind. */
 	EXPECT_EQ(-ENOSPC, set(fd, "long", 4, value, sizeof(value)));
 	len = sizeof(buf);
 	EXPECT_EQ(-ENOENT, get(fd, "long", 4, buf, &len));
 	EXPECT_EQ(n, count(fd));
 	/*
-	 * What was deleted makes room, for others of the same size: not for
-	 * each, as a full bucket would need one more behind it, and the table
-	 * cannot grow...
+	 * A delete makes room for an entry of the same size.  It does not for
+	 * each one: a full bucket would need another one in its chain, and the
+	 * table cannot grow.
 	 */
 	i = 1;
 	EXPECT_EQ(0, delete(fd, &i, 4));
@@ -289,7 +290,7 @@ TEST(d2_max_bytes)
 		EXPECT_EQ(-ENOSPC, err);
 	}
 	EXPECT_EQ(0, err);
-	/* ...and, once all is gone, of any size. */
+	/* An empty map has room for entries of any size. */
 	EXPECT_EQ(n, clear(fd));
 	for (n = 0, err = 0; !err; n++)
 		err = set(fd, &n, 4, value, sizeof(value));
@@ -321,8 +322,8 @@ TEST(d2_replacing_in_a_full_map)
 }
 
 /*
- * A full map of counters could not count any more: each add to an existing one
- * was refused until something was deleted.
+ * A full map of counters could not count any more: each add to an existing
+ * counter was refused until something was deleted.
  */
 TEST(d2_counters_in_a_full_map)
 {
@@ -360,7 +361,7 @@ struct tally {
 	double longest;
 };
 
-/* Set keys of a full map; those that are @own are deleted before. */
+/* Set keys of a full map; if @own is set, delete the key before. */
 static void rival(int fd, uint32_t who, uint32_t keys, uint32_t len, bool own,
 		  struct tally *tally)
 {
@@ -390,10 +391,10 @@ static void rival(int fd, uint32_t who, uint32_t keys, uint32_t len, bool own,
 }
 
 /*
- * Several who replace in a full map, or delete a key and set it again, were
- * refused: others had been faster three times, or memory on its way was
- * overlooked.  Also where processes have the map's memory mapped, so that it
- * takes longer to come back.
+ * Several processes replace in a full map, or delete a key and set it again.
+ * They were refused if others had been faster three times, or if memory on its
+ * way back was overlooked.  Also tested with the map's memory mapped by
+ * processes, so that it takes longer to come back.
  */
 TEST(d2_rivals_in_a_full_map)
 {
@@ -444,8 +445,8 @@ TEST(d2_rivals_in_a_full_map)
 }
 
 /*
- * Nearly all of a full map was deleted, of each segment a few entries were left:
- * values of another length were refused.
+ * Nearly all of a full map was deleted, but each segment kept a few entries.
+ * Values of another length were refused.
  */
 TEST(d2_sizes_change_in_a_full_map)
 {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Guarantee D3: no argument, race or sequence of calls may hurt.  abi.c has
- * the arguments one by one; here they come at random, while other threads
- * change them and the memory they point to.
+ * Guarantee D3: no argument, race or sequence of calls does any harm. abi.c
+ * tests the arguments one by one.  Here they are random, while other threads
+ * change them and the memory that they point to.
  *
  * deadline: 150
  */
@@ -22,12 +22,12 @@ static const unsigned int codes[] = {
 
 struct arena {
 	int fd;
-	char *mem;		/* four pages, the last not always there */
+	char *mem;		/* four pages; the last comes and goes */
 	long page;
 	struct race *race;
 };
 
-/* A number that looks like something: a size, a pointer, a length. */
+/* A number that looks like something valid: a size, a pointer, a length. */
 static uint64_t plausible(struct arena *a, uint64_t *seed)
 {
 	uint64_t r = random_next(seed);
@@ -60,7 +60,7 @@ static void *throw(void *arg)
 
 		for (i = 0; i < 17; i++)
 			words[i] = plausible(a, &seed);
-		/* Mostly of a size that gets past the door. */
+		/* Mostly a size that passes the first check. */
 		if (r >> 50 & 7)
 			words[0] = r >> 60 & 1 ? 72 : 40;
 		memcpy(at, words, sizeof(words));
@@ -69,7 +69,7 @@ static void *throw(void *arg)
 	return NULL;
 }
 
-/* The memory goes away, becomes read-only, changes under the calls. */
+/* Unmap the memory, make it read-only, and change it during the calls. */
 static void *disturb(void *arg)
 {
 	struct arena *a = arg;
@@ -106,7 +106,7 @@ TEST(d3_noise)
 	uint32_t len = 8;
 	int i;
 
-	/* Whatever is written beyond the pages meets nothing of ours. */
+	/* A write beyond the pages must not hit memory of the test. */
 	a.mem = mmap(NULL, 256 << 20, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS,
 		     -1, 0) + (64 << 20);
 	mprotect(a.mem, 4 * a.page, PROT_READ | PROT_WRITE);
@@ -122,7 +122,7 @@ TEST(d3_noise)
 		pthread_join(threads[i], NULL);
 	race_report(a.race);
 
-	/* The map is as good as any. */
+	/* The map works as before. */
 	EXPECT_EQ(range_all(a.fd, 4 << 20, NULL, NULL), count(a.fd));
 	EXPECT_GE(clear(a.fd), 0);
 	EXPECT_EQ(0, set(a.fd, "k", 1, "v", 1));
@@ -130,7 +130,7 @@ TEST(d3_noise)
 	close(a.fd);
 }
 
-/* A key that changes between check and use (double fetch) is still one key. */
+/* A key that changes between check and use (double fetch) stays one key. */
 static char shared_key[64];
 static int stop;
 
@@ -147,7 +147,7 @@ static void check_key(const struct cmap_entry *e, const void *key,
 	uint32_t len = 8;
 	char buf[8];
 
-	/* Whatever was stored can be found under the hash it was stored by. */
+	/* Each stored key is found under its own hash. */
 	if (get(*(int *)arg, key, e->key_len, buf, &len))
 		*(int *)arg = -1;
 }
@@ -167,7 +167,7 @@ TEST(d3_key_changing_under_the_call)
 	close(fd);
 }
 
-/* Nothing of the kernel's own memory comes out in what was not written. */
+/* Bytes that no call wrote show nothing of the kernel's memory. */
 TEST(d3_nothing_leaks)
 {
 	struct cmap_stat stat = { .size = sizeof(stat) };
@@ -186,7 +186,7 @@ TEST(d3_nothing_leaks)
 	for (i = 1; i < sizeof(buf); i++)
 		ASSERT_EQ((char)POISON, buf[i]);
 
-	/* A short stat gets what it asked for and not a byte more. */
+	/* A short stat writes the bytes asked for, and no more. */
 	memset(&stat, POISON, sizeof(stat));
 	stat.size = 24;
 	stat.flags = 0;

@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Guarantee A1: operations on one key are linearizable, from any mix of system
- * calls, windows, batches and kernel callers.
+ * Guarantee A1: operations on one key are linearizable, whatever mix of system
+ * calls, windows, batches and kernel callers makes them.
  *
  * Threads and processes, some of which are killed, a kernel thread and a
- * tasklet work on a few keys and write down what they asked, what they got
- * and when.  What they wrote is checked key by key (linear.h), in rounds: the
- * states in which one can have ended are those in which the next one begins.
+ * tasklet work on a few keys.  They record their arguments, their results and
+ * the times.  The records are checked key by key (linear.h), in rounds: the
+ * states in which a key can be at the end of a round are those in which the
+ * next round begins.
  *
- * How many operations that are in all depends on how long a race shall run: at
- * least 350 000 in four seconds, though they may take longer.
+ * The number of operations depends on CMAP_TEST_SECONDS: at least 350,000 for
+ * four seconds, even if they take longer.
  *
  * deadline: 900
  */
@@ -24,15 +25,15 @@
 #include <sched.h>
 #include <signal.h>
 
-#define OPS 87500		/* for each second of a race */
+#define OPS 87500		/* for each second of the race */
 
-/* Who works, and what part of a round is theirs. */
+/* The workers, each with its own part of a round's memory. */
 enum {
 	THREAD_1,		/* of one process */
 	THREAD_2,
 	PROCESS,
-	VICTIM,			/* killed, and another takes its place */
-	WINDOW,			/* only reads, as fast as it goes */
+	VICTIM,			/* killed; another one takes its place */
+	WINDOW,			/* only reads, as fast as possible */
 	KERNEL,
 	SOFTIRQ,
 	WORKERS
@@ -40,19 +41,19 @@ enum {
 
 static const unsigned int parts[WORKERS] = { 1, 1, 1, 1, 3, 3, 3 };
 #define PARTS 13
-#define ROOM_MAX 3000		/* records in a part */
+#define ROOM_MAX 3000		/* records in a worker's part */
 #define ROOM_MIN 200
 
 #define FALSIFIED 30
 
-/* ---- memory that all share ---- */
+/* ---- shared memory ---- */
 
 struct shared {
 	struct history_area *area;
 	size_t log_at[WORKERS];
 	size_t size;
-	unsigned int room;	/* of a part */
-	int device;		/* -1: there is no kernel code to take part */
+	unsigned int room;	/* records in a part */
+	int device;		/* -1: no kernel code takes part */
 };
 
 static struct history_log *log_of(const struct shared *shared, int worker)
@@ -60,7 +61,7 @@ static struct history_log *log_of(const struct shared *shared, int worker)
 	return (void *)((char *)shared->area + shared->log_at[worker]);
 }
 
-/* Memory of the module that takes part, or else just memory. */
+/* Use memory of the module if that takes part, or else anonymous memory. */
 static int share(struct shared *shared, unsigned int room)
 {
 	size_t at = sizeof(*shared->area);
@@ -101,7 +102,7 @@ struct worker {
 	int log;
 };
 
-/* One of those that set the pace. */
+/* One of the workers that decide when a round ends. */
 static void *work(void *arg)
 {
 	const struct worker *worker = arg;
@@ -154,7 +155,7 @@ static int look(const struct worker *worker)
 	return 0;
 }
 
-/* What it was at when it died was done by now, or never will be. */
+/* An operation that was under way was done by now, or never will be. */
 static void bury(const struct worker *worker, uint64_t from)
 {
 	struct history_log *log = log_of(worker->shared, VICTIM);
@@ -196,7 +197,7 @@ static int kill_workers(const struct worker *worker)
 			return 1;
 		if (!victim)
 			work_until_killed(worker);
-		/* It begins when it has opened the map. */
+		/* It has opened the map when it has begun. */
 		while (log->count == from && !gone) {
 			sched_yield();
 			gone = waitpid(victim, NULL, WNOHANG);
@@ -224,7 +225,7 @@ static int run_kernel(const struct worker *worker, int log, unsigned int door)
 
 #define CHURN 500
 
-/* Others come and go in waves, and the tables grow and shrink. */
+/* Other keys come and go in waves, so that tables grow and shrink. */
 static int churn(const struct worker *worker)
 {
 	static struct cmap_op ops[CHURN];
@@ -272,7 +273,7 @@ static void new_round(const struct shared *shared)
 		struct history_log *log = log_of(shared, i);
 
 		log->count = 0;
-		/* A record that was never begun has no begin. */
+		/* A record that was not used has no begin. */
 		memset(log->op, 0, log->room * sizeof(log->op[0]));
 		if (i <= PROCESS)
 			area->goal += log->room;
@@ -300,7 +301,7 @@ static int be(struct worker *workers, int i)
 	return 0;
 }
 
-/* Wait for one; its exit status, or 1 if it was killed. */
+/* Returns the exit status of a process, or 1 if it was killed. */
 static int wait_for(pid_t pid)
 {
 	int status;
@@ -339,7 +340,7 @@ static int run_round(const struct shared *shared, const char *name,
 	return failed;
 }
 
-/* ---- what comes of it ---- */
+/* ---- checking ---- */
 
 struct tally {
 	uint64_t by_door[HISTORY_DOORS];
@@ -362,7 +363,7 @@ static void count_op(struct tally *tally, const struct history_op *op)
 		tally->changed++;
 }
 
-/* All that was done to one key. */
+/* Collect all operations on one key. */
 static size_t gather(const struct shared *shared, unsigned int key,
 		     struct history_op *all, struct tally *tally)
 {
@@ -386,16 +387,16 @@ static size_t gather(const struct shared *shared, unsigned int key,
 /* ---- a recording ---- */
 
 /**
- * struct recording - histories of one map
- * @shared: where they are written
- * @name: of the map
- * @keys: how many there are
- * @churn: with others that come and go
- * @limit: most entries there can be, or 0
- * @states: per key: what it can be at the end of the last round
- * @before: what it could be at its beginning
- * @all: room to bring together what was done to one key
- * @tally: of all rounds
+ * struct recording - the histories of one map
+ * @shared: memory in which they are recorded
+ * @name: the map's name
+ * @keys: the number of keys
+ * @churn: whether other keys come and go
+ * @limit: the map's limit on entries, or 0
+ * @states: for each key, its possible states after the last round
+ * @before: the same at the beginning of that round
+ * @all: memory to collect the operations on one key
+ * @tally: counts of all rounds
  */
 struct recording {
 	struct shared shared;
@@ -409,7 +410,7 @@ struct recording {
 	struct tally tally;
 };
 
-/* Refusals are not a matter of one key: false if one was wrong. */
+/* Refusals concern all keys.  Returns false if one was wrong. */
 static bool check_refusals(struct recording *r)
 {
 	struct tally none = {};
@@ -423,7 +424,7 @@ static bool check_refusals(struct recording *r)
 	return !r->tally.full.wrong;
 }
 
-/* Check a round; false if something is wrong. */
+/* Check a round.  Returns false if something is wrong. */
 static bool check_round(struct recording *r)
 {
 	unsigned int key;
@@ -439,7 +440,7 @@ static bool check_round(struct recording *r)
 	return !r->limit || check_refusals(r);
 }
 
-/* The last round again, with a response falsified: is that found? */
+/* Falsify one result of the last round.  Returns whether that is found. */
 static bool finds(struct recording *r, unsigned int key,
 		  enum falsehood falsehood, uint64_t *seed)
 {
@@ -469,7 +470,7 @@ static void report(const struct tally *tally, unsigned int rounds)
 	       by[HISTORY_SOFTIRQ]);
 }
 
-/* ---- the maps it is done with ---- */
+/* ---- the kinds of maps ---- */
 
 FIXTURE(history)
 {
@@ -483,7 +484,7 @@ FIXTURE_VARIANT(history)
 {
 	unsigned int percent;	/* of all operations */
 	unsigned int keys;
-	unsigned int classes;	/* of values */
+	unsigned int classes;	/* of value lengths */
 	bool churn;
 	struct cmap_create map;
 };
@@ -493,7 +494,7 @@ FIXTURE_VARIANT_ADD(history, hot)
 	.percent = 30, .keys = 6, .classes = 3,
 };
 
-/* Every node is used again and again, and all meet at one lock. */
+/* All nodes have one size and are reused, and all threads use one lock. */
 FIXTURE_VARIANT_ADD(history, one_shard_one_size)
 {
 	.percent = 25, .keys = 2, .classes = 1,
@@ -594,7 +595,7 @@ TEST_F_TIMEOUT(history, a1_is_linearizable, 7200)
 	} while (r->tally.work.ops < self->goal);
 	report(&r->tally, rounds);
 
-	/* All have taken part, even those that seldom do. */
+	/* Every interface was used, also those that are used seldom. */
 	for (i = 0; i < HISTORY_DOORS && r->tally.work.ops > 15000; i++)
 		if (r->shared.device >= 0 ||
 		    (i != HISTORY_KERNEL && i != HISTORY_SOFTIRQ))
@@ -605,7 +606,7 @@ TEST_F_TIMEOUT(history, a1_is_linearizable, 7200)
 		EXPECT_GT(r->tally.full.tight, 0);
 	}
 
-	/* And what is wrong is found, but for what could have been so. */
+	/* Falsified results are found, unless they were possible as well. */
 	for (i = 0; i < FALSIFIED; i++)
 		found += finds(r, i % r->keys, i % FOUND_NOTHING, &seed);
 	EXPECT_GE(found, FALSIFIED * 9 / 10);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Guarantee E1: what is deleted can be used again after a grace period; what
- * a map used comes back when its last user is gone.
+ * Guarantee E1: memory of deleted entries can be used again after a grace
+ * period, and a map's memory is freed after its last user has gone.
  *
  * deadline: 120
  */
@@ -21,7 +21,7 @@ static long available_kb(void)
 	return at ? atol(at + 8) : 0;
 }
 
-/* Replacing for long takes no more memory than replacing for a while. */
+/* Replacing for a long time needs no more memory than for a short time. */
 TEST(e1_replaced_nodes_are_reused)
 {
 	int fd = new_map(), i;
@@ -39,7 +39,7 @@ TEST(e1_replaced_nodes_are_reused)
 			for (key = 0; key < 100; key++)
 				ASSERT_EQ(0, set(fd, &key, 4, value,
 						 sizeof(value)));
-	/* What waits for grace periods, which can be long, is not much of it. */
+	/* Nodes may wait for grace periods, which can be long, but not many. */
 	EXPECT_LE(map_stat(fd).bytes, 3 * halfway +
 		  map_stat(fd).allocs * sizeof(value) / 10);
 	EXPECT_GT(map_stat(fd).reuses, map_stat(fd).allocs / 3);
@@ -50,7 +50,7 @@ TEST(e1_replaced_nodes_are_reused)
 	close(fd);
 }
 
-/* An emptied map is as small as a new one, in a moment. */
+/* A cleared map is soon as small as a new one. */
 TEST(e1_emptied_map_is_small)
 {
 	int fd = new_map(), i;
@@ -86,7 +86,7 @@ TEST(e1_destroyed_maps_give_all_back)
 		if (after > before - 16384)
 			break;
 	}
-	/* 400 MB went through; single megabytes are the system's own noise. */
+	/* 400 MB were used in turn; a few MB are other users of the system. */
 	EXPECT_GT(after, before - 16384);
 }
 

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Guarantee A1: what must come out in the end, whatever the order: sums, one
- * winner, things that happen exactly once.
+ * Guarantee A1: results that must be right whatever the order of operations is:
+ * sums, one winner, things that happen exactly once.
  *
  * deadline: 480
  */
 #include "race.h"
 #include "doors.h"
 
-/* Sums tell of every lost update, in many more operations. */
+/* Sums reveal every lost update, over many more operations. */
 TEST_F(read, a1_no_update_is_lost)
 {
 	int64_t *added = shared_memory(4 * sizeof(*added)), sum;
@@ -24,7 +24,7 @@ TEST_F(read, a1_no_update_is_lost)
 		if (fork())
 			continue;
 		while (race_goes_on(race)) {
-			/* By add, by compare-and-swap, by version. */
+			/* By add, by compare-and-swap, and by version. */
 			if (add(fd, "a", 1, 1, NULL))
 				_exit(1);
 			len = 8;
@@ -63,7 +63,7 @@ TEST_F(read, a1_no_update_is_lost)
 	close(fd);
 }
 
-/* Of many that get-or-set one key, one sets, and all get what that one set. */
+/* Many processes get-or-set one key: one sets, and all get its value. */
 TEST_F(read, a1_get_or_set_has_one_winner)
 {
 	int *winners = shared_memory(2000 * sizeof(int));
@@ -102,7 +102,7 @@ TEST_F(read, a1_get_or_set_has_one_winner)
 	close(fd);
 }
 
-/* Every value that is put is taken by exactly one. */
+/* Every value that is put is taken exactly once. */
 TEST_F(read, a1_take_is_exactly_once)
 {
 	int *taken = shared_memory(4000 * sizeof(int));

@@ -12,8 +12,8 @@
 #define WRITES_BEFORE 102400	/* 6.25 for each of 2^14 buckets */
 
 /*
- * A reader of a key that another CPU overwrites without pause gets its share
- * of answers.
+ * A reader gets its share of answers, although another CPU overwrites the key
+ * without pause.
  */
 TEST(c1_reader_of_a_key_under_fire)
 {
@@ -45,7 +45,7 @@ TEST(c1_reader_of_a_key_under_fire)
 			++*writes;
 		}
 	}
-	/* However slow the machine is; but not when one of them has failed. */
+	/* However slow the machine is; but not after one of them has failed. */
 	while ((now() < end ||
 		__atomic_load_n(reads, __ATOMIC_RELAXED) <= 1000) &&
 	       !waitpid(-1, NULL, WNOHANG))
@@ -61,7 +61,7 @@ TEST(c1_reader_of_a_key_under_fire)
 	close(fd);
 }
 
-/* Our own; what the machine does meanwhile is not the map's fault. */
+/* CPU time of this process, which other load on the machine does not change. */
 static double cpu_time(void)
 {
 	struct timespec ts;
@@ -71,8 +71,9 @@ static double cpu_time(void)
 }
 
 /*
- * Write so many entries into a new map of one shard, which grows for the last
- * time after WRITES_BEFORE of them.  Returns what all took, or 0 if one failed.
+ * Write @n entries into a new map of one shard.  The table grows for the last
+ * time after WRITES_BEFORE of them.  Returns the time of all writes, or 0 if
+ * one failed.
  */
 static double time_writes(uint32_t n, double *slowest)
 {
@@ -91,7 +92,7 @@ static double time_writes(uint32_t n, double *slowest)
 		if (i >= WRITES_BEFORE && took > *slowest)
 			*slowest = took;
 	}
-	/* Ten, but where the work is late the last one may be to come. */
+	/* It grows ten times, unless the last time is still to come. */
 	if (map_stat(fd).grows < 8) {
 		printf("# grew %llu times\n",
 		       (unsigned long long)map_stat(fd).grows);
@@ -102,12 +103,13 @@ static double time_writes(uint32_t n, double *slowest)
 }
 
 /*
- * While a table of 100 000 entries is moved no write takes anywhere near the
- * time that moving it does.  What is not slow each time is the machine's.
+ * While a table of 100,000 entries is moved, no write takes nearly as long as
+ * moving all of it does.  A write that is slow once only may be slow because of
+ * the machine.
  *
- * Once a write waited for most of the move, where whoever has a lock can take it
- * again before others do.  That is told from the machine's doing only where
- * time is instructions.
+ * Once a write waited for most of the move, on kernels where the owner of a
+ * lock can take it again before those who wait.  Only where time is counted in
+ * instructions can that be told from other load on the machine.
  */
 TEST(c2_writes_while_growing)
 {
@@ -125,7 +127,7 @@ TEST(c2_writes_while_growing)
 	EXPECT_LT(least, total / (getenv("CMAP_TEST_COUNT") ? 100 : 20));
 }
 
-/* The move is over without anybody writing on, the old table is gone. */
+/* The move ends, and the old table is freed, without further writes. */
 TEST(c2_moves_end_by_themselves)
 {
 	int fd = new_map(), i;

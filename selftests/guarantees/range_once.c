@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Guarantee B1: what is there throughout a range is reported exactly once,
- * nothing twice, whatever the table does; the cursor is a position, good after
- * any pause and in another process.
+ * Guarantee B1: an entry that is in the map during the whole range is returned
+ * exactly once, and none twice, whatever the table does.  A cursor is a
+ * position, which is valid after any pause and in another process.
  *
  * deadline: 360
  */
@@ -10,12 +10,12 @@
 #include "doors.h"
 
 #define STABLE 1500		/* keys that stay */
-#define COMING 6000		/* keys that come and go, above those */
+#define COMING 6000		/* more keys, which come and go */
 
 struct seen {
 	uint8_t times[STABLE + COMING];
 	bool bad;
-	uint32_t descents;	/* cursors below the one before */
+	uint32_t descents;	/* cursors lower than the one before */
 	uint64_t last_position;
 	uint64_t last_tie;
 };
@@ -47,7 +47,7 @@ static bool all_stable_once(const struct seen *seen)
 	return !seen->bad;
 }
 
-/* Until time is up, and longer if told to. */
+/* Run until the time is up, and longer if told to. */
 static bool *longer;
 
 static void churn(int fd, int id)
@@ -58,14 +58,14 @@ static void churn(int fd, int id)
 
 	while (now() < end ||
 	       (longer && __atomic_load_n(longer, __ATOMIC_RELAXED))) {
-		/* Whole waves, so that the table grows and shrinks. */
+		/* In complete waves, so that the table grows and shrinks. */
 		for (k = STABLE + id; k < STABLE + COMING; k += 2)
 			if (set(fd, &k, 4, &k, 4))
 				_exit(1);
 		for (k = STABLE + id; k < STABLE + COMING; k += 2)
 			if (delete(fd, &k, 4))
 				_exit(2);
-		/* And what stays is replaced. */
+		/* Keys that stay are replaced. */
 		for (k = 0; k < 200; k++) {
 			uint32_t stable = random_next(&seed) % STABLE;
 
@@ -102,12 +102,12 @@ TEST_F(read, b1_exactly_once_while_all_changes)
 		churn(fd, 0);
 	if (!fork())
 		churn(fd, 1);
-	/* Each size at least, however slow the machine is. */
+	/* The least number of each, however slow the machine is. */
 	while (now() < end || ranges < 5 || map_stat(fd).shrinks < 2) {
 		memset(seen, 0, sizeof(*seen));
 		ASSERT_GE(range_all(fd, sizes[ranges % 4], note, seen), STABLE);
 		ASSERT_TRUE(all_stable_once(seen));
-		/* Cursors grow from record to record. */
+		/* Cursors increase from record to record. */
 		ASSERT_EQ(0, seen->descents);
 		ranges++;
 	}
@@ -133,7 +133,7 @@ FIXTURE_VARIANT_ADD(cursors, window)
 {
 };
 
-/* Here they tell nothing of keys' hashes, not even their order. */
+/* Without a window, cursors must not reveal hashes, not even their order. */
 FIXTURE_VARIANT_ADD(cursors, no_window)
 {
 	.flags = CMAP_CREATE_NO_WINDOW,
@@ -150,7 +150,7 @@ FIXTURE_TEARDOWN(cursors)
 	close(self->fd);
 }
 
-/* Each buffer by another process, with nothing but the cursor handed on. */
+/* Another process reads each buffer, with only the cursor passed on. */
 TEST_F(cursors, b1_go_from_process_to_process)
 {
 	struct {
@@ -188,7 +188,7 @@ TEST_F(cursors, b1_go_from_process_to_process)
 			shared->ended = !range.count;
 			_exit(0);
 		}
-		/* Not just any child: the one that churns may end meanwhile. */
+		/* Not any child: the one that churns may end meanwhile. */
 		ASSERT_EQ(reader, waitpid(reader, &status, 0));
 		ASSERT_EQ(0, status);
 		steps++;
@@ -200,7 +200,7 @@ TEST_F(cursors, b1_go_from_process_to_process)
 		;
 }
 
-/* From the cursor of any record on come exactly those that came behind it. */
+/* From any record's cursor on, exactly the later records follow. */
 TEST_F(cursors, b1_of_any_record)
 {
 	int fd = self->fd, at;
@@ -248,7 +248,9 @@ TEST(b1_keys_only)
 	close(fd);
 }
 
-/* Too large for the buffer: says what it needs, and is not skipped. */
+/*
+ * An entry larger than the buffer is not skipped; the size needed is returned.
+ */
 TEST(b1_large_entry_is_not_skipped)
 {
 	static char big[300000], buf[400000];

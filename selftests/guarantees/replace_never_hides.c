@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Guarantee A3: a key that is being replaced is never seen as absent, though
- * the table it is in grows and shrinks meanwhile.
+ * Guarantee A3: a key that is being replaced is never absent, although its
+ * table grows and shrinks meanwhile.
  *
  * deadline: 240
  */
@@ -25,7 +25,7 @@ static void replace(int fd, struct race *race)
 	_exit(0);
 }
 
-/* Thousands of others come and go, so that tables move all the time. */
+/* Thousands of other keys come and go, so that tables move all the time. */
 static void grow_and_shrink(int fd, struct race *race)
 {
 	uint64_t i;
@@ -57,7 +57,7 @@ static void look(int fd, struct race *race)
 	_exit(0);
 }
 
-/* A range must see all of them, too. */
+/* A range must find all of the keys, too. */
 static void count_keys(const struct cmap_entry *e, const void *key,
 		       const void *value, void *arg)
 {
@@ -100,7 +100,7 @@ TEST_F(read, a3_never_absent)
 	if (!fork())
 		range(fd, race);
 	EXPECT_TRUE(race_ends(race, 4));
-	/* It was no idle race. */
+	/* Tables did move. */
 	EXPECT_GT(map_stat(fd).grows, 2);
 	EXPECT_GT(map_stat(fd).shrinks, 2);
 	close(fd);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Guarantee A2: a value is seen as one writer wrote it, never a mix, of any
- * size; and one reader never sees a key's versions go back.
+ * Guarantee A2: a value is read as one writer wrote it and is never a mix, at
+ * any size.  To one reader, the versions of a key never go back.
  *
  * deadline: 360
  */
@@ -12,7 +12,7 @@
 
 enum { WRITTEN, READ, RANGED };
 
-/* Every word says who wrote it, when, and how long the value is. */
+/* Every word says who wrote the value, when, and how long it is. */
 static void fill(uint32_t *value, uint32_t len, uint32_t stamp)
 {
 	uint32_t i;
@@ -134,7 +134,7 @@ TEST_F(read, a2_values_of_8_bytes)
 	EXPECT_TRUE(are_whole(8, 8));
 }
 
-/* Below and above the length at which values are copied under the lock. */
+/* Around the length up to which values are copied under the lock. */
 TEST_F(read, a2_values_of_200_to_400_bytes)
 {
 	EXPECT_TRUE(are_whole(200, 400));

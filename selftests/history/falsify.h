@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Good histories made bad: one response of many is falsified, as a map would
- * that has gone wrong once.
+ * Make a good history bad, by falsifying one result of many as a map with one
+ * fault would.
  */
 #ifndef CMAP_FALSIFY_H
 #define CMAP_FALSIFY_H
@@ -10,10 +10,10 @@
 #include "../../kmod/tests/cmap_history.h"
 
 enum falsehood {
-	OTHER_VALUE,		/* read what was there at another time */
-	OTHER_WRITTEN,		/* wrote something else than was read */
-	OTHER_VERSION,		/* returned another one's version */
-	FOUND_NOTHING,		/* did not find what it found */
+	OTHER_VALUE,		/* read the value of another time */
+	OTHER_WRITTEN,		/* wrote another value than was read */
+	OTHER_VERSION,		/* returned the version of another write */
+	FOUND_NOTHING,		/* did not find what was there */
 	FALSEHOODS
 };
 
@@ -52,7 +52,7 @@ static inline bool falsify_one(struct history_op *x, const struct history_op *y,
 	}
 }
 
-/* False if nothing was found to falsify. */
+/* Returns false if no operation could be falsified like that. */
 static inline bool falsify(struct history_op *op, uint64_t n,
 			   enum falsehood falsehood, uint64_t *seed)
 {

@@ -8,41 +8,41 @@
 #define NONE		UINT32_MAX
 
 /*
- * A configuration tried: which operations are done and what state that left,
- * as the sums of two random numbers for each.
+ * A configuration that was tried: the set of operations done, and the resulting
+ * state.  Both are stored as the sum of two random numbers for each.
  */
 struct tried {
 	uint64_t a;
 	uint64_t b;
-	uint64_t part;		/* in which it was tried */
+	uint64_t part;		/* the part in which it was tried */
 };
 
-/* A choice that can be taken back. */
+/* A choice that can be undone. */
 struct choice {
-	uint32_t option;	/* which of those there were */
-	uint32_t done;		/* operations done before it */
+	uint32_t option;	/* of the options at that point */
+	uint32_t done;		/* number of operations done before it */
 	struct linear_state state;
 };
 
 /**
  * struct search - the search for an order of one part
- * @op: the part's operations, by begin; a batch's by place
- * @n: how many
- * @next: list of those not done yet, in that order; [n] is its head
- * @prev: the same backwards
- * @order: those done, in the order found so far
- * @done: how many these are
- * @best: how many they ever were
- * @stop: if not 0: stop when they are so many
- * @state: where they lead
- * @sum: of the numbers of those done
- * @choice: choices made
- * @choices: how many
- * @tried: hash table of configurations
+ * @op: the part's operations, sorted by begin; elements of a batch by place
+ * @n: the number of operations
+ * @next: a list of those not done yet, in that order; its head is [n]
+ * @prev: the same list backwards
+ * @order: the operations done, in the order found so far
+ * @done: their number
+ * @best: the highest number that was ever done
+ * @stop: if not 0: stop when this many are done
+ * @state: the state after the operations done
+ * @sum: the sum of the random numbers of the operations done
+ * @choice: the choices made so far
+ * @choices: their number
+ * @tried: hash table of the configurations tried
  * @tried_size: its size, a power of two
- * @tried_count: configurations of this part
+ * @tried_count: configurations of this part in the table
  * @part: the part's number
- * @too_hard: memory did not suffice
+ * @too_hard: the memory did not suffice
  */
 struct search {
 	struct history_op *op;
@@ -73,7 +73,7 @@ static void *allocate(size_t n, size_t size)
 	return p;
 }
 
-/* ---- configurations tried ---- */
+/* ---- configurations that were tried ---- */
 
 static uint64_t mix(uint64_t x)
 {
@@ -114,7 +114,7 @@ static void tried_grow(struct search *s)
 	free(old);
 }
 
-/* True if this is the first time that the search comes here. */
+/* Returns true if the search reaches this configuration for the first time. */
 static bool is_new(struct search *s)
 {
 	struct tried here = {
@@ -137,7 +137,7 @@ static bool is_new(struct search *s)
 	return true;
 }
 
-/* ---- doing and undoing ---- */
+/* ---- doing and undoing operations ---- */
 
 static void put_done(struct search *s, uint32_t i)
 {
@@ -148,7 +148,7 @@ static void put_done(struct search *s, uint32_t i)
 	s->sum[1] += number_of(i, 1);
 }
 
-/* In reverse order, so that each finds its neighbours where they were. */
+/* In reverse order, so that each operation finds its old neighbours. */
 static void undo_to(struct search *s, uint32_t done)
 {
 	while (s->done > done) {
@@ -161,7 +161,7 @@ static void undo_to(struct search *s, uint32_t done)
 	}
 }
 
-/* Its predecessor in the batch, if any, must be done. */
+/* Its predecessor in the batch, if there is one, must be done. */
 static bool is_ready(const struct search *s, uint32_t i)
 {
 	const struct history_op *op = &s->op[i], *before = op - 1;
@@ -179,9 +179,9 @@ static bool same_state(const struct linear_state *a,
 }
 
 /*
- * What changes nothing can come first wherever it can come at all: all that
- * follows in any other order can follow here too.  That is not so if it tells
- * what version the entry has without telling which entry.
+ * An operation that changes nothing can come first wherever it is possible:
+ * whatever follows in another order can follow here, too.  That does not hold
+ * if it tells a version without telling which entry had it.
  */
 static bool is_free(const struct history_op *op, enum linear_step step,
 		    const struct linear_state *before,
@@ -194,7 +194,7 @@ static bool is_free(const struct history_op *op, enum linear_step step,
 			     op->kind == HISTORY_GET_OR_SET));
 }
 
-/* Do all that can be done without a choice. */
+/* Do all operations that need no choice. */
 static void do_free_ones(struct search *s)
 {
 	bool again = true;
@@ -226,7 +226,7 @@ static void do_free_ones(struct search *s)
 
 /* ---- choosing ---- */
 
-/* The version that an operation must have made, 0 if it is not known. */
+/* The version that an operation must have made, or 0 if unknown. */
 static uint64_t version_made(const struct history_op *op)
 {
 	if (op->err || op->pending || op->kind < HISTORY_SET)
@@ -236,11 +236,11 @@ static uint64_t version_made(const struct history_op *op)
 	return op->version;
 }
 
-/* What can come next: what begins before this ends. */
+/* The candidates for the next operation: those that begin before @end. */
 struct front {
-	uint64_t end;		/* of the one that ends first */
-	uint64_t version;	/* least that any of them made */
-	uint32_t first;		/* the one that ends first */
+	uint64_t end;		/* the earliest end of all that are not done */
+	uint64_t version;	/* the lowest version that one of them made */
+	uint32_t first;		/* the operation with the earliest end */
 };
 
 static struct front front_of(const struct search *s)
@@ -263,14 +263,14 @@ static struct front front_of(const struct search *s)
 	return front;
 }
 
-/* Whether it can come next, and where that leads. */
+/* Whether an operation can be next, and the state that results. */
 static bool can_be_next(const struct search *s, const struct front *front,
 			uint32_t i, struct linear_state *after)
 {
 	const struct history_op *op = &s->op[i];
 	enum linear_step step;
 
-	/* Versions only ever grow. */
+	/* Versions only increase. */
 	if (version_made(op) > front->version || !is_ready(s, i))
 		return false;
 	*after = s->state;
@@ -282,8 +282,8 @@ static bool can_be_next(const struct search *s, const struct front *front,
 }
 
 /*
- * Whether it can be that it never happened; there is need to ask if it holds
- * up what began after its end, or what is behind it in its batch.
+ * Whether an operation may have had no effect at all.  That matters only if it
+ * delays what began after its end, or what follows it in its batch.
  */
 static bool can_be_left_out(const struct search *s, const struct front *front,
 			    uint32_t i)
@@ -295,8 +295,8 @@ static bool can_be_left_out(const struct search *s, const struct front *front,
 }
 
 /*
- * Take an option: one after the other those that can come next, at last that
- * what was pending never happened.  False if there are no more.
+ * Take one of the options: first each operation that can be next, last that a
+ * pending operation had no effect.  Returns false if there are no more.
  */
 static bool take(struct search *s, uint32_t option)
 {
@@ -333,7 +333,7 @@ static bool choose(struct search *s, uint32_t option)
 	return true;
 }
 
-/* Take back the last choice that leaves another one, and choose that. */
+/* Undo the last choice that has another option, and take that. */
 static bool choose_other(struct search *s)
 {
 	while (s->choices) {
@@ -348,7 +348,7 @@ static bool choose_other(struct search *s)
 	return false;
 }
 
-/* ---- one part ---- */
+/* ---- searching one part ---- */
 
 static bool add_state(struct linear_states *states,
 		      const struct linear_state *state)
@@ -365,8 +365,8 @@ static bool add_state(struct linear_states *states,
 }
 
 /*
- * Search all that can come of one state, adding where it can end to @ends.
- * Returns early, with all as it stands, at s->stop.
+ * Search all orders that are possible from one state, and add the states at the
+ * end to @ends.  Returns early, with everything as it is, at s->stop.
  */
 static void search_from(struct search *s, const struct linear_state *state,
 			struct linear_states *ends)
@@ -405,7 +405,7 @@ static void begin_part(struct search *s)
 	s->part++;
 }
 
-/* ---- explaining what is wrong ---- */
+/* ---- explaining a failure ---- */
 
 #define SHOWN_DONE	12
 #define SHOWN_NEXT	40
@@ -422,7 +422,7 @@ static void print_state(FILE *out, const struct linear_state *state)
 	fprintf(out, "versions up to %llu)\n", state->last);
 }
 
-/* The search stands where it came furthest. */
+/* The search is at the point where it got furthest. */
 static void print_search(const struct search *s, FILE *out)
 {
 	struct front front = front_of(s);
@@ -459,7 +459,7 @@ static void explain(struct search *s, const struct linear_states *begins,
 	print_search(s, out);
 }
 
-/* ---- the whole ---- */
+/* ---- the whole history ---- */
 
 static enum linear_verdict check_part(struct search *s,
 				      struct linear_states *states, FILE *out)
@@ -494,7 +494,7 @@ static int by_begin(const void *a, const void *b)
 	return (int)x->place - (int)y->place;
 }
 
-/* Leave out what never began, and what died without a trace. */
+/* Remove what never began, and what died without any effect seen. */
 static size_t tidy(struct history_op *op, size_t n)
 {
 	size_t i, kept = 0;
@@ -511,7 +511,7 @@ static size_t tidy(struct history_op *op, size_t n)
 	return kept;
 }
 
-/* Where the part ends that begins here: nothing is under way then. */
+/* The end of the part that begins here: no operation is under way then. */
 static size_t part_end(const struct history_op *op, size_t n, size_t from)
 {
 	uint64_t end = op[from].end;

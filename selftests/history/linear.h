@@ -2,18 +2,18 @@
 /*
  * Is a history of operations on one key linearizable?
  *
- * After Wing and Gong ("Testing and verifying concurrent objects", 1993): look
- * for an order of the operations that agrees with time, that is in which none
- * comes before another one that had ended when it began, and that explains
- * what each of them returned.  With Lowe's memory of the configurations tried
- * ("Testing for linearizability", 2017).  As linearizability is a property of
- * each key alone, histories are checked key by key.
+ * The algorithm is that of Wing and Gong ("Testing and verifying concurrent
+ * objects", 1993).  It looks for an order of the operations that explains all
+ * of their results.  In this order, no operation comes before one that had
+ * ended when it began.  Configurations that were tried are remembered, after
+ * Lowe ("Testing for linearizability", 2017).  Linearizability is a property of
+ * each key, so histories are checked key by key.
  *
- * Wherever no operation is under way the history is cut, and all states that
- * the part before can have led to are carried over the cut; so memory is
- * needed for the longest part, not for the whole.
+ * The history is cut wherever no operation is under way.  All states that are
+ * possible at a cut are carried over to the next part.  So memory is needed for
+ * the longest part, not for the whole history.
  *
- * Each write must write a value of its own: values tell who wrote them.
+ * Each write must have a different value, because values identify the writes.
  */
 #ifndef CMAP_LINEAR_H
 #define CMAP_LINEAR_H
@@ -26,10 +26,10 @@
 #include <stdio.h>
 
 /**
- * struct linear_state - what a key can be at some moment
- * @value: its value; 0: it is absent
- * @version: its entry's version; 0: not known
- * @last: the greatest version known of the key: later ones are greater
+ * struct linear_state - a possible state of a key
+ * @value: its value; 0: the key is absent
+ * @version: the version of its entry; 0: not known
+ * @last: the highest known version of the key; later ones are higher
  */
 struct linear_state {
 	__u64 value;
@@ -40,9 +40,9 @@ struct linear_state {
 #define LINEAR_STATES	64
 
 /**
- * struct linear_states - all that a key can be
- * @count: how many there are
- * @state: these
+ * struct linear_states - all possible states of a key
+ * @count: the number of states
+ * @state: the states
  */
 struct linear_states {
 	unsigned int count;
@@ -52,11 +52,11 @@ struct linear_states {
 enum linear_verdict {
 	LINEAR_YES,
 	LINEAR_NO,
-	LINEAR_TOO_HARD,	/* beyond what memory there is: no verdict */
+	LINEAR_TOO_HARD,	/* not enough memory: no verdict */
 };
 
 /**
- * struct linear_work - what checking took
+ * struct linear_work - the effort of checking
  * @ops: operations checked
  * @parts: parts, from cut to cut
  * @longest: operations in the longest part
@@ -72,11 +72,11 @@ struct linear_work {
 /**
  * linear_check() - look for an order that explains a history
  * @op: the operations on one key; they get sorted
- * @n: how many
- * @states: what the key can be before them; set to what it can be after, if
- *	there is an order.  The key is absent in the one state that is all 0
+ * @n: the number of operations
+ * @states: the possible states before them; set to those after them, if there
+ *	is an order.  A state that is all 0 means that the key is absent
  * @out: where to explain what is wrong, or NULL
- * @work: added to; may be NULL
+ * @work: counts to add to, or NULL
  *
  * Return: the verdict.
  */

@@ -6,13 +6,13 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
-/* The key is away after @from and before @to. */
+/* The key is absent after @from and before @to. */
 struct away {
 	uint64_t from;
 	uint64_t to;
 };
 
-/* When a key is away; in order, and apart from each other. */
+/* The times when a key is absent, sorted and disjoint. */
 struct aways {
 	struct away *away;
 	size_t count;
@@ -29,7 +29,7 @@ static int by_key_and_begin(const void *a, const void *b)
 	return (int)x->place - (int)y->place;
 }
 
-/* Whether this can have made an entry where there was none. */
+/* Whether the operation may have inserted the entry. */
 static bool may_insert(const struct history_op *op)
 {
 	if (!op->begin || (op->err && !op->pending))
@@ -45,7 +45,7 @@ static bool may_insert(const struct history_op *op)
 	return false;
 }
 
-/* Whether this shows that the key was away at some moment. */
+/* Whether the operation shows that the key was absent at some moment. */
 static bool shows_away(const struct history_op *op)
 {
 	if (!op->begin || op->pending)
@@ -63,7 +63,7 @@ static bool shows_away(const struct history_op *op)
 	return false;
 }
 
-/* All operations on one key, in order of their beginnings. */
+/* Finds the times from all operations on one key, sorted by begin. */
 static void find_aways(const struct history_op *op, size_t n,
 		       struct aways *aways)
 {
@@ -96,7 +96,7 @@ static void find_aways(const struct history_op *op, size_t n,
 	free(next);
 }
 
-/* The first time away that ends after a moment, or the number of all. */
+/* The index of the first time that ends after a moment; @n if there is none. */
 static size_t away_after(const struct aways *aways, uint64_t when)
 {
 	size_t low = 0, high = aways->count;
@@ -112,7 +112,7 @@ static size_t away_after(const struct aways *aways, uint64_t when)
 	return low;
 }
 
-/* How many other keys than one may be there at a moment. */
+/* How many keys other than this one may be present at a moment. */
 static unsigned int may_be_there(const struct aways *aways, unsigned int keys,
 				 unsigned int but, uint64_t when)
 {
@@ -128,14 +128,16 @@ static unsigned int may_be_there(const struct aways *aways, unsigned int keys,
 	return there;
 }
 
-/* As many other keys as may have been there at one moment of an operation. */
+/*
+ * The most other keys that may have been present at a moment of an operation.
+ */
 static unsigned int most_there(const struct aways *aways, unsigned int keys,
 			       const struct history_op *op)
 {
 	unsigned int most = may_be_there(aways, keys, op->key, op->begin);
 	unsigned int key, there;
 
-	/* More only when one is no longer away. */
+	/* That number only rises when a key's absence ends. */
 	for (key = 0; key < keys; key++) {
 		const struct away *away = aways[key].away;
 		size_t i = away_after(&aways[key], op->begin);

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Was each write that a map refused for its limit on entries refused while the
- * map can have been full?
+ * Checks writes that a map refused for its limit on entries: may the map have
+ * been full each time?
  *
- * That is no property of one key.  For each key the history tells when it was
- * certainly away: after something that shows so, until the next write begins
- * that can have made it, if none such overlaps what shows it.  At any other time
- * it may have been there.  If, at each moment of a refused write, fewer of the
- * other keys than the limit may have been there, the refusal was wrong.
+ * This concerns all keys together.  For each key, the history tells when it was
+ * certainly absent: after an operation that shows so, until the next write
+ * begins that can have inserted it, if no such write overlaps the operation.
+ * At all other times the key may have been present.  A refusal was wrong if at
+ * each moment of the write fewer other keys than the limit may have been
+ * present.
  */
 #ifndef CMAP_LINEAR_FULL_H
 #define CMAP_LINEAR_FULL_H
@@ -19,10 +20,11 @@
 #include <stdio.h>
 
 /**
- * struct linear_full - what came of it
- * @refused: writes refused
- * @tight: of these, what as many other keys as the limit, and no more, excuse
- * @wrong: what nothing excuses
+ * struct linear_full - the result
+ * @refused: writes that were refused
+ * @tight: refusals for which just as many other keys as the limit may have
+ *	been present, and no more
+ * @wrong: refusals for which fewer may have been present
  */
 struct linear_full {
 	uint64_t refused;
@@ -33,11 +35,11 @@ struct linear_full {
 /**
  * linear_full_check() - check the refusals of a map with no other entries
  * @op: the operations on all keys; they get sorted
- * @n: how many
- * @keys: how many keys there are
- * @limit: most entries
+ * @n: the number of operations
+ * @keys: the number of keys
+ * @limit: the map's limit on entries
  * @out: where to explain what is wrong, or NULL
- * @full: added to
+ * @full: counts to add to
  */
 void linear_full_check(struct history_op *op, size_t n, unsigned int keys,
 		       unsigned int limit, FILE *out, struct linear_full *full);

@@ -3,8 +3,8 @@
 
 
 /*
- * The entry was seen to have this version: possible?  If its version is not
- * known yet, it is now.
+ * Whether the entry can have this version.  If its version was not known yet,
+ * it is known from here on.
  */
 static bool has_version(struct linear_state *state, uint64_t version)
 {
@@ -62,7 +62,7 @@ static bool needs_entry(unsigned int kind)
 	return true;
 }
 
-/* It failed: was that right?  Nothing has changed. */
+/* The operation failed: whether that was right.  Nothing has changed. */
 static enum linear_step apply_failed(const struct history_op *op,
 				     struct linear_state *state)
 {
@@ -101,20 +101,20 @@ static enum linear_step apply_failed(const struct history_op *op,
 		}
 		return LINEAR_CANNOT;
 	case -ENOSPC:
-		/* The maps have a limit on entries, and none on memory. */
+		/* The maps have a limit on entries, but none on memory. */
 		return yes_if(!present && op->kind >= HISTORY_SET &&
 			      op->kind != HISTORY_CLEAR &&
 			      !needs_entry(op->kind));
 	case -EAGAIN:
 	case -ENOMEM:
-		/* For want of memory, whatever is there; but reads need none. */
+		/* Any write may lack memory.  Reads need none. */
 		return yes_if(op->kind >= HISTORY_SET);
 	}
 
 	return LINEAR_CANNOT;
 }
 
-/* An entry that is there, and an operation that succeeded. */
+/* The entry exists, and the operation succeeded. */
 static enum linear_step apply_to_entry(const struct history_op *op,
 				       struct linear_state *state)
 {
@@ -162,7 +162,7 @@ static enum linear_step apply_to_entry(const struct history_op *op,
 	return LINEAR_CANNOT;
 }
 
-/* No entry, and an operation that succeeded. */
+/* The entry does not exist, and the operation succeeded. */
 static enum linear_step apply_to_nothing(const struct history_op *op,
 					 struct linear_state *state)
 {
@@ -185,9 +185,9 @@ static enum linear_step apply_to_nothing(const struct history_op *op,
 }
 
 /*
- * Nobody knows what it returned: it did what it does in this state.  A
- * condition on a version that is not known is taken to hold: that it did not
- * is the case that the operation was not carried out at all.
+ * The result is not known, so the operation does what it does in this state.  A
+ * condition on an unknown version is taken to hold; if it does not, that is the
+ * case that the operation had no effect.
  */
 static enum linear_step apply_pending(const struct history_op *op,
 				      struct linear_state *state)
@@ -255,7 +255,7 @@ enum linear_step linear_apply(const struct history_op *op,
 			      apply_to_nothing(op, state);
 }
 
-/* ---- in words ---- */
+/* ---- printing ---- */
 
 static const char * const kinds[HISTORY_KINDS] = {
 	[HISTORY_NOTHING] = "nothing",

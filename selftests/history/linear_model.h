@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What each operation does to a key, one at a time: the specification that
- * histories are held against.
+ * The effect of each operation on a key, one at a time.  This is the
+ * specification against which histories are checked.
  */
 #ifndef CMAP_LINEAR_MODEL_H
 #define CMAP_LINEAR_MODEL_H
@@ -9,23 +9,23 @@
 #include "linear.h"
 
 enum linear_step {
-	LINEAR_CANNOT,		/* it would have returned something else */
-	LINEAR_SAME,		/* so it can be, and nothing changed */
-	LINEAR_CHANGED,		/* so it can be, and the state is another */
+	LINEAR_CANNOT,		/* it would have returned another result */
+	LINEAR_SAME,		/* possible, and the state is the same */
+	LINEAR_CHANGED,		/* possible, and the state has changed */
 };
 
 /**
  * linear_apply() - carry out an operation
  * @op: the operation
- * @state: what the key is; what is learned of its version is noted even when
- *	nothing changes
+ * @state: the key's state; what the operation reveals of the version is stored
+ *	there even if nothing else changes
  *
- * Return: how it went.
+ * Return: whether the result was possible, and whether the state changed.
  */
 enum linear_step linear_apply(const struct history_op *op,
 			      struct linear_state *state);
 
-/* Print an operation, in a line. */
+/* Print an operation, on one line. */
 void linear_print(FILE *out, const struct history_op *op);
 
 #endif /* CMAP_LINEAR_MODEL_H */

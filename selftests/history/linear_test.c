@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The checker of histories, checked: on histories known to be good and known
- * to be bad, against one that tries every order, and on good ones with one
- * response falsified.  Needs no kernel of ours.
+ * Tests of the checker of histories: with histories that are known to be good
+ * or bad, against a checker that tries every order, and with good histories of
+ * which one result was falsified.  They need no kernel module.
  */
 #include "cmap_test.h"
 #include "falsify.h"
@@ -12,7 +12,7 @@
 
 #define COUNT(array) (sizeof(array) / sizeof(*(array)))
 
-/* A few values of class 0, and one of another. */
+/* A few values of class 0, and one of another class. */
 #define A 0x10
 #define B 0x11
 #define C 0x12
@@ -61,7 +61,7 @@ static uint64_t wrongly_refused(const struct history_op *op, size_t n,
 
 TEST(refused_for_the_limit_on_entries)
 {
-	/* Only what is not there can be. */
+	/* Only a key that is absent can be refused for that. */
 	EXPECT_GOOD(OP(1, 2, SET, .in = A, .err = -ENOSPC));
 	EXPECT_BAD(OP(1, 2, SET, .in = A), OP(3, 4, SET, .in = B, .err = -ENOSPC));
 	EXPECT_GOOD(OP(1, 2, SET, .in = A), OP(3, 5, DELETE),
@@ -72,7 +72,7 @@ TEST(refused_for_the_limit_on_entries)
 
 TEST(refused_while_full)
 {
-	/* Nobody knows of the others; or one is there; or it is not. */
+	/* The other key is unknown, present, or absent. */
 	EXPECT_REFUSED(0, 3, REFUSED(3, 4, 0));
 	EXPECT_REFUSED(0, 1, NOT_THERE(2), NOT_THERE(3),
 		       OP(3, 4, SET, .key = 1, .in = A), REFUSED(5, 6, 0));
@@ -80,13 +80,13 @@ TEST(refused_while_full)
 		       REFUSED(5, 6, 0));
 	EXPECT_REFUSED(1, 2, NOT_THERE(2), NOT_THERE(3),
 		       OP(3, 4, SET, .key = 1, .in = A), REFUSED(5, 6, 0));
-	/* A key does not make itself be refused. */
+	/* A key does not count for its own refusal. */
 	EXPECT_REFUSED(1, 3, NOT_THERE(3), REFUSED(5, 6, 0));
 }
 
 TEST(refused_while_it_was_deleted_or_set)
 {
-	/* It was there until 3 at least, and from 9 on perhaps. */
+	/* The key is present until at least 3, and perhaps again from 9 on. */
 	EXPECT_REFUSED(0, 3, OP(3, 6, DELETE, .key = 1), REFUSED(5, 8, 0));
 	EXPECT_REFUSED(1, 3, OP(3, 6, DELETE, .key = 1), REFUSED(7, 8, 0));
 	EXPECT_REFUSED(0, 3, OP(3, 6, DELETE, .key = 1), REFUSED(7, 10, 0),
@@ -97,17 +97,17 @@ TEST(refused_while_it_was_deleted_or_set)
 		       OP(9, 20, SET, .key = 1, .in = A));
 	EXPECT_REFUSED(0, 3, OP(3, 6, DELETE, .key = 1), REFUSED(21, 22, 0),
 		       OP(9, 20, SET, .key = 1, .in = A, .pending = 1));
-	/* What failed has set nothing. */
+	/* A set that failed inserted nothing. */
 	EXPECT_REFUSED(1, 3, OP(3, 6, DELETE, .key = 1), REFUSED(21, 22, 0),
 		       OP(9, 20, SET, .key = 1, .in = A, .err = -ENOMEM));
-	/* Whoever does not find it beside one who sets it shows nothing. */
+	/* Not finding the key proves nothing while another process sets it. */
 	EXPECT_REFUSED(0, 3, OP(3, 6, SET, .key = 1, .in = A),
 		       OP(5, 7, GET, .key = 1, .err = -ENOENT),
 		       REFUSED(8, 9, 0));
 	EXPECT_REFUSED(0, 3, OP(3, 6, SET, .key = 1, .in = A),
 		       OP(2, 4, GET, .key = 1, .err = -ENOENT),
 		       REFUSED(8, 9, 0));
-	/* Two were there, but never both. */
+	/* Two keys were present, but never both at once. */
 	EXPECT_REFUSED(1, 3, OP(3, 6, DELETE, .key = 1),
 		       OP(7, 10, SET, .key = 1, .in = A),
 		       OP(1, 2, GET, .key = 2, .err = -ENOENT),
@@ -132,7 +132,7 @@ TEST(stale_read)
 		   OP(5, 6, GET, .out = A));
 	EXPECT_GOOD(OP(1, 2, SET, .in = A), OP(3, 5, SET, .in = B),
 		    OP(4, 6, GET, .out = A));
-	/* Long after it, with others in between. */
+	/* Long after the write, with others in between. */
 	EXPECT_BAD(OP(1, 2, SET, .in = A), OP(3, 4, SET, .in = B),
 		   OP(5, 6, GET, .out = B), OP(7, 8, DELETE),
 		   OP(9, 10, GET, .out = B));
@@ -223,7 +223,7 @@ TEST(errors_are_observations)
 	EXPECT_BAD(OP(1, 2, SET, .in = A), OP(3, 4, ADD, .in = 1, .err = -EDOM));
 	EXPECT_GOOD(OP(1, 2, SET, .in = LONG),
 		    OP(3, 4, ADD, .in = 1, .err = -EDOM));
-	/* No operation fails like this. */
+	/* No operation fails with this error. */
 	EXPECT_BAD(OP(1, 2, SET, .in = A), OP(3, 4, SET, .in = B, .err = -EIO));
 	EXPECT_BAD(OP(1, 2, GET, .err = -ENOMEM));
 	EXPECT_BAD(OP(1, 2, SET, .in = A, .err = -ENOENT));
@@ -255,20 +255,20 @@ TEST(lengths)
 
 TEST(versions)
 {
-	/* Versions tell the order of what is at the same time otherwise. */
+	/* For concurrent operations, the versions tell the order. */
 	EXPECT_GOOD(OP(1, 10, SET, .in = A, .version = 8),
 		    OP(2, 11, SET, .in = B, .version = 4),
 		    OP(12, 13, GET, .out = A, .version = 8));
 	EXPECT_BAD(OP(1, 10, SET, .in = A, .version = 8),
 		   OP(2, 11, SET, .in = B, .version = 4),
 		   OP(12, 13, GET, .out = B, .version = 4));
-	/* They never go back, nor come twice. */
+	/* Versions do not decrease, and no version comes twice. */
 	EXPECT_BAD(OP(1, 2, SET, .in = A, .version = 8),
 		   OP(3, 4, SET, .in = B, .version = 8));
 	EXPECT_BAD(OP(1, 2, SET, .in = A, .version = 8),
 		   OP(3, 4, DELETE, .version = 12),
 		   OP(5, 6, SET, .in = B, .version = 9));
-	/* A version belongs to a value. */
+	/* One version belongs to one value. */
 	EXPECT_BAD(OP(1, 2, SET, .in = A, .version = 8),
 		   OP(3, 4, GET, .out = A, .version = 9));
 	EXPECT_BAD(OP(1, 2, SET, .in = A, .version = 8),
@@ -299,17 +299,17 @@ TEST(batch_in_order)
 	EXPECT_GOOD(OP(1, 9, SET, .in = A, .place = 1),
 		    OP(1, 9, GET, .out = A, .place = 2),
 		    OP(1, 9, DELETE, .place = 5));
-	/* The second element saw what the third one did. */
+	/* The second element sees the effect of the third, which is wrong. */
 	EXPECT_BAD(OP(1, 9, SET, .in = A, .place = 1),
 		   OP(1, 9, GET, .out = B, .place = 2),
 		   OP(1, 9, SET, .in = B, .place = 3));
 	EXPECT_BAD(OP(1, 9, SET, .in = A, .place = 1),
 		   OP(1, 9, SET, .in = B, .place = 2),
 		   OP(10, 11, GET, .out = A));
-	/* Without an order among them it can be so. */
+	/* As separate calls, without an order, that is possible. */
 	EXPECT_GOOD(OP(1, 9, SET, .in = A), OP(1, 9, GET, .out = B),
 		    OP(1, 9, SET, .in = B));
-	/* Others can come in between. */
+	/* Other calls may come between the elements of a batch. */
 	EXPECT_GOOD(OP(1, 9, SET, .in = A, .place = 1),
 		    OP(2, 3, SET, .in = B),
 		    OP(1, 9, GET, .out = B, .place = 2));
@@ -326,15 +326,15 @@ TEST(killed_before_or_after)
 	EXPECT_GOOD(OP(1, 2, SET, .in = A),
 		    OP(3, 9, TAKE, .pending = 1),
 		    OP(10, 11, GET, .err = -ENOENT));
-	/* Not both. */
+	/* It cannot be both. */
 	EXPECT_BAD(OP(1, 2, SET, .in = A),
 		   OP(3, 9, SET, .in = B, .pending = 1),
 		   OP(10, 11, GET, .out = B), OP(12, 13, GET, .out = A));
-	/* Nor when it is dead for long. */
+	/* An operation has no effect long after its caller died. */
 	EXPECT_BAD(OP(1, 2, SET, .in = A),
 		   OP(3, 9, SET, .in = B, .pending = 1),
 		   OP(10, 11, GET, .out = A), OP(12, 13, GET, .out = B));
-	/* Nor what its condition forbids. */
+	/* An operation cannot do what its condition forbids. */
 	EXPECT_BAD(OP(1, 2, SET, .in = A),
 		   OP(3, 9, COMPARE_SWAP, .expect = C, .in = B, .pending = 1),
 		   OP(10, 11, GET, .out = B));
@@ -345,7 +345,7 @@ TEST(killed_before_or_after)
 
 TEST(version_of_what_a_killed_one_wrote)
 {
-	/* An error tells a version without telling whose it is. */
+	/* An error tells a version without telling which write made it. */
 	EXPECT_GOOD(OP(1, 2, SET, .in = A, .version = 4),
 		    OP(3, 9, SET, .in = B, .pending = 1),
 		    OP(4, 20, SET, .in = C, .version = 12),
@@ -364,7 +364,7 @@ TEST(clear_takes_each_key_once)
 		    OP(4, 5, GET, .out = A), OP(6, 7, GET, .err = -ENOENT));
 	EXPECT_GOOD(OP(3, 9, CLEAR), OP(4, 5, SET, .in = A),
 		    OP(6, 10, GET, .err = -ENOENT));
-	/* What is there throughout goes. */
+	/* An entry that is present throughout is removed. */
 	EXPECT_BAD(OP(1, 2, SET, .in = A), OP(3, 9, CLEAR),
 		   OP(10, 11, GET, .out = A));
 	EXPECT_BAD(OP(3, 9, CLEAR), OP(1, 2, SET, .in = A),
@@ -374,7 +374,9 @@ TEST(clear_takes_each_key_once)
 
 TEST(states_are_carried_over_cuts)
 {
-	/* Either of two writes can be the last, until somebody looks. */
+	/*
+	 * Either of two writes can be the last, until somebody reads the key.
+	 */
 	EXPECT_GOOD(OP(1, 5, SET, .in = A), OP(2, 6, SET, .in = B),
 		    OP(10, 11, GET, .out = A), OP(12, 13, GET, .out = A));
 	EXPECT_BAD(OP(1, 5, SET, .in = A), OP(2, 6, SET, .in = B),
@@ -430,7 +432,7 @@ static bool any_order(const struct history_op *op, unsigned int n,
 	return false;
 }
 
-/* Few values and little time, so that about as many are good as are bad. */
+/* With few values and little time, about as many are good as are bad. */
 static void random_op(struct history_op *op, uint64_t *seed, unsigned int n)
 {
 	static const int errors[] = { -ENOENT, -EEXIST, -ESTALE, -ENOMEM };
@@ -460,15 +462,15 @@ static void random_op(struct history_op *op, uint64_t *seed, unsigned int n)
 		op->out = 0x100 * ((r >> 44) % 5) + (op->kind == HISTORY_ADD);
 	if (!op->out && (op->kind == HISTORY_GET || op->kind == HISTORY_TAKE))
 		op->err = -ENOENT;
-	/* An ESTALE always tells the version that there is. */
+	/* ESTALE always tells the entry's version. */
 	if (((r >> 50) % 3 == 0 && op->err != -ENOENT &&
 	     op->kind != HISTORY_CLEAR) || op->err == -ESTALE)
 		op->version = 1 + (r >> 52) % 6;
 }
 
 /*
- * Make it so that some are good: let what is returned be what it was in a
- * run of them by begin, in most cases.
+ * Make some of the histories good: most results become those of running the
+ * operations in the order of their begins.
  */
 static void make_plausible(struct history_op *op, unsigned int n,
 			   uint64_t *seed)
@@ -505,7 +507,7 @@ TEST(agrees_with_one_that_tries_every_order)
 		for (i = 0; i < n; i++)
 			random_op(&h[i], &seed, i);
 		make_plausible(h, n, &seed);
-		/* The first two are a batch now and then. */
+		/* Sometimes the first two are a batch. */
 		if (round % 5 == 0) {
 			h[1].begin = h[0].begin;
 			h[1].end = h[0].end;
@@ -531,8 +533,8 @@ TEST(agrees_with_one_that_tries_every_order)
 #define LONG_N 20000
 
 /*
- * A history that is linearizable by the way it is made: each operation is
- * carried out at a moment of its own, within its interval.
+ * A history that is linearizable by construction: each operation takes effect
+ * at a chosen moment within its interval.
  */
 static void make_history(struct history_op *op, unsigned int n, bool versions,
 			 uint64_t *seed)
@@ -545,7 +547,10 @@ static void make_history(struct history_op *op, unsigned int n, bool versions,
 		uint64_t r = random_next(seed) >> 8, at = 100 * (i + 1);
 		unsigned int w = r % WORKERS, tries;
 
-		/* One whose last operation ended before this moment. */
+		/*
+		 * Choose a worker whose last operation ended before this
+		 * moment.
+		 */
 		for (tries = 0; free_at[w] >= at && tries < WORKERS; tries++)
 			w = (w + 1) % WORKERS;
 		op[i] = (struct history_op){
@@ -622,7 +627,7 @@ TEST(long_histories)
 		make_history(op, LONG_N, versions, &seed);
 		EXPECT_EQ(LINEAR_YES, check_copy(op, LONG_N, &work));
 	}
-	/* With one that is under way all the time there is no cut. */
+	/* An operation that is under way all the time prevents cuts. */
 	op[LONG_N] = (struct history_op){
 		.begin = 1, .end = 200 * LONG_N, .kind = HISTORY_SET,
 		.in = HISTORY_NEVER, .pending = 1,
@@ -635,9 +640,9 @@ TEST(long_histories)
 }
 
 /*
- * The histories are dense: four are under way at any time and one in eight
- * deletes.  So for half of those that found nothing there was a moment when
- * nothing was there.
+ * The histories are dense: four operations are under way at any time, and one
+ * in eight is a delete.  So in half of the cases in which a key was wrongly
+ * reported absent, it really was absent at some moment.
  */
 TEST(falsified_responses_are_found)
 {

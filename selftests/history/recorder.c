@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A process may be killed at any instruction here: a record has its kind and
- * arguments before it has a begin, a begin before the call is made, and all
- * results before it has an end.
+ * A process may be killed at any instruction here.  So a record gets its kind
+ * and arguments before its begin, its begin before the call is made, and its
+ * results before its end.
  */
 #include "recorder.h"
 #include "recorder_op.h"
@@ -14,7 +14,7 @@
 #define SHORT_LEN	4096
 #define RANGE_LEN	(2 * HISTORY_VALUE_MAX)
 
-/* ---- one at a time ---- */
+/* ---- single calls ---- */
 
 static void by_ioctl(struct recorder *r, struct history_op *op)
 {
@@ -37,9 +37,9 @@ static void by_library(struct recorder *r, struct kcmap *map,
 	op->end = history_tick(r->area);
 }
 
-/* ---- several at once ---- */
+/* ---- several operations in one call ---- */
 
-/* All that was chosen since @from is called now, or has returned. */
+/* All operations chosen since @from are called now, or have returned. */
 static void begin_all(struct recorder *r, uint64_t from)
 {
 	uint64_t now = history_tick(r->area);
@@ -58,7 +58,7 @@ static void end_all(struct recorder *r, uint64_t from)
 	}
 }
 
-/* One element; a clear has a record for each key. */
+/* Choose one element.  A clear has one record for each key. */
 static struct history_op *choose_element(struct recorder *r, unsigned int door,
 					 unsigned int place, bool clear)
 {
@@ -77,7 +77,7 @@ static struct history_op *choose_element(struct recorder *r, unsigned int door,
 	return op;
 }
 
-/* Returns how many there are. */
+/* Returns the number of elements. */
 static unsigned int choose_elements(struct recorder *r, unsigned int door,
 				    struct history_op **op)
 {
@@ -133,7 +133,7 @@ static void by_library_batch(struct recorder *r)
 	kcmap_batch_free(batch);
 }
 
-/* ---- by the window ---- */
+/* ---- reads through the window ---- */
 
 static void get_many(struct recorder *r)
 {
@@ -177,8 +177,8 @@ struct visit {
 };
 
 /*
- * The last call's is the one that counts.  With a pause, long enough for the
- * node to be used again, its value is another one's by the time it is read.
+ * Only the last call counts.  With a pause long enough for the node to be
+ * reused, an invalid call would see another entry's value.
  */
 static void visit_value(const void *value, size_t len, void *arg)
 {
@@ -260,7 +260,7 @@ static void range(struct recorder *r)
 		r->range = malloc(RANGE_LEN);
 	range.buf = u64_of(r->range);
 	do {
-		/* Small buffers make many calls of it. */
+		/* A small buffer, so that the range takes many calls. */
 		range.buf_len = r->log->classes > 3 ? RANGE_LEN : 8192;
 		if (call(r->fd, CMAP_IOCTL_RANGE, &range))
 			return;
@@ -279,7 +279,7 @@ static void iterate(struct recorder *r)
 	struct kcmap_item item;
 	int got;
 
-	/* It reads a bucket when it hands out the first entry of that. */
+	/* A bucket is read when its first entry is returned. */
 	while ((got = kcmap_range_next(range, &item)) > 0)
 		history_see(&seen, item.key, item.key_len, item.value,
 			    item.value_len, item.version, begin,
@@ -329,7 +329,7 @@ void recorder_step(struct recorder *r)
 	history_learn(r->log, op);
 }
 
-/* ---- making one ---- */
+/* ---- setting up ---- */
 
 static struct recorder_buf *new_bufs(void)
 {
@@ -363,7 +363,7 @@ int recorder_init(struct recorder *r, struct history_area *area,
 	};
 	if (r->fd < 0 || !r->library || !r->window || !r->buf)
 		return -errno;
-	/* It must really read through the window. */
+	/* Make sure that reads use the window. */
 	if (kcmap_window_stat(r->window, &stat))
 		return -errno;
 	return open_named(r->fd, name);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * A thread that does operations through all the ways that processes have into
- * a map, and writes down what came of it.
+ * A thread that uses a map through every interface that processes have, and
+ * records the results.
  */
 #ifndef CMAP_RECORDER_H
 #define CMAP_RECORDER_H
@@ -12,20 +12,20 @@
 #include <stdint.h>
 
 #define RECORDER_BATCH	12	/* elements of a batch, at most */
-/* Records that one step makes at most: a batch with a clear in it. */
+/* Most records of one step: a batch that has a clear in it. */
 #define RECORDER_STEP	(RECORDER_BATCH + HISTORY_KEYS)
 
 struct kcmap;
 
 /**
- * struct recorder - one that does operations
- * @area: the memory that all share
- * @log: where it writes down what it does
+ * struct recorder - a thread that makes and records operations
+ * @area: memory that all recorders share
+ * @log: this recorder's records
  * @fd: the map, for system calls
- * @library: the map, for the library by system calls
- * @window: the map, for the library by the window
- * @buf: values to write, read and compare with, for each element of a batch
- * @range: room for what a range returns
+ * @library: the map, for the library with system calls
+ * @window: the map, for the library with the window
+ * @buf: values to write, read and compare with, one for each batch element
+ * @range: the buffer for ranges
  */
 struct recorder {
 	struct history_area *area;
@@ -37,12 +37,12 @@ struct recorder {
 	char *range;
 };
 
-/* Use the map of that name; 0 or a negative errno. */
+/* Open the map of that name.  Returns 0 or a negative errno. */
 int recorder_init(struct recorder *recorder, struct history_area *area,
 		  struct history_log *log, const char *name);
 void recorder_close(struct recorder *recorder);
 
-/* One call, of any kind; or one that only reads, through the window. */
+/* Make one call of any kind; or, the second, one read through the window. */
 void recorder_step(struct recorder *recorder);
 void recorder_look(struct recorder *recorder);
 

@@ -4,7 +4,7 @@
 
 #include <kcmap.h>
 
-/* ---- an operation for the kernel ---- */
+/* ---- operations as system calls ---- */
 
 static const unsigned int codes[HISTORY_KINDS] = {
 	[HISTORY_GET] = CMAP_CODE_GET,
@@ -36,7 +36,7 @@ bool recorder_compares_values(unsigned int kind)
 	return kind == HISTORY_COMPARE_SWAP || kind == HISTORY_COMPARE_DELETE;
 }
 
-/* What it says on paper becomes bytes. */
+/* Turn what a record says into bytes. */
 void recorder_prepare(struct recorder_buf *buf, const struct history_op *op,
 		    uint32_t room)
 {
@@ -92,7 +92,7 @@ void recorder_fill(struct cmap_op *c, const struct history_op *op,
 	}
 }
 
-/* What came out, into the record. */
+/* Store the results in the record. */
 void recorder_note(struct history_op *op, const struct cmap_op *c, int err,
 		 const struct recorder_buf *buf)
 {
@@ -121,7 +121,7 @@ void recorder_note(struct history_op *op, const struct cmap_op *c, int err,
 		op->version = c->version;
 }
 
-/* ---- by the library ---- */
+/* ---- operations as calls of the library ---- */
 
 static void note_len(struct history_op *op, const struct recorder_buf *buf,
 		     ssize_t len)
@@ -132,7 +132,7 @@ static void note_len(struct history_op *op, const struct recorder_buf *buf,
 		op->out = history_value_of(buf->out, len);
 }
 
-/* Of those that return what was there. */
+/* For operations that return the old value. */
 static void note_old(struct history_op *op, const struct recorder_buf *buf,
 		     int there, size_t len)
 {
@@ -236,7 +236,7 @@ void recorder_call_library(struct kcmap *map, struct history_op *op,
 	}
 }
 
-/* ---- in a batch of the library's ---- */
+/* ---- operations as elements of the library's batches ---- */
 
 int recorder_append(struct kcmap_batch *batch, const struct history_op *op,
 		  struct recorder_buf *b)
@@ -289,7 +289,7 @@ int recorder_append(struct kcmap_batch *batch, const struct history_op *op,
 	return -1;
 }
 
-/* As the kernel has it, so that it is noted alike. */
+/* Converted to the kernel's form, so that results are stored in one place. */
 void recorder_note_result(struct history_op *op, const struct kcmap_result *result,
 			const struct recorder_buf *buf)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * A record and what is behind it: the arguments of a call, and its results.
+ * Between records and calls: making arguments, and storing results.
  */
 #ifndef CMAP_RECORDER_OP_H
 #define CMAP_RECORDER_OP_H
@@ -17,14 +17,14 @@ struct kcmap_result;
 
 /**
  * struct recorder_buf - key and values of one operation, as bytes
- * @in: value to write
- * @out: room for the value read
- * @expect: value to compare with
- * @in_len: bytes in it
- * @expect_len: bytes in it
- * @room: bytes at @out that the call is told of
+ * @in: the value to write
+ * @out: the buffer for the value read
+ * @expect: the value to compare with
+ * @in_len: length of @in
+ * @expect_len: length of @expect
+ * @room: the size of @out that is passed to the call
  * @key: the key
- * @key_len: bytes in it
+ * @key_len: length of @key
  */
 struct recorder_buf {
 	uint64_t *in;
@@ -39,21 +39,21 @@ struct recorder_buf {
 
 bool recorder_compares_values(unsigned int kind);
 
-/* What the record says becomes bytes. */
+/* Turn what a record says into bytes. */
 void recorder_prepare(struct recorder_buf *buf, const struct history_op *op,
 		      uint32_t room);
 
-/* The kernel's form of it, and its results into the record. */
+/* Fill in the kernel's structure; and store its results in the record. */
 void recorder_fill(struct cmap_op *c, const struct history_op *op,
 		   const struct recorder_buf *buf);
 void recorder_note(struct history_op *op, const struct cmap_op *c, int err,
 		   const struct recorder_buf *buf);
 
-/* Call the library, and note what it returns. */
+/* Call the library, and store the results. */
 void recorder_call_library(struct kcmap *map, struct history_op *op,
 			   struct recorder_buf *buf);
 
-/* Add it to a batch; and the result, when that was submitted. */
+/* Add an operation to a batch; and store its result after the submit. */
 int recorder_append(struct kcmap_batch *batch, const struct history_op *op,
 		    struct recorder_buf *buf);
 void recorder_note_result(struct history_op *op,

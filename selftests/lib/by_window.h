@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * For programs all of whose tests get values, and range over maps, through the
+ * For programs in which all tests get values, and range over maps, through the
  * window.
  */
 #ifndef CMAP_TEST_BY_WINDOW_H

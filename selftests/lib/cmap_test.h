@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What the selftests share: the ABI without the library, so that a mistake in
- * the library cannot hide one in the module.
+ * Functions for all selftests.  They use the ABI directly, without the library,
+ * so that a mistake in the library cannot hide one in the module.
  *
  * Everything returns 0 or a negative errno.
  *
- * Values are got, and maps ranged over, through a door: by system calls, or
- * with window.h by the library, through the window.
+ * Tests get values and range over maps through a door: by system calls, or,
+ * with window.h, through the window by means of the library.
  */
 #ifndef CMAP_TEST_H
 #define CMAP_TEST_H
@@ -45,7 +45,7 @@ static inline int device(int flags)
 	return open(CMAP_DEVICE, flags | O_CLOEXEC);
 }
 
-/* ---- doors ---- */
+/* ---- doors: the ways to read a map ---- */
 
 typedef void (*entry_fn)(const struct cmap_entry *e, const void *key,
 			 const void *value, void *arg);
@@ -55,7 +55,7 @@ struct door {
 	int (*get)(int fd, const void *key, size_t key_len, void *buf,
 		   uint32_t *len, uint64_t *version);
 	int64_t (*range)(int fd, size_t size, entry_fn fn, void *arg);
-	/* Another map can have this descriptor's number from now on; or NULL. */
+	/* Called when the descriptor may become another map's; may be NULL. */
 	void (*forget)(int fd);
 };
 
@@ -63,12 +63,12 @@ static inline int get_by_call(int fd, const void *key, size_t key_len,
 			      void *buf, uint32_t *len, uint64_t *version);
 static inline int64_t range_by_call(int fd, size_t size, entry_fn fn, void *arg);
 
-/* The one that get() and range_all() go through. */
+/* The door that get() and range_all() use. */
 static struct door door = {
 	.get = get_by_call, .range = range_by_call,
 };
 
-/* ---- binding ---- */
+/* ---- creating and opening maps ---- */
 
 static inline int create_with(int fd, struct cmap_create *args)
 {
@@ -109,7 +109,7 @@ static inline int unlink_named(const char *name)
 	return err;
 }
 
-/* A descriptor of a new anonymous map. */
+/* Create an anonymous map.  Returns its descriptor. */
 static inline int new_map_with(struct cmap_create *args)
 {
 	int fd = device(O_RDWR);
@@ -240,7 +240,7 @@ static inline struct cmap_stat map_stat(int fd)
 	return stat;
 }
 
-/* What this user and all have taken; all ones if the module does not say. */
+/* Usage and limits of this user and of all.  All ones if that fails. */
 static inline struct cmap_limits limits_now(void)
 {
 	struct cmap_limits limits = { .size = sizeof(limits) };
@@ -279,7 +279,10 @@ static inline int64_t range_by_call(int fd, size_t size, entry_fn fn, void *arg)
 
 	return err ? err : seen;
 }
-/* Call @fn for each entry, in buffers of @size; entries seen or an errno. */
+/*
+ * Call @fn for each entry, with buffers of @size.  Returns how many, or an
+ * errno.
+ */
 static inline int64_t range_all(int fd, size_t size, entry_fn fn, void *arg)
 {
 	return door.range(fd, size, fn, arg);
@@ -295,7 +298,7 @@ static inline double now(void)
 	return ts.tv_sec + ts.tv_nsec / 1e9;
 }
 
-/* How long a race runs: CMAP_TEST_SECONDS, or what suits an emulator. */
+/* How long a race runs: CMAP_TEST_SECONDS, or a default for an emulator. */
 static inline double race_seconds(void)
 {
 	const char *given = getenv("CMAP_TEST_SECONDS");
@@ -304,8 +307,8 @@ static inline double race_seconds(void)
 }
 
 /*
- * How many times slower than others this machine is: what finds bugs, and what
- * else it has to do at the moment.  The rig says.
+ * How many times slower than a usual machine this one is, because of debugging
+ * in the kernel or because of other load.  The test rig sets this.
  */
 static inline unsigned int slowness(void)
 {
@@ -314,13 +317,13 @@ static inline unsigned int slowness(void)
 	return slow && atoi(slow) > 0 ? atoi(slow) : 1;
 }
 
-/* How often to look again, or how long to wait, before something seems stuck. */
+/* How often to poll, or how long to wait, before something counts as stuck. */
 static inline int patient(int n)
 {
 	return n * slowness();
 }
 
-/* Wait until a map has no more than so many bytes; false if it stays larger. */
+/* Wait until a map uses at most @bytes.  Returns false if it does not. */
 static inline bool shrinks_to(int fd, uint64_t bytes)
 {
 	int i;
@@ -335,8 +338,8 @@ static inline bool shrinks_to(int fd, uint64_t bytes)
 }
 
 /*
- * The harness's deadlines, too.  They are there for what hangs, and were set on
- * a machine that another may be much slower than.
+ * Also scales the deadlines of the harness.  They detect what hangs, and were
+ * chosen on a faster machine.
  */
 static inline unsigned int slow_alarm(unsigned int seconds)
 {
@@ -344,7 +347,7 @@ static inline unsigned int slow_alarm(unsigned int seconds)
 }
 #define alarm slow_alarm
 
-/* Run on one CPU from now on. */
+/* Run on one CPU from here on. */
 static inline void pin(int cpu)
 {
 	cpu_set_t set;
@@ -354,7 +357,7 @@ static inline void pin(int cpu)
 	sched_setaffinity(0, sizeof(set), &set);
 }
 
-/* Wait for @n children; true if all exited with 0. */
+/* Wait for @n children.  Returns true if all exited with 0. */
 static inline bool children_ok(int n)
 {
 	bool ok = true;
@@ -371,7 +374,7 @@ static inline bool children_ok(int n)
 	return ok;
 }
 
-/* ---- what the kernel shows in files ---- */
+/* ---- files of the kernel ---- */
 
 static inline int write_text(const char *file, const char *text)
 {
@@ -386,7 +389,7 @@ static inline int write_text(const char *file, const char *text)
 	return err;
 }
 
-/* The number behind a word, or the first one without; -1 if there is none. */
+/* The number after a word, or the first number without one; -1 if none. */
 static inline long long number_in(const char *file, const char *word)
 {
 	static char text[1 << 16];
@@ -408,7 +411,7 @@ static inline long long number_in(const char *file, const char *word)
 	return at ? strtoll(at + (word ? strlen(word) : 0), NULL, 10) : -1;
 }
 
-/* Returns what was there, -1 if it cannot be set. */
+/* Returns the number before, or -1 if it cannot be set. */
 static inline long long set_number(const char *file, long long value)
 {
 	long long old = number_in(file, NULL);
@@ -418,7 +421,7 @@ static inline long long set_number(const char *file, long long value)
 	return write_text(file, text) ? -1 : old;
 }
 
-/* The same of a parameter of the module. */
+/* The same for a parameter of the module. */
 static inline long long set_parameter(const char *name, long long value)
 {
 	char file[128];
@@ -439,7 +442,7 @@ static inline bool user_mode_linux(void)
 	return strstr(text, "User Mode Linux");
 }
 
-/* What debugfs says of a map behind a word; -1 if it does not. */
+/* The number after a word in what debugfs says of a map; -1 if none. */
 static inline long long debug_figure(uint64_t id, const char *word)
 {
 	FILE *file = fopen("/sys/kernel/debug/cmap/maps", "r");
@@ -472,7 +475,7 @@ static inline uint64_t random_next(uint64_t *state)
 	return *state;
 }
 
-/* What the library says of an error. */
+/* Compare what a call of the library returns as error. */
 #define ERR(want, expression) do {					\
 	errno = 0;							\
 	EXPECT_EQ(-1, expression);					\

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * A fixture for tests that hold whichever way a map is read.  Each of its tests
- * runs once for each door.
+ * A fixture for tests that must pass with every way to read a map.  Each of its
+ * tests runs once for each door.
  */
 #ifndef CMAP_TEST_DOORS_H
 #define CMAP_TEST_DOORS_H

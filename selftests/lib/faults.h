@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Settings of the kernel's fault injection, where it has that.
+ * Settings of the kernel's fault injection, if the kernel has it.
  */
 #ifndef FAULTS_H
 #define FAULTS_H
 
 #include "cmap_test.h"
 
-/* 0, or -errno: -ENOENT if there is no such setting. */
+/* Returns 0, or -errno: -ENOENT if there is no such setting. */
 static inline int set_fault(const char *what, const char *setting,
 			    const char *value)
 {
@@ -18,8 +18,8 @@ static inline int set_fault(const char *what, const char *setting,
 }
 
 /*
- * Without this what may sleep, and single pages, are spared; and the kernel
- * tells of each.
+ * By default, fault injection spares allocations that may sleep and single
+ * pages, and logs each failure.  Change all three.
  */
 static inline void spare_no_allocation(void)
 {

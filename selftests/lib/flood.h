@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What one who knows a map's hash can do: find keys of the bucket he wants.
+ * Attack a map whose secret is known: find keys that fall into one bucket.
  */
 #ifndef FLOOD_H
 #define FLOOD_H
@@ -8,23 +8,23 @@
 #include "cmap_test.h"
 #include "../../userlib/src/hash.h"
 
-#define CHAIN_ENTRIES	170	/* 17 buckets of 10: the bound that is stated */
+#define CHAIN_ENTRIES	170	/* 17 buckets of 10: the documented limit */
 #define CHAIN_BUCKETS	17
-#define CHAIN_SHORT	80	/* no more of them, and the table may shrink */
+#define CHAIN_SHORT	80	/* with at most this many, a table may shrink */
 
 /* The header, and the first page of the only shard. */
 #define WINDOW_BYTES	8192
 
-/* A map of one shard, and what its window says. */
+/* A map of one shard, and the contents of its window. */
 struct target {
 	int fd;
 	const struct cmap_window *header;
 	struct kcmap_hash hash;
 	const struct cmap_window_shard *shard;
-	uint64_t next;		/* key to be tried */
+	uint64_t next;		/* the next key to try */
 };
 
-/* Look at a map of one shard that is there already; it stays the caller's. */
+/* Use an existing map of one shard.  The caller still owns it. */
 static inline bool target_see(struct target *t, int fd)
 {
 	t->fd = fd;
@@ -83,7 +83,7 @@ static inline unsigned int table_bits(const struct target *t)
 						      __ATOMIC_RELAXED));
 }
 
-/* Wait until the table has 2^@bits buckets; false if it does not come to it. */
+/* Wait until the table has 2^@bits buckets.  Returns false if it does not. */
 static inline bool settles(const struct target *t, unsigned int bits)
 {
 	double end = now() + 20 * slowness();

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Loading and unloading modules: from /ko, where a guest has them, or below
- * what CMAP_MODULES says.
+ * Loading and unloading modules: from /ko in a guest, or from the directory in
+ * CMAP_MODULES.
  */
 #ifndef CMAP_LOAD_H
 #define CMAP_LOAD_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Where things are in a window, by the words of <linux/cmap.h>: without the
- * library, so that a mistake there cannot hide one of the module.
+ * Addresses in a window, computed from <linux/cmap.h> alone.  The library is
+ * not used, so that a mistake there cannot hide one in the module.
  */
 #ifndef PLACES_H
 #define PLACES_H
@@ -16,7 +16,7 @@ static inline void *map_at(int fd, uint64_t offset, size_t size)
 	return mmap(NULL, size, PROT_READ, MAP_SHARED, fd, offset);
 }
 
-/* The header and the first page of each shard; NULL if it cannot be mapped. */
+/* Map the header and the first page of each shard; NULL if that fails. */
 static inline const struct cmap_window *map_header(int fd)
 {
 	const struct cmap_window *header = map_at(fd, 0, 4096);
@@ -52,7 +52,7 @@ static inline uint32_t first_granules(const struct cmap_window *header)
 	return header->page_bytes / 8;
 }
 
-/* Number of the segment that is there; 0 for none. */
+/* The number of the segment there; 0 if there is none. */
 static inline uint64_t number_at(const struct cmap_window_shard *shard,
 				 uint32_t granule)
 {
@@ -62,7 +62,7 @@ static inline uint64_t number_at(const struct cmap_window_shard *shard,
 	return number >= CMAP_WINDOW_NUMBER_FIRST ? number : 0;
 }
 
-/* The first granule that has a segment, 0 if none has. */
+/* The first granule that has a segment; 0 if none has. */
 static inline uint32_t some_granule(const struct cmap_window *header,
 				    uint32_t shard)
 {
@@ -95,13 +95,13 @@ static inline uint64_t table_offset(const struct cmap_window *header,
 	       shard * CMAP_WINDOW_TABLE_BYTES(table, header->page_bytes);
 }
 
-/* All that is mapped by this process that its file says is ours. */
+/* A mapping of this process whose file is the device. */
 struct area {
 	const char *at;
 	size_t size;
 };
 
-/* Map all there is of a map, wherever it is. */
+/* Map every table and every granule of a map that has anything. */
 static inline int map_all(int fd, struct area *areas, int max)
 {
 	const struct cmap_window *header = map_header(fd);

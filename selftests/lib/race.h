@@ -2,10 +2,10 @@
 /*
  * Races between processes or threads that last as long as they have to.
  *
- * A race that ends by the clock alone proves less the slower the machine is,
- * and nobody sees it.  One of these goes on until its time is up and each of
- * its parts has been done so often as to be worth something; then it says how
- * often that was.  What hangs is for the harness's deadline to end.
+ * A race that ends by the clock alone proves less on a slower machine, and
+ * nobody notices.  These races go on until their time is up and each of their
+ * parts was done often enough to prove something.  Then they print how often
+ * that was.  A race that hangs is ended by the harness's deadline.
  */
 #ifndef CMAP_RACE_H
 #define CMAP_RACE_H
@@ -14,10 +14,10 @@
 
 #define RACE_PARTS 4
 
-/* In memory that all who take part share. */
+/* State in memory that all participants share. */
 struct race {
 	double end;
-	bool over;		/* somebody failed */
+	bool over;		/* a participant failed */
 	struct {
 		const char *what;
 		uint64_t wanted;
@@ -25,7 +25,7 @@ struct race {
 	} part[RACE_PARTS];
 };
 
-/* So many times as long as races last. */
+/* @times: the length of the race, in units of race_seconds(). */
 static inline struct race *race_new(double times)
 {
 	struct race *race = shared_memory(sizeof(*race));
@@ -34,7 +34,7 @@ static inline struct race *race_new(double times)
 	return race;
 }
 
-/* Say what is done in it, and how often it must be at least; before it begins. */
+/* Before the race: name a part, and say how often it must be done at least. */
 static inline void race_wants(struct race *race, unsigned int part,
 			      uint64_t wanted, const char *what)
 {
@@ -69,13 +69,13 @@ static inline bool race_goes_on(const struct race *race)
 	return now() < race->end || !race_enough(race);
 }
 
-/* Nobody need wait for what who failed will not do. */
+/* A participant failed, so the others need not wait for its part. */
 static inline void race_stop(struct race *race)
 {
 	__atomic_store_n(&race->over, true, __ATOMIC_RELAXED);
 }
 
-/* Say how often what was done; true if that was enough. */
+/* Print how often each part was done.  Returns whether that is enough. */
 static inline bool race_report(const struct race *race)
 {
 	unsigned int i;
@@ -88,7 +88,7 @@ static inline bool race_report(const struct race *race)
 	return race_enough(race);
 }
 
-/* Wait for the @n processes of a race; true if all is well. */
+/* Wait for the @n processes of a race.  Returns true if all passed. */
 static inline bool race_ends(struct race *race, int n)
 {
 	bool ok = true;

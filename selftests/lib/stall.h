@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Memory in which a copy stands still: its last page is not there until
- * somebody brings it.
+ * Memory in which a copy stops: its last page is missing until stall_end()
+ * provides it (userfaultfd).
  */
 #ifndef CMAP_STALL_H
 #define CMAP_STALL_H
@@ -19,13 +19,13 @@ struct stall {
 	size_t size;
 };
 
-/* Where the page begins that is not there. */
+/* The address of the missing page. */
 static inline char *stall_page(const struct stall *s)
 {
 	return s->mem + s->size - STALL_PAGE;
 }
 
-/* @size bytes, in pages; false if the kernel has no userfaultfd for us. */
+/* @size bytes of memory.  Returns false if userfaultfd cannot be used. */
 static inline bool stall_new(struct stall *s, size_t size)
 {
 	struct uffdio_api api = { .api = UFFD_API };
@@ -43,7 +43,7 @@ static inline bool stall_new(struct stall *s, size_t size)
 	return !ioctl(s->uffd, UFFDIO_REGISTER, &reg);
 }
 
-/* What stands still goes on. */
+/* Let the copy continue. */
 static inline void stall_end(const struct stall *s)
 {
 	struct uffdio_zeropage zero = {

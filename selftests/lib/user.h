@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * To be another user, with less capabilities, or root of namespaces.
+ * Become another user, drop capabilities, or be root of other namespaces.
  */
 #ifndef CMAP_USER_H
 #define CMAP_USER_H
@@ -13,14 +13,14 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 
-/* For ever, and in no other group; true if that went well. */
+/* Permanently, and without other groups.  Returns true on success. */
 static inline bool become(uid_t uid, gid_t gid)
 {
 	return !setgroups(0, NULL) && !setresgid(gid, gid, gid) &&
 	       !setresuid(uid, uid, uid);
 }
 
-/* Keep the capabilities whose bits are set, and no other. */
+/* Keep the capabilities whose bits are set, and drop all others. */
 static inline bool keep_capabilities(uint32_t bits)
 {
 	struct __user_cap_header_struct header = {
@@ -33,15 +33,15 @@ static inline bool keep_capabilities(uint32_t bits)
 	return !syscall(SYS_capset, &header, data);
 }
 
-/* ---- inside of a user namespace ---- */
+/* ---- a child in a user namespace ---- */
 
-/* A child that is there, and pipes by which it and its parent take turns. */
+/* The child, and pipes through which it and its parent take turns. */
 struct inside {
 	pid_t pid;
 	int ready[2], go[2];
 };
 
-/* In the child: have the parent look, and wait until it has. */
+/* In the child: let the parent look, and wait until it has. */
 static inline bool inside_shows(const struct inside *in)
 {
 	char c = 0;
@@ -49,7 +49,7 @@ static inline bool inside_shows(const struct inside *in)
 	return write(in->ready[1], &c, 1) == 1 && read(in->go[0], &c, 1) == 1;
 }
 
-/* In the parent: wait until there is something to look at; false if it ended. */
+/* In the parent: wait for the child.  Returns false if it has ended. */
 static inline bool inside_seen(const struct inside *in)
 {
 	char c;
@@ -57,7 +57,7 @@ static inline bool inside_seen(const struct inside *in)
 	return read(in->ready[0], &c, 1) == 1;
 }
 
-/* And let it go on. */
+/* In the parent: let the child continue. */
 static inline bool inside_resume(const struct inside *in)
 {
 	char c = 0;
@@ -65,7 +65,7 @@ static inline bool inside_resume(const struct inside *in)
 	return write(in->go[1], &c, 1) == 1;
 }
 
-/* Users and groups 0 to 999 inside are those from 100000 on outside. */
+/* Ids 0 to 999 inside are 100000 to 100999 outside. */
 static inline int inside_map_ids(const struct inside *in)
 {
 	static const char * const files[] = { "uid_map", "gid_map" };
@@ -80,9 +80,10 @@ static inline int inside_map_ids(const struct inside *in)
 }
 
 /*
- * Fork a child that user @uid's namespaces are made for, a user namespace
- * among them, and that is root in there and ends with what @live returns.
- * Returns 0, -ENOSYS if there are no such namespaces, or another errno.
+ * Fork a child into new namespaces, a user namespace among them, that belong to
+ * user @uid.  The child is root in there; it calls @live and exits with the
+ * result.  Returns 0, -ENOSYS if there are no such namespaces, or another
+ * errno.
  */
 static inline int inside_start(struct inside *in, uid_t uid, int namespaces,
 			       int (*live)(const struct inside *in, void *arg),

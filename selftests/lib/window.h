@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The window as a door: values are got, and maps ranged over, by the library,
- * which must really read through the window.
+ * The window as a door: the library gets values and ranges over maps, and must
+ * read through the window when it does.
  */
 #ifndef CMAP_TEST_WINDOW_H
 #define CMAP_TEST_WINDOW_H
@@ -12,7 +12,7 @@
 
 #define WINDOW_HANDLES 1024
 
-/* A handle for each descriptor, made when it is first needed. */
+/* One handle for each descriptor, created when it is first needed. */
 static struct kcmap *window_handles[WINDOW_HANDLES];
 
 static inline void forget_window(int fd)
@@ -23,7 +23,7 @@ static inline void forget_window(int fd)
 	window_handles[fd] = NULL;
 }
 
-/* It must really read through the window. */
+/* Make sure that reads use the window. */
 static inline struct kcmap *window_of(int fd)
 {
 	struct kcmap_window_info stat = { .sz = sizeof(stat) };

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * One get through the window while its bucket moves from table to table, which
- * come and go, and its entry is written meanwhile.  Nodes do not change here,
- * a ref is the number of a write: see window.pml.  What a place shows is taken
- * for granted: see place.pml.  README.md says what the model leaves out and how
- * memory that is ordered weakly is modelled.
+ * One get through the window, while its bucket moves from table to table and
+ * its entry is written.  Tables come and go.  Nodes do not change here, and a
+ * ref is the number of a write: window.pml models nodes.  What a place of the
+ * window shows is assumed: place.pml models that.  README.md says what the
+ * models leave out, and how weakly ordered memory is modelled.
  *
- * The entry stands in the bucket or in one that is chained to it, which lies
- * in another page.
+ * The entry is in the bucket or in one chained to it, which lies in another
+ * page.
  */
 
 #ifndef WRITES
@@ -20,9 +20,9 @@
 #define MOVES	2
 #endif
 
-#define IDS	(MOVES + 2)	/* numbers of tables begin at 1 */
+#define IDS	(MOVES + 2)	/* tables have numbers from 1 */
 #define CLASSES	2
-/* Tables share a place, but two in a row do not. */
+/* Tables share a place, but not two in succession. */
 #ifdef M_SAME_PLACE
 #define CLASS(t)	(0 * (t))
 #else
@@ -31,47 +31,49 @@
 
 #define BIT(x)	(1 << (x))
 
-/* ---- what the kernel shows ---- */
+/* ---- what the kernel shows in the window ---- */
 
 byte table = 1;
 byte next;
 
-/* Each table's bucket, and the one chained to it. */
+/* Each table's bucket, and the bucket chained to it. */
 bool moved[IDS];
 bool chained[IDS];
 byte ref0[IDS];
 bool linked[IDS];
 byte ref1[IDS];
 
-/* A table that cannot be read yet stands there with a flag. */
+/* A table that cannot be read yet is shown with a flag. */
 bool veiled[IDS];
 #define SHOWN(t)	(veiled[t] -> 15 : (t))
 
-/* ---- what a load finds at each place, in either page ---- */
+/* ---- what a load of each page of a place returns ---- */
 
 byte page0[CLASSES];	/* a table, or 0: zeroes */
 byte page1[CLASSES];
-/* Somebody looked for the chained bucket when there was none: zeroes stay. */
+/*
+ * If a reader touched the chained bucket before it existed, zeroes stay mapped.
+ */
 bool hole[IDS];
 
 #define LINKED(t)	(linked[t] && !hole[t])
 #define REF1(t)		(hole[t] -> 0 : ref1[t])
 
-/* ---- what the properties speak of ---- */
+/* ---- variables of the properties ---- */
 
-byte now;		/* the write that the value is of; 0: absent */
-byte seen;		/* all that this was since the get began, a bit each */
-byte since;		/* all that it was since the version was loaded */
-bool begun;		/* the get has; before, nobody looks */
-bool over;		/* the get has ended; nothing more matters */
+byte now;		/* the write that made the value; 0: absent */
+byte seen;		/* all values of @now during the get, a bit each */
+byte since;		/* the same since the version was loaded */
+bool begun;		/* the get has begun; nothing is read before */
+bool over;		/* the get has ended; nothing matters after that */
 
 /* ---- pages ---- */
 
-bool gone[IDS];		/* nobody finds the table any more */
+bool gone[IDS];		/* page faults no longer find the table */
 
 /*
- * One page after the other of a table that is gone becomes zeroes.  Of one that
- * cannot be read yet one after the other is found.
+ * The pages of a table that is gone become zeroes one by one.  Page faults find
+ * the pages of a table that cannot be read yet one by one.
  */
 #define PAGES(c)							\
 	:: d_step { begun && !over && page0[c] && gone[page0[c]] ->	\
@@ -141,7 +143,7 @@ inline barrier()
 	od
 }
 
-/* Chain a bucket to that of @to, unless there is one. */
+/* Chain a bucket to that of @to, if there is none. */
 inline chain()
 {
 	if
@@ -157,11 +159,11 @@ active proctype Writer()
 {
 	bool has1[IDS];		/* a bucket is chained */
 	byte writes, deletes, moves;
-	byte stands;		/* 1: in the bucket, 2: in the chained one */
-	byte last;		/* the write that stands there, 0: none */
+	byte stands;		/* of the entry; 1: the bucket, 2: the chained one */
+	byte last;		/* the write of the entry, 0: no entry */
 	byte t = 1;		/* the shard's table */
-	byte to = 1;		/* where its bucket is now */
-	byte state;		/* of a move: 1: begun, 2: the bucket is moved */
+	byte to = 1;		/* the table that holds its bucket now */
+	byte state;		/* of a move: 1: begun, 2: bucket moved */
 	byte p, w;
 	bool writing;
 
@@ -200,7 +202,7 @@ again:
 		publish(w);
 		stands = 0; last = 0 }
 
-	/* Its place is free: what was there is gone from all mappings. */
+	/* The place is free: no mapping shows the earlier table any more. */
 	:: atomic { !over && moves < MOVES && state == 0 &&
 #ifndef M_SAME_PLACE
 		    !page0[CLASS(moves + 2)] && !page1[CLASS(moves + 2)] &&
@@ -208,7 +210,10 @@ again:
 		    true ->
 		moves++; state = 1;
 		if
-		/* It can be read at once, for nobody has looked there, */
+		/*
+		 * The table can be read at once, because nothing was read
+		 * there,
+		 */
 		:: page0[CLASS(moves + 1)] = moves + 1;
 			page1[CLASS(moves + 1)] = moves + 1
 		/* or not yet. */
@@ -252,7 +257,7 @@ done:
 
 /* ---- the reader ---- */
 
-/* Loads that are done in any order, until a fence. */
+/* Loads that happen in any order, until a fence. */
 #define L_REF0	1
 #define L_REF1	2
 #define L_MOVED	4
@@ -271,7 +276,7 @@ inline fence()
 	od
 }
 
-/* The second looks at what the bucket is of. */
+/* The loads of the second check, of the bucket's table. */
 #define LOOKS	(L_MOVED | L_TABLE | L_NEXT)
 
 #ifdef M_NO_LISTED
@@ -280,12 +285,12 @@ inline fence()
 #define LISTED	(t1 == t || t2 == t)
 #endif
 
-/* Of an entry that was found; else the get goes on. */
+/* Ends the get if the slot has an entry. */
 inline check(SLOT)
 {
 	if
 	:: r != 0 ->
-		/* Here it loads the node's version. */
+		/* Here the reader loads the node's version. */
 		since = BIT(now);
 		atomic {
 			if
@@ -323,7 +328,7 @@ proctype Reader()
 	byte t, c, n, r, t1, t2, l;
 	bool link, m;
 
-	/* At any moment; another try would be another get. */
+	/* It begins at any moment.  Another try counts as another get. */
 	atomic {
 		begun = true;
 		seen = BIT(now);
@@ -333,7 +338,7 @@ proctype Reader()
 		:: skip
 		fi;
 #ifdef M_ANY_TABLE
-		/* The next one, where not all is yet. */
+		/* The next table, which does not have all buckets yet. */
 		t = (next -> SHOWN(next) : SHOWN(table))
 #else
 		t = SHOWN(table)

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Where an entry stands in the order of a range: a reader takes that from the
- * node's order, whose place a link takes when the node is retired, and from the
- * slot's tag, which the next entry in the slot sets anew.  Meanwhile the entry is
- * deleted, its bucket moves, its slot gets another entry and its node, too.
- * README.md says how memory that is ordered weakly is modelled.
+ * The position of an entry, as a range reads it: from the node's order and from
+ * the slot's tag.  A link overwrites the order when the node is retired, and
+ * the next entry in the slot sets the tag anew.  Meanwhile the entry is
+ * deleted, its bucket moves, and its slot and its node get other entries.
+ * README.md says how weakly ordered memory is modelled.
  *
- * There are two nodes and one slot, in the bucket that the reader is in and in
- * the one that this is moved to.  The reader is one of a window; with KERNEL it
- * is the kernel's walk, under RCU: no node that it may have met is used again.
+ * There are two nodes and one slot, in the reader's bucket and in the one that
+ * it is moved to.  The reader uses a window.  With KERNEL it is a range in the
+ * kernel, under RCU, so no node that it may have met is reused.
  */
 
 #ifndef WRITES
@@ -22,11 +22,11 @@
 #endif
 
 #define NODES	2
-#define LINK	99	/* what no order is */
+#define LINK	99	/* a link, which differs from every order */
 
-byte tag[2];		/* by bucket: the entry's */
+byte tag[2];		/* the entry's tag, by bucket */
 byte ref[2];		/* node + 1, or 0 */
-bool moved;		/* the first bucket has */
+bool moved;		/* the first bucket was moved */
 
 /* An entry's order, its tag and its only version are one number. */
 byte order[NODES];	/* or LINK */
@@ -36,7 +36,7 @@ bool begun, over;
 
 /* ---- the kernel, under the shard's lock ---- */
 
-/* Stores that become visible in any order, but for those that release. */
+/* Stores that become visible in any order, except release stores. */
 #define P_BLANK	1
 #define P_ORDER	2
 #define P_SEAL	4
@@ -91,14 +91,17 @@ active proctype Writer()
 	}
 
 	do
-	/* A node for the next entry, long before it is inserted or just now. */
+	/*
+	 * The node of the next entry is allocated long before the insert or
+	 * just now.
+	 */
 	:: atomic { !over && writes < WRITES && !reserved && p == 0 ->
 		if
 		:: there != 1 -> n = 0
 		:: there != 2 -> n = 1
 		fi;
 #ifdef KERNEL
-		/* No grace period is over for who has begun. */
+		/* No grace period ends for a reader that has begun. */
 		if
 		:: retired[n] && begun -> goto next
 		:: else
@@ -111,13 +114,13 @@ active proctype Writer()
 		p = P_ORDER;
 		barrier()
 
-	/* In the same hold of the lock as what was deleted, or later. */
+	/* In the same hold of the lock as the delete, or later. */
 	:: atomic { !over && reserved && !there ->
 		there = reserved; reserved = 0;
 		p = p | P_SEAL | P_TAG | P_REF }
 		barrier()
 
-	/* The old node is retired at once, or has been asked for. */
+	/* The old node is retired now; or later, if it is to be read. */
 	:: atomic { !over && deletes < DELETES && there && p == 0 ->
 		deletes++;
 		old = there - 1; there = 0; retired[old] = true;
@@ -126,13 +129,13 @@ active proctype Writer()
 		:: p = P_GONE
 		fi }
 
-	/* The entry moves; or what was deleted becomes visible. */
+	/* The entry moves; or the delete becomes visible. */
 	:: atomic { !over && moves < MOVES && p == 0 ->
 		moves++;
 		tag[1] = tag[0]; ref[1] = ref[0]; b = 1;
 		p = P_MOVED }
 		if
-		/* And is deleted in the same hold. */
+		/* The entry is deleted in the same hold of the lock. */
 		:: atomic { there && deletes < DELETES ->
 			deletes++;
 			old = there - 1; there = 0; retired[old] = true;
@@ -150,7 +153,7 @@ next:	skip
 
 /* ---- the reader ---- */
 
-/* Loads that are done in any order, until a fence. */
+/* Loads that happen in any order, until a fence. */
 #define L_ORDER	1
 #define L_TAG	2
 #define L_REF	4
@@ -191,7 +194,7 @@ proctype Reader()
 	fence();
 	v = again;
 #ifndef KERNEL
-	/* Whose version it is: see window.pml. */
+	/* The version belongs to this entry: see window.pml. */
 	l = L_REF;
 	fence();
 	l = L_MOVED;

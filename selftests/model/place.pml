@@ -1,40 +1,41 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * What a place of the window shows while segments of nodes, or tables, come
- * there and go, and page faults of the reader's process map what they find: the
- * block that is there, or a page of zeroes where nothing is.
+ * there and go.  Page faults of the reader's process map what they find there:
+ * the block, or a page of zeroes if there is none.
  *
- * Of a block two pages are read, which are mapped one by one.  If its number is
- * shown before and behind, both loads were of this block: that is what window.pml
- * and move.pml take for granted.  And nobody has anything mapped that is freed.
+ * Two pages of a block are read, which are mapped separately.  If the window
+ * shows the block's number before and after, both loads were of this block;
+ * window.pml and move.pml assume that.  And no process has anything mapped that
+ * is freed.
  *
- * With TABLE the mark that says where zeroes may be mapped is not in the word
- * that shows the number.
+ * With TABLE, the mark for places with zeroes is not in the word that shows the
+ * number.
  */
 
 #ifndef BLOCKS
 #define BLOCKS	3	/* that come, one after the other */
 #endif
 
-/* A word says nothing, that zeroes may be mapped there, or a number. */
+/* A word: nothing, zeroes may be mapped there, or a number. */
 #define NONE		0
 #define ZEROES		1
 #define NUMBER(id)	((id) + 1)
 
-/* ---- what the kernel shows ---- */
+/* ---- what the kernel shows in the window ---- */
 
 byte word;
 
-/* ---- what the kernel knows ---- */
+/* ---- what the kernel stores for itself ---- */
 
-byte block;		/* that is there, or 0: where faults find it */
-bool marked;		/* with TABLE: that zeroes may be mapped there */
-bool busy;		/* the place is not free for another one yet */
-byte left;		/* the one that leaves it */
-byte came;		/* one whose number is not shown yet */
-byte unmaps;		/* what is to be done before the one has left, */
-byte cleans;		/* and before the other is shown */
-bool locked;		/* the shard is, by who writes to the above */
+byte block;		/* the block there, which page faults find; or 0 */
+bool marked;		/* with TABLE: zeroes may be mapped there */
+bool busy;		/* the place cannot be used for another block yet */
+byte left;		/* the block that is leaving */
+byte came;		/* a block whose number is not shown yet */
+byte unmaps;		/* work to do before that block has left */
+byte cleans;		/* work to do before the other is shown */
+bool locked;		/* the shard's lock, for writers of the above */
 
 /* ---- what the reader's process has mapped ---- */
 
@@ -42,11 +43,13 @@ bool locked;		/* the shard is, by who writes to the above */
 
 byte page[2] = NOTHING;
 bool faulting;		/* a page fault is under way */
-bool over;		/* the read has ended; nothing more matters */
+bool over;		/* the read has ended; nothing matters after that */
 
 /* ---- page faults of all threads of the reader's process ---- */
 
-/* So that a block that comes and does not see the mark is seen here. */
+/*
+ * A new block that does not see the mark is found by the fault's second look.
+ */
 inline mark()
 {
 #ifdef M_NO_MARK
@@ -94,10 +97,10 @@ end:
 	od
 }
 
-/* ---- the kernel's work, when a block has left or come ---- */
+/* ---- the kernel's work when a block has left or come ---- */
 
-#define WAIT	1	/* for page faults under way */
-#define FIRST	2	/* take this page out of all mappings */
+#define WAIT	1	/* wait for page faults under way */
+#define FIRST	2	/* remove this page from all mappings */
 #define SECOND	4
 #define LAST	8
 
@@ -129,7 +132,7 @@ active proctype Work()
 end:
 	do
 	WORK(unmaps)
-	/* Its memory is freed, so nobody must have it. */
+	/* Its memory is freed, so it must not be mapped anywhere. */
 	:: d_step { unmaps == LAST ->
 		unmaps = 0;
 		assert(page[0] != left && page[1] != left);
@@ -166,7 +169,7 @@ active proctype Writer()
 	bool dirty;
 
 	do
-	/* A block goes. */
+	/* A block leaves. */
 	:: atomic { !over && block && !unmaps -> locked = true;
 		    busy = true; left = block }
 #if !defined(M_NUMBER_STAYS) && !defined(M_NUMBER_LAST)
@@ -181,15 +184,15 @@ active proctype Writer()
 #ifdef M_NUMBER_LAST
 		word = NONE;
 #endif
-		/* What is marked from here on is marked for who comes next. */
+		/* From here on, a mark is one for the next block. */
 		d_step { marked = false; unmaps = UNMAPS; locked = false }
 #endif
 #ifdef M_NUMBER_STAYS
-		/* Until it has left. */
+		/* The place stays busy until the block has left. */
 		atomic { !busy || over -> word = NONE }
 #endif
 
-	/* Another one comes where none is. */
+	/* Another block comes to the empty place. */
 	:: atomic { !over && ids < BLOCKS && !block && FREE_PLACE && !cleans ->
 		locked = true; ids++; n = ids }
 #ifdef M_NO_ATTACH_BARRIER

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * One get through the window while entries are inserted, replaced and deleted,
- * their nodes used again at once, and segments of nodes freed and others given
- * their place.  Tables do not change here: see move.pml.  What a place shows is
- * taken for granted here: see place.pml.  README.md says what the model leaves
- * out and how memory that is ordered weakly is modelled.
+ * One get through the window, while entries are inserted, replaced and deleted.
+ * Nodes are reused at once, and segments of nodes are freed and others get
+ * their place.  Tables do not change here: move.pml models them.  What a place
+ * of the window shows is assumed: place.pml models that.  README.md says what
+ * the models leave out, and how weakly ordered memory is modelled.
  *
  * A segment has one node, so a ref is the index of the segment's place.
  */
@@ -16,23 +16,23 @@
 #define DELETES	2
 #endif
 #ifndef FREES
-#define FREES	1	/* segments freed, each followed by another there or not */
+#define FREES	1	/* segments freed; another may come to their place */
 #endif
 
 #define SLOTS	2
 #define INDICES	2
-#define IDS	(INDICES + FREES + 1)	/* numbers begin at 1 */
+#define IDS	(INDICES + FREES + 1)	/* segments have numbers from 1 */
 
-#define KEY	1	/* the one that is read */
-#define OTHER	2	/* another with the same tag at times, in the same bucket */
+#define KEY	1	/* the key that is read */
+#define OTHER	2	/* another key of the bucket; may have the same tag */
 
 #define BIT(x)	(1 << (x))
 
-/* ---- what the kernel shows ---- */
+/* ---- what the kernel shows in the window ---- */
 
 byte tag[SLOTS];	/* a key, or 0 */
 byte ref[SLOTS];	/* index + 1, or 0 */
-byte dir[INDICES];	/* number of the segment that is shown there, or 0 */
+byte dir[INDICES];	/* number of the segment shown there, or 0 */
 
 /* Each segment's node. */
 byte version[IDS];
@@ -40,26 +40,26 @@ byte key[IDS];
 byte v0[IDS];		/* the value: the number of the write, twice */
 byte v1[IDS];
 
-/* ---- what a load finds at each place: a node can lie in two pages ---- */
+/* ---- what a load of each page returns; a node can lie in two ---- */
 
 byte head[INDICES];	/* a segment, or 0: zeroes */
 byte value[INDICES];
 
-byte there[INDICES];	/* the segment that is there, shown yet or not, or 0 */
+byte there[INDICES];	/* the segment there, shown or not, or 0 */
 
-/* ---- what the properties speak of ---- */
+/* ---- variables of the properties ---- */
 
-byte now;		/* the write that KEY's value is of; 0: absent */
-byte seen;		/* all that this was since the get began, a bit each */
-bool begun;		/* the get has; before, nobody looks */
-bool over;		/* the get has ended; nothing more matters */
+byte now;		/* the write that made KEY's value; 0: absent */
+byte seen;		/* all values of @now during the get, a bit each */
+bool begun;		/* the get has begun; nothing is read before */
+bool over;		/* the get has ended; nothing matters after that */
 
 /* ---- pages ---- */
 
 /*
- * One page after the other of what was freed becomes zeroes, for whoever has it
- * mapped; one after the other of what comes there is found by page faults.  When
- * its number is shown all are.
+ * Pages of a freed segment become zeroes one by one, in mappings that have
+ * them.  Pages of a new segment are found by page faults one by one.  When the
+ * segment's number is shown, all can be found.
  */
 #define PAGES(i)							\
 	:: d_step { begun && !over && head[i] && head[i] != there[i] ->	\
@@ -83,9 +83,9 @@ end:
 /* ---- the kernel, under the shard's lock ---- */
 
 /*
- * Stores that become visible in any order, until a barrier.  Of the two halves
- * of the value it can be the first one that comes first: they are alike, and
- * the reader loads them in any order.
+ * Stores that become visible in any order, until a barrier.  Of the value's two
+ * halves, only the first is modelled as first: the halves are alike, and the
+ * reader loads them in any order.
  */
 #define P_BLANK	1
 #define P_KEY	2
@@ -122,12 +122,12 @@ inline barrier()
 
 active proctype Writer()
 {
-	byte holds[SLOTS];		/* the key that stands there */
+	byte holds[SLOTS];		/* the key in each slot */
 	byte writes, deletes, frees;
 	byte p;
 	byte n, k, w, s, r;
 
-	/* Either key may be there at first. */
+	/* Either key may be there at the start. */
 	atomic {
 		dir[0] = 1; there[0] = 1; head[0] = 1; value[0] = 1;
 		dir[1] = 2; there[1] = 2; head[1] = 2; value[1] = 2;
@@ -148,12 +148,12 @@ next:
 	atomic { n = 0; k = 0; w = 0; s = 0; r = 0 }
 	if
 	:: atomic { !over && writes < WRITES ->
-		writes++; w = writes + 2;		/* numbers 1 and 2 are used */
+		writes++; w = writes + 2;		/* 1 and 2 are used */
 		if
 		:: k = KEY
 		:: k = OTHER
 		fi;
-		/* Where it stands, or any free slot; then a node. */
+		/* The key's slot, or any free one; then a node. */
 		if
 		:: holds[0] == k -> s = 0
 		:: holds[1] == k -> s = 1
@@ -175,7 +175,10 @@ next:
 		barrier();
 #endif
 		p = p | P_KEY | P_V0 | P_V1;
-		/* Either of these would do for this reader; the kernel has both. */
+		/*
+		 * For this reader, either of the two would do; the kernel has
+		 * both.
+		 */
 #ifndef M_NO_RELEASE
 		barrier();
 #endif
@@ -218,7 +221,10 @@ next:
 #endif
 		there[r] = 0 }
 
-	/* Where all has gone another may come, and is shown then or later. */
+	/*
+	 * A segment without entries may be replaced, and the new one shown at
+	 * once or later.
+	 */
 	:: atomic { !over && !there[0] && !head[0] && !value[0] ->
 		there[0] = INDICES + frees }
 	:: atomic { !over && !there[1] && !head[1] && !value[1] ->
@@ -238,7 +244,7 @@ done:
 
 /* ---- the reader ---- */
 
-/* Loads that are done in any order, until a fence. */
+/* Loads that happen in any order, until a fence. */
 #define L_TAG0	1
 #define L_TAG1	2
 #define L_REF0	4
@@ -272,7 +278,7 @@ proctype Reader()
 	byte s, i, d, d2, v, again, k, a, b;
 	short l;
 
-	/* At any moment; another try would be another get. */
+	/* It begins at any moment.  Another try counts as another get. */
 	atomic {
 		begun = true;
 		seen = BIT(now);

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A get of an entry that has a deadline, or an owner, or is written by a
- * transaction: whether it is there depends on a word that is the whole map's
- * (or the owner's).  When must a reader load that?  Between the two loads of
- * the ref: then the ref stood in its slot when the word said what was loaded.
+ * A get of an entry that has a deadline, has an owner, or is written by a
+ * transaction.  Whether such an entry is there depends on a word of the whole
+ * map, or of the owner.  The reader must load that word between its two loads
+ * of the ref.  Then the ref was in its slot at the moment of the word's value.
  *
- * Nodes do not change here, and all loads and stores are in order: see
- * window.pml for both.  The kernel makes no such entries yet.
+ * Nodes do not change here, and all loads and stores are in order: window.pml
+ * models both.  The kernel has no such entries yet.
  */
 
 #ifndef WRITES
@@ -18,29 +18,29 @@
 
 byte ref;		/* the entry's node, or 0 */
 
-/* What a node says of itself: 0 for what it does not have. */
+/* The contents of a node; 0 for what it does not have. */
 byte deadline[NODES];
 byte generation[NODES];	/* of the owner */
 byte transaction[NODES];
-byte old[NODES];	/* the node that was the entry before that */
+byte old[NODES];	/* the node of the entry before this one */
 
 /* The words. */
-byte expired_before;	/* who has a deadline that is not behind is absent */
+byte expired_before;	/* entries with a deadline up to this one are absent */
 byte owner = 1;		/* the owner's generation */
-byte committed;		/* the last transaction that is */
+byte committed;		/* the last transaction that was committed */
 
 #define CLOCK		4
 #define GENERATIONS	3
 
-byte seen;		/* all that has been the entry, a bit each; bit 0: absent */
+byte seen;		/* what was the entry, a bit each; bit 0: absent */
 bool begun, over;
 
-/* Of a node the words leave: it, or none. */
+/* What the words make of a node: the node, or none. */
 #define VALID(n, e, g)							\
 	((deadline[n] && deadline[n] <= (e)) ||				\
 	 (generation[n] && generation[n] != (g)) -> 0 : (n))
 
-/* The entry, of what its slot refers to. */
+/* The entry that a slot's ref stands for. */
 #define ENTRY(n, e, g, c)						\
 	(transaction[n] > (c) -> VALID(old[n], e, g) : VALID(n, e, g))
 
@@ -55,7 +55,10 @@ active proctype Kernel()
 	bool pending;
 
 	do
-	/* Insert or replace, in time or too late; nobody hides what is there. */
+	/*
+	 * Insert or replace, in time or too late; nothing is hidden from
+	 * readers.
+	 */
 	:: atomic { !over && writes < WRITES && !pending ->
 		writes++;
 		if

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Guarantee D1, a CPU going away: CPUs go off and on while maps are read,
- * written, ranged over, grow and shrink; nobody notices, nothing is lost, and
- * the shards of a CPU that is away are served as all others.
+ * Guarantee D1 when CPUs go away: CPUs go off and on while maps are read,
+ * written and ranged over, and grow and shrink.  No user is affected, nothing
+ * is lost, and the shards of a CPU that is off work like all others.
  *
  * deadline: 300
  */
@@ -11,7 +11,7 @@
 
 
 #define CPUS_MAX 64
-#define KEYS 100		/* of each writer, and stable ones */
+#define KEYS 100		/* of each writer, and keys that stay */
 #define TIDE 8000
 #define LIMIT 1000
 #define ROUNDS_MIN 3
@@ -27,7 +27,7 @@ static int cpu_write(int cpu, bool online)
 	return write_text(path, online ? "1" : "0");
 }
 
-/* Those that can be switched off; the first one never. */
+/* The CPUs that can be switched off; the first one never is. */
 static int cpus_find(int *cpus)
 {
 	char path[64];
@@ -42,12 +42,12 @@ static int cpus_find(int *cpus)
 	return n;
 }
 
-/* ---- what goes on meanwhile ---- */
+/* ---- users of the maps ---- */
 
 struct shared {
 	bool stop;
-	uint64_t reads;			/* that came to the kernel */
-	uint64_t written[8][KEYS];	/* by each writer to each of its keys */
+	uint64_t reads;			/* that the kernel served */
+	uint64_t written[8][KEYS];	/* sums, by writer and key */
 };
 
 static bool stopped(const struct shared *shared)
@@ -63,7 +63,7 @@ struct key {
 
 enum { WRITER = 1, STABLE, WAVE, PROBE };
 
-/* A read by system call, where get() goes through the window. */
+/* Read by a system call, even where get() uses the window. */
 static int get_call(int fd, const struct key *key, int64_t *value)
 {
 	struct cmap_op op = {
@@ -81,7 +81,7 @@ static int get_window(int fd, const struct key *key, int64_t *value)
 	return get(fd, key, sizeof(*key), value, &len);
 }
 
-/* Reads through the window that had to ask the kernel after all. */
+/* Reads through the window that ended as system calls. */
 static uint64_t window_calls(int fd)
 {
 	struct kcmap_window_info stat = { .sz = sizeof(stat) };
@@ -107,7 +107,7 @@ static int write_sums(int fd, struct shared *shared, int who)
 	return 0;
 }
 
-/* Sums only grow, whichever way and on whichever CPU they are read. */
+/* Sums only grow, whatever the way and the CPU they are read on. */
 static int read_sums(int fd, struct shared *shared, bool window)
 {
 	static int64_t last[2][KEYS];
@@ -176,7 +176,9 @@ static int ebb_and_flow(int fd, struct shared *shared)
 	return 0;
 }
 
-/* Fill a map to its limit and make room again; entries are only ours. */
+/*
+ * Fill a map to its limit and make room again.  No other process writes to it.
+ */
 static int fill_and_drain(int fd, struct shared *shared)
 {
 	struct key key = { WAVE, getpid() };
@@ -245,7 +247,7 @@ FIXTURE_TEARDOWN(hotplug)
 		cpu_write(self->cpus[i], true);
 }
 
-/* A key of every shard, as far as chance goes, can be written and read. */
+/* Write and read keys until, most likely, each shard was used. */
 static int serve_all(int fd, int64_t round)
 {
 	struct key key = { PROBE };
@@ -259,7 +261,7 @@ static int serve_all(int fd, int64_t round)
 	return 0;
 }
 
-/* How many keys do not have what was written to them. */
+/* The number of keys that do not have the sum that was written to them. */
 static int wrong_sums(int fd, const struct shared *shared)
 {
 	struct key key = { WRITER };
@@ -278,7 +280,7 @@ static int wrong_sums(int fd, const struct shared *shared)
 	return wrong;
 }
 
-/* The reads that the CPUs counted, as debugfs has them; -1 if it has not. */
+/* The number of reads as debugfs counts it; -1 if there is no debugfs. */
 static long long debug_reads(uint64_t id)
 {
 	return debug_figure(id, "reads:");
@@ -315,12 +317,12 @@ TEST_F_TIMEOUT(hotplug, cpus_go_and_come_under_load, 280)
 	TH_LOG("%d CPUs went and came %d times", self->n, rounds);
 	__atomic_store_n(&shared->stop, true, __ATOMIC_RELAXED);
 	ASSERT_TRUE(children_ok(children));
-	/* serve_all() has read through a window as well. */
+	/* serve_all() read through a window, too. */
 	shared->reads += window_calls(fd);
 
 	/*
-	 * Nothing is lost: not a sum, not a read, not a credit; not even while
-	 * those who counted are away.
+	 * No sum, read or credit is lost, not even while the CPUs that counted
+	 * them are off.
 	 */
 	for (i = 0; i < self->n; i++)
 		ASSERT_EQ(0, cpu_write(self->cpus[i], false));
@@ -339,7 +341,7 @@ TEST_F_TIMEOUT(hotplug, cpus_go_and_come_under_load, 280)
 	close(fd);
 }
 
-/* Shards are those of all CPUs that can be, whether they are there or not. */
+/* A map has shards for all possible CPUs, whether they are on or not. */
 TEST_F_TIMEOUT(hotplug, map_made_while_cpus_are_away, 120)
 {
 	int fd, i, cpu, shards;
@@ -364,7 +366,7 @@ TEST_F_TIMEOUT(hotplug, map_made_while_cpus_are_away, 120)
 	for (i = 0; i < self->n; i++)
 		ASSERT_EQ(0, cpu_write(self->cpus[i], true));
 
-	/* Each CPU finds all, and takes its part of them away. */
+	/* Each CPU finds all entries, and deletes its part of them. */
 	for (cpu = 0; cpu <= self->n; cpu++) {
 		pin(cpu ? self->cpus[cpu - 1] : 0);
 		for (key.i = cpu; key.i < TIDE; key.i += self->n + 1) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Memory nodes: each shard's memory is on the node of its CPU, whoever writes,
- * and wherever; what had to be elsewhere is counted.
+ * NUMA nodes: each shard's memory is on the node of its CPU, whoever writes and
+ * from whichever CPU.  Memory that had to be elsewhere is counted.
  *
  * deadline: 120
  */
@@ -14,7 +14,7 @@
 #define CPUS_MAX 64
 #define GROUP "/sys/fs/cgroup/cmap_numa"
 
-/* ---- the machine ---- */
+/* ---- the machine's nodes ---- */
 
 static int node_of_cpu(int cpu)
 {
@@ -46,7 +46,7 @@ static long long debug_remote(uint64_t id)
 	return debug_figure(id, "remote_bytes:");
 }
 
-/* Shards that are there with all their parts on the right node. */
+/* The number of shards with all of their parts on the right node. */
 static int debug_shards(uint64_t id, int cpus)
 {
 	FILE *file = fopen("/sys/kernel/debug/cmap/shards", "r");
@@ -103,7 +103,7 @@ TEST_F_TIMEOUT(numa, each_shard_is_at_home, 100)
 	if (access("/sys/kernel/debug/cmap/shards", R_OK))
 		SKIP(return, "no debugfs");
 	ASSERT_EQ(0, create_named(fd, "at_home", 0600));
-	/* From everywhere, one after the other and at once. */
+	/* Write from every CPU, one after the other and all at once. */
 	for (cpu = cpus - 1; cpu >= 0; cpu--) {
 		pin(cpu);
 		ASSERT_EQ(0, fill(fd, cpu, 100));
@@ -123,7 +123,9 @@ TEST_F_TIMEOUT(numa, each_shard_is_at_home, 100)
 	close(fd);
 }
 
-/* Who may use one node only uses that, for all shards; and it is counted. */
+/*
+ * A process bound to one node allocates there for all shards, and is counted.
+ */
 TEST_F_TIMEOUT(numa, a_cpuset_has_its_way, 100)
 {
 	int cpus = cpus_count(), fd = device(O_RDWR), i;
@@ -141,7 +143,7 @@ TEST_F_TIMEOUT(numa, a_cpuset_has_its_way, 100)
 	EXPECT_EQ(1000, count(fd));
 	if (debug_remote(map_stat(fd).id) >= 0)
 		EXPECT_GT(debug_remote(map_stat(fd).id), 100000);
-	/* What is counted is uncounted. */
+	/* Freed memory is no longer counted. */
 	EXPECT_EQ(1000, clear(fd));
 	for (i = 0; i < patient(100) && debug_remote(map_stat(fd).id) > 40000; i++)
 		usleep(50000);

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Loading and unloading without end, each time with as much as possible still
- * on its way: nothing is left behind, memory included; who uses a map keeps
- * the module, and a refusal changes nothing; loading that fails half-way is
- * undone.
+ * Load and unload the module again and again, each time with as much work as
+ * possible under way.  Nothing is left behind, memory included.  Users of a map
+ * prevent the unload, and a refused unload changes nothing.  A load that fails
+ * half-way is undone.
  *
- * CMAP_TEST_ROUNDS says how often (30; a slow machine takes fewer).
+ * CMAP_TEST_ROUNDS says how often (30; fewer on a slow machine).
  *
  * deadline: 3000
  */
@@ -24,10 +24,10 @@
 #define PRINTK "/proc/sys/kernel/printk"
 #define MANY 1000000	/* allocations */
 #define DRIFT_MAX 100		/* bytes a round */
-#define OBJECTS_NOISE (60 << 10)	/* of each CPU, in a third of the rounds */
+#define OBJECTS_NOISE (60 << 10)	/* a CPU, in a third of the rounds */
 #define PAGES_NOISE (200 << 10)
 
-/* Fewer on a slow machine, but never so few that they prove nothing. */
+/* Fewer on a slow machine, but always enough to prove something. */
 static int rounds(void)
 {
 	const char *given = getenv("CMAP_TEST_ROUNDS");
@@ -38,7 +38,7 @@ static int rounds(void)
 	return n < ROUNDS_MIN ? ROUNDS_MIN : n;
 }
 
-/* ---- what can be seen of the module ---- */
+/* ---- traces of the module in the system ---- */
 
 static bool file_mentions(const char *path, const char *word)
 {
@@ -53,7 +53,7 @@ static bool file_mentions(const char *path, const char *word)
 	return found;
 }
 
-/* How many of these there are: all with the module, none without it. */
+/* The number of these files: all exist with the module, none without it. */
 static int traces(void)
 {
 	static const char * const paths[] = {
@@ -73,13 +73,13 @@ static int traces(void)
 	n += file_mentions("/proc/misc", " cmap");
 	n += file_mentions("/proc/kallsyms", "[cmap]");
 	n += file_mentions("/proc/modules", "cmap ");
-	/* It has none of these, and so can leave none. */
+	/* The module has no caches of its own, so it cannot leave any. */
 	n += 100 * file_mentions("/proc/slabinfo", "cmap");
 	n += 100 * file_mentions("/proc/filesystems", "cmap");
 	return n;
 }
 
-/* ---- one life of the module ---- */
+/* ---- one load of the module ---- */
 
 static void fill(int fd, int n)
 {
@@ -95,7 +95,7 @@ static void touch(const char *p)
 	__atomic_load_n(p, __ATOMIC_RELAXED);
 }
 
-/* Map the window's head, and bring in what is there. */
+/* Map the header of a window and read it. */
 static char *look(int fd, size_t *size)
 {
 	const struct cmap_window *header = map_header(fd);
@@ -109,7 +109,7 @@ static char *look(int fd, size_t *size)
 	return (char *)header;
 }
 
-/* Nodes, where there are any. */
+/* Read nodes, if there are any. */
 static void look_at_nodes(int fd, const char *window)
 {
 	const struct cmap_window *header = (const void *)window;
@@ -127,7 +127,7 @@ static void look_at_nodes(int fd, const char *window)
 	}
 }
 
-/* Another process, at work until it is killed. */
+/* Start a process that works until it is killed. */
 static pid_t start_worker(int fd)
 {
 	pid_t pid = fork();
@@ -142,8 +142,8 @@ static pid_t start_worker(int fd)
 }
 
 /*
- * Leave tables waiting for their grace period, tables moving, blocks waiting
- * to be unmapped, segments waiting to be given back, maps being destroyed.
+ * Leave behind tables that wait for a grace period, tables that are moving,
+ * blocks to be unmapped, segments to be freed, and maps being destroyed.
  */
 static int live(int round)
 {
@@ -174,16 +174,18 @@ static int live(int round)
 	close(left);
 	close(anonymous);
 	close(mapped);
-	/* The mapping alone is a user too. */
+	/* A mapping alone counts as a use, too. */
 	if (unload("cmap") != -EWOULDBLOCK)
 		return 5;
 	munmap(window, size);
 	return 0;
 }
 
-/* ---- does memory drift? ---- */
+/* ---- does the memory in use grow? ---- */
 
-/* Bytes, summed over the lines of /proc/meminfo that begin so. */
+/*
+ * The sum, in bytes, of the lines of /proc/meminfo that begin with these words.
+ */
 static double sum_of(const char * const *words, int n)
 {
 	FILE *file = fopen("/proc/meminfo", "r");
@@ -200,7 +202,7 @@ static double sum_of(const char * const *words, int n)
 	return sum;
 }
 
-/* Pages that CPUs keep at hand are free, too. */
+/* Pages in the CPUs' free lists are free, too. */
 static double at_hand(void)
 {
 	FILE *file = fopen("/proc/zoneinfo", "r");
@@ -215,7 +217,7 @@ static double at_hand(void)
 	return sum;
 }
 
-/* What CPUs keep at hand of objects goes back, what they counted is summed up. */
+/* Flush free objects of the CPUs, and have their counts summed up. */
 static void settle_memory(void)
 {
 	struct dirent *entry;
@@ -233,7 +235,7 @@ static void settle_memory(void)
 	write_text("/proc/sys/vm/stat_refresh", "1");
 }
 
-/* Bytes of objects in use, of the kinds that a module without caches has. */
+/* Bytes of objects in use, in the caches that a module without its own uses. */
 static double objects(void)
 {
 	FILE *file = fopen("/proc/slabinfo", "r");
@@ -253,8 +255,8 @@ static double objects(void)
 }
 
 /*
- * Bytes that nobody accounts for, as single pages and blocks, and of vmalloc()
- * and CPUs; but not the stacks, which are of vmalloc(), too.
+ * Bytes that are in no account: pages and blocks, vmalloc() and per-CPU memory.
+ * Stacks are left out, although they are vmalloc() memory, too.
  */
 static double pages(void)
 {
@@ -274,7 +276,7 @@ static int by_size(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-/* One that nine tenths are above. */
+/* The value that nine tenths of the others exceed. */
 static double low(const double *y, int n)
 {
 	double *sorted = malloc(n * sizeof(*y)), found;
@@ -287,10 +289,10 @@ static double low(const double *y, int n)
 }
 
 /*
- * By how many bytes a round it grew, once all that is kept for good is there.
- * What is freed some rounds later adds: so look at the low ones.  Not at the
- * lowest: what a CPU takes to have at hand between our looking at one file and
- * at the next is counted as free twice.
+ * The growth in bytes a round, after everything that is allocated once is
+ * there.  Memory that is freed some rounds later only adds, so low values are
+ * compared.  The lowest value would be wrong: a page that a CPU takes into its
+ * free list between the reading of two files is counted as free twice.
  */
 static double drift(const double *y, int n)
 {
@@ -318,8 +320,9 @@ FIXTURE_TEARDOWN(reload)
 }
 
 /*
- * What each round leaves behind adds up, and what else comes and goes does
- * not: the more rounds the less is seen, down to 500 bytes in each of a thousand on 2 CPUs.
+ * Memory that each round leaves behind adds up.  Other changes do not, so more
+ * rounds reveal less growth: a thousand rounds on 2 CPUs reveal 500 bytes a
+ * round.
  */
 TEST_F_TIMEOUT(reload, again_and_again, 2900)
 {
@@ -341,7 +344,7 @@ TEST_F_TIMEOUT(reload, again_and_again, 2900)
 	more = drift(in_objects, n);
 	TH_LOG("%d rounds, each with %.0f bytes more in objects, %.0f in pages",
 	       n, more, drift(in_pages, n));
-	/* KASAN keeps what is freed, and kmemleak knows better. */
+	/* KASAN keeps freed memory, and kmemleak finds leaks by itself. */
 	if (access("/sys/kernel/debug/kmemleak", F_OK)) {
 		EXPECT_LT(more, DRIFT_MAX + OBJECTS_NOISE * cpus / n);
 		EXPECT_LT(drift(in_pages, n), DRIFT_MAX + PAGES_NOISE * cpus / n);
@@ -351,9 +354,10 @@ TEST_F_TIMEOUT(reload, again_and_again, 2900)
 }
 
 /*
- * The work that gives memory back starts with a delay.  Once the delays of
- * maps that only their names kept ended while the module waited for its work
- * to end, and so were refused; and the end of those maps waited for ever.
+ * The work that frees memory starts with a delay.  Once, the delay could end
+ * while the module waited for its work to finish.  The work of maps that
+ * existed only by name was then refused, and the end of those maps waited for
+ * it forever.
  */
 TEST_F_TIMEOUT(reload, delays_end_as_it_goes, 120)
 {
@@ -375,9 +379,9 @@ TEST_F_TIMEOUT(reload, delays_end_as_it_goes, 120)
 	}
 }
 
-/* ---- refused ---- */
+/* ---- unloads that are refused ---- */
 
-/* A descriptor that nobody holds, but a message that nobody has read. */
+/* Leave a descriptor in a message that nobody has received. */
 static int send_away(int fd, int *sockets)
 {
 	char byte = 'x', control[CMSG_SPACE(sizeof(int))] = {};
@@ -408,7 +412,7 @@ TEST_F_TIMEOUT(reload, refused_to_whoever_uses_it_and_nothing_changes, 60)
 	char *window;
 	pid_t child;
 
-	/* By a descriptor; what works before works after. */
+	/* A descriptor prevents it, and the map works before and after. */
 	fill(fd, 100);
 	ASSERT_EQ(-EWOULDBLOCK, unload("cmap"));
 	EXPECT_EQ(seen, traces());
@@ -417,7 +421,7 @@ TEST_F_TIMEOUT(reload, refused_to_whoever_uses_it_and_nothing_changes, 60)
 	ASSERT_EQ(0, get(fd, "after", 5, buf, &len));
 	EXPECT_EQ(101, range_all(fd, 4096, NULL, NULL));
 
-	/* By a mapping alone, in a process alone. */
+	/* A mapping alone prevents it, in a process of its own. */
 	window = look(fd, &size);
 	ASSERT_NE(NULL, window);
 	child = fork();
@@ -430,14 +434,14 @@ TEST_F_TIMEOUT(reload, refused_to_whoever_uses_it_and_nothing_changes, 60)
 	kill(child, SIGKILL);
 	waitpid(child, NULL, 0);
 
-	/* By a message in a socket. */
+	/* A message in a socket prevents it. */
 	fd = new_map();
 	ASSERT_EQ(0, send_away(fd, sockets));
 	EXPECT_EQ(-EWOULDBLOCK, unload("cmap"));
 	close(sockets[0]);
 	close(sockets[1]);
 
-	/* By somebody who reads in debugfs. */
+	/* A process that has a debugfs file open prevents it. */
 	seq = open("/sys/kernel/debug/cmap/maps", O_RDONLY);
 	if (seq >= 0)
 		EXPECT_EQ(-EWOULDBLOCK, unload("cmap"));
@@ -450,7 +454,9 @@ TEST_F_TIMEOUT(reload, refused_to_whoever_uses_it_and_nothing_changes, 60)
 
 /* ---- races ---- */
 
-/* Open, use, close and rest; whoever gets in can do everything. */
+/*
+ * Open, use and close.  A process that could open the device can do everything.
+ */
 static int use_without_end(const bool *stop)
 {
 	while (!__atomic_load_n(stop, __ATOMIC_RELAXED)) {
@@ -473,8 +479,8 @@ static int use_without_end(const bool *stop)
 }
 
 /*
- * Read what comes and goes with the module.  Not in debugfs: the kernel itself
- * warns of whoever opens a file there at the moment the module begins to go.
+ * Read files that come and go with the module. debugfs is left out, because the
+ * kernel warns if a file there is opened just when the module's unload begins.
  */
 static int peep_without_end(const bool *stop)
 {
@@ -520,7 +526,7 @@ TEST_F_TIMEOUT(reload, races_with_those_who_come, 300)
 	TH_LOG("%d times gone, %d times refused", gone, refused);
 }
 
-/* ---- loading that fails ---- */
+/* ---- loads that fail ---- */
 
 TEST_F_TIMEOUT(reload, what_cannot_be_loaded_leaves_nothing, 60)
 {
@@ -536,9 +542,9 @@ TEST_F_TIMEOUT(reload, what_cannot_be_loaded_leaves_nothing, 60)
 }
 
 /*
- * Without this what may sleep, and single pages, are spared.  The kernel warns
- * of what it cannot allocate itself while it loads a module; only errors are
- * to be seen meanwhile, until the end of the test sets that right.
+ * By default, fault injection spares allocations that may sleep and single
+ * pages.  The kernel itself warns of failed allocations while it loads a
+ * module, so only errors are logged until the end of the test.
  */
 static void prepare_failing(void)
 {
@@ -552,7 +558,9 @@ static void prepare_failing(void)
 	write_text(DEBUGFS "fail_usercopy/verbose", "0");
 }
 
-/* Load with the nth allocation failing; @left says how many are left to go. */
+/*
+ * Load with the nth allocation failing.  @left says how many were left to fail.
+ */
 static int load_failing(int fd, int nth, int *left)
 {
 	char text[16];
@@ -567,8 +575,8 @@ static int load_failing(int fd, int nth, int *left)
 }
 
 /*
- * The allocations on the way in fail, the kernel's own and ours: five for
- * each round, spread evenly.  Some the module can do without.
+ * Allocations during the load fail, the kernel's own and the module's: five for
+ * each round, spread evenly.  The module can do without some of them.
  */
 TEST_F_TIMEOUT(reload, fails_at_any_allocation, 2900)
 {

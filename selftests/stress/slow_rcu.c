@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Grace periods that take seconds, because the kernel looks for their end but
- * once a second and a reader stays in: replaced and deleted memory waits, up
- * to the map's limit and no further; who finds none left is told so, or
- * waits; nothing hangs; and all memory comes back (guarantees D2, E1).
+ * Grace periods that take seconds, because the kernel looks for their end once
+ * a second only and a reader holds them up.  Replaced and deleted memory waits,
+ * up to the map's limit and no further.  A caller that finds no memory gets an
+ * error or waits, nothing hangs, and all memory comes back (guarantees D2, E1).
  *
  * deadline: 300
  */
@@ -13,20 +13,20 @@
 #include <signal.h>
 
 #define MAX_BYTES (2 << 20)
-#define FIRST 1000		/* those before are the kernel's */
+#define FIRST 1000		/* earlier ones are the kernel's */
 #define KEYS 100
 #define VALUE 2000
 #define WRITERS 2
-#define HANGING 60	/* seconds */
+#define HANGING 60	/* seconds until something counts as hanging */
 
 #define RCU "/sys/module/rcutree/parameters/"
 #define HOLD "/sys/module/cmap_hold_test/parameters/"
 
-/* ---- settings ---- */
+/* ---- the settings ---- */
 
 static const char * const settings[] = {
 	RCU "jiffies_till_first_fqs", RCU "jiffies_till_next_fqs",
-	"/sys/kernel/rcu_normal",	/* nothing is expedited */
+	"/sys/kernel/rcu_normal",	/* no grace period is expedited */
 };
 
 FIXTURE(slow)
@@ -38,7 +38,7 @@ FIXTURE_SETUP(slow)
 {
 	int i;
 
-	/* The kernel makes a second of what is more. */
+	/* The kernel reduces larger values to a second. */
 	for (i = 0; i < 3; i++)
 		self->old[i] = set_number(settings[i], i < 2 ? 100000 : 1);
 }
@@ -66,7 +66,7 @@ struct tally {
 	double longest;
 };
 
-/* Replace and delete; a value's words are all the same. */
+/* Replace and delete.  All words of a value are equal. */
 static int write_on(int fd, int who, struct tally *tally, double end)
 {
 	uint32_t value[VALUE / 4], got[VALUE / 4], i, word, len;
@@ -94,7 +94,10 @@ static int write_on(int fd, int who, struct tally *tally, double end)
 		if (err && err != -ENOSPC && err != -ENOMEM &&
 		    !(err == -ENOENT && !(seed % 8)))
 			return 1;
-		/* What was refused changed nothing; what was not, did. */
+		/*
+		 * A refused call changed nothing; one that succeeded did its
+		 * change.
+		 */
 		len = sizeof(got);
 		if (!err && seed % 8 &&
 		    (get(fd, &key, sizeof(key), got, &len) ||
@@ -147,10 +150,10 @@ TEST_F_TIMEOUT(slow, memory_that_waits_stays_below_the_limit, 250)
 	EXPECT_GT(number_in(HOLD "written", NULL), 0);
 	EXPECT_GT(number_in(HOLD "again", NULL), 0);
 	EXPECT_EQ(0, number_in(HOLD "wrong", NULL));
-	/* That it was for want of a grace period at all. */
+	/* Make sure that memory did wait for grace periods. */
 	EXPECT_GT(most, MAX_BYTES / 2);
 
-	/* Deletes need no memory; and then all is back. */
+	/* Deletes need no memory.  After them, all memory comes back. */
 	ASSERT_EQ(0, unload("cmap_hold_test"));
 	EXPECT_GT(clear(fd), 0);
 	EXPECT_EQ(0, count(fd));
@@ -170,8 +173,8 @@ static void replace_for_ever(int fd, int keys)
 }
 
 /*
- * Who waited for a grace period could not be killed before it was over: here for
- * a second or more.
+ * A caller that waited for a grace period could not be killed until that was
+ * over, here for a second or more.
  */
 TEST_F_TIMEOUT(slow, who_waits_for_memory_can_be_killed, 100)
 {
@@ -200,7 +203,7 @@ TEST_F_TIMEOUT(slow, who_waits_for_memory_can_be_killed, 100)
 	close(fd);
 }
 
-/* All of it is still waiting when the module goes. */
+/* All memory is still waiting when the module is unloaded. */
 TEST_F_TIMEOUT(slow, module_goes_when_all_is_waiting, 250)
 {
 	static char value[VALUE];

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Fifty processes at once do everything to two maps, one of them named; money
- * that they move around between accounts is neither made nor lost.  Then once
- * more, in kernels that can do so, while allocations fail at random: theirs,
- * and those of the work that resizes tables.
+ * Fifty processes do everything at once to two maps, one of which has a name.
+ * They move money between accounts, and the total must not change.  In kernels
+ * with fault injection that is repeated while allocations fail at random, also
+ * those of the work that resizes tables.
  *
  * deadline: 300
  */
@@ -17,13 +17,13 @@
 
 static bool memory_fails;
 
-/* What is out of memory is tried again, where that is to be expected. */
+/* Out of memory is expected then, so the call is repeated. */
 static bool again(int err)
 {
 	return err == -ESTALE || (memory_fails && err == -ENOMEM);
 }
 
-/* Take from one, give to another; by version, by compare, by add. */
+/* Take from one account and give to another: by version, compare or add. */
 static int move_money(int fd, uint64_t *seed)
 {
 	uint32_t from = random_next(seed) % ACCOUNTS;
@@ -66,7 +66,7 @@ static int move_money(int fd, uint64_t *seed)
 	return err;
 }
 
-/* And a lot of other traffic, in the same shards. */
+/* Other operations on other entries of the same shards. */
 static int other_things(int fd, int named, uint64_t *seed)
 {
 	static char value[3000], old[3000];
@@ -96,7 +96,7 @@ static int other_things(int fd, int named, uint64_t *seed)
 		err = set(named, &key, 4, value, r >> 20 & 255);
 		if (!err && !(r >> 50 & 255))
 			err = clear(named) < 0;
-		/* This allocates memory of its own. */
+		/* Opening allocates memory outside of the module, too. */
 		if (!err && !(r >> 50 & 127))
 			err = range_all(named, 30000, NULL, NULL) < 0 &&
 			      !memory_fails;
@@ -159,9 +159,9 @@ TEST(fifty_processes)
 	soak(_metadata, begin_at_once);
 }
 
-/* ---- short of memory ---- */
+/* ---- with failing allocations ---- */
 
-/* Of each @interval allocations that could fail, one in ten does. */
+/* Of every @interval allocations that can fail, one in ten does. */
 static bool inject_failures(const char *what, const char *interval)
 {
 	return !set_fault(what, "verbose", "0") &&
@@ -179,7 +179,7 @@ static void begin_to_fail(void)
 		_exit(3);
 }
 
-/* Kernel threads too, among which are those that work for us. */
+/* Kernel threads fail, too: among them are those that run cmap's work. */
 static void let_workers_fail(const char *fail)
 {
 	char path[64], name[32];

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The window: who may map what, and what a mapping shows and never shows.
+ * The window: who may map it, and what a mapping shows and does not show.
  *
- * How it is read is tested by window_read and window_writers, by the tests of
- * the guarantees, which read by it as well, and by window_step.
+ * Reading through it is tested by window_read, window_writers and window_step,
+ * and by the tests of the guarantees, which read through it, too.
  *
  * deadline: 120
  */
@@ -24,7 +24,7 @@ static int mmap_error(int fd, size_t size, int prot, int flags, off_t offset)
 	return 0;
 }
 
-/* ---- who may map, and how ---- */
+/* ---- who may map the window, and how ---- */
 
 TEST(mapping_is_shared_and_read_only)
 {
@@ -40,7 +40,7 @@ TEST(mapping_is_shared_and_read_only)
 	EXPECT_EQ(EINVAL, mmap_error(fd, 4096, PROT_READ, MAP_PRIVATE, 0));
 	EXPECT_EQ(EACCES, mmap_error(fd, 4096, PROT_READ | PROT_WRITE,
 				     MAP_PRIVATE, 0));
-	/* Beyond all that can be; what there is not yet may be mapped. */
+	/* Beyond the last region.  Parts that are empty yet may be mapped. */
 	EXPECT_EQ(EINVAL, mmap_error(fd, 4096, PROT_READ, MAP_SHARED,
 				     1L << 62));
 	EXPECT_EQ(EINVAL, mmap_error(fd, 8192, PROT_READ, MAP_SHARED,
@@ -63,7 +63,7 @@ TEST(mapping_never_becomes_writable)
 	EXPECT_EQ(-1, mprotect(p, 4096, PROT_READ | PROT_EXEC));
 	EXPECT_EQ(EACCES, errno);
 	EXPECT_EQ(MAP_FAILED, mremap(p, 4096, 8192, MREMAP_MAYMOVE));
-	/* It can be moved, and closed behind. */
+	/* The mapping can be moved, and the descriptor closed. */
 	p = mremap(p, 4096, 4096, MREMAP_MAYMOVE | MREMAP_FIXED, p + (1 << 30));
 	ASSERT_NE(MAP_FAILED, p);
 	close(fd);
@@ -71,7 +71,7 @@ TEST(mapping_never_becomes_writable)
 	munmap(p, 4096);
 }
 
-/* A mapping need not begin where a place does. */
+/* A mapping may begin in the middle of a table or granule. */
 TEST(part_of_a_place)
 {
 	const struct cmap_window *header;
@@ -100,9 +100,9 @@ TEST(part_of_a_place)
 }
 
 /*
- * What is made when a map is first mapped was on the map's bill, so that who
- * could only read a map with a tight limit could have its writers refused; and
- * what a mapping that failed had made until then remained there.
+ * Memory for a map's first mapping was charged to the map.  So a process that
+ * could only read a map with a tight limit could cause its writers to be
+ * refused.  A mapping that failed left its memory behind.
  */
 TEST(mapping_takes_nothing_from_the_map)
 {
@@ -128,7 +128,7 @@ TEST(mapping_takes_nothing_from_the_map)
 	close(fd);
 }
 
-/* However tight the limit. */
+/* This holds however tight the limit is. */
 TEST(mapping_at_the_limit)
 {
 	unsigned int mapped = 0;
@@ -138,7 +138,7 @@ TEST(mapping_at_the_limit)
 		struct cmap_create args = { .shards = 2, .max_bytes = bytes };
 		int fd = new_map_with(&args);
 
-		/* Not even the map itself. */
+		/* The map itself does not fit. */
 		if (fd < 0)
 			continue;
 		EXPECT_EQ(0, mmap_error(fd, 4096, PROT_READ, MAP_SHARED, 0));
@@ -149,7 +149,7 @@ TEST(mapping_at_the_limit)
 	EXPECT_GE(mapped, 3);
 }
 
-/* Debuggers may write to what a process cannot; not to this. */
+/* A debugger may write to read-only memory of a process, but not to this. */
 TEST(no_way_around_through_proc_or_ptrace)
 {
 	int fd = new_map(), mem, status;
@@ -161,7 +161,7 @@ TEST(no_way_around_through_proc_or_ptrace)
 	mem = open("/proc/self/mem", O_RDWR);
 	ASSERT_GE(mem, 0);
 	EXPECT_EQ(-1, pwrite(mem, &byte, 1, (off_t)(uintptr_t)p));
-	/* They can read, but for those in User Mode Linux. */
+	/* It may read, except in User Mode Linux. */
 	if (pread(mem, &byte, 1, (off_t)(uintptr_t)p) == 1)
 		EXPECT_EQ((char)CMAP_WINDOW_MAGIC, byte);
 	EXPECT_EQ(-1, process_vm_writev(getpid(), &local, 1, &remote, 1, 0));
@@ -207,7 +207,7 @@ TEST(only_readers_of_a_map_with_a_window)
 	close(unbound);
 }
 
-/* ---- what it shows ---- */
+/* ---- what a mapping shows ---- */
 
 TEST(header)
 {
@@ -233,9 +233,9 @@ TEST(header)
 }
 
 /*
- * Words that look like addresses of the kernel.  The map holds none of its
- * own making: all its values are small.  The secret and the numbers of hashes
- * are random, so one in 2^17 words of those may look so.
+ * The number of words that look like kernel addresses.  The map holds no such
+ * words of the test: all its values are small.  The secret and hashes are
+ * random, and one in 2^17 random words looks like that.
  */
 static int kernel_pointers(const struct area *area)
 {
@@ -268,7 +268,7 @@ static void churn(int fd, int rounds)
 
 #define SECRET "a secret that nobody else may ever see."
 
-/* Pages that held it before, in the kernel's free memory. */
+/* Leave the secret in pages that the kernel has free. */
 static void plant_in_free_memory(void)
 {
 	size_t size = 64 << 20, i;
@@ -279,7 +279,7 @@ static void plant_in_free_memory(void)
 
 	for (i = 0; i + 64 <= size; i += 64)
 		memcpy(p + i, SECRET, sizeof(SECRET));
-	/* In the page cache and, by pipes and sockets, in the slab too. */
+	/* In the page cache, and in slabs by means of pipes and sockets. */
 	for (i = 0; i < 200; i++) {
 		int ends[2];
 
@@ -302,14 +302,14 @@ TEST(shows_nothing_that_is_not_the_maps)
 	struct cmap_create no_window = { .flags = CMAP_CREATE_NO_WINDOW };
 	int hidden = new_map_with(&no_window);
 
-	/* Each page that is looked at takes a fault, and those are slow there. */
+	/* Each page that is read takes a page fault, which is slow there. */
 	if (user_mode_linux())
 		SKIP(return, "takes minutes in User Mode Linux");
 	for (i = 0; i < 2000; i++) {
 		ASSERT_EQ(0, set(other, &i, 4, SECRET, sizeof(SECRET)));
 		ASSERT_EQ(0, set(hidden, &i, 4, SECRET, sizeof(SECRET)));
 	}
-	/* Maps that were, too. */
+	/* Other maps had it, too. */
 	for (i = 0; i < 1000; i++)
 		ASSERT_EQ(0, delete(other, &i, 4));
 	close(hidden);
@@ -327,7 +327,7 @@ TEST(shows_nothing_that_is_not_the_maps)
 	EXPECT_LE(pointers, 2);
 	TH_LOG("%d areas, %d words that might be addresses", n, pointers);
 
-	/* The search would find it. */
+	/* Prove that the search would find it. */
 	ASSERT_EQ(0, set(fd, "s", 1, SECRET, sizeof(SECRET)));
 	n = map_all(fd, areas, 4000);
 	EXPECT_TRUE(contains(areas, n, SECRET, sizeof(SECRET) - 1));
@@ -335,7 +335,7 @@ TEST(shows_nothing_that_is_not_the_maps)
 	close(other);
 }
 
-/* Whether the kernel can read there for us: no process gets zeroes by that. */
+/* Whether the kernel can read there.  Unlike a process it gets no zeroes. */
 static bool readable(const char *at)
 {
 	int ends[2];
@@ -349,7 +349,7 @@ static bool readable(const char *at)
 	return can;
 }
 
-/* Another map's places are nothing at all through this one's descriptor. */
+/* This map's descriptor does not show another map's memory. */
 TEST(shows_no_other_maps_memory)
 {
 	int fd = new_map(), other = new_map();
@@ -408,12 +408,14 @@ TEST(wiped_when_deleted)
 		ASSERT_EQ(0, set(plain, &i, 4, value, 600));
 	}
 	EXPECT_TRUE(secret_visible(fd));
-	/* In the plain map some of the segments stay in use. */
+	/* In the plain map, some of the segments stay in use. */
 	memset(value, 'v', sizeof(value));
 	for (i = 0; i < 20; i++)
 		ASSERT_EQ(0, set(plain, &i, 3, value, 600));
 	for (i = 0; i < 299; i++) {
-		/* One replaced by less, one deleted, one taken. */
+		/*
+		 * One is replaced by a shorter value, one deleted, one taken.
+		 */
 		ASSERT_EQ(0, i % 3 ? delete(fd, &i, 4) : set(fd, &i, 4, "x", 1));
 		ASSERT_EQ(0, set(plain, &i, 4, "x", 1));
 	}
@@ -423,7 +425,9 @@ TEST(wiped_when_deleted)
 	for (i = 0; i < patient(100) && secret_visible(fd); i++)
 		usleep(50000);
 	EXPECT_FALSE(secret_visible(fd));
-	/* Keys, too; and there is no need for another write. */
+	/*
+	 * Without wiping, keys stay visible, too; no further write is needed.
+	 */
 	EXPECT_TRUE(secret_visible(plain));
 	churn(fd, 3000);
 	close(fd);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * What reading through the window leaves to its program: mappings, address
- * space, memory that may be locked, descriptors, signal handlers.
+ * space, lockable memory, descriptors, signal handlers.
  *
  * deadline: 240
  */
@@ -23,7 +23,7 @@ static struct kcmap *open_map(uint32_t shards)
 	return kcmap_open(NULL, O_RDWR | O_CREAT, &options);
 }
 
-/* Whether the same value comes back as was set. */
+/* Whether a get returns the value that was set. */
 static bool same(struct kcmap *map, uint64_t key, const void *value, size_t len)
 {
 	static char buf[1 << 17];
@@ -32,7 +32,7 @@ static bool same(struct kcmap *map, uint64_t key, const void *value, size_t len)
 	       (ssize_t)len && !memcmp(buf, value, len);
 }
 
-/* Mappings of this process, or those of windows. */
+/* The number of this process's mappings, or of those of a window. */
 static int mappings(const char *of)
 {
 	FILE *maps = fopen("/proc/self/maps", "r");
@@ -55,7 +55,7 @@ static void *nothing(void *arg)
 	return arg;
 }
 
-/* The program goes on having what it may need. */
+/* The program can still map and allocate. */
 static bool program_has_room(void)
 {
 	void *memory = malloc(1 << 20), *page;
@@ -80,8 +80,9 @@ static bool program_has_room(void)
 /* ---- mappings ---- */
 
 /*
- * Each segment was a mapping: a map of 1.1 GB with 64 shards and values from 16
- * bytes to 64 KiB took 65,531, and the program's own malloc() failed.
+ * Each segment was one mapping once.  A map of 1.1 GB with 64 shards and values
+ * from 16 bytes to 64 KiB used 65,531 of them, and the program's own malloc()
+ * failed.
  */
 TEST(mappings_of_a_map_with_values_of_all_sizes)
 {
@@ -109,7 +110,7 @@ TEST(mappings_of_a_map_with_values_of_all_sizes)
 	EXPECT_EQ(0, mappings("[cmap]"));
 }
 
-/* 54 maps of 3.3 MB with 256 shards took as many. */
+/* 54 maps of 3.3 MB with 256 shards used as many. */
 TEST(mappings_of_many_maps)
 {
 	struct kcmap *map[40];
@@ -135,7 +136,7 @@ TEST(mappings_of_many_maps)
 	EXPECT_EQ(0, mappings("[cmap]"));
 }
 
-/* At the bound reads take calls, and those of closed maps count no more. */
+/* At the limit, reads are system calls.  Closed maps no longer count. */
 TEST(a_quarter_of_all_mappings)
 {
 	long long most = number_in("/proc/sys/vm/max_map_count", NULL);
@@ -167,8 +168,8 @@ TEST(a_quarter_of_all_mappings)
 /* ---- address space ---- */
 
 /*
- * 64 MiB and more were reserved for each shard at the first read, however small
- * the map: of 512 MiB nothing was left to the program.
+ * The first read reserved 64 MiB or more for each shard, even if the map was
+ * small.  Of a limit of 512 MiB nothing was left to the program.
  */
 TEST(a_quarter_of_the_address_space)
 {
@@ -195,8 +196,8 @@ TEST(a_quarter_of_the_address_space)
 }
 
 /*
- * Where there is no room for the window reads are calls; what could not be
- * mapped was tried again by every one of them.
+ * Without room for the window, reads are system calls.  Each of them used to
+ * try the mapping again.
  */
 TEST(no_address_space_for_the_window)
 {
@@ -207,7 +208,7 @@ TEST(no_address_space_for_the_window)
 
 	for (key = 0; key < 1000; key++)
 		ASSERT_EQ(0, kcmap_set(map, &key, 8, "hello", 5, NULL));
-	/* Less than four times what 64 shards' nodes take. */
+	/* Less than four times what the nodes of 64 shards need. */
 	limit.rlim_cur = 40 << 20;
 	ASSERT_EQ(0, setrlimit(RLIMIT_AS, &limit));
 	for (round = 0; round < 5; round++)
@@ -217,7 +218,7 @@ TEST(no_address_space_for_the_window)
 	ASSERT_EQ(0, kcmap_window_stat(map, &stat));
 	EXPECT_LT(4000, stat.calls);
 
-	/* It is not given up for ever. */
+	/* The window is tried again later. */
 	limit.rlim_cur = RLIM_INFINITY;
 	ASSERT_EQ(0, setrlimit(RLIMIT_AS, &limit));
 	for (round = 0; round < 3; round++)
@@ -252,7 +253,7 @@ TEST(nothing_of_the_window_is_locked)
 	kcmap_close(map);
 }
 
-/* Who may lock next to nothing has his reads, too. */
+/* A process that may lock next to nothing can read, too. */
 TEST(limit_on_locked_memory)
 {
 	struct rlimit limit = { 1 << 20, 1 << 20 };
@@ -272,13 +273,13 @@ TEST(limit_on_locked_memory)
 
 /* ---- a descriptor that becomes another file's ---- */
 
-/* Something else gets the number of a map's descriptor. */
+/* Another file gets the number of a map's descriptor. */
 static void take_over(struct kcmap *map, int file)
 {
 	dup2(file, kcmap_fd(map));
 }
 
-/* All that takes a call says so, and nothing is mapped of it. */
+/* Every call fails, and nothing of the other file is mapped. */
 static void expect_foreign(struct __test_metadata *_metadata, struct kcmap *map)
 {
 	uint64_t key = 1, bad = 5;
@@ -301,8 +302,8 @@ static void expect_foreign(struct __test_metadata *_metadata, struct kcmap *map)
 }
 
 /*
- * A daemon closes all descriptors, and its log file gets the map's number: the
- * next get died of SIGBUS in what it had mapped of the log.
+ * A daemon closes all descriptors, and its log file gets the map's number.  The
+ * next get used to map the log, and died of SIGBUS.
  */
 TEST(the_log_file_got_the_number)
 {
@@ -318,7 +319,7 @@ TEST(the_log_file_got_the_number)
 		ASSERT_EQ(sizeof(line), write(log, line, sizeof(line)));
 	take_over(map, log);
 	expect_foreign(_metadata, map);
-	/* Nor is it closed. */
+	/* The log's descriptor is not closed. */
 	i = kcmap_fd(map);
 	kcmap_close(map);
 	EXPECT_LE(0, fcntl(i, F_GETFD));
@@ -349,7 +350,7 @@ TEST(a_pipe_or_the_unbound_device_got_the_number)
 	kcmap_close(map);
 }
 
-/* What is mapped goes on being read; for more the other map is not mapped. */
+/* What is mapped can still be read.  The other map is not mapped for more. */
 TEST(another_map_got_the_number)
 {
 	struct kcmap *map = open_map(1), *other = open_map(1);
@@ -366,7 +367,7 @@ TEST(another_map_got_the_number)
 	take_over(map, kcmap_fd(other));
 	for (key = 0; key < 100; key++)
 		ASSERT_TRUE(same(map, key, "right", 5));
-	/* Another table, which is not mapped. */
+	/* The map moves to another table, which is not mapped yet. */
 	for (key = 100; key < 20000; key++)
 		ASSERT_EQ(0, set(original, &key, 8, "right", 5));
 	errno = 0;
@@ -374,7 +375,7 @@ TEST(another_map_got_the_number)
 	EXPECT_EQ(EBADF, errno);
 	EXPECT_EQ(before, mappings("[cmap]"));
 	kcmap_close(map);
-	/* It is still the other's, too. */
+	/* The other map is unchanged. */
 	EXPECT_TRUE(same(other, 7, "wrong", 5));
 	kcmap_close(other);
 	close(original);
@@ -385,7 +386,7 @@ TEST(another_map_got_the_number)
 static struct kcmap *shared_map;
 static struct kcmap *_Atomic fresh;	/* a handle that was never read */
 static _Atomic long handled, wrong;
-static _Atomic int wrong_how;	/* last one: which call * 1000 + errno */
+static _Atomic int wrong_how;	/* the last failure: call * 1000 + errno */
 
 static void look(const void *value, size_t len, void *arg)
 {
@@ -423,14 +424,14 @@ static void read_in_handler(int sig)
 	errno = saved;
 }
 
-/* So that malloc() has a lock that others hold, too. */
+/* So that other threads hold malloc()'s lock, too. */
 static void *allocate(void *arg)
 {
 	uint64_t seed = (uintptr_t)arg;
 	void *memory[64] = {};
 	sigset_t all;
 
-	/* Handlers run in the main thread alone. */
+	/* Handlers run in the main thread only. */
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, NULL);
 	for (;;) {
@@ -466,8 +467,8 @@ static struct kcmap *handle_for_handler(void)
 }
 
 /*
- * A first read made its memory by malloc(): in a handler that had interrupted
- * malloc() it never came back.
+ * The first read used malloc().  In a handler that had interrupted malloc() it
+ * hung forever.
  */
 TEST(first_read_in_a_handler_that_interrupts_malloc)
 {
@@ -500,7 +501,7 @@ TEST(first_read_in_a_handler_that_interrupts_malloc)
 		TH_LOG("by call * 1000 + errno %d", wrong_how);
 }
 
-/* Of the same handle, in the midst of another read, of whatever kind. */
+/* A handler reads the same handle in the middle of another read of any kind. */
 TEST(read_in_a_handler_that_interrupts_a_read)
 {
 	uint64_t key, bad = 0, value = 0;
@@ -524,7 +525,7 @@ TEST(read_in_a_handler_that_interrupts_a_read)
 	}
 	start_timer();
 	for (end = now() + race_seconds(); now() < end || handled < 100;) {
-		/* The first one, and then many more. */
+		/* The handle's first read, and then many more. */
 		if (!map || (!fresh && handled % 8 == 0)) {
 			kcmap_close(map);
 			map = handle_for_handler();

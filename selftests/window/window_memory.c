@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Mappings of the window and memory: they keep none of the map's, readers'
- * address space does not grow, and what is mapped as a large block goes as one.
+ * Memory and mappings of the window.  A mapping keeps no memory of the map,
+ * readers' address space does not grow, and a large block that is mapped as one
+ * is unmapped as one.
  *
  * deadline: 120
  */
@@ -26,7 +27,7 @@ static uint64_t vm_kib(void)
 	return kib;
 }
 
-/* Guarantees D1 and E1: who keeps a mapping for ever keeps no memory. */
+/* Guarantees D1 and E1: a mapping that is kept forever keeps no memory. */
 TEST(mapped_memory_is_given_back)
 {
 	static struct area areas[4096];
@@ -47,7 +48,7 @@ TEST(mapped_memory_is_given_back)
 	EXPECT_GT(touched, 0);
 	EXPECT_EQ(5000, clear(fd));
 	EXPECT_TRUE(shrinks_to(fd, 300000));
-	/* What is gone is all zeroes, and no fault. */
+	/* Freed memory reads as zeroes, without a fault. */
 	for (i = 0; i < n; i++)
 		for (at = 0; at < areas[i].size; at += 4096)
 			gone += areas[i].size == GRANULE &&
@@ -62,7 +63,7 @@ TEST(mapped_memory_is_given_back)
 
 /* ---- large blocks ---- */
 
-/* Where blocks of 2 MiB can be mapped by one entry of the page tables each. */
+/* Whether one page-table entry can map a block of 2 MiB. */
 static bool maps_large_blocks(void)
 {
 	char line[200] = "";
@@ -83,7 +84,7 @@ static bool maps_large_blocks(void)
 	return found;
 }
 
-/* At an address that is a multiple of 2 MiB, as the library does. */
+/* Map at a multiple of 2 MiB, as the library does. */
 static const char *map_aligned(int fd, uint64_t offset)
 {
 	char *at = mmap(NULL, 2 * HUGE, PROT_NONE,
@@ -96,7 +97,7 @@ static const char *map_aligned(int fd, uint64_t offset)
 	return at == MAP_FAILED ? NULL : at;
 }
 
-/* A segment of 2 MiB takes as many granules, and stands where it can be one. */
+/* A segment of 2 MiB is a run of granules, aligned to its size. */
 static bool is_large(const struct cmap_window_shard *shard, uint32_t granule)
 {
 	uint64_t number = number_at(shard, granule);
@@ -116,7 +117,7 @@ static long faults(void)
 	return usage.ru_minflt;
 }
 
-/* Pages that are not all zeroes at their beginning. */
+/* Returns how many pages do not begin with zeroes. */
 static int touch(const char *at, size_t size)
 {
 	int pages = 0;
@@ -128,8 +129,8 @@ static int touch(const char *at, size_t size)
 }
 
 /*
- * Map all large blocks; returns how many there are.  One that a single fault
- * maps is in *large, with its offset.
+ * Map all large blocks.  Returns how many there are. *large is one that a
+ * single fault mapped, with its offset.
  */
 static int map_large(int fd, const char **blocks, const char **large,
 		     uint64_t *offset)
@@ -157,7 +158,7 @@ static int map_large(int fd, const char **blocks, const char **large,
 	return n;
 }
 
-/* As a child does that has it too. */
+/* Cut the mapping, as a child that inherited it does. */
 static bool cut(const char *large)
 {
 	if (touch(large, HUGE) != HUGE / 4096)
@@ -168,8 +169,8 @@ static bool cut(const char *large)
 }
 
 /*
- * Every read of a page that had not been read lately missed the TLB, and the
- * first reads of 2 MiB took 16 faults.
+ * Reads of pages that were not read lately all missed the TLB, and the first
+ * reads of 2 MiB took 16 page faults.
  */
 TEST(large_block_is_mapped_as_one)
 {
@@ -190,14 +191,17 @@ TEST(large_block_is_mapped_as_one)
 	ASSERT_LT(1, n);
 	ASSERT_NE(NULL, large);
 
-	/* Elsewhere it is mapped page by page, and is the same. */
+	/*
+	 * At an unaligned address it is mapped page by page, with the same
+	 * contents.
+	 */
 	askew = mmap((void *)(large + (1L << 32) + 4096), HUGE, PROT_READ,
 		     MAP_SHARED | MAP_FIXED_NOREPLACE, fd, offset);
 	ASSERT_NE(MAP_FAILED, askew);
 	EXPECT_EQ(0, memcmp(askew, large, HUGE));
 	munmap((void *)askew, HUGE);
 
-	/* Nobody gets hold of its pages. */
+	/* A process cannot take references to its pages. */
 	ASSERT_EQ(0, pipe(ends));
 	EXPECT_EQ(-1, vmsplice(ends[1], &(struct iovec){ (void *)large, 4096 },
 			       1, 0));
@@ -205,7 +209,7 @@ TEST(large_block_is_mapped_as_one)
 	close(ends[0]);
 	close(ends[1]);
 
-	/* A child has it too, and it can be cut, whoever has it. */
+	/* A child has the mapping, too, and either of them may cut it. */
 	child = fork();
 	if (!child)
 		_exit(!cut(large));
@@ -217,7 +221,7 @@ TEST(large_block_is_mapped_as_one)
 	EXPECT_EQ(0, mprotect((void *)large, HUGE, PROT_READ));
 	EXPECT_EQ(HUGE / 4096, touch(large, HUGE));
 
-	/* And when the map gives it back nobody has it any more. */
+	/* When the map frees the block, all mappings of it are removed. */
 	EXPECT_EQ(12000, clear(fd));
 	EXPECT_TRUE(shrinks_to(fd, 300000));
 	for (i = 0; i < n; i++)
@@ -225,7 +229,7 @@ TEST(large_block_is_mapped_as_one)
 	close(fd);
 }
 
-/* And so does one that stopped in the middle of reading a value. */
+/* Stop the process while it reads the value. */
 static void stop_here(const void *value, size_t len, void *arg)
 {
 	int *times = arg;
@@ -250,7 +254,9 @@ TEST(stopped_reader_keeps_nothing_and_goes_on_right)
 
 		if (kcmap_visit(window_of(fd), "k", 1, stop_here, &times, NULL))
 			_exit(1);
-		/* It saw the old one, or zeroes; then the new one. */
+		/*
+		 * It saw the old value or zeroes first, and then the new value.
+		 */
 		_exit(times % 100 == 2 ? 0 : 2);
 	}
 	waitpid(child, &status, WUNTRACED);
@@ -284,7 +290,7 @@ static void grow_and_clear(struct __test_metadata *_metadata, int fd,
 	shrinks_to(fd, 100000);
 }
 
-/* Days of growing and shrinking, in little. */
+/* What days of growing and shrinking do, on a small scale. */
 TEST(address_space_does_not_grow)
 {
 	struct kcmap_window_info stat = { .sz = sizeof(stat) };
@@ -293,7 +299,7 @@ TEST(address_space_does_not_grow)
 	uint64_t before, after = 0;
 
 	for (round = 0; round < 40; round++) {
-		/* Other sizes each time: other segments, other tables. */
+		/* Other sizes each time, so that segments and tables differ. */
 		grow_and_clear(_metadata, fd, 100 + round % 4 * 400);
 		if (round % 4 != 3)
 			continue;
@@ -313,7 +319,7 @@ TEST(address_space_does_not_grow)
 	close(fd);
 }
 
-/* The least and the highest number of the segments of a shard, and how many. */
+/* The lowest and highest segment number of a shard, and how many there are. */
 static unsigned int numbers(const struct cmap_window *header, uint64_t *lowest,
 			    uint64_t *highest)
 {
@@ -343,8 +349,8 @@ static bool all_gone(const struct cmap_window *header)
 }
 
 /*
- * Of a map no number comes again.  Nor do numbers tell of other maps: they were
- * of one row for all once, and showed everybody how busy everybody else was.
+ * A map uses no number twice.  Numbers also tell nothing about other maps: once
+ * all maps drew from one sequence, which showed how busy the others were.
  */
 TEST(numbers_are_never_used_again)
 {
@@ -380,7 +386,7 @@ TEST(numbers_are_never_used_again)
 	close(busy);
 }
 
-/* The map lives as long as it is mapped, and no longer. */
+/* A mapping keeps the map itself, as long as it exists. */
 TEST(mapping_keeps_the_map)
 {
 	int fd = new_map();

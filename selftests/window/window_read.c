@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What the library reads through the window: what system calls say, by each of
- * its calls, in threads and children too.
+ * The library's reads through the window: each call returns what system calls
+ * return, also in threads and children.
  *
  * deadline: 60
  */
@@ -11,7 +11,7 @@
 #include <pthread.h>
 #include <signal.h>
 
-/* What the window says is what the system call says. */
+/* The window and the system call give the same results. */
 TEST(same_as_the_system_call)
 {
 	uint64_t seed = 5, version, other_version;
@@ -91,7 +91,10 @@ TEST(get_many)
 			EXPECT_EQ(EMSGSIZE, lookups[i].error);
 			EXPECT_EQ(31, lookups[i].len);
 		} else if (i == 62) {
-			/* No buffer has no room, whatever size it is said to have. */
+			/*
+			 * Without a buffer there is no room, whatever the size
+			 * says.
+			 */
 			EXPECT_EQ(EMSGSIZE, lookups[i].error);
 			EXPECT_EQ(22, lookups[i].len);
 		} else if (i % 3) {
@@ -108,7 +111,7 @@ TEST(get_many)
 	close(fd);
 }
 
-/* Words are hashed several at a time, what is left over one by one. */
+/* Words are hashed several at a time, and the rest one by one. */
 TEST(get_many_words)
 {
 	int fd = new_map(), i, n;
@@ -129,7 +132,7 @@ TEST(get_many_words)
 				.key = &keys[i], .key_len = 8,
 				.buf = &values[i], .size = 8,
 			};
-		/* One that is shorter, and absent. */
+		/* One key is shorter, and absent. */
 		if (n == 9)
 			lookups[6].key_len = 7;
 		kcmap_get_many(map, lookups, n);
@@ -166,7 +169,7 @@ TEST(visit)
 	close(fd);
 }
 
-/* Children and threads read what the parent mapped, and map more. */
+/* Children and threads use the parent's mappings, and add their own. */
 static void *read_all(void *arg)
 {
 	struct kcmap *map = arg;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A reader of the window is stopped at each instruction of a read in turn,
- * and while it stands there the map is changed under it: replaced, deleted,
- * its memory used for others or given back, its tables grown and shrunk.  Then
- * it goes on, and must get what was right at some moment of its read.
+ * A reader of the window is stopped at each instruction of a read in turn.
+ * While it is stopped, the map is changed: the entry is replaced or deleted,
+ * its memory is reused or freed, its tables grow or shrink.  When the reader
+ * continues, its result must have been right at some moment of the read.
  *
  * deadline: 900
  */
@@ -15,16 +15,16 @@
 #include <sys/ptrace.h>
 #include <sys/user.h>
 
-/* Where a breakpoint is one byte long. */
+/* A breakpoint, which must be one byte long. */
 static __always_inline void stop_here(void)
 {
 	__asm__ volatile("int3" ::: "memory");
 }
 
-#define OTHERS 400		/* make a table grow, and leave */
+#define OTHERS 400		/* make a table grow, and are deleted again */
 #define WORDS 8
 
-/* Every value says whose it is, and which. */
+/* Every value says which key it is of, and which value it is. */
 struct value {
 	uint64_t key;
 	uint64_t stamp[WORDS - 1];
@@ -45,16 +45,16 @@ static struct value value_of(uint64_t key, uint64_t stamp)
 enum how { GET, MISS, MANY, VISIT, RANGE };
 
 #define KEY 7ULL
-#define ABSENT 8ULL		/* never there */
+#define ABSENT 8ULL		/* this key is never there */
 
 struct shared {
 	enum how how;
 	bool end;
 	/* of the last read */
 	bool done;
-	bool over;		/* and judged */
+	bool over;		/* and its result checked */
 	bool found;
-	bool torn;		/* a mix, or another key's */
+	bool torn;		/* a mix, or another key's value */
 	uint64_t stamp;
 	uint64_t version;
 };
@@ -131,7 +131,7 @@ static void read_once(struct kcmap *map, struct shared *s)
 		while (kcmap_range_next(range, &item) > 0) {
 			if (memcmp(item.key, &key, 8))
 				continue;
-			if (len >= 0)	/* twice */
+			if (len >= 0)	/* was returned twice */
 				s->torn = true;
 			len = item.value_len;
 			memcpy(values, item.value, sizeof(*values));
@@ -167,7 +167,7 @@ struct stepper {
 	uint64_t stamp;
 };
 
-/* A map and a reader of it, which stands before its first read. */
+/* Start a map and a reader, which stops before its first read. */
 static bool begin(struct stepper *self)
 {
 	struct cmap_create args = { .shards = 1 };
@@ -208,7 +208,7 @@ FIXTURE_TEARDOWN(step)
 	end(&self->it);
 }
 
-/* Let it run to its next stop of its own. */
+/* Let the reader run to its next stop_here(). */
 static bool run_on(pid_t pid)
 {
 	int status;
@@ -233,7 +233,7 @@ static int set_stamp(int fd, uint64_t key, uint64_t stamp)
 	return set(fd, &key, 8, &v, sizeof(v));
 }
 
-/* So many others that the tables grow; then none, and they shrink. */
+/* Add so many keys that the tables grow; delete them, and they shrink. */
 static void grow(int fd)
 {
 	uint64_t key;
@@ -250,7 +250,7 @@ static void shrink(int fd)
 		delete(fd, &key, 8);
 }
 
-/* Time for a grace period, and for the map to tidy up. */
+/* Wait for a grace period, and for the map's upkeep. */
 static void wait_a_while(int fd, bool long_one)
 {
 	usleep(long_one ? 250000 : 15000);
@@ -261,7 +261,7 @@ enum what {
 	DELETE_AND_SET, GROW, GROW_AND_REPLACE, SHRINK, CLEAR_AND_GIVE_BACK,
 };
 
-/* Other keys get the memory, and leave it. */
+/* Other keys use the freed memory, and free it again. */
 static void use_and_leave(int fd)
 {
 	uint64_t other;
@@ -272,7 +272,7 @@ static void use_and_leave(int fd)
 		delete(fd, &other, 8);
 }
 
-/* Change the map; true if the key is there throughout. */
+/* Change the map.  Returns true if the key is there throughout. */
 static bool change(int fd, enum what what, uint64_t *stamp)
 {
 	static const char small[40];
@@ -321,7 +321,7 @@ static bool change(int fd, enum what what, uint64_t *stamp)
 	case CLEAR_AND_GIVE_BACK:
 		clear(fd);
 		wait_a_while(fd, true);
-		/* Segments of other sizes get the indices. */
+		/* Segments of other sizes use the same indices. */
 		for (i = 0; i < 200; i++)
 			set(fd, &i, 4, small, i % 40);
 		set_stamp(fd, KEY, ++*stamp);
@@ -332,7 +332,7 @@ static bool change(int fd, enum what what, uint64_t *stamp)
 	return false;
 }
 
-/* Make things as they shall be before a read. */
+/* Put the map into the state from which the read starts. */
 static void prepare(int fd, enum what what, uint64_t *stamp)
 {
 	uint64_t key;
@@ -344,7 +344,7 @@ static void prepare(int fd, enum what what, uint64_t *stamp)
 		break;
 	case GROW:
 	case GROW_AND_REPLACE:
-		/* Down to where growing begins. */
+		/* Shrink the table to where growing begins. */
 		for (key = 100; key < 100 + OTHERS; key++)
 			delete(fd, &key, 8);
 		break;
@@ -357,15 +357,15 @@ static void prepare(int fd, enum what what, uint64_t *stamp)
 }
 
 /*
- * To stop at the nth instruction of a read without stepping through all that
- * come before: where the reader was, step by step, is written down once, and
- * from then on a breakpoint takes it there.
+ * The reader must stop at the nth instruction without being stepped through all
+ * instructions before.  So a read is stepped through once, and its addresses
+ * are recorded.  From then on, a breakpoint takes the reader there.
  */
 #define TRACE_MAX 200000
 #define PLACES (1 << 16)
 
 static unsigned long *trace;
-/* How often the reader has come by there, with that step. */
+/* How often the reader has passed that address, for each step. */
 static unsigned int *passes;
 
 static void count_passes(int n)
@@ -394,7 +394,7 @@ static unsigned long position(pid_t pid)
 	return regs.rip;
 }
 
-/* One read, from its stop before to its stop behind, undisturbed. */
+/* Let the reader do one read, from stop to stop. */
 static bool read_undisturbed(struct stepper *self)
 {
 	struct shared *s = self->shared;
@@ -422,7 +422,7 @@ static int record(struct stepper *self)
 	return run_on(self->pid) && s->over ? n : -1;
 }
 
-/* Run until it has come by a place so many times; false if it does not. */
+/* Run until an address was passed that many times.  Returns false if not. */
 static bool run_to_pass(pid_t pid, unsigned long at, unsigned int times)
 {
 	struct user_regs_struct regs;
@@ -433,7 +433,7 @@ static bool run_to_pass(pid_t pid, unsigned long at, unsigned int times)
 		return true;
 
 	while (times) {
-		/* Off the place itself before it becomes a breakpoint. */
+		/* Step off the address before it becomes a breakpoint. */
 		if (position(pid) == at && !one_step(pid))
 			break;
 		text = ptrace(PTRACE_PEEKTEXT, pid, at, 0);
@@ -453,9 +453,9 @@ static bool run_to_pass(pid_t pid, unsigned long at, unsigned int times)
 }
 
 /*
- * Run to the nth instruction; false if that was not come by.  In a loop a
- * breakpoint is met each time round: go to where there are few before, and
- * step on from there.
+ * Run to the nth instruction.  Returns false if that was not reached.  A
+ * breakpoint in a loop is hit in each round, so use one at an address with few
+ * passes before, and step from there.
  */
 static bool run_to(pid_t pid, struct shared *s, int n)
 {
@@ -477,8 +477,8 @@ static bool run_to(pid_t pid, struct shared *s, int n)
 }
 
 /*
- * Wait until the kernel has moved the table: reads go another way meanwhile.
- * No longer than that is the map ours by a mapping, too.
+ * Wait until the kernel has moved the table, because reads take another path
+ * meanwhile.  The tracer's own mapping of the map lasts no longer than that.
  */
 static bool settle(const struct stepper *self)
 {
@@ -496,8 +496,9 @@ static bool settle(const struct stepper *self)
 }
 
 /*
- * A read that is stopped at its nth instruction and changed under.  Returns 1
- * if it went right, 0 if it did not come by, negative if it went wrong.
+ * Stop a read at its nth instruction and change the map.  Returns 1 if the
+ * result was right, 0 if the instruction was not reached, negative if the
+ * result was wrong.
  */
 static int try_at(struct stepper *self, enum what what, int n)
 {
@@ -506,7 +507,7 @@ static int try_at(struct stepper *self, enum what what, int n)
 	uint64_t before;
 
 	prepare(self->fd, what, &self->stamp);
-	/* What is new to the reader it maps now. */
+	/* The reader maps now what is new to it. */
 	if (!settle(self) || !read_undisturbed(self))
 		return -1;
 	before = self->stamp;
@@ -533,8 +534,8 @@ static int try_at(struct stepper *self, enum what what, int n)
 }
 
 /*
- * Returns how many stops there were, or something negative: -12 if the reader
- * often took another way than the recorded.
+ * Returns the number of stops, or a negative number: -12 if the reader often
+ * took another path than the recorded one.
  */
 static int every(struct stepper *self, enum how how, enum what what,
 		 int stride)
@@ -548,9 +549,9 @@ static int every(struct stepper *self, enum how how, enum what what,
 	length = record(self);
 	if (length < 0)
 		return -11;
-	/* Where it begins is another place each time. */
+	/* Begin at another instruction each time. */
 	for (n = getpid() % stride; n < length; n += stride) {
-		/* The kernel's upkeep can send a read another way. */
+		/* The kernel's upkeep may make a read take another path. */
 		for (got = 0, tries = 0; !got && tries < 3; tries++)
 			got = try_at(self, what, n);
 		if (got < 0) {
@@ -652,8 +653,8 @@ TEST_F_TIMEOUT(step, range_while_table_grows, 300)
 }
 
 /*
- * Who else had the map lets go of it: what its last user reads is there for as
- * long as that reads it.
+ * All other users of the map close it.  The last user can read it as long as it
+ * likes.
  */
 TEST_F_TIMEOUT(step, get_while_destroyed_by_all_others, 120)
 {
@@ -684,7 +685,7 @@ TEST_F_TIMEOUT(step, get_while_destroyed_by_all_others, 120)
 	EXPECT_GT(stops, 15);
 }
 
-/* The worst of writers, one that replaces before each instruction. */
+/* The worst writer: it replaces the value before each instruction. */
 TEST_F_TIMEOUT(step, get_replaced_before_every_instruction, 120)
 {
 	struct shared *s = self->it.shared;
@@ -695,7 +696,7 @@ TEST_F_TIMEOUT(step, get_replaced_before_every_instruction, 120)
 	s->done = s->over = false;
 	ASSERT_TRUE(run_on(self->it.pid));
 	before = self->it.stamp;
-	/* At some time it asks the kernel, so it comes to an end. */
+	/* The reader asks the kernel at some point, so this ends. */
 	while (!s->done && steps < 200000) {
 		ASSERT_EQ(0, set_stamp(self->it.fd, KEY, ++self->it.stamp));
 		ASSERT_TRUE(one_step(self->it.pid));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Readers of the window beside writers: tables that move, grow, and get more
- * memory, entries that are overwritten and deleted.
+ * Readers of the window beside writers: tables move, grow, and get more memory,
+ * and entries are overwritten and deleted.
  *
  * deadline: 180
  */
@@ -24,12 +24,12 @@ static void land(int sig)
 
 static void look_at(const char *at)
 {
-	/* Where nothing ever was. */
+	/* Where there is no memory yet. */
 	if (!sigsetjmp(landing, 1))
 		__atomic_load_n(at, __ATOMIC_RELAXED);
 }
 
-/* Read a byte of each page that is mapped of a window. */
+/* Read a byte of each page of a window that is mapped. */
 static void look_everywhere(void)
 {
 	FILE *maps = fopen("/proc/self/maps", "r");
@@ -49,8 +49,8 @@ static void look_everywhere(void)
 }
 
 /*
- * The next key from *key on whose bucket is one of the first sixteenth of all:
- * of such keys a table's pool gets one block after the other.
+ * The next key from *key on that falls into the first sixteenth of all buckets.
+ * With such keys, a table's pool gets one block after the other.
  */
 static uint32_t next_crowded(const struct cmap_window *header, uint32_t key)
 {
@@ -62,7 +62,7 @@ static uint32_t next_crowded(const struct cmap_window *header, uint32_t key)
 	return key;
 }
 
-/* Set it; *key is then the first that may be the next one. */
+/* Set the next such key; *key becomes the first candidate for the one after. */
 static int set_crowded(int fd, const struct cmap_window *header, uint32_t *key)
 {
 	int err;
@@ -75,7 +75,7 @@ static int set_crowded(int fd, const struct cmap_window *header, uint32_t *key)
 
 #define CHAIN 160
 
-/* In one bucket, and gone again: nearly as many as a chain takes. */
+/* Fill one bucket's chain nearly to its limit, and delete those keys again. */
 static int exhaust_pool(int fd, unsigned int bucket)
 {
 	const struct cmap_window *header = map_at(fd, 0, 4096);
@@ -117,7 +117,7 @@ static void *read_stable(void *arg)
 	while (!__atomic_load_n(&stable->over, __ATOMIC_RELAXED)) {
 		key = reads++ % STABLE;
 		missing += kcmap_get(stable->map, &key, 8, &value, 8, NULL) != 8;
-		/* Whoever waits for reads sees them while they go on. */
+		/* Other threads wait until reads are under way. */
 		__atomic_fetch_add(&stable->reads, 1, __ATOMIC_RELAXED);
 	}
 	__atomic_fetch_add(&stable->missing, missing, __ATOMIC_RELAXED);
@@ -125,9 +125,10 @@ static void *read_stable(void *arg)
 }
 
 /*
- * A window's reader knows the hash's secret, so a writer can aim.  Chains once
- * long kept all of a table's pool after their entries were gone, and the next
- * write that needed a bucket of it never came back.
+ * A reader of the window knows the hash's secret, so a writer can choose keys
+ * of one bucket.  Chains that had been long kept all of a table's pool after
+ * their entries were deleted.  The next write that needed a bucket of the pool
+ * looped forever.
  */
 TEST(emptied_chains_do_not_keep_the_pool)
 {
@@ -140,9 +141,9 @@ TEST(emptied_chains_do_not_keep_the_pool)
 }
 
 /*
- * Then the entries move to a table of the same size, so that there are two of
- * that size at once.  Threads that mapped the one over the other, each for
- * itself, would find buckets of the wrong one, and keys absent.
+ * Entries move to a table of the same size, so that two of that size exist at
+ * once.  Threads that each mapped one over the other would read the wrong
+ * buckets, and report keys as absent.
  */
 TEST(moved_to_a_table_of_the_same_size)
 {
@@ -170,7 +171,7 @@ TEST(moved_to_a_table_of_the_same_size)
 	close(fd);
 }
 
-/* Tables grow and shrink, all the time. */
+/* Make tables grow and shrink all the time. */
 static void grow_and_shrink(int fd)
 {
 	uint64_t key, n;
@@ -185,10 +186,11 @@ static void grow_and_shrink(int fd)
 }
 
 /*
- * A table that had just been left could no longer be found by page faults, but
- * was still listed, for as long as the writer stood still between the two: who
- * looked there for the first time found all keys absent.  It seldom does, so
- * this is only seen now and then; place.pml has it each time.
+ * A table that the shard had just left could not be found by page faults any
+ * more, but was still listed while the writer paused between the two steps.  A
+ * reader that looked there for the first time found all keys absent.  The
+ * writer rarely pauses there, so this test shows it only now and then.  The
+ * model place.pml always does.
  */
 TEST(first_reads_while_tables_move)
 {
@@ -219,7 +221,7 @@ TEST(first_reads_while_tables_move)
 	close(fd);
 }
 
-/* Entries up to a key that could not be read. */
+/* The number of entries up to a key that could not be read. */
 static int missing(struct kcmap *map, const struct cmap_window *header,
 		   uint32_t end)
 {
@@ -234,9 +236,9 @@ static int missing(struct kcmap *map, const struct cmap_window *header,
 }
 
 /*
- * Where nothing is yet a look finds zeroes, and they stay.  A table's pool got
- * another block after somebody had looked there, and what was in that block
- * was absent for this process ever after.
+ * A read of a place without memory gets a page of zeroes, which stays mapped.
+ * A table's pool got another block after a process had read there.  That
+ * process never saw the keys in that block.
  */
 TEST(looked_there_before_there_was_anything)
 {
@@ -260,7 +262,7 @@ TEST(looked_there_before_there_was_anything)
 	close(fd);
 }
 
-/* A process that locks its memory has all looked at for it, by the kernel. */
+/* If a process locks its memory, the kernel faults in all of the window. */
 TEST(locked_memory)
 {
 	struct kcmap_window_info stat = { .sz = sizeof(stat) };
@@ -288,7 +290,7 @@ TEST(locked_memory)
 	close(fd);
 }
 
-/* A read of what another CPU overwrites without pause gets on. */
+/* Reads succeed although another CPU overwrites the entry without pause. */
 TEST(reads_get_on_beside_a_writer)
 {
 	struct kcmap_window_info stat = { .sz = sizeof(stat) };
@@ -309,7 +311,7 @@ TEST(reads_get_on_beside_a_writer)
 			set(fd, "k", 1, value, sizeof(value));
 		}
 	}
-	/* However slowly the machine writes. */
+	/* However slow the writer's machine is. */
 	while (now() < end || (seen <= 100 && now() < end + 60)) {
 		ASSERT_EQ(64, kcmap_get(map, "k", 1, value, 64, NULL));
 		for (i = 1; i < 8; i++)
@@ -332,7 +334,7 @@ TEST(reads_get_on_beside_a_writer)
 }
 
 #define CHURNED 8		/* all in one bucket */
-#define FILLERS 600ULL		/* have it move */
+#define FILLERS 600ULL		/* with these, the bucket moves */
 
 static void set_and_delete(const struct target *t, const uint64_t *keys,
 			   const bool *go_on)
@@ -355,9 +357,9 @@ static void set_and_delete(const struct target *t, const uint64_t *keys,
 }
 
 /*
- * A node's order is overwritten when it is retired, and its slot's tag when
- * another entry gets it, while the library takes from them where the entry is:
- * whatever it returns is in order.
+ * A node's order is overwritten when the node is retired, and the tag in its
+ * slot when another entry gets that slot.  The library reads an entry's
+ * position from both.  Whatever it returns must be in order.
  */
 TEST(range_in_order_while_deleted)
 {
@@ -383,7 +385,7 @@ TEST(range_in_order_while_deleted)
 		range = kcmap_range_new(map, 0, NULL);
 		ASSERT_NE(NULL, range);
 		last = 0;
-		/* Those of the bucket come first. */
+		/* The keys of that bucket come first. */
 		for (i = 0; i < 2 * CHURNED; i++) {
 			uint64_t hash;
 
