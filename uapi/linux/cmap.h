@@ -2,15 +2,15 @@
 /*
  * cmap - concurrent key/value maps shared by processes and the kernel.
  *
- * This file is the whole ABI of /dev/cmap.  A descriptor of the device is
- * first bound to a map, new (CMAP_IOCTL_CREATE) or existing
- * (CMAP_IOCTL_OPEN); from then on it is that map.  The access mode the device
- * was opened with says what the descriptor may do: O_RDONLY reads, O_WRONLY
- * writes, O_RDWR both.
+ * This file is the whole ABI of /dev/cmap.  A descriptor of the device is first
+ * bound to a map: to a new one (CMAP_IOCTL_CREATE) or to an existing one
+ * (CMAP_IOCTL_OPEN).  From then on it refers to that map.  The access mode with
+ * which the device was opened says what the descriptor may do: O_RDONLY allows
+ * reads, O_WRONLY writes, O_RDWR both.
  *
- * A descriptor polls as ready to read and write, always and whether it is bound
- * or not, by poll, select and epoll alike: no command waits for others.  That a
- * map has changed cannot be waited for.
+ * poll, select and epoll always report a descriptor as ready for reading and
+ * writing, bound or not, as no command waits for an event.  It is not possible
+ * to wait for a change of a map.
  */
 #ifndef _UAPI_LINUX_CMAP_H
 #define _UAPI_LINUX_CMAP_H
@@ -21,86 +21,85 @@
 /**
  * DOC: Structures
  *
- * Every structure begins with its own size, set by the caller to sizeof() of
- * the structure it was compiled with.  A shorter one than the kernel knows is
- * extended with zeroes, down to the size each command states as its least; a
- * longer one is accepted only while everything the kernel does not know is
- * zero.  Reserved fields and unknown flags must be zero.  User pointers are
- * 64 bits wide for everyone, so 32-bit programs use the same layout.
+ * Every structure begins with its own size.  The caller sets it to sizeof() of
+ * the structure that it was compiled with.  The kernel extends a structure that
+ * is shorter than its own with zeroes, down to the least size that each command
+ * states.  It accepts a longer one if all bytes that it does not know are zero.
+ * Reserved fields and unknown flags must be zero.  User pointers have 64 bits,
+ * so 32-bit programs use the same layout.
  *
  * DOC: Errors
  *
- * One meaning each, whatever the command:
+ * Each errno has one meaning for all commands:
  *
- * ======== ==============================================================
- * E2BIG    a structure is longer than the kernel knows and not zero there;
- *          or a key or value is longer than the map's maximum
- * EACCES   the map's owner, group and mode do not allow this open or unlink;
- *          the name is one of the kernel's; with CMAP_OPEN_TRUSTED: the map
- *          belongs neither to the caller nor to root; or a mapping that could
- *          be written or executed
- * EAGAIN   enough memory will be free after a grace period, which this
- *          context cannot wait for; or others wrote to the key each time that
- *          this was tried (kernel callers that may not sleep only)
- * EBADF    the descriptor was not opened for reading, or for writing
- * EBADFD   the descriptor is not bound to a map
- * EBUSY    the descriptor is bound to a map already
- * EDOM     add: the value is not 8 bytes long
- * EDQUOT   a user's limit on maps or on memory is reached: that of the one who
- *          pays for the map
- * EEXIST   the key, or the map's name, exists already
- * EFAULT   a pointer does not point to memory that can be read or written
- * EINTR    a fatal signal arrived
- * EINVAL   a size, flag, reserved field, name, parameter or command in a
- *          batch that is not valid; a length that is not the map's fixed
- *          one; a private mapping, or one beyond all regions of the window
- * EMSGSIZE the buffer is too small; the length field says what it takes
- * ENODEV   mmap: the map was made without a window, or the CPU's caches would
- *          show a process other contents than the kernel's
- * ENFILE   the module's limit on the number of maps is reached
- * ENOENT   no such key, or no map of that name
- * ENOMEM   out of memory, or the memory cgroup is at its limit
- * ENOSPC   the map's max_entries or max_bytes is reached, or the module's
- *          limit on bytes, and not enough is on its way back (an entry can
- *          still be replaced by one of the same or a smaller size); or the
- *          32 GiB that one shard's entries can have
- * ENOTTY   no such command
+ * ========= ===================================================================
+ * E2BIG     a structure is longer than the kernel's and not zero there; or a
+ *           key or value is longer than the map's maximum
+ * EACCES    the map's owner, group and mode do not allow this open or unlink;
+ *           the name is reserved for kernel code; with CMAP_OPEN_TRUSTED: the
+ *           map belongs neither to the caller nor to root; or a mapping that
+ *           could be written or executed was asked for
+ * EAGAIN    only for kernel callers that may not sleep: enough memory will be
+ *           free after a grace period, which they cannot wait for; or others
+ *           wrote to the key at each of several tries
+ * EBADF     the descriptor was not opened for reading, or for writing
+ * EBADFD    the descriptor is not bound to a map
+ * EBUSY     the descriptor is bound to a map already
+ * EDOM      add: the value is not 8 bytes long
+ * EDQUOT    the user who pays for the map is at a limit on maps or on memory
+ * EEXIST    the key, or the map's name, exists already
+ * EFAULT    a pointer does not point to memory that can be read or written
+ * EINTR     a fatal signal arrived
+ * EINVAL    a size, flag, reserved field, name, parameter or command in a batch
+ *           is not valid; a length is not the map's fixed one; or a mapping is
+ *           private, or beyond all regions of the window
+ * EMSGSIZE  the buffer is too small; the length field says what is needed
+ * ENODEV    mmap: the map was made without a window, or the CPU has caches in
+ *           which a process could see other contents than the kernel
+ * ENFILE    the module's limit on the number of maps is reached
+ * ENOENT    there is no such key, or no map of that name
+ * ENOMEM    out of memory, or the memory cgroup is at its limit
+ * ENOSPC    the map's max_entries or max_bytes, or the module's limit on bytes,
+ *           is reached, and not enough is on its way back (an entry can still
+ *           be replaced by one of the same or a smaller size); or a shard's
+ *           entries have 32 GiB, the most that they can have
+ * ENOTTY    there is no such command
  * EOVERFLOW add: the sum does not fit in a signed 64-bit number
- * EPERM    only the map's owner, or who has the capability, may change its
- *          name, owner, group or mode
- * ESTALE   the entry's version, or value, is not the expected one
- * EXFULL   too many keys whose hashes collide with this one
- * ======== ==============================================================
+ * EPERM     only the map's owner, or a caller with the capability, may change
+ *           its name, owner, group or mode
+ * ESTALE    the entry's version, or value, is not the expected one
+ * EXFULL    too many keys whose hashes collide with this one
+ * ========= ===================================================================
  *
- * A command that fails changed nothing, with one exception: EFAULT while
- * writing a result back, when another thread unmapped or protected that very
- * memory during the call.
+ * A command that fails changes nothing, with one exception: EFAULT while a
+ * result is written back, if another thread unmapped or protected that memory
+ * during the call.
  */
 
 #define CMAP_DEVICE		"/dev/cmap"
 
 /*
- * Names are those of the caller's network namespace, as abstract socket
- * addresses are: a map in another one is not found, nor listed, and can have
- * the same name.  When the namespace ends its names go.
+ * Names belong to the caller's network namespace, like abstract socket
+ * addresses.  A map of another namespace is neither found nor listed, and can
+ * have the same name.  When a namespace ends, its names are removed.
  *
- * Names that begin so are the kernel's, in the initial namespace: only kernel
- * code makes maps of them.
+ * Names with this prefix are reserved: only kernel code makes maps with them,
+ * in the initial namespace.
  */
 #define CMAP_KERNEL_PREFIX	"kernel:"
 
-/* Bounds of what a map can be asked for. */
+/* Upper limits. */
 #define CMAP_NAME_MAX		255	/* bytes in a name, no NUL, no '/' */
 #define CMAP_KEY_MAX		512	/* bytes in a key; 0 is fine */
-#define CMAP_VALUE_MAX		(1U << 20)	/* bytes in a value; 0 is fine */
+#define CMAP_VALUE_MAX		(1U << 20) /* bytes in a value; 0 is fine */
 #define CMAP_SHARDS_MAX		1024
 #define CMAP_BATCH_MAX		65536	/* commands in one batch */
 
 #define CMAP_IOC_MAGIC		0xC9
 
 /*
- * Command numbers, the same as ioctl and as &struct cmap_op.code in a batch.
- * Appended to, never reused.
+ * Command numbers, for ioctls and for &struct cmap_op.code in a batch.  New
+ * ones are appended; none is reused.
  */
 enum cmap_code {
 	/* bind a descriptor; names */
@@ -153,46 +152,46 @@ enum cmap_code {
 #define CMAP_IOCTL_BATCH	_IO(CMAP_IOC_MAGIC, CMAP_CODE_BATCH)
 
 /* &struct cmap_create.flags */
-#define CMAP_CREATE_FIXED_KEY	(1U << 0)	/* every key has key_max bytes */
-#define CMAP_CREATE_FIXED_VALUE	(1U << 1)	/* every value has value_max bytes */
-#define CMAP_CREATE_NO_WINDOW	(1U << 2)	/* reads take system calls */
-#define CMAP_CREATE_WIPE	(1U << 3)	/* what is deleted is overwritten */
+#define CMAP_CREATE_FIXED_KEY	(1U << 0)	/* keys have key_max bytes */
+#define CMAP_CREATE_FIXED_VALUE	(1U << 1)	/* values have value_max */
+#define CMAP_CREATE_NO_WINDOW	(1U << 2)	/* all reads are system calls */
+#define CMAP_CREATE_WIPE	(1U << 3)	/* overwrite what is deleted */
 
 /**
  * struct cmap_create - make a map and bind the descriptor to it
  * @size: sizeof(struct cmap_create); at least up to and including @max_bytes
  * @flags: CMAP_CREATE_*
  * @name: user pointer to the name, not terminated; 0 for an anonymous map
- * @name_len: bytes in @name, 1..CMAP_NAME_MAX; 0 for an anonymous map.  A
- *	name holds no NUL and no '/', and is neither "." nor ".."
+ * @name_len: bytes in @name, 1..CMAP_NAME_MAX; 0 for an anonymous map.  A name
+ *	has no NUL and no '/', and is neither "." nor ".."
  * @mode: permission bits (0..0666), less the process's umask
- * @key_max: longest key, 1..CMAP_KEY_MAX; 0 stands for CMAP_KEY_MAX.  The
- *	shortest has 0 bytes, or with CMAP_CREATE_FIXED_KEY as many
- * @value_max: longest value, 0..CMAP_VALUE_MAX; without
- *	CMAP_CREATE_FIXED_VALUE 0 stands for CMAP_VALUE_MAX
+ * @key_max: longest key, 1..CMAP_KEY_MAX; 0 means CMAP_KEY_MAX.  The shortest
+ *	key has 0 bytes, or with CMAP_CREATE_FIXED_KEY the same number
+ * @value_max: longest value, 0..CMAP_VALUE_MAX; without CMAP_CREATE_FIXED_VALUE
+ *	0 means CMAP_VALUE_MAX
  * @shards: number of shards, a power of two up to CMAP_SHARDS_MAX and the
- *	module's limit; 0 for as many as possible CPUs, rounded up
+ *	module's limit; 0 for the number of possible CPUs, rounded up
  * @__reserved: 0
- * @max_entries: most entries the map can hold; 0 for no limit of its own.  It
- *	is exact: there are never more, and an insert fails with ENOSPC for
- *	this only if at some moment during the call there were so many, and
- *	none of that key
- * @max_bytes: most memory the map can take; 0 for no limit of its own.  A page
- *	or a few for each shard, which are made when the map is first mapped,
- *	are not counted: they are not the writers' doing
+ * @max_entries: most entries that the map can have; 0 for no limit of its own.
+ *	The limit is exact: there are never more entries, and because of it an
+ *	insert fails (ENOSPC) only if at some moment during the call there were
+ *	that many, and none with this key
+ * @max_bytes: most memory that the map can have; 0 for no limit of its own.
+ *	The first mmap() of the map adds a few pages for each shard.  They are
+ *	not counted, because no writer causes them
  *
- * The descriptor must be open for writing.  The map's owner and group are
- * the caller's effective ones.  A named map lives until it is unlinked and
- * unused, an anonymous one until its last descriptor is closed.
+ * The descriptor must be open for writing.  Owner and group of the map are the
+ * caller's effective ones.  A named map lives until it is unlinked and nobody
+ * uses it, an anonymous one until its last descriptor is closed.
  *
- * The owner pays for the map and for all that is put into it, whoever does so,
- * within his limits: see &struct cmap_limits.
+ * The owner pays for the map and all of its contents, no matter who writes
+ * them, within the owner's limits: see &struct cmap_limits.
  *
- * Whoever may read a map may also map it (see "The window" below), and then
- * sees keys and values that were deleted or replaced until their memory is
- * used again, and the secret of the map's hash.  With CMAP_CREATE_WIPE what is
- * deleted or replaced is overwritten after a grace period, in any case before
- * it is used again.  A map made with CMAP_CREATE_NO_WINDOW cannot be mapped.
+ * Whoever may read a map may also map it, see "The window" below.  Such a
+ * process sees the secret of the map's hash, and keys and values that were
+ * deleted or replaced, until their memory is reused.  With CMAP_CREATE_WIPE
+ * these are overwritten after a grace period, and always before their memory is
+ * reused.  A map made with CMAP_CREATE_NO_WINDOW cannot be mapped.
  *
  * Errors: EACCES, EBADF, EBUSY, EDQUOT, EEXIST, EFAULT, EINVAL, ENFILE, ENOMEM,
  * ENOSPC.
@@ -212,7 +211,7 @@ struct cmap_create {
 };
 
 /* &struct cmap_name.flags of CMAP_IOCTL_OPEN */
-#define CMAP_OPEN_TRUSTED	(1U << 0)	/* only the caller's, or root's */
+#define CMAP_OPEN_TRUSTED	(1U << 0)	/* the caller's or root's map */
 
 /**
  * struct cmap_name - open (bind the descriptor to), unlink or rename a map
@@ -222,31 +221,32 @@ struct cmap_create {
  * @name_len: bytes in @name, 1..CMAP_NAME_MAX
  * @__reserved: 0
  *
- * CMAP_IOCTL_OPEN needs the map's read permission when the descriptor is open
- * for reading and its write permission when it is open for writing.  With a
- * descriptor that is open for neither, by the access mode 3 (O_ACCMODE), the
- * caller must own the map or have CAP_FOWNER: it is good for CMAP_IOCTL_RENAME,
- * CMAP_IOCTL_SETATTR and CMAP_IOCTL_STAT, whatever the mode is.  A
- * program that would create the map if it were missing does not expect one that
- * somebody else made first under that name; with CMAP_OPEN_TRUSTED a map that belongs
- * neither to the caller, nor to root, nor to the root of the user namespace
- * that the network namespace belongs to, is refused (EACCES), as
- * fs.protected_regular has it for files.  The last of these counts only for
- * callers in that user namespace: to one who came in from further out he is a
- * user as any other.
+ * CMAP_IOCTL_OPEN needs read permission on the map if the descriptor is open
+ * for reading, and write permission if it is open for writing.  A descriptor of
+ * the access mode 3 (O_ACCMODE) is open for neither.  To bind it, the caller
+ * must own the map or have CAP_FOWNER, whatever the map's mode is.  It serves
+ * for CMAP_IOCTL_RENAME, CMAP_IOCTL_SETATTR and CMAP_IOCTL_STAT.
  *
- * CMAP_IOCTL_UNLINK works on any descriptor of the device, bound or not; the
+ * CMAP_OPEN_TRUSTED is for a program that creates the map if there is none, and
+ * must not use one that somebody else made first under that name.  It refuses
+ * (EACCES) a map that belongs neither to the caller, nor to root, nor to the
+ * root of the user namespace that owns the network namespace, as
+ * fs.protected_regular does for files.  The last of these is trusted only by
+ * callers in that user namespace: for a caller from outside of it, it is a user
+ * like any other.
+ *
+ * CMAP_IOCTL_UNLINK works on any descriptor of the device, bound or not.  The
  * caller must own the map or have CAP_FOWNER.
  *
- * CMAP_IOCTL_RENAME gives the map that the descriptor is bound to, and whose
- * name has not been removed, another name, where it has its name.  The caller
- * must own the map or have CAP_FOWNER.  A name that exists is not replaced.
+ * CMAP_IOCTL_RENAME changes the name of the descriptor's map, within the
+ * namespace of the present name, which must still exist.  The caller must own
+ * the map or have CAP_FOWNER.  A name that exists is not replaced.
  *
- * Capabilities count if the caller has them in the user namespace that the
- * name's network namespace belongs to, and that namespace knows the owner.
+ * A capability counts if the caller has it in the user namespace that owns the
+ * name's network namespace, and if the map's owner has an id there.
  *
- * Errors: EACCES, EBADFD (rename), EBUSY (open), EEXIST (rename),
- * EFAULT, EINVAL, ENOENT, ENOMEM, EPERM (rename).
+ * Errors: EACCES, EBADFD (rename), EBUSY (open), EEXIST (rename), EFAULT,
+ * EINVAL, ENOENT, ENOMEM, EPERM (rename).
  */
 struct cmap_name {
 	__u32 size;
@@ -266,14 +266,13 @@ struct cmap_name {
  * @size: sizeof(struct cmap_setattr)
  * @flags: CMAP_SET_*
  * @mode: permission bits (0..0666); 0 without CMAP_SET_MODE
- * @uid: owner, as the caller's user namespace has it; 0 without CMAP_SET_UID
- * @gid: group, likewise; 0 without CMAP_SET_GID
+ * @uid: owner, in the caller's user namespace; 0 without CMAP_SET_UID
+ * @gid: group, in the caller's user namespace; 0 without CMAP_SET_GID
  * @__reserved: 0
  *
- * All or nothing is set, of the map that the descriptor is bound to.  The mode
- * is for the owner and CAP_FOWNER to set, the owner for CAP_CHOWN, and the group
- * for the owner, to one that he is in, and for CAP_CHOWN.  Descriptors that are
- * open stay as they are.
+ * Either all that is asked for is set, or nothing.  The owner may set the mode,
+ * and set the group to one that the owner is in.  CAP_FOWNER allows to set the
+ * mode, CAP_CHOWN to set owner and group.  Open descriptors keep their access.
  *
  * A new owner pays for the map from then on, if his limits allow (EDQUOT).
  *
@@ -289,26 +288,25 @@ struct cmap_setattr {
 };
 
 /**
- * struct cmap_limits - what the caller's maps take, and may take
+ * struct cmap_limits - limits on the caller's maps and their memory
  * @size: sizeof(struct cmap_limits)
  * @flags: 0
- * @uid: out: who pays for the maps that the caller makes, as his user namespace
- *	has it: the owner of the outermost user namespace around the caller that
- *	root did not make, or else the caller
- * @maps: out: how many maps he pays for
- * @max_maps: out: how many he may, 0 for no limit
- * @all_maps: out: maps that there are, of all users and of kernel code
- * @all_max_maps: out: how many there may be before the caller is refused one
+ * @uid: out: who pays for maps that the caller makes, in the caller's user
+ *	namespace: the owner of the outermost user namespace around the caller
+ *	that root did not make; if there is none, the caller
+ * @maps: out: how many maps that user pays for
+ * @max_maps: out: the user's limit on maps, 0 for none
+ * @all_maps: out: number of maps of all users and of kernel code
+ * @all_max_maps: out: limit on that number for the caller
  * @__reserved: out: 0
- * @bytes: out: memory that his maps take
- * @max_bytes: out: memory that they may take, 0 for no limit
- * @all_bytes: out: memory that all maps take
- * @all_max_bytes: out: what that may be before the caller is refused, 0 for no
- *	limit
+ * @bytes: out: memory of the user's maps
+ * @max_bytes: out: the user's limit on memory, 0 for none
+ * @all_bytes: out: memory of all maps
+ * @all_max_bytes: out: limit on that memory for the caller, 0 for none
  *
- * Root, and who has CAP_SYS_RESOURCE in the initial user namespace, is bound by
- * no limit of a user's.  A part of the module's limits can only be used by the
- * latter.  Works on any descriptor of the device, bound or not.
+ * No user's limit applies to root, nor to a caller with CAP_SYS_RESOURCE in the
+ * initial user namespace.  Only the latter can use the reserved part of the
+ * module's limits.  Works on any descriptor of the device, bound or not.
  *
  * Errors: EFAULT, EINVAL.
  */
@@ -331,14 +329,13 @@ struct cmap_limits {
  * struct cmap_list - list the named maps
  * @size: sizeof(struct cmap_list)
  * @flags: 0
- * @buf: user pointer to the buffer that takes &struct cmap_list_entry records
+ * @buf: user pointer to the buffer for &struct cmap_list_entry records
  * @buf_len: in: bytes in @buf; out: bytes used; with EMSGSIZE: bytes that the
  *	next record needs
  * @count: out: number of records; 0 at the end
- * @cursor: in: 0 to begin; out: where to go on
- * @all_maps: out: maps that there are on the machine, with and without a name,
- *	in any namespace
- * @all_bytes: out: memory that they take
+ * @cursor: in: 0 to begin; out: where to continue
+ * @all_maps: out: number of all maps, with or without a name, anywhere
+ * @all_bytes: out: memory of all maps
  *
  * The least @size is up to and including @cursor.  Works on any descriptor of
  * the device, bound or not.
@@ -359,17 +356,16 @@ struct cmap_list {
 /**
  * struct cmap_list_entry - one named map
  * @size: bytes to the next record, a multiple of 8
- * @name_offset: where the name is, from the start of this structure.  A kernel
- *	that knows more of a map than this says it in fields before the name:
- *	those are there that end at or before @name_offset
+ * @name_offset: offset of the name in this record.  Later kernels may add
+ *	fields before the name: those exist that end at or before @name_offset
  * @name_len: bytes in the name, which is NUL-terminated
  * @mode: permission bits
- * @uid: owner, as the caller's user namespace has it
- * @gid: group, likewise
+ * @uid: owner, in the caller's user namespace
+ * @gid: group, in the caller's user namespace
  * @__reserved: 0
  * @id: number of the map, unique while the module is loaded
  * @entries: entries in the map
- * @bytes: memory the map takes
+ * @bytes: memory of the map
  * @max_entries: limit on entries, 0 for none
  * @max_bytes: limit on memory, 0 for none
  * @create_flags: CMAP_CREATE_*
@@ -396,7 +392,7 @@ struct cmap_list_entry {
 /* &struct cmap_op.flags */
 #define CMAP_OP_INSERT		(1U << 0)	/* set: only if absent */
 #define CMAP_OP_REPLACE		(1U << 1)	/* set: only if present */
-#define CMAP_OP_VERSION		(1U << 2)	/* set, delete: only if version is this */
+#define CMAP_OP_VERSION		(1U << 2)	/* set, delete: this version */
 
 /**
  * struct cmap_op - one command on one key, alone or in a batch
@@ -404,54 +400,54 @@ struct cmap_list_entry {
  *	including @version, the others up to and including @start
  * @code: in a batch, enum cmap_code; alone 0 or the ioctl's own number
  * @flags: CMAP_OP_*
- * @key: user pointer to the key; of an empty one, with @key_len 0, it is not
- *	read
+ * @key: user pointer to the key; not used for an empty key (@key_len 0)
  * @value: user pointer: GET: buffer for the value; SET, SWAP, COMPARE_SWAP,
  *	GET_OR_SET: the new value; STAT, RANGE in a batch: their structure
- * @key_len: bytes in @key.  A key can be empty like any string, but where the
- *	map has a fixed length
+ * @key_len: bytes in @key.  A key may be empty unless the map's keys have a
+ *	fixed length
  * @value_len: bytes at @value; GET: out: the value's length
- * @version: out: the entry's version (GET, or a GET_OR_SET that got), or the
- *	version this write made; with EEXIST and ESTALE the entry's version.
- *	In, with CMAP_OP_VERSION: the version the entry must have, not 0
- * @old: user pointer: TAKE, SWAP, GET_OR_SET: buffer for the value that was
- *	there; COMPARE_SWAP, COMPARE_DELETE: the value that must be there
- * @old_len: bytes at @old; TAKE, SWAP, GET_OR_SET: out: the length of the
- *	value that was there
- * @error: out, in a batch only: 0 or a negative errno.  Not read
- * @number: ADD: in: what to add, out: the sum; SWAP, GET_OR_SET: out: 1 if
- *	there was a value, else 0; CLEAR: out: entries removed; COUNT: out:
+ * @version: out: the entry's version (GET, or a GET_OR_SET that got a value),
+ *	or the version that this write made; with EEXIST and ESTALE the entry's
+ *	version.  In, with CMAP_OP_VERSION: the version that the entry must
+ *	have, not 0
+ * @old: user pointer: TAKE, SWAP, GET_OR_SET: buffer for the old value;
+ *	COMPARE_SWAP, COMPARE_DELETE: the value that the entry must have
+ * @old_len: bytes at @old; TAKE, SWAP, GET_OR_SET: out: the old value's length
+ * @error: out, in a batch only: 0 or a negative errno
+ * @number: ADD: in: the number to add, out: the sum; SWAP, GET_OR_SET: out: 1
+ *	if there was a value, else 0; CLEAR: out: entries removed; COUNT: out:
  *	entries in the map
- * @start: ADD: what an absent entry counts as, before @number is added
+ * @start: ADD: the number that an absent entry counts as
  *
- * A buffer pointer of 0 with length 0 asks for the length alone.  A buffer
- * that is too short gets EMSGSIZE and the length in the length field, with
- * nothing changed in the map.
+ * A buffer pointer of 0 with length 0 asks only for the length.  If a buffer is
+ * too short, the command sets the length field, and fails with EMSGSIZE.
  *
  * ========================= =================================================
  * GET                       the value and its version
  * SET                       the value becomes @value
- * DELETE                    the entry goes
+ * DELETE                    the entry is removed
  * TAKE                      get and delete
- * SWAP                      set, and get what was there, if anything
+ * SWAP                      set, and get the old value if there was one
  * COMPARE_SWAP              set, if the value equals @old
  * COMPARE_DELETE            delete, if the value equals @old
- * GET_OR_SET                get what is there, or else set
- * ADD                       the value, a signed 64-bit number in the machine's
- *                           byte order, grows by @number
- * CLEAR                     every entry that is there throughout the call goes
- * COUNT                     how many entries there are: the number after all
- *                           writes that had ended when the call began, and
- *                           perhaps some that were under way since, each with
- *                           all that had ended before it began
+ * GET_OR_SET                get, or set if the key is absent
+ * ADD                       @number is added to the value, a signed 64-bit
+ *                           number in the machine's byte order
+ * CLEAR                     every entry that is there during the whole call is
+ *                           removed
+ * COUNT                     the number of entries after a set of writes: all
+ *                           that had ended when the call began, perhaps some
+ *                           that were under way during it, and with each of
+ *                           these all that had ended before it began
  * ========================= =================================================
  *
  * GET and COUNT need a descriptor open for reading; SET, DELETE, COMPARE_SWAP,
  * COMPARE_DELETE and CLEAR one for writing; TAKE, SWAP, GET_OR_SET and ADD one
  * for both.
  *
- * Errors: E2BIG, EBADF, EBADFD, EDOM (ADD), EDQUOT, EEXIST (SET), EFAULT, EINTR,
- * EINVAL, EMSGSIZE, ENOENT, ENOMEM, ENOSPC, EOVERFLOW (ADD), ESTALE, EXFULL.
+ * Errors: E2BIG, EBADF, EBADFD, EDOM (ADD), EDQUOT, EEXIST (SET), EFAULT,
+ * EINTR, EINVAL, EMSGSIZE, ENOENT, ENOMEM, ENOSPC, EOVERFLOW (ADD), ESTALE,
+ * EXFULL.
  */
 struct cmap_op {
 	__u32 size;
@@ -470,29 +466,29 @@ struct cmap_op {
 };
 
 /**
- * struct cmap_stat - what a map is and what it holds
+ * struct cmap_stat - properties, contents and memory of a map
  * @size: sizeof(struct cmap_stat); at least up to and including @id
  * @flags: 0
  * @id: out: number of the map, unique while the module is loaded
  * @create_flags: out: CMAP_CREATE_*
  * @mode: out: permission bits
- * @uid: out: owner, as the caller's user namespace has it
- * @gid: out: group, likewise
+ * @uid: out: owner, in the caller's user namespace
+ * @gid: out: group, in the caller's user namespace
  * @key_max: out: longest key
  * @value_max: out: longest value
  * @shards: out: number of shards
- * @longest_chain: out: most buckets that a lookup of one key can go through
+ * @longest_chain: out: most buckets that a lookup of one key reads
  * @max_entries: out: limit on entries, 0 for none
  * @max_bytes: out: limit on memory, 0 for none
- * @entries: out: entries in the map, as COUNT has them
- * @bytes: out: memory the map takes, tables included: what @max_bytes limits
- * @table_bytes: out: of these, in tables
+ * @entries: out: entries in the map, counted as by COUNT
+ * @bytes: out: memory of the map, tables included: what @max_bytes limits
+ * @table_bytes: out: the part of @bytes that is in tables
  * @buckets: out: buckets in the tables
  * @grows: out: how many times a shard's table began to grow
  * @shrinks: out: how many times a shard's table began to shrink
- * @allocs: out: nodes handed out
- * @reuses: out: of these, on memory an earlier node had
- * @retries: out: writes that had to start over to get memory, or room below
+ * @allocs: out: nodes allocated
+ * @reuses: out: the part of @allocs that reused the memory of an earlier node
+ * @retries: out: writes that started over to get memory, or room below
  *	@max_entries
  *
  * Errors: EBADFD, EFAULT, EINVAL.
@@ -524,13 +520,13 @@ struct cmap_stat {
 
 /**
  * struct cmap_cursor - a position in a map
- * @position: where in the map's order of hashes; 0 with @tie 0 is the start
+ * @position: position in the order of hashes; 0 with @tie 0 is the start
  * @tie: which of the entries at that position
  *
- * A cursor stays good for the life of the map, whatever happens to the map
- * meanwhile, and in any process.  Of a map made with CMAP_CREATE_NO_WINDOW it
- * is a number that tells nothing of where it leads: positions are bits of
- * keys' hashes, and with them keys could be chosen that collide.
+ * A cursor is valid for the life of the map, in any process, whatever happens
+ * to the map meanwhile.  Positions are bits of keys' hashes, and with them keys
+ * could be chosen that collide.  So for a map made with CMAP_CREATE_NO_WINDOW
+ * cursors are enciphered.
  */
 struct cmap_cursor {
 	__aligned_u64 position;
@@ -541,18 +537,18 @@ struct cmap_cursor {
 #define CMAP_RANGE_KEYS		(1U << 0)	/* keys only, no values */
 
 /**
- * struct cmap_range - read a buffer full of entries
+ * struct cmap_range - read as many entries as fit a buffer
  * @size: sizeof(struct cmap_range)
  * @flags: CMAP_RANGE_*
- * @buf: user pointer to the buffer that takes &struct cmap_entry records
+ * @buf: user pointer to the buffer for &struct cmap_entry records
  * @buf_len: in: bytes in @buf; out: bytes used; with EMSGSIZE: bytes that the
  *	next entry needs
  * @count: out: number of records; 0 at the end of the map
- * @cursor: in: all 0 to begin; out: where to go on
+ * @cursor: in: all 0 to begin; out: where to continue
  *
- * An entry that is in the map throughout a range is reported exactly once,
- * whatever else happens to the map; no entry is reported twice.  One that is
- * added or removed meanwhile may or may not be.
+ * An entry that is in the map during a whole range, from start to end, is
+ * returned exactly once.  No entry is returned twice.  An entry that is added
+ * or removed meanwhile may be returned or not.
  *
  * Errors: EBADF, EBADFD, EFAULT, EINTR, EINVAL, EMSGSIZE, ENOMEM.
  */
@@ -569,14 +565,13 @@ struct cmap_range {
  * struct cmap_entry - one entry of a range
  * @size: bytes to the next record, a multiple of 8
  * @key_len: bytes in the key; 0 is an empty key
- * @key_offset: where the key is, from the start of this structure.  A kernel
- *	that knows more of an entry than this says it in fields before the key:
- *	those are there that end at or before @key_offset
- * @value_len: bytes in the value, also when only keys are asked for
- * @value_offset: where the value is, from the start of this structure, a
- *	multiple of 8; 0 when only keys are asked for
+ * @key_offset: offset of the key in this record.  A later kernel may add fields
+ *	before the key: a field exists if it ends at or before @key_offset
+ * @value_len: bytes in the value, also with CMAP_RANGE_KEYS
+ * @value_offset: offset of the value in this record, a multiple of 8; 0 with
+ *	CMAP_RANGE_KEYS
  * @version: the entry's version
- * @cursor: where to go on behind this entry
+ * @cursor: where to continue after this entry
  */
 struct cmap_entry {
 	__u32 size;
@@ -593,17 +588,17 @@ struct cmap_entry {
  * struct cmap_ops - many commands in one call
  * @size: sizeof(struct cmap_ops)
  * @flags: 0
- * @ops: user pointer to an array of &struct cmap_op; their size must be
- *	@op_size.  Any code from GET on except BATCH itself
+ * @ops: user pointer to an array of &struct cmap_op, each of the size @op_size.
+ *	Their code is any from GET on, except BATCH
  * @count: elements in @ops, up to CMAP_BATCH_MAX
- * @op_size: bytes from one element to the next, a multiple of 8, at least up
- *	to and including &struct cmap_op.start
+ * @op_size: bytes from one element to the next, a multiple of 8, at least up to
+ *	and including &struct cmap_op.start
  * @done: out: elements carried out, each with its result in its error field
  * @__reserved: 0
  *
- * Each element is carried out as it would be alone, in order; one that fails
- * does not stop those behind it.  The call itself fails, with @done set, when
- * the array cannot be read or written (EFAULT) or on a fatal signal (EINTR).
+ * Elements are carried out in order, each as it would be alone.  One that fails
+ * does not stop those after it.  The call itself fails, with @done set, if the
+ * array cannot be read or written (EFAULT) and on a fatal signal (EINTR).
  *
  * Errors: EBADFD, EFAULT, EINTR, EINVAL, ENOMEM.
  */
@@ -620,98 +615,95 @@ struct cmap_ops {
 /**
  * DOC: The window
  *
- * A descriptor open for reading can be mapped: PROT_READ and MAP_SHARED only,
- * never to become writable.  The mapping shows the map's own tables and nodes
- * while the kernel changes them, so values can be read with no system call.
- * What follows is how to read them; libkcmap does.
+ * A descriptor that is open for reading can be mapped, with PROT_READ and
+ * MAP_SHARED.  The mapping can never become writable.  It shows the map's own
+ * tables and nodes while the kernel changes them, so values can be read without
+ * a system call.  This text says how; libkcmap does it.
  *
- * An offset of the file names a place: a region, see CMAP_WINDOW_REGION(), and
- * an offset in it.  In each region all shards' parts of one size stand one
- * after the other, so one mapping shows a region of every shard.  A place
- * shows the memory that the shard has there now, whatever was there before.
+ * An offset in the file is a place: a region, see CMAP_WINDOW_REGION(), and an
+ * offset in the region.  A region has one part for each shard, all of one size
+ * and one after the other.  A place shows the memory that the shard has there
+ * now, no matter what was there before.
  *
  * ======================= ===================================================
  * region                  what it shows
  * ======================= ===================================================
- * CMAP_WINDOW_HEAD        &struct cmap_window, @words_offset behind its start
- *                         &struct cmap_window_words, and @shards_offset behind
- *                         it the first page of each shard's &struct
- *                         cmap_window_shard
+ * CMAP_WINDOW_HEAD        &struct cmap_window; &struct cmap_window_words at
+ *                         @words_offset; the first page of each shard's
+ *                         &struct cmap_window_shard from @shards_offset on
  * CMAP_WINDOW_LIST(level) more pages of &struct cmap_window_shard: of level n
  *                         (1 and up) those from 2^(n-1) to 2^n - 1
  * CMAP_WINDOW_NODE(level) nodes: of level n (1 and up) the granules from
  *                         2^(n+1) to 2^(n+2) - 1
  * CMAP_WINDOW_TABLE(bits, turn)
- *                         a table of 2^bits buckets: the buckets, then, at
- *                         CMAP_WINDOW_POOL_OFFSET, those of its pool; in
- *                         CMAP_WINDOW_TABLE_BYTES
+ *                         a table of 2^bits buckets, and its pool at
+ *                         CMAP_WINDOW_POOL_OFFSET; CMAP_WINDOW_TABLE_BYTES in
+ *                         all.  Tables of one size take turns at 4 regions
  * ======================= ===================================================
  *
- * A shard's nodes lie in a space of CMAP_WINDOW_GRANULES granules of
- * 2^CMAP_WINDOW_GRANULE_SHIFT bytes, of which the first
- * CMAP_WINDOW_GRANULES_NONE do not exist.  A ref is an offset in it in units of
- * 8 bytes.  A segment of nodes takes one granule or more in a row, all of one
- * level.  It has a number, which no other segment of the map ever has.  The
- * number stands in &struct cmap_window_shard, at the word that has the granule's
- * index, for each of its granules.  A number below CMAP_WINDOW_NUMBER_FIRST is
- * none: there is no segment, or none that can be read here yet.
+ * A shard's nodes are in a space of CMAP_WINDOW_GRANULES granules of
+ * 2^CMAP_WINDOW_GRANULE_SHIFT bytes.  The first CMAP_WINDOW_GRANULES_NONE of
+ * them do not exist.  A ref is an offset in this space, in units of 8 bytes.  A
+ * segment of nodes has one or more consecutive granules, all of one level.  Its
+ * number is used for no other segment of the map, ever.  For each of its
+ * granules the number is in &struct cmap_window_shard, at the word with the
+ * granule's index.  A number below CMAP_WINDOW_NUMBER_FIRST means that there is
+ * no segment, or none that can be read here yet.
  *
- * A load from a place faults (SIGBUS) where nothing ever was.  Where a segment
- * or a table was, or a segment's number has been published, it never does: it
- * finds zeroes where there is nothing any more.  The page that a granule's
- * number is in exists before any ref to that granule is published.  So a reader
- * that runs beyond the granule that a node begins in first makes sure that the
- * node is one, by step 3 below.
+ * A load from a place faults (SIGBUS) if there never was anything.  It does not
+ * fault where a segment or a table is or was, or where a segment's number has
+ * been published: if there is nothing any more it returns zeroes.  The page
+ * with a granule's number exists before a ref to that granule is published.  A
+ * node can extend beyond the granule in which it begins.  Before a reader loads
+ * from there, it makes sure by step 3 below that the node is valid.
  *
- * A key's hash is that of SipHash-1-3 with the window's secret, a 64-bit number
- * h, but that the key's length goes into v1 before the first word (by exclusive
- * or) in place of the last word's highest byte.  A key of whole words so has no
- * other word; the last word of any other is filled up with zeroes.
- * Its highest shard_bits bits number the shard, those below them, as many as
- * the table has bits, the bucket.  Its lowest 16 bits are the tag.
+ * A key's hash is a 64-bit number: SipHash-1-3 under the window's secret, with
+ * one change.  The key's length is XORed into v1 before the first word, and is
+ * not in the highest byte of the last word.  So a key of whole words has no
+ * further word; for other keys the last word is padded with zeroes.  The
+ * highest shard_bits bits of the hash are the shard.  The bits below, as many
+ * as the table has, are the bucket.  The lowest 16 bits are the tag.
  *
  * To look a key up:
  *
- * 1. Load the shard's @table, T (0: no entry), and the bucket's @head.  If
- *    that says CMAP_WINDOW_MOVED, load @next, and @table once more: if it is
- *    still T go on with next as T, else begin anew.
- * 2. For each slot whose tag is equal, load the ref (0: none), then the
- *    number in @segment that its granule has (none: begin anew), then @version
- *    of the node (0: begin anew); then once more the ref (another one: do this
- *    slot again), then the first bucket's head (MOVED: begin anew).  Compare
- *    the key, copy the value.
- * 3. Now look again: if @version or the number in @segment is another, or T is
- *    neither the shard's @table nor its @next any more, begin anew.  What was
- *    copied is one whole value, and was the key's at the second load of the
- *    ref.
- * 4. Go on in the buckets chained to it; one that is not CMAP_WINDOW_LINKED is
- *    not to be seen here (begin anew).  If no slot has the key, look again at
- *    the first bucket's head, then at @table and @next, as above; then the key
- *    was absent.
+ * 1. Load the shard's @table, T (0: no entry), and the bucket's @head.  If the
+ *    head has CMAP_WINDOW_MOVED, load @next, and @table once more.  If that is
+ *    still T, continue with next as T, else begin anew.
+ * 2. For each slot with an equal tag: load the ref (0: none), then the number
+ *    in @segment for the ref's granule (none: begin anew), then @version of the
+ *    node (0: begin anew).  Load the ref once more (changed: do this slot
+ *    again), then the first bucket's head (MOVED: begin anew).  Compare the
+ *    key, copy the value.
+ * 3. Look again: begin anew if @version or the number in @segment has changed,
+ *    or if T is neither the shard's @table nor its @next any more.  Otherwise
+ *    the copy is one whole value, the key's at the second load of the ref.
+ * 4. Continue in the chained buckets (one is not CMAP_WINDOW_LINKED: begin
+ *    anew).  If no slot has the key, look again at the first bucket's head,
+ *    then at @table and @next, as above.  Then the key was absent.
  *
  * A flag that the reader does not know (in a table's word, in @lengths of a
- * node whose key is the one looked for, in @flags of a trailer) means that it
- * cannot tell: it asks the kernel.  It never means that the key is absent.
+ * node with the key, in @flags of a trailer) means that it must ask the kernel.
+ * It never means that the key is absent.
  *
- * What a trailer refers to in &struct cmap_window_words is loaded between the
- * two loads of the ref, so that there is a moment at which the ref stood in its
- * slot and the word said so.
+ * If a trailer refers to a word of &struct cmap_window_words, that word is
+ * loaded between the two loads of the ref.  So there is a moment at which the
+ * slot had the ref and the word had the value.
  *
- * Each load up to the second one of @head has acquire semantics, and a load
- * fence stands before each "look again".
+ * Each load up to the second one of @head has acquire semantics.  Each "look
+ * again" begins with a load fence.
  *
- * What is shared by all may be read by a process that is stopped for long:
- * whatever it has read by then, this is how it finds out.
+ * A reader can be stopped at any point for any time while the kernel reuses
+ * memory.  These steps detect whatever has changed meanwhile.
  */
 #define CMAP_WINDOW_MAGIC	0x70616d63	/* "cmap" */
 #define CMAP_WINDOW_FORMAT	3
 
-/* Offsets: a region's number, then the offset in it. */
+/* An offset in the file is a region's number, then the offset in the region. */
 #define CMAP_WINDOW_REGION_SHIFT	45
 #define CMAP_WINDOW_REGION(n)		((__u64)(n) << CMAP_WINDOW_REGION_SHIFT)
 #define CMAP_WINDOW_HEAD		0
 #define CMAP_WINDOW_LIST(level)		(0 + (level))	/* 1 to 15 */
-/* 16 to 31 are for feeds and owners, which are to come. */
+/* 16 to 31 are reserved for feeds and owners. */
 #define CMAP_WINDOW_NODE(level)		(32 + (level))	/* 1 to 17 */
 #define CMAP_WINDOW_TABLE(bits, turn)	(64 + (turn) * 32 + (bits))
 #define CMAP_WINDOW_REGIONS		192
@@ -720,7 +712,7 @@ struct cmap_ops {
 #define CMAP_WINDOW_NODE_LEVELS		18
 #define CMAP_WINDOW_TURNS		4
 
-/* Bytes that a shard's part of a region has; of tables see below. */
+/* Bytes in a shard's part of a region.  For tables see below. */
 #define CMAP_WINDOW_LIST_BYTES(level, page)	((__u64)(page) << ((level) - 1))
 #define CMAP_WINDOW_NODE_BYTES(level)					\
 	(1ULL << ((level) + 1 + CMAP_WINDOW_GRANULE_SHIFT))
@@ -729,25 +721,25 @@ struct cmap_ops {
 #define CMAP_WINDOW_GRANULES		(1U << 19)	/* of a shard */
 #define CMAP_WINDOW_GRANULES_NONE	4
 
-/* Numbers of segments; what is below is none. */
+/* The lowest number of a segment. */
 #define CMAP_WINDOW_NUMBER_FIRST	2
 
 /**
- * struct cmap_window - what is at offset 0
+ * struct cmap_window - the window's header, at offset 0
  * @magic: CMAP_WINDOW_MAGIC
- * @format: CMAP_WINDOW_FORMAT; another one is for another reader
- * @words_offset: where &struct cmap_window_words is
- * @shards_offset: where the first page of the first shard is
- * @page_bytes: size of a page, by which parts of the window are aligned
+ * @format: CMAP_WINDOW_FORMAT.  A reader must refuse another format
+ * @words_offset: offset of &struct cmap_window_words
+ * @shards_offset: offset of the first shard's first page
+ * @page_bytes: size of a page, to which parts of the window are aligned
  * @__reserved: 0
  * @shards: number of shards
- * @shard_bits: log2 of that
+ * @shard_bits: log2 of @shards
  * @create_flags: CMAP_CREATE_*
  * @key_max: longest key
  * @id: number of the map, as in &struct cmap_stat
- * @secret: of the hash
+ * @secret: the secret of the hash
  *
- * Nothing in here ever changes.
+ * The header is constant.
  */
 struct cmap_window {
 	__u32 magic;
@@ -765,13 +757,13 @@ struct cmap_window {
 };
 
 /**
- * struct cmap_window_words - what changes for the whole map
- * @expired_before: in nanoseconds of the map's clock: an entry whose deadline
- *	is not behind this is absent
- * @committed: the last transaction that is
+ * struct cmap_window_words - words that change for the whole map
+ * @expired_before: nanoseconds of the map's clock.  An entry with a deadline at
+ *	or before this is absent
+ * @committed: the last transaction that was committed
  *
- * Each word has a cache line of its own.  Both are 0 as long as nothing uses
- * them.
+ * Each word has a cache line of its own.  The kernel does not use them yet:
+ * both are 0.
  */
 struct cmap_window_words {
 	__aligned_u64 expired_before;
@@ -783,16 +775,15 @@ struct cmap_window_words {
 /**
  * struct cmap_window_shard - where a shard's tables and nodes are
  * @table: the table, see CMAP_WINDOW_TABLE_*; 0 before the first entry
- * @next: the table it is being moved into, or 0
+ * @next: the table that it is being moved into, or 0
  * @__reserved: 0
- * @segment: by granule, from CMAP_WINDOW_GRANULES_NONE on: the number of the
- *	segment of nodes that is there
+ * @segment: for each granule from CMAP_WINDOW_GRANULES_NONE on, the number of
+ *	the segment that is there
  *
- * The first granules do not exist so that a granule's number is at the word
- * that has the granule's index.  The first page is in CMAP_WINDOW_HEAD, page n
- * in CMAP_WINDOW_LIST of the level that n has as many bits as.  So the numbers
- * of all granules of one CMAP_WINDOW_NODE stand in one CMAP_WINDOW_LIST, or in
- * the first page.
+ * The first granules do not exist, so that the word with a granule's index has
+ * the granule's number.  Page 0 is in CMAP_WINDOW_HEAD.  Page n is in
+ * CMAP_WINDOW_LIST(level), where the level is the number of bits in n.  So all
+ * numbers for one CMAP_WINDOW_NODE are in one CMAP_WINDOW_LIST, or in page 0.
  */
 struct cmap_window_shard {
 	__aligned_u64 table;
@@ -802,10 +793,10 @@ struct cmap_window_shard {
 };
 
 /*
- * A table, in 64 bits: a number, which no other table of the map ever has, and
- * what it is.  A table and the next one, which may have as many buckets, differ
- * in their turn, and no table gets a place before all that was there is gone
- * from every mapping.
+ * A table's word: its number, which no other table of the map ever has, and its
+ * properties.  The turn says which of the CMAP_WINDOW_TURNS places for its size
+ * it has.  If a table and the next one have the same size, their turns differ.
+ * A table gets a place after the previous one is gone from all mappings.
  */
 #define CMAP_WINDOW_TABLE_NUMBER(t)	((t) >> 16)
 #define CMAP_WINDOW_TABLE_BITS(t)	((t) & 31)
@@ -813,19 +804,19 @@ struct cmap_window_shard {
 #define CMAP_WINDOW_TABLE_INSIDE(t)	((t) >> 7 & 1)	/* see POOL_OFFSET */
 #define CMAP_WINDOW_TABLE_UNKNOWN(t)	((t) & 0xff00)	/* flags */
 
-/* The one flag there is so far: the table cannot be read here yet. */
+/* The only flag so far: the table cannot be read here yet. */
 #define CMAP_WINDOW_TABLE_NOT_YET	0x100U
 
 /*
- * Where a table's pool is behind its first bucket.  It begins a page, but for
- * the smallest table, all of which is in one page.
+ * Offset of a table's pool from its first bucket.  The pool begins on a page,
+ * except for the smallest table, which is in one page as a whole.
  */
 #define CMAP_WINDOW_POOL_OFFSET(t, page)				\
 	(CMAP_WINDOW_TABLE_INSIDE(t) ||					\
-	 (64ULL << CMAP_WINDOW_TABLE_BITS(t)) > (page) ?			\
+	 (64ULL << CMAP_WINDOW_TABLE_BITS(t)) > (page) ?		\
 	 64ULL << CMAP_WINDOW_TABLE_BITS(t) : (__u64)(page))
 
-/* A shard's part of the table's region: whole pages. */
+/* Bytes in a shard's part of the table's region: whole pages. */
 #define CMAP_WINDOW_TABLE_BYTES(t, page)				\
 	((2 * CMAP_WINDOW_POOL_OFFSET(t, page) + (page) - 1) &		\
 	 ~((__u64)(page) - 1))
@@ -833,17 +824,17 @@ struct cmap_window_shard {
 #define CMAP_WINDOW_SLOTS	10
 #define CMAP_WINDOW_MOVED	1U
 #define CMAP_WINDOW_LINKED	2U
-/* Bits 29 to 31 are flags to come. */
+/* Bits 29 to 31 are reserved for flags. */
 #define CMAP_WINDOW_NEXT(head)	((head) >> 2 & 0x7ffffff)
 
 /**
  * struct cmap_window_bucket - a bucket
- * @head: CMAP_WINDOW_MOVED; CMAP_WINDOW_LINKED if another goes on in this
- *	one; and CMAP_WINDOW_NEXT: 1 + the place in the pool of the one that
- *	this one goes on in, or 0
+ * @head: CMAP_WINDOW_MOVED; CMAP_WINDOW_LINKED if this is a bucket of the pool
+ *	that belongs to a chain; and CMAP_WINDOW_NEXT: 1 + index in the pool of
+ *	the next bucket of the chain, or 0
  * @tag: tags of the entries
- * @ref: where their nodes are, in units of 8 bytes of the shard's space of
- *	nodes; 0 for none
+ * @ref: refs of their nodes: offsets in the shard's space of nodes, in units of
+ *	8 bytes; 0 for none
  */
 struct cmap_window_bucket {
 	__u32 head;
@@ -851,24 +842,23 @@ struct cmap_window_bucket {
 	__u32 ref[CMAP_WINDOW_SLOTS];
 };
 
-/*
- * Bytes in the key, which follows the node, and in the value behind it; and
- * whether a trailer follows the value.
- */
+/* Lengths of the key and the value, and whether a trailer follows the value. */
 #define CMAP_WINDOW_EXTENDED		0x80000000U
 #define CMAP_WINDOW_KEY_LEN(l)		((l) >> 21 & 0x3ff)
 #define CMAP_WINDOW_VALUE_LEN(l)	((l) & 0x1fffff)
 
 /**
  * struct cmap_window_node - one version of one entry
- * @version: the entry's version; 0 while it is no entry's
- * @order: the highest 32 bits of the key's hash, until the node is taken from
- *	its slot.  Who needs it, or a slot's tag, loads both in step 2, then
- *	behind a load fence the ref and the first bucket's head once more; if
- *	these are as they were, and step 3 finds so too, both are the entry's
- * @lengths: CMAP_WINDOW_KEY_LEN; CMAP_WINDOW_VALUE_LEN of the value, which
- *	follows the key at a multiple of 8; and CMAP_WINDOW_EXTENDED if &struct
- *	cmap_window_trailer follows the value, at a multiple of 8
+ * @version: the entry's version; 0 while the node belongs to no entry
+ * @order: the highest 32 bits of the key's hash, until the node is unlinked
+ *	from its slot.  A reader that needs these or the tag loads both in step
+ *	2.  After a load fence it loads the ref and the first bucket's head once
+ *	more.  If these have not changed, and step 3 finds no change either,
+ *	both are the entry's
+ * @lengths: CMAP_WINDOW_KEY_LEN of the key, which follows this structure;
+ *	CMAP_WINDOW_VALUE_LEN of the value, which follows the key at a multiple
+ *	of 8; and CMAP_WINDOW_EXTENDED if a &struct cmap_window_trailer follows
+ *	the value at a multiple of 8
  */
 struct cmap_window_node {
 	__aligned_u64 version;
@@ -883,19 +873,19 @@ struct cmap_window_node {
 #define CMAP_WINDOW_PENDING	(1U << 2)
 
 /**
- * struct cmap_window_trailer - what else an entry has
- * @flags: CMAP_WINDOW_DEADLINE and so on: which of the following mean
- *	something
+ * struct cmap_window_trailer - further properties of an entry
+ * @flags: CMAP_WINDOW_DEADLINE and so on: which of the following fields are
+ *	valid
  * @owner: index of the owner
- * @deadline: in nanoseconds of the map's clock: the entry is absent as soon as
- *	&struct cmap_window_words.expired_before has come to it
- * @generation: of the owner
- * @transaction: as long as &struct cmap_window_words.committed is below this
- *	@old is the entry
- * @old: the ref of the node that was the entry before, or 0
+ * @deadline: nanoseconds of the map's clock.  The entry is absent as soon as
+ *	&struct cmap_window_words.expired_before reaches it
+ * @generation: the owner's generation
+ * @transaction: while &struct cmap_window_words.committed is below this, the
+ *	node @old is the entry
+ * @old: the ref of the entry's previous node, or 0
  * @__reserved: 0
  *
- * The kernel does not make any of these yet.
+ * The kernel does not write trailers yet.
  */
 struct cmap_window_trailer {
 	__u32 flags;
