@@ -213,16 +213,19 @@ static bool is_queued(const struct cmap_arena *arena, u32 nth)
  * cmap_arena_take() - take a node, unless others have precedence
  * @arena: the arena
  * @size: its size in bytes, from cmap_node_size()
- * @flags: CMAP_TAKE_*
+ * @old: the node that it is to replace, or 0 for an insert
+ * @queued: it is this writer's turn
  *
- * A replacement gives back a node for the one it takes.  An insert does not, so
- * it leaves the reserve to replacements.  While writers queue for a node, nobody
- * else takes one.
+ * A replacement may take the last node if it gives back one of the same class.  An
+ * insert gives none back, and a replacement by a value of another size gives back
+ * one that does not help the others of that size.  Both leave the reserve to
+ * replacements.  While writers queue for a node, nobody else takes one.
  *
  * Context: The shard's lock.
  * Return: the node's ref as from cmap_arena_alloc(), or 0.
  */
-cmap_ref cmap_arena_take(struct cmap_arena *arena, u32 size, unsigned int flags)
+cmap_ref cmap_arena_take(struct cmap_arena *arena, u32 size, cmap_ref old,
+			 bool queued)
 {
 	u32 nth = cmap_class_of(size);
 	struct cmap_class *class;
@@ -232,11 +235,11 @@ cmap_ref cmap_arena_take(struct cmap_arena *arena, u32 size, unsigned int flags)
 	if (unlikely(!arena->classes))
 		return 0;
 	class = &arena->classes[nth];
-	if (is_queued(arena, nth) && !(flags & CMAP_TAKE_QUEUED))
+	if (is_queued(arena, nth) && !queued)
 		return 0;
-	if (flags & CMAP_TAKE_INSERT &&
-	    (unlikely(class->free <= class->reserve) ||
-	     (unlikely(cmap_class_is_large(nth)) && !headroom_left(arena))))
+	if ((unlikely(class->free <= class->reserve) ||
+	     (unlikely(cmap_class_is_large(nth)) && !headroom_left(arena))) &&
+	    !(old && cmap_arena_makes_up(cmap_arena_room(arena, old), size)))
 		return 0;
 
 	return alloc_in(arena, class);
@@ -330,6 +333,24 @@ u32 cmap_arena_room(const struct cmap_arena *arena, cmap_ref ref)
 bool cmap_arena_larger(u32 size, u32 than)
 {
 	return cmap_class_of(size) > cmap_class_of(than);
+}
+
+/**
+ * cmap_arena_makes_up() - check whether a node makes up for the one that replaces it
+ * @room: its room in bytes, or 0 if there is none
+ * @size: bytes in the one that replaces it
+ *
+ * It does in the same size class.  What is kept for the replacement of large values
+ * is room in the account, so an old large node makes up for any smaller large one.
+ *
+ * Context: Any.
+ * Return: true if all other entries can be replaced as before.
+ */
+bool cmap_arena_makes_up(u32 room, u32 size)
+{
+	u32 old = cmap_class_of(room), new = cmap_class_of(size);
+
+	return old == new || (old > new && cmap_class_is_large(new));
 }
 
 /**
@@ -489,14 +510,16 @@ bool cmap_arena_queued(const struct cmap_arena *arena, u32 size)
  * cmap_arena_outlook() - check whether a node becomes free without more memory
  * @arena: the arena
  * @size: bytes in the node
- * @insert: it is for an insert, which leaves the reserve to replacements
+ * @room: room of the node that it is to replace, or 0 for an insert; one that does
+ *	not make up for it leaves the reserve to replacements
  *
  * Context: The shard's lock.
  * Return: whether the writer gets a node if it waits, and what it waits for.
  */
 struct cmap_outlook cmap_arena_outlook(const struct cmap_arena *arena,
-				       u32 size, bool insert)
+				       u32 size, u32 room)
 {
+	bool leaves = !cmap_arena_makes_up(room, size);
 	struct cmap_outlook outlook = {};
 	const struct cmap_segment *segment;
 	u32 nth = cmap_class_of(size);
@@ -508,14 +531,14 @@ struct cmap_outlook cmap_arena_outlook(const struct cmap_arena *arena,
 		return outlook;
 	class = &arena->classes[nth];
 	outlook.coming = class->free + class->in_hand >
-			 (insert ? class->reserve : 0) &&
-			 !(insert && cmap_class_is_large(nth) && !headroom_left(arena));
+			 (leaves ? class->reserve : 0) &&
+			 !(leaves && cmap_class_is_large(nth) && !headroom_left(arena));
 	if (!class->head)
 		return outlook;
 	segment = cmap_segment_at(arena, class->head);
 	/* The reserve stays even when its grace period is over. */
 	outlook.waits = !segment->ready &&
-			class->free > (insert ? class->reserve : 0);
+			class->free > (leaves ? class->reserve : 0);
 	outlook.grace = segment->grace;
 
 	return outlook;

@@ -7,10 +7,6 @@
 
 #include "arena.h"
 
-/* For cmap_arena_take(). */
-#define CMAP_TAKE_INSERT	BIT(0)	/* leave the reserve to replacements */
-#define CMAP_TAKE_QUEUED	BIT(1)	/* the writer is in the queue */
-
 /* Whether a writer that lacks a node of some size gets one without more memory. */
 struct cmap_outlook {
 	bool coming;			/* it gets one if it waits */
@@ -19,13 +15,14 @@ struct cmap_outlook {
 };
 
 cmap_ref cmap_arena_alloc(struct cmap_arena *arena, u32 size);
-cmap_ref cmap_arena_take(struct cmap_arena *arena, u32 size,
-			 unsigned int flags);
+cmap_ref cmap_arena_take(struct cmap_arena *arena, u32 size, cmap_ref old,
+			 bool queued);
 bool cmap_arena_may_insert(const struct cmap_arena *arena, cmap_ref ref);
 void cmap_arena_in_hand(struct cmap_arena *arena, cmap_ref ref, bool taken);
 u64 cmap_arena_large_bytes(const struct cmap_arena *arena, cmap_ref ref);
 u32 cmap_arena_room(const struct cmap_arena *arena, cmap_ref ref);
 bool cmap_arena_larger(u32 size, u32 than);
+bool cmap_arena_makes_up(u32 room, u32 size);
 void cmap_arena_retire(struct cmap_arena *arena, cmap_ref ref);
 void cmap_arena_free_unpublished(struct cmap_arena *arena, cmap_ref ref);
 
@@ -37,7 +34,7 @@ bool cmap_arena_queue(struct cmap_arena *arena, u32 size, int count);
 void cmap_arena_serve(struct cmap_arena *arena, u32 size);
 bool cmap_arena_queued(const struct cmap_arena *arena, u32 size);
 struct cmap_outlook cmap_arena_outlook(const struct cmap_arena *arena,
-				       u32 size, bool insert);
+				       u32 size, u32 room);
 
 static inline void cmap_arena_push(struct cmap_arena *arena, cmap_ref *list, cmap_ref ref)
 {

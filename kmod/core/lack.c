@@ -76,6 +76,11 @@ static int allocate_node(struct cmap_shard *shard,
 					  &refill);
 	else
 		err = cmap_refill_prepare(&shard->arena, size, gfp, &refill);
+	/* Nobody else takes what the first in the queue gets. */
+	if (err && write->flags & CMAP_WRITE_QUEUED &&
+	    cmap_refill_is_shorter(size, write->room))
+		err = cmap_refill_shorter(&shard->arena, size, write->room, gfp,
+					  &refill);
 	if (err)
 		return err;
 
@@ -174,10 +179,10 @@ struct cmap_outlook cmap_shard_outlook(struct cmap_shard *shard,
 	if (write->ref)
 		return outlook;
 	spin_lock_bh(&shard->lock);
-	outlook = cmap_arena_outlook(&shard->arena, size, !write->room);
-	if (!outlook.coming && write->room &&
-	    cmap_arena_larger(write->room, size))
-		outlook = cmap_arena_outlook(&shard->arena, write->room, false);
+	outlook = cmap_arena_outlook(&shard->arena, size, write->room);
+	if (!outlook.coming && cmap_arena_larger(write->room, size))
+		outlook = cmap_arena_outlook(&shard->arena, write->room,
+					     write->room);
 	spin_unlock_bh(&shard->lock);
 
 	return outlook;

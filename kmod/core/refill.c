@@ -310,11 +310,14 @@ int cmap_refill_prepare(struct cmap_arena *arena, u32 size, gfp_t gfp,
 	return refill_prepare(arena, size, gfp, false, refill);
 }
 
-/* Whether a replacement may take the headroom: a large value goes as a whole. */
+/*
+ * Whether a replacement may take the headroom: the old node is a large one, and
+ * makes up for the new one.
+ */
 static bool has_headroom(u32 size, u32 old_size)
 {
-	return cmap_class_is_large(cmap_class_of(old_size)) &&
-	       !cmap_arena_larger(size, old_size);
+	return cmap_class_is_large(cmap_class_of(size)) &&
+	       cmap_arena_makes_up(old_size, size);
 }
 
 /**
@@ -337,7 +340,8 @@ int cmap_refill_replace(struct cmap_arena *arena, u32 size, u32 old_size,
 
 /*
  * How many segments an insert takes, if they are as small as can be: with the
- * node that it takes there are to be those that it leaves.
+ * node that it takes there are to be those that it leaves.  So does a replacement
+ * that gives no such node back.
  */
 static u32 segments_for_insert(const struct cmap_arena *arena, u32 nth)
 {
@@ -361,6 +365,55 @@ static u32 segments_for_insert(const struct cmap_arena *arena, u32 nth)
 			    cmap_class_pages_min(nth) * PAGE_SIZE / size);
 }
 
+/* Bytes in the smallest segment that has a node of a size. */
+static u64 bytes_of_segment(u32 size)
+{
+	return (u64)cmap_class_pages_min(cmap_class_of(size)) * PAGE_SIZE;
+}
+
+static u64 bytes_for_insert(const struct cmap_arena *arena, u32 size)
+{
+	return bytes_of_segment(size) *
+	       segments_for_insert(arena, cmap_class_of(size));
+}
+
+/**
+ * cmap_refill_is_shorter() - whether a small value is to replace a large one
+ * @size: bytes in the node that did not fit
+ * @old_size: room that the old node has, or 0 if there is none
+ *
+ * Context: Any.
+ * Return: true if so.
+ */
+bool cmap_refill_is_shorter(u32 size, u32 old_size)
+{
+	return cmap_class_is_large(cmap_class_of(old_size)) &&
+	       !cmap_class_is_large(cmap_class_of(size));
+}
+
+/**
+ * cmap_refill_shorter() - allocate memory for a small value that replaces a large one
+ * @arena: the arena
+ * @size: bytes in the node that did not fit
+ * @old_size: room that the old node has
+ * @gfp: GFP_KERNEL, or GFP_ATOMIC where sleeping is not allowed
+ * @refill: set to what was allocated
+ *
+ * The last resort, which takes the headroom.  The old node gives back what that is
+ * for.  If segments for the value, and for the nodes that it leaves, would take
+ * more than that, it gets a node as large as the old one.
+ *
+ * Context: No lock; whatever @gfp allows.
+ * Return: as cmap_refill_prepare() does.
+ */
+int cmap_refill_shorter(struct cmap_arena *arena, u32 size, u32 old_size,
+			gfp_t gfp, struct cmap_refill *refill)
+{
+	if (bytes_for_insert(arena, size) > bytes_of_segment(old_size))
+		size = old_size;
+	return refill_prepare(arena, size, gfp, true, refill);
+}
+
 /**
  * cmap_refill_lack() - what a refill takes at least
  * @arena: the arena
@@ -374,13 +427,19 @@ struct cmap_lack cmap_refill_lack(const struct cmap_arena *arena, u32 size,
 				  u32 old_size)
 {
 	struct cmap_lack lack = {
-		.bytes = cmap_class_pages_min(cmap_class_of(size)) * PAGE_SIZE,
+		.bytes = bytes_of_segment(size),
 	};
 
-	if (old_size)
+	if (cmap_refill_is_shorter(size, old_size))
+		return (struct cmap_lack){
+			.bytes = min(bytes_for_insert(arena, size),
+				     bytes_of_segment(old_size)),
+			.headroom = true,
+		};
+	if (cmap_arena_makes_up(old_size, size))
 		lack.headroom = has_headroom(size, old_size);
 	else
-		lack.bytes *= segments_for_insert(arena, cmap_class_of(size));
+		lack.bytes = bytes_for_insert(arena, size);
 	if (cmap_class_is_large(cmap_class_of(size)) && !lack.headroom)
 		lack.bytes += cmap_memory_headroom_for(arena->memory,
 						       cmap_large_pages(size));

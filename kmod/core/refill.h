@@ -31,6 +31,9 @@ int cmap_refill_ahead(struct cmap_arena *arena, u32 class,
 		      struct cmap_refill *refill);
 int cmap_refill_replace(struct cmap_arena *arena, u32 size, u32 old_size,
 			gfp_t gfp, struct cmap_refill *refill);
+bool cmap_refill_is_shorter(u32 size, u32 old_size);
+int cmap_refill_shorter(struct cmap_arena *arena, u32 size, u32 old_size,
+			gfp_t gfp, struct cmap_refill *refill);
 struct cmap_lack cmap_refill_lack(const struct cmap_arena *arena, u32 size,
 				  u32 old_size);
 void cmap_refill_attach(struct cmap_arena *arena, struct cmap_refill *refill);

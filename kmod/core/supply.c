@@ -522,6 +522,7 @@ static int queue_up(struct cmap_relief *relief)
 	relief->noio = memalloc_noio_save();
 	relief->queued = true;
 	relief->write->flags |= CMAP_WRITE_QUEUED;
+	cmap_shard_serve(relief->shard, relief->write);
 	return 0;
 }
 

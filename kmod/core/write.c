@@ -83,19 +83,15 @@ static noinline int blocked_on_node(struct cmap_shard *shard,
  * if that is larger, once others cannot be had.
  */
 static noinline cmap_ref take_larger(struct cmap_shard *shard,
-				     const struct cmap_write *write, u32 room)
+				     const struct cmap_write *write, cmap_ref old)
 {
 	u32 size = cmap_node_size(write->key.len, write->value_len);
+	u32 room = cmap_arena_room(&shard->arena, old);
 
 	if (!(write->flags & CMAP_WRITE_QUEUED) ||
 	    !cmap_arena_larger(room, size))
 		return 0;
-	return cmap_arena_take(&shard->arena, room, CMAP_TAKE_QUEUED);
-}
-
-static unsigned int take_flags(const struct cmap_write *write)
-{
-	return write->flags & CMAP_WRITE_QUEUED ? CMAP_TAKE_QUEUED : 0;
+	return cmap_arena_take(&shard->arena, room, old, true);
 }
 
 /*
@@ -118,11 +114,10 @@ prepare_node(struct cmap_shard *shard, struct cmap_write *write, cmap_ref old,
 		return cmap_arena_node(&shard->arena, *ref);
 	}
 
-	*ref = cmap_arena_take(&shard->arena, size, take_flags(write) |
-			       (old ? 0 : CMAP_TAKE_INSERT));
+	*ref = cmap_arena_take(&shard->arena, size, old,
+			       write->flags & CMAP_WRITE_QUEUED);
 	if (unlikely(!*ref) && old)
-		*ref = take_larger(shard, write,
-				   cmap_arena_room(&shard->arena, old));
+		*ref = take_larger(shard, write, old);
 	if (unlikely(!*ref))
 		return NULL;
 	node = cmap_arena_node(&shard->arena, *ref);
@@ -404,8 +399,8 @@ u32 cmap_shard_write_many(struct cmap_shard *shard, struct cmap_write *write,
 	return i;
 }
 
-/* The room that the entry's node has that a write is going to replace, or 0. */
-static u32 room_of_old(struct cmap_shard *shard, const struct cmap_write *write)
+/* The node of the entry that a write is going to replace, or 0. */
+static cmap_ref find_old(struct cmap_shard *shard, const struct cmap_write *write)
 {
 	struct cmap_table *table = cmap_shard_table_locked(shard);
 	struct cmap_slot slot;
@@ -413,7 +408,7 @@ static u32 room_of_old(struct cmap_shard *shard, const struct cmap_write *write)
 	if (!table ||
 	    !cmap_table_find(&table, &shard->arena, &write->key, &slot))
 		return 0;
-	return cmap_arena_room(&shard->arena, slot.bucket->ref[slot.i]);
+	return slot.bucket->ref[slot.i];
 }
 
 /*
@@ -424,20 +419,20 @@ static u32 room_of_old(struct cmap_shard *shard, const struct cmap_write *write)
 static cmap_ref reserve_locked(struct cmap_shard *shard,
 			       struct cmap_write *write, u32 size)
 {
-	unsigned int flags = take_flags(write);
-	cmap_ref ref;
-	u32 room = 0;
+	bool queued = write->flags & CMAP_WRITE_QUEUED;
+	cmap_ref old = 0, ref;
 
-	ref = cmap_arena_take(&shard->arena, size, flags | CMAP_TAKE_INSERT);
+	ref = cmap_arena_take(&shard->arena, size, 0, queued);
 	if (unlikely(!ref))
-		room = room_of_old(shard, write);
-	if (room)
-		ref = cmap_arena_take(&shard->arena, size, flags) ?:
-		      take_larger(shard, write, room);
+		old = find_old(shard, write);
+	if (old)
+		ref = cmap_arena_take(&shard->arena, size, old, queued) ?:
+		      take_larger(shard, write, old);
 	if (likely(ref))
 		cmap_arena_in_hand(&shard->arena, ref, true);
 	else
-		blocked_on_node(shard, write, room);
+		blocked_on_node(shard, write,
+				old ? cmap_arena_room(&shard->arena, old) : 0);
 
 	return ref;
 }
