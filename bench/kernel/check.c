@@ -3,9 +3,9 @@
  * Before anything is measured: does each peer do what it should, and do drawn
  * numbers come as often as they should?
  */
-#include "crew.h"
 #include "key.h"
 #include "suite.h"
+#include "workers.h"
 #include "zipf.h"
 
 #include <linux/err.h>

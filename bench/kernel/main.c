@@ -6,10 +6,10 @@
  * cmap_bench/results when that returns.
  */
 #include "native.h"
+#include "result.h"
 #include "suite.h"
 
 #include <linux/debugfs.h>
-#include <linux/err.h>
 #include <linux/fs.h>
 #include <linux/module.h>
 #include <linux/moduleparam.h>
@@ -42,59 +42,8 @@ static char *peers_wanted = "";
 module_param_named(peers, peers_wanted, charp, 0444);
 MODULE_PARM_DESC(peers, "measure only peers whose name is in this");
 
-static const struct bench_peer * const peers[] = {
-	&bench_cmap,
-	&bench_rhashtable,
-	&bench_siphash,
-	&bench_hlist_rcu,
-	&bench_hlist_rwlock,
-	&bench_hlist_spinlock,
-	&bench_xarray,
-	&bench_bpf,
-	&bench_bpf_alloc,
-};
-
-static_assert(ARRAY_SIZE(peers) <= BENCH_PEERS_MAX);
-
 static DEFINE_MUTEX(running);
 static struct dentry *dir;
-
-/**
- * bench_wanted() - whether an operation is to be measured
- * @plan: how much to do
- * @operation: its name
- *
- * Context: Any.
- * Return: true if it is.
- */
-bool bench_wanted(const struct bench_plan *plan, const char *operation)
-{
-	return strstr(operation, plan->only);
-}
-
-/* Those that are wanted, and that this kernel has. */
-static int choose(struct bench_plan *plan)
-{
-	struct bench_shape shape = { .key_size = 8, .capacity = 1 };
-	u32 i;
-
-	plan->peers = 0;
-	for (i = 0; i < ARRAY_SIZE(peers); i++) {
-		void *table;
-
-		if (*peers_wanted && !strstr(peers_wanted, peers[i]->name))
-			continue;
-		table = peers[i]->create(&shape);
-		if (table == ERR_PTR(-EOPNOTSUPP))
-			continue;
-		if (IS_ERR(table))
-			return PTR_ERR(table);
-		peers[i]->destroy(table);
-		plan->peer[plan->peers++] = peers[i];
-	}
-
-	return plan->peers ? 0 : -EINVAL;
-}
 
 /* One round, which leaves no results, of all that threads do beside each other. */
 static int check_writers(const struct bench_plan *plan)
@@ -106,9 +55,9 @@ static int check_writers(const struct bench_plan *plan)
 	once.steps = min(once.steps, 1000U);
 	once.most = min(once.most, 100000U);
 	once.busy = false;
-	err = bench_writers(&once);
+	err = bench_suite_writers(&once);
 	once.busy = true;
-	return err ?: bench_writers(&once);
+	return err ?: bench_suite_writers(&once);
 }
 
 static int run(const char *what)
@@ -132,15 +81,15 @@ static int run(const char *what)
 	}
 
 	bench_result_clear();
-	err = choose(&plan) ?: bench_check(&plan);
+	err = bench_plan_peers(&plan, peers_wanted) ?: bench_check(&plan);
 	if (err)
 		return err;
 	if (!strcmp(what, "check"))
 		return check_writers(&plan);
 	if (busy)
-		return bench_writers(&plan);
-	return bench_tables(&plan) ?: bench_scaling(&plan) ?:
-	       bench_growth(&plan) ?: bench_writers(&plan);
+		return bench_suite_writers(&plan);
+	return bench_suite_tables(&plan) ?: bench_suite_scaling(&plan) ?:
+	       bench_suite_growth(&plan) ?: bench_suite_writers(&plan);
 }
 
 static ssize_t run_write(struct file *file, const char __user *data,

@@ -2,7 +2,7 @@
 /*
  * What is compared: tables of one kind each, behind one struct of functions.
  *
- * A new one is a file like peer_xarray.c, a line in peers[] of main.c, and a
+ * A new one is a file like peer_xarray.c, a line in peers[] of plan.c, and a
  * line in Kbuild.
  */
 #ifndef BENCH_PEER_H

@@ -3,8 +3,10 @@
  * How long the slowest writes and reads take while a table grows to thousands
  * of times its size, when it stays as it is, and while it shrinks.
  */
-#include "field.h"
 #include "histogram.h"
+#include "result.h"
+#include "suite.h"
+#include "tables.h"
 
 #include <linux/err.h>
 #include <linux/mm.h>
@@ -35,20 +37,20 @@ struct times {
 	struct bench_series series[2][PHASES][ARRAY_SIZE(shares)];
 };
 
-static void draw(struct bench_field *field, enum phase phase, u32 many)
+static void draw(struct bench_tables *tables, enum phase phase, u32 many)
 {
-	struct bench_script *write = &field->script[0];
+	struct bench_script *write = &tables->script[0];
 
 	if (phase == GROWING)
 		bench_draw_same(write, BENCH_INSERT, FEW, many - FEW);
 	else if (phase == SHRINKING)
 		bench_draw_same(write, BENCH_REMOVE, FEW, many - FEW);
 	else
-		bench_draw_churn(write, &field->random, many, many, FEW / 2,
+		bench_draw_churn(write, &tables->random, many, many, FEW / 2,
 				 many / 2, 0);
 	/* Of what is there all the while. */
-	if (field->threads > 1)
-		bench_draw_random(&field->script[1], &field->random, NULL, FEW,
+	if (tables->threads > 1)
+		bench_draw_random(&tables->script[1], &tables->random, NULL, FEW,
 				  many / 2, 0);
 }
 
@@ -63,17 +65,17 @@ static void add(struct bench_series *series,
 						    shares[i].share) * 1000);
 }
 
-static int run(struct bench_field *field, u32 peer, enum phase phase,
+static int run(struct bench_tables *tables, u32 peer, enum phase phase,
 	       struct times *times)
 {
 	struct bench_histogram *histogram[2] = {};
-	u32 threads = min(2U, field->threads);
+	u32 threads = min(2U, tables->threads);
 	struct bench_job job = {
-		.peer = field->plan->peer[peer],
-		.table = field->table[peer],
-		.key_size = field->key_size,
+		.peer = tables->plan->peer[peer],
+		.table = tables->table[peer],
+		.key_size = tables->key_size,
 		.threads = threads,
-		.script = field->script,
+		.script = tables->script,
 		.histogram = histogram,
 	};
 	int err = 0;
@@ -86,7 +88,7 @@ static int run(struct bench_field *field, u32 peer, enum phase phase,
 		if (!histogram[i])
 			err = -ENOMEM;
 	}
-	err = err ?: bench_crew_run(&job);
+	err = err ?: bench_workers_run(&job);
 	for (i = 0; i < threads; i++) {
 		if (!err && times)
 			add(times->series[i][phase], histogram[i]);
@@ -97,20 +99,20 @@ static int run(struct bench_field *field, u32 peer, enum phase phase,
 }
 
 /* Each peer for itself, for others' tables would only be in the caches. */
-static int rounds(struct bench_field *field, u32 many, struct times *times)
+static int rounds(struct bench_tables *tables, u32 many, struct times *times)
 {
-	const struct bench_plan *plan = field->plan;
+	const struct bench_plan *plan = tables->plan;
 	u32 round, i;
 	int err, phase;
 
 	for (round = 0; round < min(plan->rounds, ROUNDS_MAX); round++) {
 		for (i = 0; i < plan->peers; i++) {
-			err = bench_field_fill(field, i, 0, many + FEW);
+			err = bench_tables_fill(tables, i, 0, many + FEW);
 			for (phase = 0; phase < PHASES && !err; phase++) {
-				draw(field, phase, many);
-				err = run(field, i, phase, &times[i]);
+				draw(tables, phase, many);
+				err = run(tables, i, phase, &times[i]);
 			}
-			bench_field_empty(field, i);
+			bench_tables_empty(tables, i);
 			if (err)
 				return err;
 		}
@@ -119,17 +121,17 @@ static int rounds(struct bench_field *field, u32 many, struct times *times)
 	return 0;
 }
 
-static int report(const struct bench_field *field, u32 peer, u32 many,
+static int report(const struct bench_tables *tables, u32 peer, u32 many,
 		  const char *name, u32 share, struct bench_series *series)
 {
 	char operation[48];
 	struct bench_what what = {
-		.peer = field->plan->peer[peer]->name,
+		.peer = tables->plan->peer[peer]->name,
 		.operation = operation,
 		.distribution = "uniform",
 		.unit = "ns",
 		.entries = many,
-		.key_size = field->key_size,
+		.key_size = tables->key_size,
 		.threads = 1,
 	};
 
@@ -138,7 +140,7 @@ static int report(const struct bench_field *field, u32 peer, u32 many,
 	return bench_result_add(&what, series);
 }
 
-static int report_all(const struct bench_field *field, u32 many,
+static int report_all(const struct bench_tables *tables, u32 many,
 		      struct times *times)
 {
 	u32 i, phase, share;
@@ -146,11 +148,11 @@ static int report_all(const struct bench_field *field, u32 many,
 
 	for (phase = 0; phase < PHASES; phase++)
 		for (share = 0; share < ARRAY_SIZE(shares); share++)
-			for (i = 0; i < field->plan->peers && !err; i++)
-				err = report(field, i, many, writes[phase],
+			for (i = 0; i < tables->plan->peers && !err; i++)
+				err = report(tables, i, many, writes[phase],
 					     share,
 					     &times[i].series[0][phase][share]) ?:
-				      report(field, i, many, reads[phase],
+				      report(tables, i, many, reads[phase],
 					     share,
 					     &times[i].series[1][phase][share]);
 
@@ -158,17 +160,17 @@ static int report_all(const struct bench_field *field, u32 many,
 }
 
 /**
- * bench_growth() - measure while tables grow and shrink
+ * bench_suite_growth() - measure while tables grow and shrink
  * @plan: how much to do; peers of a fixed size are left out
  *
  * Context: Process.
  * Return: 0 or an errno.
  */
-int bench_growth(const struct bench_plan *plan)
+int bench_suite_growth(const struct bench_plan *plan)
 {
 	u32 i, many = min(plan->most, plan->quick ? MANY_QUICK : MANY);
 	struct bench_plan growing = *plan;
-	struct bench_field field;
+	struct bench_tables tables;
 	struct times *times;
 	int err;
 
@@ -183,10 +185,10 @@ int bench_growth(const struct bench_plan *plan)
 	times = kvcalloc(growing.peers, sizeof(*times), GFP_KERNEL);
 	if (!times)
 		return -ENOMEM;
-	err = bench_field_init(&field, &growing, FEW, 8, bench_cpus()) ?:
-	      rounds(&field, many, times) ?:
-	      report_all(&field, many, times);
-	bench_field_free(&field);
+	err = bench_tables_init(&tables, &growing, FEW, 8, bench_cpus()) ?:
+	      rounds(&tables, many, times) ?:
+	      report_all(&tables, many, times);
+	bench_tables_free(&tables);
 	kvfree(times);
 
 	return err;

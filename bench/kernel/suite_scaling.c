@@ -2,7 +2,9 @@
 /*
  * How throughput grows with CPUs, and with shards.
  */
-#include "field.h"
+#include "result.h"
+#include "suite.h"
+#include "tables.h"
 
 #include <linux/math64.h>
 #include <linux/sched/signal.h>
@@ -18,23 +20,23 @@ static const char * const names[] = {
 	[WRITERS] = "replace, all write",
 };
 
-static int run(struct bench_field *field, u32 peer, u32 threads, enum kind kind,
+static int run(struct bench_tables *tables, u32 peer, u32 threads, enum kind kind,
 	       struct bench_series *series)
 {
 	struct bench_job job = {
-		.peer = field->plan->peer[peer],
-		.table = field->table[peer],
-		.key_size = field->key_size,
+		.peer = tables->plan->peer[peer],
+		.table = tables->table[peer],
+		.key_size = tables->key_size,
 		.threads = threads,
-		.script = field->script,
-		.writes_now_and_then = kind == BESIDE_WRITER ? field->entries :
+		.script = tables->script,
+		.writes_now_and_then = kind == BESIDE_WRITER ? tables->entries :
 							       0,
 	};
 	int err;
 
 	if (fatal_signal_pending(current))
 		return -EINTR;
-	err = bench_crew_run(&job);
+	err = bench_workers_run(&job);
 	if (!err && series)
 		bench_series_add(series, div64_u64(job.ns * 1000, job.steps));
 	if (kind != ALONE)
@@ -43,17 +45,17 @@ static int run(struct bench_field *field, u32 peer, u32 threads, enum kind kind,
 	return err;
 }
 
-static int report(const struct bench_field *field, u32 peer, u32 threads,
+static int report(const struct bench_tables *tables, u32 peer, u32 threads,
 		  enum kind kind, u32 shards, struct bench_series *series)
 {
 	char operation[48];
 	struct bench_what what = {
-		.peer = field->plan->peer[peer]->name,
+		.peer = tables->plan->peer[peer]->name,
 		.operation = operation,
 		.distribution = "uniform",
 		.unit = "ns",
-		.entries = field->entries,
-		.key_size = field->key_size,
+		.entries = tables->entries,
+		.key_size = tables->key_size,
 		.threads = threads,
 	};
 
@@ -65,9 +67,9 @@ static int report(const struct bench_field *field, u32 peer, u32 threads,
 	return bench_result_add(&what, series);
 }
 
-static int measure(struct bench_field *field, enum kind kind, u32 threads)
+static int measure(struct bench_tables *tables, enum kind kind, u32 threads)
 {
-	const struct bench_plan *plan = field->plan;
+	const struct bench_plan *plan = tables->plan;
 	struct bench_series *series;
 	u32 round, i;
 	int err = 0;
@@ -78,15 +80,15 @@ static int measure(struct bench_field *field, enum kind kind, u32 threads)
 
 	for (round = 0; round <= plan->rounds; round++) {
 		for (i = 0; i < threads; i++)
-			bench_draw_random(&field->script[i], &field->random,
-					  NULL, field->entries, plan->steps,
+			bench_draw_random(&tables->script[i], &tables->random,
+					  NULL, tables->entries, plan->steps,
 					  kind == WRITERS ? 100 : 0);
 		for (i = 0; i < plan->peers && !err; i++)
-			err = run(field, i, threads, kind,
+			err = run(tables, i, threads, kind,
 				  round ? &series[i] : NULL);
 	}
 	for (i = 0; i < plan->peers && !err; i++)
-		err = report(field, i, threads, kind, 0, &series[i]);
+		err = report(tables, i, threads, kind, 0, &series[i]);
 	kfree(series);
 
 	return err;
@@ -94,22 +96,22 @@ static int measure(struct bench_field *field, enum kind kind, u32 threads)
 
 static int by_cpus(const struct bench_plan *plan)
 {
-	struct bench_field field;
+	struct bench_tables tables;
 	u32 i, threads;
 	int err, kind;
 
-	err = bench_field_init(&field, plan, ENTRIES, 8, bench_cpus());
+	err = bench_tables_init(&tables, plan, ENTRIES, 8, bench_cpus());
 	for (i = 0; i < plan->peers && !err; i++)
-		err = bench_field_fill(&field, i, 0, ENTRIES);
+		err = bench_tables_fill(&tables, i, 0, ENTRIES);
 	for (kind = ALONE; kind <= WRITERS && !err; kind++) {
 		if (!bench_wanted(plan, names[kind]))
 			continue;
-		for (threads = 1; threads <= field.threads && !err;
-		     threads = threads < field.threads ?
-			       min(2 * threads, field.threads) : U32_MAX)
-			err = measure(&field, kind, threads);
+		for (threads = 1; threads <= tables.threads && !err;
+		     threads = threads < tables.threads ?
+			       min(2 * threads, tables.threads) : U32_MAX)
+			err = measure(&tables, kind, threads);
 	}
-	bench_field_free(&field);
+	bench_tables_free(&tables);
 
 	return err;
 }
@@ -119,7 +121,7 @@ static int by_shards(const struct bench_plan *plan)
 {
 	struct bench_plan shards_plan = *plan;
 	struct bench_series *series;
-	struct bench_field field;
+	struct bench_tables tables;
 	u32 round, i;
 	int err;
 
@@ -130,35 +132,35 @@ static int by_shards(const struct bench_plan *plan)
 	for (i = 0; i < shards_plan.peers; i++)
 		shards_plan.peer[i] = &bench_cmap;
 
-	err = bench_field_init(&field, &shards_plan, ENTRIES, 8, bench_cpus());
+	err = bench_tables_init(&tables, &shards_plan, ENTRIES, 8, bench_cpus());
 	for (i = 0; i < shards_plan.peers && !err; i++)
-		err = bench_field_fill(&field, i, 1 << i, ENTRIES);
+		err = bench_tables_fill(&tables, i, 1 << i, ENTRIES);
 	for (round = 0; round <= plan->rounds && !err; round++) {
-		for (i = 0; i < field.threads; i++)
-			bench_draw_random(&field.script[i], &field.random,
-					  NULL, field.entries, plan->steps,
+		for (i = 0; i < tables.threads; i++)
+			bench_draw_random(&tables.script[i], &tables.random,
+					  NULL, tables.entries, plan->steps,
 					  100);
 		for (i = 0; i < shards_plan.peers && !err; i++)
-			err = run(&field, i, field.threads, WRITERS,
+			err = run(&tables, i, tables.threads, WRITERS,
 				  round ? &series[i] : NULL);
 	}
 	for (i = 0; i < shards_plan.peers && !err; i++)
-		err = report(&field, i, field.threads, WRITERS, 1 << i,
+		err = report(&tables, i, tables.threads, WRITERS, 1 << i,
 			     &series[i]);
-	bench_field_free(&field);
+	bench_tables_free(&tables);
 	kfree(series);
 
 	return err;
 }
 
 /**
- * bench_scaling() - measure with more and more CPUs, and shards
+ * bench_suite_scaling() - measure with more and more CPUs, and shards
  * @plan: how much to do
  *
  * Context: Process.
  * Return: 0 or an errno.
  */
-int bench_scaling(const struct bench_plan *plan)
+int bench_suite_scaling(const struct bench_plan *plan)
 {
 	int err = by_cpus(plan);
 

@@ -3,7 +3,9 @@
  * All operations and mixes of them, in tables of several sizes; and how much
  * memory the tables take.
  */
-#include "field.h"
+#include "result.h"
+#include "suite.h"
+#include "tables.h"
 #include "zipf.h"
 
 #include <linux/delay.h>
@@ -63,71 +65,71 @@ static const struct operation operations[] = {
 static const char memory_name[] = "memory beyond key and value";
 
 /* So many new entries does each thread insert at most. */
-static u32 extra(const struct bench_field *field)
+static u32 extra(const struct bench_tables *tables)
 {
-	return min(field->plan->steps, field->entries / 4);
+	return min(tables->plan->steps, tables->entries / 4);
 }
 
-static void draw(struct bench_field *field, const struct operation *operation,
+static void draw(struct bench_tables *tables, const struct operation *operation,
 		 const struct bench_zipf *zipf, u32 thread)
 {
-	struct bench_script *script = &field->script[thread];
-	u32 first = field->entries + thread * extra(field);
+	struct bench_script *script = &tables->script[thread];
+	u32 first = tables->entries + thread * extra(tables);
 	u32 count = script->room;
 
 	zipf = operation->zipf ? zipf : NULL;
 	switch (operation->kind) {
 	case HIT:
-		bench_draw_random(script, &field->random, zipf,
-				  field->entries, count, 0);
+		bench_draw_random(script, &tables->random, zipf,
+				  tables->entries, count, 0);
 		break;
 	case MISS:
-		bench_draw_misses(script, &field->random,
-				  field->entries + field->threads * extra(field),
+		bench_draw_misses(script, &tables->random,
+				  tables->entries + tables->threads * extra(tables),
 				  count);
 		break;
 	case REPLACE:
-		bench_draw_random(script, &field->random, zipf,
-				  field->entries, count, 100);
+		bench_draw_random(script, &tables->random, zipf,
+				  tables->entries, count, 100);
 		break;
 	case INSERT:
-		bench_draw_same(script, BENCH_INSERT, first, extra(field));
+		bench_draw_same(script, BENCH_INSERT, first, extra(tables));
 		break;
 	case REMOVE:
-		bench_draw_same(script, BENCH_REMOVE, first, extra(field));
+		bench_draw_same(script, BENCH_REMOVE, first, extra(tables));
 		break;
 	case READ_95:
-		bench_draw_random(script, &field->random, zipf,
-				  field->entries, count, 5);
+		bench_draw_random(script, &tables->random, zipf,
+				  tables->entries, count, 5);
 		break;
 	case READ_50:
-		bench_draw_random(script, &field->random, zipf,
-				  field->entries, count, 50);
+		bench_draw_random(script, &tables->random, zipf,
+				  tables->entries, count, 50);
 		break;
 	case CHURN:
 	case MIX:
-		bench_draw_churn(script, &field->random, field->entries, first,
+		bench_draw_churn(script, &tables->random, tables->entries, first,
 				 SPARE, count,
 				 operation->kind == MIX ? 50 : 0);
 		break;
 	}
 }
 
-static int run(struct bench_field *field, u32 peer, u32 threads, bool writes,
+static int run(struct bench_tables *tables, u32 peer, u32 threads, bool writes,
 	       struct bench_series *series)
 {
 	struct bench_job job = {
-		.peer = field->plan->peer[peer],
-		.table = field->table[peer],
-		.key_size = field->key_size,
+		.peer = tables->plan->peer[peer],
+		.table = tables->table[peer],
+		.key_size = tables->key_size,
 		.threads = threads,
-		.script = field->script,
+		.script = tables->script,
 	};
 	int err;
 
 	if (fatal_signal_pending(current))
 		return -EINTR;
-	err = bench_crew_run(&job);
+	err = bench_workers_run(&job);
 	if (err)
 		return err;
 	if (writes)
@@ -139,21 +141,21 @@ static int run(struct bench_field *field, u32 peer, u32 threads, bool writes,
 }
 
 /* All peers, in turn, over and over again. */
-static int rounds(struct bench_field *field, const struct operation *operation,
+static int rounds(struct bench_tables *tables, const struct operation *operation,
 		  const struct bench_zipf *zipf, u32 threads,
 		  struct bench_series *series)
 {
-	const struct bench_plan *plan = field->plan;
+	const struct bench_plan *plan = tables->plan;
 	u32 round, i;
 	int err;
 
 	for (round = 0; round <= plan->rounds; round++) {
 		for (i = 0; i < threads; i++)
-			draw(field, operation, zipf, i);
+			draw(tables, operation, zipf, i);
 		for (i = 0; i < plan->peers; i++) {
-			if (!field->table[i])
+			if (!tables->table[i])
 				continue;
-			err = run(field, i, threads, operation->writes,
+			err = run(tables, i, threads, operation->writes,
 				  round ? &series[i] : NULL);
 			if (err)
 				return err;
@@ -164,7 +166,7 @@ static int rounds(struct bench_field *field, const struct operation *operation,
 }
 
 /* What is inserted in a round has to be removed before the next. */
-static int rounds_in_pairs(struct bench_field *field, u32 threads,
+static int rounds_in_pairs(struct bench_tables *tables, u32 threads,
 			   struct bench_series *inserts,
 			   struct bench_series *removes)
 {
@@ -172,21 +174,21 @@ static int rounds_in_pairs(struct bench_field *field, u32 threads,
 		{ "insert", INSERT, .writes = true },
 		{ "delete", REMOVE, .writes = true },
 	};
-	const struct bench_plan *plan = field->plan;
+	const struct bench_plan *plan = tables->plan;
 	u32 round, i, k, thread;
 	int err;
 
 	for (round = 0; round <= plan->rounds; round++) {
 		for (i = 0; i < plan->peers; i++) {
-			if (!field->table[i])
+			if (!tables->table[i])
 				continue;
 			for (k = 0; k < 2; k++) {
 				struct bench_series *series =
 					k ? &removes[i] : &inserts[i];
 
 				for (thread = 0; thread < threads; thread++)
-					draw(field, &pair[k], NULL, thread);
-				err = run(field, i, threads, true,
+					draw(tables, &pair[k], NULL, thread);
+				err = run(tables, i, threads, true,
 					  round ? series : NULL);
 				if (err)
 					return err;
@@ -197,21 +199,21 @@ static int rounds_in_pairs(struct bench_field *field, u32 threads,
 	return 0;
 }
 
-static int report(const struct bench_field *field,
+static int report(const struct bench_tables *tables,
 		  const struct operation *operation, u32 threads,
 		  struct bench_series *series)
 {
 	u32 i;
 	int err = 0;
 
-	for (i = 0; i < field->plan->peers && !err; i++) {
+	for (i = 0; i < tables->plan->peers && !err; i++) {
 		struct bench_what what = {
-			.peer = field->plan->peer[i]->name,
+			.peer = tables->plan->peer[i]->name,
 			.operation = operation->name,
 			.distribution = operation->zipf ? "zipf" : "uniform",
 			.unit = "ns",
-			.entries = field->entries,
-			.key_size = field->key_size,
+			.entries = tables->entries,
+			.key_size = tables->key_size,
 			.threads = threads,
 		};
 
@@ -221,11 +223,11 @@ static int report(const struct bench_field *field,
 	return err;
 }
 
-static int measure(struct bench_field *field, const struct operation *operation,
+static int measure(struct bench_tables *tables, const struct operation *operation,
 		   const struct bench_zipf *zipf, u32 threads)
 {
 	struct bench_series *series;
-	u32 peers = field->plan->peers;
+	u32 peers = tables->plan->peers;
 	int err;
 
 	if (operation->kind == REMOVE)
@@ -235,12 +237,12 @@ static int measure(struct bench_field *field, const struct operation *operation,
 		return -ENOMEM;
 
 	if (operation->kind == INSERT)
-		err = rounds_in_pairs(field, threads, series, series + peers) ?:
-		      report(field, operation, threads, series) ?:
-		      report(field, operation + 1, threads, series + peers);
+		err = rounds_in_pairs(tables, threads, series, series + peers) ?:
+		      report(tables, operation, threads, series) ?:
+		      report(tables, operation + 1, threads, series + peers);
 	else
-		err = rounds(field, operation, zipf, threads, series) ?:
-		      report(field, operation, threads, series);
+		err = rounds(tables, operation, zipf, threads, series) ?:
+		      report(tables, operation, threads, series);
 	kfree(series);
 
 	return err;
@@ -256,18 +258,18 @@ static bool wanted(const struct bench_plan *plan, const struct size *size,
 	return bench_wanted(plan, operation->name);
 }
 
-static int measure_all(struct bench_field *field, const struct size *size,
+static int measure_all(struct bench_tables *tables, const struct size *size,
 		       const struct bench_zipf *zipf)
 {
-	u32 i, threads, all = size->operations == ALL ? field->threads : 1;
+	u32 i, threads, all = size->operations == ALL ? tables->threads : 1;
 	int err = 0;
 
 	for (i = 0; i < ARRAY_SIZE(operations) && !err; i++) {
-		if (!wanted(field->plan, size, &operations[i]))
+		if (!wanted(tables->plan, size, &operations[i]))
 			continue;
 		for (threads = 1; threads <= all && !err;
 		     threads += max(1U, all - 1))
-			err = measure(field, &operations[i], zipf, threads);
+			err = measure(tables, &operations[i], zipf, threads);
 	}
 
 	return err;
@@ -295,38 +297,38 @@ static u64 free_bytes(void)
 	return bytes;
 }
 
-static int fill_all(struct bench_field *field, const struct size *size)
+static int fill_all(struct bench_tables *tables, const struct size *size)
 {
-	bool memory = size->memory && bench_wanted(field->plan, memory_name);
-	u32 capacity = field->entries + field->threads * extra(field);
+	bool memory = size->memory && bench_wanted(tables->plan, memory_name);
+	u32 capacity = tables->entries + tables->threads * extra(tables);
 	u32 i;
 	int err = 0;
 
-	for (i = 0; i < field->plan->peers && !err; i++) {
+	for (i = 0; i < tables->plan->peers && !err; i++) {
 		struct bench_what what = {
-			.peer = field->plan->peer[i]->name,
+			.peer = tables->plan->peer[i]->name,
 			.operation = memory_name,
 			.distribution = "uniform",
 			.unit = "bytes",
-			.entries = field->entries,
-			.key_size = field->key_size,
+			.entries = tables->entries,
+			.key_size = tables->key_size,
 			.threads = 1,
 		};
 		struct bench_series series = {};
 		u64 before = free_bytes();
 
 		/* What is full to the brim costs least for each entry. */
-		err = bench_field_fill(field, i, 0,
-				       memory ? field->entries : capacity);
-		if (err || !memory || !field->table[i])
+		err = bench_tables_fill(tables, i, 0,
+					memory ? tables->entries : capacity);
+		if (err || !memory || !tables->table[i])
 			continue;
 		bench_series_add(&series,
 				 div_u64((before - free_bytes()) * 1000,
-					 field->entries) -
-				 (field->key_size + BENCH_VALUE_SIZE) * 1000);
+					 tables->entries) -
+				 (tables->key_size + BENCH_VALUE_SIZE) * 1000);
 		err = bench_result_add(&what, &series);
-		bench_field_empty(field, i);
-		err = err ?: bench_field_fill(field, i, 0, capacity);
+		bench_tables_empty(tables, i);
+		err = err ?: bench_tables_fill(tables, i, 0, capacity);
 	}
 
 	return err;
@@ -343,33 +345,33 @@ static bool any_wanted(const struct bench_plan *plan, const struct size *size)
 }
 
 /**
- * bench_tables() - measure operations in tables of several sizes
+ * bench_suite_tables() - measure operations in tables of several sizes
  * @plan: how much to do
  *
  * Context: Process.
  * Return: 0 or an errno.
  */
-int bench_tables(const struct bench_plan *plan)
+int bench_suite_tables(const struct bench_plan *plan)
 {
 	u32 i;
 	int err = 0;
 
 	for (i = 0; i < ARRAY_SIZE(sizes) && !err; i++) {
 		struct bench_zipf *zipf;
-		struct bench_field field;
+		struct bench_tables tables;
 
 		if ((plan->quick && !sizes[i].quick) ||
 		    sizes[i].entries > plan->most ||
 		    !any_wanted(plan, &sizes[i]))
 			continue;
 		zipf = bench_zipf_new(sizes[i].entries);
-		err = bench_field_init(&field, plan, sizes[i].entries,
-				       sizes[i].key_size, bench_cpus());
+		err = bench_tables_init(&tables, plan, sizes[i].entries,
+					sizes[i].key_size, bench_cpus());
 		if (!zipf)
 			err = -ENOMEM;
-		err = err ?: fill_all(&field, &sizes[i]) ?:
-		      measure_all(&field, &sizes[i], zipf);
-		bench_field_free(&field);
+		err = err ?: fill_all(&tables, &sizes[i]) ?:
+		      measure_all(&tables, &sizes[i], zipf);
+		bench_tables_free(&tables);
 		bench_zipf_free(zipf);
 	}
 

@@ -5,7 +5,9 @@
  * a thread that holds a lock loses its CPU now and then, and with a peer whose
  * threads wait for each other the others lose that time, too.
  */
-#include "field.h"
+#include "result.h"
+#include "suite.h"
+#include "tables.h"
 
 #include <linux/bits.h>
 #include <linux/log2.h>
@@ -91,36 +93,36 @@ static bool wanted(const struct bench_plan *plan, enum kind kind)
 }
 
 /* So many new entries does each thread insert at most. */
-static u32 extra(const struct bench_field *field)
+static u32 extra(const struct bench_tables *tables)
 {
-	return min(field->plan->steps / 2, field->entries / 4);
+	return min(tables->plan->steps / 2, tables->entries / 4);
 }
 
-static void draw(struct bench_field *field, enum kind kind, u32 thread,
+static void draw(struct bench_tables *tables, enum kind kind, u32 thread,
 		 u32 threads)
 {
-	struct bench_script *script = &field->script[thread];
-	u32 first = field->entries + thread * extra(field);
+	struct bench_script *script = &tables->script[thread];
+	u32 first = tables->entries + thread * extra(tables);
 	u32 count = script->room / DIV_ROUND_UP(threads, bench_cpus());
 
 	switch (kind) {
 	case BURSTS:
-		bench_draw_bursts(script, first, extra(field), count);
+		bench_draw_bursts(script, first, extra(tables), count);
 		break;
 	case CHURN:
 	case MIX:
-		bench_draw_churn(script, &field->random, field->entries, first,
-				 min(SPARE, extra(field)), count,
+		bench_draw_churn(script, &tables->random, tables->entries, first,
+				 min(SPARE, extra(tables)), count,
 				 kind == MIX ? 50 : 0);
 		break;
 	case REPLACE:
 	case ONE_KEY:
-		bench_draw_random(script, &field->random, NULL,
-				  kind == ONE_KEY ? 1 : field->entries, count,
+		bench_draw_random(script, &tables->random, NULL,
+				  kind == ONE_KEY ? 1 : tables->entries, count,
 				  100);
 		break;
 	default:
-		bench_draw_random(script, &field->random, NULL, field->entries,
+		bench_draw_random(script, &tables->random, NULL, tables->entries,
 				  count, 0);
 	}
 }
@@ -146,22 +148,22 @@ static void add(const struct bench_job *job, struct bench_series *series,
 			 div64_u64(job->op_ns[BENCH_REMOVE] * 1000, removed));
 }
 
-static int run(struct bench_field *field, u32 peer, enum kind kind, u32 threads,
+static int run(struct bench_tables *tables, u32 peer, enum kind kind, u32 threads,
 	       struct bench_series *series, struct bench_series *removes)
 {
 	struct bench_job job = {
-		.peer = field->plan->peer[peer],
-		.table = field->table[peer],
-		.key_size = field->key_size,
+		.peer = tables->plan->peer[peer],
+		.table = tables->table[peer],
+		.key_size = tables->key_size,
 		.threads = threads,
-		.script = field->script,
+		.script = tables->script,
 		.bursts = kind == BURSTS,
 	};
 	int err;
 
 	if (fatal_signal_pending(current))
 		return -EINTR;
-	err = bench_crew_run(&job);
+	err = bench_workers_run(&job);
 	if (err)
 		return err;
 	if (kind != HIT)
@@ -172,22 +174,22 @@ static int run(struct bench_field *field, u32 peer, enum kind kind, u32 threads,
 	return 0;
 }
 
-static int report(const struct bench_field *field, const char *operation,
+static int report(const struct bench_tables *tables, const char *operation,
 		  u32 threads, struct bench_series *series)
 {
 	char name[48];
 	u32 i;
 	int err = 0;
 
-	name_of(field->plan, operation, name, sizeof(name));
-	for (i = 0; i < field->plan->peers && !err; i++) {
+	name_of(tables->plan, operation, name, sizeof(name));
+	for (i = 0; i < tables->plan->peers && !err; i++) {
 		struct bench_what what = {
-			.peer = field->plan->peer[i]->name,
+			.peer = tables->plan->peer[i]->name,
 			.operation = name,
 			.distribution = "uniform",
 			.unit = "ns",
-			.entries = field->entries,
-			.key_size = field->key_size,
+			.entries = tables->entries,
+			.key_size = tables->key_size,
 			.threads = threads,
 		};
 
@@ -198,19 +200,19 @@ static int report(const struct bench_field *field, const char *operation,
 }
 
 /* All peers, in turn, over and over again. */
-static int rounds(struct bench_field *field, enum kind kind, u32 threads,
+static int rounds(struct bench_tables *tables, enum kind kind, u32 threads,
 		  struct bench_series *series)
 {
-	u32 round, i, peers = field->plan->peers;
+	u32 round, i, peers = tables->plan->peers;
 	int err;
 
-	for (round = 0; round <= field->plan->rounds; round++) {
+	for (round = 0; round <= tables->plan->rounds; round++) {
 		for (i = 0; i < threads; i++)
-			draw(field, kind, i, threads);
+			draw(tables, kind, i, threads);
 		for (i = 0; i < peers; i++) {
-			if (!field->table[i])
+			if (!tables->table[i])
 				continue;
-			err = run(field, i, kind, threads,
+			err = run(tables, i, kind, threads,
 				  round ? &series[i] : NULL,
 				  &series[peers + i]);
 			if (err)
@@ -221,23 +223,23 @@ static int rounds(struct bench_field *field, enum kind kind, u32 threads,
 	return 0;
 }
 
-static int measure(struct bench_field *field, enum kind kind, u32 threads)
+static int measure(struct bench_tables *tables, enum kind kind, u32 threads)
 {
 	struct bench_series *series;
-	u32 peers = field->plan->peers;
+	u32 peers = tables->plan->peers;
 	int err;
 
 	series = kcalloc(2 * peers, sizeof(*series), GFP_KERNEL);
 	if (!series)
 		return -ENOMEM;
 
-	err = rounds(field, kind, threads, series);
+	err = rounds(tables, kind, threads, series);
 	if (!err && kind != BURSTS)
-		err = report(field, names[kind], threads, series);
+		err = report(tables, names[kind], threads, series);
 	else if (!err)
-		err = report(field, burst_names[BENCH_INSERT], threads,
+		err = report(tables, burst_names[BENCH_INSERT], threads,
 			     series) ?:
-		      report(field, burst_names[BENCH_REMOVE], threads,
+		      report(tables, burst_names[BENCH_REMOVE], threads,
 			     series + peers);
 	kfree(series);
 
@@ -246,7 +248,7 @@ static int measure(struct bench_field *field, enum kind kind, u32 threads)
 
 static int measure_size(const struct bench_plan *plan, const struct size *size)
 {
-	struct bench_field field;
+	struct bench_tables tables;
 	u32 i, kind, most = 0;
 	int err;
 
@@ -259,29 +261,29 @@ static int measure_size(const struct bench_plan *plan, const struct size *size)
 	    (plan->quick && !size->quick))
 		return 0;
 
-	err = bench_field_init(&field, plan, size->entries, size->key_size,
-			       most);
+	err = bench_tables_init(&tables, plan, size->entries, size->key_size,
+				most);
 	for (i = 0; i < plan->peers && !err; i++)
-		err = bench_field_fill(&field, i, 0,
-				       size->entries + most * extra(&field));
+		err = bench_tables_fill(&tables, i, 0,
+					size->entries + most * extra(&tables));
 	for (i = 0; i <= ilog2(most); i++)
 		for (kind = 0; kind < KINDS && !err; kind++)
 			if (kinds_of(plan, size, i) & BIT(kind) &&
 			    wanted(plan, kind))
-				err = measure(&field, kind, 1 << i);
-	bench_field_free(&field);
+				err = measure(&tables, kind, 1 << i);
+	bench_tables_free(&tables);
 
 	return err;
 }
 
 /**
- * bench_writers() - measure threads that meet
+ * bench_suite_writers() - measure threads that meet
  * @plan: how much to do, and whether the host is busy
  *
  * Context: Process.
  * Return: 0 or an errno.
  */
-int bench_writers(const struct bench_plan *plan)
+int bench_suite_writers(const struct bench_plan *plan)
 {
 	u32 i;
 	int err = 0;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Threads, one pinned to each of some CPUs, that follow scripts.
+ * Worker threads, one pinned to each of some CPUs, that follow scripts.
  */
-#ifndef BENCH_CREW_H
-#define BENCH_CREW_H
+#ifndef BENCH_WORKERS_H
+#define BENCH_WORKERS_H
 
 #include "draw.h"
 #include "peer.h"
@@ -11,7 +11,7 @@
 struct bench_histogram;
 
 /**
- * struct bench_job - what the threads of a crew are to do
+ * struct bench_job - what worker threads are to do
  * @peer: the kind of table
  * @table: the table
  * @key_size: bytes in its keys
@@ -43,9 +43,9 @@ struct bench_job {
 };
 
 u32 bench_cpus(void);
-int bench_crew_run(struct bench_job *job);
+int bench_workers_run(struct bench_job *job);
 int bench_step(const struct bench_peer *peer, void *table, u32 key_size,
 	       u32 step, u32 salt, u64 *sum);
 void bench_settle(void);
 
-#endif /* BENCH_CREW_H */
+#endif /* BENCH_WORKERS_H */

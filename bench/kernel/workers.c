@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-#include "crew.h"
+#include "workers.h"
 #include "histogram.h"
 #include "key.h"
 
@@ -17,7 +17,8 @@
 #define CHUNK		1024U	/* steps between chances to let others run */
 #define WRITES		32	/* of who writes now and then, at once */
 
-struct crew {
+/* What the workers of a job share; nobody writes there while the clock runs. */
+struct shared {
 	struct bench_job *job;
 	atomic_t missing;
 	bool done;
@@ -36,7 +37,7 @@ struct tally {
 
 /* Nothing of a worker shares a cache line with anything of another. */
 struct worker {
-	struct crew *crew;
+	struct shared *shared;
 	const struct bench_script *script;
 	struct bench_histogram *histogram;
 	struct task_struct *task;
@@ -195,14 +196,14 @@ static void follow_bursts(struct tally *tally, const struct bench_job *job,
 static int work(void *arg)
 {
 	struct worker *worker = arg;
-	struct crew *crew = worker->crew;
+	struct shared *shared = worker->shared;
 	/* Copies, so that nobody else writes in their cache lines. */
 	struct bench_script script = *worker->script;
-	struct bench_job job = *crew->job;
+	struct bench_job job = *shared->job;
 	struct tally tally = {};
 
-	atomic_dec(&crew->missing);
-	while (atomic_read(&crew->missing))
+	atomic_dec(&shared->missing);
+	while (atomic_read(&shared->missing))
 		let_others_run();
 
 	worker->begun = ktime_get_ns();
@@ -220,13 +221,13 @@ static int work(void *arg)
 static int write_now_and_then(void *arg)
 {
 	struct worker *worker = arg;
-	struct bench_job job = *worker->crew->job;
+	struct bench_job job = *worker->shared->job;
 	struct tally tally = {};
 	struct rnd_state random;
 	u32 i;
 
 	prandom_seed_state(&random, 1);
-	while (!READ_ONCE(worker->crew->done)) {
+	while (!READ_ONCE(worker->shared->done)) {
 		for (i = 0; i < WRITES; i++) {
 			u32 number = bench_below(&random,
 						 job.writes_now_and_then);
@@ -240,19 +241,19 @@ static int write_now_and_then(void *arg)
 	kthread_complete_and_exit(&worker->end, 0);
 }
 
-static int start(struct worker *worker, struct crew *crew,
+static int start(struct worker *worker, struct shared *shared,
 		 int (*function)(void *), unsigned int cpu)
 {
-	worker->crew = crew;
+	worker->shared = shared;
 	init_completion(&worker->end);
 	worker->task = kthread_create_on_cpu(function, worker, cpu,
 					     "cmap_bench/%u");
 	return PTR_ERR_OR_ZERO(worker->task);
 }
 
-static int start_all(struct crew *crew, struct worker *workers, u32 all)
+static int start_all(struct shared *shared, struct worker *workers, u32 all)
 {
-	const struct bench_job *job = crew->job;
+	const struct bench_job *job = shared->job;
 	unsigned int cpu = cpumask_first(cpu_online_mask);
 	u32 i;
 	int err;
@@ -266,7 +267,7 @@ static int start_all(struct crew *crew, struct worker *workers, u32 all)
 			workers[i].script = &job->script[i];
 		if (!writer && job->histogram)
 			workers[i].histogram = job->histogram[i];
-		err = start(&workers[i], crew,
+		err = start(&workers[i], shared,
 			    writer ? write_now_and_then : work, cpu);
 		if (err)
 			goto stop;
@@ -327,16 +328,16 @@ static int add_up(struct bench_job *job, const struct worker *workers, u32 all)
 }
 
 /**
- * bench_crew_run() - have threads follow their scripts
+ * bench_workers_run() - have threads follow their scripts
  * @job: what to do
  *
  * Context: Process.
  * Return: 0; -ENOMEM; or -EILSEQ if any step did not do what it should have.
  */
-int bench_crew_run(struct bench_job *job)
+int bench_workers_run(struct bench_job *job)
 {
 	u32 all = job->threads + !!job->writes_now_and_then;
-	struct crew crew = {
+	struct shared shared = {
 		.job = job,
 		.missing = ATOMIC_INIT(job->threads),
 	};
@@ -349,11 +350,11 @@ int bench_crew_run(struct bench_job *job)
 	if (!workers)
 		return -ENOMEM;
 
-	err = start_all(&crew, workers, all);
+	err = start_all(&shared, workers, all);
 	if (!err) {
 		for (i = 0; i < all; i++) {
 			if (i == job->threads)
-				WRITE_ONCE(crew.done, true);
+				WRITE_ONCE(shared.done, true);
 			wait_for_completion(&workers[i].end);
 		}
 		err = add_up(job, workers, all);

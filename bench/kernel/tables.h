@@ -2,14 +2,14 @@
 /*
  * Tables of all peers, filled alike, in which threads take turns.
  */
-#ifndef BENCH_FIELD_H
-#define BENCH_FIELD_H
+#ifndef BENCH_TABLES_H
+#define BENCH_TABLES_H
 
-#include "crew.h"
-#include "suite.h"
+#include "plan.h"
+#include "workers.h"
 
 /**
- * struct bench_field - tables of all peers
+ * struct bench_tables - tables of all peers
  * @plan: how much to do
  * @entries: in each table
  * @key_size: bytes in a key
@@ -18,7 +18,7 @@
  * @script: for each thread
  * @random: what they are drawn from
  */
-struct bench_field {
+struct bench_tables {
 	const struct bench_plan *plan;
 	u32 entries;
 	u32 key_size;
@@ -28,11 +28,11 @@ struct bench_field {
 	struct rnd_state random;
 };
 
-int bench_field_init(struct bench_field *field, const struct bench_plan *plan,
-		     u32 entries, u32 key_size, u32 threads);
-int bench_field_fill(struct bench_field *field, u32 peer, u32 shards,
-		     u32 capacity);
-void bench_field_empty(struct bench_field *field, u32 peer);
-void bench_field_free(struct bench_field *field);
+int bench_tables_init(struct bench_tables *tables, const struct bench_plan *plan,
+		      u32 entries, u32 key_size, u32 threads);
+int bench_tables_fill(struct bench_tables *tables, u32 peer, u32 shards,
+		      u32 capacity);
+void bench_tables_empty(struct bench_tables *tables, u32 peer);
+void bench_tables_free(struct bench_tables *tables);
 
-#endif /* BENCH_FIELD_H */
+#endif /* BENCH_TABLES_H */
