@@ -1,16 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0
 """
-What the results answer: for each question a sentence and a picture.
+The answers that results give: for each question a sentence and a picture.
 
-Nothing here is written for certain numbers.  Sentences are made of what was
-measured, whoever is faster; what was not measured is left out.
+Nothing here depends on certain numbers.  The sentences are made from what was
+measured, whichever peer is faster.  What was not measured is left out.
 """
 import math
 from dataclasses import dataclass
 
 from picture import Bar, Bars, Line, Lines
 
-# Where a suite ran, by how the report's guests run.
+# The places in which a suite may run, depending on how the guests run.
 EMULATED, NATIVE, UML, KVM = (
     "emulated processor, only ratios count", "on the machine itself",
     "User Mode Linux", "guest with KVM")
@@ -26,7 +26,7 @@ def where(r):
 
 
 def digits(value):
-    """Three significant digits, and thousands apart."""
+    """A number with three significant digits and separated thousands."""
     if value == 0:
         return "0"
     after = max(0, 2 - math.floor(math.log10(abs(value))))
@@ -34,7 +34,7 @@ def digits(value):
 
 
 def times(ratio):
-    """How many times as long, or as many."""
+    """A factor in words: how many times as long, or as many."""
     if ratio < 1:
         return f"{ratio:.2f}"
     return f"{ratio:.1f}" if ratio < 10 else f"{ratio:,.0f}".replace(",", " ")
@@ -56,22 +56,22 @@ ALIKE = ("suite", "operation", "distribution", "entries", "key_size",
 
 @dataclass
 class Measured:
-    """What is compared: our result, and the peers' with their labels."""
+    """One comparison: our result, and those of the peers with their labels."""
     own: dict
-    rows: list          # of (label, result), ours too
+    rows: list          # of (label, result), ours included
     results: list
 
     def others(self):
         return [label for label, r in self.rows if r is not self.own]
 
     def paired(self, peer, unit):
-        """A quotient that was taken round by round is nearer the truth."""
+        """The ratio that was taken round by round, which is more accurate."""
         return next((r["median"] for r in self.results if
                      r["peer"] == peer and r["unit"] == unit and
                      all(r[k] == self.own[k] for k in ALIKE)), None)
 
     def ratio(self, label):
-        """A peer's number to ours."""
+        """The ratio of a peer's number to ours."""
         theirs = dict(self.rows)[label]
         own, peer = self.own["peer"], theirs["peer"]
         times_as_long = self.paired(f"{own}, not {peer}", "times")
@@ -87,13 +87,13 @@ class Measured:
 
 def pick(results, suites, peers, ours=None, threads=1, most=1000000, **wanted):
     """
-    Results that are alike but for the peer, of the first suite that has ours.
+    Results that differ in the peer alone, of the first suite that has ours.
 
-    peers: their labels by their names in the results, as they are to be drawn
+    peers: the labels to draw, by the peers' names in the results
     ours: the one that others are compared with, if it is not the first
-    threads: so many, or None for the most there are
-    most: entries, of which there shall be as many as possible
-    wanted: what else they have
+    threads: their number, or None for the highest number there is
+    most: choose the results with the most entries
+    wanted: further properties of the results
     """
     ours = ours or next(iter(peers))
     for suite in suites:
@@ -120,7 +120,7 @@ TIMES = (("ns", 1), ("µs", 1e3), ("ms", 1e6), ("s", 1e9))
 
 
 def unit_of(own):
-    """In which unit of time ours is a number from 1 to 1000."""
+    """The unit of time in which our result is a number from 1 to 1000."""
     fitting = [u for u in TIMES if own["median"] >= u[1]]
     return (fitting or TIMES)[-1 if fitting else 0]
 
@@ -132,11 +132,11 @@ def duration(r):
 
 def bars(measured, title, note, text, value=lambda x: x, ranked=True):
     """
-    The best comes first.
+    Bars for a comparison, the best first.
 
-    text: what stands beside a bar, of its value
-    value: of a result's number
-    ranked: or as they were picked
+    text: makes the text beside a bar from its value
+    value: makes a bar's value from a result's number
+    ranked: if false, bars stay in the order in which they were picked
     """
     rows = []
     for label, r in measured.rows:
@@ -165,7 +165,7 @@ def rate_unit(measured):
 
 
 def rate_bars(measured, title):
-    """What is measured as time for an operation, as operations in a second."""
+    """Bars of operations a second, from times for an operation."""
     size, name = rate_unit(measured)
     return bars(measured, title, f"{name} a second, more is better; "
                 f"{where(measured.own)}", digits, lambda ns: 1e9 / ns / size)
@@ -174,7 +174,7 @@ def rate_bars(measured, title):
 # ---- saying them ----
 
 def listed(parts):
-    """One, two, and three."""
+    """A list in words: one, two, and three."""
     return ", and ".join(filter(None, [", ".join(parts[:-1]), parts[-1]]))
 
 
@@ -215,15 +215,15 @@ def rate(measured, *labels):
 
 @dataclass
 class Answer:
-    name: str           # of its picture
+    name: str           # the name of its picture
     question: str
-    sentence: str       # or None, if nothing of it was measured
+    sentence: str       # or None, if nothing was measured for it
     plots: list
     remark: str = ""
 
 
 def answer(name, question, parts, plots, remark=""):
-    """Of what was measured: the others are None."""
+    """An answer; its sentence is None if nothing was measured for it."""
     parts = [p for p in parts if p]
     sentence = listed(parts) + "." if parts else None
     return Answer(name, question, sentence and sentence[0].upper() + sentence[1:],
@@ -249,7 +249,7 @@ def read_by_process(results):
 
 
 def set_by_call(results):
-    """Emulated, instructions say more than times: they are always the same."""
+    """On an emulator, instructions are counted: unlike times, they do not vary."""
     for unit in ("instructions", "ns"):
         found = pick(results, ("calls",),
                      {"cmap call": "cmap", "BPF call": "BPF map"},
@@ -430,7 +430,7 @@ QUESTIONS = (reading, writing, many, growing, scaling, memory, processes)
 
 
 def headline(results):
-    """What the project's front page shows; what was not measured is left out."""
+    """The picture on the project's front page, without what was not measured."""
     read, write = read_by_process(results), set_by_call(results)
     room = memory_of(results, "in all, beyond key and value",
                      {name: PROCESSES[name]

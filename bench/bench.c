@@ -58,7 +58,7 @@ void pin(int cpu)
 
 	CPU_ZERO(&set);
 	CPU_SET(cpu, &set);
-	/* Where there are fewer CPUs it stays where it is. */
+	/* On a machine with fewer CPUs the process stays where it is. */
 	sched_setaffinity(0, sizeof(set), &set);
 }
 
@@ -157,7 +157,7 @@ void result(const struct what *what, const struct series *series)
 	add_number(object, "max", series_max(series));
 	json_object_object_add(object, "rounds",
 			       json_object_new_int(series->count));
-	/* The mark tells it from what people read. */
+	/* The mark separates it from the text for people. */
 	printf("@%s\n", json_object_to_json_string_ext(object,
 						       JSON_C_TO_STRING_PLAIN));
 	fflush(stdout);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What the benchmarks share: time, keys, rounds, and how results come out.
+ * Functions for all benchmarks: time, keys, rounds, and printing of results.
  */
 #ifndef BENCH_H
 #define BENCH_H
@@ -11,18 +11,18 @@
 
 #define ROUNDS_MAX	101
 
-/* Options that all programs have; each sets its own defaults first. */
+/* Options of all programs; each program sets its own defaults first. */
 struct bench_options {
 	uint64_t entries;
 	size_t value_size;
 	int rounds;
 	size_t calls;		/* in a round */
-	int json;		/* print results for machines, too */
+	int json;		/* print results as JSON, too */
 };
 
 extern struct bench_options bench;
 
-/* Takes one of -e ENTRIES -v BYTES -r ROUNDS -n CALLS -j; 0 if it did. */
+/* Parse one of -e ENTRIES -v BYTES -r ROUNDS -n CALLS -j; 0 on success. */
 #define BENCH_OPTIONS "e:v:r:n:j"
 int bench_option(int option, const char *arg);
 
@@ -30,14 +30,14 @@ double now(void);
 void check(int failed, const char *what);
 void pin(int cpu);
 
-/* The nth key: spread over all 64 bits, so that order tells nothing. */
+/* The nth key.  Keys are spread over all 64 bits, in no order. */
 uint64_t key_of(uint64_t n);
 
-/* Uniform, and quick: it is in the loops that are measured. */
+/* Uniform, and fast, because it is called within measured loops. */
 uint64_t random_below(uint64_t n);
 void random_seed(uint64_t seed);
 
-/* What was measured, one number for each round. */
+/* The results of a measurement, one number for each round. */
 struct series {
 	double value[ROUNDS_MAX];
 	int count;
@@ -53,7 +53,7 @@ double series_median(const struct series *series);
 double series_min(const struct series *series);
 double series_max(const struct series *series);
 
-/* Where a number belongs. */
+/* What a number is a result of. */
 struct what {
 	const char *suite;
 	const char *peer;
@@ -63,7 +63,7 @@ struct what {
 	int threads;
 };
 
-/* One line of JSON, if they are wanted. */
+/* Print one line of JSON, if that was asked for. */
 void result(const struct what *what, const struct series *series);
 void result_one(const struct what *what, double value);
 

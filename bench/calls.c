@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * cmap's system calls beside those of a BPF hash map, in one process, in
- * turns: A B A B...  Absolute times say nothing on an emulated machine; the
- * ratio, taken round by round, says what one costs beside the other.
+ * cmap's system calls compared with those of a BPF hash map, in one process, in
+ * turns: A B A B...  On an emulated machine absolute times mean nothing.  The
+ * ratio, taken round by round, says what one costs compared with the other.
  *
  * usage: calls [-e ENTRIES] [-r ROUNDS] [-n CALLS] [-j] [-u UNIT]
  *
- * UNIT is what the clock counts, ns unless the machine is made to count
- * instructions.
+ * UNIT is the unit of the clock: ns, unless the machine counts instructions.
  */
 #include "bench.h"
 
@@ -33,7 +32,7 @@ static uint64_t random_key(void)
 	return random_below(bench.entries);
 }
 
-/* ---- what is measured; each does bench.calls entries ---- */
+/* ---- the measured functions; each uses bench.calls entries ---- */
 
 static char value[VALUE_SIZE];
 
@@ -191,7 +190,7 @@ static void bpf_all(void)
 	check(seen != bench.entries, "bpf batch lookup");
 }
 
-/* ---- the same by batch, where BPF has one call for each ---- */
+/* ---- the same in batches, where BPF has one call for each kind ---- */
 
 static void cmap_batch_gets(void)
 {
@@ -263,7 +262,7 @@ static void take_bytes(const char *peer, double bytes)
 	result_one(&what, bytes);
 }
 
-/* What the kernel says a BPF map takes. */
+/* The memory of a BPF map, as the kernel reports it. */
 static double bpf_bytes(int map)
 {
 	char path[64], line[128];
@@ -296,12 +295,12 @@ static void compare_memory(void)
 
 	check(kcmap_stat(cmap, &info), "kcmap_stat");
 	take_bytes("cmap", (double)info.bytes / info.entries);
-	/* Made for just so many entries, which is the least it can take. */
+	/* It was created for exactly this many entries, so it needs no more. */
 	take_bytes("BPF", bpf_bytes(map) / bench.entries);
 	close(map);
 }
 
-/* Of the nodes that the updates took, how many had been others' before? */
+/* Print how many nodes of the updates were reused ones. */
 static void reuse(void)
 {
 	struct kcmap_info before = { .sz = sizeof(before) }, after;
@@ -355,7 +354,7 @@ int main(int argc, char **argv)
 		else if (bench_option(option, optarg))
 			exit(2);
 	}
-	/* What is inserted comes on top, and BPF's map has a fixed size. */
+	/* Inserts add entries, and BPF's map has a fixed size. */
 	if (optind != argc || bench.entries < bench.calls ||
 	    bench.value_size != VALUE_SIZE) {
 		fprintf(stderr, "usage: calls [-e ENTRIES] [-r ROUNDS] [-n CALLS] [-j] [-u UNIT]\n");

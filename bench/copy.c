@@ -23,9 +23,9 @@
 /* ---- saving ---- */
 
 /*
- * A page of the window and where it was: the window is larger than any file.
- * What is of a block of 2 MiB, which the module maps by one entry, says so by
- * the lowest bit of the offset.
+ * A page of the window, and its offset: the window is larger than any file.
+ * The module maps a block of 2 MiB by one page-table entry.  The pages of such
+ * a block have the lowest bit of their offset set.
  */
 #define OF_LARGE	1UL
 
@@ -35,8 +35,8 @@ struct record {
 };
 
 /*
- * All pages that there are of a part of the window.  Where nothing is the kernel
- * does not read for us.  Returns how many pages there were, or -1.
+ * Save all pages of a part of the window that have memory; the kernel does not
+ * read the others for us.  Returns the number of pages, or -1.
  */
 static long save_part(int window, FILE *file, uint64_t offset, size_t size,
 		      uint64_t large)
@@ -90,7 +90,7 @@ static uint64_t large(const __u64 *word, uint32_t i, uint32_t granule)
 	return OF_LARGE;
 }
 
-/* The granules from @granule on, whose numbers are @word. */
+/* Save the nodes of the granules from @granule on, whose numbers are @word. */
 static long save_nodes(int window, FILE *file, uint32_t shard,
 		       const __u64 *word, uint32_t granule, uint32_t count)
 {
@@ -112,7 +112,9 @@ static long save_nodes(int window, FILE *file, uint32_t shard,
 	return 0;
 }
 
-/* The further pages of a list, and the nodes whose numbers are in them. */
+/*
+ * Save the further pages of a list, and the nodes of the segments listed there.
+ */
 static long save_lists(int window, FILE *file, uint32_t shard)
 {
 	unsigned int level;
@@ -126,7 +128,7 @@ static long save_lists(int window, FILE *file, uint32_t shard)
 		size = CMAP_WINDOW_LIST_BYTES(level, PAGE);
 		offset = CMAP_WINDOW_REGION(CMAP_WINDOW_LIST(level)) +
 			 shard * size;
-		/* Levels come one after the other. */
+		/* The levels follow one another. */
 		err = save_part(window, file, offset, size, 0);
 		if (err <= 0)
 			break;
@@ -180,7 +182,7 @@ int copy_save(struct kcmap *map, const char *path)
 
 /* ---- opening ---- */
 
-/* What the library asks of a map when it opens it, a copy answers too. */
+/* A copy answers the calls that the library makes when it opens a map. */
 static int copy = -1;
 
 int __wrap_ioctl(int fd, unsigned long request, ...)
@@ -203,8 +205,8 @@ int __wrap_ioctl(int fd, unsigned long request, ...)
 }
 
 /*
- * The module's blocks of 2 MiB are mapped by one entry each, and so shall the
- * copy's be.
+ * The module maps a block of 2 MiB by one page-table entry, and the copy must
+ * do the same to be comparable.
  */
 static int collapse(int memory, uint64_t offset)
 {
@@ -222,7 +224,7 @@ static int collapse(int memory, uint64_t offset)
 	return done;
 }
 
-/* Into memory like that of the module. */
+/* Load into memory that is mapped like the module's. */
 static int load(FILE *file, int memory)
 {
 	uint64_t offset, last = -1;
@@ -235,7 +237,7 @@ static int load(FILE *file, int memory)
 		offset = record.offset & ~OF_LARGE;
 		if (pwrite(memory, record.page, PAGE, offset) != PAGE)
 			return -1;
-		/* When all of it is there. */
+		/* Once the block is complete. */
 		if (!(record.offset & OF_LARGE) ||
 		    offset % SPAN != SPAN - PAGE || offset / SPAN == last)
 			continue;

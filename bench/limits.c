@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What cmap promises about itself: a map that grows makes no write wait, and
- * readers on more CPUs read more, with a writer at work.
+ * Two promises of cmap: writers do not wait while a map grows, and readers on
+ * more CPUs read more, with a writer at work.
  *
  * usage: limits [-e ENTRIES] [-r ROUNDS] [-n CALLS] [-j] [-u UNIT] growth
  *        limits [-e ENTRIES] [-r ROUNDS] [-n CALLS] [-j] readers
@@ -40,7 +40,7 @@ static void map_new(int flags)
 	kcmap_unlink(NAME);
 }
 
-/* ---- growth ---- */
+/* ---- writes while the map grows ---- */
 
 static int by_size(const void *a, const void *b)
 {
@@ -49,7 +49,7 @@ static int by_size(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-/* Time each write of entries [from, to); the time that 1 in 10 000 exceeds. */
+/* Time each write of entries [from, to).  Returns what 1 in 10,000 exceeds. */
 static double slow_write(uint64_t from, uint64_t to)
 {
 	double *times = malloc((to - from) * sizeof(*times)), slow;
@@ -78,10 +78,13 @@ static void growth(void)
 	int i;
 
 	for (i = 0; i < bench.rounds; i++) {
-		/* All are new, and the tables double all along... */
+		/* All entries are new, and tables double all the time... */
 		map_new(KCMAP_O_NO_WINDOW);
 		series_add(&grows, slow_write(0, bench.entries));
-		/* ... and the same again where they have their size. */
+		/*
+		 * ... and then the same writes, when the tables have their
+		 * size.
+		 */
 		sleep(2);
 		series_add(&calm, slow_write(0, bench.entries));
 		series_add(&ratios, grows.value[i] / calm.value[i]);
@@ -101,7 +104,7 @@ static void growth(void)
 	       series_max(&ratios));
 }
 
-/* ---- readers on one CPU and on two, while somebody writes ---- */
+/* ---- readers on one CPU and on two, beside a writer ---- */
 
 static struct shared {
 	pthread_barrier_t barrier;
@@ -137,7 +140,7 @@ static void read_all(int me)
 	_exit(0);
 }
 
-/* Reads a second of so many readers. */
+/* Reads a second by that many readers. */
 static double rate(int readers)
 {
 	pthread_barrierattr_t attr;

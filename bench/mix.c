@@ -56,7 +56,7 @@ uint64_t zipf_next(const struct zipf *zipf)
 	return zipf->items * pow(zipf->eta * u - zipf->eta + 1, zipf->alpha);
 }
 
-/* FNV-1a over the number's bytes, as there. */
+/* FNV-1a over the number's bytes, as in YCSB. */
 uint64_t scramble(uint64_t rank)
 {
 	uint64_t hash = 0xcbf29ce484222325ULL;
@@ -101,7 +101,7 @@ void mix_init(struct mix_state *state, const struct mix *mix, uint64_t entries)
 				SCRAMBLED_ZETA);
 }
 
-/* What to do next, and with which entry, by number. */
+/* The next operation, and the number of the entry that it is for. */
 enum mix_op mix_next(struct mix_state *state, uint64_t *number)
 {
 	int dice = (int)random_below(100);

@@ -13,9 +13,9 @@
 
 /**
  * struct zipf - numbers from 0 on, the nth with probability 1 / n^theta
- * @items: how many there are
- * @theta: how skewed
- * @zeta: sum of all 1 / n^theta
+ * @items: the number of items
+ * @theta: the skew
+ * @zeta: the sum of all 1 / n^theta
  * @alpha: of the inversion by Gray and others, "Quickly Generating
  *	Billion-Record Synthetic Databases", 1994
  * @eta: likewise
@@ -29,16 +29,16 @@ struct zipf {
 };
 
 void zipf_init(struct zipf *zipf, uint64_t items, double theta);
-/* For so many items that summing up would take too long. */
+/* For many items, for which computing the sum would take too long. */
 void zipf_init_known(struct zipf *zipf, uint64_t items, double theta,
 		     double zeta);
 void zipf_grow(struct zipf *zipf, uint64_t items);
 uint64_t zipf_next(const struct zipf *zipf);
 
 /*
- * "Scrambled": ranks are drawn from so many that their shares do not depend on
- * how many entries there are, and hashed, so that the frequent ones lie
- * anywhere.
+ * "Scrambled": ranks are drawn from a fixed number of items, so their shares do
+ * not depend on the number of entries.  Then they are hashed, so that the
+ * frequent ones are spread over all entries.
  */
 #define SCRAMBLED_ITEMS	10000000000ULL
 #define SCRAMBLED_ZETA	26.46902820178302
@@ -49,9 +49,9 @@ enum mix_op { MIX_READ, MIX_UPDATE, MIX_INSERT, MIX_MODIFY, MIX_OPS };
 
 /**
  * struct mix - one of the core workloads
- * @name: as in the paper
- * @percent: of each operation
- * @latest: the newest entries are read most, not some by chance
+ * @name: its name in the paper
+ * @percent: the share of each operation
+ * @latest: whether the newest entries are read most, instead of random ones
  */
 struct mix {
 	const char *name;
@@ -59,10 +59,10 @@ struct mix {
 	int latest;
 };
 
-/* One process's part in a workload. */
+/* One process's state within a workload. */
 struct mix_state {
 	const struct mix *mix;
-	uint64_t entries;	/* there now, as far as this process knows */
+	uint64_t entries;	/* that this process knows of */
 	struct zipf zipf;
 };
 

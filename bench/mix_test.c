@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Do the numbers come as often as the workloads' definitions say?
+ * Are operations and entries drawn as often as the workloads' definitions say?
  *
- * Shares are compared in bins by powers of two of the rank.  The published
- * generator is exact for the first two ranks and an approximation beyond (up
- * to a tenth too much of the next few), so these two have to pass a chi-square
- * test, bins up to rank 8 have to be within 10 % of the law, the others within
- * 3 %.  That such numbers can be told from others is
- * shown with others: a smaller theta, and uniform ones, must not pass.
+ * Shares are compared in bins of ranks, by powers of two.  The published
+ * generator is exact for the first two ranks and an approximation after that:
+ * up to a tenth too much for the next few.  So the first two must pass a
+ * chi-square test, bins up to rank 8 must be within 10 % of the law, and the
+ * others within 3 %.  To show that the test can fail, a smaller theta and
+ * uniform numbers must not pass.
  */
 #include "bench.h"
 #include "mix.h"
@@ -34,7 +34,7 @@ static int bin_of(uint64_t rank)
 	return 63 - __builtin_clzll(rank + 1);
 }
 
-/* What each bin's share should be. */
+/* The share that each bin should have. */
 static void law(double *share, uint64_t items, double theta)
 {
 	double zeta = 0;
@@ -62,7 +62,7 @@ static uint64_t draw_uniform(const void *from)
 	return random_below(((const struct zipf *)from)->items);
 }
 
-/* Whether ranks come by the law with the workloads' theta. */
+/* Whether ranks follow the law with the workloads' theta. */
 static int is_zipf(draw *fn, const struct zipf *from)
 {
 	uint64_t bins[BINS] = {}, first[2] = {};
@@ -82,7 +82,7 @@ static int is_zipf(draw *fn, const struct zipf *from)
 		expected = DRAWS / pow(i + 1, ZIPF_THETA) / zeta;
 		chi += pow(first[i] - expected, 2) / expected;
 	}
-	/* Of two degrees of freedom; by chance once in 10 000. */
+	/* Two degrees of freedom; exceeded by chance once in 10,000. */
 	if (chi > 18.4)
 		fits = 0;
 	for (i = 1; i <= bin_of(from->items - 1); i++)
@@ -92,7 +92,7 @@ static int is_zipf(draw *fn, const struct zipf *from)
 	return fits;
 }
 
-/* Whether the frequent ones are spread evenly over all entries. */
+/* Whether the frequent ranks are spread evenly over all entries. */
 static int is_spread(void)
 {
 	double chi = 0;
@@ -102,11 +102,11 @@ static int is_spread(void)
 		slices[scramble(i) % ITEMS * 64 / ITEMS]++;
 	for (i = 0; i < 64; i++)
 		chi += pow(slices[i] - 1000.0, 2) / 1000;
-	/* 63 degrees of freedom; by chance once in 10 000. */
+	/* 63 degrees of freedom; exceeded by chance once in 10,000. */
 	return chi < 112;
 }
 
-/* Whether operations, and what they are about, come as defined. */
+/* Whether operations and entries are drawn as defined. */
 static int is_mix(const char *name, double hottest)
 {
 	struct mix_state state;
@@ -136,7 +136,10 @@ static int is_mix(const char *name, double hottest)
 	}
 	if (chi > 15.1)
 		fits = 0;
-	/* The one read most, or the one that is the newest at the time. */
+	/*
+	 * Either the most frequent entry, or the one that is newest at the
+	 * time.
+	 */
 	most = state.mix->latest ? newest : most;
 	if (fabs(most / (hottest * (DRAWS - ops[MIX_INSERT])) - 1) > 0.03)
 		fits = 0;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* A BPF hash map, by system calls; its descriptor is inherited. */
+/* A BPF hash map, used by system calls.  Its descriptor is inherited. */
 #include "bench.h"
 #include "peers.h"
 
@@ -30,8 +30,9 @@ static int attach(void)
 }
 
 /*
- * What another process replaces meanwhile may seem absent, or be what the
- * memory holds by then: another entry.  Here that shows, and is tried again.
+ * While another process replaces an entry, a lookup may not find it, or may
+ * return another entry that uses its memory by then.  Here both are detected,
+ * and the lookup is repeated.
  */
 static int get(uint64_t key)
 {

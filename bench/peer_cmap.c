@@ -142,7 +142,7 @@ const struct peer peer_call = {
 	.bytes = bytes, .unload = unload,
 };
 
-/* Filled when it was saved; nobody can write to it. */
+/* It was filled when it was saved, and nobody can write to it. */
 const struct peer peer_copy = {
 	.name = "cmap window", .load = load_copy, .attach = attach,
 	.get = get, .get_many = get_many, .bytes = no_bytes, .unload = unload,

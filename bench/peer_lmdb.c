@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * LMDB on a file in memory, never synced.  A read sees what was committed
- * before it, so each has its own transaction, renewed, as the manual advises.
+ * LMDB on a file in memory, never synced.  A read must see what was committed
+ * before.  So each read renews its transaction, as the manual advises.
  */
 #include "bench.h"
 #include "peers.h"
@@ -33,7 +33,7 @@ static int load(uint64_t room)
 	return dir && mkdtemp(dir) ? 0 : -1;
 }
 
-/* After the fork: an environment cannot be inherited. */
+/* Called after the fork, because an environment cannot be inherited. */
 static int attach(void)
 {
 	MDB_txn *txn;
@@ -53,7 +53,7 @@ static int get_in(uint64_t key)
 
 	if (mdb_get(reader, dbi, &k, &v) || v.mv_size != bench.value_size)
 		return -1;
-	/* It is the transaction's; who keeps it copies it. */
+	/* The value belongs to the transaction, so users copy it. */
 	memcpy(value, v.mv_data, v.mv_size);
 	return memcmp(value, &key, 8);
 }
@@ -110,7 +110,7 @@ static int set_many(const uint64_t *keys, size_t n, const void *value)
 	return put_all(keys, n, value, 0);
 }
 
-/* What the file takes; a process that maps it takes no more. */
+/* The size of the file; mapping it takes no further memory. */
 static double bytes(void)
 {
 	char path[64];

@@ -16,14 +16,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* Another benchmark may run on this machine. */
+/* Named after the process: another benchmark may run on this machine. */
 static char memcached_socket[64], redis_socket[64];
 
 static int memcached_pid, redis_pid;
 
 /* ---- servers ---- */
 
-/* A process's own share of memory. */
+/* Memory that belongs to a process alone. */
 double memory_of(int pid)
 {
 	char path[64], line[128];
@@ -46,7 +46,7 @@ int server_start(const char *const argv[], const char *socket)
 	unlink(socket);
 	pid = fork();
 	if (!pid) {
-		/* However we end, it does, too. */
+		/* The server ends with this process, however that ends. */
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		null = open("/dev/null", O_RDWR);
 		dup2(null, 0);
@@ -76,9 +76,9 @@ void server_stop(int pid)
 /* ---- memcached ---- */
 
 static struct memcached_st *memc;
-static struct memcached_st *hasty;	/* waits for no reply to a write */
+static struct memcached_st *hasty;	/* awaits no replies to writes */
 
-/* Its text protocol knows no binary keys. */
+/* The text protocol has no binary keys. */
 static size_t name_of(uint64_t key, char *name)
 {
 	return snprintf(name, 17, "%016llx", (unsigned long long)key);
@@ -167,13 +167,13 @@ static int memcached_get_many(const uint64_t *keys, size_t n)
 	}
 	if (memcached_mget(memc, at, lens, n) != MEMCACHED_SUCCESS)
 		return -1;
-	/* One that was asked for twice may come once. */
+	/* A key that was asked for twice may be returned once. */
 	for (i = 0; (found = memcached_fetch_result(memc, NULL, &err)); i++)
 		memcached_result_free(found);
 	return !i;
 }
 
-/* Its protocol has no such call; what comes close is not to wait for each. */
+/* The protocol has no such call.  The closest is not to wait for each reply. */
 static int memcached_set_many(const uint64_t *keys, size_t n,
 			      const void *value)
 {
@@ -187,7 +187,7 @@ static int memcached_set_many(const uint64_t *keys, size_t n,
 			      bench.value_size, 0, 0);
 	}
 	memcached_flush_buffers(hasty);
-	/* One server, one connection: when the last is there, all are. */
+	/* One server and one connection: if the last key is there, all are. */
 	return memcached_get_by(hasty, keys[n - 1]);
 }
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What one writes in an afternoon: a table in shared memory, of fixed size,
- * with a lock for readers and writers that processes share.  One who is killed
- * while he holds it leaves all others waiting.
+ * A simple hand-made solution: a table of fixed size in shared memory, with a
+ * read-write lock that processes share.  If a process is killed while it holds
+ * the lock, all others wait forever.
  */
 #include "bench.h"
 #include "peers.h"
@@ -11,12 +11,12 @@
 #include <string.h>
 #include <sys/mman.h>
 
-/* Each reader writes the lock: what all read is not in its cache line. */
+/* Each reader writes to the lock, so what all read is in other cache lines. */
 struct table {
 	pthread_rwlock_t lock;
 	char apart[128 - sizeof(pthread_rwlock_t)];
 	uint64_t mask;
-	char slot[];	/* of the key, or 0; and the value */
+	char slot[];	/* the key's complement, or 0; then the value */
 };
 
 static struct table *table;
@@ -28,7 +28,7 @@ static uint64_t *slot_of(uint64_t at)
 			    (at & table->mask) * (8 + bench.value_size));
 }
 
-/* Half of the slots are used, at most. */
+/* At most half of the slots are used. */
 static int load(uint64_t room)
 {
 	pthread_rwlockattr_t attr;
@@ -52,7 +52,10 @@ static int attach(void)
 	return bench.value_size % 8 ? -1 : 0;
 }
 
-/* Keys are well spread already; a slot has the complement, for one is 0. */
+/*
+ * Keys are spread well already.  A slot stores the complement of its key,
+ * because one key is 0.
+ */
 static uint64_t *find(uint64_t key)
 {
 	uint64_t at = key;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What users would pick instead: each keeps the same entries, and is reached
- * by several processes.
+ * The alternatives to cmap.  Each stores the same entries, and several
+ * processes use them.
  */
 #ifndef BENCH_PEERS_H
 #define BENCH_PEERS_H
@@ -12,17 +12,17 @@
 #define VALUE_MAX	1024	/* longest value that is measured */
 
 /**
- * struct peer - one of them
- * @name: in tables
- * @load: make it, with room for @room entries, once, before any process is
- *	forked; -1 if it is not to be had here
- * @attach: in each process, before it begins
- * @get: get the entry called @key; 0 if it is there and as it should be
- * @set: set it
+ * struct peer - an alternative to cmap, or cmap itself
+ * @name: its name in tables
+ * @load: create it, with room for @room entries; called once, before any
+ *	process is forked; returns -1 if this machine does not have it
+ * @attach: called in each process before that begins
+ * @get: get the entry with this key; returns 0 if it exists and is correct
+ * @set: set that entry, or NULL
  * @get_many: get @n entries by one call or one message, or NULL
- * @set_many: set them, or NULL
- * @bytes: memory it takes, as far as the system can tell; 0 if it cannot
- * @unload: end it
+ * @set_many: set @n entries likewise, or NULL
+ * @bytes: the memory that it uses; returns 0 if the system cannot tell
+ * @unload: remove it
  */
 struct peer {
 	const char *name;
@@ -42,10 +42,10 @@ extern const struct peer peer_window, peer_call, peer_copy;
 extern const struct peer peer_bpf, peer_lmdb, peer_table;
 extern const struct peer peer_memcached, peer_redis;
 
-/* Names the copy of a window that peer_copy reads. */
+/* The copy of a window that peer_copy reads. */
 extern const char *peer_copy_path;
 
-/* Of servers: a process's own memory, and starting and ending one. */
+/* For servers: a process's own memory; starting and stopping one. */
 double memory_of(int pid);
 int server_start(const char *const argv[], const char *socket);
 void server_stop(int pid);

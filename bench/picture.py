@@ -1,17 +1,18 @@
 # SPDX-License-Identifier: GPL-2.0
 """
-Small plots as SVG, side by side in one picture.
+Small plots, side by side in one SVG picture.
 
 Every bar has its name and its number beside it, so a plot needs no axis and no
-legend.  What is ours is blue, all others are grey; lines also differ by their
-marks.  A picture brings its own background, light or dark as its reader prefers.
+legend.  Our results are blue and all others grey; lines also have different
+marks.  A picture has its own background, light or dark as the reader's browser
+asks for.
 """
 import math
 from dataclasses import dataclass, field
 from html import escape
 
-# Each colour on light paper and on dark.  The hues are those of Okabe and Ito,
-# which the colour-blind can tell apart.
+# Each colour on a light and on a dark background.  The hues are those of Okabe
+# and Ito, which colour-blind people can tell apart.
 COLOURS = {
     "paper": ("#ffffff", "#0d1117"),
     "ink": ("#1f2328", "#e6edf3"),
@@ -27,9 +28,9 @@ COLOURS = {
 MARKS = ("circle", "square", "triangle", "diamond", "cross")
 
 ROW = 27            # from one bar to the next
-THICK = 16          # of a bar
+THICK = 16          # thickness of a bar
 FONT = 13
-NOTE = 12           # what stands below a title
+NOTE = 12           # the text below a title
 GAP = 28            # between plots
 MARGIN = 16
 HEAD = 46           # title and note of a plot
@@ -57,7 +58,7 @@ class Bars:
 @dataclass
 class Line:
     label: str
-    points: list        # of (x, y)
+    points: list        # (x, y)
     own: bool = False
 
 
@@ -65,12 +66,12 @@ class Line:
 class Lines:
     title: str
     note: str
-    across: str         # what x is
+    across: str         # the meaning of x
     lines: list = field(default_factory=list)
 
 
 def width_of(text, bold=False):
-    """What a text takes at most, in the widest of the fonts it may come in."""
+    """The width of a text in the widest font that a reader may have."""
     ems = sum(0.38 if c in " .,;:'ilIjtfr()|" else
               0.98 if c in "mwMW" else 0.64 for c in text)
     return ems * FONT * (1.1 if bold else 1)
@@ -109,7 +110,7 @@ def text(x, y, words, kind=""):
 
 
 def wrapped(words, room):
-    """A text in as many lines as it needs."""
+    """A text, split into lines."""
     lines = [""]
     room *= FONT / NOTE
     for word in words.split():
@@ -136,7 +137,7 @@ def draw_bars(plot, x, y, room):
                f'width="{max(bar.value * scale, 1):.2f}" height="{THICK}"/>')
         low, high = (left + end * scale for end in (bar.low, bar.high))
         end = left + bar.value * scale
-        # A range too small to be seen would look like a dirty edge.
+        # A very small range would look like a blurred edge.
         if high - low > 3:
             yield (f'<path class="range" d="M{low:.1f} {middle:.1f}H{high:.1f}'
                    f'M{low:.1f} {middle - 4:.1f}v8M{high:.1f} {middle - 4:.1f}v8"/>')
@@ -159,14 +160,14 @@ def mark(kind, x, y, colour):
 
 
 def steps(most):
-    """Round numbers from 0 to at least so much, five steps at most."""
+    """Round numbers from 0 to at least the given one, in at most five steps."""
     unit = 10 ** math.floor(math.log10(most / 5))
     size = next(unit * f for f in (1, 2, 5, 10) if unit * f * 5 >= most)
     return [size * i for i in range(math.ceil(most / size) + 1)]
 
 
 def apart(places, distance, least, most):
-    """Move labels so that none is nearer than so much to the next."""
+    """Move labels apart, to at least the given distance."""
     order = sorted(range(len(places)), key=lambda i: places[i])
     result = list(places)
     for one, next_one in zip(order, order[1:]):
@@ -203,7 +204,7 @@ def draw_lines(plot, x, y, room):
     ends = [where_y(line.points[-1][1]) for line in plot.lines]
     places = apart(ends, FONT + 3, y, bottom)
     colours = iter(("line1", "line2", "line3", "line4"))
-    # Ours comes last, so that it is drawn over the others.
+    # Our line comes last, so that it is drawn over the others.
     for i, line in sorted(enumerate(plot.lines), key=lambda one: one[1].own):
         colour = "own" if line.own else next(colours)
         kind = MARKS[0 if line.own else int(colour[-1])]
@@ -230,7 +231,7 @@ def picture(plots, title, width=800):
     Plots side by side.
 
     plots: Bars and Lines, at most three
-    title: what a reader hears who cannot see it
+    title: the text that screen readers read out
     """
     room = (width - 2 * MARGIN - GAP * (len(plots) - 1)) / len(plots)
     notes = [wrapped(plot.note, room) for plot in plots]

@@ -1,19 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Processes that share entries, by cmap and by what users would pick instead:
- * the YCSB core workloads, reads of 64 keys at once and writes of 256.
+ * Several processes use the same entries, by cmap and by its alternatives: the
+ * YCSB core workloads, reads of 64 keys at once and writes of 256.
  *
- * Peers take turns, A B C A B C...  In each turn processes are forked, attach,
- * warm up, wait for each other and begin, each until it has done its calls or
- * its time is over; what counts is how many calls all of them do in a second.
+ * The peers take turns, A B C A B C...  In each turn, processes are forked,
+ * attach, warm up, and wait for each other.  Then each runs until it has made
+ * its calls or its time is over.  The result is the number of calls of all
+ * processes a second.
  *
  * usage: processes [-e ENTRIES] [-v BYTES] [-r ROUNDS] [-n CALLS] [-j]
  *                  [-p PEER,...] [-w WORKLOAD,...] [-t PROCESSES,...]
  *                  [-c COPY] [-s SUITE] [-x SECONDS]
  *
- * PEER is of window, call, bpf, lmdb, table, memcached, redis; WORKLOAD of A,
- * B, C, D, F, get64, set256.  With -c window is a copy, which takes no writes;
- * a peer that lacks what a workload needs sits it out.
+ * PEER is one of window, call, bpf, lmdb, table, memcached, redis; WORKLOAD one
+ * of A, B, C, D, F, get64, set256.  With -c, window is a copy, which takes no
+ * writes.  A peer is left out of workloads that it does not support.
  */
 #include "bench.h"
 #include "mix.h"
@@ -28,7 +29,7 @@
 
 #define PEERS_MAX	8
 #define PROCESSES_MAX	64
-#define STEP		MANY_MAX	/* calls, between looks at the clock */
+#define STEP		MANY_MAX	/* calls between looks at the clock */
 
 static const struct {
 	const char *name;
@@ -44,9 +45,9 @@ static const struct peer *peers[PEERS_MAX];
 static int peer_count;
 static const char *suite = "processes";
 static pid_t owner;
-static double seconds = 0.3;	/* that a turn may take */
+static double seconds = 0.3;	/* limit on a turn */
 
-/* What the processes of a turn share. */
+/* State that the processes of a turn share. */
 struct turn {
 	pthread_barrier_t barrier;
 	uint64_t next;		/* number of the next new entry */
@@ -61,12 +62,12 @@ struct workload {
 	const char *name;
 	const char *operation;
 	const char *distribution;
-	const struct mix *mix;		/* or else many */
+	const struct mix *mix;		/* or NULL: many at once */
 	size_t many;
 	int set;
 };
 
-/* What a process is going to do, drawn before the clock runs. */
+/* The calls of one process, chosen before the clock runs. */
 struct plan {
 	unsigned char *op;
 	uint64_t *number;
@@ -79,7 +80,7 @@ static void plan_new(struct plan *plan, size_t calls)
 	check(!plan->op || !plan->number, "malloc");
 }
 
-/* Numbers that the generator gave to new entries become those they have. */
+/* New entries get the next free numbers, which all processes share. */
 static void plan_mix(struct plan *plan, const struct mix *mix, size_t calls)
 {
 	uint64_t *inserted = malloc((calls + 1) * sizeof(*inserted));
@@ -100,7 +101,7 @@ static void plan_mix(struct plan *plan, const struct mix *mix, size_t calls)
 	free(inserted);
 }
 
-/* Many keys by one call, none of them twice in it. */
+/* Many keys in one call, without repetition. */
 static void plan_many(struct plan *plan, size_t n, size_t calls)
 {
 	uint64_t stride = bench.entries / n;
@@ -125,7 +126,7 @@ static int do_op(const struct peer *peer, enum mix_op op, uint64_t number)
 	}
 }
 
-/* Between two looks at the clock. */
+/* The calls between two looks at the clock. */
 static void carry_out(const struct peer *peer, const struct workload *load,
 		      const struct plan *plan, size_t at)
 {
@@ -146,8 +147,9 @@ static void carry_out(const struct peer *peer, const struct workload *load,
 }
 
 /*
- * A process that maps what it reads faults each page in once, which is no part
- * of what a read costs later.  Every eighth entry lies in about every page.
+ * A process that maps its data has a page fault for each page at first.  That
+ * is not part of what a read costs later.  Nearly every page holds one in eight
+ * entries.
  */
 static void warm_up(const struct peer *peer)
 {
@@ -220,7 +222,7 @@ static void be_process(const struct peer *peer, const struct workload *load,
 	_exit(0);
 }
 
-/* So many ns for one call, whoever did it. */
+/* The time for one call of any process, in ns. */
 static double take_turn(const struct peer *peer, const struct workload *load,
 			int processes, int round)
 {
@@ -281,7 +283,7 @@ static void compare(const struct workload *load, int processes)
 
 /* ---- filling ---- */
 
-/* By a process of its own: not all of what attaching makes can be inherited. */
+/* In a process of its own, because not all peers can be inherited. */
 static void fill(const struct peer *peer)
 {
 	uint64_t value[VALUE_MAX / 8] = {}, keys[MANY_MAX], n;
@@ -327,7 +329,7 @@ static void load_peer(const struct peer *peer, uint64_t room)
 	if (peer->set)
 		fill(peer);
 	bytes = peer->bytes();
-	/* These are made for as many entries as are to come. */
+	/* These reserve memory for all entries at once. */
 	if (!bytes || peer == &peer_bpf || peer == &peer_table)
 		return;
 	if (peer == &peer_memcached || peer == &peer_redis)
@@ -356,7 +358,7 @@ static void load_peers(char *names, uint64_t room)
 	}
 }
 
-/* Processes leave by _exit(), but for one that fails. */
+/* Processes leave by _exit(), unless they fail. */
 static void unload_peers(void)
 {
 	int i;

@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Reading a map through its window, beside what else there is: cmap's own
+ * Reading a map through its window, compared with the alternatives: cmap's own
  * system call, BPF's, and LMDB inside one read transaction.
  *
- * In one process, in turns: A B A B...  Each reads keys of its own, for those
- * that another read just now in the same map would be in the caches.  Ratios
- * are taken round by round; absolute times say little on an emulated or a busy
- * machine.
+ * All run in one process, in turns: A B A B...  Each uses keys of its own,
+ * because keys that another one just read in the same map would be in the
+ * caches.  Ratios are taken round by round; absolute times say little on an
+ * emulated or busy machine.
  *
  * usage: reads [-e ENTRIES] [-r ROUNDS] [-n READS] [-j] [-x PEER]... [-S SUITE]
  *              [-s COPY | -c COPY]
  *
- * -s saves a copy of the window and does nothing else; -c reads one where there
- * is no module, beside what runs there.
+ * -s saves a copy of the window and does nothing else. -c reads a copy, on a
+ * machine without the module, next to the peers that run there.
  */
 #include "bench.h"
 #include "copy.h"
@@ -45,7 +45,7 @@ static MDB_env *env;
 static MDB_txn *txn;
 static MDB_dbi dbi;
 
-/* The keys that are read next. */
+/* The keys of the next measurement. */
 static uint64_t *keys;
 
 static const char *suite = "reads";
@@ -80,7 +80,10 @@ static void make_keys(enum kind kind)
 
 typedef void reader(void);
 
-/* ---- what is measured: each reads all of @keys, and looks at each value ---- */
+/*
+ * ---- the measured functions; each reads all of @keys and checks the values
+ * ----
+ */
 
 static void window_get(void)
 {
@@ -183,7 +186,7 @@ static void lmdb_get(void)
 
 		check(mdb_get(txn, dbi, &key, &data) ||
 		      data.mv_size != VALUE_SIZE, "mdb_get");
-		/* It is the transaction's; a user who keeps it copies it. */
+		/* The value belongs to the transaction, so users copy it. */
 		memcpy(&v, data.mv_data, sizeof(v));
 		check(v.word[0] != keys[i], "lmdb value");
 	}
@@ -213,7 +216,7 @@ static double time_of(reader *fn, enum kind kind)
 	return (now() - begin) / bench.calls * 1e9;
 }
 
-/* Times of @b over those of @a: how many times faster @a is. */
+/* Ratios of the times of @b and @a: how many times faster @a is. */
 static void compare(const char *name, enum kind kind, const char *a_name,
 		    reader *a, const char *b_name, reader *b, double bar)
 {
@@ -264,7 +267,7 @@ static void overwritten(const char *operation, const char *unit, double value)
 	result_one(&what, value);
 }
 
-/* One key that a process on another CPU overwrites without pause. */
+/* Read a key that a process on another CPU overwrites without pause. */
 static void beside_writer(void)
 {
 	struct kcmap_window_info before = { .sz = sizeof(before) }, after;
