@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0
 #
-# How much of what was done, and what was found, by a step's log.
+# What a step did and found, as numbers from its log.
 #
 # usage: awk -f amounts.awk LOG
 
-# Add up the numbers that stand before a word, or after it.
+# Add up the numbers before a word, or after it.
 function before(word, what) { add(word, what, -1) }
 function after(word, what) { add(word, what, 1) }
 function add(word, what, side,    part, n) {

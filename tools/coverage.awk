@@ -2,9 +2,9 @@
 #
 # awk -v root=DIR -f coverage.awk REASONS INFO...
 #
-# Adds up what lcov wrote, for the files in DIR itself, in its core/ and api/.
-# REASONS has lines "FILE FUNCTION REASON" for lines that no test reaches, or,
-# with a ? in front of FILE, that one reaches by chance only.
+# Adds up the results of lcov for the files in DIR, DIR/core and DIR/api.  REASONS has
+# lines "FILE FUNCTION REASON" for lines that no test reaches.  A ? before FILE marks
+# lines that are reached by chance only.
 
 FNR == NR {
 	if (/^#/ || NF == 0)
@@ -51,7 +51,7 @@ function row(name, a, b, c, d) {
 		a, b, percent(a, b), c, d, percent(c, d)
 }
 
-# Print a file's lines that were not run, each with its function.
+# Print the lines of a file that were not run, each with its function.
 function missing(file,    n, text, function_name) {
 	for (n = 1; (getline text <(root "/" file)) > 0; n++) {
 		if ((file, n) in begins)

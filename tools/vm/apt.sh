@@ -1,13 +1,13 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# To be sourced: Debian packages of any suite, unpacked and not installed,
-# through an apt of our own under $cache.
+# To be sourced: download Debian packages of any suite and unpack them, without
+# installing them. apt keeps its state under $cache.
 
 cache=${CMAP_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/cmap}
 
-# The mirrors are those that the host uses for its own suite.
-# (awk reads to the end: apt must not die of a closed pipe.)
+# The mirrors that the host uses for its own suite. awk reads to the end, so that apt
+# does not die of a closed pipe.
 mirror() {
 	# shellcheck disable=SC2016 # apt's own format
 	apt-get indextargets --format '$(RELEASE) $(REPO_URI)' \
@@ -30,14 +30,13 @@ sources() {
 	done | sed 's|.*|deb [arch=amd64 signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] & main|'
 }
 
-# Say on stderr, every ten seconds until untick, that something goes on, for how
-# long, and how much lies in a directory by now.
-# usage: tick WHAT [DIRECTORY]
+# tick WHAT [DIRECTORY]: every ten seconds until untick, say on stderr what goes on, for
+# how long, and how large the directory is.
 tick() {
 	local what=$1 where=${2-} begin=$SECONDS
 	(
-		# No child of its own, which would outlive it; and no lock, nor
-		# the pipe that somebody reads our output from.
+		# It must not leave a child behind, nor hold a lock or the pipe of our
+		# output.
 		trap - EXIT
 		exec >&2 7>&- 8>&- 9>&- {never}<> <(:)
 		while ! read -rt 10 -u "$never" && kill -0 $$ 2>/dev/null; do
@@ -57,7 +56,7 @@ untick() {
 	wait "$ticker" 2>/dev/null || true
 }
 
-# The lists of one suite, once a day, or when they are to come from elsewhere.
+# Fetch the lists of one suite: once a day, or after the mirror changed.
 refresh() {
 	local suite=$1 lists=$dir/$1.sources status=0
 	sources "$suite" >"$lists.new" || return
@@ -75,7 +74,7 @@ refresh() {
 	return $status
 }
 
-# What apt is to know: a state of our own, and these suites.
+# Write apt's configuration: its own state, and these suites.
 configure() {
 	local set=$dir/$1
 	shift
@@ -100,8 +99,8 @@ configure() {
 	mv "$set/apt.new" "$set/apt.conf"
 }
 
-# apt_setup SUITE...: an apt with a state of our own, for this shell alone.  The
-# lists are large: each suite's are there once, for all who need them.
+# apt_setup SUITE...: set up apt with a state of its own, for this shell.  The lists are
+# large, so all runs share those of a suite.
 apt_setup() {
 	local suite set
 	dir=$cache/apt/suites
@@ -122,12 +121,12 @@ apt_setup() {
 	exec 9>&-
 }
 
-# Run a command while nobody replaces the lists.
+# Run a command, and keep the lists from being replaced meanwhile.
 with_lists() { flock -s "$dir/lock" "$@"; }
 
 field() { with_lists apt-cache show --no-all-versions "$1" | sed -n "s/^$2: //p"; }
 
-# What a package depends on, by a pattern on the name.
+# The name of a package's dependency that matches a pattern.
 dependency() {
 	with_lists apt-cache depends "$1" |
 		awk -v p="$2" '!seen && $1 == "Depends:" && $2 ~ p { print $2; seen = 1 }'

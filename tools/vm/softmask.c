@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * User Mode Linux with several CPUs, without a system call each time that
- * interrupts are disabled or enabled: for measuring, since real processors do
- * that in one instruction, and a system call is worth a hundred lookups.
+ * User Mode Linux with several CPUs makes a system call each time interrupts
+ * are disabled or enabled.  Real processors use one instruction, and a system
+ * call costs as much as a hundred lookups.  This library avoids those calls,
+ * for measurements.
  *
- * To be loaded into it by LD_PRELOAD.  It blocks the signal that CPUs interrupt
- * each other with; here that becomes a flag of the thread.  A signal that comes
- * while the flag is set is put off until it is cleared.
+ * It is loaded by LD_PRELOAD.  User Mode Linux blocks the signal with which
+ * CPUs interrupt each other; here that only sets a flag of the thread.  A
+ * signal that arrives while the flag is set is handled when the flag is
+ * cleared.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -21,7 +23,7 @@
 #define WORDS	(64 / 8)	/* bytes in the kernel's signal sets */
 #define PENDING_MAX	64
 
-/* Of a CPU; its thread begins with the signal blocked. */
+/* The flag of a CPU.  Its thread starts with the signal blocked. */
 static __thread sig_atomic_t masked = 1;
 static __thread sig_atomic_t blocked = 1;
 static __thread sig_atomic_t pending;
@@ -75,8 +77,8 @@ static int unmask(const sigset_t *set)
 }
 
 /*
- * Before it sleeps, a CPU blocks its timer's signal and waits for both with a
- * signalfd: then the signal must be blocked indeed.
+ * Before a CPU sleeps, it blocks its timer's signal and waits for both signals
+ * with a signalfd.  For that the signal must really be blocked.
  */
 static int block_for_sleep(void)
 {
@@ -107,8 +109,9 @@ int sigprocmask(int how, const sigset_t *set, sigset_t *old)
 }
 
 /*
- * The handler may have left the signal blocked, since the return from it gives
- * the thread's mask back.  So do we; the signal itself is blocked until then.
+ * The handler may have left the signal blocked: when it returns, the thread's
+ * old mask is restored.  The same is done with the flag.  The signal itself
+ * stays blocked until then.
  */
 static void handle(int sig, siginfo_t *info, void *context)
 {

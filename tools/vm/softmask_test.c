@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Linked with softmask.c: a handler that leaves the signal blocked, as User Mode
- * Linux's does after softirqs, while more signals wait.  Those were sent again
- * and put off again, without end, in a guest that was to be measured.
+ * Linked with softmask.c.  A handler leaves the signal blocked, as User Mode
+ * Linux does after softirqs, while more signals wait.  Those were once sent
+ * again and put off again without end, in a guest that was being measured.
  */
 #define _GNU_SOURCE
 #include <pthread.h>
@@ -55,7 +55,7 @@ int main(void)
 	set_mask(SIG_UNBLOCK);
 	if (handled != SIGNALS)
 		return 3;
-	/* And the thread's mask is as it was before the handlers. */
+	/* The thread's mask is as it was before the handlers. */
 	send();
 	return handled == SIGNALS + 1 ? 0 : 4;
 }
