@@ -22,11 +22,12 @@ bool cmap_arena_sparse(const struct cmap_arena *arena)
 }
 
 /*
- * Whether a segment's live nodes can go to others of its class.  The one that
- * nodes are taken from is none to empty: that would move them twice.
+ * Whether a segment is to be emptied.  The one that nodes are taken from is none of
+ * these: that would move them twice.
  */
-static bool can_evacuate(const struct cmap_arena *arena,
-			 struct cmap_segment *segment, u32 share, bool urgent)
+static bool should_evacuate(const struct cmap_arena *arena,
+			    const struct cmap_segment *segment, u32 share,
+			    bool urgent)
 {
 	const struct cmap_class *class = &arena->classes[segment->class];
 
@@ -38,14 +39,21 @@ static bool can_evacuate(const struct cmap_arena *arena,
 		return false;
 	if (!urgent && class->free <= class->sparse)
 		return false;
-	if (class->free < segment->capacity + class->reserve)
-		return false;
+	return class->free >= segment->capacity + class->reserve;
+}
+
+/* Whether a node can be had for a copy, without waiting for a grace period. */
+static bool has_copies(const struct cmap_arena *arena,
+		       const struct cmap_class *class)
+{
+	const struct cmap_segment *head;
+
 	if (class->bump || class->spare)
 		return true;
 	if (!class->head)
 		return false;
-	segment = cmap_segment_at(arena, class->head);
-	return segment->ready || cmap_segment_gp_elapsed(segment);
+	head = cmap_segment_at(arena, class->head);
+	return head->ready || cmap_segment_gp_elapsed(head);
 }
 
 /**
@@ -55,6 +63,7 @@ static bool can_evacuate(const struct cmap_arena *arena,
  * @count: how many indices to look at
  * @share: live nodes it may have, in eighths
  * @urgent: also where no more nodes are free than should be
+ * @later: set to true if there is one that can be emptied after a grace period
  *
  * Nodes of it are handed out no more.
  *
@@ -62,7 +71,7 @@ static bool can_evacuate(const struct cmap_arena *arena,
  * Return: true if there is one, perhaps one that was chosen before.
  */
 bool cmap_arena_evacuate(struct cmap_arena *arena, u32 *from, u32 count,
-			 u32 share, bool urgent)
+			 u32 share, bool urgent, bool *later)
 {
 	struct cmap_segtab *segtab = cmap_segtab_locked(arena);
 	u32 size = segtab ? segtab->size : 0;
@@ -75,8 +84,12 @@ bool cmap_arena_evacuate(struct cmap_arena *arena, u32 *from, u32 count,
 		return true;
 
 	for (; (segment = cmap_segment_from(segtab, from, end)); (*from)++) {
-		if (!can_evacuate(arena, segment, share, urgent))
+		if (!should_evacuate(arena, segment, share, urgent))
 			continue;
+		if (!has_copies(arena, &arena->classes[segment->class])) {
+			*later = true;
+			continue;
+		}
 		if (segment->listed)
 			cmap_segment_unlist(arena, segment);
 		segment->evacuated = true;

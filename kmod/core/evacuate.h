@@ -9,7 +9,7 @@
 
 bool cmap_arena_sparse(const struct cmap_arena *arena);
 bool cmap_arena_evacuate(struct cmap_arena *arena, u32 *from, u32 count,
-			 u32 share, bool urgent);
+			 u32 share, bool urgent, bool *later);
 cmap_ref cmap_arena_evacuate_next(struct cmap_arena *arena);
 u64 cmap_arena_evacuate_end(struct cmap_arena *arena);
 

@@ -313,6 +313,7 @@ static u64 stop_evacuation(struct cmap_shard *shard)
  * @bytes: how much to empty
  * @urgent: for a writer that lacks memory; else only where too much is idle,
  *	and with pauses
+ * @later: set to true if one was found that can be emptied after a grace period
  *
  * Their nodes go to others of their class.
  *
@@ -320,7 +321,7 @@ static u64 stop_evacuation(struct cmap_shard *shard)
  * Return: bytes in segments that will be free after a grace period.
  */
 u64 cmap_maintain_evacuate(struct cmap_shard *shard, u32 share, u64 bytes,
-			   bool urgent)
+			   bool urgent, bool *later)
 {
 	struct cmap_arena *arena = &shard->arena;
 	unsigned int holds = 0;
@@ -333,9 +334,14 @@ u64 cmap_maintain_evacuate(struct cmap_shard *shard, u32 share, u64 bytes,
 
 		spin_lock_bh(&shard->lock);
 		chosen = cmap_arena_evacuate(arena, &from, TRIM_SEGMENTS, share,
-					     urgent);
-		if (chosen && !evacuate_some(shard))
-			emptied += cmap_arena_evacuate_end(arena);
+					     urgent, later);
+		if (chosen && !evacuate_some(shard)) {
+			u64 bytes_now = cmap_arena_evacuate_end(arena);
+
+			/* The copies ran out, or writers hold some of its nodes. */
+			*later |= !bytes_now;
+			emptied += bytes_now;
+		}
 		spin_unlock_bh(&shard->lock);
 
 		if (chosen && !urgent && ++holds % WORK_HOLDS == 0)
@@ -357,7 +363,7 @@ static void trim_work(struct work_struct *work)
 {
 	struct cmap_shard *shard = container_of(to_delayed_work(work),
 						struct cmap_shard, trim);
-	bool sparse, again;
+	bool sparse, again, later = false;
 
 	again = cmap_maintain_trim(shard);
 
@@ -366,7 +372,7 @@ static void trim_work(struct work_struct *work)
 	spin_unlock_bh(&shard->lock);
 	if (sparse && shard->sparse)
 		again |= !!cmap_maintain_evacuate(shard, UPKEEP_SHARE, U64_MAX,
-						  false);
+						  false, &later);
 	else
 		again |= sparse;
 	shard->sparse = sparse;

@@ -22,7 +22,7 @@ void cmap_maintain_close(struct cmap_shard *shard);
 bool cmap_maintain_trim(struct cmap_shard *shard);
 u64 cmap_maintain_reclaim(struct cmap_shard *shard, bool *freed);
 u64 cmap_maintain_evacuate(struct cmap_shard *shard, u32 share, u64 bytes,
-			   bool urgent);
+			   bool urgent, bool *later);
 
 unsigned int cmap_pending(struct cmap_shard *shard);
 unsigned int cmap_pending_assist(struct cmap_shard *shard);

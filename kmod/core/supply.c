@@ -8,7 +8,7 @@
  * 3. the memory of segments of its map that hold nothing;
  * 4. what of the map, or of all that draw on a limit that is reached, only waits
  *    for readers;
- * 5. segments that are sparsely used, once emptied;
+ * 5. segments that are sparsely used, once emptied, which takes free nodes;
  * 6. an error.
  *
  * As long as something is on its way that is enough it waits, until a fatal
@@ -233,10 +233,11 @@ static u64 reclaim_all(const struct cmap_account *account, bool *freed,
 
 /*
  * Empty segments of a shard, and of others if that is not enough; returns the bytes
- * that will be free after a grace period.
+ * that will be free after a grace period.  @later is set if there are none now, but
+ * some can be emptied after one.
  */
 static u64 evacuate(struct cmap_shard *first, struct cmap_shard **others,
-		    u32 count, u64 bytes)
+		    u32 count, u64 bytes, bool *later)
 {
 	u32 share, i;
 	u64 emptied;
@@ -244,10 +245,12 @@ static u64 evacuate(struct cmap_shard *first, struct cmap_shard **others,
 	for (share = 1; share <= EVACUATE_SHARES; share++) {
 		u32 eighths = share * 8 / EVACUATE_SHARES;
 
-		emptied = cmap_maintain_evacuate(first, eighths, bytes, true);
+		emptied = cmap_maintain_evacuate(first, eighths, bytes, true,
+						 later);
 		for (i = 0; i < count && emptied < bytes; i++)
 			emptied += cmap_maintain_evacuate(others[i], eighths,
-							  bytes - emptied, true);
+							  bytes - emptied, true,
+							  later);
 		if (emptied || fatal_signal_pending(current))
 			return emptied;
 	}
@@ -256,13 +259,13 @@ static u64 evacuate(struct cmap_shard *first, struct cmap_shard **others,
 }
 
 /* The same for a write.  Some more than it lacks, for there will be others. */
-static u64 evacuate_for_write(struct cmap_relief *relief, u64 bytes)
+static u64 evacuate_for_write(struct cmap_relief *relief, u64 bytes, bool *later)
 {
 	struct cmap *map = relief->map;
 	u64 all = atomic64_read(&map->memory.account.bytes);
 
 	return evacuate(relief->shard, map->shard, map->shards,
-			max(bytes, all / 16));
+			max(bytes, all / 16), later);
 }
 
 /*
@@ -404,13 +407,13 @@ static bool spent(const struct cmap_relief *relief)
 static int await_number(struct cmap_relief *relief, u64 bytes, bool fits, int err)
 {
 	struct cmap_shard *shard = relief->shard;
-	bool freed = false;
+	bool freed = false, later = false;
 	u64 pending;
 
-	if (evacuate(shard, NULL, 0, bytes))
+	if (evacuate(shard, NULL, 0, bytes, &later))
 		return wait_for_memory(relief);
 	pending = cmap_maintain_reclaim(shard, &freed);
-	if ((!pending && !freed) || in_vain(relief, fits))
+	if ((!pending && !freed && !later) || in_vain(relief, fits))
 		return err;
 	return freed ? 0 : wait_for_memory(relief);
 }
@@ -424,6 +427,7 @@ static int await_memory(struct cmap_relief *relief, int err)
 	struct cmap_account *account = &relief->map->memory.account;
 	struct cmap_lack lack = cmap_shard_lack(relief->shard, relief->write);
 	struct finding finding;
+	bool later = false;
 	bool fits;
 
 	/* Where the machine lacks memory limits say nothing. */
@@ -447,9 +451,12 @@ static int await_memory(struct cmap_relief *relief, int err)
 	}
 	if (err == -ENOSPC && spent(relief))
 		return await_number(relief, lack.bytes, fits, err);
-	if (!fits && evacuate_for_write(relief, lack.bytes))
+	if (!fits && evacuate_for_write(relief, lack.bytes, &later))
 		return wait_for_memory(relief);
-	return in_vain(relief, fits) ? err : 0;
+	if (in_vain(relief, fits))
+		return err;
+	/* Else all tries would be over before readers are. */
+	return later ? wait_for_memory(relief) : 0;
 }
 
 /* ---- the reliefs ---- */

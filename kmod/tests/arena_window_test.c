@@ -119,10 +119,10 @@ static bool evacuate_but_one(struct stock *stock, cmap_ref *copy)
 {
 	struct cmap_arena *arena = &stock->arena;
 	u32 from = 0;
-	bool chosen;
+	bool chosen, later = false;
 
 	spin_lock_bh(&stock->lock);
-	chosen = cmap_arena_evacuate(arena, &from, U32_MAX, 8, true);
+	chosen = cmap_arena_evacuate(arena, &from, U32_MAX, 8, true, &later);
 	if (chosen) {
 		cmap_ref ref;
 

@@ -108,6 +108,7 @@ static struct {
 static void replace_or_evacuate(struct kunit *test, unsigned int thread)
 {
 	u64 i, number;
+	bool later = false;
 	u32 len;
 
 	for (i = 0; i < 30000; i++) {
@@ -115,7 +116,7 @@ static void replace_or_evacuate(struct kunit *test, unsigned int thread)
 
 		if (thread % 2) {
 			cmap_maintain_evacuate(sparse.map->shard[0], 8, SZ_64K,
-					     true);
+					       true, &later);
 			cmap_maintain_trim(sparse.map->shard[0]);
 			i += 300;
 		} else {
@@ -157,6 +158,7 @@ static void evacuated_before_the_first_entry(struct kunit *test)
 	struct cmap *map = full_new(test, 1, 0);
 	struct cmap_write *write;
 	const u32 count = 40;
+	bool later = false;
 	u64 *key;
 	u32 i;
 	int err;
@@ -178,7 +180,7 @@ static void evacuated_before_the_first_entry(struct kunit *test)
 	for (i = 1; i < count; i++)
 		cmap_op_unreserve(map, &write[i]);
 	for (i = 0; i < 3; i++)
-		cmap_maintain_evacuate(map->shard[0], 8, U64_MAX, true);
+		cmap_maintain_evacuate(map->shard[0], 8, U64_MAX, true, &later);
 	KUNIT_EXPECT_EQ(test, cmap_op_write(map, &write[0], GFP_KERNEL), 0);
 	cmap_op_unreserve(map, &write[0]);
 	KUNIT_EXPECT_EQ(test, cmap_map_entries(map), 1);

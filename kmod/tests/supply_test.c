@@ -159,6 +159,61 @@ static void growing_leaves_what_replacing_needs(struct kunit *test)
 	}
 }
 
+/* ---- what a grace period keeps ---- */
+
+static struct reader {
+	struct completion reads;
+	bool done;
+} reader;
+
+/* One that no grace period ends before, for as long as writers may have to wait. */
+static int read_on(void *unused)
+{
+	unsigned long end = jiffies + HZ / 2;
+
+	rcu_read_lock();
+	complete(&reader.reads);
+	while (time_before(jiffies, end))
+		cpu_relax();
+	WRITE_ONCE(reader.done, true);
+	rcu_read_unlock();
+	return 0;
+}
+
+static void start_reader(struct kunit *test)
+{
+	struct task_struct *task;
+
+	init_completion(&reader.reads);
+	reader.done = false;
+	task = kthread_run(read_on, NULL, "cmap_reader");
+	KUNIT_ASSERT_FALSE(test, IS_ERR(task));
+	wait_for_completion(&reader.reads);
+}
+
+/*
+ * Sparse segments are emptied for a value of another size.  While all of their free
+ * nodes waited for readers there was none to move entries to, and the write was
+ * refused at once, though it would have had room a moment later.
+ */
+static void sparse_segments_are_waited_for(struct kunit *test)
+{
+	struct cmap *map = full_new(test, 1, SZ_512K);
+	u64 n = full_fill(test, map, 100), i = 0;
+
+	start_reader(test);
+	/* Until all free nodes are such that wait for the reader. */
+	while (!full_set(map, i % n, 100, 0, GFP_ATOMIC))
+		i++;
+	for (i = 0; i < n; i++)
+		if (i % 2)
+			KUNIT_EXPECT_EQ(test, full_delete(map, i), 0);
+	KUNIT_EXPECT_FALSE(test, READ_ONCE(reader.done));
+	KUNIT_EXPECT_EQ(test, full_set(map, n, 2000, 0, GFP_KERNEL), 0);
+	KUNIT_EXPECT_TRUE(test, READ_ONCE(reader.done));
+	cmap_map_put(map);
+}
+
 /* ---- several writers ---- */
 
 static struct contest {
@@ -858,6 +913,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE_SLOW(values_in_a_full_map_are_replaced),
 	KUNIT_CASE_SLOW(replaced_by_another_size_and_again),
 	KUNIT_CASE_SLOW(growing_leaves_what_replacing_needs),
+	KUNIT_CASE(sparse_segments_are_waited_for),
 	KUNIT_CASE_SLOW(all_who_replace_in_a_full_map_can),
 	KUNIT_CASE_SLOW(who_deletes_and_sets_again_has_room),
 	KUNIT_CASE_SLOW(nobody_waits_for_one_behind),
