@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Node memory: what is handed out is nobody else's, what is given back waits
- * for its readers, and the account has every page.
+ * Node memory: an allocated node is used by nobody else, a retired one waits for its
+ * readers, and every page is charged.
  */
 #include "model.h"
 #include "stock.h"
@@ -11,7 +11,7 @@
 
 /* ---- sizes ---- */
 
-/* A node has the room asked for, and an eighth more at most. */
+/* A node has at least the size asked for, and at most an eighth more. */
 static void size_classes(struct kunit *test)
 {
 	struct stock *stock = stock_new(test, false);
@@ -44,7 +44,7 @@ static void size_classes(struct kunit *test)
 
 /* ---- reuse ---- */
 
-/* Take nodes until the class has none that was never used. */
+/* Take nodes until no unused node of the class is left. */
 static u32 take_all(struct stock *stock, u32 size, cmap_ref *refs, u32 max)
 {
 	u32 n = 0;
@@ -69,7 +69,7 @@ static void reuse_waits_for_readers(struct kunit *test)
 	n = take_all(stock, size, refs, ARRAY_SIZE(refs));
 	KUNIT_ASSERT_GT(test, n, 2);
 
-	/* A reader that was there before the node was given back. */
+	/* A reader that was there before the node was retired. */
 	rcu_read_lock();
 	stock_retire(stock, refs[0]);
 	for (round = 0; round < 50; round++) {
@@ -81,7 +81,7 @@ static void reuse_waits_for_readers(struct kunit *test)
 	rcu_read_unlock();
 	KUNIT_EXPECT_EQ_MSG(test, ref, 0, "after %u ms", round);
 
-	/* One given back later, whose grace period is not the first one's. */
+	/* A node that is retired later waits for a later grace period. */
 	synchronize_rcu();
 	rcu_read_lock();
 	stock_retire(stock, refs[1]);
@@ -100,7 +100,7 @@ static void reuse_waits_for_readers(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, stock_take_ready(stock, size), refs[1]);
 	KUNIT_EXPECT_EQ(test, stock->arena.reuses, 2);
 
-	/* One that no reader can have seen need not wait. */
+	/* A node whose ref was never published need not wait. */
 	stock_unalloc(stock, refs[1]);
 	KUNIT_EXPECT_EQ(test, stock_take_ready(stock, size), refs[1]);
 
@@ -147,17 +147,17 @@ static void wiping(struct kunit *test)
 	for (i = 0; i < n; i++)
 		memset(stock_node(stock, refs[i]), 0xff, size);
 
-	/* Not published: at once. */
+	/* A node that was never published is wiped at once. */
 	stock_unalloc(stock, refs[0]);
 	KUNIT_EXPECT_TRUE(test, wiped(stock, refs[0], size));
-	/* Reused: before. */
+	/* A retired node is wiped before it is reused. */
 	stock_retire(stock, refs[1]);
 	KUNIT_EXPECT_FALSE(test, wiped(stock, refs[1], size));
 	KUNIT_EXPECT_EQ(test, stock_take_ready(stock, size), refs[0]);
 	synchronize_rcu();
 	KUNIT_EXPECT_EQ(test, stock_take_ready(stock, size), refs[1]);
 	KUNIT_EXPECT_TRUE(test, wiped(stock, refs[1], size));
-	/* Nobody asks for it: soon. */
+	/* A retired node that nobody reuses is wiped by the trim. */
 	stock_retire(stock, refs[2]);
 	stock_retire(stock, refs[3]);
 	KUNIT_EXPECT_TRUE(test, stock->arena.needs_trim);
@@ -173,10 +173,10 @@ static void wiping(struct kunit *test)
 }
 
 /*
- * A node must not be handed to the rest of the kernel as it is.  A segment whose
- * last nodes were retired one after the other went when the grace period was
- * over that had begun with the last one, though but the first was wiped.  And
- * of an arena that was destroyed nothing was wiped at all.
+ * Pages must not go back to the kernel with contents of a WIPE map.  A segment whose
+ * last nodes were retired one after the other was freed when the grace period after
+ * the last one was over, although only the first node had been wiped.  When an arena
+ * was destroyed, nothing was wiped at all.
  */
 static void wiped_before_given_back(struct kunit *test)
 {
@@ -203,7 +203,7 @@ static void wiped_before_given_back(struct kunit *test)
 		synchronize_rcu();
 	}
 	KUNIT_EXPECT_EQ(test, lab_bytes(stock->lab), 0);
-	/* Of each node there is the link to the next. */
+	/* Each node may still have the link to the next one. */
 	KUNIT_EXPECT_LE(test, lab_freed_end(), n * sizeof(cmap_ref));
 
 	n = take_all(stock, size, refs, ARRAY_SIZE(refs));
@@ -215,7 +215,7 @@ static void wiped_before_given_back(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, lab_freed_end(), 0);
 }
 
-/* A trim wipes so much in one lock hold and no more, and gets there. */
+/* A trim wipes a bounded number of bytes in one lock hold, and ends after several. */
 static void wiping_in_pieces(struct kunit *test)
 {
 	struct stock *stock = stock_new(test, true);
@@ -266,7 +266,7 @@ static void empty_segments_go_back(struct kunit *test)
 	KUNIT_ASSERT_GT(test, before, 10);
 	KUNIT_EXPECT_FALSE(test, stock_trim(stock, 3));
 
-	/* All but one: its segment stays. */
+	/* Retire all nodes but one.  The segment of that one stays. */
 	for (i = 1; i < n; i++)
 		stock_retire(stock, refs[i]);
 	KUNIT_EXPECT_TRUE(test, stock->arena.needs_trim);
@@ -281,7 +281,7 @@ static void empty_segments_go_back(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, stock_census(stock).live, 1);
 	KUNIT_EXPECT_EQ(test, lab_bytes(stock->lab), stock_census(stock).bytes);
 
-	/* Their granules are used again, the lowest first. */
+	/* The granules are used again, the lowest first. */
 	hint = stock->arena.hint;
 	KUNIT_EXPECT_EQ(test, stock_refill(stock, 4000, GFP_KERNEL), 0);
 	KUNIT_EXPECT_EQ(test, stock_take_ready(stock, 4000) >> CMAP_OFFSET_BITS,
@@ -290,10 +290,9 @@ static void empty_segments_go_back(struct kunit *test)
 	cmap_arena_destroy(&stock->arena);
 }
 
-/* One that is used again while it waits to go back stays. */
 /*
- * What a writer that lacks memory counted on was taken again by others as soon as
- * it could be, each time.
+ * A writer that lacks memory waited for empty segments to be freed.  Each time other
+ * writers took nodes of them as soon as the grace period was over.
  */
 static void what_is_reclaimed_is_not_used_again(struct kunit *test)
 {
@@ -325,6 +324,7 @@ static void what_is_reclaimed_is_not_used_again(struct kunit *test)
 	cmap_arena_destroy(&stock->arena);
 }
 
+/* A segment that is used again while it waits to be freed stays. */
 static void emptied_and_used_again(struct kunit *test)
 {
 	struct stock *stock = stock_new(test, false);
@@ -340,7 +340,7 @@ static void emptied_and_used_again(struct kunit *test)
 	synchronize_rcu();
 	KUNIT_EXPECT_FALSE(test, stock_trim(stock, 256));
 	KUNIT_EXPECT_EQ(test, stock_census(stock).segments, 1);
-	/* Its last reader comes after the first time it was empty. */
+	/* Its last reader begins after the segment was empty for the first time. */
 	rcu_read_lock();
 	stock_retire(stock, ref);
 	KUNIT_EXPECT_TRUE(test, stock_trim(stock, 256));
@@ -355,7 +355,7 @@ static void emptied_and_used_again(struct kunit *test)
 
 /* ---- ahead ---- */
 
-/* Take nodes until a segment of the class will be needed soon. */
+/* Take nodes until the next segment of the class should be allocated ahead. */
 static u32 take_to_half(struct kunit *test, struct stock *stock, u32 size)
 {
 	cmap_ref ref;
@@ -382,14 +382,14 @@ static void attach_ahead(struct kunit *test, struct stock *stock)
 	cmap_refill_use(&stock->arena, &refill);
 }
 
-/* Nobody has to refill if there was time to do it ahead. */
+/* No writer has to refill if there was time to allocate a segment ahead. */
 static void a_segment_ahead(struct kunit *test)
 {
 	struct stock *stock = stock_new(test, false);
 	u32 size = 1000, taken, segments, left, i;
 	struct cmap_class *class;
 
-	/* Small segments are not worth it, nor is a quarter of all there is. */
+	/* Not for small segments, nor if a segment is a quarter of the class. */
 	taken = take_to_half(test, stock, size);
 	segments = stock_census(stock).segments;
 	class = &stock->arena.classes[stock->arena.ahead];
@@ -398,7 +398,7 @@ static void a_segment_ahead(struct kunit *test)
 	attach_ahead(test, stock);
 	KUNIT_EXPECT_TRUE(test, class->spare);
 	KUNIT_EXPECT_EQ(test, stock_census(stock).segments, segments + 1);
-	/* Two spare ones are one too many. */
+	/* Only one segment is kept ahead; another one is freed. */
 	attach_ahead(test, stock);
 	KUNIT_EXPECT_EQ(test, stock_census(stock).segments, segments + 1);
 	KUNIT_EXPECT_EQ(test, lab_bytes(stock->lab), stock_census(stock).bytes);
@@ -414,7 +414,7 @@ static void a_segment_ahead(struct kunit *test)
 	cmap_arena_destroy(&stock->arena);
 }
 
-/* The same for a writer that lacks memory; the bytes that are still to come. */
+/* Reclaim as a writer that lacks memory does.  Returns the bytes still to come. */
 static u64 reclaim(struct stock *stock)
 {
 	LIST_HEAD(detached);
@@ -433,9 +433,9 @@ static u64 reclaim(struct stock *stock)
 }
 
 /*
- * A trim took the segment that had just been allocated ahead, and the writer
- * whom it was for had to clear one himself.  It stays while there are entries
- * that will need more, and goes when memory is short.
+ * A trim freed the segment that had just been allocated ahead, so the next writer had
+ * to allocate and clear one.  The segment stays while the class has entries, and is
+ * freed when memory is short.
  */
 static void trim_leaves_what_is_ahead(struct kunit *test)
 {
@@ -473,12 +473,12 @@ static void account_limit(struct kunit *test)
 		KUNIT_EXPECT_LE(test, lab_bytes(stock->lab), 5 * PAGE_SIZE);
 	} while (refs[n] && ++n < ARRAY_SIZE(refs));
 	KUNIT_EXPECT_EQ(test, err, -ENOSPC);
-	/* 4 to a page, and every page there may be. */
+	/* Four nodes fit a page, and all pages of the limit are used. */
 	KUNIT_EXPECT_EQ(test, n, 20);
 	KUNIT_EXPECT_EQ(test, lab_bytes(stock->lab), 5 * PAGE_SIZE);
 	KUNIT_EXPECT_EQ(test, stock_census(stock).live, n);
 
-	/* A larger one fails too, and goes when there is room again. */
+	/* A larger node fails, too, and succeeds when there is room again. */
 	KUNIT_EXPECT_EQ(test, stock_refill(stock, 9000, GFP_KERNEL), -ENOSPC);
 	for (i = 0; i < n; i++)
 		stock_retire(stock, refs[i]);
@@ -493,7 +493,7 @@ static void account_limit(struct kunit *test)
 	cmap_arena_destroy(&stock->arena);
 }
 
-/* Every allocation of a refill fails in turn; none leaves a trace. */
+/* Each allocation of a refill fails, one after the other.  None leaks memory. */
 static void no_memory(struct kunit *test)
 {
 	gfp_t how[] = { GFP_KERNEL, GFP_ATOMIC | __GFP_NOWARN };
@@ -520,11 +520,11 @@ static void no_memory(struct kunit *test)
 		KUNIT_EXPECT_NE(test, stock_take_ready(stock, 100), 0);
 		cmap_arena_destroy(&stock->arena);
 	}
-	/* Segment, block, pages, segment table, classes. */
+	/* For both flags: segment, block, pages, segment table, classes. */
 	KUNIT_EXPECT_EQ(test, reached, 10);
 }
 
-/* Where pages come in small pieces only, small segments do. */
+/* If large blocks cannot be allocated, small segments are used. */
 static void smaller_segments(struct kunit *test)
 {
 	struct stock *stock = stock_new(test, false);
@@ -539,7 +539,7 @@ static void smaller_segments(struct kunit *test)
 	} while (++n < 100 || stock->arena.classes[
 			stock_segment(stock, refs[n - 1])->class].bump);
 	before = stock_census(stock);
-	/* The segment, then the block; the first pages are not to be had. */
+	/* Allocations: the segment, the block, and then its pages, which fail once. */
 	lab_fail(2, 1);
 	KUNIT_EXPECT_EQ(test, stock_refill(stock, 4000, GFP_KERNEL), 0);
 	KUNIT_EXPECT_EQ(test, lab_fail_end(), 1);
@@ -598,8 +598,8 @@ static void hold(struct kunit *test, struct stock *stock, struct held *held,
 }
 
 /*
- * Nodes held are nobody else's, and those given back stay as they were while
- * a reader can be in them.
+ * Nodes that are held are used by nobody else.  Retired nodes do not change while a
+ * reader can be in them.
  */
 static void at_random(struct kunit *test)
 {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * An arena as processes see it: the numbers of its segments, and where they lie.
+ * An arena as a window shows it: the numbers of segments, and their places.
  */
 #include "stock.h"
 #include "../core/layout.h"
@@ -9,7 +9,7 @@
 #include <linux/sizes.h>
 #include <uapi/linux/cmap.h>
 
-/* ---- what processes see ---- */
+/* ---- numbers ---- */
 
 static u64 shown(const struct cmap_view *view, u32 granule)
 {
@@ -45,14 +45,14 @@ static void expect_shown(struct kunit *test, struct stock *stock)
 	}
 }
 
-/* Segments of many classes, small ones, until there are so many. */
+/* Make small segments, of many classes, until there are @count. */
 static void many_segments(struct kunit *test, struct stock *stock, u32 count)
 {
 	u32 size = NODE_MIN;
 	int err = 0;
 
 	while (!err && stock_census(stock).segments < count) {
-		/* Each refill brings one if the one before was used up. */
+		/* A refill adds a segment if the one before is used up. */
 		while (stock_take_ready(stock, size))
 			;
 		err = stock_refill(stock, size, GFP_KERNEL);
@@ -71,20 +71,20 @@ static void view_grows_with_the_segments(struct kunit *test)
 	many_segments(test, stock, 20);
 	show(test, stock);
 	expect_shown(test, stock);
-	/* Until all that the first page shows is taken. */
+	/* Until all granules of the view's first page are taken. */
 	for (size = 32; cmap_list_page_of(2 * size - 1) == 0;)
 		size *= 2;
 	many_segments(test, stock, size - CMAP_WINDOW_GRANULES_NONE);
 	KUNIT_EXPECT_EQ(test, stock_segtab(stock)->size, size);
 	KUNIT_EXPECT_NULL(test, cmap_view_page(stock->arena.view, 1));
 
-	/* One made for a table that has grown since comes too late. */
+	/* A refill that is prepared now comes too late: the table grows before. */
 	KUNIT_ASSERT_EQ(test, cmap_refill_prepare(&stock->arena, 4000,
 						  GFP_KERNEL, &early), 0);
 	KUNIT_EXPECT_NOT_NULL(test, early.segtab);
 	KUNIT_EXPECT_NOT_NULL(test, early.level);
 
-	/* The next page fails in its turn, too. */
+	/* Each allocation fails once, also that of the view's next page. */
 	for (n = 0;; n++) {
 		u64 before = lab_bytes(stock->lab);
 
@@ -112,8 +112,8 @@ static void view_grows_with_the_segments(struct kunit *test)
 }
 
 /*
- * Move a single node of a segment that was to be emptied, which is then used
- * again.  False if none was chosen.
+ * Begin to evacuate a segment, move one node of it, and stop.  The segment is then
+ * used again.  False if no segment was chosen.
  */
 static bool evacuate_but_one(struct stock *stock, cmap_ref *copy)
 {
@@ -140,9 +140,10 @@ static bool evacuate_but_one(struct stock *stock, cmap_ref *copy)
 }
 
 /*
- * A node of a segment that was not emptied after all could get the version back
- * that it had before, with the copy of its copy: who read it all the while, by
- * way of a window, took for one value what were two.
+ * If the evacuation of a segment stopped halfway, an entry could be copied out of the
+ * segment and later back into the same node, with the same version.  A window reader
+ * that was stopped meanwhile took parts of two values for one value.  So such a
+ * segment gets a new number.
  */
 static void numbers_change_where_nodes_were_moved(struct kunit *test)
 {
@@ -166,7 +167,7 @@ static void numbers_change_where_nodes_were_moved(struct kunit *test)
 	segtab = stock_segtab(stock);
 	for (i = 0; i < min_t(u32, segtab->size, 16); i++)
 		before[i] = segtab->segment[i] ? segtab->segment[i]->number : 0;
-	/* Two are live in each, or more. */
+	/* Half of the nodes stay live, two or more in each segment. */
 	for (i = 1; i < ARRAY_SIZE(refs); i += 2) {
 		stock_node(stock, refs[i])->version = 0;
 		stock_retire(stock, refs[i]);
@@ -204,7 +205,7 @@ static void view_without_memory(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, atomic64_read(&lab->all.bytes), 0);
 	}
 	KUNIT_ASSERT_NOT_NULL(test, view);
-	/* It is for readers, and not on the map's bill. */
+	/* A view is for readers, and is not charged to the map's own account. */
 	KUNIT_EXPECT_EQ(test, lab_bytes(lab), 0);
 	KUNIT_EXPECT_EQ(test, atomic64_read(&lab->all.bytes),
 			pages * PAGE_SIZE);
@@ -218,7 +219,7 @@ static void view_without_memory(struct kunit *test)
 
 /* ---- places ---- */
 
-/* No node lies in two levels, and large segments as large pages do. */
+/* No segment is in two levels, and those of 2 MiB are aligned to 2 MiB. */
 static void segments_lie_in_one_level(struct kunit *test)
 {
 	struct stock *stock = stock_new(test, false);
@@ -257,7 +258,7 @@ static void segments_lie_in_one_level(struct kunit *test)
 	cmap_arena_destroy(&stock->arena);
 }
 
-/* All granules but the last ones are somebody's. */
+/* Mark all granules as taken, except the last ones. */
 static void take_granules(struct stock *stock, u32 left)
 {
 	struct cmap_segtab *segtab = stock_segtab(stock);
@@ -269,9 +270,9 @@ static void take_granules(struct stock *stock, u32 left)
 }
 
 /*
- * A shard had no more than 16,383 segments, of one page each where that was all
- * that could be had; and when there was no index left the memory for a segment
- * was still allocated and cleared, and given back.
+ * A shard could have at most 16,383 segments, even where each of them was only one
+ * page.  When no index was left, memory for a segment was still allocated and cleared,
+ * only to be freed again.
  */
 static void granules_are_spent(struct kunit *test)
 {
@@ -282,7 +283,7 @@ static void granules_are_spent(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, stock_refill(stock, 100, GFP_KERNEL), 0);
 	segtab = lab_largest_segtab(test, &stock->arena);
 
-	/* Where few are left no segment is smaller than one. */
+	/* When few granules are left, a segment fills its granules. */
 	take_granules(stock, 33);
 	while (stock_take_ready(stock, 100))
 		n++;
@@ -291,7 +292,7 @@ static void granules_are_spent(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, lab_bytes(stock->lab),
 			stock_census(stock).bytes);
 	KUNIT_EXPECT_GE(test, stock_census(stock).bytes, CMAP_GRANULE_BYTES);
-	/* 32 in a row are left, of which a value of 1 MiB takes 17. */
+	/* 32 consecutive granules are left.  A value of 1 MiB takes 17 of them. */
 	KUNIT_EXPECT_EQ(test, stock_refill(stock, SZ_1M + 100, GFP_KERNEL), 0);
 	KUNIT_EXPECT_EQ(test, segtab->taken, CMAP_GRANULES_MAX - 15);
 	take_granules(stock, 0);
@@ -302,7 +303,7 @@ static void granules_are_spent(struct kunit *test)
 	cmap_arena_destroy(&stock->arena);
 }
 
-/* Numbers are each map's own, and end before they no longer fit. */
+/* Each map has its own numbers, and uses none that does not fit 48 bits. */
 static void numbers_are_spent(struct kunit *test)
 {
 	struct lab *lab = test->priv;

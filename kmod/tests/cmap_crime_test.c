@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Commits a crime when it is told to, one of those that kernels made to find
- * them must find: so that a clean run says something.
+ * Makes a mistake on request, which a kernel for debugging must detect.  It proves
+ * that the detectors work, so a run without reports means something.
  *
  *	echo leak >/sys/module/cmap_crime_test/parameters/commit
  */
@@ -17,7 +17,7 @@
 
 #define SIZE	100
 
-/* The compiler must not know what we are doing. */
+/* Hide a number from the compiler, so that it does not see the mistake. */
 static unsigned int hidden(unsigned int n)
 {
 	OPTIMIZER_HIDE_VAR(n);
@@ -170,5 +170,5 @@ static void __exit crime_test_exit(void)
 module_init(crime_test_init);
 module_exit(crime_test_exit);
 
-MODULE_DESCRIPTION("Does what kernels for debugging must find");
+MODULE_DESCRIPTION("Makes mistakes that kernels for debugging must find");
 MODULE_LICENSE("GPL");

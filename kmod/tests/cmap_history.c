@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Kernel code that takes part in histories: a thread and a tasklet that do
- * operations through the kernel API, beside processes that do theirs, and
- * write them down in the same memory with the same clock.
+ * Kernel code that takes part in histories: a thread and a tasklet call the kernel
+ * API while processes use the same map, and record the operations in the same memory
+ * with the same clock.
  *
- * What is in that memory is trusted: only root can open the device.
+ * The contents of that memory are trusted, as only root can open the device.
  */
 #include "cmap_history.h"
 
@@ -31,31 +31,31 @@
 #include <linux/vmalloc.h>
 #include <linux/workqueue.h>
 
-#define BURST		32	/* operations at a time */
-#define RANGE_EVERY	32	/* bursts */
+#define BURST		32	/* operations in a burst */
+#define RANGE_EVERY	32	/* bursts for each range */
 
-/* What an open file has: the shared memory, once it is mapped. */
+/* State of an open file: the shared memory, once it is mapped. */
 struct session {
-	struct mutex lock;	/* guards the making of it */
+	struct mutex lock;	/* held while @area is allocated */
 	struct history_area *area;
 	unsigned long size;
 };
 
 /**
- * struct runner - one that does operations
+ * struct runner - a worker in the kernel
  * @area: the shared memory
- * @log: where it writes down what it does
- * @room: records that fit there
+ * @log: its log
+ * @room: how many records fit the log
  * @map: the map
  * @door: HISTORY_KERNEL or HISTORY_SOFTIRQ
- * @classes: of values
- * @bursts: done so far
- * @in: value to write
- * @out: value read
- * @expect: value to compare with
+ * @classes: number of classes of values
+ * @bursts: bursts done so far
+ * @in: buffer for the value to write
+ * @out: buffer for the value read
+ * @expect: buffer for the value to compare with
  * @tasklet: does a burst
- * @done: a burst, or all, is done
- * @cancel: end early
+ * @done: completed after a burst by the tasklet, and at the end by the thread
+ * @cancel: the thread shall end early
  */
 struct runner {
 	struct history_area *area;
@@ -73,7 +73,7 @@ struct runner {
 	bool cancel;
 };
 
-/* Fully ordered, as processes' own. */
+/* The next time.  Fully ordered, like the same operation in processes. */
 static u64 tick(struct runner *runner)
 {
 	return atomic64_inc_return((atomic64_t *)&runner->area->clock);
@@ -81,7 +81,7 @@ static u64 tick(struct runner *runner)
 
 /* ---- operations ---- */
 
-/* Copied, or where it stands. */
+/* Get a value, half of the time by a copy and half of the time in place. */
 static int get(struct runner *runner, struct history_op *op, const u8 *key,
 	       u32 key_len)
 {
@@ -109,7 +109,7 @@ static int get(struct runner *runner, struct history_op *op, const u8 *key,
 	return err;
 }
 
-/* Those that give back what was there return 1 if something was. */
+/* For operations that return the old value: @err is 1 if there was one. */
 static int give_back(struct runner *runner, struct history_op *op, int err,
 		     u32 len)
 {
@@ -168,7 +168,7 @@ static int write(struct runner *runner, struct history_op *op, const u8 *key,
 	return -EINVAL;
 }
 
-/* The version to compare with goes in where the version there is comes out. */
+/* The same argument has the expected version, and then the entry's version. */
 static int write_if_version(struct runner *runner, struct history_op *op,
 			    const u8 *key, u32 key_len, gfp_t gfp)
 {
@@ -264,7 +264,7 @@ static bool ended(const struct runner *runner)
 	       READ_ONCE(runner->cancel);
 }
 
-/* Others are slower, at least where system calls are; all shall meet. */
+/* Processes are slower, as they make system calls.  Wait for them. */
 static void keep_pace(const struct runner *runner)
 {
 	while (!history_may_go_on(runner->area, runner->log) &&
@@ -325,9 +325,9 @@ static long schedule_burst_from_work(void *arg)
 }
 
 /*
- * From here each CPU in turn gets an interrupt, wherever it is, and the
- * tasklet runs at its end.  Not with PREEMPT_RT: there a thread runs it, and
- * an interrupt of this kind may not ask for it.
+ * Send an interrupt to one CPU after the other; the tasklet runs at the end of the
+ * interrupt, wherever the CPU was.  With PREEMPT_RT a thread runs tasklets, and this
+ * kind of interrupt must not schedule one.
  */
 static void schedule_burst_on(unsigned int cpu, struct runner *runner)
 {
@@ -381,7 +381,7 @@ static struct runner *runner_new(const struct session *session,
 			     left / sizeof(struct history_op));
 	runner->door = args->door;
 	runner->classes = runner->log->classes;
-	/* Without sleeping, long ones could hardly be had. */
+	/* Without sleeping, memory for long values is hardly ever free. */
 	if (args->door == HISTORY_SOFTIRQ)
 		runner->classes = min(runner->classes, 3U);
 	init_completion(&runner->done);

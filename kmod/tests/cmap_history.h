@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note */
 /*
- * Histories of operations, as processes and kernel code record them together:
- * what a record is, what is done next, and how a value looks.
+ * Histories of operations, which processes and kernel code record together: the
+ * format of records, the choice of the next operation, and the format of values.
  *
- * All write into one area of memory that all share.  The clock is a counter
- * there: each invocation and each response takes the next number.  An
- * operation takes its first number before it is called and its second one
- * when it has returned, so the interval that is recorded is never shorter
- * than the true one, on any machine, whatever its CPUs' own clocks say; and
- * no two events are at the same time, so none is longer than it must be.
+ * All workers write into one area of shared memory.  The clock is a counter in it:
+ * each invocation and each response takes the next number.  An operation takes its
+ * first number before the call and its second one after the return.  So on every
+ * machine, whatever the clocks of its CPUs say, the recorded interval contains the
+ * true one.  No two events have the same time, so it is not longer than necessary.
  */
 #ifndef CMAP_HISTORY_H
 #define CMAP_HISTORY_H
@@ -18,7 +17,7 @@
 #include <linux/types.h>
 
 enum history_kind {
-	HISTORY_NOTHING,	/* begun by a process that died before the call */
+	HISTORY_NOTHING,	/* the process died before the call */
 	HISTORY_GET,
 	HISTORY_LENGTH,		/* get, without the value */
 	HISTORY_SET,
@@ -33,11 +32,11 @@ enum history_kind {
 	HISTORY_COMPARE_DELETE,
 	HISTORY_GET_OR_SET,
 	HISTORY_ADD,
-	HISTORY_CLEAR,		/* deletes each key at a moment of its own */
+	HISTORY_CLEAR,		/* deletes each key, at different moments */
 	HISTORY_KINDS
 };
 
-/* The ways into a map. */
+/* The doors: ways to access a map. */
 enum history_door {
 	HISTORY_IOCTL,
 	HISTORY_LIBRARY,
@@ -53,19 +52,19 @@ enum history_door {
 
 /**
  * struct history_op - one operation on one key
- * @begin: when it was called; one call's elements have the same
- * @end: when it had returned; 0 if it has not
- * @in: value to write; ADD: what is added
- * @expect: value or version to compare with; ADD: what it starts from
- * @out: value read, 0 for none; ADD: the sum; with -EMSGSIZE, and for
- *	LENGTH, the value's length
+ * @begin: time of the call; the same for all elements of one call
+ * @end: time of the return; 0 if it has not returned
+ * @in: value to write; ADD: the number to add
+ * @expect: value or version to compare with; ADD: the number of an absent entry
+ * @out: value read, 0 for none; ADD: the sum; with -EMSGSIZE, and for LENGTH, the
+ *	value's length
  * @version: version returned; 0 for none
  * @err: 0 or a negative errno
  * @kind: enum history_kind
  * @key: which key
  * @door: enum history_door
- * @place: in a batch, from 1: they are carried out in order; else 0
- * @pending: the process died meanwhile: done by @end, or never
+ * @place: position in a batch, from 1, as elements are carried out in order; else 0
+ * @pending: the process died during the call: it took effect before @end, or never
  */
 struct history_op {
 	__u64 begin;
@@ -85,16 +84,16 @@ struct history_op {
 #define HISTORY_KEYS	16
 
 /**
- * struct history_log - what one worker did
- * @count: records in the log; a record counts from before it is called
- * @room: records there is room for
- * @state: of its random numbers
- * @id: of the worker, unique, from 1
+ * struct history_log - the log of one worker
+ * @count: records in the log, including one whose call is about to be made
+ * @room: how many records fit
+ * @state: state of its random numbers
+ * @id: the worker's number, unique, from 1
  * @keys: how many keys it uses
  * @classes: how many classes of length its values have
- * @written: values it has made so far
- * @value: per key: the value it saw last
- * @version: per key: the version it saw last
+ * @written: how many values it has made so far
+ * @value: for each key, the value that it saw last
+ * @version: for each key, the version that it saw last
  * @op: the records
  */
 struct history_log {
@@ -111,11 +110,11 @@ struct history_log {
 };
 
 /**
- * struct history_area - what the shared memory begins with
- * @clock: the last number given out
- * @progress: records written by those that set the pace
- * @goal: how many they will write
- * @stop: not 0 when those that have no number of their own shall end
+ * struct history_area - the beginning of the shared memory
+ * @clock: the last number that was taken
+ * @progress: records written by the workers that set the pace
+ * @goal: how many records these will write
+ * @stop: not 0 when workers without a fixed number of records shall end
  */
 struct history_area {
 	__u64 clock;
@@ -127,13 +126,14 @@ struct history_area {
 };
 
 /**
- * struct history_run - what kernel code shall do
- * @log: where in the area its log is
- * @door: HISTORY_KERNEL for a thread, HISTORY_SOFTIRQ
+ * struct history_run - a run of kernel code
+ * @log: offset of its log in the area
+ * @door: HISTORY_KERNEL for a thread, or HISTORY_SOFTIRQ
  * @__pad: 0
- * @name: of the map
+ * @name: the map's name
  *
- * It fills the log, no faster than @progress goes to @goal, and returns.
+ * The ioctl returns when the log is full.  It is filled no faster than @progress
+ * approaches @goal.
  */
 struct history_run {
 	__u64 log;
@@ -149,7 +149,7 @@ struct history_run {
 
 #define HISTORY_KEY_MAX	24
 
-/* The empty key, and keys of a word and longer: each is compared in its way. */
+/* An empty key, keys of one word, and longer ones: each is compared differently. */
 static inline __u32 history_key(unsigned int key, __u8 buf[HISTORY_KEY_MAX])
 {
 	__u32 len = !key ? 0 : key & 1 ? 8 + key : 8, i;
@@ -160,16 +160,16 @@ static inline __u32 history_key(unsigned int key, __u8 buf[HISTORY_KEY_MAX])
 }
 
 /*
- * A value is a number, written as often as its length has room for.  From the
- * top: its class of length, the worker that made it, which one of that
- * worker's values it is, and room for what is added.
+ * A value is a number, repeated up to the value's length.  The number consists of,
+ * from the top: the class of length, the worker that made it, the index among this
+ * worker's values, and bits for what ADD adds.
  */
 #define HISTORY_CLASS_SHIFT	60
 #define HISTORY_WORKER_SHIFT	48
 #define HISTORY_NUMBER_SHIFT	16
 #define HISTORY_CLASSES		4
-#define HISTORY_TORN		(~0ULL)	/* what is no value */
-#define HISTORY_NEVER		8	/* a value that nobody writes */
+#define HISTORY_TORN		(~0ULL)	/* read, but not a value */
+#define HISTORY_NEVER		8	/* a value that no worker writes */
 #define HISTORY_VALUE_MAX	(196608U)
 
 static inline unsigned int history_class(__u64 value)
@@ -204,7 +204,7 @@ static inline __u32 history_fill(__u64 value, void *to)
 	return len;
 }
 
-/* What was read: a value, or HISTORY_TORN. */
+/* The value that was read, or HISTORY_TORN if it is none. */
 static inline __u64 history_value_of(const void *from, __u64 len)
 {
 	const __u64 *buf = from;
@@ -222,7 +222,7 @@ static inline __u64 history_value_of(const void *from, __u64 len)
 	return value;
 }
 
-/* ---- what is done next ---- */
+/* ---- the next operation ---- */
 
 static inline __u64 history_random(struct history_log *log)
 {
@@ -232,7 +232,7 @@ static inline __u64 history_random(struct history_log *log)
 	return log->state >> 8;
 }
 
-/* The longest ones are rare: they take time. */
+/* The longest values are rare, as they take time. */
 static inline __u64 history_new_value(struct history_log *log,
 				      unsigned int classes)
 {
@@ -260,7 +260,7 @@ static inline int history_writes_value(unsigned int kind)
 	return 0;
 }
 
-/* What an operation needs; conditions are on what was seen last. */
+/* Choose an operation's arguments.  Conditions are on what the worker saw last. */
 static inline void history_give(struct history_log *log, struct history_op *op,
 				unsigned int classes)
 {
@@ -284,8 +284,9 @@ static inline void history_give(struct history_log *log, struct history_op *op,
 }
 
 /*
- * Begin a record: choose what to do, a read in every other case, with which
- * key, the last one in every other case.  Values have classes below @classes.
+ * Begin a record: choose the operation and the key.  Half of the operations are
+ * reads, and half use the same key as the one before.  Values have classes below
+ * @classes.
  */
 static inline struct history_op *history_choose(struct history_log *log,
 						unsigned int door,
@@ -321,7 +322,7 @@ static inline int history_deletes(unsigned int kind)
 	return 0;
 }
 
-/* Remember what an operation showed of the entry. */
+/* Remember the value and version that an operation returned. */
 static inline void history_learn(struct history_log *log,
 				 const struct history_op *op)
 {
@@ -337,15 +338,15 @@ static inline void history_learn(struct history_log *log,
 		log->value[op->key] = op->in;
 }
 
-/* What a range showed of the keys of a history, and when. */
+/* What a range returned for the keys of a history, and when. */
 struct history_seen {
-	__u64 value[HISTORY_KEYS];	/* 0: it did not come */
+	__u64 value[HISTORY_KEYS];	/* 0: the key was not returned */
 	__u64 version[HISTORY_KEYS];
 	__u64 begin[HISTORY_KEYS];
 	__u64 end[HISTORY_KEYS];
 };
 
-/* An entry came; those of others are none of our business. */
+/* A range returned an entry.  Keys that are not the history's are ignored. */
 static inline void history_see(struct history_seen *seen, const void *key,
 			       __u32 key_len, const void *value, __u64 len,
 			       __u64 version, __u64 begin, __u64 end)
@@ -355,7 +356,7 @@ static inline void history_see(struct history_seen *seen, const void *key,
 
 	if (i >= HISTORY_KEYS || history_key(i, ours) != key_len)
 		return;
-	/* None comes twice. */
+	/* No key may be returned twice. */
 	seen->value[i] = seen->value[i] ? HISTORY_TORN :
 					  history_value_of(value, len);
 	seen->version[i] = version;
@@ -364,8 +365,8 @@ static inline void history_see(struct history_seen *seen, const void *key,
 }
 
 /*
- * Each key that came was there at some moment of the range, each that did not
- * come was away at some moment: else it would have come.
+ * A key that the range returned was present at some moment of the range.  A key that
+ * it did not return was absent at some moment: else it would have been returned.
  */
 static inline void history_note_seen(struct history_log *log,
 				     unsigned int door, __u64 begin, __u64 end,
@@ -386,7 +387,7 @@ static inline void history_note_seen(struct history_log *log,
 		};
 }
 
-/* Each key is deleted at a moment of its own, if it is there then. */
+/* A clear deletes each key that is present, each at a different moment. */
 static inline void history_choose_clear(struct history_log *log,
 					unsigned int door, unsigned int place)
 {
@@ -401,7 +402,7 @@ static inline void history_choose_clear(struct history_log *log,
 		};
 }
 
-/* Whether the rest of a log may be written yet, by one that keeps the pace. */
+/* Whether a worker that keeps the pace of others may continue its log. */
 static inline int history_may_go_on(const struct history_area *area,
 				    const struct history_log *log)
 {

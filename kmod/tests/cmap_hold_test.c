@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Makes grace periods long: a thread that stays in RCU read sections, for
- * hold_ms each time.  Another one writes to the map "held" without pause and
- * without ever sleeping, and counts what comes of it.
+ * Makes grace periods long: a thread stays in RCU read sections, for hold_ms each
+ * time.  Another thread writes to the map "held", without sleeping in the calls, and
+ * counts their results.
  */
 #include <linux/cmap.h>
 
@@ -20,7 +20,10 @@ static unsigned int hold_ms = 1000;
 module_param(hold_ms, uint, 0444);
 MODULE_PARM_DESC(hold_ms, "How long a read section lasts");
 
-/* Writes that succeeded; that a grace period would have helped; that did not. */
+/*
+ * Writes that succeeded, that failed with EAGAIN, that failed for lack of memory or
+ * room, and that failed with any other error.
+ */
 static unsigned long written, again, refused, wrong;
 module_param(written, ulong, 0444);
 module_param(again, ulong, 0444);
@@ -30,7 +33,7 @@ module_param(wrong, ulong, 0444);
 static struct cmap *map;
 static struct task_struct *holder, *writer;
 
-/* It spins: who sleeps in a read section is told off.  It can be preempted. */
+/* Spin, as sleeping in a read section is not allowed.  It can be preempted. */
 static int hold(void *unused)
 {
 	while (!kthread_should_stop()) {

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Every function of the kernel API, in process and in softirq context.  The
- * module loads if all is well, and otherwise says in the log which line was
- * not, and does not.
+ * Tests every function of the kernel API, in process context and with softirqs
+ * disabled.  If a check fails, the log says which line, and the module does not load.
  *
- * Once loaded it makes single calls for a process that wants to see them fail
- * (selftests/guarantees/fail_nth.c): who writes the name of one to the parameter "call"
- * makes it, on the map "fail_nth" and with what that test has put there.
+ * Once loaded, it makes single calls for selftests/guarantees/fail_nth.c, which makes
+ * them fail.  Writing the name of a call to the parameter "call" makes it, on the map
+ * "fail_nth" that the test has filled.
  */
 #include <linux/cmap.h>
 
@@ -25,7 +24,7 @@ static int failed_line;
 		failed_line = __LINE__;					\
 } while (0)
 
-/* These work wherever they are called, and leave the map empty. */
+/* Calls on one key.  They work in every context, and leave the map empty. */
 static void test_one_key(struct cmap *map, gfp_t gfp)
 {
 	struct cmap_value value;
@@ -66,7 +65,7 @@ static void test_one_key(struct cmap *map, gfp_t gfp)
 	CHECK(cmap_count(map) == 0);
 }
 
-/* Calls that give the value that was there. */
+/* Calls that return the old value, or compare it. */
 static void test_exchange(struct cmap *map, gfp_t gfp)
 {
 	char buf[16];
@@ -100,7 +99,7 @@ static void test_exchange(struct cmap *map, gfp_t gfp)
 	CHECK(cmap_count(map) == 0);
 }
 
-/* What takes no lock can be called where interrupts are disabled. */
+/* Functions that take no lock can be called with interrupts disabled. */
 static void test_reads_without_interrupts(struct cmap *map)
 {
 	struct cmap_value value;
@@ -127,7 +126,7 @@ static bool see_empty(const void *key, u32 key_len,
 	return true;
 }
 
-/* The empty key is one like others, and no pointer is as good as any. */
+/* The empty key is a key like any other, and may be passed as NULL. */
 static void test_empty_key(struct cmap *map, gfp_t gfp)
 {
 	struct cmap_cursor cursor = {};
@@ -161,7 +160,7 @@ static void test_empty_key(struct cmap *map, gfp_t gfp)
 	CHECK(cmap_delete(map, "\0", 1, 0, NULL, gfp) == 0);
 }
 
-/* A key that is not as long as all are is none, whatever is to be done. */
+/* In a map with a fixed key length all functions refuse another length. */
 static void test_bad_keys(void)
 {
 	const struct cmap_params params = {
@@ -199,7 +198,7 @@ static bool add_up(const void *key, u32 key_len, const struct cmap_value *value,
 	return --*left;
 }
 
-/* Grow a lot without sleeping, and go through all of it in pieces. */
+/* Grow a map a lot without sleeping, and range over it in several calls. */
 static void test_many(struct cmap *map, gfp_t gfp)
 {
 	struct cmap_cursor cursor = {};
@@ -225,8 +224,8 @@ static void test_many(struct cmap *map, gfp_t gfp)
 }
 
 /*
- * Where nothing is, the callback cannot end a range: without sleeping that went
- * on over all of a map, however large.
+ * The callback can end a range only where there are entries.  So a range that must
+ * not sleep read all of an empty map in one go, however large it was.
  */
 static void test_range_of_nothing(void)
 {
@@ -256,7 +255,7 @@ static void test_range_of_nothing(void)
 	cmap_put(map);
 }
 
-/* A value too long to be copied under the lock. */
+/* A value that is too long to be copied under the lock. */
 static void test_long(struct cmap *map, gfp_t gfp)
 {
 	u32 size = 5000, len = size;
@@ -274,7 +273,7 @@ static void test_long(struct cmap *map, gfp_t gfp)
 	kfree(value);
 }
 
-/* One for which there is no room. */
+/* A value for which there is no room. */
 static void test_limit(void)
 {
 	const struct cmap_params params = { .shards = 1, .max_bytes = 30000 };
@@ -316,7 +315,7 @@ static void test_names(struct cmap *map)
 /* ---- single calls ---- */
 
 #define LONG	20000		/* bytes in the value of "long" */
-#define SOME	650		/* of a size that nothing in the map has */
+#define SOME	650		/* a length that no value of the map has */
 
 static u8 big[LONG];
 
@@ -338,7 +337,7 @@ static int call_create(struct cmap *map, gfp_t gfp)
 	return err;
 }
 
-/* That the caller's open has succeeded was all. */
+/* The caller has opened the map already, which is all that this call tests. */
 static int call_open(struct cmap *map, gfp_t gfp)
 {
 	return 0;
@@ -496,7 +495,7 @@ static int __init kapi_test_init(void)
 	test_reads_without_interrupts(map);
 	test_long(map, GFP_KERNEL);
 	test_many(map, GFP_KERNEL);
-	/* As a softirq has it: no sleeping allowed. */
+	/* The same where sleeping is not allowed, as in a softirq. */
 	local_bh_disable();
 	test_one_key(map, GFP_ATOMIC);
 	test_exchange(map, GFP_ATOMIC);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Segments with few entries: they are emptied, and no entry is lost.
+ * Evacuation: segments with few entries are emptied, and no entry is lost.
  */
 #include "full.h"
 #include "../core/op.h"
@@ -47,8 +47,8 @@ static u32 count_by_walk(struct kunit *test, struct cmap *map)
 }
 
 /*
- * A map full of short values of which nearly all were deleted refused longer
- * ones: each of its segments still held a few.
+ * A map was filled with short values, and nearly all of them were deleted.  It then
+ * refused longer values, because each of its segments still had a few entries.
  */
 static void sizes_can_change_in_a_full_map(struct kunit *test)
 {
@@ -71,7 +71,7 @@ static void sizes_can_change_in_a_full_map(struct kunit *test)
 	cmap_map_put(map);
 }
 
-/* What few entries keep from being given back goes by itself, in a while. */
+/* After mass deletes, segments that few entries occupy are given back in a while. */
 static void memory_goes_back_after_mass_deletes(struct kunit *test)
 {
 	struct cmap *map = full_new(test, 1, 0);
@@ -84,7 +84,7 @@ static void memory_goes_back_after_mass_deletes(struct kunit *test)
 	for (i = 0; i < n; i++)
 		if (i % 100)
 			KUNIT_ASSERT_EQ(test, full_delete(map, i), 0);
-	/* A quarter of what is live, and segments of 64 KiB: not used, half. */
+	/* A hundredth is live.  Allow five times that, and three segments. */
 	most = full / 20 + 3 * SZ_64K;
 	for (tries = 0; tries < 100; tries++) {
 		bytes = atomic64_read(&map->memory.account.bytes);
@@ -130,7 +130,7 @@ static void replace_or_evacuate(struct kunit *test, unsigned int thread)
 	}
 }
 
-/* No entry is lost, and none comes twice, whoever empties segments meanwhile. */
+/* Segments are emptied while entries are replaced: none is lost, none found twice. */
 static void evacuated_while_replaced(struct kunit *test)
 {
 	struct cmap *map = full_new(test, 1, 0);
@@ -150,8 +150,8 @@ static void evacuated_while_replaced(struct kunit *test)
 }
 
 /*
- * Nodes are reserved before there is a table: who emptied segments of such a
- * shard looked for their entries in it nevertheless.
+ * Nodes can be reserved before the shard has a table.  Evacuation of such a shard's
+ * segments looked for their entries in the missing table.
  */
 static void evacuated_before_the_first_entry(struct kunit *test)
 {
@@ -176,7 +176,7 @@ static void evacuated_before_the_first_entry(struct kunit *test)
 		KUNIT_ASSERT_NOT_NULL(test, cmap_op_reserve(map, &write[i],
 							    GFP_KERNEL, &err));
 	}
-	/* One is left, of the first segment. */
+	/* Keep one node, in the first segment. */
 	for (i = 1; i < count; i++)
 		cmap_op_unreserve(map, &write[i]);
 	for (i = 0; i < 3; i++)

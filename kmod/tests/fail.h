@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Force-included where the core is compiled for its tests: allocations ask
- * the test first, and it sees what is in pages that are freed.
+ * Force-included where the core is compiled for its tests.  Each allocation asks the
+ * test first whether it shall fail, and the test sees pages before they are freed.
  */
 #ifndef CMAP_TESTS_FAIL_H
 #define CMAP_TESTS_FAIL_H
@@ -16,7 +16,7 @@
 /* Whether the allocation about to be made shall fail. */
 bool cmap_lab_fails(gfp_t gfp);
 
-/* To look at pages about to be freed. */
+/* Called with pages that are about to be freed. */
 void cmap_lab_look(unsigned long addr, unsigned int order);
 
 static inline void *cmap_lab_kzalloc(size_t size, gfp_t gfp)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The hash, against what others compute.
+ * The hash, compared with other implementations.
  */
 #include "lab.h"
 
@@ -8,9 +8,9 @@
 
 /*
  * SipHash-1-3 of the bytes 0, 1, 2, ... n-1 for n = 0..63, with the secret
- * 00 01 ... 0f.  Computed by OpenSSL (mac -macopt c-rounds:1 -macopt
- * d-rounds:3 -macopt size:8 SIPHASH); the lower halves are also those that the
- * kernel's tests have for hsiphash() on 64-bit machines.
+ * 00 01 ... 0f, computed by OpenSSL (mac -macopt c-rounds:1 -macopt d-rounds:3
+ * -macopt size:8 SIPHASH).  The kernel's tests of hsiphash() on 64-bit machines have
+ * the same lower halves.
  */
 static const u64 vectors[64] = {
 	0xabac0158050fc4dcULL, 0xc9f49bf37d57ca93ULL, 0x82cb9b024dc7d44dULL,
@@ -61,7 +61,7 @@ static void compress(u64 v[4])
 
 enum length { LENGTH_FIRST, LENGTH_LAST };
 
-/* SipHash-1-3 as its paper has it, or with its one change. */
+/* SipHash-1-3 as in its paper, or with the one change that cmap makes. */
 static u64 reference(const u64 secret[2], const u8 *key, u32 len,
 		     enum length where)
 {
@@ -112,7 +112,7 @@ static void siphash_but_for_the_length(struct kunit *test)
 	}
 }
 
-/* Keys come from anywhere, and what stands beside them does not count. */
+/* The hash depends neither on the key's alignment nor on the bytes around it. */
 static void any_alignment(struct kunit *test)
 {
 	const struct cmap_hash begin = cmap_hash_begin(counting);
@@ -131,7 +131,7 @@ static void any_alignment(struct kunit *test)
 	}
 }
 
-/* Zeroes at a key's end are a part of it, though a word may end with them. */
+/* Zeroes at a key's end count, although the last word is padded with zeroes. */
 static void lengths_differ(struct kunit *test)
 {
 	struct lab *lab = test->priv;
@@ -174,7 +174,7 @@ static void every_bit_matters(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, hash, cmap_hash(&lab->hash, key, sizeof(key)));
 }
 
-/* Order and tag, and the position that is made of them. */
+/* The high half and the tag of a hash, and the position that they make. */
 static void parts(struct kunit *test)
 {
 	u64 hash = 0x0123456789abcdefULL;

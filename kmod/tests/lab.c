@@ -21,9 +21,12 @@
 
 static ulong seed;
 module_param(seed, ulong, 0444);
-MODULE_PARM_DESC(seed, "What chance begins with (default 0: another each time)");
+MODULE_PARM_DESC(seed, "Seed of random numbers (default 0: another each time)");
 
-/* Allocations of works that may start I/O: who must not may wait for the work. */
+/*
+ * Allocations by works that may start I/O.  There must be none: a thread that must
+ * not start I/O can wait for the work.
+ */
 static atomic_t works_with_io;
 
 int lab_init(struct kunit *test)
@@ -103,7 +106,7 @@ struct cmap_node *lab_reserve(struct cmap_shard *shard,
 
 /* ---- allocations that fail ---- */
 
-/* Only @task's do, and only it changes the rest. */
+/* Only allocations of @task fail, and only @task changes the other fields. */
 static struct {
 	struct task_struct *task;
 	unsigned int skip;
@@ -238,14 +241,14 @@ void lab_race(struct kunit *test, unsigned int count,
 
 void lab_settle(void)
 {
-	/* Where nothing waits for one, rcu_barrier() is no grace period. */
+	/* rcu_barrier() alone does not wait if there is no callback. */
 	synchronize_rcu();
-	/* Works that wait for a grace period, and what those free after one. */
+	/* Works that wait for a grace period may free more after another one. */
 	cmap_queue_flush();
 	rcu_barrier();
 }
 
-/* The largest there can be, without the memory for what it would name. */
+/* It has room for all segments; their memory is not allocated. */
 struct cmap_segtab *lab_largest_segtab(struct kunit *test,
 				       struct cmap_arena *arena)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What the tests share: chance that can be repeated, allocations that fail,
- * threads that race, and memory whose account is looked at in the end.
+ * What the tests share: random numbers that can be repeated, allocations that fail,
+ * threads that race, and memory whose account must be empty at the end.
  */
 #ifndef CMAP_TESTS_LAB_H
 #define CMAP_TESTS_LAB_H
@@ -19,13 +19,14 @@ struct cmap_shard;
 struct cmap_write;
 
 /**
- * struct lab - what a test works with
- * @random: chance, from the seed that the log names
- * @secret: of @hash
+ * struct lab - a test's context
+ * @random: random numbers, from the seed that is in the log
+ * @secret: the secret of @hash
  * @hash: a hash function
- * @memory: no limit, not offered; the test must leave it empty
- * @all: the account above that, as of all maps; no limit, either
- * @quota: no limit
+ * @memory: memory without a limit, which processes cannot map.  The test must leave
+ *	it empty
+ * @all: the account above @memory, in place of that of all maps; without a limit
+ * @quota: a quota without a limit
  */
 struct lab {
 	struct rnd_state random;
@@ -49,45 +50,44 @@ static inline u64 lab_bytes(struct lab *lab)
 }
 
 /*
- * The caller's allocations in the core fail from here on: @count of them,
- * after @skip that do not.  lab_fail_end() says how many did.
+ * From now on the calling thread's allocations in the core fail: @count of them,
+ * after @skip that succeed.  lab_fail_end() returns how many have failed.
  */
 void lab_fail(unsigned int skip, unsigned int count);
 unsigned int lab_fail_end(void);
 
-/* All flags that the allocations since lab_fail() were made with. */
+/* The flags of all allocations since lab_fail(), ORed. */
 gfp_t lab_gfp_seen(void);
 
 /*
- * Bytes that are not 0 in the pages that the core frees are counted from here
- * on.  lab_freed_end() says how many there were.
+ * From now on count the bytes that are not 0 in pages that the core frees.
+ * lab_freed_end() returns their number.
  */
 void lab_freed(void);
 u64 lab_freed_end(void);
 
-/* How often so far the core freed pages in a softirq. */
+/* How often the core has freed pages in a softirq so far. */
 u64 lab_freed_in_softirq(void);
 
-/*
- * Run a function in @count threads, the first on the first CPU, the next on
- * the next, and wait for them.
- */
+/* Run a function in @count threads, spread over the CPUs, and wait for them. */
 void lab_race(struct kunit *test, unsigned int count,
 	      void (*run)(struct kunit *test, unsigned int thread));
 
 /*
- * Write to a shard, and reserve a node of it, with what can be allocated but without
- * waiting for anything.
+ * Write to a shard, or reserve a node of it.  What the write lacks is allocated, but
+ * nothing is waited for.
  */
 int lab_write(struct cmap_shard *shard, struct cmap_write *write, gfp_t gfp);
 struct cmap_node *lab_reserve(struct cmap_shard *shard,
 			      struct cmap_write *write, gfp_t gfp, int *err);
 
-/* Have a SIGKILL pending for this thread, or none. */
+/* Make a SIGKILL pending for this thread, or remove it. */
 void lab_kill(bool killed);
 
-/* Wait until what was freed under RCU, and what waited for that, is free. */
+/* Wait until all that was freed after a grace period, or by a work, is free. */
 void lab_settle(void);
+
+/* Replace an arena's segment table by one of the largest size. */
 struct cmap_segtab *lab_largest_segtab(struct kunit *test,
 				       struct cmap_arena *arena);
 

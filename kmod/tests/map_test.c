@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Maps: what may be asked for, and limits on entries and bytes.
+ * Maps: parameters, and limits on entries and bytes.
  */
 #include "maps.h"
 #include "model.h"
@@ -64,7 +64,7 @@ static void defaults(struct kunit *test)
 	cmap_map_put(map);
 }
 
-/* Shards are limited by the administrator, to a power of two. */
+/* The module's limit on shards is rounded down to a power of two. */
 static void shards_limit(struct kunit *test)
 {
 	const struct cmap_spec two = { .shards = 2 }, four = { .shards = 4 };
@@ -89,7 +89,7 @@ static void maps_limit(struct kunit *test)
 	cmap_max_maps = 4096;
 }
 
-/* Every allocation of a new map fails in turn; none leaves a trace. */
+/* Each allocation of a new map fails, one after the other.  None leaks memory. */
 static void no_memory(struct kunit *test)
 {
 	const struct cmap_spec spec = { .name = "kunit", .shards = 2 };
@@ -118,7 +118,7 @@ static void no_memory(struct kunit *test)
 
 /* ---- limits ---- */
 
-/* At every limit on entries exactly so many fit, however they are spread. */
+/* For each limit exactly that many entries fit, no matter how keys are spread. */
 static void entries_limit(struct kunit *test)
 {
 	u32 limit;
@@ -146,8 +146,8 @@ static void entries_limit(struct kunit *test)
 }
 
 /*
- * A delete left its credit in its shard, and an insert elsewhere looked through
- * all shards for it: at the limit it cost the more, the more shards there were.
+ * A delete left its credit in its shard, and an insert into another shard searched all
+ * shards for it.  So at the limit an insert was slower the more shards there were.
  */
 static void at_the_limit_nobody_looks_for_credit(struct kunit *test)
 {
@@ -164,7 +164,7 @@ static void at_the_limit_nobody_looks_for_credit(struct kunit *test)
 		}
 		len = model_key(i, key);
 		KUNIT_ASSERT_EQ(test, map_set(map, key, len, &version), 0);
-		/* Tables and nodes are new at first. */
+		/* Ignore the first retries, which allocate tables and nodes. */
 		if (i == 1000)
 			for (len = 0; len < spec.shards; len++)
 				retries -= map->shard[len]->retries;
@@ -172,14 +172,15 @@ static void at_the_limit_nobody_looks_for_credit(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, bitmap_weight(map->quota.holders, spec.shards), 0);
 	for (i = 0; i < spec.shards; i++)
 		retries += map->shard[i]->retries;
-	/* What is left are nodes: no more than there are shards. */
+	/* The remaining retries are for nodes: fewer than there are shards. */
 	KUNIT_EXPECT_LT(test, retries, spec.shards);
 	cmap_map_put(map);
 }
 
 /*
- * A count was of no moment.  Where it finds no moment at which nobody writes it
- * is of before an epoch, whatever is written until it has seen all shards.
+ * A count was a sum of numbers of different moments.  If it finds no moment at which
+ * nobody writes, it counts the entries before an epoch, whatever is written until it
+ * has read all shards.
  */
 static void count_of_before_an_epoch(struct kunit *test)
 {
@@ -211,7 +212,7 @@ static void count_of_before_an_epoch(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, then, 100);
 	KUNIT_EXPECT_EQ(test, cmap_map_entries(map), 68);
 
-	/* A clear is a write, too. */
+	/* The same with a clear in place of other writes. */
 	map->quota.epoch++;
 	cmap_map_clear(map);
 	for (then = 0, i = 0; i < 8; i++)
@@ -222,8 +223,8 @@ static void count_of_before_an_epoch(struct kunit *test)
 }
 
 /*
- * A write that finds no credit while another shard's has not ended may not be
- * refused, and may not wait for ever either.
+ * A write that finds no credit, while a write of another shard is pending, must not be
+ * refused.  It must not wait for ever either.
  */
 static void waits_for_credit_with_an_end(struct kunit *test)
 {
@@ -256,7 +257,7 @@ static void waits_for_credit_with_an_end(struct kunit *test)
 	cmap_map_put(map);
 }
 
-/* What is deleted makes room, in all sizes, and the limit is never passed. */
+/* Deleted entries make room for others of any size.  The limit is never exceeded. */
 static void bytes_limit(struct kunit *test)
 {
 	const struct cmap_spec spec = { .shards = 2, .max_bytes = 400000 };
@@ -292,10 +293,11 @@ static void bytes_limit(struct kunit *test)
 }
 
 /*
- * Who cannot wait for memory is told whether waiting would help.
+ * A writer that must not sleep gets EAGAIN if waiting for memory would help, and
+ * ENOSPC if not.
  *
- * What is asserted here once depended on when grace periods ended: now it is
- * said where none can end, and where all have.
+ * The result must not depend on when grace periods end.  So it is checked inside a
+ * read section, where none can end, and when all have ended.
  */
 static void bytes_limit_without_sleeping(struct kunit *test)
 {
@@ -318,8 +320,8 @@ static void bytes_limit_without_sleeping(struct kunit *test)
 	hash = write.key.hash;
 
 	/*
-	 * Those of another size soon need new memory.  A table that was grown
-	 * out of may still be leaving; when it has, waiting helps no more.
+	 * Values of another size soon need new memory.  While an old table is
+	 * still leaving, waiting would help.  When it is gone, it would not.
 	 */
 	write.value_len = 1000;
 	do {
@@ -332,7 +334,7 @@ static void bytes_limit_without_sleeping(struct kunit *test)
 	} while (longer < 100 && (!err || (err == -EAGAIN && waits++ < 9)));
 	KUNIT_EXPECT_EQ(test, err, -ENOSPC);
 
-	/* What was deleted helps nobody before its grace period is over. */
+	/* Deleted nodes cannot be reused before their grace period is over. */
 	rcu_read_lock();
 	write.code = CMAP_CODE_DELETE;
 	write.flags = CMAP_WRITE_REMOVE;
@@ -357,8 +359,9 @@ static void bytes_limit_without_sleeping(struct kunit *test)
 }
 
 /*
- * A value found in a map was promised to be good for the rest of the RCU read
- * section, but when somebody else put the map meanwhile its memory went at once.
+ * A value that was found must be valid until the end of the RCU read section.  But
+ * when the last reference to the map was dropped meanwhile, its memory was freed at
+ * once.
  */
 static void found_and_put(struct kunit *test)
 {
@@ -385,7 +388,7 @@ static void found_and_put(struct kunit *test)
 	KUNIT_EXPECT_EQ_MSG(test, i, 100, "it was freed after %u ms", i);
 }
 
-/* What starts over because others write ends where they cannot be waited for. */
+/* Where sleeping is not allowed, an operation starts over a bounded number of times. */
 static void starting_over_ends(struct kunit *test)
 {
 	unsigned int rounds = 0, n = 0;
@@ -430,8 +433,8 @@ static void set_and_delete(struct kunit *test, unsigned int thread)
 }
 
 /*
- * Two threads with one entry each never fill a map that can have four.  Yet
- * they were refused: what one had collected from all shards the other drew.
+ * Two threads with one entry each never fill a map for four entries.  Yet they were
+ * refused: the credit that one collected from all shards was drawn by the other.
  */
 static void entries_limit_not_reached(struct kunit *test)
 {

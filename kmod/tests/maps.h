@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Maps to test with, and that they leave nothing.
+ * Maps for tests, and a check that they leave no memory.
  */
 #ifndef CMAP_TESTS_MAPS_H
 #define CMAP_TESTS_MAPS_H
@@ -18,7 +18,7 @@ static inline struct net *here(void)
 	return cmap_names_here();
 }
 
-/* Until the maps that were put are gone. */
+/* Wait until the maps that were put are destroyed. */
 static inline void settle(void)
 {
 	lab_settle();

@@ -79,10 +79,10 @@ u32 model_key(u32 number, u8 key[MODEL_KEY_MAX])
 {
 	u32 len = sizeof(number) + number % (MODEL_KEY_MAX - sizeof(number));
 
-	/* The empty key is one of the first. */
+	/* Number 0 is the empty key. */
 	if (!number)
 		return 0;
-	/* One in eight is of one byte, while there are such. */
+	/* One key in eight has one byte, as long as such keys are left. */
 	if (number % 8 == 0 && number / 8 < 256) {
 		key[0] = number / 8;
 		return 1;

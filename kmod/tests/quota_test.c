@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Limits on entries and on bytes: exact, alone and in a race.
+ * Limits on entries and on bytes are exact, with one thread and in a race.
  */
 #include "lab.h"
 #include "../core/limits.h"
@@ -13,7 +13,7 @@ static u64 free_credit(const struct cmap_quota *quota)
 	return (u64)atomic64_read(&quota->pool) >> CMAP_QUOTA_FREE_SHIFT;
 }
 
-/* Draw with the help of the others, as collect_credit() does. */
+/* Draw credit, and collect it from other shards, as collect_credit() does. */
 static int draw(struct cmap_quota *quota, struct cmap_credit *credit, u32 i,
 		u32 shards)
 {
@@ -50,8 +50,8 @@ static void credit_init(struct cmap_credit *credit, u32 shards)
 }
 
 /*
- * What is used, held and free are the limit together, at every moment; and what
- * is refused is refused because all is used.
+ * At every moment the limit is the sum of used, held and free credit.  A draw is
+ * refused only if all credit is used.
  */
 static void entries_exact(struct kunit *test)
 {
@@ -71,7 +71,7 @@ static void entries_exact(struct kunit *test)
 		KUNIT_ASSERT_EQ(test, have, LIMIT);
 		if (cmap_quota_entries(&quota, &known))
 			KUNIT_ASSERT_EQ(test, known, used);
-		/* Up to the limit and down again. */
+		/* Fill up to the limit, and empty again. */
 		if (lab_below(lab, 100) < (n / 10000 % 2 ? 35 : 65)) {
 			int err = draw(&quota, credit, i, SHARDS);
 
@@ -85,8 +85,8 @@ static void entries_exact(struct kunit *test)
 }
 
 /*
- * Once a write that had drawn the last credit was enough to refuse others, also
- * if nothing came of it; and one whose entry was gone already.
+ * Others were refused as soon as a write had drawn the last credit, even if that write
+ * failed later; and while a delete had removed its entry, but not returned its credit.
  */
 static void pending_is_not_full(struct kunit *test)
 {
@@ -115,7 +115,7 @@ static void pending_is_not_full(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, known, 1);
 }
 
-/* Far from the limit shards hold credit; near it none does, and none begins. */
+/* Far from the limit shards hold credit.  Near it no shard does, or begins to. */
 static void holders_far_from_the_limit(struct kunit *test)
 {
 	struct cmap_credit credit[SHARDS];
@@ -139,7 +139,7 @@ static void holders_far_from_the_limit(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, draw(&quota, credit, 0, SHARDS), -ENOSPC);
 	KUNIT_EXPECT_EQ(test, bitmap_weight(quota.holders, SHARDS), 0);
 
-	/* What one gives back another finds, without any help. */
+	/* Credit that one shard returns is found by another at once. */
 	for (i = 0; i < 100; i++) {
 		undo(&quota, &credit[i % SHARDS]);
 		KUNIT_ASSERT_EQ(test, cmap_quota_draw(&quota, &credit[0]), 0);
@@ -172,7 +172,7 @@ static void no_limit(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, credit.held, 0);
 		KUNIT_EXPECT_FALSE(test, cmap_quota_entries(&quota, &known));
 	}
-	/* The greatest that is one. */
+	/* The greatest number that is a limit. */
 	cmap_quota_init(&quota, (1ULL << 42) - 1, SHARDS);
 	KUNIT_EXPECT_EQ(test, free_credit(&quota), (1ULL << 42) - 1);
 }
@@ -227,7 +227,7 @@ static void race(struct kunit *test)
 			atomic64_read(&parent.bytes));
 }
 
-/* A refusal anywhere up the line takes nothing. */
+/* If any account refuses a charge, none is charged. */
 static void charge_all_or_nothing(struct kunit *test)
 {
 	struct cmap_account top = { .max = 100 };
@@ -271,8 +271,8 @@ static void charge_little_or_too_much(struct kunit *test, unsigned int thread)
 	}
 
 	/*
-	 * Too much for the one that is asked first; or for the second.  Until
-	 * the other thread has got to run, too.
+	 * Too much for the first account, or for the second.  Continue until the
+	 * other thread has run, too.
 	 */
 	for (i = 0; i < 2000000 || !READ_ONCE(charged); i++) {
 		wrong += cmap_charge(&part, 5000) != -ENOSPC;
@@ -284,8 +284,8 @@ static void charge_little_or_too_much(struct kunit *test, unsigned int thread)
 }
 
 /*
- * What could not be charged was taken, and then given back: meanwhile others
- * were refused what there was room for.
+ * A charge that was refused had been charged for a moment.  Meanwhile charges for
+ * which there was room were refused.
  */
 static void too_much_hurts_nobody_else(struct kunit *test)
 {
@@ -317,7 +317,7 @@ static void limits_exit(struct kunit *test)
 	cmap_reserve_percent = 5;
 }
 
-/* Of any number, without overflow, and never more than all. */
+/* The reserve is right for any limit: no overflow, and never more than the limit. */
 static void reserve_of_any_limit(struct kunit *test)
 {
 	cmap_reserve_percent = 10;
@@ -327,7 +327,7 @@ static void reserve_of_any_limit(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, cmap_reserve_of(U64_MAX), U64_MAX / 10);
 	cmap_reserve_percent = UINT_MAX;
 	KUNIT_EXPECT_EQ(test, cmap_reserve_of(U64_MAX), U64_MAX);
-	/* All of it reserved is nothing for others, not no limit. */
+	/* If all of it is reserved, others have almost nothing, not no limit. */
 	cmap_account_all.max = 1000;
 	KUNIT_EXPECT_EQ(test, cmap_account_limit(&cmap_account_all, false), 1);
 	KUNIT_EXPECT_EQ(test, cmap_account_limit(&cmap_account_all, true),
@@ -347,16 +347,16 @@ static void users_limit_and_reserve(struct kunit *test)
 	cmap_bill_init(&roots, &root->account, false);
 	cmap_bill_init(&privileged, &user->account, true);
 
-	/* A quarter for the user, and it is clear which limit it was. */
+	/* A user may have a quarter.  The errno says which limit was reached. */
 	KUNIT_EXPECT_EQ(test, cmap_charge(&bill.account, 250), 0);
 	KUNIT_EXPECT_EQ(test, cmap_charge(&bill.account, 1), -EDQUOT);
-	/* Who is root has no such limit, but not the reserve by that. */
+	/* Root has no such limit, but may not use the reserve for that reason. */
 	KUNIT_EXPECT_EQ(test, cmap_charge(&roots.account, 651), -ENOSPC);
 	KUNIT_EXPECT_EQ(test, cmap_charge(&roots.account, 650), 0);
 	KUNIT_EXPECT_EQ(test, cmap_charge(&privileged.account, 101), -ENOSPC);
 	KUNIT_EXPECT_EQ(test, cmap_charge(&privileged.account, 100), 0);
 	KUNIT_EXPECT_EQ(test, atomic64_read(&user->account.bytes), 350);
-	/* Raised while it is reached. */
+	/* Raise a limit that is reached. */
 	cmap_uncharge(&roots.account, 650);
 	cmap_user_max_bytes = 400;
 	KUNIT_EXPECT_EQ(test, cmap_charge(&bill.account, 51), -EDQUOT);
@@ -393,7 +393,7 @@ static void bill_moves_as_far_as_limits_allow(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, atomic64_read(&other->account.bytes), 250);
 	KUNIT_EXPECT_EQ(test, atomic64_read(&cmap_account_all.bytes), 250);
 	KUNIT_EXPECT_EQ(test, cmap_charge(&bill.account, 1), -EDQUOT);
-	/* To where it is already it goes in any case. */
+	/* Moving it to the present payer succeeds in any case. */
 	cmap_user_max_bytes = 1;
 	KUNIT_EXPECT_EQ(test, cmap_bill_move(&bill, &other->account, false), 0);
 
@@ -405,7 +405,7 @@ static void bill_moves_as_far_as_limits_allow(struct kunit *test)
 	limits_exit(test);
 }
 
-/* A user is there as long as maps of his are, and once. */
+/* There is one object for each user who pays for a map. */
 static void users_come_and_go(struct kunit *test)
 {
 	struct cmap_user *user, *again;
@@ -454,7 +454,7 @@ static void charge_or_move(struct kunit *test, unsigned int thread)
 	KUNIT_EXPECT_EQ(test, wrong, 0);
 }
 
-/* What was charged to one is given back to the one who has it by then. */
+/* Bytes that were charged to one payer are uncharged from the payer of that moment. */
 static void bill_moves_while_charged(struct kunit *test)
 {
 	movers[0] = cmap_user_count(USER, true);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Walks over a map: each entry once, in order, whatever is written meanwhile.
+ * Walks over a map find each entry once, in order, whatever is written meanwhile.
  */
 #include "maps.h"
 #include "model.h"
@@ -11,8 +11,8 @@
 #include <uapi/linux/cmap.h>
 
 /*
- * Set an entry at a position of the test's choice, as its key's hash would,
- * if it were that.  Its key starts with @number.
+ * Set an entry at a position that the test chooses, as if its key had that hash.  The
+ * key is @number.
  */
 static int set_at(struct cmap *map, u32 number, u32 order, u16 tag, u64 *version)
 {
@@ -27,7 +27,7 @@ static int set_at(struct cmap *map, u32 number, u32 order, u16 tag, u64 *version
 	return err;
 }
 
-/* Walk on for at most @most entries; false at the end. */
+/* Continue a walk by at most @most entries.  False at the end. */
 static bool walk_on(struct kunit *test, struct cmap_walk *walk, u32 most,
 		    void (*visit)(struct kunit *test,
 				  const struct cmap_found *found, void *arg),
@@ -61,8 +61,8 @@ static bool walk_on(struct kunit *test, struct cmap_walk *walk, u32 most,
 }
 
 /*
- * A cursor of a map without a window once was 48 bits of a key's hash, so that
- * whoever could read the map could look for keys that collide.
+ * In a map without a window a cursor was 48 bits of a key's hash.  So whoever could
+ * read the map could search for keys that collide.
  */
 static void cursors_tell_nothing(struct kunit *test)
 {
@@ -103,7 +103,7 @@ static void cursors_tell_nothing(struct kunit *test)
 	cmap_map_put(other);
 }
 
-/* Of a map with a window the library knows what they mean. */
+/* In a map with a window, cursors are positions, which the library uses. */
 static void cursors_are_positions(struct kunit *test)
 {
 	const struct cmap_spec spec = { .shards = 1 };
@@ -125,7 +125,7 @@ static void count_in_model(struct kunit *test, const struct cmap_found *found,
 	struct model_entry *entry = model_find(arg, found->node->key,
 					       cmap_node_key_len(found->node));
 
-	/* Others come and go. */
+	/* Other entries are added and removed. */
 	if (!entry)
 		return;
 	KUNIT_EXPECT_EQ(test, entry->version, found->node->version);
@@ -143,8 +143,8 @@ static void expect_seen_once(struct kunit *test, struct model *model)
 }
 
 /*
- * Everything that stays comes once, in pieces of any size, while other entries
- * make the tables grow and shrink.
+ * Each entry that stays is found once, in steps of any size, while other entries make
+ * the tables grow and shrink.
  */
 static void walk_at_random(struct kunit *test)
 {
@@ -198,7 +198,7 @@ static void count_by_number(struct kunit *test, const struct cmap_found *found,
 	seen[*(u32 *)found->node->key]++;
 }
 
-/* All at one position: the tie alone tells them apart. */
+/* All entries are at one position, so that only the tie orders them. */
 static void walk_over_ties(struct kunit *test)
 {
 	const u32 most = CMAP_BUCKET_SLOTS * (1 + CMAP_CHAIN_MAX);
@@ -213,7 +213,7 @@ static void walk_over_ties(struct kunit *test)
 	for (i = 0; i < most; i++)
 		KUNIT_ASSERT_EQ(test, set_at(map, i, 0x80000000, 7, &version),
 				0);
-	/* In other buckets, before and behind. */
+	/* One entry in a bucket before, and one in a bucket after. */
 	KUNIT_ASSERT_EQ(test, set_at(map, most, 1, 7, &version), 0);
 	KUNIT_ASSERT_EQ(test, set_at(map, most + 1, ~0U, 0xffff, &version), 0);
 
@@ -227,7 +227,7 @@ static void walk_over_ties(struct kunit *test)
 					    step);
 	}
 
-	/* Those that go are not waited for, and the others come all the same. */
+	/* Remove every other entry during a walk.  The rest is still found. */
 	*walk = (struct cmap_walk){ .map = map };
 	memset(seen, 0, (most + 2) * sizeof(*seen));
 	for (i = 0; walk_on(test, walk, 3, count_by_number, seen); i += 2) {
@@ -246,9 +246,9 @@ static void walk_over_ties(struct kunit *test)
 }
 
 /*
- * Deleted and set again while a bucket is read, an entry stands in two slots
- * for that reader; here the second is put there by hand.  It comes once, as
- * its later version.
+ * If a key is deleted and set again while its bucket is read, the reader finds it in
+ * two slots.  Here the second one is made by hand.  The walk returns the key once,
+ * with the later version.
  */
 static void walk_over_two_slots(struct kunit *test)
 {
@@ -283,10 +283,10 @@ static void walk_over_two_slots(struct kunit *test)
 }
 
 /*
- * An order is overwritten when its node is retired, and a slot's tag when another
- * entry gets it, while a walk reads them: nothing that was found stands where
- * its key does not.  All is in the first bucket, for what seems to stand before
- * where a walk is it passes over.
+ * While a walk reads a bucket, the high half of a hash is overwritten when its node is
+ * retired, and a tag when another entry gets the slot.  Each entry must still be found
+ * at the position of its key.  All keys are in the first bucket, because a walk skips
+ * entries that seem to be before its position.
  */
 #define CHURNED		8
 #define FILLERS		600
@@ -297,7 +297,7 @@ static struct churn {
 	atomic_t on;
 } churn;
 
-/* Keys that are in the first of 64 buckets, too. */
+/* Choose keys that are in the first of 64 buckets. */
 static void choose_keys(void)
 {
 	u32 number, n = 0;
@@ -307,7 +307,7 @@ static void choose_keys(void)
 			churn.key[n++] = number;
 }
 
-/* While others have the bucket move, too. */
+/* Meanwhile other keys make the table grow and shrink, so the bucket is moved, too. */
 static void set_and_delete_keys(void)
 {
 	u32 round, i;

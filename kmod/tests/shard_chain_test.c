@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Chains of a shard with hashes of the test's choice: pools that are taken, floods,
- * and tables that grow and shrink beside them.
+ * Chains of a shard, with hashes that the test chooses: pools that are used up, many
+ * keys that collide (a flood), and tables that grow and shrink meanwhile.
  */
 #include "site.h"
 #include "../core/queue.h"
 #include "../core/maintain.h"
 #include "../core/write.h"
 
-/* They are all there, and are deleted. */
+/* Expect all of these keys, and delete them. */
 static void del_aimed(struct kunit *test, struct site *site, u32 first,
 		      u32 count, u32 order)
 {
@@ -28,7 +28,7 @@ static void exfull_hurts_its_bucket_only(struct kunit *test)
 	key = site_aimed(FULL, 7, buf);
 	KUNIT_EXPECT_EQ(test, site_set(site, &key, "v", 1, GFP_KERNEL), -EXFULL);
 	KUNIT_EXPECT_EQ(test, site->shard->entries, FULL);
-	/* Replacing goes on, and so does the rest of the table. */
+	/* Replacing still works, and so do other buckets. */
 	key = site_aimed(5, 7, buf);
 	KUNIT_EXPECT_EQ(test, site_set(site, &key, "w", 1, GFP_KERNEL), 0);
 	key = site_aimed(FULL, ~0U, buf);
@@ -41,9 +41,9 @@ static void exfull_hurts_its_bucket_only(struct kunit *test)
 }
 
 /*
- * Chains that were long once kept all of the pool, so that a write to another
- * bucket looked for a larger table, was told that this one would do, and tried
- * again for ever.
+ * Chains keep their buckets when they become empty, and so used up the pool.  A write
+ * to another bucket asked for a larger table, which the number of entries did not
+ * justify, and tried again for ever.
  */
 static void emptied_chains_give_way(struct kunit *test, gfp_t gfp)
 {
@@ -80,7 +80,7 @@ static void pool_taken_by_empty_chains_atomic(struct kunit *test)
 	emptied_chains_give_way(test, GFP_ATOMIC);
 }
 
-/* The writer that needs the bucket does not wait for the work. */
+/* If the pool is used up, the writer moves the table itself, without the work. */
 static void pool_taken_and_no_work(struct kunit *test)
 {
 	struct site *site = site_new(test, 1, false);
@@ -104,7 +104,7 @@ static u32 pool_used(struct site *site)
 	return site_table(site)->pool_used;
 }
 
-/* There is a new pool before the old one is spent, and no sooner. */
+/* A new table is made shortly before the pool is used up, and not earlier. */
 static void pool_nearly_taken(struct kunit *test)
 {
 	struct site *site = site_new(test, 1, false);
@@ -131,8 +131,8 @@ static void pool_nearly_taken(struct kunit *test)
 }
 
 /*
- * Where no table would help the write fails, and it is not for lack of memory:
- * each such write used to wait for three grace periods, for memory to come back.
+ * If no table would help, the write fails, and not for lack of memory.  Each such
+ * write used to wait for three grace periods, for memory to come back.
  */
 static void pool_taken_for_good(struct kunit *test)
 {
@@ -151,7 +151,7 @@ static void pool_taken_for_good(struct kunit *test)
 	}
 	table = site_table(site);
 	table->pool_used = cmap_pool_capacity(table);
-	/* As if this were the largest table there can be, and full. */
+	/* Pretend that this is the largest table possible, and full. */
 	shard->shard_bits = 32 - table->bits;
 	shard->entries = (u64)CMAP_BUCKET_SLOTS << table->bits;
 
@@ -166,9 +166,8 @@ static void pool_taken_for_good(struct kunit *test)
 }
 
 /*
- * The pool is short, and before one comes to extend it another has done so, to
- * what it can be at most.  The first took that for a pool that is used up, and
- * his write failed.
+ * A writer needed a larger pool, but another writer had extended it to its maximum
+ * before.  The first writer took that for a pool that is used up, and its write failed.
  */
 static void pool_extended_by_another(struct kunit *test)
 {
@@ -189,7 +188,7 @@ static void pool_extended_by_another(struct kunit *test)
 	site_free(site);
 }
 
-/* A move whose new table has no buckets left ends, and can be taken up again. */
+/* A move ends if the new table's pool is used up.  It can be continued later. */
 static void move_without_a_pool(struct kunit *test)
 {
 	struct site *site = site_new(test, 1, false);
@@ -203,7 +202,7 @@ static void move_without_a_pool(struct kunit *test)
 	rcu_assign_pointer(table->next, next);
 	KUNIT_EXPECT_EQ(test, site_resize(site->shard), -EXFULL);
 	KUNIT_EXPECT_EQ(test, table->moved, 0);
-	/* It is not for lack of memory: the next write may ask again. */
+	/* Memory was not lacking, so the next write may try again at once. */
 	queue_work(cmap_queue_resize, &site->shard->resize);
 	flush_work(&site->shard->resize);
 	KUNIT_EXPECT_EQ(test, site->shard->resize_after, 0);
@@ -213,7 +212,7 @@ static void move_without_a_pool(struct kunit *test)
 	site_each(test, site, SITE_EXPECT,
 		  site_some_aimed(0, 2 * CMAP_BUCKET_SLOTS, 0));
 
-	/* Where the entries are too many for any pool no table helps. */
+	/* If there are too many entries for any table, no table helps. */
 	next->pool_used = cmap_pool_capacity(next);
 	next->bits = CMAP_TABLE_BITS_MAX;
 	site->shard->entries = (u64)CMAP_BUCKET_SLOTS << next->bits;
@@ -224,8 +223,8 @@ static void move_without_a_pool(struct kunit *test)
 }
 
 /*
- * As many works run at once as the queue allows; who had more tables than that
- * to move kept everybody else's waiting until the first of them was moved whole.
+ * A queue runs a limited number of works at once.  A user with more tables to move
+ * than that kept all other works waiting until the first table was moved as a whole.
  */
 static void long_move_lets_other_works_run(struct kunit *test)
 {
@@ -256,7 +255,7 @@ static void long_move_lets_other_works_run(struct kunit *test)
 	site_free(site);
 }
 
-/* A writer who had to move a whole table could not be killed meanwhile. */
+/* A writer that moved a whole table could not be killed meanwhile. */
 static void move_by_one_who_is_killed(struct kunit *test)
 {
 	struct site *site = site_new(test, 1, false);
@@ -287,7 +286,7 @@ static void move_by_one_who_is_killed(struct kunit *test)
 	site_free(site);
 }
 
-/* A move that cannot have the buckets it needs waits for them, as writes go on. */
+/* A move that lacks memory for buckets pauses, and writes go on meanwhile. */
 static void move_without_memory(struct kunit *test)
 {
 	struct site *site = site_new(test, 1, false);
@@ -320,9 +319,9 @@ static u8 bits_of(struct site *site)
 }
 
 /*
- * Chains were put together each time that the table shrank, until one bucket
- * had them all, and every look at it took as long.  Then a table with such a
- * chain, though long empty, did not shrink at all.
+ * Each time that the table shrank, chains were joined, until one bucket had all of
+ * them and every lookup in it was slow.  After this was mended, a table with such a
+ * chain never shrank again, although the chain had become empty.
  */
 static void shrinking_keeps_chains_short(struct kunit *test)
 {
@@ -351,7 +350,7 @@ static void shrinking_keeps_chains_short(struct kunit *test)
 	site_free(site);
 }
 
-/* What is cleared is no flood any more. */
+/* A table shrinks after a flood has been cleared. */
 static void cleared_flood_shrinks(struct kunit *test)
 {
 	struct site *site = site_new(test, 1, false);
@@ -370,8 +369,8 @@ static void cleared_flood_shrinks(struct kunit *test)
 }
 
 /*
- * The one entry that keeps a table from shrinking comes and goes: the table
- * shrinks to what the others take, once, and does not grow again.
+ * The one entry that keeps a table from shrinking is deleted and set again, many
+ * times.  The table shrinks once, to the size for the others, and does not grow again.
  */
 static void flood_at_the_edge(struct kunit *test)
 {
@@ -382,7 +381,7 @@ static void flood_at_the_edge(struct kunit *test)
 	u64 grows;
 	u32 i;
 
-	/* First, so that none of the others stands before one of them. */
+	/* Set these first, so that they are at the front of their chain. */
 	site_each(test, site, SITE_SET, site_some_aimed(filler, half + 1, 0));
 	site_each(test, site, SITE_SET, site_some(0, filler));
 	site_settle(site);
@@ -406,8 +405,8 @@ static void flood_at_the_edge(struct kunit *test)
 }
 
 /*
- * What a flood has pushed far behind in a chain stays there when it has gone,
- * and is no reason for the table to stay as large: that it was.
+ * A flood pushed other entries far back in a chain, where they stayed when the flood
+ * was gone.  They kept the table from shrinking, though the chain was short.
  */
 static void shrinks_behind_a_flood(struct kunit *test)
 {
@@ -421,7 +420,7 @@ static void shrinks_behind_a_flood(struct kunit *test)
 		  site_some_aimed(filler, flood, 2 << (32 - 7)));
 	site_each(test, site, SITE_SET,
 		  site_some_aimed(filler + flood, behind, 3 << (32 - 7)));
-	/* The two become one bucket, with the flood in front. */
+	/* The two buckets become one, with the flood in front. */
 	site_each(test, site, SITE_DELETE, site_some(60, filler - 60));
 	site_settle(site);
 	KUNIT_ASSERT_EQ(test, bits_of(site), 6);
@@ -437,9 +436,9 @@ static void shrinks_behind_a_flood(struct kunit *test)
 }
 
 /*
- * While a table shrinks its chains must not get longer than what two of them
- * may make, wherever in them the entries stand; those of two neighbours made
- * one of 34 buckets.
+ * While a table shrinks, a chain must stay so short that two of them can be joined, no
+ * matter where in the chains the entries are.  Two neighbours made one chain of 34
+ * buckets.
  */
 static void flood_while_shrinking(struct kunit *test)
 {
@@ -466,7 +465,7 @@ static void flood_while_shrinking(struct kunit *test)
 	}
 	KUNIT_ASSERT_EQ(test, table->overlong, 0);
 
-	/* The move is under way, and gets nowhere. */
+	/* The move is under way, and cannot continue. */
 	next = site_new_table(test, site, table->bits - 1);
 	next->pool_used = cmap_pool_capacity(next);
 	rcu_assign_pointer(table->next, next);

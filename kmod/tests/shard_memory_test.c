@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A shard at its limits, and where memory is short.
+ * A shard at its limits, and when memory is short.
  */
 #include "site.h"
 #include "../core/maintain.h"
@@ -31,7 +31,7 @@ static void quota_exact(struct kunit *test)
 	site_free(site);
 }
 
-/* At the limit on memory writes fail, and nothing else is different. */
+/* At the limit on memory writes fail, and everything else works as before. */
 static void memory_limit(struct kunit *test)
 {
 	struct site *site = site_new(test, 2000, false);
@@ -80,9 +80,9 @@ static void memory_limit(struct kunit *test)
 }
 
 /*
- * A segment that was made for a value, and then not needed, stayed until the next
- * write to the shard.  That a long value's copy fails, or its condition, is all
- * it takes; and that there was no entry yet.
+ * A segment that was made for a long value stayed until the next write to the shard if
+ * the value was not written after all.  That happens if its copy faults, or its
+ * condition does not hold, in a shard without entries.
  */
 static void unreserved_goes_back(struct kunit *test)
 {
@@ -101,7 +101,7 @@ static void unreserved_goes_back(struct kunit *test)
 	site_free(site);
 }
 
-/* The first write needs it all: table, node, segment table. */
+/* The first write needs everything: table, node, segment table.  Each one fails once. */
 static void no_memory_for_the_first(struct kunit *test)
 {
 	struct site *site = site_new(test, 1, false);
@@ -128,7 +128,7 @@ static void no_memory_for_the_first(struct kunit *test)
 	site_free(site);
 }
 
-/* A pool bucket, a long value's node. */
+/* The allocations for pool buckets and for a long value's node fail. */
 static void no_memory_for_more(struct kunit *test)
 {
 	struct site *site = site_new(test, 1, false);
@@ -139,7 +139,7 @@ static void no_memory_for_more(struct kunit *test)
 	int err;
 
 	site->lab->memory.offered = true;
-	/* A table of 64 buckets, whose pool comes when it is needed. */
+	/* A table of 64 buckets, whose pool is allocated when it is needed. */
 	for (i = 0; i < 210; i++) {
 		key = site_aimed(i, i * (U32_MAX / 210), buf);
 		KUNIT_ASSERT_EQ(test, site_set(site, &key, "v", 1, GFP_KERNEL), 0);
@@ -178,8 +178,8 @@ static void no_memory_for_more(struct kunit *test)
 }
 
 /*
- * Each write, also one that only replaced, asked for the buckets that a move
- * lacked, and had the work ask for them, for as long as there was no memory.
+ * While there was no memory for a move, each write tried to allocate what the move
+ * lacked, and had the work try it, too, even if the write only replaced a value.
  */
 static void move_without_memory_is_not_tried_by_each_write(struct kunit *test)
 {
@@ -209,17 +209,17 @@ static void move_without_memory_is_not_tried_by_each_write(struct kunit *test)
 	site_settle(site);
 	KUNIT_EXPECT_EQ(test, table->moved, 0);
 
-	/* Later it is tried again. */
+	/* After a while it is tried again. */
 	site->shard->resize_after = get_jiffies_64();
 	KUNIT_EXPECT_EQ(test, site_set(site, &key, "y", 1, GFP_KERNEL), 0);
 	site_settle(site);
-	/* It is moved, and then what is there does not need so many buckets. */
+	/* The table is moved, and then shrinks, as it has few entries. */
 	KUNIT_EXPECT_EQ(test, site->shard->shrinks, 1);
 	KUNIT_EXPECT_EQ(test, site->shard->resize_after, 0);
 	site_free(site);
 }
 
-/* No table to grow into: writes go on in the one there is. */
+/* There is no memory for a larger table: writes go on in the present one. */
 static void no_memory_to_grow(struct kunit *test)
 {
 	struct site *site = site_new(test, 1, false);
@@ -228,7 +228,7 @@ static void no_memory_to_grow(struct kunit *test)
 	u32 i = 200;
 
 	site_each(test, site, SITE_SET, site_some(0, i));
-	/* Room for nodes there is, but no page more. */
+	/* There are free nodes, but no page can be allocated. */
 	site->lab->memory.account.max = lab_bytes(site->lab);
 	while (site->shard->entries < 220) {
 		key = site_key(site, i++, buf);
@@ -245,7 +245,7 @@ static void no_memory_to_grow(struct kunit *test)
 	site_free(site);
 }
 
-/* Have nodes for entries of some numbers, beside those that inserts leave. */
+/* Have free nodes for some keys, beside the reserve that inserts leave. */
 static void leave_free(struct kunit *test, struct site *site, u32 first,
 		       u32 count)
 {
@@ -278,8 +278,8 @@ static unsigned int chores(struct site *site)
 }
 
 /*
- * A table that cannot be had was tried again by the work after each write, for
- * as long as the map stayed as full as it was.
+ * While there was no memory for a larger table, the work tried to allocate it after
+ * each write.
  */
 static void no_memory_to_grow_for_a_while(struct kunit *test)
 {
@@ -288,17 +288,17 @@ static void no_memory_to_grow_for_a_while(struct kunit *test)
 	struct cmap_key key = site_key(site, 0, buf);
 
 	site_each(test, site, SITE_SET, site_some(0, 200));
-	/* Beside these there are nodes for some more. */
+	/* Have free nodes for 20 more. */
 	leave_free(test, site, 200, 20);
 	site->lab->memory.account.max = lab_bytes(site->lab);
 	site_each(test, site, SITE_SET, site_some(200, 20));
 	flush_work(&site->shard->resize);
-	/* This test may be the one that does not get to run for long. */
+	/* This thread may be preempted for long; the pause must not end meanwhile. */
 	site->shard->resize_after += HZ * 1000;
 	KUNIT_EXPECT_EQ(test, site->shard->grows, 0);
 	KUNIT_EXPECT_EQ(test, chores(site) & CMAP_PENDING_RESIZE, 0);
 
-	/* Later it is tried again. */
+	/* After a while it is tried again. */
 	site->lab->memory.account.max = 0;
 	site->shard->resize_after = get_jiffies_64();
 	KUNIT_EXPECT_EQ(test, site_set(site, &key, "w", 1, GFP_KERNEL), 0);
@@ -308,8 +308,8 @@ static void no_memory_to_grow_for_a_while(struct kunit *test)
 }
 
 /*
- * Whoever must not wait for file systems, or for I/O, had memory allocated as if
- * he might: all but GFP_ATOMIC became GFP_KERNEL.
+ * For a caller with GFP_NOFS or GFP_NOIO memory was allocated with GFP_KERNEL, so it
+ * could wait for a file system or I/O that waited for the caller.
  */
 static void allocates_as_the_caller_may(struct kunit *test)
 {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Writes to a shard, against the model, while its table grows and shrinks.
+ * Writes to a shard, compared with the model, while its table grows and shrinks.
  */
 #include "site.h"
 #include "../core/write.h"
@@ -11,7 +11,7 @@
 
 /* ---- random writes ---- */
 
-/* A write of some kind, with conditions that hold or do not. */
+/* Choose a kind of write, and conditions that may hold or not. */
 static void random_conditions(struct site *site, struct cmap_write *write,
 			      const struct model_entry *entry, bool grow)
 {
@@ -47,7 +47,7 @@ static void random_conditions(struct site *site, struct cmap_write *write,
 		write->value_len = sizeof(s64);
 }
 
-/* What should come of it, by the model. */
+/* The result that the write should have, according to the model. */
 static int expected_result(const struct cmap_write *write,
 			   const struct model_entry *entry, s64 *sum)
 {
@@ -72,7 +72,7 @@ static int expected_result(const struct cmap_write *write,
 	return check_add_overflow(*sum, write->number, sum) ? -EOVERFLOW : 0;
 }
 
-/* The old node is the writer's until it is given back. */
+/* The writer owns the old node until it retires it. */
 static void expect_old(struct kunit *test, struct site *site,
 		       struct cmap_write *write, struct model_entry *entry)
 {
@@ -170,7 +170,7 @@ static void writes_at_random_wiped(struct kunit *test)
 	site_free(site);
 }
 
-/* Cleared bucket by bucket, with writes between. */
+/* The shard is cleared bucket by bucket, with writes in between. */
 static void clear_at_random(struct kunit *test)
 {
 	struct site *site = site_new(test, 3000, false);
@@ -203,7 +203,7 @@ static void clear_at_random(struct kunit *test)
 
 /* ---- atomic ---- */
 
-/* As softirqs write, through many sizes of the table. */
+/* Writes as in a softirq, while the table grows through many sizes. */
 static void writes_without_sleeping(struct kunit *test)
 {
 	struct site *site = site_new(test, 1, false);
@@ -241,7 +241,7 @@ static u32 own_value(unsigned int thread, u32 key, u32 round)
 	return (round * RACERS + thread) * 31 + key;
 }
 
-/* Each thread has keys of its own, and all of them add to one. */
+/* Each thread has keys of its own, and all threads add to one shared key. */
 static void write_in_a_race(struct kunit *test, unsigned int thread)
 {
 	struct site *site = arena_of_race;

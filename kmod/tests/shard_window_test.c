@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A shard as processes see it: what is shown, and where it lies.
+ * A shard as a window shows it: what is shown, and at which places.
  */
 #include "site.h"
 #include "../core/layout.h"
@@ -60,7 +60,7 @@ static void show(struct kunit *test)
 
 /* ---- places ---- */
 
-/* As if a process that has the map mapped were in a page fault. */
+/* Pretend that a process that has the map mapped is in a page fault. */
 static int fault_begin(struct site *site)
 {
 	return srcu_read_lock(&site->lab->memory.mapped->faults);
@@ -71,7 +71,7 @@ static void fault_end(struct site *site, int cookie)
 	srcu_read_unlock(&site->lab->memory.mapped->faults, cookie);
 }
 
-/* What the core had taken out of mappings, of which there are none. */
+/* Counts what the core unmaps.  There are no real mappings. */
 static struct unmapped {
 	struct cmap_mapped base;
 	u64 bytes;
@@ -107,8 +107,8 @@ static u64 shown_number(struct site *site, u32 granule)
 }
 
 /*
- * A segment that comes where a process was shown zeroes is shown only when they
- * are gone from its mappings, and found by page faults at once.
+ * A segment is added at a place where a process has zeroes mapped.  Page faults find
+ * the segment at once, but it is published only after the zeroes are unmapped.
  */
 static void segment_behind_zeroes(struct kunit *test)
 {
@@ -129,7 +129,7 @@ static void segment_behind_zeroes(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, extent.bytes, 0);
 	KUNIT_EXPECT_EQ(test, shown_number(site, granule), CMAP_VIEW_ZEROES);
 
-	/* Of another size class than what there is. */
+	/* A value of another size class, so that a segment is added. */
 	KUNIT_ASSERT_EQ(test, site_set(site, &key, value, sizeof(value),
 				       GFP_KERNEL), 0);
 	KUNIT_EXPECT_EQ(test, arena->hint, granule + 1);
@@ -144,13 +144,13 @@ static void segment_behind_zeroes(struct kunit *test)
 	lab_settle();
 	KUNIT_EXPECT_GE(test, shown_number(site, granule),
 			CMAP_WINDOW_NUMBER_FIRST);
-	/* Where there never was a list to say so, there never was a segment. */
+	/* If the view has no page for a granule, there never was a segment. */
 	KUNIT_EXPECT_FALSE(test, cmap_shard_find_segment(site->shard,
 				CMAP_WINDOW_GRANULES - 1, true, &extent));
 	site_free(site);
 }
 
-/* A segment that goes is free, and its place another's, only when unmapped. */
+/* A segment is freed, and its place reused, only after it is unmapped. */
 static void segment_leaves_its_place(struct kunit *test)
 {
 	struct site *site = site_mapped(test);
@@ -188,7 +188,7 @@ static void segment_leaves_its_place(struct kunit *test)
 	site_free(site);
 }
 
-/* The same for tables, which are flagged where they cannot be read yet. */
+/* The same for tables, which have a flag while they cannot be read yet. */
 static void table_behind_zeroes(struct kunit *test)
 {
 	const size_t at = offsetof(struct cmap_window_shard, table);

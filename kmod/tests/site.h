@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * A shard to write to, beside the model of what it has.
+ * A shard for tests, and a model of its contents.
  */
 #ifndef CMAP_TESTS_SITE_H
 #define CMAP_TESTS_SITE_H
@@ -9,8 +9,8 @@
 #include "model.h"
 #include "../core/shard.h"
 
-#define INDEX		3	/* which shard, */
-#define SHARDS		8	/* of how many */
+#define INDEX		3	/* the shard's index */
+#define SHARDS		8	/* how many shards its map would have */
 #define VALUE_MAX	600
 
 struct site {
@@ -21,14 +21,15 @@ struct site {
 	u8 *buf;
 };
 
+/* Move the shard to the table that it should have. */
 int site_resize(struct cmap_shard *shard);
 struct site *site_new(struct kunit *test, u32 room, bool wipe);
 
-/* Also until a move is over that the work stopped to let others run. */
+/* Wait for the shard's works, also for a move that is split into several works. */
 void site_settle(struct site *site);
 void site_free(struct site *site);
 
-/* As if the shard were the map: the topmost bits are its number. */
+/* Make a key of this shard: the topmost bits of its hash are the shard's index. */
 struct cmap_key site_key(struct site *site, u32 number,
 			 u8 buf[MODEL_KEY_MAX]);
 int site_set(struct site *site, const struct cmap_key *key,
@@ -36,19 +37,19 @@ int site_set(struct site *site, const struct cmap_key *key,
 int site_delete(struct site *site, const struct cmap_key *key);
 bool site_has(struct site *site, const struct cmap_key *key);
 
-/* No write is under way. */
+/* The shard's table.  No write may be under way. */
 struct cmap_table *site_table(struct site *site);
 
-/* The entry is what the model says, or is not there. */
+/* Expect that the key has the model's entry, or that it is absent if that is NULL. */
 void site_expect(struct kunit *test, struct site *site,
 		 const struct cmap_key *key,
 		 const struct model_entry *entry);
 void site_expect_all(struct kunit *test, struct site *site);
 
-/* A key whose hash is of the test's choice. */
+/* Make a key whose hash begins with the bits that the test chooses. */
 struct cmap_key site_aimed(u32 number, u32 order, u8 buf[MODEL_KEY_MAX]);
 
-/* Keys of consecutive numbers; aimed ones begin with the bits of an order. */
+/* Keys with consecutive numbers.  With @aimed, site_aimed() makes their hashes. */
 struct site_keys {
 	u32 first;
 	u32 count;
@@ -58,7 +59,7 @@ struct site_keys {
 
 enum site_step { SITE_SET, SITE_DELETE, SITE_EXPECT };
 
-/* Set each of the keys, delete each, or expect each to be there. */
+/* Set each of the keys, delete each, or expect each to be present. */
 void site_each(struct kunit *test, struct site *site, enum site_step step,
 	       struct site_keys keys);
 
@@ -72,7 +73,7 @@ static inline struct site_keys site_some_aimed(u32 first, u32 count, u32 order)
 	return (struct site_keys){ first, count, true, order };
 }
 
-/* Another table for the shard, to be moved into. */
+/* Make another table for the shard to be moved into. */
 struct cmap_table *site_new_table(struct kunit *test, struct site *site,
 				  u8 bits);
 

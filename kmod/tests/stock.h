@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * An arena with a lock of its own, to take nodes from.
+ * An arena for tests, with a lock of its own.
  */
 #ifndef CMAP_TESTS_STOCK_H
 #define CMAP_TESTS_STOCK_H
@@ -24,23 +24,23 @@ struct stock {
 
 struct stock *stock_new(struct kunit *test, bool wipe);
 
-/* A node, or 0 if there is no memory, with the error in *err. */
+/* Take a node.  Returns 0 and sets *err if there is no memory. */
 cmap_ref stock_take(struct stock *stock, u32 size, int *err);
-/* A node, or 0 if none is ready. */
+/* Take a node that needs no allocation.  Returns 0 if there is none. */
 cmap_ref stock_take_ready(struct stock *stock, u32 size);
 int stock_refill(struct stock *stock, u32 size, gfp_t gfp);
 void stock_retire(struct stock *stock, cmap_ref ref);
 
-/* Only while nobody else can see it. */
+/* The caller must be the only user of the node. */
 struct cmap_node *stock_node(struct stock *stock, cmap_ref ref);
 
-/* Back before anybody could see it. */
+/* Free a node whose ref was never published. */
 void stock_unalloc(struct stock *stock, cmap_ref ref);
 
-/* True if there is more to come after a grace period. */
+/* Trim.  True if more can be freed after a grace period. */
 bool stock_trim(struct stock *stock, u32 step);
 
-/* Whoever looks here is alone. */
+/* The caller must be the only user of the arena. */
 struct cmap_segtab *stock_segtab(struct stock *stock);
 struct cmap_segment *stock_segment(struct stock *stock, cmap_ref ref);
 
@@ -50,7 +50,7 @@ struct census {
 	u64 bytes;
 };
 
-/* What it has of segments. */
+/* Count the segments, their live nodes and their bytes. */
 struct census stock_census(struct stock *stock);
 
 #endif /* CMAP_TESTS_STOCK_H */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Tables with hashes of the test's choice, so that tags, buckets and whole
- * hashes collide as they please.
+ * Tables, with hashes that the test chooses, so that tags, buckets and whole hashes
+ * collide.
  */
 #include "lab.h"
 #include "model.h"
@@ -11,7 +11,7 @@
 
 #include <uapi/linux/cmap.h>
 
-/* Below the lock, and alone, everything may be looked at. */
+/* A table with its arena and model.  Only one thread uses it. */
 struct bench {
 	struct stock *stock;
 	struct cmap_table *table;
@@ -40,8 +40,8 @@ static void bench_free(struct bench *bench)
 }
 
 /*
- * Key number n has the hash that the test says: the model holds it as the
- * "value", so that a key keeps the hash it was given first.
+ * Make a key with a hash that the test chooses.  The model stores the hash as the
+ * "value", so a key keeps the hash that it got first.
  */
 static struct cmap_key key_of(u8 buf[MODEL_KEY_MAX], u32 number, u64 hash)
 {
@@ -83,7 +83,7 @@ static struct cmap_node *find(struct bench *bench, const struct cmap_key *key,
 	return node;
 }
 
-/* The table in which an order is now. */
+/* The table that has the entries of a part of the hash's range now. */
 static struct cmap_table *table_of(struct bench *bench, u32 order)
 {
 	struct cmap_bucket *bucket;
@@ -154,8 +154,8 @@ static void remove(struct bench *bench, const struct cmap_slot *slot)
 }
 
 /*
- * All of the model is found, and the table holds nothing else, and has counted
- * what its chains have too much.
+ * Check that the table has exactly the entries of the model, and that it has counted
+ * the entries in overlong chains correctly.
  */
 static void check(struct kunit *test, struct bench *bench)
 {
@@ -185,7 +185,7 @@ static void check(struct kunit *test, struct bench *bench)
 		rcu_read_lock();
 		table = cmap_table_of(bench->table, &bench->stock->arena,
 				      order, &bucket, &head);
-		/* When it has grown there are two for this one. */
+		/* A bucket that was moved to a larger table has become two. */
 		if (table == bench->table)
 			for (; bucket; bucket = cmap_bucket_next(table, head)) {
 				head = bucket->head;
@@ -241,7 +241,7 @@ static void random_write(struct kunit *test, struct bench *bench, u32 keys,
 					  sizeof(key.hash), version));
 }
 
-/* Few orders and few tags: much of everything collides. */
+/* A hash with few buckets and few tags, so that many entries collide. */
 static u64 narrow_hash(struct lab *lab)
 {
 	static const u16 tags[] = { 0, 1, 0x7fff, 0x8000, 0xffff };
@@ -266,7 +266,7 @@ static void collisions_at_random(struct kunit *test)
 	bench_free(bench);
 }
 
-/* Whatever stands beside a tag, it is found, and no other one is. */
+/* A tag is found, and no other, whatever tags are beside it in the bucket. */
 static void tags_side_by_side(struct kunit *test)
 {
 	static const u16 tags[] = {
@@ -302,7 +302,7 @@ static void tags_side_by_side(struct kunit *test)
 	}
 }
 
-/* 170 keys of one hash, and no 171st until one of them is gone. */
+/* 170 keys can have one hash.  A 171st is refused until one of them is removed. */
 static void chain_up_to_exfull(struct kunit *test)
 {
 	const u32 most = CMAP_BUCKET_SLOTS * (1 + CMAP_CHAIN_MAX);
@@ -324,7 +324,7 @@ static void chain_up_to_exfull(struct kunit *test)
 	KUNIT_EXPECT_NULL(test, find(bench, &key, &slot));
 	KUNIT_EXPECT_EQ(test, bench->table->pool_used, CMAP_CHAIN_MAX);
 
-	/* Another bucket has nothing to do with it. */
+	/* Other buckets are not affected. */
 	key = key_of(buf, most, hash ^ 1ULL << 60);
 	KUNIT_EXPECT_EQ(test, insert(test, bench, &key, 1), 0);
 
@@ -344,7 +344,7 @@ static void chain_up_to_exfull(struct kunit *test)
 	bench_free(bench);
 }
 
-/* Buckets of the pool are taken one by one, chunk by chunk, to the last. */
+/* The buckets of the pool are used one after the other, up to the last one. */
 static void pool_to_the_last_bucket(struct kunit *test)
 {
 	struct bench *bench = bench_new(test, 9, 0);
@@ -359,7 +359,7 @@ static void pool_to_the_last_bucket(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, cmap_pool_capacity(table), 0);
 	KUNIT_EXPECT_EQ(test, cmap_table_place(table, 0, CMAP_CHAIN_MAX, &slot),
 			0);
-	/* One bucket behind each of them. */
+	/* Each bucket gets one bucket of the pool. */
 	for (i = 0; i < buckets * 11; i++) {
 		key = key_of(buf, i, (u64)(i / 11) << (64 - 9));
 		KUNIT_ASSERT_EQ(test, insert(test, bench, &key, 1), 0);
@@ -369,7 +369,7 @@ static void pool_to_the_last_bucket(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, lab_bytes(bench->stock->lab) -
 			cmap_table_bytes(table) > 0, true);
 
-	/* The 21st of any has no place, and a table takes no more than that. */
+	/* A 21st entry in a bucket has no room, as the pool cannot grow further. */
 	for (i = 0; i < 10; i++) {
 		key = key_of(buf, buckets * 11 + i, 0);
 		err = insert(test, bench, &key, 1);
@@ -378,7 +378,7 @@ static void pool_to_the_last_bucket(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, err, -ENOBUFS);
 	KUNIT_EXPECT_EQ(test, n, 9);
 
-	/* Nor buckets made for a table of another size. */
+	/* The pool does not take buckets made for a table of another size. */
 	block = cmap_pool_prepare(table->memory, NUMA_NO_NODE,
 				  table->pool_bits + 1, GFP_KERNEL, &err);
 	KUNIT_ASSERT_NOT_NULL(test, block);
@@ -392,7 +392,7 @@ static void pool_to_the_last_bucket(struct kunit *test)
 
 /* ---- moving ---- */
 
-/* Move a table into one of other or the same size, with writes between. */
+/* Move to a table of another or the same size, with writes in between. */
 static void move(struct kunit *test, struct bench *bench, u8 bits)
 {
 	struct cmap_table *old = bench->table, *new;
@@ -451,14 +451,14 @@ static void move_at_random(struct kunit *test)
 	bench_free(bench);
 }
 
-/* Long chains are split over two buckets, or put together into one. */
+/* Long chains are split into two buckets, or two are joined into one. */
 static void move_long_chains(struct kunit *test)
 {
 	struct bench *bench = bench_new(test, 6, 0);
 	struct lab *lab = bench->stock->lab;
 	u32 i;
 
-	/* Two neighbours, together in one bucket of the table half the size. */
+	/* Two neighbours, which are one bucket in a table of half the size. */
 	for (i = 0; i < 600; i++)
 		random_write(test, bench, 300, (u64)lab_below(lab, 2) << 58 |
 			     (u64)lab_below(lab, 2) << 57 | lab_below(lab, 3),
@@ -489,9 +489,9 @@ static void move_long_chains(struct kunit *test)
 }
 
 /*
- * What a chain has behind its first bucket stays there when its entries go.
- * A move must not ask for as much in the new table, whose pool may never have
- * it: that made the move of such a table start over for ever.
+ * A chain keeps its buckets when its entries are removed.  A move asked for as many
+ * buckets in the new table, whose pool could be too small for that, and started over
+ * for ever.
  */
 static void move_emptied_chains(struct kunit *test)
 {
@@ -544,8 +544,8 @@ static void account_exact(struct kunit *test)
 }
 
 /*
- * The pool's pieces were an eighth of the table, up to 2 MiB: with memory in
- * small pieces a table stood half moved, for ever.
+ * The chunks of a pool were an eighth of the table, up to 2 MiB.  If memory was so
+ * fragmented that no such chunk could be allocated, a table stayed half moved for ever.
  */
 static void pool_in_small_pieces(struct kunit *test)
 {
@@ -569,9 +569,9 @@ static void pool_in_small_pieces(struct kunit *test)
 }
 
 /*
- * A table was charged chunk by chunk: one that the account could not pay for
- * took all that it had left, for as long as clearing those pages lasted, and
- * whoever needed a page then was refused.
+ * A table was charged chunk by chunk.  One that exceeded the limit was charged up to
+ * the limit, and uncharged after its pages had been cleared.  Meanwhile every other
+ * charge was refused.
  */
 static void too_large_takes_nothing(struct kunit *test)
 {
@@ -579,7 +579,7 @@ static void too_large_takes_nothing(struct kunit *test)
 	struct cmap_table *table;
 	int err;
 
-	/* Three chunks of four. */
+	/* The limit allows three chunks of four. */
 	lab->memory.account.max = 6 << 20;
 	lab_fail(0, 1);
 	table = cmap_table_new(&lab->memory, NUMA_NO_NODE, 17, 0, GFP_KERNEL,
@@ -590,7 +590,7 @@ static void too_large_takes_nothing(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, err, -ENOSPC);
 	KUNIT_EXPECT_EQ(test, lab_bytes(lab), 0);
 
-	/* Nor does one for which there is no memory keep any. */
+	/* A table for which there is no memory keeps no charge either. */
 	lab->memory.account.max = 8 << 20;
 	lab_fail(4, UINT_MAX);
 	table = cmap_table_new(&lab->memory, NUMA_NO_NODE, 17, 0, GFP_KERNEL,
@@ -602,7 +602,7 @@ static void too_large_takes_nothing(struct kunit *test)
 	lab->memory.account.max = 0;
 }
 
-/* Without large pieces of memory a table is made of small ones. */
+/* If large chunks cannot be allocated, a table is made of small ones. */
 static void small_chunks(struct kunit *test)
 {
 	struct lab *lab = test->priv;
@@ -610,7 +610,7 @@ static void small_chunks(struct kunit *test)
 	u32 n, i;
 	int err;
 
-	/* The table, a block, and its pages: these fail. */
+	/* Allocations: the table, a block, and its pages, which fail once. */
 	lab_fail(2, 1);
 	table = cmap_table_new(&lab->memory, NUMA_NO_NODE, 12, 0, GFP_KERNEL,
 			       &err);
@@ -618,14 +618,14 @@ static void small_chunks(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, table);
 	KUNIT_EXPECT_EQ(test, table->chunks, 8);
 	KUNIT_EXPECT_EQ(test, lab_bytes(lab), cmap_table_bytes(table));
-	/* All of it is there, and a bucket each. */
+	/* All buckets exist, and no two are the same. */
 	for (i = 0; i < cmap_table_buckets(table); i++)
 		cmap_table_bucket(table, i)->ref[0] = i;
 	for (i = 0; i < cmap_table_buckets(table); i++)
 		KUNIT_EXPECT_EQ(test, cmap_table_bucket(table, i)->ref[0], i);
 	cmap_table_free(table);
 
-	/* And if even these are not to be had, not at all. */
+	/* If small chunks fail, too, there is no table. */
 	lab->memory.offered = true;
 	for (n = 0;; n++) {
 		lab_fail(n, U32_MAX);
@@ -649,7 +649,7 @@ static void small_chunks(struct kunit *test)
 
 /* ---- places ---- */
 
-/* All of a table is found in its place, and nothing where it has nothing. */
+/* Each bucket of a table is found at its place, and nothing between and beyond. */
 static void found_in_its_place(struct kunit *test)
 {
 	struct lab *lab = test->priv;
@@ -689,7 +689,7 @@ static void found_in_its_place(struct kunit *test)
 		bench_free(bench);
 	}
 
-	/* What the pool does not have yet. */
+	/* A part of the pool that is not allocated yet is not found. */
 	bench = bench_new(test, 9, 0);
 	KUNIT_EXPECT_TRUE(test, cmap_table_find_page(bench->table, 0, &extent));
 	KUNIT_EXPECT_FALSE(test, cmap_table_find_page(bench->table, 64 << 9,
@@ -715,7 +715,7 @@ static struct cmap_table *settled(struct kunit *test, struct lab *lab, u8 bits,
 	return NULL;
 }
 
-/* Two tables never have one place, also while one is still leaving. */
+/* Two tables never have the same place, not even while one is still leaving. */
 static void each_table_has_its_place(struct kunit *test)
 {
 	struct lab *lab = test->priv;
@@ -754,7 +754,7 @@ static void each_table_has_its_place(struct kunit *test)
 	cmap_table_free(other);
 }
 
-/* Zeroes that a process was shown are remembered, but only where they can be. */
+/* Places at which a process was shown zeroes are remembered, if a table was there. */
 static void zeroes_are_remembered(struct kunit *test)
 {
 	struct lab *lab = test->priv;
@@ -770,7 +770,7 @@ static void zeroes_are_remembered(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, cmap_places_mark(&places, cmap_place_of(6, 0)));
 	KUNIT_EXPECT_FALSE(test, cmap_table_clean(table));
 
-	/* In the pool, too, which comes piece by piece. */
+	/* The same for the pool, which is allocated chunk by chunk. */
 	block = cmap_pool_prepare(&lab->memory, NUMA_NO_NODE, table->pool_bits,
 				  GFP_KERNEL, &err);
 	KUNIT_ASSERT_NOT_NULL(test, block);
@@ -778,7 +778,7 @@ static void zeroes_are_remembered(struct kunit *test)
 	KUNIT_EXPECT_NULL(test, block);
 	KUNIT_EXPECT_TRUE(test, table->unclean);
 
-	/* When the table has left there are none, unless shown later. */
+	/* When the table has left, its place has no zeroes mapped any more. */
 	cmap_table_free_rcu(table);
 	lab_settle();
 	table = settled(test, lab, 6, &places, 0);
@@ -787,7 +787,7 @@ static void zeroes_are_remembered(struct kunit *test)
 	cmap_table_free(table);
 }
 
-/* Tables of all sizes have the orders in one order. */
+/* In tables of all sizes, buckets are in the order of hashes. */
 static void one_order(struct kunit *test)
 {
 	struct lab *lab = test->priv;
@@ -819,8 +819,8 @@ static void one_order(struct kunit *test)
 }
 
 /*
- * A table of many blocks was freed whole in an RCU callback: in softirq, where
- * nothing else ran on that CPU meanwhile.
+ * A table of many blocks was freed in an RCU callback as a whole.  That is in softirq,
+ * where nothing else can run on the CPU.
  */
 static void large_tables_are_freed_by_a_work(struct kunit *test)
 {
