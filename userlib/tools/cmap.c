@@ -609,39 +609,39 @@ enum {
 
 static const struct argp_option options[] = {
 	{ "exists", 'e', NULL, 0,
-	  "create: fine if it is there; print \"created\" or \"exists\"", 0 },
-	{ "keys", 'k', NULL, 0, "range: keys only", 0 },
+	  "create: accept an existing map; print \"created\" or \"exists\"", 0 },
+	{ "keys", 'k', NULL, 0, "range: print keys only", 0 },
 	{ "mode", 'm', "OCTAL", 0, "create: permission bits (0600)", 0 },
-	{ "max-entries", OPT_ENTRIES, "N", 0, "create: most entries", 0 },
-	{ "max-bytes", OPT_BYTES, "N", 0, "create: most memory", 0 },
+	{ "max-entries", OPT_ENTRIES, "N", 0, "create: limit on entries", 0 },
+	{ "max-bytes", OPT_BYTES, "N", 0, "create: limit on memory, in bytes", 0 },
 	{ "shards", OPT_SHARDS, "N", 0, "create: shards, a power of two", 0 },
 	{ "no-window", OPT_NO_WINDOW, NULL, 0,
-	  "create: reads take system calls", 0 },
-	{ "wipe", OPT_WIPE, NULL, 0, "create: overwrite what is deleted", 0 },
+	  "create: a map that is read by system calls only", 0 },
+	{ "wipe", OPT_WIPE, NULL, 0, "create: overwrite deleted entries", 0 },
 	{ 0 },
 };
 
 static const char doc[] =
 	"Look at cmap maps and change them.\v"
 	"  list                  list the named maps\n"
-	"  create MAP            make an empty map\n"
+	"  create MAP            create an empty map\n"
 	"  unlink MAP            remove a map's name\n"
 	"  rename MAP NAME       give a map another name\n"
 	"  chmod OCTAL MAP       set its permission bits\n"
 	"  chown [USER][:GROUP] MAP\n"
 	"                        set its owner, its group, or both\n"
-	"  limits                print what one's own maps take and may take\n"
+	"  limits                print how much your own maps use and may use\n"
 	"  get MAP KEY           print a value\n"
-	"  set MAP KEY VALUE     set it\n"
+	"  set MAP KEY VALUE     set a value\n"
 	"  insert MAP KEY VALUE  set it only if the key is absent\n"
-	"  replace MAP KEY VALUE set it only if the key is there\n"
-	"  delete MAP KEY        delete it\n"
-	"  take MAP KEY          print it and delete it\n"
+	"  replace MAP KEY VALUE set it only if the key is present\n"
+	"  delete MAP KEY        delete an entry\n"
+	"  take MAP KEY          print a value and delete the entry\n"
 	"  add MAP KEY [N]       add N (1) to a number, print the sum\n"
-	"  count MAP             print how many entries there are\n"
-	"  clear MAP             remove them all, print how many\n"
+	"  count MAP             print the number of entries\n"
+	"  clear MAP             delete all entries, print how many there were\n"
 	"  range MAP             print every key and value\n"
-	"  stat MAP              print what the map is and holds\n"
+	"  stat MAP              print the properties of a map and what it holds\n"
 	"\n"
 	"In names, keys and values \\xHH stands for any byte and \\\\ for a backslash;\n"
 	"'' is the empty key.\n"
