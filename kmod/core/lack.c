@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "lack.h"
+#include "lock.h"
 #include "migrate.h"
 
 /* ---- allocating ---- */
@@ -15,7 +16,7 @@ static int allocate_table(struct cmap_shard *shard, gfp_t gfp)
 	if (!table)
 		return err;
 
-	spin_lock_bh(&shard->lock);
+	cmap_lock_bh(&shard->lock);
 	if (!cmap_shard_table_locked(shard) &&
 	    cmap_shard_settle(shard, table)) {
 		rcu_assign_pointer(shard->table, table);
@@ -40,7 +41,7 @@ static int allocate_pool(struct cmap_shard *shard, u32 order, gfp_t gfp)
 	bool full;
 	int err;
 
-	spin_lock_bh(&shard->lock);
+	cmap_lock_bh(&shard->lock);
 	table = cmap_shard_table_for(shard, order);
 	pool_bits = table->pool_bits;
 	full = table->pool_chunks == table->pool_chunks_max;
@@ -54,7 +55,7 @@ static int allocate_pool(struct cmap_shard *shard, u32 order, gfp_t gfp)
 	if (!block)
 		return err;
 
-	spin_lock_bh(&shard->lock);
+	cmap_lock_bh(&shard->lock);
 	table = cmap_shard_table_for(shard, order);
 	cmap_pool_attach(table, pool_bits, &block);
 	cmap_shard_show_pool(shard, table);
@@ -147,7 +148,7 @@ struct cmap_lack cmap_shard_lack(struct cmap_shard *shard,
 	if (write->blocked_on != CMAP_BLOCKED_ON_POOL)
 		return lack;
 
-	spin_lock_bh(&shard->lock);
+	cmap_lock_bh(&shard->lock);
 	table = cmap_shard_table_for(shard, cmap_hash_order(write->key.hash));
 	if (table->pool_chunks == table->pool_chunks_max)
 		lack.bytes = cmap_migrate_lack(shard);
@@ -178,7 +179,7 @@ struct cmap_outlook cmap_shard_outlook(struct cmap_shard *shard,
 	 */
 	if (write->ref)
 		return outlook;
-	spin_lock_bh(&shard->lock);
+	cmap_lock_bh(&shard->lock);
 	outlook = cmap_arena_outlook(&shard->arena, size, write->room);
 	if (!outlook.coming && cmap_arena_larger(write->room, size))
 		outlook = cmap_arena_outlook(&shard->arena, write->room,
@@ -200,7 +201,7 @@ bool cmap_shard_spent(struct cmap_shard *shard, const struct cmap_write *write)
 {
 	bool spent;
 
-	spin_lock_bh(&shard->lock);
+	cmap_lock_bh(&shard->lock);
 	spent = cmap_arena_spent(&shard->arena,
 				 cmap_node_size(write->key.len,
 						write->value_len));
@@ -223,7 +224,7 @@ bool cmap_shard_queue(struct cmap_shard *shard, const struct cmap_write *write,
 {
 	bool queued;
 
-	spin_lock_bh(&shard->lock);
+	cmap_lock_bh(&shard->lock);
 	queued = cmap_arena_queue(&shard->arena,
 				  cmap_node_size(write->key.len,
 						 write->value_len), count);
@@ -244,7 +245,7 @@ void cmap_shard_serve(struct cmap_shard *shard, const struct cmap_write *write)
 	u32 size = cmap_write_lacks_node(write) ?
 		   cmap_node_size(write->key.len, write->value_len) : 0;
 
-	spin_lock_bh(&shard->lock);
+	cmap_lock_bh(&shard->lock);
 	cmap_arena_serve(&shard->arena, size);
 	spin_unlock_bh(&shard->lock);
 }
@@ -266,7 +267,7 @@ void cmap_shard_hold(struct cmap_shard *shard, const struct cmap_write *write,
 	if (!write->ref)
 		return;
 
-	spin_lock_bh(&shard->lock);
+	cmap_lock_bh(&shard->lock);
 	cmap_arena_in_hand(&shard->arena, write->ref, held);
 	spin_unlock_bh(&shard->lock);
 }
@@ -287,7 +288,7 @@ u64 cmap_shard_held_bytes(struct cmap_shard *shard,
 	if (!write->ref)
 		return 0;
 
-	spin_lock_bh(&shard->lock);
+	cmap_lock_bh(&shard->lock);
 	bytes = cmap_arena_large_bytes(&shard->arena, write->ref);
 	spin_unlock_bh(&shard->lock);
 

@@ -4,6 +4,7 @@
 #include "commit.h"
 #include "evacuate.h"
 #include "layout.h"
+#include "lock.h"
 #include "migrate.h"
 #include "queue.h"
 #include "refill.h"
@@ -65,7 +66,7 @@ static int move_rest(struct cmap_shard *shard)
 	int err;
 
 	do {
-		spin_lock_bh(&shard->lock);
+		cmap_lock_bh(&shard->lock);
 		if (buckets_moved(shard) - moved < WORK_MOVES) {
 			err = cmap_migrate_some(shard, WORK_MOVES);
 			pause = PAUSE_US;
@@ -93,7 +94,7 @@ static int move_rest(struct cmap_shard *shard)
 /* Not before that, lest each write has all of it tried again; 0: at once. */
 static void try_again_after(struct cmap_shard *shard, unsigned long delay)
 {
-	spin_lock_bh(&shard->lock);
+	cmap_lock_bh(&shard->lock);
 	WRITE_ONCE(shard->resize_after,
 		   delay ? get_jiffies_64() + delay : 0);
 	spin_unlock_bh(&shard->lock);
@@ -196,7 +197,7 @@ bool cmap_maintain_trim(struct cmap_shard *shard)
 	u32 from = 0;
 
 	while (from != U32_MAX) {
-		spin_lock_bh(&shard->lock);
+		cmap_lock_bh(&shard->lock);
 		pending |= cmap_arena_trim(&shard->arena, &from, TRIM_SEGMENTS,
 					   &detached);
 		spin_unlock_bh(&shard->lock);
@@ -223,7 +224,7 @@ u64 cmap_maintain_reclaim(struct cmap_shard *shard, bool *freed)
 	u32 from = 0;
 
 	while (from != U32_MAX) {
-		spin_lock_bh(&shard->lock);
+		cmap_lock_bh(&shard->lock);
 		pending += cmap_arena_reclaim(&shard->arena, &from,
 					      TRIM_SEGMENTS, &detached);
 		spin_unlock_bh(&shard->lock);
@@ -298,7 +299,7 @@ static u64 stop_evacuation(struct cmap_shard *shard)
 {
 	u64 emptied;
 
-	spin_lock_bh(&shard->lock);
+	cmap_lock_bh(&shard->lock);
 	emptied = cmap_arena_evacuate_end(&shard->arena);
 	spin_unlock_bh(&shard->lock);
 	queue_delayed_work(cmap_queue_upkeep, &shard->trim, TRIM_DELAY);
@@ -332,7 +333,7 @@ u64 cmap_maintain_evacuate(struct cmap_shard *shard, u32 share, u64 bytes,
 	       !fatal_signal_pending(current)) {
 		bool chosen;
 
-		spin_lock_bh(&shard->lock);
+		cmap_lock_bh(&shard->lock);
 		chosen = cmap_arena_evacuate(arena, &from, TRIM_SEGMENTS, share,
 					     urgent, later);
 		if (chosen && !evacuate_some(shard)) {
@@ -367,7 +368,7 @@ static void trim_work(struct work_struct *work)
 
 	again = cmap_maintain_trim(shard);
 
-	spin_lock_bh(&shard->lock);
+	cmap_lock_bh(&shard->lock);
 	sparse = cmap_arena_sparse(&shard->arena);
 	spin_unlock_bh(&shard->lock);
 	if (sparse && shard->sparse)

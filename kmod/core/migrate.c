@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "migrate.h"
 #include "layout.h"
+#include "lock.h"
 
 #include <linux/jiffies.h>
 #include <linux/prefetch.h>
@@ -250,7 +251,7 @@ int cmap_migrate_begin(struct cmap_shard *shard, gfp_t gfp)
 	u8 from, to, bits;
 	int err;
 
-	spin_lock_bh(&shard->lock);
+	cmap_lock_bh(&shard->lock);
 	table = cmap_shard_table_locked(shard);
 	from = table->bits;
 	idle = !cmap_shard_next_locked(shard, table);
@@ -269,7 +270,7 @@ int cmap_migrate_begin(struct cmap_shard *shard, gfp_t gfp)
 	if (!new)
 		return err;
 
-	spin_lock_bh(&shard->lock);
+	cmap_lock_bh(&shard->lock);
 	table = cmap_shard_table_locked(shard);
 	if (table->bits == from && !cmap_shard_next_locked(shard, table) &&
 	    table_wanted(shard, table, &bits) && bits == to &&
@@ -306,7 +307,7 @@ int cmap_migrate_extend_pool(struct cmap_shard *shard, gfp_t gfp)
 	u8 pool_bits = 0;
 	int err;
 
-	spin_lock_bh(&shard->lock);
+	cmap_lock_bh(&shard->lock);
 	err = cmap_migrate_some(shard, 1);
 	if (err == -EAGAIN) {
 		new = cmap_shard_next_locked(shard, cmap_shard_table_locked(shard));
@@ -323,7 +324,7 @@ int cmap_migrate_extend_pool(struct cmap_shard *shard, gfp_t gfp)
 	if (!block)
 		return err;
 
-	spin_lock_bh(&shard->lock);
+	cmap_lock_bh(&shard->lock);
 	new = cmap_shard_next_locked(shard, cmap_shard_table_locked(shard));
 	if (new) {
 		cmap_pool_attach(new, pool_bits, &block);
@@ -342,7 +343,7 @@ static int move_all(struct cmap_shard *shard, gfp_t gfp)
 	do {
 		if (fatal_signal_pending(current))
 			return -EINTR;
-		spin_lock_bh(&shard->lock);
+		cmap_lock_bh(&shard->lock);
 		err = cmap_migrate_some(shard, MOVES_AT_ONCE);
 		spin_unlock_bh(&shard->lock);
 		if (err == -EAGAIN)
@@ -365,7 +366,7 @@ bool cmap_migrate_wanted(struct cmap_shard *shard)
 	bool wanted;
 	u8 bits;
 
-	spin_lock_bh(&shard->lock);
+	cmap_lock_bh(&shard->lock);
 	wanted = table_wanted(shard, cmap_shard_table_locked(shard), &bits);
 	spin_unlock_bh(&shard->lock);
 
@@ -398,7 +399,7 @@ static bool has_place(struct cmap_shard *shard)
 	bool has;
 	u8 bits;
 
-	spin_lock_bh(&shard->lock);
+	cmap_lock_bh(&shard->lock);
 	has = !table_wanted(shard, cmap_shard_table_locked(shard), &bits) ||
 	      cmap_shard_has_place(shard, bits);
 	spin_unlock_bh(&shard->lock);

@@ -2,6 +2,7 @@
 #include "refill.h"
 #include "alloc.h"
 #include "layout.h"
+#include "lock.h"
 #include "queue.h"
 
 #include <linux/bitmap.h>
@@ -66,7 +67,7 @@ static int find_room(const struct cmap_arena *arena, u32 pages, u32 *size)
 	u32 old = 0;
 	bool found;
 
-	spin_lock_bh(arena->lock);
+	cmap_lock_bh(arena->lock);
 	found = find_run(arena, count);
 	if (cmap_segtab_locked(arena))
 		old = cmap_segtab_locked(arena)->size;
@@ -106,7 +107,7 @@ static bool segtab_cramped(const struct cmap_arena *arena)
 	const struct cmap_segtab *segtab;
 	bool cramped;
 
-	spin_lock_bh(arena->lock);
+	cmap_lock_bh(arena->lock);
 	segtab = cmap_segtab_locked(arena);
 	cramped = segtab && segtab->taken > CMAP_GRANULES_MAX / 2;
 	spin_unlock_bh(arena->lock);
@@ -610,7 +611,7 @@ void cmap_refill_discard(struct cmap_refill *refill)
  */
 void cmap_refill_use(struct cmap_arena *arena, struct cmap_refill *refill)
 {
-	spin_lock_bh(arena->lock);
+	cmap_lock_bh(arena->lock);
 	cmap_refill_attach(arena, refill);
 	spin_unlock_bh(arena->lock);
 	cmap_refill_discard(refill);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "shard.h"
 #include "layout.h"
+#include "lock.h"
 #include "queue.h"
 
 #define REVEAL_SEGMENTS		8	/* for which page faults are waited for once */
@@ -63,7 +64,7 @@ u64 cmap_shard_entries_then(struct cmap_shard *shard)
 {
 	u64 entries;
 
-	spin_lock_bh(&shard->lock);
+	cmap_lock_bh(&shard->lock);
 	cmap_shard_note_epoch(shard);
 	entries = shard->entries_then;
 	spin_unlock_bh(&shard->lock);
@@ -81,7 +82,7 @@ u64 cmap_shard_entries_then(struct cmap_shard *shard)
  */
 void cmap_shard_collect(struct cmap_shard *shard)
 {
-	spin_lock_bh(&shard->lock);
+	cmap_lock_bh(&shard->lock);
 	cmap_quota_collect(shard->quota, &shard->credit);
 	spin_unlock_bh(&shard->lock);
 }
@@ -274,7 +275,7 @@ static void reveal_work(struct work_struct *work)
 	u32 i;
 
 	do {
-		spin_lock_bh(&shard->lock);
+		cmap_lock_bh(&shard->lock);
 		more = find_veiled(shard, &veil);
 		spin_unlock_bh(&shard->lock);
 		if (!more)
@@ -285,7 +286,7 @@ static void reveal_work(struct work_struct *work)
 			cmap_memory_unmap(memory, veil.place[i].offset,
 					  veil.place[i].bytes);
 
-		spin_lock_bh(&shard->lock);
+		cmap_lock_bh(&shard->lock);
 		lift_veil(shard, &veil);
 		spin_unlock_bh(&shard->lock);
 	} while (veil.segments == REVEAL_SEGMENTS);
@@ -314,7 +315,7 @@ int cmap_shard_show(struct cmap_shard *shard)
 		if (!view)
 			return err;
 
-		spin_lock_bh(&shard->lock);
+		cmap_lock_bh(&shard->lock);
 		if (cmap_arena_granules(arena) <= granules)
 			break;
 		granules = cmap_arena_granules(arena);

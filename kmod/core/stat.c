@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "stat.h"
+#include "lock.h"
 #include "map.h"
 #include "write.h"
 
@@ -112,7 +113,7 @@ static void stat_add_shard(struct cmap_shard *shard, struct cmap_stat *stat)
 {
 	struct cmap_table *table;
 
-	spin_lock_bh(&shard->lock);
+	cmap_lock_bh(&shard->lock);
 	table = cmap_shard_table_locked(shard);
 	while (table) {
 		stat_add_table(table, stat);

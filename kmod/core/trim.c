@@ -2,6 +2,7 @@
 #include "trim.h"
 #include "alloc.h"
 #include "layout.h"
+#include "lock.h"
 
 #include <linux/bitmap.h>
 #include <linux/sizes.h>
@@ -69,7 +70,7 @@ static void segment_left(struct cmap_place *place)
 
 	cmap_segment_free(segment);
 
-	spin_lock_bh(arena->lock);
+	cmap_lock_bh(arena->lock);
 	segtab = cmap_segtab_locked(arena);
 	bitmap_clear(segtab->map, index, count);
 	segtab->taken -= count;

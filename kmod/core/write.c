@@ -2,6 +2,7 @@
 #include "write.h"
 #include "alloc.h"
 #include "commit.h"
+#include "lock.h"
 #include "maintain.h"
 
 #include <linux/overflow.h>
@@ -326,14 +327,14 @@ static noinline void prefetch_for_write(struct cmap_shard *shard,
 	rcu_read_unlock();
 }
 
-/* Who has to wait for the lock has time for that. */
+/* Contended: use the wait to prefetch the bucket and the node. */
 static void lock_for_write(struct cmap_shard *shard, const struct cmap_key *key)
 	__acquires(&shard->lock)
 {
 	if (likely(spin_trylock_bh(&shard->lock)))
 		return;
 	prefetch_for_write(shard, key);
-	spin_lock_bh(&shard->lock);
+	cmap_lock_bh(&shard->lock);
 }
 
 /**
@@ -383,7 +384,7 @@ u32 cmap_shard_write_many(struct cmap_shard *shard, struct cmap_write *write,
 	unsigned int pending = 0;
 	u32 i;
 
-	spin_lock_bh(&shard->lock);
+	cmap_lock_bh(&shard->lock);
 	for (i = 0; i < count && !pending; i++) {
 		u64 entries = shard->entries;
 
@@ -453,7 +454,7 @@ struct cmap_node *cmap_shard_try_reserve(struct cmap_shard *shard,
 	u32 size = cmap_node_size(write->key.len, write->value_len);
 	struct cmap_node *node = NULL;
 
-	spin_lock_bh(&shard->lock);
+	cmap_lock_bh(&shard->lock);
 	write->ref = reserve_locked(shard, write, size);
 	if (write->ref)
 		node = cmap_arena_node(&shard->arena, write->ref);
@@ -478,7 +479,7 @@ void cmap_shard_unreserve(struct cmap_shard *shard, struct cmap_write *write)
 	if (!write->ref)
 		return;
 
-	spin_lock_bh(&shard->lock);
+	cmap_lock_bh(&shard->lock);
 	cmap_arena_in_hand(&shard->arena, write->ref, false);
 	cmap_arena_free_unpublished(&shard->arena, write->ref);
 	pending = cmap_pending(shard);
@@ -500,7 +501,7 @@ void cmap_shard_retire(struct cmap_shard *shard, cmap_ref ref)
 {
 	unsigned int pending;
 
-	spin_lock_bh(&shard->lock);
+	cmap_lock_bh(&shard->lock);
 	cmap_arena_in_hand(&shard->arena, ref, false);
 	cmap_arena_retire(&shard->arena, ref);
 	pending = cmap_pending(shard);
@@ -552,7 +553,7 @@ u64 cmap_shard_clear(struct cmap_shard *shard, u64 *order)
 	unsigned int i;
 	unsigned int pending;
 
-	spin_lock_bh(&shard->lock);
+	cmap_lock_bh(&shard->lock);
 	if (!cmap_shard_table_locked(shard))
 		*order = 1ULL << 32;
 	cmap_entries_begin(shard);

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "lock.h"
+
+#include <linux/kconfig.h>
+#include <linux/processor.h>
+
+/* Some milliseconds: as long as a host keeps a CPU away. */
+#define TRIES_MAX	(1U << 18)
+
+/*
+ * With PREEMPT_RT who waits sleeps, and the holder inherits its priority.
+ * Lockdep learns nothing from a lock that was only tried.
+ */
+#define TRIES		(IS_ENABLED(CONFIG_PREEMPT_RT) || \
+			 IS_ENABLED(CONFIG_LOCKDEP) ? 0 : TRIES_MAX)
+
+/**
+ * cmap_lock_bh() - take a shard's lock
+ * @lock: the lock; spin_unlock_bh() gives it back
+ *
+ * Context: Process or softirq; softirqs are disabled from here on.
+ */
+void cmap_lock_bh(spinlock_t *lock)
+	__acquires(lock)
+{
+	unsigned int tries;
+
+	for (tries = 0; tries < TRIES; tries++) {
+		if (spin_trylock_bh(lock))
+			return;
+		cpu_relax();
+	}
+	spin_lock_bh(lock);
+}

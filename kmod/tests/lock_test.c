@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The lock of a shard: one holder at a time, and everybody gets it.
+ */
+#include "lab.h"
+#include "../core/lock.h"
+
+#include <linux/completion.h>
+#include <linux/delay.h>
+#include <linux/err.h>
+#include <linux/kthread.h>
+
+#define THREADS	3
+#define ROUNDS	20000U
+#define HOLDS	5
+#define HOLD_MS	40
+
+struct contest {
+	spinlock_t lock;
+	u64 number;			/* under the lock, and no atomic */
+	u32 rounds;
+	struct completion done[THREADS];
+	struct thread {
+		struct contest *contest;
+		struct completion *done;
+	} thread[THREADS];
+};
+
+static int count_up(void *arg)
+{
+	struct thread *thread = arg;
+	struct contest *contest = thread->contest;
+	u32 i;
+
+	for (i = 0; i < contest->rounds; i++) {
+		cmap_lock_bh(&contest->lock);
+		contest->number++;
+		spin_unlock_bh(&contest->lock);
+		if (i % 256 == 0)
+			cond_resched();
+	}
+	complete(thread->done);
+	return 0;
+}
+
+static void start_threads(struct kunit *test, struct contest *contest,
+			  u32 rounds)
+{
+	u32 i;
+
+	spin_lock_init(&contest->lock);
+	contest->rounds = rounds;
+	for (i = 0; i < THREADS; i++) {
+		struct task_struct *task;
+
+		init_completion(&contest->done[i]);
+		contest->thread[i].contest = contest;
+		contest->thread[i].done = &contest->done[i];
+		task = kthread_run(count_up, &contest->thread[i],
+				   "cmap_lock/%u", i);
+		if (IS_ERR(task)) {
+			KUNIT_FAIL(test, "no thread: %ld", PTR_ERR(task));
+			complete(&contest->done[i]);
+		}
+	}
+}
+
+static void wait_for_threads(struct contest *contest)
+{
+	u32 i;
+
+	for (i = 0; i < THREADS; i++)
+		wait_for_completion(&contest->done[i]);
+}
+
+static void one_holder_at_a_time(struct kunit *test)
+{
+	struct contest *contest = kunit_kzalloc(test, sizeof(*contest),
+						GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, contest);
+	start_threads(test, contest, ROUNDS);
+	wait_for_threads(contest);
+	KUNIT_EXPECT_EQ(test, contest->number, (u64)THREADS * ROUNDS);
+}
+
+/*
+ * A holder that is away for longer than anybody tries.  Those who wait have joined
+ * the queue by then, and get the lock one after the other.
+ */
+static void who_has_tried_for_long_gets_it(struct kunit *test)
+{
+	struct contest *contest = kunit_kzalloc(test, sizeof(*contest),
+						GFP_KERNEL);
+	u32 i;
+
+	KUNIT_ASSERT_NOT_NULL(test, contest);
+	spin_lock_init(&contest->lock);
+	for (i = 0; i < HOLDS; i++) {
+		contest->number = 0;
+		start_threads(test, contest, 1);
+		cmap_lock_bh(&contest->lock);
+		mdelay(HOLD_MS);
+		spin_unlock_bh(&contest->lock);
+		wait_for_threads(contest);
+		KUNIT_EXPECT_EQ(test, contest->number, (u64)THREADS);
+	}
+}
+
+static struct kunit_case cases[] = {
+	KUNIT_CASE(one_holder_at_a_time),
+	KUNIT_CASE_SLOW(who_has_tried_for_long_gets_it),
+	{}
+};
+
+static struct kunit_suite lock_suite = {
+	.name = "cmap_lock",
+	.test_cases = cases,
+};
+
+kunit_test_suite(lock_suite);
