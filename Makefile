@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0
 #
-# make help says what there is.
+# make help lists the targets.
 
 KDIR ?= /lib/modules/$(shell uname -r)/build
 PREFIX ?= /usr/local
 BUILD := $(CURDIR)/build
 LIB := $(BUILD)/user/lib
-# The first is the one on which make check runs the selftests.
+# make check runs the selftests on the first one.
 KERNELS ?= 6.12 6.1 7.3
 
 export BUILD PREFIX DESTDIR
@@ -22,20 +22,20 @@ help:
 	@echo '  make check-host   load the module here and run the selftests'
 	@echo 'In virtual machines, which need no kernel module here:'
 	@echo '  make demo         processes count words in one map'
-	@echo '  make check        what finds most, in a quarter of an hour: builds for'
+	@echo '  make check        the tests that find most, in a quarter of an hour: builds for'
 	@echo '                    kernels $(KERNELS), tests on $(firstword $(KERNELS))'
-	@echo '  make check-all    all tests, on these kernels and on ones that find bugs;'
-	@echo '                    check-rest goes on after check'
-	@echo '  make check-long   what takes hours'
-	@echo '  make kunit        the tests of the core; SEED=N repeats a run'
-	@echo '  make coverage     which lines the tests run'
+	@echo '  make check-all    all tests, on these kernels and on debugging kernels;'
+	@echo '                    check-rest runs what the last check has left out'
+	@echo '  make check-long   tests that take hours'
+	@echo '  make kunit        the KUnit tests of the core; SEED=N repeats a run'
+	@echo '  make coverage     report which lines of the module the tests run'
 	@echo '  make check-6.1    the selftests on one kernel; T="a b" chooses'
-	@echo '  make fuzz         for FUZZ_SECONDS (3600): calls at random, wrong windows'
-	@echo '  make shell        a shell in a guest with everything in place'
-	@echo '  make bench        cmap beside BPF maps, LMDB, memcached, Redis and a table'
-	@echo '                    in shared memory; bench-quick does it in 4 minutes,'
-	@echo '                    bench-host here, where the module is loaded'
-	@echo '  make clean        remove what was built'
+	@echo '  make fuzz         for FUZZ_SECONDS (3600): random calls, invalid windows'
+	@echo '  make shell        a shell in a guest with the module, tool and examples'
+	@echo '  make bench        compare cmap with BPF maps, LMDB, memcached, Redis and a'
+	@echo '                    table in shared memory; bench-quick takes 4 minutes,'
+	@echo '                    bench-host runs here, where the module is loaded'
+	@echo '  make clean        remove the build directory'
 
 modules:
 	@tools/ready '$(KDIR)'
@@ -64,7 +64,7 @@ check-all:
 	@tools/deps check fresh
 	@tools/check --all $(KERNELS)
 
-# What the last check has not done.
+# The steps that the last check has left out.
 check-rest:
 	@tools/deps check fresh
 	@tools/check --rest $(KERNELS)
@@ -124,12 +124,12 @@ bench-host: bench-programs
 	bench/kernel/run --host
 	bench/run --host
 
-# Below 99, so that an administrator's rules come later; 99 is what it was once.
+# 60 lets an administrator's rules come later.  Earlier versions installed 99.
 RULES := $(DESTDIR)/usr/lib/udev/rules.d
 LOAD := $(DESTDIR)/usr/lib/modules-load.d
 
-# Debian's kernels want modules signed where they are installed, with a key that
-# only their builder has.
+# Debian's kernels are configured to sign modules when they are installed, with a key
+# that only the kernel's builder has.
 UNSIGNED = $(if $(wildcard $(KDIR)/certs/signing_key.pem),,CONFIG_MODULE_SIG_ALL=)
 
 install: all
