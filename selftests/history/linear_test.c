@@ -532,6 +532,39 @@ TEST(agrees_with_one_that_tries_every_order)
 #define WORKERS 6
 #define LONG_N 20000
 
+/* Choose the kind of an operation, and its result if the key has @value. */
+static void choose_kind(struct history_op *op, unsigned int choice,
+			uint64_t value)
+{
+	switch (choice) {
+	case 0:
+		op->kind = HISTORY_SET;
+		break;
+	case 1:
+		op->kind = HISTORY_SWAP;
+		op->out = value;
+		break;
+	case 2:
+		op->kind = HISTORY_TAKE;
+		op->in = 0;
+		op->out = value;
+		op->err = value ? 0 : -ENOENT;
+		break;
+	case 3:
+		op->kind = HISTORY_COMPARE_SWAP;
+		op->err = !value ? -ENOENT : value == op->expect ? 0 : -ESTALE;
+		break;
+	case 4:
+		op->kind = HISTORY_INSERT;
+		op->err = value ? -EEXIST : 0;
+		break;
+	default:
+		op->kind = HISTORY_GET;
+		op->out = value;
+		op->err = value ? 0 : -ENOENT;
+	}
+}
+
 /*
  * A history that is linearizable by construction: each operation takes effect
  * at a chosen moment within its interval.
@@ -547,10 +580,7 @@ static void make_history(struct history_op *op, unsigned int n, bool versions,
 		uint64_t r = random_next(seed) >> 8, at = 100 * (i + 1);
 		unsigned int w = r % WORKERS, tries;
 
-		/*
-		 * Choose a worker whose last operation ended before this
-		 * moment.
-		 */
+		/* Choose a worker whose last operation ended before. */
 		for (tries = 0; free_at[w] >= at && tries < WORKERS; tries++)
 			w = (w + 1) % WORKERS;
 		op[i] = (struct history_op){
@@ -565,34 +595,7 @@ static void make_history(struct history_op *op, unsigned int n, bool versions,
 		if (op[i].begin > at)
 			op[i].begin = at;
 		free_at[w] = op[i].end;
-		switch ((r >> 32) % 8) {
-		case 0:
-			op[i].kind = HISTORY_SET;
-			break;
-		case 1:
-			op[i].kind = HISTORY_SWAP;
-			op[i].out = value;
-			break;
-		case 2:
-			op[i].kind = HISTORY_TAKE;
-			op[i].in = 0;
-			op[i].out = value;
-			op[i].err = value ? 0 : -ENOENT;
-			break;
-		case 3:
-			op[i].kind = HISTORY_COMPARE_SWAP;
-			op[i].err = !value ? -ENOENT :
-				    value == seen[w] ? 0 : -ESTALE;
-			break;
-		case 4:
-			op[i].kind = HISTORY_INSERT;
-			op[i].err = value ? -EEXIST : 0;
-			break;
-		default:
-			op[i].kind = HISTORY_GET;
-			op[i].out = value;
-			op[i].err = value ? 0 : -ENOENT;
-		}
+		choose_kind(&op[i], (r >> 32) % 8, value);
 		seen[w] = value;
 		if (!op[i].err && op[i].kind != HISTORY_GET) {
 			value = op[i].in;
