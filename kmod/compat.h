@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The one place that knows how kernels differ.  Force-included, so that the
- * rest reads as if written for the newest; compat.mk finds the features.
+ * The only place that knows how kernels differ.  It is force-included, so all other
+ * code is written for the newest kernel.  compat.mk finds out which features exist.
  */
 #ifndef CMAP_COMPAT_H
 #define CMAP_COMPAT_H
 
-/* get_unaligned_le64() and its like moved. */
+/* get_unaligned_le64() and similar functions moved. */
 #ifdef CMAP_HAVE_LINUX_UNALIGNED_H
 #include <linux/unaligned.h>
 #else
@@ -18,7 +18,10 @@
 #define vm_flags_clear(vma, flags)	((vma)->vm_flags &= ~(flags))
 #endif
 
-/* For what is written before it is read, where compilers zero the stack. */
+/*
+ * For variables that are written before they are read.  Where the compiler zeroes the
+ * stack (CONFIG_INIT_STACK_ALL_ZERO), this saves the time.
+ */
 #ifndef __uninitialized
 #if __has_attribute(__uninitialized__)
 #define __uninitialized		__attribute__((__uninitialized__))
@@ -34,8 +37,8 @@
 #endif
 
 /*
- * One entry for all of a large page that nobody may get a reference to: where
- * kernels do not know such entries get_user_pages_fast() would give one.
+ * A PMD entry can map a huge page without a reference only where the architecture has
+ * special entries for that.  Elsewhere get_user_pages_fast() would take a reference.
  */
 #ifdef CONFIG_ARCH_SUPPORTS_PMD_PFNMAP
 #define CMAP_HUGE_PFNMAP	1
@@ -50,7 +53,7 @@
 #endif
 #endif
 
-/* Of a memory cgroup: what its kernel memory is charged to, maybe NULL. */
+/* The object cgroup that a memory cgroup's kernel memory is charged to; can be NULL. */
 #ifdef CMAP_HAVE_NODE_OBJCG
 #define cmap_memcg_objcg(memcg)		((memcg)->nodeinfo[numa_mem_id()]->objcg)
 #else
@@ -58,8 +61,8 @@
 #endif
 
 /*
- * Whether a process's mapping of a page may show other contents than the
- * kernel's, because the CPU's cache has both.
+ * Whether the CPU's data cache can alias: then a process's mapping of a page may show
+ * other contents than the kernel's mapping.
  */
 #ifdef CMAP_HAVE_CACHE_ALIASING
 #include <linux/cacheinfo.h>
@@ -70,7 +73,7 @@
 				 IS_ENABLED(CONFIG_SPARC64))
 #endif
 
-/* Entries' versions and words of the window are loaded and stored whole. */
+/* Versions and the window's words are 64 bits, which one load or store must access. */
 #ifndef CONFIG_64BIT
 #error "cmap needs a 64-bit kernel"
 #endif

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 #
-# Feature probes: what the kernel we build against has, found by looking at
-# its headers, never by its version (stable kernels get backports).
-# compat.h acts on what is found here.
+# Feature probes: which features the kernel has that we build for.  They look at its
+# headers, never at its version, because stable kernels get backports.  compat.h uses
+# the results.
 
 cmap-inc := $(srctree)/include
 cmap-has = $(if $(shell grep -sE $(1) $(cmap-inc)/$(2)),-D$(3))
@@ -10,27 +10,27 @@ cmap-has = $(if $(shell grep -sE $(1) $(cmap-inc)/$(2)),-D$(3))
 # Symbol namespaces were bare tokens, then became strings.
 CMAP_COMPAT += $(call cmap-has,'MODULE_INFO\(import_ns$(comma) *ns\)',linux/module.h,CMAP_HAVE_STRING_NS)
 
-# Flags of mappings got functions to change them.
+# Functions to change the flags of a mapping were added.
 CMAP_COMPAT += $(call cmap-has,'vm_flags_clear',linux/mm.h,CMAP_HAVE_VM_FLAGS)
 
-# What a mapping shall be is described before there is one, and flags are bits.
+# mmap() describes a mapping before it exists, and its flags are bits.
 CMAP_COMPAT += $(call cmap-has,'define vma_desc_clear_flags',linux/mm.h,CMAP_HAVE_MMAP_PREPARE)
 
 # <asm/unaligned.h> became <linux/unaligned.h>.
 CMAP_COMPAT += $(call cmap-has,'.',linux/unaligned.h,CMAP_HAVE_LINUX_UNALIGNED_H)
 
-# Accounting kernel memory was an option of its own.
+# Accounting of kernel memory was a separate option.
 CMAP_COMPAT += $(call cmap-has,'CONFIG_MEMCG_KMEM',linux/memcontrol.h,CMAP_HAVE_MEMCG_KMEM)
 
-# The object cgroups of a memory cgroup became one for each memory node.
+# The object cgroups of a memory cgroup became one for each NUMA node.
 CMAP_COMPAT += $(if $(shell sed -n '/^struct mem_cgroup_per_node {/,/^}/p' \
 	$(cmap-inc)/linux/memcontrol.h | grep -w objcg),-DCMAP_HAVE_NODE_OBJCG)
 
-# Frame numbers had a type of their own.
+# Page frame numbers had a type of their own.
 CMAP_COMPAT += $(call cmap-has,'vmf_insert_pfn_pmd.struct vm_fault .vmf. pfn_t ',linux/huge_mm.h,CMAP_HAVE_PFN_T)
 
-# CPUs whose caches have a page twice say so.
+# The kernel says whether the data cache can alias.
 CMAP_COMPAT += $(call cmap-has,'define cpu_dcache_is_aliasing',linux/cacheinfo.h,CMAP_HAVE_CACHE_ALIASING)
 
-# zap_vma_ptes() got another name.
+# zap_vma_ptes() was renamed.
 CMAP_COMPAT += $(call cmap-has,'void zap_special_vma_range',linux/mm.h,CMAP_HAVE_ZAP_SPECIAL_VMA_RANGE)

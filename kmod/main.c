@@ -63,8 +63,8 @@ queue_exit:
 }
 
 /*
- * Nobody has a descriptor or, through a module of its own, a reference any
- * more; what is left are maps that only their names keep.
+ * The module can be unloaded only when no descriptor is open and no other module uses
+ * its symbols.  So the only maps left are those that exist because of their names.
  */
 static void __exit cmap_exit(void)
 {
@@ -72,9 +72,9 @@ static void __exit cmap_exit(void)
 	cmap_dev_exit();
 	cmap_names_close();
 	/*
-	 * Every map is on its way out: after a grace period it is in its queue,
-	 * and ends its works.  Only then can the queues: one that is being
-	 * destroyed refuses works whose delay is over.
+	 * All maps are being destroyed: after a grace period each one is in its
+	 * queue, where it ends its works.  Flush before the queues are destroyed,
+	 * because a queue that is being destroyed refuses delayed works.
 	 */
 	cmap_queue_flush();
 	cmap_queue_exit();
