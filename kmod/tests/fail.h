@@ -19,6 +19,12 @@ bool cmap_lab_fails(gfp_t gfp);
 /* Called with pages that are about to be freed. */
 void cmap_lab_look(unsigned long addr, unsigned int order);
 
+/* Called before a counter is decremented and looked at, with the words for it. */
+void cmap_lab_before(const char *what);
+
+/* Called when what was allocated for an arena is in it. */
+void cmap_lab_refilled(void);
+
 static inline void *cmap_lab_kzalloc(size_t size, gfp_t gfp)
 {
 	return cmap_lab_fails(gfp) ? NULL : kzalloc(size, gfp);
@@ -69,6 +75,19 @@ static inline void cmap_lab_free_pages(unsigned long addr, unsigned int order)
 	free_pages(addr, order);
 }
 
+static inline int cmap_lab_dec_return(atomic_t *counter, const char *what)
+{
+	cmap_lab_before(what);
+	return atomic_dec_return(counter);
+}
+
+/* A refill frees what it did not need of the segment table. */
+static inline void cmap_lab_kvfree(const void *p)
+{
+	cmap_lab_refilled();
+	kvfree(p);
+}
+
 #undef kzalloc
 #undef kmalloc_node
 #undef kvmalloc_node
@@ -79,6 +98,8 @@ static inline void cmap_lab_free_pages(unsigned long addr, unsigned int order)
 #undef alloc_percpu_gfp
 #undef xa_store_bh
 #undef free_pages
+#undef kvfree
+#undef atomic_dec_return
 #define kzalloc			cmap_lab_kzalloc
 #define kmalloc_node		cmap_lab_kmalloc_node
 #define kvmalloc_node		cmap_lab_kvmalloc_node
@@ -88,6 +109,8 @@ static inline void cmap_lab_free_pages(unsigned long addr, unsigned int order)
 #define alloc_pages_node	cmap_lab_pages
 #define xa_store_bh		cmap_lab_store
 #define free_pages		cmap_lab_free_pages
+#define kvfree			cmap_lab_kvfree
+#define atomic_dec_return(v)	cmap_lab_dec_return(v, #v)
 #define alloc_percpu_gfp(type, gfp)					\
 	(cmap_lab_fails(gfp) ? NULL :					\
 	 (typeof(type) __percpu *)__alloc_percpu_gfp(sizeof(type),	\

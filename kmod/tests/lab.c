@@ -153,6 +153,66 @@ gfp_t lab_gfp_seen(void)
 	return failing.seen;
 }
 
+/* ---- tasks that are held, and overtaken ---- */
+
+static struct {
+	const char *what;
+	struct completion there;
+	struct completion go_on;
+} hold;
+
+void cmap_lab_before(const char *what)
+{
+	/* Pairs with the release in lab_hold(). */
+	const char *held = smp_load_acquire(&hold.what);
+
+	if (!held || strcmp(held, what))
+		return;
+	WRITE_ONCE(hold.what, NULL);
+	complete(&hold.there);
+	wait_for_completion(&hold.go_on);
+}
+
+void lab_hold(const char *what)
+{
+	init_completion(&hold.there);
+	init_completion(&hold.go_on);
+	/* Pairs with the acquire in cmap_lab_before(). */
+	smp_store_release(&hold.what, what);
+}
+
+bool lab_hold_wait(void)
+{
+	return wait_for_completion_timeout(&hold.there, 60 * HZ);
+}
+
+void lab_hold_end(void)
+{
+	WRITE_ONCE(hold.what, NULL);
+	complete(&hold.go_on);
+}
+
+static struct {
+	struct task_struct *task;
+	void (*then)(void);
+} refill;
+
+void cmap_lab_refilled(void)
+{
+	if (READ_ONCE(refill.task) != current)
+		return;
+	/* What @then refills itself does not call it again. */
+	WRITE_ONCE(refill.task, NULL);
+	refill.then();
+	WRITE_ONCE(refill.task, current);
+}
+
+void lab_after_refill(void (*then)(void))
+{
+	refill.then = then;
+	WRITE_ONCE(refill.task, then ? current : NULL);
+}
+
 /* ---- pages that are freed ---- */
 
 static bool looking;

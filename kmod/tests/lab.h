@@ -56,6 +56,17 @@ static inline u64 lab_bytes(struct lab *lab)
 void lab_fail(unsigned int skip, unsigned int count);
 unsigned int lab_fail_end(void);
 
+/*
+ * Hold the next task that is about to decrement a counter of the core, which is named
+ * as in the code.  lab_hold_wait() waits for it; it goes on after lab_hold_end().
+ */
+void lab_hold(const char *what);
+bool lab_hold_wait(void);
+void lab_hold_end(void);
+
+/* Each time the caller has put memory into an arena, call @then; NULL to end that. */
+void lab_after_refill(void (*then)(void));
+
 /* The flags of all allocations since lab_fail(), ORed. */
 gfp_t lab_gfp_seen(void);
 

@@ -4,7 +4,10 @@
  */
 #include "maps.h"
 
+#include <linux/completion.h>
+#include <linux/delay.h>
 #include <linux/fs.h>
+#include <linux/kthread.h>
 #include <uapi/linux/cmap.h>
 
 static void valid_names(struct kunit *test)
@@ -177,6 +180,59 @@ static void unlink_all(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, cmap_names_unlink(here(), "kunit7"), -ENOENT);
 }
 
+struct maker {
+	struct cmap *map;
+	struct completion done;
+};
+
+static int make_map(void *arg)
+{
+	const struct cmap_spec spec = { .shards = 1 };
+	struct maker *maker = arg;
+
+	maker->map = cmap_map_new(&spec);
+	complete(&maker->done);
+	return 0;
+}
+
+/*
+ * A map is counted as gone first, and then no longer as leaving.  A task that was
+ * refused one more map in between waited for the next map to be gone.  There was none,
+ * so it slept until anybody's map ended.
+ */
+static void who_makes_a_map_is_woken(struct kunit *test)
+{
+	const struct cmap_spec spec = { .shards = 1 };
+	struct cmap *map = map_new(test, &spec);
+	unsigned int max = cmap_max_maps;
+	struct task_struct *task;
+	struct maker maker;
+	bool woken;
+
+	cmap_max_maps = 1;
+	lab_hold("&maps_leaving");
+	cmap_map_put(map);
+	KUNIT_EXPECT_TRUE(test, lab_hold_wait());
+	/* It is gone, and another one has its place. */
+	map = map_new(test, &spec);
+	init_completion(&maker.done);
+	task = kthread_run(make_map, &maker, "cmap_maker");
+	KUNIT_ASSERT_FALSE(test, IS_ERR(task));
+	msleep(200);
+	KUNIT_EXPECT_FALSE(test, completion_done(&maker.done));
+	lab_hold_end();
+	woken = wait_for_completion_timeout(&maker.done, 20 * HZ);
+	KUNIT_EXPECT_TRUE(test, woken);
+	cmap_map_put(map);
+	if (woken)
+		KUNIT_EXPECT_PTR_EQ(test, maker.map, ERR_PTR(-ENFILE));
+	else
+		wait_for_completion(&maker.done);
+	if (!IS_ERR(maker.map))
+		cmap_map_put(maker.map);
+	cmap_max_maps = max;
+}
+
 static struct kunit_case cases[] = {
 	KUNIT_CASE(valid_names),
 	KUNIT_CASE(names_and_references),
@@ -184,6 +240,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(unlink_by_map),
 	KUNIT_CASE(give_away_or_keep),
 	KUNIT_CASE(unlink_all),
+	KUNIT_CASE(who_makes_a_map_is_woken),
 	{}
 };
 

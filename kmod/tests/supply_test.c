@@ -828,6 +828,49 @@ static void nobody_waits_for_what_he_holds(struct kunit *test)
 	payer_end(user, map);
 }
 
+/* ---- who is killed ---- */
+
+static struct {
+	struct cmap *map;
+	u64 key;
+	u32 left;
+} thief;
+
+static void steal(void)
+{
+	if (!thief.left)
+		return;
+	thief.left--;
+	full_set(thief.map, thief.key++, 100000, 0, GFP_KERNEL);
+}
+
+/*
+ * A writer got what it lacked, and others took it, again and again.  It went on for as
+ * long as they did, killed or not: it looked for a signal only where it had to wait.
+ */
+static void who_is_killed_ends_without_a_wait(struct kunit *test)
+{
+	const u32 thefts = 60;
+	int err;
+
+	thief.map = full_new(test, 1, 0);
+	/* The table, which nobody makes who is killed. */
+	KUNIT_ASSERT_EQ(test, full_set(thief.map, 1000, 8, 0, GFP_KERNEL), 0);
+	thief.key = 1;
+	thief.left = thefts;
+	lab_after_refill(steal);
+	lab_kill(true);
+	err = full_set(thief.map, 0, 100000, 0, GFP_KERNEL);
+	lab_kill(false);
+	KUNIT_EXPECT_EQ(test, err, -EINTR);
+	KUNIT_EXPECT_GT(test, thief.left, thefts / 2);
+	/* A writer that is not killed goes on. */
+	KUNIT_EXPECT_EQ(test, full_set(thief.map, 0, 100000, 0, GFP_KERNEL), 0);
+	KUNIT_EXPECT_EQ(test, thief.left, 0);
+	lab_after_refill(NULL);
+	cmap_map_put(thief.map);
+}
+
 /* ---- work queues ---- */
 
 struct errand {
@@ -926,6 +969,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE_SLOW(hands_of_other_maps_are_waited_for),
 	KUNIT_CASE(each_limit_is_looked_at),
 	KUNIT_CASE_SLOW(nobody_waits_for_what_he_holds),
+	KUNIT_CASE(who_is_killed_ends_without_a_wait),
 	KUNIT_CASE(works_go_on_without_memory),
 	KUNIT_CASE(full_is_said_without_sleeping),
 	{}
