@@ -27,6 +27,7 @@
 #include <linux/err.h>
 #include <linux/jiffies.h>
 #include <linux/ktime.h>
+#include <linux/lockdep.h>
 #include <linux/rcupdate.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
@@ -44,6 +45,34 @@
 #define ROUNDS_KILLED	8	/* for who was killed: a write lacks few things */
 #define COLLECT_ROUNDS	64	/* where nobody else may get to run */
 #define EVACUATE_SHARES	4	/* the sparsest first, in so many steps */
+
+/* The queues of a shard and of its map, in the order in which they are joined. */
+enum queue_level { QUEUE_SHARD, QUEUE_MAP };
+
+/*
+ * Lockdep knows no semaphores.  One map for each level tells it what is held, so it
+ * reports a wrong order and two queues of one level at a time.
+ */
+#ifdef CONFIG_LOCKDEP
+static struct lock_class_key queue_keys[2];
+static struct lockdep_map queue_maps[] = {
+	STATIC_LOCKDEP_MAP_INIT("cmap_shard_supply", &queue_keys[QUEUE_SHARD]),
+	STATIC_LOCKDEP_MAP_INIT("cmap_map_supply", &queue_keys[QUEUE_MAP]),
+};
+#endif
+
+static struct semaphore *queue_of(struct cmap_relief *relief,
+				  enum queue_level level)
+{
+	return level == QUEUE_SHARD ? &relief->shard->supply :
+				      &relief->map->supply;
+}
+
+static void leave_queue(struct cmap_relief *relief, enum queue_level level)
+{
+	up(queue_of(relief, level));
+	lock_map_release(&queue_maps[level]);
+}
 
 static void relief_begin(struct cmap_relief *relief, struct cmap *map,
 			 struct cmap_shard *shard, struct cmap_write *write,
@@ -64,9 +93,9 @@ static void relief_end(struct cmap_relief *relief)
 	if (relief->counted)
 		atomic_dec(&relief->map->short_of);
 	if (relief->sole)
-		up(&relief->map->supply);
+		leave_queue(relief, QUEUE_MAP);
 	if (relief->queued) {
-		up(&relief->shard->supply);
+		leave_queue(relief, QUEUE_SHARD);
 		memalloc_noio_restore(relief->noio);
 	}
 	relief->write->flags &= ~CMAP_WRITE_QUEUED;
@@ -496,15 +525,19 @@ static int relieve_atomic(struct cmap_relief *relief, int err)
  * it is not given back before those further ahead have got theirs, so they must
  * not wait for it.  Returns 0 or -EINTR.
  */
-static int wait_in_queue(struct semaphore *queue, struct cmap_relief *relief)
+static int wait_in_queue(struct cmap_relief *relief, enum queue_level level)
 {
+	struct semaphore *queue = queue_of(relief, level);
 	int err;
 
+	lock_map_acquire(&queue_maps[level]);
 	if (!down_trylock(queue))
 		return 0;
 	cmap_shard_hold(relief->shard, relief->write, false);
 	err = down_killable(queue);
 	cmap_shard_hold(relief->shard, relief->write, true);
+	if (err)
+		lock_map_release(&queue_maps[level]);
 
 	return err ? -EINTR : 0;
 }
@@ -523,7 +556,7 @@ static int queue_up(struct cmap_relief *relief)
 	atomic_inc(&relief->map->short_of);
 	relief->counted = true;
 	get_in_line(relief);
-	if (wait_in_queue(&relief->shard->supply, relief))
+	if (wait_in_queue(relief, QUEUE_SHARD))
 		return -EINTR;
 	/* Who is behind may hold what I/O waits for, whatever this may do. */
 	relief->noio = memalloc_noio_save();
@@ -558,7 +591,7 @@ static int relieve(struct cmap_relief *relief, int err)
 			return wait;
 	}
 	if (!relief->sole) {
-		if (wait_in_queue(&relief->map->supply, relief))
+		if (wait_in_queue(relief, QUEUE_MAP))
 			return -EINTR;
 		relief->sole = true;
 		/* Who had it before may have left something. */
