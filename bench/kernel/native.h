@@ -17,6 +17,8 @@
 #error "to be included before <linux/rcupdate.h>"
 #endif
 
+#include "../../tools/vm/uml_barrier.h"
+
 /* What rcu_read_lock() and rcu_read_unlock() call is to be found below. */
 #define __rcu_read_lock native_rcu_read_lock
 #define __rcu_read_unlock native_rcu_read_unlock
@@ -27,30 +29,6 @@
 #include <linux/compiler.h>
 #include <linux/percpu.h>
 #include <linux/sched.h>
-#include <asm/barrier.h>
-
-/* Loads stay in order, and so do stores. */
-#undef __smp_rmb
-#undef __smp_wmb
-#undef __smp_load_acquire
-#undef __smp_store_release
-
-#define __smp_rmb()	barrier()
-#define __smp_wmb()	barrier()
-
-#define __smp_load_acquire(p)				\
-({							\
-	typeof(*(p)) ___value = READ_ONCE(*(p));	\
-							\
-	barrier();					\
-	___value;					\
-})
-
-#define __smp_store_release(p, v)			\
-do {							\
-	barrier();					\
-	WRITE_ONCE(*(p), v);				\
-} while (0)
 
 /*
  * One instruction of x86, with the CPU's part of memory in a register of its
