@@ -18,7 +18,7 @@
 #define SIZE	100
 
 /* Hide a number from the compiler, so that it does not see the mistake. */
-static unsigned int hidden(unsigned int n)
+static unsigned int hide_number(unsigned int n)
 {
 	OPTIMIZER_HIDE_VAR(n);
 	return n;
@@ -46,14 +46,14 @@ static int out_of_bounds(void)
 
 	if (!memory)
 		return -ENOMEM;
-	touch(memory, hidden(SIZE));
+	touch(memory, hide_number(SIZE));
 	kfree(memory);
 	return 0;
 }
 
 static int undefined_shift(void)
 {
-	return hidden(1) << hidden(35) == 12345 ? -EINVAL : 0;
+	return hide_number(1) << hide_number(35) == 12345 ? -EINVAL : 0;
 }
 
 static int leak(void)
@@ -106,7 +106,7 @@ static void race_once(void)
 	barrier();
 }
 
-static int race(void *unused)
+static int race_thread(void *unused)
 {
 	while (!kthread_should_stop()) {
 		race_once();
@@ -117,7 +117,7 @@ static int race(void *unused)
 
 static int race_on_data(void)
 {
-	struct task_struct *other = kthread_run(race, NULL, "race");
+	struct task_struct *other = kthread_run(race_thread, NULL, "race");
 	unsigned long end = jiffies + 5 * HZ;
 
 	if (IS_ERR(other))
@@ -143,7 +143,7 @@ static const struct {
 	{ "data_race", race_on_data },
 };
 
-static int commit(const char *name, const struct kernel_param *kp)
+static int commit_crime(const char *name, const struct kernel_param *kp)
 {
 	unsigned int i;
 
@@ -153,7 +153,7 @@ static int commit(const char *name, const struct kernel_param *kp)
 	return -EINVAL;
 }
 
-static const struct kernel_param_ops commit_ops = { .set = commit };
+static const struct kernel_param_ops commit_ops = { .set = commit_crime };
 
 module_param_cb(commit, &commit_ops, NULL, 0200);
 MODULE_PARM_DESC(commit, "Name of the crime");

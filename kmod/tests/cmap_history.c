@@ -74,7 +74,7 @@ struct runner {
 };
 
 /* The next time.  Fully ordered, like the same operation in processes. */
-static u64 tick(struct runner *runner)
+static u64 runner_tick(struct runner *runner)
 {
 	return atomic64_inc_return((atomic64_t *)&runner->area->clock);
 }
@@ -82,8 +82,8 @@ static u64 tick(struct runner *runner)
 /* ---- operations ---- */
 
 /* Get a value, half of the time by a copy and half of the time in place. */
-static int get(struct runner *runner, struct history_op *op, const u8 *key,
-	       u32 key_len)
+static int runner_get(struct runner *runner, struct history_op *op, const u8 *key,
+		      u32 key_len)
 {
 	u32 len = HISTORY_VALUE_MAX;
 	struct cmap_value value;
@@ -110,16 +110,16 @@ static int get(struct runner *runner, struct history_op *op, const u8 *key,
 }
 
 /* For operations that return the old value: @err is 1 if there was one. */
-static int give_back(struct runner *runner, struct history_op *op, int err,
-		     u32 len)
+static int runner_give_old(struct runner *runner, struct history_op *op, int err,
+			   u32 len)
 {
 	if (err == 1)
 		op->out = history_value_of(runner->out, len);
 	return min(err, 0);
 }
 
-static int write(struct runner *runner, struct history_op *op, const u8 *key,
-		 u32 key_len, gfp_t gfp)
+static int runner_write(struct runner *runner, struct history_op *op, const u8 *key,
+			u32 key_len, gfp_t gfp)
 {
 	struct cmap *map = runner->map;
 	u64 *in = runner->in, *out = runner->out, *expect = runner->expect;
@@ -143,15 +143,15 @@ static int write(struct runner *runner, struct history_op *op, const u8 *key,
 	case HISTORY_TAKE:
 		err = cmap_take(map, key, key_len, out, &len, &op->version,
 				gfp);
-		return give_back(runner, op, err ?: 1, len);
+		return runner_give_old(runner, op, err ?: 1, len);
 	case HISTORY_SWAP:
 		err = cmap_swap(map, key, key_len, in, in_len, out, &len,
 				&op->version, gfp);
-		return give_back(runner, op, err, len);
+		return runner_give_old(runner, op, err, len);
 	case HISTORY_GET_OR_SET:
 		err = cmap_get_or_set(map, key, key_len, in, in_len, out, &len,
 				      &op->version, gfp);
-		return give_back(runner, op, err, len);
+		return runner_give_old(runner, op, err, len);
 	case HISTORY_COMPARE_SWAP:
 		return cmap_compare_swap(map, key, key_len, expect,
 					 history_fill(op->expect, expect), in,
@@ -169,8 +169,8 @@ static int write(struct runner *runner, struct history_op *op, const u8 *key,
 }
 
 /* The same argument has the expected version, and then the entry's version. */
-static int write_if_version(struct runner *runner, struct history_op *op,
-			    const u8 *key, u32 key_len, gfp_t gfp)
+static int runner_write_version(struct runner *runner, struct history_op *op,
+				const u8 *key, u32 key_len, gfp_t gfp)
 {
 	u64 version = op->expect;
 	int err;
@@ -188,7 +188,7 @@ static int write_if_version(struct runner *runner, struct history_op *op,
 	return err;
 }
 
-static void do_one(struct runner *runner, gfp_t gfp)
+static void runner_do_op(struct runner *runner, gfp_t gfp)
 {
 	struct history_log *log = runner->log;
 	struct history_op *op = history_choose(log, runner->door,
@@ -196,20 +196,20 @@ static void do_one(struct runner *runner, gfp_t gfp)
 	u8 key[HISTORY_KEY_MAX];
 	u32 key_len = history_key(op->key, key);
 
-	op->begin = tick(runner);
+	op->begin = runner_tick(runner);
 	switch (op->kind) {
 	case HISTORY_GET:
 	case HISTORY_LENGTH:
-		op->err = get(runner, op, key, key_len);
+		op->err = runner_get(runner, op, key, key_len);
 		break;
 	case HISTORY_SET_VERSION:
 	case HISTORY_DELETE_VERSION:
-		op->err = write_if_version(runner, op, key, key_len, gfp);
+		op->err = runner_write_version(runner, op, key, key_len, gfp);
 		break;
 	default:
-		op->err = write(runner, op, key, key_len, gfp);
+		op->err = runner_write(runner, op, key, key_len, gfp);
 	}
-	op->end = tick(runner);
+	op->end = runner_tick(runner);
 	history_learn(log, op);
 }
 
@@ -219,17 +219,17 @@ struct look {
 	u64 begin;
 };
 
-static bool see(const void *key, u32 key_len, const struct cmap_value *value,
-		void *arg)
+static bool runner_see(const void *key, u32 key_len, const struct cmap_value *value,
+		       void *arg)
 {
 	struct look *look = arg;
 
 	history_see(&look->seen, key, key_len, value->data, value->len,
-		    value->version, look->begin, tick(look->runner));
+		    value->version, look->begin, runner_tick(look->runner));
 	return true;
 }
 
-static void do_range(struct runner *runner, gfp_t gfp)
+static void runner_range(struct runner *runner, gfp_t gfp)
 {
 	struct look *look = kzalloc(sizeof(*look), gfp);
 	struct cmap_cursor cursor = {};
@@ -237,28 +237,28 @@ static void do_range(struct runner *runner, gfp_t gfp)
 	if (!look)
 		return;
 	look->runner = runner;
-	look->begin = tick(runner);
-	if (!cmap_range(runner->map, &cursor, see, look, gfp))
+	look->begin = runner_tick(runner);
+	if (!cmap_range(runner->map, &cursor, runner_see, look, gfp))
 		history_note_seen(runner->log, runner->door, look->begin,
-				  tick(runner), &look->seen);
+				  runner_tick(runner), &look->seen);
 	kfree(look);
 }
 
 /* ---- bursts ---- */
 
-static void burst(struct runner *runner, gfp_t gfp)
+static void runner_burst(struct runner *runner, gfp_t gfp)
 {
 	struct history_log *log = runner->log;
 	u32 i;
 
 	if (++runner->bursts % RANGE_EVERY == 0 &&
 	    log->count + HISTORY_KEYS <= runner->room)
-		do_range(runner, gfp);
+		runner_range(runner, gfp);
 	for (i = 0; i < BURST && log->count < runner->room; i++)
-		do_one(runner, gfp);
+		runner_do_op(runner, gfp);
 }
 
-static bool ended(const struct runner *runner)
+static bool runner_ended(const struct runner *runner)
 {
 	return runner->log->count >= runner->room ||
 	       READ_ONCE(runner->cancel);
@@ -272,13 +272,13 @@ static void keep_pace(const struct runner *runner)
 		usleep_range(50, 200);
 }
 
-static int thread(void *arg)
+static int runner_thread(void *arg)
 {
 	struct runner *runner = arg;
 
-	while (!ended(runner)) {
+	while (!runner_ended(runner)) {
 		keep_pace(runner);
-		burst(runner, GFP_KERNEL);
+		runner_burst(runner, GFP_KERNEL);
 		cond_resched();
 	}
 	complete(&runner->done);
@@ -291,7 +291,7 @@ static int run_thread(struct runner *runner)
 	struct task_struct *task;
 	int err;
 
-	task = kthread_run(thread, runner, "cmap_history");
+	task = kthread_run(runner_thread, runner, "cmap_history");
 	if (IS_ERR(task))
 		return PTR_ERR(task);
 	err = wait_for_completion_killable(&runner->done);
@@ -307,7 +307,7 @@ static void burst_in_softirq(struct tasklet_struct *tasklet)
 {
 	struct runner *runner = from_tasklet(runner, tasklet, tasklet);
 
-	burst(runner, GFP_ATOMIC);
+	runner_burst(runner, GFP_ATOMIC);
 	complete(&runner->done);
 }
 
@@ -342,7 +342,7 @@ static int run_softirq(struct runner *runner)
 	unsigned int cpu = 0;
 
 	tasklet_setup(&runner->tasklet, burst_in_softirq);
-	while (!ended(runner) && !fatal_signal_pending(current)) {
+	while (!runner_ended(runner) && !fatal_signal_pending(current)) {
 		keep_pace(runner);
 		reinit_completion(&runner->done);
 		cpus_read_lock();
@@ -402,7 +402,7 @@ static void runner_free(struct runner *runner)
 	kfree(runner);
 }
 
-static int run(const struct session *session, const struct history_run *args)
+static int runner_run(const struct session *session, const struct history_run *args)
 {
 	struct runner *runner = runner_new(session, args);
 	int err;
@@ -472,7 +472,7 @@ static long history_ioctl(struct file *file, unsigned int command,
 		return -ENOTTY;
 	if (copy_from_user(&args, (void __user *)arg, sizeof(args)))
 		return -EFAULT;
-	return run(file->private_data, &args);
+	return runner_run(file->private_data, &args);
 }
 
 static const struct file_operations history_fops = {

@@ -34,7 +34,7 @@ static struct cmap *map;
 static struct task_struct *holder, *writer;
 
 /* Spin, as sleeping in a read section is not allowed.  It can be preempted. */
-static int hold(void *unused)
+static int hold_thread(void *unused)
 {
 	while (!kthread_should_stop()) {
 		unsigned long end = jiffies + msecs_to_jiffies(hold_ms);
@@ -48,7 +48,7 @@ static int hold(void *unused)
 	return 0;
 }
 
-static int write_on(void *unused)
+static int write_thread(void *unused)
 {
 	char value[200] = {};
 	u32 i = 0;
@@ -82,12 +82,12 @@ static int __init hold_test_init(void)
 	if (IS_ERR(map))
 		return PTR_ERR(map);
 
-	holder = kthread_run(hold, NULL, "cmap_hold");
+	holder = kthread_run(hold_thread, NULL, "cmap_hold");
 	if (IS_ERR(holder)) {
 		cmap_put(map);
 		return PTR_ERR(holder);
 	}
-	writer = kthread_run(write_on, NULL, "cmap_write");
+	writer = kthread_run(write_thread, NULL, "cmap_write");
 	if (IS_ERR(writer)) {
 		kthread_stop(holder);
 		cmap_put(map);

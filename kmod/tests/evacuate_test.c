@@ -143,7 +143,7 @@ static void evacuated_while_replaced(struct kunit *test)
 			KUNIT_ASSERT_EQ(test, full_delete(map, i), 0);
 	sparse.map = map;
 	sparse.keys = n / 50;
-	lab_race(test, 4, replace_or_evacuate);
+	run_threads(test, 4, replace_or_evacuate);
 	expect_survivors(test, map, n, 50);
 	KUNIT_EXPECT_EQ(test, count_by_walk(test, map), n / 50);
 	cmap_map_put(map);

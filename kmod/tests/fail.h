@@ -14,77 +14,77 @@
 #include <linux/xarray.h>
 
 /* Whether the allocation about to be made shall fail. */
-bool cmap_lab_fails(gfp_t gfp);
+bool cmap_test_alloc_fails(gfp_t gfp);
 
 /* Called with pages that are about to be freed. */
-void cmap_lab_look(unsigned long addr, unsigned int order);
+void cmap_test_page_freed(unsigned long addr, unsigned int order);
 
 /* Called before a counter is decremented and looked at, with the words for it. */
-void cmap_lab_before(const char *what);
+void cmap_test_before(const char *what);
 
 /* Called when what was allocated for an arena is in it. */
-void cmap_lab_refilled(void);
+void cmap_test_refilled(void);
 
-static inline void *cmap_lab_kzalloc(size_t size, gfp_t gfp)
+static inline void *cmap_test_kzalloc(size_t size, gfp_t gfp)
 {
-	return cmap_lab_fails(gfp) ? NULL : kzalloc(size, gfp);
+	return cmap_test_alloc_fails(gfp) ? NULL : kzalloc(size, gfp);
 }
 
-static inline void *cmap_lab_kmalloc_node(size_t size, gfp_t gfp, int node)
+static inline void *cmap_test_kmalloc_node(size_t size, gfp_t gfp, int node)
 {
-	return cmap_lab_fails(gfp) ? NULL : kmalloc_node(size, gfp, node);
+	return cmap_test_alloc_fails(gfp) ? NULL : kmalloc_node(size, gfp, node);
 }
 
-static inline void *cmap_lab_kvmalloc_node(size_t size, gfp_t gfp, int node)
+static inline void *cmap_test_kvmalloc_node(size_t size, gfp_t gfp, int node)
 {
-	return cmap_lab_fails(gfp) ? NULL : kvmalloc_node(size, gfp, node);
+	return cmap_test_alloc_fails(gfp) ? NULL : kvmalloc_node(size, gfp, node);
 }
 
-static inline void *cmap_lab_kcalloc_node(size_t n, size_t size, gfp_t gfp,
-					  int node)
+static inline void *cmap_test_kcalloc_node(size_t n, size_t size, gfp_t gfp,
+					   int node)
 {
-	return cmap_lab_fails(gfp) ? NULL : kcalloc_node(n, size, gfp, node);
+	return cmap_test_alloc_fails(gfp) ? NULL : kcalloc_node(n, size, gfp, node);
 }
 
-static inline void *cmap_lab_kzalloc_node(size_t size, gfp_t gfp, int node)
+static inline void *cmap_test_kzalloc_node(size_t size, gfp_t gfp, int node)
 {
-	return cmap_lab_fails(gfp) ? NULL : kzalloc_node(size, gfp, node);
+	return cmap_test_alloc_fails(gfp) ? NULL : kzalloc_node(size, gfp, node);
 }
 
-static inline char *cmap_lab_kstrdup(const char *s, gfp_t gfp)
+static inline char *cmap_test_kstrdup(const char *s, gfp_t gfp)
 {
-	return cmap_lab_fails(gfp) ? NULL : kstrdup(s, gfp);
+	return cmap_test_alloc_fails(gfp) ? NULL : kstrdup(s, gfp);
 }
 
-static inline struct page *cmap_lab_pages(int node, gfp_t gfp,
-					  unsigned int order)
+static inline struct page *cmap_test_alloc_pages(int node, gfp_t gfp,
+						 unsigned int order)
 {
-	return cmap_lab_fails(gfp) ? NULL : alloc_pages_node(node, gfp, order);
+	return cmap_test_alloc_fails(gfp) ? NULL : alloc_pages_node(node, gfp, order);
 }
 
-static inline void *cmap_lab_store(struct xarray *xa, unsigned long index,
-				   void *entry, gfp_t gfp)
+static inline void *cmap_test_xa_store(struct xarray *xa, unsigned long index,
+				       void *entry, gfp_t gfp)
 {
-	return cmap_lab_fails(gfp) ? XA_ERROR(-ENOMEM) :
+	return cmap_test_alloc_fails(gfp) ? XA_ERROR(-ENOMEM) :
 				  xa_store_bh(xa, index, entry, gfp);
 }
 
-static inline void cmap_lab_free_pages(unsigned long addr, unsigned int order)
+static inline void cmap_test_free_pages(unsigned long addr, unsigned int order)
 {
-	cmap_lab_look(addr, order);
+	cmap_test_page_freed(addr, order);
 	free_pages(addr, order);
 }
 
-static inline int cmap_lab_dec_return(atomic_t *counter, const char *what)
+static inline int cmap_test_dec_return(atomic_t *counter, const char *what)
 {
-	cmap_lab_before(what);
+	cmap_test_before(what);
 	return atomic_dec_return(counter);
 }
 
 /* A refill frees what it did not need of the segment table. */
-static inline void cmap_lab_kvfree(const void *p)
+static inline void cmap_test_kvfree(const void *p)
 {
-	cmap_lab_refilled();
+	cmap_test_refilled();
 	kvfree(p);
 }
 
@@ -100,19 +100,19 @@ static inline void cmap_lab_kvfree(const void *p)
 #undef free_pages
 #undef kvfree
 #undef atomic_dec_return
-#define kzalloc			cmap_lab_kzalloc
-#define kmalloc_node		cmap_lab_kmalloc_node
-#define kvmalloc_node		cmap_lab_kvmalloc_node
-#define kcalloc_node		cmap_lab_kcalloc_node
-#define kzalloc_node		cmap_lab_kzalloc_node
-#define kstrdup			cmap_lab_kstrdup
-#define alloc_pages_node	cmap_lab_pages
-#define xa_store_bh		cmap_lab_store
-#define free_pages		cmap_lab_free_pages
-#define kvfree			cmap_lab_kvfree
-#define atomic_dec_return(v)	cmap_lab_dec_return(v, #v)
+#define kzalloc			cmap_test_kzalloc
+#define kmalloc_node		cmap_test_kmalloc_node
+#define kvmalloc_node		cmap_test_kvmalloc_node
+#define kcalloc_node		cmap_test_kcalloc_node
+#define kzalloc_node		cmap_test_kzalloc_node
+#define kstrdup			cmap_test_kstrdup
+#define alloc_pages_node	cmap_test_alloc_pages
+#define xa_store_bh		cmap_test_xa_store
+#define free_pages		cmap_test_free_pages
+#define kvfree			cmap_test_kvfree
+#define atomic_dec_return(v)	cmap_test_dec_return(v, #v)
 #define alloc_percpu_gfp(type, gfp)					\
-	(cmap_lab_fails(gfp) ? NULL :					\
+	(cmap_test_alloc_fails(gfp) ? NULL :					\
 	 (typeof(type) __percpu *)__alloc_percpu_gfp(sizeof(type),	\
 						     __alignof__(type), gfp))
 

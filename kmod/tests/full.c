@@ -13,18 +13,18 @@ int full_init(struct kunit *test)
 	value = kunit_kzalloc(test, VALUE_MAX, GFP_KERNEL);
 	if (!value)
 		return -ENOMEM;
-	return lab_init(test);
+	return ctx_init(test);
 }
 
 void full_exit(struct kunit *test)
 {
 	cmap_account_all.max = 0;
-	lab_settle();
-	lab_settle();
+	wait_for_frees();
+	wait_for_frees();
 	KUNIT_EXPECT_EQ(test, atomic64_read(&cmap_account_all.bytes), 0);
 	KUNIT_EXPECT_EQ(test, atomic64_read(&cmap_account_all.returning), 0);
 	KUNIT_EXPECT_EQ(test, atomic64_read(&cmap_account_all.headroom), 0);
-	lab_exit(test);
+	ctx_exit(test);
 }
 
 struct cmap *full_new(struct kunit *test, u32 shards, u64 max_bytes)

@@ -5,7 +5,7 @@
 #ifndef CMAP_TESTS_FULL_H
 #define CMAP_TESTS_FULL_H
 
-#include "lab.h"
+#include "context.h"
 #include "../core/map.h"
 
 #include <linux/sizes.h>

@@ -2,7 +2,7 @@
 /*
  * The hash, compared with other implementations.
  */
-#include "lab.h"
+#include "context.h"
 
 #include <linux/string.h>
 
@@ -134,13 +134,13 @@ static void any_alignment(struct kunit *test)
 /* Zeroes at a key's end count, although the last word is padded with zeroes. */
 static void lengths_differ(struct kunit *test)
 {
-	struct lab *lab = test->priv;
+	struct test_context *ctx = test->priv;
 	u8 key[64] = {};
 	u64 hash[64];
 	u32 len, other;
 
 	for (len = 0; len < ARRAY_SIZE(hash); len++) {
-		hash[len] = cmap_hash(&lab->hash, key, len);
+		hash[len] = cmap_hash(&ctx->hash, key, len);
 		for (other = 0; other < len; other++)
 			KUNIT_EXPECT_NE(test, hash[len], hash[other]);
 	}
@@ -149,29 +149,29 @@ static void lengths_differ(struct kunit *test)
 /* Every bit of the secret and of the key matters. */
 static void every_bit_matters(struct kunit *test)
 {
-	struct lab *lab = test->priv;
+	struct test_context *ctx = test->priv;
 	u8 key[24];
 	u64 hash;
 	u32 i;
 
-	prandom_bytes_state(&lab->random, key, sizeof(key));
-	hash = cmap_hash(&lab->hash, key, sizeof(key));
+	prandom_bytes_state(&ctx->random, key, sizeof(key));
+	hash = cmap_hash(&ctx->hash, key, sizeof(key));
 	for (i = 0; i < 8 * sizeof(key); i++) {
 		key[i / 8] ^= 1 << i % 8;
 		KUNIT_EXPECT_NE(test, hash,
-				cmap_hash(&lab->hash, key, sizeof(key)));
+				cmap_hash(&ctx->hash, key, sizeof(key)));
 		key[i / 8] ^= 1 << i % 8;
 	}
 	for (i = 0; i < 128; i++) {
 		struct cmap_hash other;
 
-		lab->secret[i / 64] ^= 1ULL << i % 64;
-		other = cmap_hash_begin(lab->secret);
+		ctx->secret[i / 64] ^= 1ULL << i % 64;
+		other = cmap_hash_begin(ctx->secret);
 		KUNIT_EXPECT_NE(test, hash,
 				cmap_hash(&other, key, sizeof(key)));
-		lab->secret[i / 64] ^= 1ULL << i % 64;
+		ctx->secret[i / 64] ^= 1ULL << i % 64;
 	}
-	KUNIT_EXPECT_EQ(test, hash, cmap_hash(&lab->hash, key, sizeof(key)));
+	KUNIT_EXPECT_EQ(test, hash, cmap_hash(&ctx->hash, key, sizeof(key)));
 }
 
 /* The high half and the tag of a hash, and the position that they make. */
@@ -198,8 +198,8 @@ static struct kunit_case cases[] = {
 
 static struct kunit_suite suite = {
 	.name = "cmap_hash",
-	.init = lab_init,
-	.exit = lab_exit,
+	.init = ctx_init,
+	.exit = ctx_exit,
 	.test_cases = cases,
 };
 

@@ -2,7 +2,7 @@
 /*
  * The lock of a shard: one holder at a time, and everybody gets it.
  */
-#include "lab.h"
+#include "context.h"
 #include "../core/lock.h"
 
 #include <linux/completion.h>

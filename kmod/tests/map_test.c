@@ -84,7 +84,7 @@ static void maps_limit(struct kunit *test)
 	map = map_new(test, &spec);
 	KUNIT_EXPECT_PTR_EQ(test, cmap_map_new(&spec), ERR_PTR(-ENFILE));
 	cmap_map_put(map);
-	settle();
+	wait_for_maps();
 	cmap_map_put(map_new(test, &spec));
 	cmap_max_maps = 4096;
 }
@@ -98,18 +98,18 @@ static void no_memory(struct kunit *test)
 	u32 n;
 
 	for (n = 0;; n++) {
-		lab_fail(n, U32_MAX);
+		fail_allocs(n, U32_MAX);
 		map = cmap_map_new(&spec);
-		if (!lab_fail_end())
+		if (!fail_allocs_end())
 			break;
 		KUNIT_EXPECT_PTR_EQ(test, map, ERR_PTR(-ENOMEM));
 	}
 	/* The user, the map, its name, the counters, two shards. */
 	KUNIT_EXPECT_EQ(test, n, 6);
 	KUNIT_ASSERT_FALSE(test, IS_ERR(map));
-	lab_fail(0, 1);
+	fail_allocs(0, 1);
 	KUNIT_EXPECT_EQ(test, cmap_names_add(map, here()), -ENOMEM);
-	KUNIT_EXPECT_EQ(test, lab_fail_end(), 1);
+	KUNIT_EXPECT_EQ(test, fail_allocs_end(), 1);
 	KUNIT_EXPECT_PTR_EQ(test, cmap_names_open(here(), "kunit", 0, false),
 			    ERR_PTR(-ENOENT));
 	cmap_map_put(map);
@@ -245,9 +245,9 @@ static void waits_for_credit_with_an_end(struct kunit *test)
 	/* As if a write were under way in another shard. */
 	__cmap_quota_deleting(&map->quota);
 	KUNIT_EXPECT_EQ(test, cmap_op_write(map, &write, GFP_ATOMIC), -EAGAIN);
-	lab_kill(true);
+	set_killed(true);
 	KUNIT_EXPECT_EQ(test, cmap_op_write(map, &write, GFP_KERNEL), -EINTR);
-	lab_kill(false);
+	set_killed(false);
 	KUNIT_EXPECT_EQ(test, cmap_map_entries(map), 1);
 	__cmap_quota_inserted(&map->quota);
 
@@ -263,7 +263,7 @@ static void bytes_limit(struct kunit *test)
 	const struct cmap_spec spec = { .shards = 2, .max_bytes = 400000 };
 	struct cmap *map = map_new(test, &spec);
 	char *value = kunit_kzalloc(test, 20000, GFP_KERNEL);
-	struct lab *lab = test->priv;
+	struct test_context *ctx = test->priv;
 	u32 i, refused = 0, len;
 	u8 key[MODEL_KEY_MAX];
 
@@ -271,11 +271,11 @@ static void bytes_limit(struct kunit *test)
 	for (i = 0; i < 3000; i++) {
 		struct cmap_write write = {
 			.code = CMAP_CODE_SET, .value = value,
-			.value_len = lab_below(lab, i % 2000 < 1000 ? 200 : 20000),
+			.value_len = ctx_random(ctx, i % 2000 < 1000 ? 200 : 20000),
 		};
 		int err;
 
-		len = model_key(lab_below(lab, 2000), key);
+		len = model_key(ctx_random(ctx, 2000), key);
 		KUNIT_ASSERT_EQ(test, cmap_op_key(map, &write.key, key, len), 0);
 		err = cmap_op_write(map, &write, GFP_KERNEL);
 		if (err) {
@@ -330,7 +330,7 @@ static void bytes_limit_without_sleeping(struct kunit *test)
 		if (!err)
 			longer++;
 		else
-			settle();
+			wait_for_maps();
 	} while (longer < 100 && (!err || (err == -EAGAIN && waits++ < 9)));
 	KUNIT_EXPECT_EQ(test, err, -ENOSPC);
 
@@ -442,7 +442,7 @@ static void entries_limit_not_reached(struct kunit *test)
 
 	roomy = map_new(test, &spec);
 	atomic_set(&refused, 0);
-	lab_race(test, 2, set_and_delete);
+	run_threads(test, 2, set_and_delete);
 	KUNIT_EXPECT_EQ(test, atomic_read(&refused), 0);
 	cmap_map_put(roomy);
 }
@@ -467,7 +467,7 @@ static struct kunit_case cases[] = {
 
 static struct kunit_suite suite = {
 	.name = "cmap_map",
-	.init = lab_init,
+	.init = ctx_init,
 	.exit = map_exit,
 	.test_cases = cases,
 };

@@ -5,7 +5,7 @@
 #ifndef CMAP_TESTS_MAPS_H
 #define CMAP_TESTS_MAPS_H
 
-#include "lab.h"
+#include "context.h"
 #include "../core/limits.h"
 #include "../core/map.h"
 #include "../core/op.h"
@@ -19,17 +19,17 @@ static inline struct net *here(void)
 }
 
 /* Wait until the maps that were put are destroyed. */
-static inline void settle(void)
+static inline void wait_for_maps(void)
 {
-	lab_settle();
-	lab_settle();
+	wait_for_frees();
+	wait_for_frees();
 }
 
 static inline void map_exit(struct kunit *test)
 {
-	settle();
+	wait_for_maps();
 	KUNIT_EXPECT_EQ(test, atomic64_read(&cmap_account_all.bytes), 0);
-	lab_exit(test);
+	ctx_exit(test);
 }
 
 static inline struct cmap *map_new(struct kunit *test, const struct cmap_spec *spec)

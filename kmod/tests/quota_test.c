@@ -2,7 +2,7 @@
 /*
  * Limits on entries and on bytes are exact, with one thread and in a race.
  */
-#include "lab.h"
+#include "context.h"
 #include "../core/limits.h"
 
 #define SHARDS		8
@@ -56,7 +56,7 @@ static void credit_init(struct cmap_credit *credit, u32 shards)
 static void entries_exact(struct kunit *test)
 {
 	struct cmap_quota quota = {};
-	struct lab *lab = test->priv;
+	struct test_context *ctx = test->priv;
 	struct cmap_credit credit[SHARDS];
 	u32 used = 0, i, n;
 
@@ -65,14 +65,14 @@ static void entries_exact(struct kunit *test)
 	for (n = 0; n < 100000; n++) {
 		u64 have = used + free_credit(&quota), known;
 
-		i = lab_below(lab, SHARDS);
+		i = ctx_random(ctx, SHARDS);
 		for (u32 j = 0; j < SHARDS; j++)
 			have += credit[j].held;
 		KUNIT_ASSERT_EQ(test, have, LIMIT);
 		if (cmap_quota_entries(&quota, &known))
 			KUNIT_ASSERT_EQ(test, known, used);
 		/* Fill up to the limit, and empty again. */
-		if (lab_below(lab, 100) < (n / 10000 % 2 ? 35 : 65)) {
+		if (ctx_random(ctx, 100) < (n / 10000 % 2 ? 35 : 65)) {
 			int err = draw(&quota, credit, i, SHARDS);
 
 			KUNIT_ASSERT_EQ(test, err, used == LIMIT ? -ENOSPC : 0);
@@ -218,7 +218,7 @@ static void race(struct kunit *test)
 		drawn_by[i] = 0;
 		charged_by[i] = 0;
 	}
-	lab_race(test, 2, draw_and_charge);
+	run_threads(test, 2, draw_and_charge);
 	KUNIT_EXPECT_EQ(test, drawn_by[0] + drawn_by[1] +
 			free_credit(&shared_quota), LIMIT);
 	KUNIT_EXPECT_EQ(test, charged_by[0], atomic64_read(&child[0].bytes));
@@ -291,7 +291,7 @@ static void too_much_hurts_nobody_else(struct kunit *test)
 {
 	enough = false;
 	charged = refused = 0;
-	lab_race(test, 2, charge_little_or_too_much);
+	run_threads(test, 2, charge_little_or_too_much);
 	KUNIT_EXPECT_GT(test, charged, 0);
 	KUNIT_EXPECT_EQ(test, refused, 0);
 	KUNIT_EXPECT_EQ(test, atomic64_read(&part.bytes), 0);
@@ -426,10 +426,10 @@ static void users_come_and_go(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, user->maps, 1);
 	cmap_user_uncount(user);
 
-	lab_fail(0, 1);
+	fail_allocs(0, 1);
 	KUNIT_EXPECT_PTR_EQ(test, cmap_user_count(USER, false),
 			    (struct cmap_user *)ERR_PTR(-ENOMEM));
-	KUNIT_EXPECT_EQ(test, lab_fail_end(), 1);
+	KUNIT_EXPECT_EQ(test, fail_allocs_end(), 1);
 	cmap_user_max_maps = 0;
 }
 
@@ -462,7 +462,7 @@ static void bill_moves_while_charged(struct kunit *test)
 	KUNIT_ASSERT_FALSE(test, IS_ERR(movers[0]) || IS_ERR(movers[1]));
 	memset(&moved, 0, sizeof(moved));
 	cmap_bill_init(&moved, &movers[0]->account, true);
-	lab_race(test, 3, charge_or_move);
+	run_threads(test, 3, charge_or_move);
 	KUNIT_EXPECT_EQ(test, atomic64_read(&moved.account.bytes), 0);
 	KUNIT_EXPECT_EQ(test, atomic64_read(&movers[0]->account.bytes), 0);
 	KUNIT_EXPECT_EQ(test, atomic64_read(&movers[1]->account.bytes), 0);
@@ -489,8 +489,8 @@ static struct kunit_case cases[] = {
 
 static struct kunit_suite suite = {
 	.name = "cmap_quota",
-	.init = lab_init,
-	.exit = lab_exit,
+	.init = ctx_init,
+	.exit = ctx_exit,
 	.test_cases = cases,
 };
 

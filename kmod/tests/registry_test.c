@@ -76,9 +76,9 @@ static void rename_or_leave(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, cmap_names_add(map, here()), 0);
 	KUNIT_ASSERT_EQ(test, cmap_names_add(taken, here()), 0);
 	KUNIT_ASSERT_EQ(test, cmap_names_add(none, here()), 0);
-	lab_fail(0, 1);
+	fail_allocs(0, 1);
 	KUNIT_EXPECT_EQ(test, cmap_names_rename(map, "new"), -ENOMEM);
-	KUNIT_EXPECT_EQ(test, lab_fail_end(), 1);
+	KUNIT_EXPECT_EQ(test, fail_allocs_end(), 1);
 	KUNIT_EXPECT_EQ(test, cmap_names_rename(map, "taken"), -EEXIST);
 	KUNIT_EXPECT_EQ(test, cmap_names_rename(none, "new"), -ENOENT);
 	KUNIT_EXPECT_PTR_EQ(test, cmap_names_open(here(), "new", 0, false),
@@ -138,9 +138,9 @@ static void give_away_or_keep(struct kunit *test)
 	struct cmap_user *root = map->user;
 
 	KUNIT_ASSERT_EQ(test, cmap_names_add(map, here()), 0);
-	lab_fail(0, 1);
+	fail_allocs(0, 1);
 	KUNIT_EXPECT_EQ(test, cmap_names_set(map, &attr), -ENOMEM);
-	KUNIT_EXPECT_EQ(test, lab_fail_end(), 1);
+	KUNIT_EXPECT_EQ(test, fail_allocs_end(), 1);
 	cmap_user_max_bytes = bytes - 1;
 	KUNIT_EXPECT_EQ(test, cmap_names_set(map, &attr), -EDQUOT);
 	KUNIT_EXPECT_PTR_EQ(test, map->user, root);
@@ -210,9 +210,9 @@ static void who_makes_a_map_is_woken(struct kunit *test)
 	bool woken;
 
 	cmap_max_maps = 1;
-	lab_hold("&maps_leaving");
+	hold_task("&maps_leaving");
 	cmap_map_put(map);
-	KUNIT_EXPECT_TRUE(test, lab_hold_wait());
+	KUNIT_EXPECT_TRUE(test, hold_task_wait());
 	/* It is gone, and another one has its place. */
 	map = map_new(test, &spec);
 	init_completion(&maker.done);
@@ -220,7 +220,7 @@ static void who_makes_a_map_is_woken(struct kunit *test)
 	KUNIT_ASSERT_FALSE(test, IS_ERR(task));
 	msleep(200);
 	KUNIT_EXPECT_FALSE(test, completion_done(&maker.done));
-	lab_hold_end();
+	hold_task_end();
 	woken = wait_for_completion_timeout(&maker.done, 20 * HZ);
 	KUNIT_EXPECT_TRUE(test, woken);
 	cmap_map_put(map);
@@ -246,7 +246,7 @@ static struct kunit_case cases[] = {
 
 static struct kunit_suite suite = {
 	.name = "cmap_registry",
-	.init = lab_init,
+	.init = ctx_init,
 	.exit = map_exit,
 	.test_cases = cases,
 };

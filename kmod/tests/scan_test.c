@@ -20,7 +20,7 @@ static int set_at(struct cmap *map, u32 number, u32 order, u16 tag, u64 *version
 		.key = { &number, sizeof(number), (u64)order << 32 | tag },
 		.value = "",
 	};
-	int err = lab_write(cmap_map_shard(map, order), &write,
+	int err = shard_write(cmap_map_shard(map, order), &write,
 				   GFP_KERNEL);
 
 	*version = write.version;
@@ -152,7 +152,7 @@ static void walk_at_random(struct kunit *test)
 	struct cmap *map = map_new(test, &spec);
 	struct cmap_walk *walk = kunit_kzalloc(test, sizeof(*walk), GFP_KERNEL);
 	struct model *model = model_new(test, 500);
-	struct lab *lab = test->priv;
+	struct test_context *ctx = test->priv;
 	u8 key[MODEL_KEY_MAX];
 	u32 i, round, len;
 	u64 version;
@@ -169,9 +169,9 @@ static void walk_at_random(struct kunit *test)
 
 		*walk = (struct cmap_walk){ .map = map };
 		i = 500;
-		while (walk_on(test, walk, 1 + lab_below(lab, 12),
+		while (walk_on(test, walk, 1 + ctx_random(ctx, 12),
 			       count_in_model, model)) {
-			u32 end = i + lab_below(lab, 40);
+			u32 end = i + ctx_random(ctx, 40);
 
 			for (; i < end && i < 8000; i++) {
 				int err;
@@ -237,7 +237,7 @@ static void walk_over_ties(struct kunit *test)
 		};
 
 		if (i < most)
-			KUNIT_EXPECT_EQ(test, lab_write(map->shard[1],
+			KUNIT_EXPECT_EQ(test, shard_write(map->shard[1],
 						&write, GFP_KERNEL), 0);
 	}
 	for (i = 1; i < most; i += 2)
@@ -375,7 +375,7 @@ static void walk_while_deleted(struct kunit *test)
 	churn.map = map_new(test, &spec);
 	choose_keys();
 	atomic_set(&churn.on, 1);
-	lab_race(test, 2, churn_or_walk);
+	run_threads(test, 2, churn_or_walk);
 	cmap_map_put(churn.map);
 }
 
@@ -391,7 +391,7 @@ static struct kunit_case cases[] = {
 
 static struct kunit_suite suite = {
 	.name = "cmap_scan",
-	.init = lab_init,
+	.init = ctx_init,
 	.exit = map_exit,
 	.test_cases = cases,
 };

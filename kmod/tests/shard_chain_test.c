@@ -3,41 +3,41 @@
  * Chains of a shard, with hashes that the test chooses: pools that are used up, many
  * keys that collide (a flood), and tables that grow and shrink meanwhile.
  */
-#include "site.h"
+#include "test_shard.h"
 #include "../core/queue.h"
 #include "../core/maintain.h"
 #include "../core/write.h"
 
 /* Expect all of these keys, and delete them. */
-static void del_aimed(struct kunit *test, struct site *site, u32 first,
+static void del_aimed(struct kunit *test, struct test_shard *ts, u32 first,
 		      u32 count, u32 order)
 {
-	site_each(test, site, SITE_EXPECT, site_some_aimed(first, count, order));
-	site_each(test, site, SITE_DELETE, site_some_aimed(first, count, order));
+	ts_each(test, ts, TS_EXPECT, some_keys_at(first, count, order));
+	ts_each(test, ts, TS_DELETE, some_keys_at(first, count, order));
 }
 
 #define FULL	(CMAP_BUCKET_SLOTS * (1 + CMAP_CHAIN_MAX))
 
 static void exfull_hurts_its_bucket_only(struct kunit *test)
 {
-	struct site *site = site_new(test, 1, false);
+	struct test_shard *ts = ts_new(test, 1, false);
 	u8 buf[MODEL_KEY_MAX];
 	struct cmap_key key;
 
-	site_each(test, site, SITE_SET, site_some_aimed(0, FULL, 7));
-	key = site_aimed(FULL, 7, buf);
-	KUNIT_EXPECT_EQ(test, site_set(site, &key, "v", 1, GFP_KERNEL), -EXFULL);
-	KUNIT_EXPECT_EQ(test, site->shard->entries, FULL);
+	ts_each(test, ts, TS_SET, some_keys_at(0, FULL, 7));
+	key = ts_key_at(FULL, 7, buf);
+	KUNIT_EXPECT_EQ(test, ts_set(ts, &key, "v", 1, GFP_KERNEL), -EXFULL);
+	KUNIT_EXPECT_EQ(test, ts->shard->entries, FULL);
 	/* Replacing still works, and so do other buckets. */
-	key = site_aimed(5, 7, buf);
-	KUNIT_EXPECT_EQ(test, site_set(site, &key, "w", 1, GFP_KERNEL), 0);
-	key = site_aimed(FULL, ~0U, buf);
-	KUNIT_EXPECT_EQ(test, site_set(site, &key, "v", 1, GFP_KERNEL), 0);
-	key = site_aimed(5, 7, buf);
-	KUNIT_EXPECT_EQ(test, site_delete(site, &key), 0);
-	key = site_aimed(FULL, 7, buf);
-	KUNIT_EXPECT_EQ(test, site_set(site, &key, "v", 1, GFP_KERNEL), 0);
-	site_free(site);
+	key = ts_key_at(5, 7, buf);
+	KUNIT_EXPECT_EQ(test, ts_set(ts, &key, "w", 1, GFP_KERNEL), 0);
+	key = ts_key_at(FULL, ~0U, buf);
+	KUNIT_EXPECT_EQ(test, ts_set(ts, &key, "v", 1, GFP_KERNEL), 0);
+	key = ts_key_at(5, 7, buf);
+	KUNIT_EXPECT_EQ(test, ts_delete(ts, &key), 0);
+	key = ts_key_at(FULL, 7, buf);
+	KUNIT_EXPECT_EQ(test, ts_set(ts, &key, "v", 1, GFP_KERNEL), 0);
+	ts_free(ts);
 }
 
 /*
@@ -47,7 +47,7 @@ static void exfull_hurts_its_bucket_only(struct kunit *test)
  */
 static void emptied_chains_give_way(struct kunit *test, gfp_t gfp)
 {
-	struct site *site = site_new(test, 1, false);
+	struct test_shard *ts = ts_new(test, 1, false);
 	u8 buf[MODEL_KEY_MAX];
 	struct cmap_key key;
 	u32 chain, i;
@@ -57,17 +57,17 @@ static void emptied_chains_give_way(struct kunit *test, gfp_t gfp)
 		u32 order = chain << 28;
 
 		for (i = 0; i < FULL; i++) {
-			key = site_aimed(i, order, buf);
-			err = site_set(site, &key, "v", 1, gfp);
+			key = ts_key_at(i, order, buf);
+			err = ts_set(ts, &key, "v", 1, gfp);
 			KUNIT_ASSERT_EQ(test, err, 0);
 		}
 		for (i = 0; i < FULL; i++) {
-			key = site_aimed(i, order, buf);
-			KUNIT_ASSERT_EQ(test, site_delete(site, &key), 0);
+			key = ts_key_at(i, order, buf);
+			KUNIT_ASSERT_EQ(test, ts_delete(ts, &key), 0);
 		}
 	}
-	KUNIT_EXPECT_EQ(test, site->shard->entries, 0);
-	site_free(site);
+	KUNIT_EXPECT_EQ(test, ts->shard->entries, 0);
+	ts_free(ts);
 }
 
 static void pool_taken_by_empty_chains(struct kunit *test)
@@ -83,51 +83,51 @@ static void pool_taken_by_empty_chains_atomic(struct kunit *test)
 /* If the pool is used up, the writer moves the table itself, without the work. */
 static void pool_taken_and_no_work(struct kunit *test)
 {
-	struct site *site = site_new(test, 1, false);
+	struct test_shard *ts = ts_new(test, 1, false);
 	u8 buf[MODEL_KEY_MAX];
 	struct cmap_table *table;
 	struct cmap_key key;
 
-	site_each(test, site, SITE_SET,
-		  site_some_aimed(0, CMAP_BUCKET_SLOTS, 0));
-	table = site_table(site);
+	ts_each(test, ts, TS_SET,
+		some_keys_at(0, CMAP_BUCKET_SLOTS, 0));
+	table = ts_table(ts);
 	table->pool_used = cmap_pool_capacity(table);
-	key = site_aimed(CMAP_BUCKET_SLOTS, 0, buf);
-	KUNIT_EXPECT_EQ(test, site_set(site, &key, "v", 1, GFP_KERNEL), 0);
-	KUNIT_EXPECT_EQ(test, site->shard->entries, CMAP_BUCKET_SLOTS + 1);
-	KUNIT_EXPECT_EQ(test, site->shard->grows, 0);
-	site_free(site);
+	key = ts_key_at(CMAP_BUCKET_SLOTS, 0, buf);
+	KUNIT_EXPECT_EQ(test, ts_set(ts, &key, "v", 1, GFP_KERNEL), 0);
+	KUNIT_EXPECT_EQ(test, ts->shard->entries, CMAP_BUCKET_SLOTS + 1);
+	KUNIT_EXPECT_EQ(test, ts->shard->grows, 0);
+	ts_free(ts);
 }
 
-static u32 pool_used(struct site *site)
+static u32 pool_used(struct test_shard *ts)
 {
-	return site_table(site)->pool_used;
+	return ts_table(ts)->pool_used;
 }
 
 /* A new table is made shortly before the pool is used up, and not earlier. */
 static void pool_nearly_taken(struct kunit *test)
 {
-	struct site *site = site_new(test, 1, false);
+	struct test_shard *ts = ts_new(test, 1, false);
 	u8 buf[MODEL_KEY_MAX];
-	struct cmap_key key = site_aimed(0, 0, buf);
+	struct cmap_key key = ts_key_at(0, 0, buf);
 	struct cmap_table *table;
 	u32 most;
 
-	KUNIT_ASSERT_EQ(test, site_set(site, &key, "v", 1, GFP_KERNEL), 0);
-	table = site_table(site);
+	KUNIT_ASSERT_EQ(test, ts_set(ts, &key, "v", 1, GFP_KERNEL), 0);
+	table = ts_table(ts);
 	most = cmap_pool_capacity(table) / 8 * 7;
 	table->pool_used = most;
-	key = site_aimed(1, 1, buf);
-	KUNIT_EXPECT_EQ(test, site_set(site, &key, "w", 1, GFP_KERNEL), 0);
-	site_settle(site);
-	KUNIT_EXPECT_EQ(test, pool_used(site), most);
+	key = ts_key_at(1, 1, buf);
+	KUNIT_EXPECT_EQ(test, ts_set(ts, &key, "w", 1, GFP_KERNEL), 0);
+	ts_settle(ts);
+	KUNIT_EXPECT_EQ(test, pool_used(ts), most);
 	table->pool_used++;
-	key = site_aimed(2, 2, buf);
-	KUNIT_EXPECT_EQ(test, site_set(site, &key, "x", 1, GFP_KERNEL), 0);
-	site_settle(site);
-	KUNIT_EXPECT_EQ(test, pool_used(site), 0);
-	KUNIT_EXPECT_TRUE(test, site_has(site, &key));
-	site_free(site);
+	key = ts_key_at(2, 2, buf);
+	KUNIT_EXPECT_EQ(test, ts_set(ts, &key, "x", 1, GFP_KERNEL), 0);
+	ts_settle(ts);
+	KUNIT_EXPECT_EQ(test, pool_used(ts), 0);
+	KUNIT_EXPECT_TRUE(test, ts_has(ts, &key));
+	ts_free(ts);
 }
 
 /*
@@ -136,8 +136,8 @@ static void pool_nearly_taken(struct kunit *test)
  */
 static void pool_taken_for_good(struct kunit *test)
 {
-	struct site *site = site_new(test, 1, false);
-	struct cmap_shard *shard = site->shard;
+	struct test_shard *ts = ts_new(test, 1, false);
+	struct cmap_shard *shard = ts->shard;
 	struct cmap_write write = { .value = "v", .value_len = 1 };
 	u8 shard_bits = shard->shard_bits;
 	u8 buf[MODEL_KEY_MAX];
@@ -145,24 +145,24 @@ static void pool_taken_for_good(struct kunit *test)
 	u32 i;
 
 	for (i = 0; i < CMAP_BUCKET_SLOTS; i++) {
-		write.key = site_aimed(i, 0, buf);
-		KUNIT_ASSERT_EQ(test, lab_write(shard, &write,
+		write.key = ts_key_at(i, 0, buf);
+		KUNIT_ASSERT_EQ(test, shard_write(shard, &write,
 						       GFP_KERNEL), 0);
 	}
-	table = site_table(site);
+	table = ts_table(ts);
 	table->pool_used = cmap_pool_capacity(table);
 	/* Pretend that this is the largest table possible, and full. */
 	shard->shard_bits = 32 - table->bits;
 	shard->entries = (u64)CMAP_BUCKET_SLOTS << table->bits;
 
-	write.key = site_aimed(i, 0, buf);
-	KUNIT_EXPECT_EQ(test, lab_write(shard, &write, GFP_KERNEL),
+	write.key = ts_key_at(i, 0, buf);
+	KUNIT_EXPECT_EQ(test, shard_write(shard, &write, GFP_KERNEL),
 			-EXFULL);
 	KUNIT_EXPECT_EQ(test, write.blocked_on, CMAP_BLOCKED_ON_NOTHING);
 
 	shard->shard_bits = shard_bits;
 	shard->entries = CMAP_BUCKET_SLOTS;
-	site_free(site);
+	ts_free(ts);
 }
 
 /*
@@ -171,55 +171,55 @@ static void pool_taken_for_good(struct kunit *test)
  */
 static void pool_extended_by_another(struct kunit *test)
 {
-	struct site *site = site_new(test, 1, false);
-	struct cmap_shard *shard = site->shard;
+	struct test_shard *ts = ts_new(test, 1, false);
+	struct cmap_shard *shard = ts->shard;
 	struct cmap_table *table, *next;
 
-	site_each(test, site, SITE_SET,
-		  site_some_aimed(0, 2 * CMAP_BUCKET_SLOTS, 0));
-	table = site_table(site);
-	next = site_new_table(test, site, table->bits);
+	ts_each(test, ts, TS_SET,
+		some_keys_at(0, 2 * CMAP_BUCKET_SLOTS, 0));
+	table = ts_table(ts);
+	next = ts_new_table(test, ts, table->bits);
 	KUNIT_ASSERT_EQ(test, next->pool_chunks, next->pool_chunks_max);
 	rcu_assign_pointer(table->next, next);
 	cmap_pending_start(shard, CMAP_PENDING_POOL, GFP_KERNEL);
 	KUNIT_EXPECT_EQ(test, table->moved, 1);
 	KUNIT_EXPECT_EQ(test, work_busy(&shard->resize), 0);
-	KUNIT_EXPECT_EQ(test, site_resize(shard), 0);
-	site_free(site);
+	KUNIT_EXPECT_EQ(test, ts_resize(shard), 0);
+	ts_free(ts);
 }
 
 /* A move ends if the new table's pool is used up.  It can be continued later. */
 static void move_without_a_pool(struct kunit *test)
 {
-	struct site *site = site_new(test, 1, false);
+	struct test_shard *ts = ts_new(test, 1, false);
 	struct cmap_table *table, *next;
 
-	site_each(test, site, SITE_SET,
-		  site_some_aimed(0, 2 * CMAP_BUCKET_SLOTS, 0));
-	table = site_table(site);
-	next = site_new_table(test, site, table->bits);
+	ts_each(test, ts, TS_SET,
+		some_keys_at(0, 2 * CMAP_BUCKET_SLOTS, 0));
+	table = ts_table(ts);
+	next = ts_new_table(test, ts, table->bits);
 	next->pool_used = cmap_pool_capacity(next);
 	rcu_assign_pointer(table->next, next);
-	KUNIT_EXPECT_EQ(test, site_resize(site->shard), -EXFULL);
+	KUNIT_EXPECT_EQ(test, ts_resize(ts->shard), -EXFULL);
 	KUNIT_EXPECT_EQ(test, table->moved, 0);
 	/* Memory was not lacking, so the next write may try again at once. */
-	queue_work(cmap_queue_resize, &site->shard->resize);
-	flush_work(&site->shard->resize);
-	KUNIT_EXPECT_EQ(test, site->shard->resize_after, 0);
+	queue_work(cmap_queue_resize, &ts->shard->resize);
+	flush_work(&ts->shard->resize);
+	KUNIT_EXPECT_EQ(test, ts->shard->resize_after, 0);
 	next->pool_used = 0;
-	KUNIT_EXPECT_EQ(test, site_resize(site->shard), 0);
-	KUNIT_EXPECT_PTR_EQ(test, site_table(site), next);
-	site_each(test, site, SITE_EXPECT,
-		  site_some_aimed(0, 2 * CMAP_BUCKET_SLOTS, 0));
+	KUNIT_EXPECT_EQ(test, ts_resize(ts->shard), 0);
+	KUNIT_EXPECT_PTR_EQ(test, ts_table(ts), next);
+	ts_each(test, ts, TS_EXPECT,
+		some_keys_at(0, 2 * CMAP_BUCKET_SLOTS, 0));
 
 	/* If there are too many entries for any table, no table helps. */
 	next->pool_used = cmap_pool_capacity(next);
 	next->bits = CMAP_TABLE_BITS_MAX;
-	site->shard->entries = (u64)CMAP_BUCKET_SLOTS << next->bits;
-	KUNIT_EXPECT_EQ(test, site_resize(site->shard), -EXFULL);
+	ts->shard->entries = (u64)CMAP_BUCKET_SLOTS << next->bits;
+	KUNIT_EXPECT_EQ(test, ts_resize(ts->shard), -EXFULL);
 	next->bits = CMAP_TABLE_BITS_MIN;
-	site->shard->entries = 2 * CMAP_BUCKET_SLOTS;
-	site_free(site);
+	ts->shard->entries = 2 * CMAP_BUCKET_SLOTS;
+	ts_free(ts);
 }
 
 /*
@@ -228,94 +228,94 @@ static void move_without_a_pool(struct kunit *test)
  */
 static void long_move_lets_other_works_run(struct kunit *test)
 {
-	struct site *site = site_new(test, 1, false);
-	struct cmap_shard *shard = site->shard;
+	struct test_shard *ts = ts_new(test, 1, false);
+	struct cmap_shard *shard = ts->shard;
 	struct cmap_table *table, *next;
 	unsigned int runs;
 	u8 buf[MODEL_KEY_MAX];
-	struct cmap_key key = site_aimed(0, 0, buf);
+	struct cmap_key key = ts_key_at(0, 0, buf);
 
-	KUNIT_ASSERT_EQ(test, site_set(site, &key, "v", 1, GFP_KERNEL), 0);
-	table = site_table(site);
-	next = site_new_table(test, site, 15);
+	KUNIT_ASSERT_EQ(test, ts_set(ts, &key, "v", 1, GFP_KERNEL), 0);
+	table = ts_table(ts);
+	next = ts_new_table(test, ts, 15);
 	cmap_table_free(table);
 	rcu_assign_pointer(shard->table, next);
 	table = next;
 	shard->entries = (u64)CMAP_BUCKET_SLOTS << 14;
-	next = site_new_table(test, site, 16);
+	next = ts_new_table(test, ts, 16);
 	rcu_assign_pointer(table->next, next);
 
 	queue_work(cmap_queue_resize, &shard->resize);
-	for (runs = 0; site_table(site) == table && runs < 10000; runs++)
+	for (runs = 0; ts_table(ts) == table && runs < 10000; runs++)
 		flush_work(&shard->resize);
 	KUNIT_EXPECT_GT(test, runs, 2);
 	KUNIT_EXPECT_LT(test, runs, 10000);
 	cancel_work_sync(&shard->resize);
 	shard->entries = 0;
-	site_free(site);
+	ts_free(ts);
 }
 
 /* A writer that moved a whole table could not be killed meanwhile. */
 static void move_by_one_who_is_killed(struct kunit *test)
 {
-	struct site *site = site_new(test, 1, false);
+	struct test_shard *ts = ts_new(test, 1, false);
 	struct cmap_table *table, *next;
 	u8 buf[MODEL_KEY_MAX];
-	struct cmap_key key = site_aimed(0, 0, buf);
+	struct cmap_key key = ts_key_at(0, 0, buf);
 	int err;
 
-	KUNIT_ASSERT_EQ(test, site_set(site, &key, "v", 1, GFP_KERNEL), 0);
-	table = site_table(site);
-	next = site_new_table(test, site, table->bits + 1);
+	KUNIT_ASSERT_EQ(test, ts_set(ts, &key, "v", 1, GFP_KERNEL), 0);
+	table = ts_table(ts);
+	next = ts_new_table(test, ts, table->bits + 1);
 	rcu_assign_pointer(table->next, next);
 
-	lab_kill(true);
-	err = site_resize(site->shard);
-	lab_kill(false);
+	set_killed(true);
+	err = ts_resize(ts->shard);
+	set_killed(false);
 	KUNIT_EXPECT_EQ(test, err, -EINTR);
 	KUNIT_EXPECT_EQ(test, table->moved, 0);
-	KUNIT_EXPECT_TRUE(test, site_has(site, &key));
-	KUNIT_EXPECT_EQ(test, site_resize(site->shard), 0);
-	KUNIT_EXPECT_TRUE(test, site_has(site, &key));
+	KUNIT_EXPECT_TRUE(test, ts_has(ts, &key));
+	KUNIT_EXPECT_EQ(test, ts_resize(ts->shard), 0);
+	KUNIT_EXPECT_TRUE(test, ts_has(ts, &key));
 
-	lab_kill(true);
-	next = cmap_table_new(&site->lab->memory, NUMA_NO_NODE, 10, 0,
+	set_killed(true);
+	next = cmap_table_new(&ts->ctx->memory, NUMA_NO_NODE, 10, 0,
 			      GFP_KERNEL, &err);
-	lab_kill(false);
+	set_killed(false);
 	KUNIT_EXPECT_NULL(test, next);
-	site_free(site);
+	ts_free(ts);
 }
 
 /* A move that lacks memory for buckets pauses, and writes go on meanwhile. */
 static void move_without_memory(struct kunit *test)
 {
-	struct site *site = site_new(test, 1, false);
+	struct test_shard *ts = ts_new(test, 1, false);
 	struct cmap_table *table, *next;
 	u8 buf[MODEL_KEY_MAX];
 	struct cmap_key key;
 
-	site_each(test, site, SITE_SET,
-		  site_some_aimed(0, 2 * CMAP_BUCKET_SLOTS, 0));
-	table = site_table(site);
-	next = site_new_table(test, site, table->bits + 1);
+	ts_each(test, ts, TS_SET,
+		some_keys_at(0, 2 * CMAP_BUCKET_SLOTS, 0));
+	table = ts_table(ts);
+	next = ts_new_table(test, ts, table->bits + 1);
 	rcu_assign_pointer(table->next, next);
-	site->lab->memory.account.max = lab_bytes(site->lab);
-	KUNIT_EXPECT_EQ(test, site_resize(site->shard), -ENOSPC);
-	key = site_aimed(0, 0, buf);
-	KUNIT_EXPECT_EQ(test, site_set(site, &key, "w", 1, GFP_KERNEL), 0);
-	site_settle(site);
+	ts->ctx->memory.account.max = ctx_bytes(ts->ctx);
+	KUNIT_EXPECT_EQ(test, ts_resize(ts->shard), -ENOSPC);
+	key = ts_key_at(0, 0, buf);
+	KUNIT_EXPECT_EQ(test, ts_set(ts, &key, "w", 1, GFP_KERNEL), 0);
+	ts_settle(ts);
 	KUNIT_EXPECT_EQ(test, table->moved, 0);
-	site->lab->memory.account.max = 0;
-	KUNIT_EXPECT_EQ(test, site_set(site, &key, "x", 1, GFP_KERNEL), 0);
-	KUNIT_EXPECT_EQ(test, site_resize(site->shard), 0);
-	KUNIT_EXPECT_EQ(test, site->shard->entries, 2 * CMAP_BUCKET_SLOTS);
-	KUNIT_EXPECT_TRUE(test, site_has(site, &key));
-	site_free(site);
+	ts->ctx->memory.account.max = 0;
+	KUNIT_EXPECT_EQ(test, ts_set(ts, &key, "x", 1, GFP_KERNEL), 0);
+	KUNIT_EXPECT_EQ(test, ts_resize(ts->shard), 0);
+	KUNIT_EXPECT_EQ(test, ts->shard->entries, 2 * CMAP_BUCKET_SLOTS);
+	KUNIT_EXPECT_TRUE(test, ts_has(ts, &key));
+	ts_free(ts);
 }
 
-static u8 bits_of(struct site *site)
+static u8 bits_of(struct test_shard *ts)
 {
-	return site_table(site)->bits;
+	return ts_table(ts)->bits;
 }
 
 /*
@@ -326,46 +326,46 @@ static u8 bits_of(struct site *site)
 static void shrinking_keeps_chains_short(struct kunit *test)
 {
 	const u32 filler = 26000, chains = 8;
-	struct site *site = site_new(test, 1, false);
+	struct test_shard *ts = ts_new(test, 1, false);
 	struct cmap_table *table;
 	u32 c;
 
-	site_each(test, site, SITE_SET, site_some(0, filler));
-	site_settle(site);
-	table = site_table(site);
+	ts_each(test, ts, TS_SET, some_keys(0, filler));
+	ts_settle(ts);
+	table = ts_table(ts);
 	KUNIT_ASSERT_EQ(test, table->bits, 13);
 	for (c = 0; c < chains; c++)
-		site_each(test, site, SITE_SET,
-			  site_some_aimed(filler + c * FULL, FULL - 20, c << (32 - 13)));
-	site_each(test, site, SITE_DELETE, site_some(0, filler));
-	site_settle(site);
-	table = site_table(site);
+		ts_each(test, ts, TS_SET,
+			some_keys_at(filler + c * FULL, FULL - 20, c << (32 - 13)));
+	ts_each(test, ts, TS_DELETE, some_keys(0, filler));
+	ts_settle(ts);
+	table = ts_table(ts);
 	KUNIT_EXPECT_LE(test, table->longest, 1 + CMAP_CHAIN_MAX);
 	KUNIT_EXPECT_GT(test, table->overlong, 0);
 	for (c = 0; c < chains; c++)
-		del_aimed(test, site, filler + c * FULL, FULL - 20,
+		del_aimed(test, ts, filler + c * FULL, FULL - 20,
 			  c << (32 - 13));
-	site_settle(site);
-	KUNIT_EXPECT_EQ(test, bits_of(site), CMAP_TABLE_BITS_MIN);
-	site_free(site);
+	ts_settle(ts);
+	KUNIT_EXPECT_EQ(test, bits_of(ts), CMAP_TABLE_BITS_MIN);
+	ts_free(ts);
 }
 
 /* A table shrinks after a flood has been cleared. */
 static void cleared_flood_shrinks(struct kunit *test)
 {
-	struct site *site = site_new(test, 1, false);
+	struct test_shard *ts = ts_new(test, 1, false);
 	u64 order;
 
-	site_each(test, site, SITE_SET, site_some(0, 1000));
-	site_each(test, site, SITE_SET, site_some_aimed(1000, FULL - 30, 0));
-	site_settle(site);
-	KUNIT_EXPECT_EQ(test, bits_of(site), 8);
+	ts_each(test, ts, TS_SET, some_keys(0, 1000));
+	ts_each(test, ts, TS_SET, some_keys_at(1000, FULL - 30, 0));
+	ts_settle(ts);
+	KUNIT_EXPECT_EQ(test, bits_of(ts), 8);
 	for (order = 0; order <= U32_MAX;)
-		cmap_shard_clear(site->shard, &order);
-	KUNIT_EXPECT_EQ(test, site->shard->entries, 0);
-	site_settle(site);
-	KUNIT_EXPECT_EQ(test, bits_of(site), CMAP_TABLE_BITS_MIN);
-	site_free(site);
+		cmap_shard_clear(ts->shard, &order);
+	KUNIT_EXPECT_EQ(test, ts->shard->entries, 0);
+	ts_settle(ts);
+	KUNIT_EXPECT_EQ(test, bits_of(ts), CMAP_TABLE_BITS_MIN);
+	ts_free(ts);
 }
 
 /*
@@ -375,33 +375,33 @@ static void cleared_flood_shrinks(struct kunit *test)
 static void flood_at_the_edge(struct kunit *test)
 {
 	const u32 filler = 1000, half = CMAP_CHAIN_HALF;
-	struct site *site = site_new(test, 1, false);
+	struct test_shard *ts = ts_new(test, 1, false);
 	u8 buf[MODEL_KEY_MAX];
 	struct cmap_key key;
 	u64 grows;
 	u32 i;
 
 	/* Set these first, so that they are at the front of their chain. */
-	site_each(test, site, SITE_SET, site_some_aimed(filler, half + 1, 0));
-	site_each(test, site, SITE_SET, site_some(0, filler));
-	site_settle(site);
-	KUNIT_ASSERT_EQ(test, bits_of(site), 8);
-	site_each(test, site, SITE_DELETE, site_some(0, filler));
-	site_settle(site);
-	KUNIT_EXPECT_EQ(test, bits_of(site), 8);
-	grows = site->shard->grows;
+	ts_each(test, ts, TS_SET, some_keys_at(filler, half + 1, 0));
+	ts_each(test, ts, TS_SET, some_keys(0, filler));
+	ts_settle(ts);
+	KUNIT_ASSERT_EQ(test, bits_of(ts), 8);
+	ts_each(test, ts, TS_DELETE, some_keys(0, filler));
+	ts_settle(ts);
+	KUNIT_EXPECT_EQ(test, bits_of(ts), 8);
+	grows = ts->shard->grows;
 	for (i = 0; i < 100; i++) {
-		key = site_aimed(filler + half, 0, buf);
-		KUNIT_ASSERT_EQ(test, site_delete(site, &key), 0);
+		key = ts_key_at(filler + half, 0, buf);
+		KUNIT_ASSERT_EQ(test, ts_delete(ts, &key), 0);
 		if (i % 10 == 0)
-			site_settle(site);
-		KUNIT_ASSERT_EQ(test, site_set(site, &key, "v", 1, GFP_KERNEL), 0);
+			ts_settle(ts);
+		KUNIT_ASSERT_EQ(test, ts_set(ts, &key, "v", 1, GFP_KERNEL), 0);
 	}
-	site_settle(site);
-	KUNIT_EXPECT_EQ(test, bits_of(site), 6);
-	KUNIT_EXPECT_EQ(test, site->shard->grows, grows);
-	KUNIT_EXPECT_EQ(test, site->shard->shrinks, 2);
-	site_free(site);
+	ts_settle(ts);
+	KUNIT_EXPECT_EQ(test, bits_of(ts), 6);
+	KUNIT_EXPECT_EQ(test, ts->shard->grows, grows);
+	KUNIT_EXPECT_EQ(test, ts->shard->shrinks, 2);
+	ts_free(ts);
 }
 
 /*
@@ -411,28 +411,28 @@ static void flood_at_the_edge(struct kunit *test)
 static void shrinks_behind_a_flood(struct kunit *test)
 {
 	const u32 filler = 420, flood = 72, behind = 20;
-	struct site *site = site_new(test, 1, false);
+	struct test_shard *ts = ts_new(test, 1, false);
 
-	site_each(test, site, SITE_SET, site_some(0, filler));
-	site_settle(site);
-	KUNIT_ASSERT_EQ(test, bits_of(site), 7);
-	site_each(test, site, SITE_SET,
-		  site_some_aimed(filler, flood, 2 << (32 - 7)));
-	site_each(test, site, SITE_SET,
-		  site_some_aimed(filler + flood, behind, 3 << (32 - 7)));
+	ts_each(test, ts, TS_SET, some_keys(0, filler));
+	ts_settle(ts);
+	KUNIT_ASSERT_EQ(test, bits_of(ts), 7);
+	ts_each(test, ts, TS_SET,
+		some_keys_at(filler, flood, 2 << (32 - 7)));
+	ts_each(test, ts, TS_SET,
+		some_keys_at(filler + flood, behind, 3 << (32 - 7)));
 	/* The two buckets become one, with the flood in front. */
-	site_each(test, site, SITE_DELETE, site_some(60, filler - 60));
-	site_settle(site);
-	KUNIT_ASSERT_EQ(test, bits_of(site), 6);
-	KUNIT_EXPECT_GT(test, site_table(site)->overlong, 0);
-	site_each(test, site, SITE_DELETE, site_some(0, 60));
-	del_aimed(test, site, filler, flood, 2 << (32 - 7));
-	KUNIT_EXPECT_EQ(test, site_table(site)->overlong, 0);
-	site_settle(site);
-	KUNIT_EXPECT_EQ(test, bits_of(site), CMAP_TABLE_BITS_MIN);
-	site_each(test, site, SITE_EXPECT,
-		  site_some_aimed(filler + flood, behind, 3 << (32 - 7)));
-	site_free(site);
+	ts_each(test, ts, TS_DELETE, some_keys(60, filler - 60));
+	ts_settle(ts);
+	KUNIT_ASSERT_EQ(test, bits_of(ts), 6);
+	KUNIT_EXPECT_GT(test, ts_table(ts)->overlong, 0);
+	ts_each(test, ts, TS_DELETE, some_keys(0, 60));
+	del_aimed(test, ts, filler, flood, 2 << (32 - 7));
+	KUNIT_EXPECT_EQ(test, ts_table(ts)->overlong, 0);
+	ts_settle(ts);
+	KUNIT_EXPECT_EQ(test, bits_of(ts), CMAP_TABLE_BITS_MIN);
+	ts_each(test, ts, TS_EXPECT,
+		some_keys_at(filler + flood, behind, 3 << (32 - 7)));
+	ts_free(ts);
 }
 
 /*
@@ -443,60 +443,60 @@ static void shrinks_behind_a_flood(struct kunit *test)
 static void flood_while_shrinking(struct kunit *test)
 {
 	const u32 others = 201, half = CMAP_CHAIN_HALF, behind = 20;
-	struct site *site = site_new(test, 1, false);
+	struct test_shard *ts = ts_new(test, 1, false);
 	struct cmap_table *table, *next;
 	u8 buf[MODEL_KEY_MAX];
 	struct cmap_key key;
 	u32 i, side;
 
 	for (i = 0; i < others; i++) {
-		key = site_aimed(i, (2 + i % 62) << 26, buf);
-		KUNIT_ASSERT_EQ(test, site_set(site, &key, "v", 1, GFP_KERNEL), 0);
+		key = ts_key_at(i, (2 + i % 62) << 26, buf);
+		KUNIT_ASSERT_EQ(test, ts_set(ts, &key, "v", 1, GFP_KERNEL), 0);
 	}
-	site_settle(site);
-	table = site_table(site);
+	ts_settle(ts);
+	table = ts_table(ts);
 	KUNIT_ASSERT_EQ(test, table->bits, CMAP_TABLE_BITS_MIN + 1);
 	for (side = 0; side < 2; side++) {
 		u32 first = others + side * 2 * half;
 
-		site_each(test, site, SITE_SET,
-			  site_some_aimed(first, half + behind, side << 26));
-		del_aimed(test, site, first, half, side << 26);
+		ts_each(test, ts, TS_SET,
+			some_keys_at(first, half + behind, side << 26));
+		del_aimed(test, ts, first, half, side << 26);
 	}
 	KUNIT_ASSERT_EQ(test, table->overlong, 0);
 
 	/* The move is under way, and cannot continue. */
-	next = site_new_table(test, site, table->bits - 1);
+	next = ts_new_table(test, ts, table->bits - 1);
 	next->pool_used = cmap_pool_capacity(next);
 	rcu_assign_pointer(table->next, next);
 	for (side = 0; side < 2; side++) {
 		u32 first = others + side * 2 * half;
 
-		site_each(test, site, SITE_SET,
-			  site_some_aimed(first, half - behind, side << 26));
-		key = site_aimed(first + half - behind, side << 26, buf);
-		KUNIT_EXPECT_EQ(test, site_set(site, &key, "v", 1, GFP_KERNEL),
+		ts_each(test, ts, TS_SET,
+			some_keys_at(first, half - behind, side << 26));
+		key = ts_key_at(first + half - behind, side << 26, buf);
+		KUNIT_EXPECT_EQ(test, ts_set(ts, &key, "v", 1, GFP_KERNEL),
 				-EXFULL);
-		KUNIT_EXPECT_EQ(test, site_set(site, &key, "v", 1, GFP_ATOMIC),
+		KUNIT_EXPECT_EQ(test, ts_set(ts, &key, "v", 1, GFP_ATOMIC),
 				-EXFULL);
 	}
-	site_settle(site);
+	ts_settle(ts);
 	KUNIT_EXPECT_EQ(test, table->moved, 0);
 	KUNIT_EXPECT_EQ(test, table->overlong, 0);
 
 	next->pool_used = 0;
-	KUNIT_EXPECT_EQ(test, site_resize(site->shard), 0);
+	KUNIT_EXPECT_EQ(test, ts_resize(ts->shard), 0);
 	KUNIT_EXPECT_LE(test, next->longest, 1 + CMAP_CHAIN_MAX);
 	KUNIT_EXPECT_EQ(test, next->overlong, half);
 	for (side = 0; side < 2; side++) {
 		u32 first = others + side * 2 * half;
 
-		site_each(test, site, SITE_EXPECT,
-			  site_some_aimed(first, half - behind, side << 26));
-		site_each(test, site, SITE_EXPECT,
-			  site_some_aimed(first + half, behind, side << 26));
+		ts_each(test, ts, TS_EXPECT,
+			some_keys_at(first, half - behind, side << 26));
+		ts_each(test, ts, TS_EXPECT,
+			some_keys_at(first + half, behind, side << 26));
 	}
-	site_free(site);
+	ts_free(ts);
 }
 
 static struct kunit_case cases[] = {
@@ -521,8 +521,8 @@ static struct kunit_case cases[] = {
 
 static struct kunit_suite suite = {
 	.name = "cmap_shard_chain",
-	.init = lab_init,
-	.exit = lab_exit,
+	.init = ctx_init,
+	.exit = ctx_exit,
 	.test_cases = cases,
 };
 

@@ -2,7 +2,7 @@
 /*
  * A shard at its limits, and when memory is short.
  */
-#include "site.h"
+#include "test_shard.h"
 #include "../core/maintain.h"
 #include "../core/migrate.h"
 #include "../core/write.h"
@@ -12,71 +12,71 @@
 
 static void quota_exact(struct kunit *test)
 {
-	struct site *site = site_new(test, 1, false);
+	struct test_shard *ts = ts_new(test, 1, false);
 	u8 buf[MODEL_KEY_MAX];
 	struct cmap_key key;
 
-	cmap_quota_init(&site->lab->quota, 500, 1);
-	site_each(test, site, SITE_SET, site_some(0, 500));
-	key = site_key(site, 500, buf);
-	KUNIT_EXPECT_EQ(test, site_set(site, &key, "v", 1, GFP_KERNEL), -ENOSPC);
-	cmap_shard_collect(site->shard);
-	KUNIT_EXPECT_EQ(test, site_set(site, &key, "v", 1, GFP_KERNEL), -ENOSPC);
-	key = site_key(site, 0, buf);
-	KUNIT_EXPECT_EQ(test, site_set(site, &key, "w", 1, GFP_KERNEL), 0);
-	KUNIT_EXPECT_EQ(test, site_delete(site, &key), 0);
-	key = site_key(site, 500, buf);
-	KUNIT_EXPECT_EQ(test, site_set(site, &key, "v", 1, GFP_KERNEL), 0);
-	KUNIT_EXPECT_EQ(test, site->shard->entries, 500);
-	site_free(site);
+	cmap_quota_init(&ts->ctx->quota, 500, 1);
+	ts_each(test, ts, TS_SET, some_keys(0, 500));
+	key = ts_key(ts, 500, buf);
+	KUNIT_EXPECT_EQ(test, ts_set(ts, &key, "v", 1, GFP_KERNEL), -ENOSPC);
+	cmap_shard_collect(ts->shard);
+	KUNIT_EXPECT_EQ(test, ts_set(ts, &key, "v", 1, GFP_KERNEL), -ENOSPC);
+	key = ts_key(ts, 0, buf);
+	KUNIT_EXPECT_EQ(test, ts_set(ts, &key, "w", 1, GFP_KERNEL), 0);
+	KUNIT_EXPECT_EQ(test, ts_delete(ts, &key), 0);
+	key = ts_key(ts, 500, buf);
+	KUNIT_EXPECT_EQ(test, ts_set(ts, &key, "v", 1, GFP_KERNEL), 0);
+	KUNIT_EXPECT_EQ(test, ts->shard->entries, 500);
+	ts_free(ts);
 }
 
 /* At the limit on memory writes fail, and everything else works as before. */
 static void memory_limit(struct kunit *test)
 {
-	struct site *site = site_new(test, 2000, false);
+	struct test_shard *ts = ts_new(test, 2000, false);
 	u8 buf[MODEL_KEY_MAX];
 	struct cmap_key key;
 	u32 i, n = 0;
 	int err;
 
-	site->lab->memory.account.max = 20 * PAGE_SIZE;
+	ts->ctx->memory.account.max = 20 * PAGE_SIZE;
 	for (i = 0; i < 2000; i++) {
 		struct cmap_write write = {
-			.key = site_key(site, i, buf),
-			.value = site->buf, .value_len = 100,
+			.key = ts_key(ts, i, buf),
+			.value = ts->buf, .value_len = 100,
 		};
 
-		model_fill(site->buf, 100, i);
-		err = lab_write(site->shard, &write, GFP_KERNEL);
+		model_fill(ts->buf, 100, i);
+		err = shard_write(ts->shard, &write, GFP_KERNEL);
 		if (err) {
 			KUNIT_EXPECT_EQ(test, err, -ENOSPC);
 			KUNIT_EXPECT_EQ(test, write.blocked_on, CMAP_BLOCKED_ON_NODE);
-			site_expect(test, site, &write.key, NULL);
+			ts_expect(test, ts, &write.key, NULL);
 			continue;
 		}
 		n++;
-		KUNIT_ASSERT_TRUE(test, model_set(site->model, buf,
-						  write.key.len, site->buf, 100,
+		KUNIT_ASSERT_TRUE(test, model_set(ts->model, buf,
+						  write.key.len, ts->buf, 100,
 						  write.version));
 	}
 	KUNIT_EXPECT_GT(test, n, 300);
 	KUNIT_EXPECT_LT(test, n, 700);
-	KUNIT_EXPECT_LE(test, lab_bytes(site->lab), 20 * PAGE_SIZE);
-	site_expect_all(test, site);
-	while (site->model->count) {
-		struct model_entry *entry = &site->model->entry[0];
+	KUNIT_EXPECT_LE(test, ctx_bytes(ts->ctx), 20 * PAGE_SIZE);
+	ts_expect_all(test, ts);
+	while (ts->model->count) {
+		struct model_entry *entry = &ts->model->entry[0];
 
 		key = (struct cmap_key){
 			entry->key, entry->key_len,
-			(u64)INDEX << 61 | cmap_hash(&site->lab->hash,
+			(u64)INDEX << 61 | cmap_hash(&ts->ctx->hash,
 						     entry->key,
 						     entry->key_len) >> 3
 		};
-		KUNIT_ASSERT_EQ(test, site_delete(site, &key), 0);
-		model_remove(site->model, entry);
+		KUNIT_ASSERT_EQ(test, ts_delete(ts, &key), 0);
+		model_remove(ts->model, entry);
 	}
-	site_free(site);
+	ts_free(ts);
 }
 
 /*
@@ -86,95 +86,95 @@ static void memory_limit(struct kunit *test)
  */
 static void unreserved_goes_back(struct kunit *test)
 {
-	struct site *site = site_new(test, 1, false);
+	struct test_shard *ts = ts_new(test, 1, false);
 	struct cmap_write write = { .value_len = 100000 };
 	u8 buf[MODEL_KEY_MAX];
 	int err;
 
-	write.key = site_key(site, 0, buf);
-	KUNIT_ASSERT_NOT_NULL(test, lab_reserve(site->shard, &write,
+	write.key = ts_key(ts, 0, buf);
+	KUNIT_ASSERT_NOT_NULL(test, shard_reserve(ts->shard, &write,
 						       GFP_KERNEL, &err));
-	KUNIT_EXPECT_GT(test, lab_bytes(site->lab), 100000);
-	cmap_shard_unreserve(site->shard, &write);
-	flush_delayed_work(&site->shard->trim);
-	KUNIT_EXPECT_EQ(test, lab_bytes(site->lab), 0);
-	site_free(site);
+	KUNIT_EXPECT_GT(test, ctx_bytes(ts->ctx), 100000);
+	cmap_shard_unreserve(ts->shard, &write);
+	flush_delayed_work(&ts->shard->trim);
+	KUNIT_EXPECT_EQ(test, ctx_bytes(ts->ctx), 0);
+	ts_free(ts);
 }
 
 /* The first write needs everything: table, node, segment table.  Each one fails once. */
 static void no_memory_for_the_first(struct kunit *test)
 {
-	struct site *site = site_new(test, 1, false);
+	struct test_shard *ts = ts_new(test, 1, false);
 	u8 buf[MODEL_KEY_MAX];
-	struct cmap_key key = site_key(site, 1, buf);
+	struct cmap_key key = ts_key(ts, 1, buf);
 	u32 n;
 
-	site->lab->memory.offered = true;
+	ts->ctx->memory.offered = true;
 	for (n = 0;; n++) {
 		int err;
 
-		lab_fail(n, U32_MAX);
-		err = site_set(site, &key, "v", 1, GFP_KERNEL);
-		if (!lab_fail_end()) {
+		fail_allocs(n, U32_MAX);
+		err = ts_set(ts, &key, "v", 1, GFP_KERNEL);
+		if (!fail_allocs_end()) {
 			KUNIT_EXPECT_EQ(test, err, 0);
 			break;
 		}
 		KUNIT_EXPECT_EQ(test, err, -ENOMEM);
-		KUNIT_EXPECT_FALSE(test, site_has(site, &key));
-		KUNIT_EXPECT_EQ(test, site->shard->entries, 0);
+		KUNIT_EXPECT_FALSE(test, ts_has(ts, &key));
+		KUNIT_EXPECT_EQ(test, ts->shard->entries, 0);
 	}
 	KUNIT_EXPECT_GE(test, n, 5);
-	KUNIT_EXPECT_TRUE(test, site_has(site, &key));
-	site_free(site);
+	KUNIT_EXPECT_TRUE(test, ts_has(ts, &key));
+	ts_free(ts);
 }
 
 /* The allocations for pool buckets and for a long value's node fail. */
 static void no_memory_for_more(struct kunit *test)
 {
-	struct site *site = site_new(test, 1, false);
+	struct test_shard *ts = ts_new(test, 1, false);
 	struct cmap_write write = { .value_len = 3000 };
 	u8 buf[MODEL_KEY_MAX];
 	struct cmap_key key;
 	u32 i, n, failures = 0;
 	int err;
 
-	site->lab->memory.offered = true;
+	ts->ctx->memory.offered = true;
 	/* A table of 64 buckets, whose pool is allocated when it is needed. */
 	for (i = 0; i < 210; i++) {
-		key = site_aimed(i, i * (U32_MAX / 210), buf);
-		KUNIT_ASSERT_EQ(test, site_set(site, &key, "v", 1, GFP_KERNEL), 0);
+		key = ts_key_at(i, i * (U32_MAX / 210), buf);
+		KUNIT_ASSERT_EQ(test, ts_set(ts, &key, "v", 1, GFP_KERNEL), 0);
 	}
-	site_settle(site);
+	ts_settle(ts);
 	for (i = 0; i < 60; i++) {
 		for (n = 0;; n++) {
-			key = site_aimed(1000 + i, 0x12345678, buf);
-			lab_fail(n, U32_MAX);
-			err = site_set(site, &key, "v", 1, GFP_KERNEL);
+			key = ts_key_at(1000 + i, 0x12345678, buf);
+			fail_allocs(n, U32_MAX);
+			err = ts_set(ts, &key, "v", 1, GFP_KERNEL);
 			if (!err)
 				break;
-			KUNIT_ASSERT_NE(test, lab_fail_end(), 0);
+			KUNIT_ASSERT_NE(test, fail_allocs_end(), 0);
 			KUNIT_EXPECT_EQ(test, err, -ENOMEM);
-			KUNIT_EXPECT_FALSE(test, site_has(site, &key));
+			KUNIT_EXPECT_FALSE(test, ts_has(ts, &key));
 			failures++;
 		}
-		lab_fail_end();
+		fail_allocs_end();
 	}
 	KUNIT_EXPECT_GE(test, failures, 2);
 
 	for (n = 0;; n++) {
 		write.key = key;
-		lab_fail(n, U32_MAX);
-		if (lab_reserve(site->shard, &write, GFP_KERNEL, &err))
+		fail_allocs(n, U32_MAX);
+		if (shard_reserve(ts->shard, &write, GFP_KERNEL, &err))
 			break;
-		KUNIT_ASSERT_NE(test, lab_fail_end(), 0);
+		KUNIT_ASSERT_NE(test, fail_allocs_end(), 0);
 		KUNIT_EXPECT_EQ(test, err, -ENOMEM);
 		KUNIT_EXPECT_EQ(test, write.blocked_on, CMAP_BLOCKED_ON_NODE);
 	}
-	lab_fail_end();
+	fail_allocs_end();
 	KUNIT_EXPECT_GE(test, n, 3);
-	cmap_shard_unreserve(site->shard, &write);
+	cmap_shard_unreserve(ts->shard, &write);
 	KUNIT_EXPECT_EQ(test, write.ref, 0);
-	site_free(site);
+	ts_free(ts);
 }
 
 /*
@@ -183,70 +183,70 @@ static void no_memory_for_more(struct kunit *test)
  */
 static void move_without_memory_is_not_tried_by_each_write(struct kunit *test)
 {
-	struct site *site = site_new(test, 1, false);
+	struct test_shard *ts = ts_new(test, 1, false);
 	struct cmap_table *table, *next;
 	u8 buf[MODEL_KEY_MAX];
 	struct cmap_key key;
 	u32 i;
 
-	site_each(test, site, SITE_SET,
-		  site_some_aimed(0, 2 * CMAP_BUCKET_SLOTS, 0));
-	table = site_table(site);
-	next = site_new_table(test, site, table->bits + 1);
+	ts_each(test, ts, TS_SET,
+		some_keys_at(0, 2 * CMAP_BUCKET_SLOTS, 0));
+	table = ts_table(ts);
+	next = ts_new_table(test, ts, table->bits + 1);
 	rcu_assign_pointer(table->next, next);
-	site->lab->memory.account.max = 1;
-	key = site_aimed(0, 0, buf);
-	KUNIT_EXPECT_EQ(test, site_set(site, &key, "w", 1, GFP_KERNEL), 0);
-	site_settle(site);
+	ts->ctx->memory.account.max = 1;
+	key = ts_key_at(0, 0, buf);
+	KUNIT_EXPECT_EQ(test, ts_set(ts, &key, "w", 1, GFP_KERNEL), 0);
+	ts_settle(ts);
 	KUNIT_EXPECT_EQ(test, table->moved, 0);
-	site->shard->resize_after += HZ * 1000;
+	ts->shard->resize_after += HZ * 1000;
 
-	site->lab->memory.account.max = 0;
-	lab_fail(0, 1000);
+	ts->ctx->memory.account.max = 0;
+	fail_allocs(0, 1000);
 	for (i = 0; i < 10; i++)
-		KUNIT_EXPECT_EQ(test, site_set(site, &key, "x", 1, GFP_KERNEL), 0);
-	KUNIT_EXPECT_EQ(test, lab_fail_end(), 0);
-	site_settle(site);
+		KUNIT_EXPECT_EQ(test, ts_set(ts, &key, "x", 1, GFP_KERNEL), 0);
+	KUNIT_EXPECT_EQ(test, fail_allocs_end(), 0);
+	ts_settle(ts);
 	KUNIT_EXPECT_EQ(test, table->moved, 0);
 
 	/* After a while it is tried again. */
-	site->shard->resize_after = get_jiffies_64();
-	KUNIT_EXPECT_EQ(test, site_set(site, &key, "y", 1, GFP_KERNEL), 0);
-	site_settle(site);
+	ts->shard->resize_after = get_jiffies_64();
+	KUNIT_EXPECT_EQ(test, ts_set(ts, &key, "y", 1, GFP_KERNEL), 0);
+	ts_settle(ts);
 	/* The table is moved, and then shrinks, as it has few entries. */
-	KUNIT_EXPECT_EQ(test, site->shard->shrinks, 1);
-	KUNIT_EXPECT_EQ(test, site->shard->resize_after, 0);
-	site_free(site);
+	KUNIT_EXPECT_EQ(test, ts->shard->shrinks, 1);
+	KUNIT_EXPECT_EQ(test, ts->shard->resize_after, 0);
+	ts_free(ts);
 }
 
 /* There is no memory for a larger table: writes go on in the present one. */
 static void no_memory_to_grow(struct kunit *test)
 {
-	struct site *site = site_new(test, 1, false);
+	struct test_shard *ts = ts_new(test, 1, false);
 	u8 buf[MODEL_KEY_MAX];
 	struct cmap_key key;
 	u32 i = 200;
 
-	site_each(test, site, SITE_SET, site_some(0, i));
+	ts_each(test, ts, TS_SET, some_keys(0, i));
 	/* There are free nodes, but no page can be allocated. */
-	site->lab->memory.account.max = lab_bytes(site->lab);
-	while (site->shard->entries < 220) {
-		key = site_key(site, i++, buf);
-		if (site_set(site, &key, "v", 1, GFP_KERNEL))
+	ts->ctx->memory.account.max = ctx_bytes(ts->ctx);
+	while (ts->shard->entries < 220) {
+		key = ts_key(ts, i++, buf);
+		if (ts_set(ts, &key, "v", 1, GFP_KERNEL))
 			break;
 	}
-	KUNIT_EXPECT_GT(test, site->shard->entries, 200);
-	KUNIT_EXPECT_EQ(test, site->shard->grows, 0);
-	KUNIT_EXPECT_EQ(test, site_resize(site->shard), -ENOSPC);
+	KUNIT_EXPECT_GT(test, ts->shard->entries, 200);
+	KUNIT_EXPECT_EQ(test, ts->shard->grows, 0);
+	KUNIT_EXPECT_EQ(test, ts_resize(ts->shard), -ENOSPC);
 
-	site->lab->memory.account.max = 0;
-	KUNIT_EXPECT_EQ(test, site_resize(site->shard), 0);
-	KUNIT_EXPECT_EQ(test, site->shard->grows, 1);
-	site_free(site);
+	ts->ctx->memory.account.max = 0;
+	KUNIT_EXPECT_EQ(test, ts_resize(ts->shard), 0);
+	KUNIT_EXPECT_EQ(test, ts->shard->grows, 1);
+	ts_free(ts);
 }
 
 /* Have free nodes for some keys, beside the reserve that inserts leave. */
-static void leave_free(struct kunit *test, struct site *site, u32 first,
+static void leave_free(struct kunit *test, struct test_shard *ts, u32 first,
 		       u32 count)
 {
 	struct cmap_write *writes = kunit_kcalloc(test, count, sizeof(*writes),
@@ -257,24 +257,24 @@ static void leave_free(struct kunit *test, struct site *site, u32 first,
 
 	KUNIT_ASSERT_NOT_NULL(test, writes);
 	for (i = 0; i < count; i++) {
-		writes[i].key = site_key(site, first + i, buf);
+		writes[i].key = ts_key(ts, first + i, buf);
 		writes[i].value_len = 1;
-		KUNIT_ASSERT_NOT_NULL(test, lab_reserve(site->shard,
+		KUNIT_ASSERT_NOT_NULL(test, shard_reserve(ts->shard,
 						&writes[i], GFP_KERNEL, &err));
 	}
 	while (count--)
-		cmap_shard_unreserve(site->shard, &writes[count]);
+		cmap_shard_unreserve(ts->shard, &writes[count]);
 }
 
-static unsigned int chores(struct site *site)
+static unsigned int pending_work(struct test_shard *ts)
 {
-	unsigned int chores;
+	unsigned int pending;
 
-	spin_lock_bh(&site->shard->lock);
-	chores = cmap_pending(site->shard);
-	spin_unlock_bh(&site->shard->lock);
+	spin_lock_bh(&ts->shard->lock);
+	pending = cmap_pending(ts->shard);
+	spin_unlock_bh(&ts->shard->lock);
 
-	return chores;
+	return pending;
 }
 
 /*
@@ -283,28 +283,28 @@ static unsigned int chores(struct site *site)
  */
 static void no_memory_to_grow_for_a_while(struct kunit *test)
 {
-	struct site *site = site_new(test, 1, false);
+	struct test_shard *ts = ts_new(test, 1, false);
 	u8 buf[MODEL_KEY_MAX];
-	struct cmap_key key = site_key(site, 0, buf);
+	struct cmap_key key = ts_key(ts, 0, buf);
 
-	site_each(test, site, SITE_SET, site_some(0, 200));
+	ts_each(test, ts, TS_SET, some_keys(0, 200));
 	/* Have free nodes for 20 more. */
-	leave_free(test, site, 200, 20);
-	site->lab->memory.account.max = lab_bytes(site->lab);
-	site_each(test, site, SITE_SET, site_some(200, 20));
-	flush_work(&site->shard->resize);
+	leave_free(test, ts, 200, 20);
+	ts->ctx->memory.account.max = ctx_bytes(ts->ctx);
+	ts_each(test, ts, TS_SET, some_keys(200, 20));
+	flush_work(&ts->shard->resize);
 	/* This thread may be preempted for long; the pause must not end meanwhile. */
-	site->shard->resize_after += HZ * 1000;
-	KUNIT_EXPECT_EQ(test, site->shard->grows, 0);
-	KUNIT_EXPECT_EQ(test, chores(site) & CMAP_PENDING_RESIZE, 0);
+	ts->shard->resize_after += HZ * 1000;
+	KUNIT_EXPECT_EQ(test, ts->shard->grows, 0);
+	KUNIT_EXPECT_EQ(test, pending_work(ts) & CMAP_PENDING_RESIZE, 0);
 
 	/* After a while it is tried again. */
-	site->lab->memory.account.max = 0;
-	site->shard->resize_after = get_jiffies_64();
-	KUNIT_EXPECT_EQ(test, site_set(site, &key, "w", 1, GFP_KERNEL), 0);
-	flush_work(&site->shard->resize);
-	KUNIT_EXPECT_EQ(test, site->shard->grows, 1);
-	site_free(site);
+	ts->ctx->memory.account.max = 0;
+	ts->shard->resize_after = get_jiffies_64();
+	KUNIT_EXPECT_EQ(test, ts_set(ts, &key, "w", 1, GFP_KERNEL), 0);
+	flush_work(&ts->shard->resize);
+	KUNIT_EXPECT_EQ(test, ts->shard->grows, 1);
+	ts_free(ts);
 }
 
 /*
@@ -318,30 +318,30 @@ static void allocates_as_the_caller_may(struct kunit *test)
 	u32 g, i;
 
 	for (g = 0; g < ARRAY_SIZE(gfps); g++) {
-		struct site *site = site_new(test, 1, false);
+		struct test_shard *ts = ts_new(test, 1, false);
 		u8 buf[MODEL_KEY_MAX];
 		struct cmap_key key;
 
-		lab_fail(0, 0);
+		fail_allocs(0, 0);
 		/* Tables, nodes, chains that need the pool, and a move. */
 		for (i = 0; i < 500; i++) {
-			key = site_key(site, i, buf);
-			KUNIT_ASSERT_EQ(test, site_set(site, &key, "v", 1, gfps[g]),
+			key = ts_key(ts, i, buf);
+			KUNIT_ASSERT_EQ(test, ts_set(ts, &key, "v", 1, gfps[g]),
 					0);
 		}
 		for (i = 0; i < 150; i++) {
-			key = site_aimed(i, 7, buf);
-			KUNIT_ASSERT_EQ(test, site_set(site, &key, "v", 1, gfps[g]),
+			key = ts_key_at(i, 7, buf);
+			KUNIT_ASSERT_EQ(test, ts_set(ts, &key, "v", 1, gfps[g]),
 					0);
 		}
 		if (gfpflags_allow_blocking(gfps[g]))
-			KUNIT_EXPECT_EQ(test, cmap_migrate_now(site->shard,
+			KUNIT_EXPECT_EQ(test, cmap_migrate_now(ts->shard,
 							      gfps[g]), 0);
-		lab_fail_end();
-		KUNIT_EXPECT_NE(test, lab_gfp_seen(), 0);
-		KUNIT_EXPECT_EQ(test, lab_gfp_seen() & mask, gfps[g] & mask);
-		KUNIT_EXPECT_GT(test, site->shard->grows, 0);
-		site_free(site);
+		fail_allocs_end();
+		KUNIT_EXPECT_NE(test, alloc_gfp_seen(), 0);
+		KUNIT_EXPECT_EQ(test, alloc_gfp_seen() & mask, gfps[g] & mask);
+		KUNIT_EXPECT_GT(test, ts->shard->grows, 0);
+		ts_free(ts);
 	}
 }
 
@@ -360,8 +360,8 @@ static struct kunit_case cases[] = {
 
 static struct kunit_suite suite = {
 	.name = "cmap_shard_memory",
-	.init = lab_init,
-	.exit = lab_exit,
+	.init = ctx_init,
+	.exit = ctx_exit,
 	.test_cases = cases,
 };
 

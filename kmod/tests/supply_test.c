@@ -91,7 +91,7 @@ static void trimmed(struct cmap *map)
 	do {
 		bytes = atomic64_read(&map->memory.account.bytes);
 		msleep(200);
-		lab_settle();
+		wait_for_frees();
 	} while (atomic64_read(&map->memory.account.bytes) < bytes);
 }
 
@@ -118,7 +118,7 @@ static void replaced_by_another_size_and_again(struct kunit *test)
 							   GFP_KERNEL), 0,
 					    "%u for %u bytes", shorter, len);
 			for (again = shorter; again > 64; again = again * 2 / 3) {
-				lab_settle();
+				wait_for_frees();
 				KUNIT_EXPECT_EQ_MSG(test, full_set(map, key, again, 2,
 								   GFP_KERNEL), 0,
 						    "%u for %u bytes, once %u",
@@ -264,7 +264,7 @@ static void hold_contest(struct kunit *test, u32 shards, u64 max_bytes,
 	contest.own = own;
 	atomic_set(&contest.refused, 0);
 	atomic64_set(&contest.slowest, 0);
-	lab_race(test, 4, contend);
+	run_threads(test, 4, contend);
 	KUNIT_EXPECT_EQ_MSG(test, atomic_read(&contest.refused), 0,
 			    "%u bytes, %u shards", len, shards);
 	kunit_info(test, "%u bytes, %u shards, %s: slowest %llu us", len,
@@ -548,7 +548,7 @@ static void spent_numbers_are_said_at_once(struct kunit *test)
 	u64 retries;
 
 	KUNIT_ASSERT_EQ(test, full_set(map, 0, 100, 0, GFP_KERNEL), 0);
-	segtab = lab_largest_segtab(test, &shard->arena);
+	segtab = use_largest_segtab(test, &shard->arena);
 	bitmap_fill(segtab->map, segtab->size);
 	segtab->taken = segtab->size;
 
@@ -596,7 +596,7 @@ static void numbers_are_looked_for_where_they_lack(struct kunit *test)
 			KUNIT_ASSERT_EQ(test, full_delete(map, key), 0);
 	/* There is room for copies, so that segments could be emptied. */
 	synchronize_rcu();
-	segtab = lab_largest_segtab(test, &spent->arena);
+	segtab = use_largest_segtab(test, &spent->arena);
 	bitmap_fill(segtab->map, segtab->size);
 	segtab->taken = segtab->size;
 
@@ -758,8 +758,8 @@ static void payer_end(struct cmap_user *user, struct cmap **map)
 	cmap_reserve_percent = 5;
 	for (i = 0; i < 3; i++)
 		cmap_map_put(map[i]);
-	lab_settle();
-	lab_settle();
+	wait_for_frees();
+	wait_for_frees();
 	cmap_user_uncount(user);
 }
 
@@ -858,16 +858,16 @@ static void who_is_killed_ends_without_a_wait(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, full_set(thief.map, 1000, 8, 0, GFP_KERNEL), 0);
 	thief.key = 1;
 	thief.left = thefts;
-	lab_after_refill(steal);
-	lab_kill(true);
+	after_refill(steal);
+	set_killed(true);
 	err = full_set(thief.map, 0, 100000, 0, GFP_KERNEL);
-	lab_kill(false);
+	set_killed(false);
 	KUNIT_EXPECT_EQ(test, err, -EINTR);
 	KUNIT_EXPECT_GT(test, thief.left, thefts / 2);
 	/* A writer that is not killed goes on. */
 	KUNIT_EXPECT_EQ(test, full_set(thief.map, 0, 100000, 0, GFP_KERNEL), 0);
 	KUNIT_EXPECT_EQ(test, thief.left, 0);
-	lab_after_refill(NULL);
+	after_refill(NULL);
 	cmap_map_put(thief.map);
 }
 

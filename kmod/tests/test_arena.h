@@ -2,10 +2,10 @@
 /*
  * An arena for tests, with a lock of its own.
  */
-#ifndef CMAP_TESTS_STOCK_H
-#define CMAP_TESTS_STOCK_H
+#ifndef CMAP_TESTS_TEST_ARENA_H
+#define CMAP_TESTS_TEST_ARENA_H
 
-#include "lab.h"
+#include "context.h"
 #include "../core/alloc.h"
 #include "../core/evacuate.h"
 #include "../core/refill.h"
@@ -16,33 +16,33 @@
 #define NODE_MIN	sizeof(struct cmap_node)
 #define NODE_MAX	(sizeof(struct cmap_node) + CMAP_KEY_MAX + CMAP_VALUE_MAX)
 
-struct stock {
+struct test_arena {
 	struct cmap_arena arena;
 	spinlock_t lock;
-	struct lab *lab;
+	struct test_context *ctx;
 };
 
-struct stock *stock_new(struct kunit *test, bool wipe);
+struct test_arena *ta_new(struct kunit *test, bool wipe);
 
 /* Take a node.  Returns 0 and sets *err if there is no memory. */
-cmap_ref stock_take(struct stock *stock, u32 size, int *err);
+cmap_ref ta_take(struct test_arena *ta, u32 size, int *err);
 /* Take a node that needs no allocation.  Returns 0 if there is none. */
-cmap_ref stock_take_ready(struct stock *stock, u32 size);
-int stock_refill(struct stock *stock, u32 size, gfp_t gfp);
-void stock_retire(struct stock *stock, cmap_ref ref);
+cmap_ref ta_take_ready(struct test_arena *ta, u32 size);
+int ta_refill(struct test_arena *ta, u32 size, gfp_t gfp);
+void ta_retire(struct test_arena *ta, cmap_ref ref);
 
 /* The caller must be the only user of the node. */
-struct cmap_node *stock_node(struct stock *stock, cmap_ref ref);
+struct cmap_node *ta_node(struct test_arena *ta, cmap_ref ref);
 
 /* Free a node whose ref was never published. */
-void stock_unalloc(struct stock *stock, cmap_ref ref);
+void ta_free_unpublished(struct test_arena *ta, cmap_ref ref);
 
 /* Trim.  True if more can be freed after a grace period. */
-bool stock_trim(struct stock *stock, u32 step);
+bool ta_trim(struct test_arena *ta, u32 step);
 
 /* The caller must be the only user of the arena. */
-struct cmap_segtab *stock_segtab(struct stock *stock);
-struct cmap_segment *stock_segment(struct stock *stock, cmap_ref ref);
+struct cmap_segtab *ta_segtab(struct test_arena *ta);
+struct cmap_segment *ta_segment(struct test_arena *ta, cmap_ref ref);
 
 struct census {
 	u32 segments;
@@ -51,6 +51,6 @@ struct census {
 };
 
 /* Count the segments, their live nodes and their bytes. */
-struct census stock_census(struct stock *stock);
+struct census ta_census(struct test_arena *ta);
 
-#endif /* CMAP_TESTS_STOCK_H */
+#endif /* CMAP_TESTS_TEST_ARENA_H */

@@ -2,7 +2,7 @@
 /*
  * insmod cmap_kunit.ko [seed=N]
  */
-#include "lab.h"
+#include "context.h"
 #include "fail.h"
 #include "../core/lack.h"
 #include "../core/queue.h"
@@ -29,52 +29,52 @@ MODULE_PARM_DESC(seed, "Seed of random numbers (default 0: another each time)");
  */
 static atomic_t works_with_io;
 
-int lab_init(struct kunit *test)
+int ctx_init(struct kunit *test)
 {
-	struct lab *lab = kunit_kzalloc(test, sizeof(*lab), GFP_KERNEL);
+	struct test_context *ctx = kunit_kzalloc(test, sizeof(*ctx), GFP_KERNEL);
 
-	KUNIT_ASSERT_NOT_NULL(test, lab);
+	KUNIT_ASSERT_NOT_NULL(test, ctx);
 	kunit_info(test, "seed=%lu", seed);
-	prandom_seed_state(&lab->random, seed);
-	lab->secret[0] = lab_u64(lab);
-	lab->secret[1] = lab_u64(lab);
-	lab->hash = cmap_hash_begin(lab->secret);
-	cmap_quota_init(&lab->quota, 0, 1);
-	cmap_memory_init(&lab->memory, 0, false);
-	lab->memory.account.parent = &lab->all;
-	test->priv = lab;
+	prandom_seed_state(&ctx->random, seed);
+	ctx->secret[0] = ctx_random_u64(ctx);
+	ctx->secret[1] = ctx_random_u64(ctx);
+	ctx->hash = cmap_hash_begin(ctx->secret);
+	cmap_quota_init(&ctx->quota, 0, 1);
+	cmap_memory_init(&ctx->memory, 0, false);
+	ctx->memory.account.parent = &ctx->all;
+	test->priv = ctx;
 
 	return 0;
 }
 
-void lab_exit(struct kunit *test)
+void ctx_exit(struct kunit *test)
 {
-	struct lab *lab = test->priv;
+	struct test_context *ctx = test->priv;
 
-	lab_fail_end();
-	lab_settle();
+	fail_allocs_end();
+	wait_for_frees();
 	KUNIT_EXPECT_EQ(test, atomic_xchg(&works_with_io, 0), 0);
-	KUNIT_EXPECT_EQ(test, lab_bytes(lab), 0);
-	KUNIT_EXPECT_EQ(test, atomic64_read(&lab->all.bytes), 0);
-	KUNIT_EXPECT_EQ(test, atomic_read(&lab->memory.leaving), 0);
-	KUNIT_EXPECT_EQ(test, atomic64_read(&lab->all.returning), 0);
-	KUNIT_EXPECT_EQ(test, atomic64_read(&lab->all.headroom), 0);
-	KUNIT_EXPECT_EQ(test, atomic64_read(&lab->memory.in_hand), 0);
-	cmap_memory_exit(&lab->memory);
+	KUNIT_EXPECT_EQ(test, ctx_bytes(ctx), 0);
+	KUNIT_EXPECT_EQ(test, atomic64_read(&ctx->all.bytes), 0);
+	KUNIT_EXPECT_EQ(test, atomic_read(&ctx->memory.leaving), 0);
+	KUNIT_EXPECT_EQ(test, atomic64_read(&ctx->all.returning), 0);
+	KUNIT_EXPECT_EQ(test, atomic64_read(&ctx->all.headroom), 0);
+	KUNIT_EXPECT_EQ(test, atomic64_read(&ctx->memory.in_hand), 0);
+	cmap_memory_exit(&ctx->memory);
 }
 
-u32 lab_below(struct lab *lab, u32 end)
+u32 ctx_random(struct test_context *ctx, u32 end)
 {
-	return ((u64)prandom_u32_state(&lab->random) * end) >> 32;
+	return ((u64)prandom_u32_state(&ctx->random) * end) >> 32;
 }
 
-u64 lab_u64(struct lab *lab)
+u64 ctx_random_u64(struct test_context *ctx)
 {
-	return (u64)prandom_u32_state(&lab->random) << 32 |
-	       prandom_u32_state(&lab->random);
+	return (u64)prandom_u32_state(&ctx->random) << 32 |
+	       prandom_u32_state(&ctx->random);
 }
 
-int lab_write(struct cmap_shard *shard, struct cmap_write *write, gfp_t gfp)
+int shard_write(struct cmap_shard *shard, struct cmap_write *write, gfp_t gfp)
 {
 	int err;
 
@@ -89,8 +89,8 @@ int lab_write(struct cmap_shard *shard, struct cmap_write *write, gfp_t gfp)
 	return err;
 }
 
-struct cmap_node *lab_reserve(struct cmap_shard *shard,
-			      struct cmap_write *write, gfp_t gfp, int *err)
+struct cmap_node *shard_reserve(struct cmap_shard *shard,
+				struct cmap_write *write, gfp_t gfp, int *err)
 {
 	struct cmap_node *node;
 
@@ -115,7 +115,7 @@ static struct {
 	gfp_t seen;
 } failing;
 
-bool cmap_lab_fails(gfp_t gfp)
+bool cmap_test_alloc_fails(gfp_t gfp)
 {
 	if (current->flags & PF_WQ_WORKER && current_gfp_context(gfp) & __GFP_IO)
 		atomic_inc(&works_with_io);
@@ -133,7 +133,7 @@ bool cmap_lab_fails(gfp_t gfp)
 	return true;
 }
 
-void lab_fail(unsigned int skip, unsigned int count)
+void fail_allocs(unsigned int skip, unsigned int count)
 {
 	failing.skip = skip;
 	failing.count = count;
@@ -142,13 +142,13 @@ void lab_fail(unsigned int skip, unsigned int count)
 	WRITE_ONCE(failing.task, current);
 }
 
-unsigned int lab_fail_end(void)
+unsigned int fail_allocs_end(void)
 {
 	WRITE_ONCE(failing.task, NULL);
 	return failing.failed;
 }
 
-gfp_t lab_gfp_seen(void)
+gfp_t alloc_gfp_seen(void)
 {
 	return failing.seen;
 }
@@ -161,9 +161,9 @@ static struct {
 	struct completion go_on;
 } hold;
 
-void cmap_lab_before(const char *what)
+void cmap_test_before(const char *what)
 {
-	/* Pairs with the release in lab_hold(). */
+	/* Pairs with the release in hold_task(). */
 	const char *held = smp_load_acquire(&hold.what);
 
 	if (!held || strcmp(held, what))
@@ -173,20 +173,20 @@ void cmap_lab_before(const char *what)
 	wait_for_completion(&hold.go_on);
 }
 
-void lab_hold(const char *what)
+void hold_task(const char *what)
 {
 	init_completion(&hold.there);
 	init_completion(&hold.go_on);
-	/* Pairs with the acquire in cmap_lab_before(). */
+	/* Pairs with the acquire in cmap_test_before(). */
 	smp_store_release(&hold.what, what);
 }
 
-bool lab_hold_wait(void)
+bool hold_task_wait(void)
 {
 	return wait_for_completion_timeout(&hold.there, 60 * HZ);
 }
 
-void lab_hold_end(void)
+void hold_task_end(void)
 {
 	WRITE_ONCE(hold.what, NULL);
 	complete(&hold.go_on);
@@ -197,7 +197,7 @@ static struct {
 	void (*then)(void);
 } refill;
 
-void cmap_lab_refilled(void)
+void cmap_test_refilled(void)
 {
 	if (READ_ONCE(refill.task) != current)
 		return;
@@ -207,7 +207,7 @@ void cmap_lab_refilled(void)
 	WRITE_ONCE(refill.task, current);
 }
 
-void lab_after_refill(void (*then)(void))
+void after_refill(void (*then)(void))
 {
 	refill.then = then;
 	WRITE_ONCE(refill.task, then ? current : NULL);
@@ -219,7 +219,7 @@ static bool looking;
 static atomic64_t left_over;
 static atomic64_t in_softirq;
 
-void cmap_lab_look(unsigned long addr, unsigned int order)
+void cmap_test_page_freed(unsigned long addr, unsigned int order)
 {
 	const u8 *byte = (const u8 *)addr;
 	size_t i;
@@ -231,19 +231,19 @@ void cmap_lab_look(unsigned long addr, unsigned int order)
 			atomic64_inc(&left_over);
 }
 
-void lab_freed(void)
+void count_unwiped(void)
 {
 	atomic64_set(&left_over, 0);
 	WRITE_ONCE(looking, true);
 }
 
-u64 lab_freed_end(void)
+u64 count_unwiped_end(void)
 {
 	WRITE_ONCE(looking, false);
 	return atomic64_read(&left_over);
 }
 
-u64 lab_freed_in_softirq(void)
+u64 frees_in_softirq(void)
 {
 	return atomic64_read(&in_softirq);
 }
@@ -257,7 +257,7 @@ struct racer {
 	struct completion done;
 };
 
-static int race(void *arg)
+static int race_thread(void *arg)
 {
 	struct racer *racer = arg;
 
@@ -266,8 +266,8 @@ static int race(void *arg)
 	return 0;
 }
 
-void lab_race(struct kunit *test, unsigned int count,
-	      void (*run)(struct kunit *test, unsigned int thread))
+void run_threads(struct kunit *test, unsigned int count,
+		 void (*run)(struct kunit *test, unsigned int thread))
 {
 	struct racer *racers = kunit_kcalloc(test, count, sizeof(*racers),
 					     GFP_KERNEL);
@@ -283,7 +283,7 @@ void lab_race(struct kunit *test, unsigned int count,
 			.test = test, .thread = started, .run = run,
 		};
 		init_completion(&racer->done);
-		task = kthread_create(race, racer, "cmap_race/%u", started);
+		task = kthread_create(race_thread, racer, "cmap_race/%u", started);
 		if (IS_ERR(task))
 			break;
 		kthread_bind(task, cpu);
@@ -299,7 +299,7 @@ void lab_race(struct kunit *test, unsigned int count,
 	KUNIT_ASSERT_EQ(test, started, count);
 }
 
-void lab_settle(void)
+void wait_for_frees(void)
 {
 	/* rcu_barrier() alone does not wait if there is no callback. */
 	synchronize_rcu();
@@ -309,7 +309,7 @@ void lab_settle(void)
 }
 
 /* It has room for all segments; their memory is not allocated. */
-struct cmap_segtab *lab_largest_segtab(struct kunit *test,
+struct cmap_segtab *use_largest_segtab(struct kunit *test,
 				       struct cmap_arena *arena)
 {
 	struct cmap_segtab *small, *segtab;
@@ -336,7 +336,7 @@ struct cmap_segtab *lab_largest_segtab(struct kunit *test,
 
 /* ---- signals ---- */
 
-void lab_kill(bool killed)
+void set_killed(bool killed)
 {
 	if (killed) {
 		sigaddset(&current->pending.signal, SIGKILL);
@@ -349,21 +349,21 @@ void lab_kill(bool killed)
 
 /* ---- the module ---- */
 
-static int __init lab_module_init(void)
+static int __init tests_module_init(void)
 {
 	while (!seed)
 		seed = get_random_u32();
 	return cmap_queue_init();
 }
 
-static void __exit lab_module_exit(void)
+static void __exit tests_module_exit(void)
 {
 	cmap_queue_exit();
 	rcu_barrier();
 }
 
-module_init(lab_module_init);
-module_exit(lab_module_exit);
+module_init(tests_module_init);
+module_exit(tests_module_exit);
 
 MODULE_DESCRIPTION("KUnit tests of cmap's core");
 MODULE_LICENSE("GPL");
