@@ -264,7 +264,8 @@ int kcmap_stat(struct kcmap *map, struct kcmap_info *info);
 /*
  * Counters of the reads through this handle's window.  Set sz to sizeof(struct
  * kcmap_window_info) first.  ENODEV means that the handle reads by system
- * calls.
+ * calls.  EPROTONOSUPPORT means the same, because the module's windows have
+ * another format than this library knows.
  */
 struct kcmap_window_info {
 	size_t sz;

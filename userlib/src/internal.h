@@ -33,7 +33,7 @@ struct kcmap {
 	bool created;	/* by this handle's kcmap_open() */
 	dev_t device;	/* with id: which map the descriptor was opened for */
 	uint64_t id;
-	int no_window;	/* it has none, or must not be used */
+	int no_window;	/* why reads are system calls for good: an errno; or 0 */
 	unsigned int reads_without;	/* until mapping is tried again */
 	struct kcmap_view *view;	/* NULL until the first read */
 };

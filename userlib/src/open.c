@@ -13,7 +13,7 @@ static struct kcmap *handle_new(int no_window)
 	struct kcmap *map = calloc(1, sizeof(*map));
 
 	if (map)
-		map->no_window = no_window || (choice && *choice);
+		map->no_window = no_window || (choice && *choice) ? ENODEV : 0;
 	return map;
 }
 

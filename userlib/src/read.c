@@ -561,7 +561,8 @@ API int kcmap_window_stat(struct kcmap *map, struct kcmap_window_info *stat)
 		return -1;
 	}
 	if (!view) {
-		errno = ENODEV;
+		errno = LOAD(&map->no_window) == EPROTONOSUPPORT ?
+			EPROTONOSUPPORT : ENODEV;
 		return -1;
 	}
 

@@ -113,6 +113,7 @@ static const struct meaning {
 	{ EPERM, ON_NAMES | ON_KEY | READS | WRITES | OF(STAT) | OF(BATCH),
 	  "a sandbox (seccomp) denies the system call" },
 	{ EPERM, ANY, "only the map's owner may do this; or a sandbox (seccomp) denies it" },
+	{ EPROTONOSUPPORT, ANY, "module and library know different formats of the window, so reads are system calls; install both of one release" },
 	{ ESTALE, OF(SET) | OF(DELETE), "the entry's version is not the expected one" },
 	{ ESTALE, OF(COMPARE_SWAP) | OF(COMPARE_DELETE), "the value is not the expected one" },
 	{ ESTALE, ANY, "the entry's version, or value, is not the expected one" },

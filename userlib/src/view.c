@@ -227,9 +227,7 @@ static int header_valid(const struct cmap_window *header, uint64_t id)
 {
 	size_t page = header->page_bytes;
 
-	return header->magic == CMAP_WINDOW_MAGIC &&
-	       header->format == CMAP_WINDOW_FORMAT &&
-	       page >= PAGE_LEAST && page <= PAGE_MOST && !(page & (page - 1)) &&
+	return page >= PAGE_LEAST && page <= PAGE_MOST && !(page & (page - 1)) &&
 	       header->shards_offset && header->shards_offset <= PAGE_MOST &&
 	       header->shards_offset % page == 0 &&
 	       header->shard_bits < 16 &&
@@ -238,21 +236,34 @@ static int header_valid(const struct cmap_window *header, uint64_t id)
 	       header->id == id;
 }
 
+/*
+ * 0, or a negative errno if this library cannot read such a window.  One of
+ * another format may have another header, so the format is checked first.
+ */
+static int header_error(const struct cmap_window *header, uint64_t id)
+{
+	if (header->magic != CMAP_WINDOW_MAGIC)
+		return -EBADFD;
+	if (header->format != CMAP_WINDOW_FORMAT)
+		return -EPROTONOSUPPORT;
+	return header_valid(header, id) ? 0 : -EBADFD;
+}
+
 /* Copy the header of a window, and check that this library can read it. */
 static int read_header(const struct kcmap *map, struct cmap_window *header)
 {
 	const void *first = map_window(map, sizeof(*header), 0, 0);
+	int err;
 
 	if (!first)
 		return -1;
 	/* Check and use the same copy: the original may change in between. */
 	memcpy(header, first, sizeof(*header));
 	unmap(first, sizeof(*header));
-	if (!header_valid(header, map->id)) {
-		errno = EBADFD;
-		return -1;
-	}
-	return 0;
+	err = header_error(header, map->id);
+	if (err)
+		errno = -err;
+	return err ? -1 : 0;
 }
 
 /* The view is zeroed. */
@@ -274,7 +285,7 @@ static struct kcmap_view *view_alloc(size_t size)
 
 /*
  * NULL with errno set.  EBADFD also means a window that this reader cannot
- * read.
+ * read, EPROTONOSUPPORT one of another format.
  */
 struct kcmap_view *kcmap_view_open(const struct kcmap *map)
 {
@@ -334,7 +345,8 @@ void kcmap_view_close(struct kcmap_view *view)
 /* Whether later tries would fail, too.  A lack of memory may pass. */
 static int for_good(int err)
 {
-	return err == ENODEV || err == EACCES || err == EBADFD;
+	return err == ENODEV || err == EACCES || err == EBADFD ||
+	       err == EPROTONOSUPPORT;
 }
 
 /*
@@ -359,7 +371,7 @@ struct kcmap_view *kcmap_view_make(struct kcmap *map)
 	view = kcmap_view_open(map);
 	if (!view) {
 		if (for_good(errno))
-			STORE(&map->no_window, 1);
+			STORE(&map->no_window, errno);
 		else
 			STORE(&map->reads_without, READS_WITHOUT);
 	} else if (!EXCHANGE_IF(&map->view, &none, view)) {

@@ -46,7 +46,7 @@ static void lookups(void)
 /* Without a window, the kernel's answers are passed on, and nothing else. */
 static void lookups_by_call(void)
 {
-	struct kcmap map = { .fd = fd, .id = WINDOW_ID, .no_window = 1 };
+	struct kcmap map = { .fd = fd, .id = WINDOW_ID, .no_window = ENODEV };
 	char value[8];
 	struct kcmap_lookup lookup = {
 		.key = "key", .key_len = 3, .buf = value, .size = 8,
@@ -77,7 +77,7 @@ _Static_assert(sizeof(struct kcmap_result) == 64, "sizes stay");
 /* The size of a buffer is not reported as the length of a value. */
 static void batch_lengths(void)
 {
-	struct kcmap map = { .fd = fd, .id = WINDOW_ID, .no_window = 1 };
+	struct kcmap map = { .fd = fd, .id = WINDOW_ID, .no_window = ENODEV };
 	struct kcmap_batch *batch = kcmap_batch_new(3);
 	static const int answers[] = { 0, EMSGSIZE, ENOENT };
 	struct kcmap_result result;
@@ -109,8 +109,6 @@ static void header_bounds(void)
 		uint32_t value;
 	} wrong[] = {
 		{ offsetof(struct cmap_window, magic), 1 },
-		{ offsetof(struct cmap_window, format), 2 },
-		{ offsetof(struct cmap_window, format), 4 },
 		{ offsetof(struct cmap_window, key_max), CMAP_KEY_MAX + 1 },
 		{ offsetof(struct cmap_window, page_bytes), 0 },
 		{ offsetof(struct cmap_window, page_bytes), 2048 },
@@ -139,10 +137,57 @@ static void header_bounds(void)
 		kcmap_view_close(view);
 		*word = was;
 	}
+	/* The format is checked first: another one may have another header. */
+	header()->format++;
+	header()->page_bytes = 0;
+	WANT(!kcmap_view_open(&map) && errno == EPROTONOSUPPORT);
+	header()->format--;
+	header()->page_bytes = (uint32_t)page;
 	header()->key_max = CMAP_KEY_MAX;
 	view = kcmap_view_open(&map);
 	WANT(view);
 	kcmap_view_close(view);
+	over(&map);
+}
+
+/*
+ * The module is older or newer than the library.  Then all reads are system calls,
+ * nothing of the window is read but its header, and the library tells why.
+ */
+static void other_format(void)
+{
+	static const uint32_t formats[] = {
+		0, CMAP_WINDOW_FORMAT - 1, CMAP_WINDOW_FORMAT + 1, UINT32_MAX,
+	};
+	struct kcmap_window_info info = { .sz = sizeof(info) };
+	char text[KCMAP_STRERROR_MAX];
+	struct kcmap map;
+	unsigned int i, reads;
+
+	for (i = 0; i < sizeof(formats) / sizeof(*formats); i++) {
+		map = unread_map();
+		header()->format = formats[i];
+		answer = EIO;
+		asked = mmaps = 0;
+		for (reads = 0; reads < 3000; reads++)
+			WANT(get(&map) < 0 && errno == EIO);
+		WANT(asked == 3000 && mmaps == 1);
+		WANT(kcmap_window_stat(&map, &info) == -1 &&
+		     errno == EPROTONOSUPPORT);
+		kcmap_strerror(errno, KCMAP_OP_ANY, &map, text, sizeof(text));
+		WANT(strstr(text, "format"));
+		over(&map);
+	}
+
+	/* The same format is read.  A handle without a window has no format. */
+	header()->format = CMAP_WINDOW_FORMAT;
+	map = unread_map();
+	asked = 0;
+	WANT(get(&map) == 40 && !asked && !kcmap_window_stat(&map, &info));
+	over(&map);
+	map = unread_map();
+	map.no_window = ENODEV;
+	WANT(kcmap_window_stat(&map, &info) == -1 && errno == ENODEV);
 	over(&map);
 }
 
@@ -451,6 +496,7 @@ int main(void)
 	test("lookups by system call", lookups_by_call);
 	test("lengths in a batch", batch_lengths);
 	test("what a header may say", header_bounds);
+	test("a window of another format", other_format);
 	test("no memory for a while", no_memory);
 	test("no memory for a region", region_without_memory);
 	test("places with pages of 4, 16 and 64 KiB", places_of_all_page_sizes);

@@ -118,7 +118,7 @@ static void errors_of_our_own(void)
 	static const int errors[] = {
 		EINVAL, E2BIG, ENOSPC, EXFULL, EOVERFLOW, EDOM, EBADF, EPERM,
 	};
-	struct kcmap map = { .fd = fd, .id = WINDOW_ID, .no_window = 1 };
+	struct kcmap map = { .fd = fd, .id = WINDOW_ID, .no_window = ENODEV };
 	unsigned int i;
 
 	for (i = 0; i < sizeof(errors) / sizeof(*errors); i++) {
@@ -187,7 +187,7 @@ static void reads_in_signal_handlers(void)
 
 	/* The same for reads by system calls. */
 	map = unread_map();
-	map.no_window = 1;
+	map.no_window = ENODEV;
 	errno = 0;
 	WANT(!kcmap_visit(&map, key, lookup.key_len, see, &seen, NULL));
 	WANT(!errno);
