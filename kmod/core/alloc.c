@@ -437,9 +437,7 @@ cmap_ref cmap_arena_copy(struct cmap_arena *arena, cmap_ref ref)
 	copy = cmap_arena_node(arena, copy_ref);
 	copy->order = node->order;
 	copy->lengths = node->lengths;
-	memcpy(copy->key, node->key,
-	       cmap_node_size(cmap_node_key_len(node),
-			      cmap_node_value_len(node)) - sizeof(*node));
+	memcpy(copy->key, node->key, cmap_node_bytes(node) - sizeof(*node));
 	/* Pairs with the window reader's acquire of the version. */
 	smp_store_release(&copy->version, node->version);
 	arena->victim_moved = true;

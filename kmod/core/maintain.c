@@ -270,8 +270,7 @@ static int move_node(struct cmap_shard *shard, cmap_ref ref)
 
 	cmap_commit_locked(shard, CMAP_CHANGE_MOVE, &change);
 
-	return cmap_node_size(cmap_node_key_len(node),
-			      cmap_node_value_len(node));
+	return cmap_node_bytes(node);
 }
 
 /* Empty some of the segment that was chosen; false when done with it. */

@@ -32,7 +32,8 @@ typedef u32 cmap_ref;
  * @link: once the ref has been removed, the next node in a list of free ones.  Not
  *	for readers
  * @lengths: bytes in key and value, see cmap_node_lengths().  The value follows
- *	the key at a multiple of 8
+ *	the key at a multiple of 8.  CMAP_NODE_EXTENDED says that a &struct
+ *	cmap_trailer follows the value
  * @key: the key
  *
  * A node is constant from the publication of its ref to the end of the grace period
@@ -51,7 +52,41 @@ struct cmap_node {
 static_assert(sizeof(struct cmap_node) == 16);
 
 #define CMAP_VALUE_LEN_BITS	21
-#define CMAP_KEY_LEN_BITS	10	/* the bit above is reserved */
+#define CMAP_KEY_LEN_BITS	10
+#define CMAP_NODE_EXTENDED	(1U << (CMAP_VALUE_LEN_BITS + CMAP_KEY_LEN_BITS))
+
+/* &struct cmap_trailer.flags */
+#define CMAP_TRAILER_DEADLINE	(1U << 0)
+#define CMAP_TRAILER_OWNER	(1U << 1)
+#define CMAP_TRAILER_PENDING	(1U << 2)
+
+/**
+ * struct cmap_trailer - the end of an extended node
+ * @flags: CMAP_TRAILER_*: which of the following fields are in use
+ * @owner: index of the owner
+ * @deadline: the time from which on the entry is absent
+ * @generation: generation of the owner
+ * @transaction: the transaction that writes this node
+ * @old: the node that is the entry until that is committed, or 0
+ * @padding: 0
+ *
+ * The trailer follows the value at a multiple of 8.  It has room for everything
+ * that one entry can have at once.  It is as constant as the rest of the node.
+ *
+ * The kernel does not make extended nodes yet.  But code that copies a node, or
+ * asks for its size, handles them.
+ */
+struct cmap_trailer {
+	u32 flags;
+	u32 owner;
+	u64 deadline;
+	u64 generation;
+	u64 transaction;
+	cmap_ref old;
+	u32 padding;
+};
+
+static_assert(sizeof(struct cmap_trailer) == 40);
 
 static inline u32 cmap_node_lengths(u32 key_len, u32 value_len)
 {
@@ -74,9 +109,47 @@ static inline u32 cmap_node_value_offset(u32 key_len)
 	return ALIGN(sizeof(struct cmap_node) + key_len, 8);
 }
 
+/* Bytes in a plain node. */
 static inline u32 cmap_node_size(u32 key_len, u32 value_len)
 {
 	return cmap_node_value_offset(key_len) + value_len;
+}
+
+static inline u32 cmap_node_trailer_offset(u32 key_len, u32 value_len)
+{
+	return ALIGN(cmap_node_size(key_len, value_len), 8);
+}
+
+/* Bytes in an extended node. */
+static inline u32 cmap_node_size_extended(u32 key_len, u32 value_len)
+{
+	return cmap_node_trailer_offset(key_len, value_len) +
+	       sizeof(struct cmap_trailer);
+}
+
+static inline bool cmap_node_is_extended(const struct cmap_node *node)
+{
+	return node->lengths & CMAP_NODE_EXTENDED;
+}
+
+/* Bytes in a node, of either kind. */
+static inline u32 cmap_node_bytes(const struct cmap_node *node)
+{
+	u32 key_len = cmap_node_key_len(node);
+	u32 value_len = cmap_node_value_len(node);
+
+	return unlikely(cmap_node_is_extended(node)) ?
+	       cmap_node_size_extended(key_len, value_len) :
+	       cmap_node_size(key_len, value_len);
+}
+
+/* The trailer of an extended node. */
+static inline struct cmap_trailer *
+cmap_node_trailer(const struct cmap_node *node)
+{
+	return (void *)((u8 *)node +
+			cmap_node_trailer_offset(cmap_node_key_len(node),
+						 cmap_node_value_len(node)));
 }
 
 /*

@@ -30,11 +30,16 @@
 
 /*
  * @head: bit 0: moved; bit 1: of the pool, and in use; above: 1 + index of the
- * next bucket in the pool
+ * next bucket in the pool.  Bits 29 to 31 are reserved for flags: no reader may
+ * take them for a part of the index.
  */
 #define CMAP_BUCKET_MOVED	1U
 #define CMAP_BUCKET_LINKED	2U
 #define CMAP_BUCKET_NEXT_SHIFT	2
+#define CMAP_BUCKET_NEXT_BITS	27
+
+/* A pool has as many buckets as its table, or as a page has room for. */
+static_assert(CMAP_TABLE_BITS_MAX < CMAP_BUCKET_NEXT_BITS);
 
 struct cmap_bucket {
 	union {
@@ -211,7 +216,8 @@ static inline u64 cmap_table_word(const struct cmap_table *table)
 static inline struct cmap_bucket *
 cmap_bucket_next(const struct cmap_table *table, u32 head)
 {
-	u32 index = head >> CMAP_BUCKET_NEXT_SHIFT;
+	u32 index = head >> CMAP_BUCKET_NEXT_SHIFT &
+		    ((1U << CMAP_BUCKET_NEXT_BITS) - 1);
 
 	if (likely(!index--))
 		return NULL;

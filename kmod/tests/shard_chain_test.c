@@ -41,6 +41,42 @@ static void exfull_hurts_its_bucket_only(struct kunit *test)
 }
 
 /*
+ * Bits 29 to 31 of a head are reserved for flags.  A reader that took them for a
+ * part of the next bucket's index would read far behind the pool.
+ */
+static void flags_of_a_head_are_no_bucket(struct kunit *test)
+{
+	struct site *site = site_new(test, 1, false);
+	const u32 count = 3 * CMAP_BUCKET_SLOTS;
+	u8 buf[MODEL_KEY_MAX];
+	struct cmap_bucket *bucket;
+	struct cmap_table *table;
+	struct cmap_key key;
+	u32 chained = 0;
+
+	site_each(test, site, SITE_SET, site_some_aimed(0, count, 7));
+	table = site_table(site);
+	bucket = cmap_table_bucket(table, cmap_table_index(table, 7));
+	for (; bucket; bucket = cmap_bucket_next(table, bucket->head)) {
+		bucket->head |= 7U << 29;
+		chained++;
+	}
+	KUNIT_EXPECT_EQ(test, chained, 3);
+	site_each(test, site, SITE_EXPECT, site_some_aimed(0, count, 7));
+	key = site_aimed(count, 7, buf);
+	KUNIT_EXPECT_FALSE(test, site_has(site, &key));
+	/* Another entry keeps the flags.  A larger table has the same entries. */
+	KUNIT_EXPECT_EQ(test, site_set(site, &key, "v", 1, GFP_KERNEL), 0);
+	bucket = cmap_table_bucket(table, cmap_table_index(table, 7));
+	KUNIT_EXPECT_EQ(test, bucket->head >> 29, 7);
+	site_each(test, site, SITE_SET, site_some(1000, 1000));
+	site_settle(site);
+	KUNIT_EXPECT_GT(test, site->shard->grows, 0);
+	site_each(test, site, SITE_EXPECT, site_some_aimed(0, count + 1, 7));
+	site_free(site);
+}
+
+/*
  * Chains keep their buckets when they become empty, and so used up the pool.  A write
  * to another bucket asked for a larger table, which the number of entries did not
  * justify, and tried again for ever.
@@ -500,6 +536,7 @@ static void flood_while_shrinking(struct kunit *test)
 }
 
 static struct kunit_case cases[] = {
+	KUNIT_CASE(flags_of_a_head_are_no_bucket),
 	KUNIT_CASE(exfull_hurts_its_bucket_only),
 	KUNIT_CASE(pool_taken_by_empty_chains),
 	KUNIT_CASE(pool_taken_by_empty_chains_atomic),
