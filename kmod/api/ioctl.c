@@ -22,7 +22,7 @@ static_assert(sizeof(struct cmap_range) == 40);
 static_assert(sizeof(struct cmap_entry) == 40);
 static_assert(sizeof(struct cmap_ops) == 32);
 static_assert(sizeof(struct cmap_window) == 64);
-static_assert(sizeof(struct cmap_window_words) == 128);
+static_assert(sizeof(struct cmap_window_words) == 512);
 static_assert(sizeof(struct cmap_window_shard) == 8 * 524288);
 static_assert(sizeof(struct cmap_window_bucket) == 64);
 static_assert(sizeof(struct cmap_window_node) == 16);

@@ -34,7 +34,9 @@
 #include <uapi/linux/cmap.h>
 
 #define AROUND_PAGES	32	/* most small pages mapped by one fault */
-#define WORDS_OFFSET	1024	/* in the header's page */
+
+/* The first pages of the first region. */
+enum { HEADER_PAGE, WORDS_PAGE, SHARDS_PAGE };
 
 /* The layout of the kernel's structures is that of the ABI. */
 #define SAME(theirs, ours, field, other)				\
@@ -72,8 +74,9 @@ static_assert(CMAP_VALUE_MAX < 1U << CMAP_VALUE_LEN_BITS);
 static_assert(sizeof(struct cmap_window_node) == sizeof(struct cmap_node));
 static_assert(CMAP_OFFSET_BITS + CMAP_UNIT_SHIFT == CMAP_WINDOW_GRANULE_SHIFT);
 static_assert(CMAP_GRANULE_BYTES % PAGE_SIZE == 0);
-static_assert(sizeof(struct cmap_window) <= WORDS_OFFSET);
-static_assert(WORDS_OFFSET + sizeof(struct cmap_window_words) <= PAGE_SIZE);
+static_assert(sizeof(struct cmap_window) <= PAGE_SIZE);
+static_assert(sizeof(struct cmap_window_words) <= PAGE_SIZE);
+static_assert(offsetof(struct cmap_window_words, committed) >= L1_CACHE_BYTES);
 static_assert(CMAP_TABLE_BITS_MAX < 32);
 /* Each region has room for all shards. */
 static_assert((CMAP_GRANULE_BYTES * CMAP_WINDOW_GRANULES / 2) *
@@ -144,8 +147,8 @@ static int window_header_new(struct cmap *map, struct cmap_block **result)
 	header = block->base;
 	header->magic = CMAP_WINDOW_MAGIC;
 	header->format = CMAP_WINDOW_FORMAT;
-	header->words_offset = WORDS_OFFSET;
-	header->shards_offset = PAGE_SIZE;
+	header->words_offset = WORDS_PAGE * PAGE_SIZE;
+	header->shards_offset = SHARDS_PAGE * PAGE_SIZE;
 	header->page_bytes = PAGE_SIZE;
 	header->shards = map->shards;
 	header->shard_bits = ilog2(map->shards);
@@ -157,6 +160,17 @@ static int window_header_new(struct cmap *map, struct cmap_block **result)
 	*result = block;
 
 	return 0;
+}
+
+/* An earlier attempt that failed later may have made them already. */
+static int window_words_new(struct cmap *map)
+{
+	int err = 0;
+
+	if (!map->words)
+		map->words = cmap_block_alloc_shown(&map->memory, NUMA_NO_NODE,
+						    GFP_KERNEL, &err);
+	return err;
 }
 
 /*
@@ -176,6 +190,8 @@ static int window_open_locked(struct cmap *map)
 		err = cmap_shard_show(map->shard[i]);
 	if (!err)
 		err = window_mappings_new(map);
+	if (!err)
+		err = window_words_new(map);
 	if (!err)
 		err = window_header_new(map, &map->window);
 
@@ -228,16 +244,27 @@ static void run_extend(struct run *run, const struct cmap_extent *extent,
 	run->step = 1;
 }
 
-/* The first region: the header, then the first page of each shard's view. */
+/*
+ * The first region: the header, the words that change, then the first page of each
+ * shard's view.
+ */
 static bool window_find_head(struct cmap *map, u64 at, struct run *run)
 {
 	u64 i = at >> PAGE_SHIFT;
 
-	if (i > map->shards)
+	if (i == HEADER_PAGE) {
+		run_set_page(run, virt_to_page(map->window->base));
+		return true;
+	}
+	if (i == WORDS_PAGE) {
+		run_set_page(run, virt_to_page(map->words->base));
+		return true;
+	}
+	i -= SHARDS_PAGE;
+	if (i >= map->shards)
 		return false;
 
-	run_set_page(run, i ? cmap_view_page(map->shard[i - 1]->arena.view, 0) :
-			      virt_to_page(map->window->base));
+	run_set_page(run, cmap_view_page(map->shard[i]->arena.view, 0));
 	return true;
 }
 

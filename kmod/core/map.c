@@ -228,6 +228,7 @@ void cmap_map_teardown(struct cmap *map)
 	for (i = 0; i < map->shards; i++)
 		cmap_shard_destroy(map->shard[i]);
 	cmap_block_free(map->window);
+	cmap_block_free(map->words);
 	cmap_memory_exit(&map->memory);
 	cmap_uncharge(&map->memory.account, map_own_bytes(map));
 }

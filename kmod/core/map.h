@@ -67,6 +67,7 @@ struct cmap_counters {
  * @quota: limit on entries
  * @memory: the map's memory, and the limit on it
  * @window: the window's header page; NULL until a process maps the map
+ * @words: the window's page of &struct cmap_window_words, made with @window
  * @window_mutex: held while the window is made
  * @supply: held by the first writer in the queue of those that wait for memory
  * @short_of: how many writers wait or queue for something that they lack
@@ -106,6 +107,7 @@ struct cmap {
 	struct cmap_quota quota;
 	struct cmap_memory memory;
 	struct cmap_block *window;
+	struct cmap_block *words;
 	struct mutex window_mutex;
 	struct semaphore supply;
 	atomic_t short_of;

@@ -109,6 +109,9 @@ static inline int map_all(int fd, struct area *areas, int max)
 	unsigned int s, i, t;
 
 	areas[n++] = (struct area){ (const char *)header, 4096 };
+	areas[n++] = (struct area){
+		(const char *)header + header->words_offset, 4096,
+	};
 	for (s = 0; s < header->shards; s++) {
 		const struct cmap_window_shard *shard = shard_in(header, s);
 		uint64_t tables[2] = { shard->table, shard->next };

@@ -233,6 +233,49 @@ TEST(header)
 }
 
 /*
+ * What is reserved is 0, also in a map that many writes have changed: the words of
+ * the whole map, two words of each shard, and bits 29 to 31 of each bucket's head.
+ */
+TEST(reserved)
+{
+	struct cmap_create args = { .shards = 4 };
+	int fd = new_map_with(&args);
+	const struct cmap_window_bucket *bucket;
+	const struct cmap_window_shard *shard;
+	const struct cmap_window *h;
+	uint64_t size, i, at;
+	const uint64_t *word;
+	uint32_t s;
+
+	h = map_header(fd);
+	ASSERT_NE(NULL, h);
+	for (i = 0; i < 20000; i++)
+		ASSERT_EQ(0, set(fd, &i, 8, &i, 8));
+	/* The words have a page of their own, whatever the size of a page is. */
+	EXPECT_LE(sizeof(*h), h->words_offset);
+	EXPECT_EQ(0, h->words_offset % h->page_bytes);
+	EXPECT_LE(h->words_offset + h->page_bytes, h->shards_offset);
+	word = (const void *)((const char *)h + h->words_offset);
+	for (i = 0; i < h->page_bytes / 8; i++)
+		EXPECT_EQ(0, word[i]);
+	for (s = 0; s < h->shards; s++) {
+		shard = shard_in(h, s);
+		EXPECT_EQ(0, shard->__reserved[0]);
+		EXPECT_EQ(0, shard->__reserved[1]);
+		for (i = 0; i < patient(100) && shard->next; i++)
+			usleep(50000);
+		at = table_offset(h, s, shard->table);
+		size = CMAP_WINDOW_TABLE_BYTES(shard->table, h->page_bytes);
+		bucket = map_at(fd, at, size);
+		ASSERT_NE(MAP_FAILED, bucket);
+		for (i = 0; i < size / sizeof(*bucket); i++)
+			EXPECT_EQ(0, bucket[i].head >> 29);
+		munmap((void *)bucket, size);
+	}
+	close(fd);
+}
+
+/*
  * The number of words that look like kernel addresses.  The map holds no such
  * words of the test: all its values are small.  The secret and hashes are
  * random, and one in 2^17 random words looks like that.

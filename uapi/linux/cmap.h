@@ -628,9 +628,10 @@ struct cmap_ops {
  * ======================= ===================================================
  * region                  what it shows
  * ======================= ===================================================
- * CMAP_WINDOW_HEAD        &struct cmap_window; &struct cmap_window_words at
- *                         @words_offset; the first page of each shard's
- *                         &struct cmap_window_shard from @shards_offset on
+ * CMAP_WINDOW_HEAD        &struct cmap_window; &struct cmap_window_words, in a
+ *                         page of its own, at @words_offset; the first page of
+ *                         each shard's &struct cmap_window_shard from
+ *                         @shards_offset on
  * CMAP_WINDOW_LIST(level) more pages of &struct cmap_window_shard: of level n
  *                         (1 and up) those from 2^(n-1) to 2^n - 1
  * CMAP_WINDOW_NODE(level) nodes: of level n (1 and up) the granules from
@@ -681,9 +682,9 @@ struct cmap_ops {
  *    anew).  If no slot has the key, look again at the first bucket's head,
  *    then at @table and @next, as above.  Then the key was absent.
  *
- * A flag that the reader does not know (in a table's word, in @lengths of a
- * node with the key, in @flags of a trailer) means that it must ask the kernel.
- * It never means that the key is absent.
+ * A flag that the reader does not know (in a table's word, in a bucket's @head,
+ * in @lengths of a node with the key, in @flags of a trailer) means that it must
+ * ask the kernel.  It never means that the key is absent.
  *
  * If a trailer refers to a word of &struct cmap_window_words, that word is
  * loaded between the two loads of the ref.  So there is a moment at which the
@@ -696,14 +697,17 @@ struct cmap_ops {
  * memory.  These steps detect whatever has changed meanwhile.
  */
 #define CMAP_WINDOW_MAGIC	0x70616d63	/* "cmap" */
-#define CMAP_WINDOW_FORMAT	3
+#define CMAP_WINDOW_FORMAT	4
 
 /* An offset in the file is a region's number, then the offset in the region. */
 #define CMAP_WINDOW_REGION_SHIFT	45
 #define CMAP_WINDOW_REGION(n)		((__u64)(n) << CMAP_WINDOW_REGION_SHIFT)
 #define CMAP_WINDOW_HEAD		0
 #define CMAP_WINDOW_LIST(level)		(0 + (level))	/* 1 to 15 */
-/* 16 to 31 are reserved for feeds and owners. */
+/*
+ * 16 to 31 are reserved for feeds and owners.  A feed's tail changes with each
+ * write, so each shard will have a page there for it.
+ */
 #define CMAP_WINDOW_NODE(level)		(32 + (level))	/* 1 to 17 */
 #define CMAP_WINDOW_TABLE(bits, turn)	(64 + (turn) * 32 + (bits))
 #define CMAP_WINDOW_REGIONS		192
@@ -727,8 +731,9 @@ struct cmap_ops {
 /**
  * struct cmap_window - the window's header, at offset 0
  * @magic: CMAP_WINDOW_MAGIC
- * @format: CMAP_WINDOW_FORMAT.  A reader must refuse another format
- * @words_offset: offset of &struct cmap_window_words
+ * @format: CMAP_WINDOW_FORMAT.  A reader must refuse another format, older or
+ *	newer, and read by system calls
+ * @words_offset: offset of &struct cmap_window_words, which begins a page
  * @shards_offset: offset of the first shard's first page
  * @page_bytes: size of a page, to which parts of the window are aligned
  * @__reserved: 0
@@ -762,14 +767,15 @@ struct cmap_window {
  *	or before this is absent
  * @committed: the last transaction that was committed
  *
- * Each word has a cache line of its own.  The kernel does not use them yet:
- * both are 0.
+ * Each word has 256 bytes of its own: no CPU has longer cache lines.  The rest
+ * of the page is reserved for more words.  The kernel does not use these two
+ * yet: both are 0.
  */
 struct cmap_window_words {
 	__aligned_u64 expired_before;
-	__aligned_u64 __reserved1[7];
+	__aligned_u64 __reserved1[31];
 	__aligned_u64 committed;
-	__aligned_u64 __reserved2[7];
+	__aligned_u64 __reserved2[31];
 };
 
 /**
@@ -779,6 +785,9 @@ struct cmap_window_words {
  * @__reserved: 0
  * @segment: for each granule from CMAP_WINDOW_GRANULES_NONE on, the number of
  *	the segment that is there
+ *
+ * Every read loads @table.  So no word that changes with each write may be in
+ * this structure.
  *
  * The first granules do not exist, so that the word with a granule's index has
  * the granule's number.  Page 0 is in CMAP_WINDOW_HEAD.  Page n is in
