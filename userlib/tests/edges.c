@@ -373,9 +373,18 @@ static void unknown_to_this_reader(void)
 	shard(s)->next = 0;
 	bucket->head ^= CMAP_WINDOW_MOVED;
 
-	node->lengths |= CMAP_WINDOW_EXTENDED;
-	asks(&map, "a node with more than a value");
+	/* With all flags, and with words by which the entry has expired. */
+	words()->expired_before = words()->committed = UINT64_MAX / 2;
+	extend(node, 0);
+	asks(&map, "a trailer without flags");
+	for (bit = 0; bit < 32; bit++) {
+		extend(node, 1U << bit);
+		asks(&map, "a trailer's flag");
+	}
+	extend(node, UINT32_MAX);
+	asks(&map, "all flags of a trailer");
 	node->lengths &= ~CMAP_WINDOW_EXTENDED;
+	words()->expired_before = words()->committed = 0;
 	for (bit = 0; bit < CMAP_WINDOW_NUMBER_FIRST; bit++) {
 		*number_of(s, EVEN) = bit;
 		asks(&map, "a segment that is not to be read yet");
@@ -399,10 +408,44 @@ static void extended_neighbour(void)
 
 	for (i = 0; i < KEYS; i++)
 		if (i != 40)
-			node_of(i)->lengths |= CMAP_WINDOW_EXTENDED;
-	asked = 0;
-	WANT(get(&map) == 40);
-	WANT(!asked);
+			extend(node_of(i), UINT32_MAX);
+	for (i = 0; i < 3; i++) {
+		asked = 0;
+		WANT(get(&map) == 40);
+		WANT(!asked);
+	}
+	over(&map);
+}
+
+/*
+ * Extended nodes have the tag of a key that is not there, and a key of the same
+ * length.  Their keys are compared, and the kernel is not asked.
+ */
+static void extended_of_same_tag(void)
+{
+	struct kcmap map = map_of_file();
+	char key[KEY_MAX + 1], value[VALUE_MAX];
+	struct cmap_window_bucket *bucket;
+	uint32_t i, s = shard_of(40);
+	size_t len = key_of(40, key);
+	unsigned int slot;
+
+	bucket = table_at(s, shard(s)->table);
+	bucket += hash_of(40) << SHARD_BITS >> (64 - TABLE_BITS);
+	for (slot = 0; slot < CMAP_WINDOW_SLOTS; slot++)
+		if (bucket->ref[slot])
+			bucket->tag[slot] = (uint16_t)hash_of(40);
+	/* The key's own entry gets another key. */
+	for (i = 0; i < KEYS; i++)
+		extend(node_of(i), UINT32_MAX);
+	memset(node_of(40) + 1, 'x', len);
+	answer = EIO;
+	for (i = 0; i < 3; i++) {
+		asked = 0;
+		WANT(kcmap_get(&map, key, len, value, sizeof(value), NULL) ==
+		     -1 && errno == ENOENT);
+		WANT(!asked);
+	}
 	over(&map);
 }
 
@@ -503,6 +546,7 @@ int main(void)
 	test("one mapping for a region", one_mapping_for_a_region);
 	test("what this reader does not know it asks", unknown_to_this_reader);
 	test("what others have is nothing to a key", extended_neighbour);
+	test("others of the same tag", extended_of_same_tag);
 	test("a quarter of all mappings", limit_on_mappings);
 	test("a quarter of the address space", limit_on_address_space);
 	return failed;

@@ -204,7 +204,7 @@ static uint32_t shard_of(uint32_t i)
 	return (uint32_t)(hash_of(i) >> (64 - SHARD_BITS));
 }
 
-static struct cmap_window_node *node_of(uint32_t i)
+static inline struct cmap_window_node *node_of(uint32_t i)
 {
 	return node_at(shard_of(i), ref_of(i));
 }
@@ -233,6 +233,29 @@ static void put_at(uint32_t i, uint32_t ref)
 			   (64 - CMAP_WINDOW_TABLE_BITS(table)), &slot);
 	bucket->tag[slot] = (uint16_t)hash;
 	bucket->ref[slot] = ref;
+}
+
+/* Add a trailer with all fields to a node. */
+static inline struct cmap_window_trailer *extend(struct cmap_window_node *node,
+						 uint32_t flags)
+{
+	size_t key_len = node->lengths >> 21 & 1023;
+	size_t value_len = node->lengths & 0x1fffff;
+	struct cmap_window_trailer *trailer = (void *)
+		((char *)(node + 1) + ((key_len + 7) & ~(size_t)7) +
+		 ((value_len + 7) & ~(size_t)7));
+
+	*trailer = (struct cmap_window_trailer){
+		.flags = flags, .owner = 5, .deadline = 1, .generation = 2,
+		.transaction = 9, .old = 0,
+	};
+	node->lengths |= 1U << 31;
+	return trailer;
+}
+
+static inline struct cmap_window_words *words(void)
+{
+	return (void *)at_offset(header()->words_offset);
 }
 
 static void make_header(uint64_t k0, uint64_t k1)
