@@ -46,7 +46,7 @@ static void exfull_hurts_its_bucket_only(struct kunit *test)
  */
 static void flags_of_a_head_are_no_bucket(struct kunit *test)
 {
-	struct site *site = site_new(test, 1, false);
+	struct test_shard *ts = ts_new(test, 1, false);
 	const u32 count = 3 * CMAP_BUCKET_SLOTS;
 	u8 buf[MODEL_KEY_MAX];
 	struct cmap_bucket *bucket;
@@ -54,26 +54,26 @@ static void flags_of_a_head_are_no_bucket(struct kunit *test)
 	struct cmap_key key;
 	u32 chained = 0;
 
-	site_each(test, site, SITE_SET, site_some_aimed(0, count, 7));
-	table = site_table(site);
+	ts_each(test, ts, TS_SET, some_keys_at(0, count, 7));
+	table = ts_table(ts);
 	bucket = cmap_table_bucket(table, cmap_table_index(table, 7));
 	for (; bucket; bucket = cmap_bucket_next(table, bucket->head)) {
 		bucket->head |= 7U << 29;
 		chained++;
 	}
 	KUNIT_EXPECT_EQ(test, chained, 3);
-	site_each(test, site, SITE_EXPECT, site_some_aimed(0, count, 7));
-	key = site_aimed(count, 7, buf);
-	KUNIT_EXPECT_FALSE(test, site_has(site, &key));
+	ts_each(test, ts, TS_EXPECT, some_keys_at(0, count, 7));
+	key = ts_key_at(count, 7, buf);
+	KUNIT_EXPECT_FALSE(test, ts_has(ts, &key));
 	/* Another entry keeps the flags.  A larger table has the same entries. */
-	KUNIT_EXPECT_EQ(test, site_set(site, &key, "v", 1, GFP_KERNEL), 0);
+	KUNIT_EXPECT_EQ(test, ts_set(ts, &key, "v", 1, GFP_KERNEL), 0);
 	bucket = cmap_table_bucket(table, cmap_table_index(table, 7));
 	KUNIT_EXPECT_EQ(test, bucket->head >> 29, 7);
-	site_each(test, site, SITE_SET, site_some(1000, 1000));
-	site_settle(site);
-	KUNIT_EXPECT_GT(test, site->shard->grows, 0);
-	site_each(test, site, SITE_EXPECT, site_some_aimed(0, count + 1, 7));
-	site_free(site);
+	ts_each(test, ts, TS_SET, some_keys(1000, 1000));
+	ts_settle(ts);
+	KUNIT_EXPECT_GT(test, ts->shard->grows, 0);
+	ts_each(test, ts, TS_EXPECT, some_keys_at(0, count + 1, 7));
+	ts_free(ts);
 }
 
 /*
