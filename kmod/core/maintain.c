@@ -23,16 +23,16 @@
 #define ASSIST_MOVES		2	/* by each write */
 #define WORK_MOVES		16	/* per lock hold of the work */
 #define WORK_HOLDS		8	/* after which it pauses in any case */
-#define PAUSE_US		100	/* of the work, at least */
-#define PAUSE_US_MAX		3200	/* while writers do without it */
+#define PAUSE_US		100	/* shortest pause of the work */
+#define PAUSE_US_MAX		3200	/* longest, while writers move enough */
 #define WORK_MS			10	/* before it lets other works run */
-#define WRITER_BITS_MAX		9	/* tables that a writer makes itself */
+#define WRITER_BITS_MAX		9	/* largest table that a writer allocates */
 #define TRIM_SEGMENTS		256	/* per lock hold */
 #define TRIM_DELAY		(HZ / 10)
 #define EVACUATE_LOOKS		64	/* at nodes, per lock hold */
-#define EVACUATE_BYTES		SZ_16K	/* that are copied, or one node */
-#define UPKEEP_SHARE		4	/* eighths that may be live: see below */
-#define RESIZE_DELAY		(HZ / 10)	/* after one that failed */
+#define EVACUATE_BYTES		SZ_16K	/* copied per lock hold, or one node */
+#define UPKEEP_SHARE		4	/* eighths that may be live: see trim_work() */
+#define RESIZE_DELAY		(HZ / 10)	/* after a resize that failed */
 
 /* How many buckets have been moved; 0 without a move. */
 static u32 buckets_moved(const struct cmap_shard *shard)
@@ -43,15 +43,15 @@ static u32 buckets_moved(const struct cmap_shard *shard)
 }
 
 /*
- * The work's share in moving a table.  As long as there are writes they move
- * it themselves, and may be waiting for our CPU, for as long as a time slice,
- * or for the lock: so there are pauses, and if in one of them they moved as
- * much as we would have, that is left to them, and the next one is longer: each
- * time that we come back stops one of them.  A lock that is not fair, as in many
- * virtual machines, they may not even get before there is a pause.
+ * The work's share in moving a table.  Writers move buckets too and compete
+ * with us for CPU and lock.  Pause between holds; if they moved enough
+ * meanwhile, do nothing and double the pause.  The pause also helps where locks
+ * are not fair, as in many virtual machines: without it writers may never get
+ * the lock.
  *
- * The queue runs a limited number of works at once.  Somebody may have more
- * tables than that to move: so this ends after a while, though not done.
+ * The queue runs a limited number of works at once, and one user may have more
+ * tables than that to move.  So this returns after WORK_MS even if it is not
+ * done.
  *
  * Returns 1 if there is more to move.
  */
@@ -91,7 +91,7 @@ static int move_rest(struct cmap_shard *shard)
 	return err;
 }
 
-/* Not before that, lest each write has all of it tried again; 0: at once. */
+/* Delay the next try, or else each write would cause one. 0: no delay. */
 static void try_again_after(struct cmap_shard *shard, unsigned long delay)
 {
 	cmap_lock_bh(&shard->lock);
@@ -101,9 +101,9 @@ static void try_again_after(struct cmap_shard *shard, unsigned long delay)
 }
 
 /*
- * What a work does to have memory for its payer.  No I/O is started: a writer that
- * must not start any, as reclaim may be waiting for it, may be waiting for a map to
- * be destroyed, and that for this work.  Works can do without what they allocate.
+ * Memory settings of a work.  It starts no I/O: reclaim may wait for a writer,
+ * that for the destruction of a map, and that for this work.  If an allocation
+ * fails, the work can go on without it.
  */
 struct duty {
 	struct mem_cgroup *payer;
@@ -126,8 +126,8 @@ static void duty_end(const struct duty *duty)
 }
 
 /*
- * Without memory this gives up: writes go on in the table there is, and one of
- * them asks again later.
+ * If there is no memory, this gives up.  Writes go on in the present table, and
+ * one of them asks again later.
  */
 static void resize_work(struct work_struct *work)
 {
@@ -141,11 +141,11 @@ static void resize_work(struct work_struct *work)
 		err = cmap_migrate_begin(shard, GFP_KERNEL) ?: move_rest(shard);
 	while (!err && cmap_migrate_wanted(shard));
 	if (err > 0) {
-		/* Behind all that others have to do. */
+		/* The work queues behind all others. */
 		queue_work(cmap_queue_resize, &shard->resize);
 		goto out;
 	}
-	/* -EXFULL may be over with the next write, which looks for itself. */
+	/* -EXFULL may no longer hold after the next write, which checks again. */
 	if (err != -EXFULL)
 		try_again_after(shard, err ? RESIZE_DELAY : 0);
 out:
@@ -155,8 +155,8 @@ out:
 /* ---- memory for writes to come ---- */
 
 /*
- * Have memory allocated on the bill of the writer who came upon that it will be
- * needed: he would have had to, and shall not get around a limit of his by it.
+ * Charge the memory cgroup of the writer that hit the low-water mark, so that
+ * it cannot escape its limit through the worker.
  */
 static void start_ahead(struct cmap_shard *shard)
 {
@@ -167,7 +167,10 @@ static void start_ahead(struct cmap_shard *shard)
 	queue_work(cmap_queue_upkeep, &shard->ahead);
 }
 
-/* Without memory this does nothing: the writer will see for himself. */
+/*
+ * If there is no memory, this does nothing.  The writer will then allocate
+ * itself.
+ */
 static void ahead_work(struct work_struct *work)
 {
 	struct cmap_shard *shard = container_of(work, struct cmap_shard, ahead);
@@ -184,7 +187,7 @@ static void ahead_work(struct work_struct *work)
 /* ---- giving memory back ---- */
 
 /**
- * cmap_maintain_trim() - free the segments that hold nothing
+ * cmap_maintain_trim() - free the segments without live nodes
  * @shard: the shard
  *
  * Context: Process; no lock.
@@ -210,7 +213,7 @@ bool cmap_maintain_trim(struct cmap_shard *shard)
 }
 
 /**
- * cmap_maintain_reclaim() - free what a writer that lacks memory can have
+ * cmap_maintain_reclaim() - free memory for a writer that lacks some
  * @shard: the shard
  * @freed: set to true if anything was freed
  *
@@ -233,7 +236,7 @@ u64 cmap_maintain_reclaim(struct cmap_shard *shard, bool *freed)
 
 	*freed |= !list_empty(&detached);
 	cmap_arena_free_detached(&detached);
-	/* The writer may give up, or be killed, before it is free. */
+	/* The writer may give up or be killed before the memory is free. */
 	if (pending)
 		queue_delayed_work(cmap_queue_upkeep, &shard->trim, TRIM_DELAY);
 
@@ -241,15 +244,15 @@ u64 cmap_maintain_reclaim(struct cmap_shard *shard, bool *freed)
 }
 
 /*
- * Put a copy in the place of a node, if it is an entry's.  That is so if its
- * slot can be found: what stands where the order was leads nowhere else.
- * Returns the bytes that were copied, or -ENOSPC.
+ * Move a node to another segment, if it is an entry's.  It is one if a slot
+ * refers to it: in other nodes the word at the place of the order leads to no
+ * such slot.  Returns the bytes copied, or -ENOSPC.
  */
 static int move_node(struct cmap_shard *shard, cmap_ref ref)
 {
 	struct cmap_arena *arena = &shard->arena;
 	const struct cmap_node *node = cmap_arena_node(arena, ref);
-	/* Who filled it, if it was reserved, has no lock. */
+	/* A reserved node is filled without the lock. */
 	u32 order = READ_ONCE(node->order);
 	struct cmap_bucket *bucket;
 	struct cmap_table *table;
@@ -257,7 +260,7 @@ static int move_node(struct cmap_shard *shard, cmap_ref ref)
 	struct cmap_change change = { .slot = &slot, .old_ref = ref };
 	u32 head;
 
-	/* Reserved nodes may be there before the first entry is. */
+	/* Nodes can be reserved before the shard has a table. */
 	table = cmap_shard_table_locked(shard);
 	if (!table)
 		return 0;
@@ -273,7 +276,7 @@ static int move_node(struct cmap_shard *shard, cmap_ref ref)
 	return cmap_node_bytes(node);
 }
 
-/* Empty some of the segment that was chosen; false when done with it. */
+/* Move some nodes out of the chosen segment.  Returns false when done with it. */
 static bool evacuate_some(struct cmap_shard *shard)
 {
 	int bytes = 0, looks = 0;
@@ -291,8 +294,8 @@ static bool evacuate_some(struct cmap_shard *shard)
 }
 
 /*
- * Who was killed leaves the segment that was chosen to be used again, and what
- * has been emptied to the work.
+ * After a fatal signal: let the chosen segment be used again, and leave emptied
+ * ones to the trim work.
  */
 static u64 stop_evacuation(struct cmap_shard *shard)
 {
@@ -338,7 +341,10 @@ u64 cmap_maintain_evacuate(struct cmap_shard *shard, u32 share, u64 bytes,
 		if (chosen && !evacuate_some(shard)) {
 			u64 bytes_now = cmap_arena_evacuate_end(arena);
 
-			/* The copies ran out, or writers hold some of its nodes. */
+			/*
+			 * There is no node left for copies, or writers hold
+			 * some of the nodes.
+			 */
 			*later |= !bytes_now;
 			emptied += bytes_now;
 		}
@@ -356,8 +362,9 @@ u64 cmap_maintain_evacuate(struct cmap_shard *shard, u32 share, u64 bytes,
 }
 
 /*
- * Where too many nodes are free, and were so a while ago, segments are emptied
- * of which no more than half is live: so less is copied than is freed.
+ * If too many nodes are free now and were so at the last run, empty sparse
+ * segments.  At most half of such a segment is live, so less is copied than
+ * freed.
  */
 static void trim_work(struct work_struct *work)
 {
@@ -418,7 +425,7 @@ unsigned int cmap_pending(struct cmap_shard *shard)
 }
 
 /**
- * cmap_pending_assist() - a writer's share in moving a table, and what is pending
+ * cmap_pending_assist() - move a writer's share of a table; get pending work
  * @shard: the shard
  *
  * Context: The shard's lock.
@@ -439,8 +446,8 @@ unsigned int cmap_pending_assist(struct cmap_shard *shard)
 }
 
 /*
- * What we do not get the work may; and where it has given up, it goes on when
- * we do.
+ * If allocation fails here, the work tries.  If the work had given up, our
+ * success restarts it.
  */
 static void ask_for_pool(struct cmap_shard *shard, gfp_t gfp)
 {
@@ -458,8 +465,8 @@ static void ask_for_pool(struct cmap_shard *shard, gfp_t gfp)
  * @pending: CMAP_PENDING_*
  * @gfp: GFP_KERNEL, or GFP_ATOMIC where sleeping is not allowed
  *
- * Small tables are made on the spot, by whoever pays for them; clearing the
- * pages of a large one would take a writer too long.
+ * A small table is allocated here, by the writer that pays for it.  Clearing
+ * the pages of a large one would delay the writer for too long.
  *
  * Context: Process or softirq, as @gfp allows; no lock.
  */
@@ -470,7 +477,7 @@ void cmap_pending_start(struct cmap_shard *shard, unsigned int pending,
 
 	if (pending & CMAP_PENDING_TRIM)
 		queue_delayed_work(cmap_queue_upkeep, &shard->trim, TRIM_DELAY);
-	/* In a softirq nobody is there who could pay. */
+	/* In a softirq there is no task that could pay. */
 	if (pending & CMAP_PENDING_AHEAD && gfpflags_allow_blocking(gfp))
 		start_ahead(shard);
 	if (pending & CMAP_PENDING_POOL)
@@ -482,14 +489,14 @@ void cmap_pending_start(struct cmap_shard *shard, unsigned int pending,
 	small = rcu_dereference(shard->table)->bits <= WRITER_BITS_MAX;
 	rcu_read_unlock();
 
-	/* Even if the work is queued: who knows when it gets to run. */
+	/* Even if the work is queued: it may not get to run soon. */
 	if (small)
 		cmap_migrate_begin(shard, gfp);
 	queue_work(cmap_queue_resize, &shard->resize);
 }
 
 /**
- * cmap_maintain_init() - make a shard's works
+ * cmap_maintain_init() - initialize a shard's works
  * @shard: the shard
  *
  * Context: Any.
@@ -502,7 +509,7 @@ void cmap_maintain_init(struct cmap_shard *shard)
 }
 
 /**
- * cmap_maintain_close() - end the work on a shard that nobody uses any more
+ * cmap_maintain_close() - stop the works of a shard that is no longer used
  * @shard: the shard
  *
  * Context: Process.

@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A write that lacks memory gets, in this order:
+ * A write that lacks memory tries these steps, in this order:
  *
- * 1. its turn: those who lack something queue, by shard for nodes and then by
- *    map for memory, and get first what comes;
- * 2. a node of its size that only waits for a grace period;
- * 3. the memory of segments of its map that hold nothing;
- * 4. what of the map, or of all that draw on a limit that is reached, only waits
- *    for readers;
- * 5. segments that are sparsely used, once emptied, which takes free nodes;
- * 6. an error.
+ * 1. queue: by shard for a node, then by map for memory.  The first in the queue
+ *    gets what becomes free;
+ * 2. wait for a node of its size that only waits for a grace period;
+ * 3. free the segments of its map that have no live nodes;
+ * 4. wait for memory that readers may still see, of the map or of all maps below
+ *    a limit that is reached;
+ * 5. empty sparse segments, which takes free nodes;
+ * 6. fail.
  *
- * As long as something is on its way that is enough it waits, until a fatal
- * signal.  It waits for no more than that, and never for the whole machine.
+ * The write waits as long as enough memory is on its way back, until a fatal
+ * signal.  It waits for no other memory, and never for the whole machine.
  */
 #include "supply.h"
 #include "lack.h"
@@ -33,18 +33,18 @@
 #include <linux/sched/signal.h>
 #include <linux/semaphore.h>
 
-#define NAP_US		200	/* between looks for the end of a wait, */
-#define NAP_US_MAX	2000	/* longer if that takes long */
-#define PATIENCE_US	4000	/* before a grace period is expedited, */
-#define PATIENCE_US_QUEUE 1000	/* or if others wait as well */
-#define WAIT_MAX	(HZ / 10)	/* before all is looked at again */
+#define NAP_US		200	/* between two checks of a wait */
+#define NAP_US_MAX	2000	/* the same, after a long wait */
+#define PATIENCE_US	4000	/* before a grace period is expedited */
+#define PATIENCE_US_QUEUE 1000	/* the same, if other writers queue as well */
+#define WAIT_MAX	(HZ / 10)	/* one wait; then everything is examined again */
 #define VAIN_MAX	16	/* tries when nothing was on its way, or helped */
-#define TRIES_MAX	64	/* in all, though others wrote in between */
+#define TRIES_MAX	64	/* tries in all, even if others wrote in between */
 #define LEAN_MAX	3	/* tries when the machine had no memory */
-#define IN_HAND_MAX	HZ	/* wait for nodes in writers' hands */
-#define ROUNDS_KILLED	8	/* for who was killed: a write lacks few things */
-#define COLLECT_ROUNDS	64	/* where nobody else may get to run */
-#define EVACUATE_SHARES	4	/* the sparsest first, in so many steps */
+#define IN_HAND_MAX	HZ	/* longest wait for memory that writers hold */
+#define ROUNDS_KILLED	8	/* rounds of a killed writer: a write lacks few things */
+#define COLLECT_ROUNDS	64	/* rounds when no other task may get to run */
+#define EVACUATE_SHARES	4	/* steps, from the sparsest segments on */
 
 /* The queues of a shard and of its map, in the order in which they are joined. */
 enum queue_level { QUEUE_SHARD, QUEUE_MAP };
@@ -109,9 +109,10 @@ static bool limit_reached(int err)
 /* ---- waiting ---- */
 
 /*
- * Wait until a grace period is over, or something came back to an account, or
- * for a while.  A grace period that takes long is expedited, after @patience
- * microseconds: one at a time, and few.  Returns 0 or -EINTR.
+ * Wait until a grace period is over, or some memory has returned to an account,
+ * or WAIT_MAX has passed.  If the grace period takes longer than @patience
+ * microseconds, expedite it.  One wait expedites only one grace period.
+ * Returns 0 or -EINTR.
  */
 static int wait_for(const struct cmap_account *account, unsigned long grace,
 		    unsigned int patience)
@@ -139,7 +140,7 @@ static int wait_for(const struct cmap_account *account, unsigned long grace,
 	return 0;
 }
 
-/* Others wait behind this one, and some of them perhaps once more. */
+/* With others queued, expedite sooner. */
 static unsigned int patience(const struct cmap_relief *relief)
 {
 	return atomic_read(&relief->map->short_of) > 1 ? PATIENCE_US_QUEUE :
@@ -155,8 +156,8 @@ static int wait_for_memory(const struct cmap_relief *relief)
 /* ---- nodes ---- */
 
 /*
- * No writer of a map took anything in hand, or gave it back, for a long time:
- * those in a queue do not wait for the same hand one after the other.
+ * True if no writer has taken or returned reserved memory for IN_HAND_MAX.
+ * Queued writers then stop waiting for it.
  */
 static bool hands_are_stuck(const struct cmap_memory *memory)
 {
@@ -165,9 +166,9 @@ static bool hands_are_stuck(const struct cmap_memory *memory)
 }
 
 /*
- * All that can help is in the hands of writers, who are about to give it back;
- * unless they wait for something themselves.  True if that takes too long,
- * whatever else is written meanwhile.
+ * True if this write has waited too long for memory that other writers hold.
+ * They usually return it soon, but they may themselves wait for something.
+ * Other writes to the map do not extend this wait.
  */
 static bool hands_are_slow(struct cmap_relief *relief)
 {
@@ -176,7 +177,7 @@ static bool hands_are_slow(struct cmap_relief *relief)
 	return time_after(jiffies, relief->since + IN_HAND_MAX);
 }
 
-/* Wait for nodes that are nobody's: that is no time that hands take. */
+/* Wait for a grace period.  This time does not count towards IN_HAND_MAX. */
 static int wait_for_grace(struct cmap_relief *relief, unsigned long grace)
 {
 	unsigned long begin = jiffies;
@@ -189,8 +190,8 @@ static int wait_for_grace(struct cmap_relief *relief, unsigned long grace)
 }
 
 /*
- * See whether there will be a node without more memory, and wait for it.
- * Returns 1 if there will be none, 0 to try again, or -EINTR.
+ * Check whether a node will become free without more memory, and wait for it.
+ * Returns 1 if none will, 0 to try again, or -EINTR.
  */
 static int await_node(struct cmap_relief *relief)
 {
@@ -209,7 +210,7 @@ static int await_node(struct cmap_relief *relief)
 
 /* ---- memory ---- */
 
-/* Free what is free; returns the bytes that will be after a grace period. */
+/* Free what can be freed now.  Returns the bytes that a grace period will free. */
 static u64 reclaim_map(struct cmap *map, bool *freed)
 {
 	u64 pending = 0;
@@ -220,14 +221,17 @@ static u64 reclaim_map(struct cmap *map, bool *freed)
 	return pending;
 }
 
-/* Whether a map draws on an account above its own, of which it may be the last. */
+/*
+ * True if a map draws on an account above its own.  @which is only compared, as
+ * it may be gone.
+ */
 static bool draws_on(const struct cmap *map, const struct cmap_account *which)
 {
 	return which == &cmap_account_all ||
 	       which == READ_ONCE(map->memory.bill.account.parent);
 }
 
-/* Bytes of large values that writers hold, and are about to give back. */
+/* Bytes of large values that writers hold and are about to return. */
 static u64 bytes_in_hand(const struct cmap_memory *memory)
 {
 	s64 bytes = atomic64_read(&memory->in_hand);
@@ -236,8 +240,8 @@ static u64 bytes_in_hand(const struct cmap_memory *memory)
 }
 
 /*
- * The same of all maps that draw on an account; @in_hand is set to the bytes that
- * their writers hold.
+ * Reclaim from all maps that draw on an account.  @in_hand is set to the bytes
+ * that their writers hold.
  */
 static u64 reclaim_all(const struct cmap_account *account, bool *freed,
 		       u64 *in_hand)
@@ -261,9 +265,9 @@ static u64 reclaim_all(const struct cmap_account *account, bool *freed,
 }
 
 /*
- * Empty segments of a shard, and of others if that is not enough; returns the bytes
- * that will be free after a grace period.  @later is set if there are none now, but
- * some can be emptied after one.
+ * Empty sparse segments of a shard, and of other shards if that is not enough.
+ * Returns the bytes that will be free after a grace period.  @later is set if
+ * no segment can be emptied now, but one can after a grace period.
  */
 static u64 evacuate(struct cmap_shard *first, struct cmap_shard **others,
 		    u32 count, u64 bytes, bool *later)
@@ -287,7 +291,10 @@ static u64 evacuate(struct cmap_shard *first, struct cmap_shard **others,
 	return 0;
 }
 
-/* The same for a write.  Some more than it lacks, for there will be others. */
+/*
+ * Empty segments for a write.  Empty more than it lacks, as other writes will
+ * follow.
+ */
 static u64 evacuate_for_write(struct cmap_relief *relief, u64 bytes, bool *later)
 {
 	struct cmap *map = relief->map;
@@ -298,24 +305,27 @@ static u64 evacuate_for_write(struct cmap_relief *relief, u64 bytes, bool *later
 }
 
 /*
- * What was found of memory that is on its way: after a grace period, and in the
- * hands of writers.
+ * Memory on its way back to a map and to the accounts above it.  Some of it
+ * waits for a grace period, some is held by writers.
  */
 struct finding {
-	bool freed;			/* some is there already */
-	bool enough;			/* once the rest is there, too, */
-	bool sure;			/* also without what is in hand */
-	struct cmap_coming pending;
-	struct cmap_coming in_hand;
-	u64 held;			/* of that by who looks: no help to him */
-	bool user;			/* has been looked at: his maps, */
-	bool all;			/* all maps */
+	bool freed;			/* some memory has been freed already */
+	bool enough;			/* memory on its way back is enough */
+	bool sure;			/* the same without what writers hold */
+	struct cmap_coming pending;	/* free after a grace period */
+	struct cmap_coming in_hand;	/* held by writers */
+	u64 held;			/* part of @in_hand: by the waiting writer itself */
+	bool user;			/* the maps of the map's user were examined */
+	bool all;			/* all maps were examined */
 };
 
-/* Look through the maps that draw on an account; false if that was done. */
+/*
+ * Examine the maps that draw on an account.  Returns false if that was done
+ * before.
+ */
 static bool look_above(struct finding *finding, const struct cmap_account *level)
 {
-	/* A user's may be gone, with whatever it says. */
+	/* @level is only compared: a user's account may be freed at any time. */
 	if (level == &cmap_account_all) {
 		if (finding->all)
 			return false;
@@ -338,8 +348,9 @@ static u64 of_others(u64 in_hand, u64 held)
 }
 
 /*
- * Whether all levels of accounts have room once what is on its way is there.  At
- * each that has not, all that draw on it are looked at.
+ * Check whether all levels of accounts have room once memory on its way back
+ * has arrived.  If a level has none, all maps that draw on it are examined.
+ * @hands: count memory that writers hold, too.
  */
 static bool enough(struct cmap_account *account, const struct cmap_lack *lack,
 		   bool hands, struct finding *finding)
@@ -365,8 +376,8 @@ static bool enough(struct cmap_account *account, const struct cmap_lack *lack,
 }
 
 /*
- * Look for it: in the map, and where limits above it stand in the way.  @held:
- * what the writer that looks holds itself.
+ * Find memory on its way back: in the map, and in other maps if a limit above
+ * the map is reached.  @held: bytes held by the waiting writer itself.
  */
 static void look_for_memory(struct cmap *map, const struct cmap_lack *lack,
 			    u64 held, struct finding *finding)
@@ -397,13 +408,13 @@ static u64 versions_of(const struct cmap *map)
 }
 
 /*
- * Whether to give up, as what is on its way is not enough; or there is @enough
- * now, and it does not help though nobody else takes it.  Shards were looked at
- * one after the other, so something may have come and gone: this takes more than
- * one look.
+ * Count a failed try; true after VAIN_MAX of them.  Shards are examined one
+ * after the other, so one look proves nothing.  @enough: there is enough memory
+ * now; such a try only counts if no other writer wrote meanwhile, for that one
+ * may have taken it.
  *
- * Somebody else may write all the time, and what is lacked be nothing that the
- * account knows of: so there is an end to that as well.
+ * Other writers may write all the time, and this write may lack something that
+ * none of them frees.  So the number of all tries is limited, too.
  */
 static bool in_vain(struct cmap_relief *relief, bool enough)
 {
@@ -419,8 +430,8 @@ static bool in_vain(struct cmap_relief *relief, bool enough)
 }
 
 /*
- * It is not memory that lacks but a number for a segment, and none is about to be
- * given back by what has left already.
+ * True if the write lacks a number for a segment rather than memory, and no
+ * segment that is already leaving will return one.
  */
 static bool spent(const struct cmap_relief *relief)
 {
@@ -430,8 +441,8 @@ static bool spent(const struct cmap_relief *relief)
 }
 
 /*
- * Get a number for a segment: only a segment of the shard gives one back.  Returns
- * as await_memory() does.
+ * Get a number for a segment.  Only a segment of the same shard returns one.
+ * Returns as await_memory() does.
  */
 static int await_number(struct cmap_relief *relief, u64 bytes, bool fits, int err)
 {
@@ -448,8 +459,8 @@ static int await_number(struct cmap_relief *relief, u64 bytes, bool fits, int er
 }
 
 /*
- * Get memory that was given up.  Returns 0 to try again, the error to fail with,
- * or -EINTR.
+ * Get memory that the map, or others, have given up.  Returns 0 to try again,
+ * the error to fail with, or -EINTR.
  */
 static int await_memory(struct cmap_relief *relief, int err)
 {
@@ -459,7 +470,7 @@ static int await_memory(struct cmap_relief *relief, int err)
 	bool later = false;
 	bool fits;
 
-	/* Where the machine lacks memory limits say nothing. */
+	/* When the machine lacks memory, limits say nothing. */
 	if (err == -ENOMEM && relief->lean++ >= LEAN_MAX)
 		return err;
 	look_for_memory(relief->map, &lack,
@@ -484,22 +495,25 @@ static int await_memory(struct cmap_relief *relief, int err)
 		return wait_for_memory(relief);
 	if (in_vain(relief, fits))
 		return err;
-	/* Else all tries would be over before readers are. */
+	/*
+	 * Without this wait all tries would be used up before the readers
+	 * finish.
+	 */
 	return later ? wait_for_memory(relief) : 0;
 }
 
 /* ---- the reliefs ---- */
 
 /*
- * Whether waiting would help a write that cannot wait.  Returns 0 to try again,
- * or the error to fail with.
+ * Decide whether waiting would help a write that must not sleep.  Returns 0 to
+ * try again, or the error to fail with.
  */
 static int relieve_atomic(struct cmap_relief *relief, int err)
 {
 	struct cmap_write *write = relief->write;
 	struct cmap_lack lack;
 
-	/* It has no turn to wait for, but may take a larger node. */
+	/* Such a write does not queue.  From now on it may take a larger node. */
 	if (!(write->flags & CMAP_WRITE_QUEUED)) {
 		write->flags |= CMAP_WRITE_QUEUED;
 		return 0;
@@ -519,11 +533,15 @@ static int relieve_atomic(struct cmap_relief *relief, int err)
 }
 
 /*
- * Wait in a queue.  It is a semaphore, as these are first come, first served: a
- * mutex goes to whoever runs when it is free, and who waits may have to wait for
- * another grace period.  A node that was reserved is in nobody's hand meanwhile:
- * it is not given back before those further ahead have got theirs, so they must
- * not wait for it.  Returns 0 or -EINTR.
+ * Wait in a queue.  Returns 0 or -EINTR.
+ *
+ * The queue is a semaphore because that is first come, first served.  A mutex
+ * goes to any task that runs when it is released, and the waiting one may then
+ * need another grace period.
+ *
+ * A reserved node of this write does not count as in hand while it waits.
+ * Writers ahead in the queue must not wait for it, as it is returned only after
+ * they are served.
  */
 static int wait_in_queue(struct cmap_relief *relief, enum queue_level level)
 {
@@ -542,7 +560,7 @@ static int wait_in_queue(struct cmap_relief *relief, enum queue_level level)
 	return err ? -EINTR : 0;
 }
 
-/* Who lacks a node is served before those who come later. */
+/* Register a write that lacks a node, so that later ones do not overtake it. */
 static void get_in_line(struct cmap_relief *relief)
 {
 	if (!relief->in_line && cmap_write_lacks_node(relief->write))
@@ -558,7 +576,10 @@ static int queue_up(struct cmap_relief *relief)
 	get_in_line(relief);
 	if (wait_in_queue(relief, QUEUE_SHARD))
 		return -EINTR;
-	/* Who is behind may hold what I/O waits for, whatever this may do. */
+	/*
+	 * Writers behind this one may hold what I/O waits for.  So it starts no
+	 * I/O, whatever its flags allow.
+	 */
 	relief->noio = memalloc_noio_save();
 	relief->queued = true;
 	relief->write->flags |= CMAP_WRITE_QUEUED;
@@ -567,10 +588,10 @@ static int queue_up(struct cmap_relief *relief)
 }
 
 /*
- * See what can be done for a write that lacks something but credit, and would fail
- * with @err.  From the first call on it may have the supply semaphores of the shard
- * and of the map.  Returns 0 to try again, or the error to fail with: @err, -EINTR,
- * or -EAGAIN if waiting would help who may not.
+ * Help a write that lacks something other than credit and would fail with @err.
+ * After the first call it may hold the supply semaphores of the shard and of
+ * the map.  Returns 0 to try again, or the error to fail with: @err, -EINTR, or
+ * -EAGAIN if waiting would help a write that must not sleep.
  */
 static int relieve(struct cmap_relief *relief, int err)
 {
@@ -594,7 +615,7 @@ static int relieve(struct cmap_relief *relief, int err)
 		if (wait_in_queue(relief, QUEUE_MAP))
 			return -EINTR;
 		relief->sole = true;
-		/* Who had it before may have left something. */
+		/* The previous holder may have left memory. */
 		return 0;
 	}
 	return await_memory(relief, err);
@@ -603,25 +624,26 @@ static int relieve(struct cmap_relief *relief, int err)
 /* ---- the limit on entries ---- */
 
 /*
- * The next shard that holds credit, or the number of shards.  A hint: whether
- * there are holders the pool says.
+ * The next shard that holds credit, or the number of shards.  This is a hint;
+ * only the pool says for sure whether there are holders.
  */
 static u32 next_holder(const struct cmap *map, u32 from)
 {
-	/* A race with who sets or clears a bit: either answer is as good. */
+	/* This races with a writer that changes a bit.  Either answer is good. */
 	return data_race(find_next_bit(map->quota.holders, map->shards, from));
 }
 
 /*
- * Get credit for a write that found none, if there is some.
+ * Get credit for a write that found none.  Returns 0 to try again, or -EINTR or
+ * -EAGAIN to fail with.  @rounds counts the calls, from 0.
  *
- * The map is not full, or not provably: shards hold credit, or writes in other
- * shards are pending.  One shard after the other gives up what it holds, until
- * the pool has some; none holds any again before much is free.  So each time
- * that this is called in vain, others have got what was freed.  As that could go
- * on for long, a fatal signal ends it; and so does having tried often enough
- * where nobody else may get to run.
- * Returns 0 to try again; -EINTR or -EAGAIN to fail with.  @rounds counts, from 0.
+ * The map may not be full: shards hold credit, or writes in other shards are
+ * pending.  One shard after the other gives up its credit until the pool has
+ * some.  No shard becomes a holder again before much is free.  So if a call
+ * gets nothing, other writers have taken what was freed.
+ *
+ * That can go on for long.  A fatal signal ends it.  A write that must not
+ * sleep fails after COLLECT_ROUNDS, as no other task may get to run.
  */
 static int collect_credit(struct cmap *map, gfp_t gfp, unsigned int *rounds)
 {
@@ -644,7 +666,10 @@ static int collect_credit(struct cmap *map, gfp_t gfp, unsigned int *rounds)
 		cpu_relax();
 		return 0;
 	}
-	/* Where locks can be preempted, theirs lends others our priority. */
+	/*
+	 * If a lock's holder can be preempted, waiting for that lock lends it
+	 * our priority.
+	 */
 	if (*rounds % COLLECT_ROUNDS == 0)
 		for (i = 0; i < map->shards; i++)
 			cmap_shard_collect(map->shard[i]);
@@ -656,15 +681,18 @@ static int collect_credit(struct cmap *map, gfp_t gfp, unsigned int *rounds)
 /* ---- writing once it is there ---- */
 
 /*
- * Get what a write lacks: allocate it; or else see what can be done for a write
- * that cannot allocate it.  Returns 0 to try again, or the error to fail with.
+ * Allocate what a write lacks.  If that fails, see what else can be done for
+ * the write.  Returns 0 to try again, or the error to fail with.
  */
 static int supply_blocked(struct cmap_relief *relief, unsigned int *collected)
 {
 	struct cmap_write *write = relief->write;
 	int err;
 
-	/* It may get what it lacks each time, and others may take that. */
+	/*
+	 * The write may get what it lacks each time, and others may take it
+	 * each time.
+	 */
 	if (relief->rounds++ >= ROUNDS_KILLED &&
 	    gfpflags_allow_blocking(relief->gfp) && fatal_signal_pending(current))
 		return -EINTR;
@@ -673,7 +701,7 @@ static int supply_blocked(struct cmap_relief *relief, unsigned int *collected)
 		return err;
 	if (write->blocked_on != CMAP_BLOCKED_ON_CREDIT)
 		return relieve(relief, err);
-	/* It lacks no node: who comes now need not queue for one. */
+	/* The write lacks no node, so others need not queue for one. */
 	if (relief->queued)
 		cmap_shard_serve(relief->shard, write);
 	return collect_credit(relief->map, relief->gfp, collected);
@@ -709,7 +737,7 @@ int cmap_supply_write(struct cmap *map, struct cmap_shard *shard,
 }
 
 /**
- * cmap_supply_reserve() - get a node that could not be had
+ * cmap_supply_reserve() - get a node when the shard has none free
  * @map: the map
  * @shard: the shard that the key belongs to
  * @write: the write, for which cmap_shard_try_reserve() returned NULL
@@ -743,8 +771,8 @@ struct cmap_node *cmap_supply_reserve(struct cmap *map,
 /* ---- making maps ---- */
 
 /*
- * Get what the maps that draw on an account gave up.  Returns 0 to try again,
- * -ENOENT if there is nothing, or -EINTR.
+ * Get memory that maps of an account have given up.  Returns 0 to try again,
+ * -ENOENT if there is none, or -EINTR.
  */
 static int await_account(const struct cmap_account *account)
 {
@@ -759,10 +787,13 @@ static int await_account(const struct cmap_account *account)
 }
 
 /*
- * The same for the limit of the user who would pay.  Only maps that he pays for
- * help; to go over everybody's takes long, and who is refused can come again at
- * once.  One map more that counts for him keeps him meanwhile.  With as many as
- * he may have he is refused that, and nothing helps.
+ * Get memory that maps of the paying user have given up.  Only this user's maps
+ * are examined: examining all would take long, and a refused user can try again
+ * at once.
+ *
+ * Counting one more map keeps the user's account meanwhile.  If the user
+ * already has as many maps as allowed, that fails, and memory would not help
+ * either.
  */
 static int await_user(const struct cmap_spec *spec)
 {
@@ -778,11 +809,10 @@ static int await_user(const struct cmap_spec *spec)
 }
 
 /**
- * cmap_supply_map() - make an empty map
- * @spec: what it shall be
+ * @spec: properties of the map
  *
- * Where a limit on memory is reached, the module's or that of the user who would
- * pay, this waits for what other maps below it have on its way back.
+ * If a limit on memory is reached, the module's or the paying user's, this
+ * waits for memory on its way back from other maps below that limit.
  *
  * Context: Process.
  * Return: as of cmap_map_new(); also -EINTR.
