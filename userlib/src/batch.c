@@ -37,8 +37,8 @@ API void kcmap_batch_reset(struct kcmap_batch *batch)
 }
 
 /* Append a command.  Returns its index, or -1 if the batch is full. */
-static inline int append(struct kcmap_batch *batch, uint16_t code,
-			 const struct cmap_op *op)
+static inline int append_op(struct kcmap_batch *batch, uint16_t code,
+			    const struct cmap_op *op)
 {
 	struct cmap_op *last;
 
@@ -63,7 +63,7 @@ API int kcmap_batch_get(struct kcmap_batch *batch, const void *key,
 	if (kcmap_op_key(&op, key, key_len))
 		return -1;
 	kcmap_op_room(&op.value_len, size);
-	return append(batch, CMAP_CODE_GET, &op);
+	return append_op(batch, CMAP_CODE_GET, &op);
 }
 
 static int append_set(struct kcmap_batch *batch, const void *key,
@@ -74,7 +74,7 @@ static int append_set(struct kcmap_batch *batch, const void *key,
 
 	if (kcmap_op_key(&op, key, key_len) || kcmap_op_value(&op, value, len))
 		return -1;
-	return append(batch, CMAP_CODE_SET, &op);
+	return append_op(batch, CMAP_CODE_SET, &op);
 }
 
 API int kcmap_batch_set(struct kcmap_batch *batch, const void *key,
@@ -110,7 +110,7 @@ static int append_delete(struct kcmap_batch *batch, const void *key,
 
 	if (kcmap_op_key(&op, key, key_len))
 		return -1;
-	return append(batch, CMAP_CODE_DELETE, &op);
+	return append_op(batch, CMAP_CODE_DELETE, &op);
 }
 
 API int kcmap_batch_delete(struct kcmap_batch *batch, const void *key,
@@ -133,7 +133,7 @@ API int kcmap_batch_take(struct kcmap_batch *batch, const void *key,
 	if (kcmap_op_key(&op, key, key_len))
 		return -1;
 	kcmap_op_room(&op.old_len, size);
-	return append(batch, CMAP_CODE_TAKE, &op);
+	return append_op(batch, CMAP_CODE_TAKE, &op);
 }
 
 static int append_exchange(struct kcmap_batch *batch, uint16_t code,
@@ -145,7 +145,7 @@ static int append_exchange(struct kcmap_batch *batch, uint16_t code,
 	if (kcmap_op_key(&op, key, key_len) || kcmap_op_value(&op, value, len))
 		return -1;
 	kcmap_op_room(&op.old_len, old_size);
-	return append(batch, code, &op);
+	return append_op(batch, code, &op);
 }
 
 API int kcmap_batch_swap(struct kcmap_batch *batch, const void *key,
@@ -175,7 +175,7 @@ API int kcmap_batch_compare_swap(struct kcmap_batch *batch, const void *key,
 	    kcmap_op_value(&op, value, len) ||
 	    kcmap_op_old(&op, expected, expected_len))
 		return -1;
-	return append(batch, CMAP_CODE_COMPARE_SWAP, &op);
+	return append_op(batch, CMAP_CODE_COMPARE_SWAP, &op);
 }
 
 API int kcmap_batch_compare_delete(struct kcmap_batch *batch, const void *key,
@@ -187,7 +187,7 @@ API int kcmap_batch_compare_delete(struct kcmap_batch *batch, const void *key,
 	if (kcmap_op_key(&op, key, key_len) ||
 	    kcmap_op_old(&op, expected, expected_len))
 		return -1;
-	return append(batch, CMAP_CODE_COMPARE_DELETE, &op);
+	return append_op(batch, CMAP_CODE_COMPARE_DELETE, &op);
 }
 
 API int kcmap_batch_add(struct kcmap_batch *batch, const void *key,
@@ -197,17 +197,17 @@ API int kcmap_batch_add(struct kcmap_batch *batch, const void *key,
 
 	if (kcmap_op_key(&op, key, key_len))
 		return -1;
-	return append(batch, CMAP_CODE_ADD, &op);
+	return append_op(batch, CMAP_CODE_ADD, &op);
 }
 
 API int kcmap_batch_clear(struct kcmap_batch *batch)
 {
-	return append(batch, CMAP_CODE_CLEAR, &(struct cmap_op){});
+	return append_op(batch, CMAP_CODE_CLEAR, &(struct cmap_op){});
 }
 
 API int kcmap_batch_count(struct kcmap_batch *batch)
 {
-	return append(batch, CMAP_CODE_COUNT, &(struct cmap_op){});
+	return append_op(batch, CMAP_CODE_COUNT, &(struct cmap_op){});
 }
 
 API int kcmap_batch_submit(struct kcmap_batch *batch, struct kcmap *map)

@@ -15,9 +15,9 @@ static int call_for_key(struct kcmap *map, unsigned long command,
 	return err;
 }
 
-static int set(struct kcmap *map, const void *key, size_t key_len,
-	       const void *value, size_t len, uint16_t flags,
-	       uint64_t expected, uint64_t *version)
+static int set_entry(struct kcmap *map, const void *key, size_t key_len,
+		     const void *value, size_t len, uint16_t flags,
+		     uint64_t expected, uint64_t *version)
 {
 	struct cmap_op op = { .flags = flags, .version = expected };
 
@@ -29,31 +29,33 @@ static int set(struct kcmap *map, const void *key, size_t key_len,
 API int kcmap_set(struct kcmap *map, const void *key, size_t key_len,
 		  const void *value, size_t len, uint64_t *version)
 {
-	return set(map, key, key_len, value, len, 0, 0, version);
+	return set_entry(map, key, key_len, value, len, 0, 0, version);
 }
 
 API int kcmap_insert(struct kcmap *map, const void *key, size_t key_len,
 		     const void *value, size_t len, uint64_t *version)
 {
-	return set(map, key, key_len, value, len, CMAP_OP_INSERT, 0, version);
+	return set_entry(map, key, key_len, value, len, CMAP_OP_INSERT, 0,
+			 version);
 }
 
 API int kcmap_replace(struct kcmap *map, const void *key, size_t key_len,
 		      const void *value, size_t len, uint64_t *version)
 {
-	return set(map, key, key_len, value, len, CMAP_OP_REPLACE, 0, version);
+	return set_entry(map, key, key_len, value, len, CMAP_OP_REPLACE, 0,
+			 version);
 }
 
 API int kcmap_set_version(struct kcmap *map, const void *key, size_t key_len,
 			  const void *value, size_t len, uint64_t expected,
 			  uint64_t *version)
 {
-	return set(map, key, key_len, value, len, CMAP_OP_VERSION, expected,
-		   version);
+	return set_entry(map, key, key_len, value, len, CMAP_OP_VERSION,
+			 expected, version);
 }
 
-static int delete(struct kcmap *map, const void *key, size_t key_len,
-		  uint16_t flags, uint64_t expected, uint64_t *version)
+static int delete_entry(struct kcmap *map, const void *key, size_t key_len,
+			uint16_t flags, uint64_t expected, uint64_t *version)
 {
 	struct cmap_op op = { .flags = flags, .version = expected };
 
@@ -65,13 +67,14 @@ static int delete(struct kcmap *map, const void *key, size_t key_len,
 API int kcmap_delete(struct kcmap *map, const void *key, size_t key_len,
 		     uint64_t *version)
 {
-	return delete(map, key, key_len, 0, 0, version);
+	return delete_entry(map, key, key_len, 0, 0, version);
 }
 
 API int kcmap_delete_version(struct kcmap *map, const void *key, size_t key_len,
 			     uint64_t expected, uint64_t *version)
 {
-	return delete(map, key, key_len, CMAP_OP_VERSION, expected, version);
+	return delete_entry(map, key, key_len, CMAP_OP_VERSION, expected,
+			    version);
 }
 
 API ssize_t kcmap_take(struct kcmap *map, const void *key, size_t key_len,
@@ -88,9 +91,10 @@ API ssize_t kcmap_take(struct kcmap *map, const void *key, size_t key_len,
 }
 
 /* Set a new value, and get the old one if there is one. */
-static int exchange(struct kcmap *map, unsigned long command, const void *key,
-		    size_t key_len, const void *value, size_t len, void *old,
-		    size_t *old_len, uint64_t *version)
+static int exchange_values(struct kcmap *map, unsigned long command,
+			   const void *key, size_t key_len, const void *value,
+			   size_t len, void *old, size_t *old_len,
+			   uint64_t *version)
 {
 	struct cmap_op op = { .old = ptr_to_u64(old) };
 	int err;
@@ -109,16 +113,16 @@ API int kcmap_swap(struct kcmap *map, const void *key, size_t key_len,
 		   const void *value, size_t len, void *old, size_t *old_len,
 		   uint64_t *version)
 {
-	return exchange(map, CMAP_IOCTL_SWAP, key, key_len, value, len, old,
-			old_len, version);
+	return exchange_values(map, CMAP_IOCTL_SWAP, key, key_len, value, len,
+			       old, old_len, version);
 }
 
 API int kcmap_get_or_set(struct kcmap *map, const void *key, size_t key_len,
 			 const void *value, size_t len, void *old,
 			 size_t *old_len, uint64_t *version)
 {
-	return exchange(map, CMAP_IOCTL_GET_OR_SET, key, key_len, value, len,
-			old, old_len, version);
+	return exchange_values(map, CMAP_IOCTL_GET_OR_SET, key, key_len, value,
+			       len, old, old_len, version);
 }
 
 API int kcmap_compare_swap(struct kcmap *map, const void *key, size_t key_len,

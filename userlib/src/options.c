@@ -46,7 +46,7 @@ int kcmap_options_resolve(const struct kcmap_options *given,
 	return 0;
 }
 
-static int differs(uint64_t asked, uint64_t is)
+static int option_differs(uint64_t asked, uint64_t is)
 {
 	return asked && asked != is;
 }
@@ -62,15 +62,15 @@ int kcmap_fd_differs(int fd, const struct kcmap_options *options)
 
 	if (options->flags & ~stat.create_flags)
 		differ |= KCMAP_DIFFER_FLAGS;
-	if (differs(options->key_max, stat.key_max))
+	if (option_differs(options->key_max, stat.key_max))
 		differ |= KCMAP_DIFFER_KEY_MAX;
-	if (differs(options->value_max, stat.value_max))
+	if (option_differs(options->value_max, stat.value_max))
 		differ |= KCMAP_DIFFER_VALUE_MAX;
-	if (differs(options->shards, stat.shards))
+	if (option_differs(options->shards, stat.shards))
 		differ |= KCMAP_DIFFER_SHARDS;
-	if (differs(options->max_entries, stat.max_entries))
+	if (option_differs(options->max_entries, stat.max_entries))
 		differ |= KCMAP_DIFFER_MAX_ENTRIES;
-	if (differs(options->max_bytes, stat.max_bytes))
+	if (option_differs(options->max_bytes, stat.max_bytes))
 		differ |= KCMAP_DIFFER_MAX_BYTES;
 	return differ;
 }

@@ -128,7 +128,7 @@ static void give_gathered(struct kcmap_range *range, struct kcmap_item *item)
 
 /* ---- by system calls ---- */
 
-static int enlarge(struct kcmap_range *range, uint32_t size)
+static int enlarge_buffer(struct kcmap_range *range, uint32_t size)
 {
 	char *buf = realloc(range->buf, size);
 
@@ -143,7 +143,7 @@ static int fill_records(struct kcmap_range *range)
 {
 	const struct kcmap *map = range->map;
 
-	if (!range->size && enlarge(range, BUF_SIZE))
+	if (!range->size && enlarge_buffer(range, BUF_SIZE))
 		return -1;
 	/*
 	 * The entries so far are the map's, so the rest must not be another
@@ -167,7 +167,7 @@ static int fill_records(struct kcmap_range *range)
 			range->ended = !args.count;
 			return 0;
 		}
-		if (errno != EMSGSIZE || enlarge(range, args.buf_len))
+		if (errno != EMSGSIZE || enlarge_buffer(range, args.buf_len))
 			return -1;
 		range->ahead = args.cursor;
 	}
@@ -190,7 +190,7 @@ static void give_record(struct kcmap_range *range, struct kcmap_item *item)
 	range->left--;
 }
 
-static int fill(struct kcmap_range *range)
+static int fill_buffer(struct kcmap_range *range)
 {
 	switch (fill_window(range)) {
 	case KCMAP_FOUND:
@@ -206,7 +206,7 @@ static int fill(struct kcmap_range *range)
 API int kcmap_range_next(struct kcmap_range *range, struct kcmap_item *item)
 {
 	if (!range->left && range->given == range->read.count && !range->ended &&
-	    fill(range))
+	    fill_buffer(range))
 		return -1;
 	if (range->ended)
 		return 0;

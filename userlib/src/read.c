@@ -73,8 +73,8 @@ static __always_inline enum step finish_read(const struct read *read,
 	lengths = LOAD(&node->at->lengths);
 	if (unlikely(!is_plain(lengths, want->key_len)))
 		return FURTHER;
-	measure(lengths, want->key_len, &extent);
-	if (unlikely(!readable(bucket, node, got->version, &extent)))
+	get_extent(lengths, want->key_len, &extent);
+	if (unlikely(!can_read_node(bucket, node, got->version, &extent)))
 		return AGAIN;
 	if (unlikely(!same_key(node, want->key, want->key_len)))
 		return FURTHER;
@@ -86,7 +86,7 @@ static __always_inline enum step finish_read(const struct read *read,
 		copy_bytes(want->buf, value, got->len);
 	else
 		return FURTHER;
-	return likely(still(bucket, node, got->version)) ? OK : AGAIN;
+	return likely(node_unchanged(bucket, node, got->version)) ? OK : AGAIN;
 }
 
 /* All three steps. */
@@ -133,7 +133,7 @@ read_by_call(struct kcmap *map, const void *key, size_t key_len, void *buf,
 	return err;
 }
 
-static void skip(const void *value, size_t len, void *arg)
+static void skip_value(const void *value, size_t len, void *arg)
 {
 	(void)value;
 	(void)len;
@@ -152,7 +152,7 @@ read_slow(struct kcmap *map, const void *key, size_t key_len, void *buf,
 	struct kcmap_view *view = kcmap_view_of(map);
 	const struct kcmap_want want = {
 		.key = key, .key_len = key_len, .buf = buf, .size = size,
-		.visit = buf ? NULL : skip,
+		.visit = buf ? NULL : skip_value,
 	};
 	enum kcmap_outcome outcome = KCMAP_CALL;
 

@@ -133,8 +133,8 @@ static enum step take_value(const struct bucket *bucket,
 
 	if (CMAP_WINDOW_KEY_LEN(lengths) != want->key_len)
 		return FURTHER;
-	measure(lengths, want->key_len, &extent);
-	if (!readable(bucket, node, version, &extent))
+	get_extent(lengths, want->key_len, &extent);
+	if (!can_read_node(bucket, node, version, &extent))
 		return AGAIN;
 	if (!same_key(node, want->key, want->key_len))
 		return FURTHER;
@@ -148,7 +148,7 @@ static enum step take_value(const struct bucket *bucket,
 		copy_bytes(want->buf, value, extent.len);
 	got->len = extent.len;
 	got->version = version;
-	return still(bucket, node, version) ? OK : AGAIN;
+	return node_unchanged(bucket, node, version) ? OK : AGAIN;
 }
 
 static enum step try_slots(struct kcmap_view *view, const struct bucket *bucket,
@@ -170,7 +170,7 @@ static enum step try_slots(struct kcmap_view *view, const struct bucket *bucket,
 		step = take_value(bucket, &node, version, want, got);
 		if (step != FURTHER)
 			return step;
-		if (!still(bucket, &node, version))
+		if (!node_unchanged(bucket, &node, version))
 			return AGAIN;
 	}
 
@@ -252,10 +252,10 @@ static enum step gather_node(const struct bucket *bucket,
 	size_t key_len = CMAP_WINDOW_KEY_LEN(lengths), key_room;
 	struct extent extent;
 
-	measure(lengths, key_len, &extent);
-	if (!readable(bucket, node, version, &extent) ||
+	get_extent(lengths, key_len, &extent);
+	if (!can_read_node(bucket, node, version, &extent) ||
 	    !position_of(bucket, node, tag, &entry->position) ||
-	    !still(bucket, node, version))
+	    !node_unchanged(bucket, node, version))
 		return AGAIN;
 	if (lengths & CMAP_WINDOW_EXTENDED)
 		return ASK;
@@ -277,7 +277,7 @@ static enum step gather_node(const struct bucket *bucket,
 	}
 	read->count++;
 
-	return still(bucket, node, version) ? OK : AGAIN;
+	return node_unchanged(bucket, node, version) ? OK : AGAIN;
 }
 
 static enum step gather_slots(struct kcmap_view *view,
@@ -307,8 +307,8 @@ static enum step gather_slots(struct kcmap_view *view,
 	return OK;
 }
 
-static enum step gather(struct kcmap_view *view, uint64_t position,
-			struct kcmap_bucket_read *read)
+static enum step gather_bucket(struct kcmap_view *view, uint64_t position,
+			       struct kcmap_bucket_read *read)
 {
 	/* The upper 32 bits, which choose the bucket, are those of the hash. */
 	uint64_t hash = position << 16;
@@ -365,7 +365,7 @@ enum kcmap_outcome kcmap_window_bucket(struct kcmap_view *view,
 	enum step step = AGAIN;
 
 	for (tries = 0; tries < TRIES && step == AGAIN; tries++) {
-		step = gather(view, position, read);
+		step = gather_bucket(view, position, read);
 		if (step == AGAIN)
 			COUNT(&view->retries);
 	}

@@ -64,7 +64,7 @@ static int add_within(uint64_t *sum, uint64_t add, uint64_t most)
 	return 0;
 }
 
-static void subtract(uint64_t *sum, uint64_t less)
+static void subtract_from(uint64_t *sum, uint64_t less)
 {
 	__atomic_fetch_sub(sum, less, __ATOMIC_RELAXED);
 }
@@ -75,7 +75,7 @@ int kcmap_space_reserve(size_t bytes)
 	if (add_within(&mappings, 1, mappings_most() / SHARE))
 		goto none;
 	if (add_within(&address_space, bytes, address_space_most() / SHARE)) {
-		subtract(&mappings, 1);
+		subtract_from(&mappings, 1);
 		goto none;
 	}
 	return 0;
@@ -87,12 +87,12 @@ none:
 /* The mapping turned out smaller by @bytes than what was reserved. */
 void kcmap_space_shrink(size_t bytes)
 {
-	subtract(&address_space, bytes);
+	subtract_from(&address_space, bytes);
 }
 
 /* A mapping of @bytes is gone. */
 void kcmap_space_release(size_t bytes)
 {
-	subtract(&address_space, bytes);
-	subtract(&mappings, 1);
+	subtract_from(&address_space, bytes);
+	subtract_from(&mappings, 1);
 }

@@ -83,7 +83,7 @@ API int kcmap_stat(struct kcmap *map, struct kcmap_info *info)
 	return 0;
 }
 
-static int limits(struct cmap_limits *args)
+static int read_limits(struct cmap_limits *args)
 {
 	int fd = open(CMAP_DEVICE, O_RDONLY | O_CLOEXEC), err;
 
@@ -103,7 +103,7 @@ API int kcmap_limits(struct kcmap_usage *usage)
 		errno = EINVAL;
 		return -1;
 	}
-	if (limits(&args))
+	if (read_limits(&args))
 		return -1;
 
 	full.uid = args.uid;

@@ -4,7 +4,7 @@
  * gives them. docs/window.md explains why they are correct.
  *
  * Memory that is read here may be changing, or may be used for something else
- * by now.  Nothing is trusted before still() has checked again.
+ * by now.  Nothing is trusted before node_unchanged() has checked again.
  *
  * Everything is inlined.  On a hit, every instruction saved lets the processor
  * start more cache misses of the next read.
@@ -50,7 +50,7 @@ struct bucket {
 	const struct cmap_window_bucket *first;
 };
 
-/* A node, and what still() compares before its contents are trusted. */
+/* A node, and what node_unchanged() compares before its contents are trusted. */
 struct node {
 	const struct cmap_window_node *at;
 	const uint32_t *slot;
@@ -137,13 +137,13 @@ next_bucket(const struct kcmap_view *view, const struct bucket *bucket,
  * Whether the shard still has this table.  Only then was the memory that was
  * read this table's, and not zeroes or another table's.
  */
-static __always_inline int listed(const struct bucket *bucket)
+static __always_inline int shard_has_table(const struct bucket *bucket)
 {
 	return likely(LOAD_ACQUIRE(&bucket->shard->table) == bucket->table) ||
 	       LOAD_ACQUIRE(&bucket->shard->next) == bucket->table;
 }
 
-static __always_inline int moved(const struct bucket *bucket)
+static __always_inline int bucket_moved(const struct bucket *bucket)
 {
 	return LOAD_ACQUIRE(&bucket->first->head) &
 	       (CMAP_WINDOW_MOVED | HEAD_UNKNOWN);
@@ -201,7 +201,7 @@ static __always_inline enum step find_node(const uint32_t *slot,
 
 /*
  * Find the node's address and the number of its segment.  The node itself is
- * not read. open_node() and still() check later that it was one.
+ * not read. open_node() and node_unchanged() check later that it was one.
  */
 static __always_inline enum step place_node(const struct bucket *bucket,
 					    struct node *node)
@@ -229,7 +229,7 @@ static __always_inline void prefetch_rest(const struct node *node)
 static __always_inline int in_place(const struct bucket *bucket,
 				    const struct node *node)
 {
-	return LOAD_ACQUIRE(node->slot) == node->ref && !moved(bucket);
+	return LOAD_ACQUIRE(node->slot) == node->ref && !bucket_moved(bucket);
 }
 
 /*
@@ -248,19 +248,21 @@ static __always_inline enum step open_node(const struct bucket *bucket,
 
 /* ---- step 3: checking again ---- */
 
-static __always_inline int still(const struct bucket *bucket,
-				 const struct node *node, uint64_t version)
+static __always_inline int node_unchanged(const struct bucket *bucket,
+					  const struct node *node,
+					  uint64_t version)
 {
 	LOAD_FENCE();
 	return likely(LOAD(&node->at->version) == version) &&
-	       likely(LOAD(node->word) == node->number) && listed(bucket);
+	       likely(LOAD(node->word) == node->number) &&
+	       shard_has_table(bucket);
 }
 
 /* Step 4: the slots that were read were those of the live bucket. */
 static __always_inline int was_live(const struct bucket *bucket)
 {
 	LOAD_FENCE();
-	return !moved(bucket) && listed(bucket);
+	return !bucket_moved(bucket) && shard_has_table(bucket);
 }
 
 /* ---- what is in a node ---- */
@@ -277,7 +279,7 @@ static __always_inline const char *key_of(const struct node *node)
 
 /*
  * The lengths in a node, which say how much of it to read.  They are no more
- * than a guess until still() has checked again.
+ * than a guess until node_unchanged() has checked again.
  */
 struct extent {
 	size_t offset;		/* where the value is, from the node */
@@ -290,8 +292,8 @@ static __always_inline int is_plain(uint32_t lengths, size_t key_len)
 	return lengths >> 21 == key_len;
 }
 
-static __always_inline void measure(uint32_t lengths, size_t key_len,
-				    struct extent *extent)
+static __always_inline void get_extent(uint32_t lengths, size_t key_len,
+				       struct extent *extent)
 {
 	extent->offset = value_offset(key_len);
 	extent->len = CMAP_WINDOW_VALUE_LEN(lengths);
@@ -308,19 +310,20 @@ static __attribute_noinline__ int in_level(uint32_t ref, size_t end)
 /*
  * Whether all of a node can be read.  The granule in which it begins can,
  * because it has a segment number.  If the node goes on beyond that granule,
- * still() must first confirm that it is the node.  A segment, and so a node,
- * ends in the level in which it begins.
+ * node_unchanged() must first confirm that it is the node.  A segment, and so a
+ * node, ends in the level in which it begins.
  */
-static __always_inline int readable(const struct bucket *bucket,
-				    const struct node *node, uint64_t version,
-				    const struct extent *extent)
+static __always_inline int can_read_node(const struct bucket *bucket,
+					 const struct node *node,
+					 uint64_t version,
+					 const struct extent *extent)
 {
 	size_t end = offset_in_granule(node->ref) + extent->offset +
 		     extent->len;
 
 	if (likely(end <= GRANULE))
 		return 1;
-	return in_level(node->ref, end) && still(bucket, node, version);
+	return in_level(node->ref, end) && node_unchanged(bucket, node, version);
 }
 
 static __always_inline int same_key(const struct node *node, const void *key,

@@ -122,7 +122,7 @@ static const struct meaning {
 
 /* ---- writing a text ---- */
 
-static void put(struct text *text, const char *what)
+static void put_text(struct text *text, const char *what)
 {
 	while (*what && text->at < text->end)
 		*text->at++ = *what++;
@@ -138,7 +138,7 @@ static void put_number(struct text *text, uint64_t number)
 		*--first = (char)('0' + number % 10);
 		number /= 10;
 	} while (number);
-	put(text, first);
+	put_text(text, first);
 }
 
 static void put_limit(struct text *text, const struct known *map,
@@ -147,9 +147,9 @@ static void put_limit(struct text *text, const struct known *map,
 	/* A limit of 0 is no limit. */
 	if (!map->known || !number)
 		return;
-	put(text, " (");
+	put_text(text, " (");
 	put_number(text, number);
-	put(text, ")");
+	put_text(text, ")");
 }
 
 static void put_fixed(struct text *text, const struct known *map)
@@ -159,16 +159,16 @@ static void put_fixed(struct text *text, const struct known *map)
 
 	if (!map->known || (!key && !value))
 		return;
-	put(text, ": ");
+	put_text(text, ": ");
 	if (key) {
-		put(text, "keys have ");
+		put_text(text, "keys have ");
 		put_number(text, map->stat.key_max);
-		put(text, value ? " bytes, " : " bytes");
+		put_text(text, value ? " bytes, " : " bytes");
 	}
 	if (value) {
-		put(text, "values have ");
+		put_text(text, "values have ");
 		put_number(text, map->stat.value_max);
-		put(text, " bytes");
+		put_text(text, " bytes");
 	}
 }
 
@@ -211,15 +211,15 @@ static void put_general(struct text *text, int error)
 	const char *description = strerrordesc_np(error);
 
 	if (description) {
-		put(text, description);
+		put_text(text, description);
 		return;
 	}
-	put(text, "Unknown error ");
+	put_text(text, "Unknown error ");
 	if (error < 0)
-		put(text, "-");
+		put_text(text, "-");
 	put_number(text, error < 0 ? -(uint64_t)error : (uint64_t)error);
 #else
-	put(text, strerror(error));
+	put_text(text, strerror(error));
 #endif
 }
 
@@ -244,7 +244,7 @@ static const char *meaning_of(int error, enum kcmap_operation operation)
 	return NULL;
 }
 
-static void ask(const struct kcmap *map, struct known *known)
+static void ask_stat(const struct kcmap *map, struct known *known)
 {
 	known->stat.size = sizeof(known->stat);
 	known->known = kcmap_is_ours(map->fd, map->device, map->id) > 0 &&
@@ -269,7 +269,7 @@ API const char *kcmap_strerror(int error, enum kcmap_operation operation,
 	    access(CMAP_DEVICE, F_OK))
 		meaning = "there is no " CMAP_DEVICE ": the module cmap is not loaded";
 	if (map && meaning && strchr(meaning, '%'))
-		ask(map, &known);
+		ask_stat(map, &known);
 	/*
 	 * Of all limits only max_entries can be compared with what the map
 	 * holds.

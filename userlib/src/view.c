@@ -76,7 +76,7 @@ static void *map_window(const struct kcmap *map, size_t size, uint64_t offset,
 	return at;
 }
 
-static void unmap(const void *at, size_t size)
+static void unmap_pages(const void *at, size_t size)
 {
 	munmap((void *)at, size);
 	kcmap_space_release(size);
@@ -145,7 +145,7 @@ static char *part_of_region(struct kcmap_view *view, unsigned int region,
 		}
 		COUNT(&view->maps);
 		if (!EXCHANGE_IF(&this->base, &none, base)) {
-			unmap(base, region_bytes(view, region));
+			unmap_pages(base, region_bytes(view, region));
 			base = none;
 		}
 	}
@@ -259,7 +259,7 @@ static int read_header(const struct kcmap *map, struct cmap_window *header)
 		return -1;
 	/* Check and use the same copy: the original may change in between. */
 	memcpy(header, first, sizeof(*header));
-	unmap(first, sizeof(*header));
+	unmap_pages(first, sizeof(*header));
 	err = header_error(header, map->id);
 	if (err)
 		errno = -err;
@@ -307,7 +307,7 @@ struct kcmap_view *kcmap_view_open(const struct kcmap *map)
 	view->header_size = header_bytes(&header);
 	view->header = map_window(map, view->header_size, 0, 0);
 	if (!view->header) {
-		unmap(view, view->size);
+		unmap_pages(view, view->size);
 		return NULL;
 	}
 
@@ -337,9 +337,9 @@ void kcmap_view_close(struct kcmap_view *view)
 		return;
 	for (i = 0; i < CMAP_WINDOW_REGIONS; i++)
 		if (view->region[i].base)
-			unmap(view->region[i].base, region_bytes(view, i));
-	unmap(view->header, view->header_size);
-	unmap(view, view->size);
+			unmap_pages(view->region[i].base, region_bytes(view, i));
+	unmap_pages(view->header, view->header_size);
+	unmap_pages(view, view->size);
 }
 
 /* Whether later tries would fail, too.  A lack of memory may pass. */
