@@ -84,11 +84,46 @@ active proctype Kernel()
 	od
 }
 
-inline load_words()
+/*
+ * Each word is loaded between the two loads of the ref; broken, before or behind
+ * them.  For one key it does no harm to load committed behind them, as the commit
+ * is then during the read, nor expired_before before them, as nothing that has
+ * expired by then is written.  The rule is the same for all words.
+ */
+inline load_before()
 {
-	e = expired_before;
+#ifdef M_OWNER_BEFORE
 	g = owner;
-	c = committed
+#endif
+#ifdef M_COMMITTED_BEFORE
+	c = committed;
+#endif
+	skip
+}
+
+inline load_between()
+{
+#ifndef M_EXPIRED_BEHIND
+	e = expired_before;
+#endif
+#if !defined(M_OWNER_BEFORE) && !defined(M_OWNER_BEHIND)
+	g = owner;
+#endif
+#ifndef M_COMMITTED_BEFORE
+	c = committed;
+#endif
+	skip
+}
+
+inline load_behind()
+{
+#ifdef M_EXPIRED_BEHIND
+	e = expired_before;
+#endif
+#ifdef M_OWNER_BEHIND
+	g = owner;
+#endif
+	skip
 }
 
 active proctype Reader()
@@ -96,22 +131,16 @@ active proctype Reader()
 	byte r, e, g, c, got;
 
 	atomic { seen = 0; see(); begun = true }
-#ifdef M_WORDS_BEFORE
-	load_words();
-#endif
+	load_before();
 	r = ref;
-#if !defined(M_WORDS_BEFORE) && !defined(M_WORDS_BEHIND)
-	load_words();
-#endif
+	load_between();
 	atomic {
 		if
 		:: ref != r -> goto out
 		:: else
 		fi
 	}
-#ifdef M_WORDS_BEHIND
-	load_words();
-#endif
+	load_behind();
 	got = ENTRY(r, e, g, c);
 	assert(seen & BIT(got));
 out:
