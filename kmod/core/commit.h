@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The moment of a change: what makes a prepared one seen.  Nothing here can fail.
+ * Publishing a prepared change.  Nothing here can fail.
  *
- * All that publishes an entry, or takes one away, goes through
+ * All changes that publish an entry, or remove one, go through
  * cmap_commit_locked(): writes, clearing, and moving nodes out of sparse segments.
  * It is inlined with a kind that the compiler knows.
  */
@@ -18,10 +18,10 @@
 
 /**
  * enum cmap_change_kind - what is done to a slot
- * @CMAP_CHANGE_INSERT: it gets an entry
- * @CMAP_CHANGE_REPLACE: its entry gets another value
- * @CMAP_CHANGE_REMOVE: its entry goes
- * @CMAP_CHANGE_MOVE: its entry gets other memory; nobody can tell
+ * @CMAP_CHANGE_INSERT: the slot gets an entry
+ * @CMAP_CHANGE_REPLACE: the entry gets another value
+ * @CMAP_CHANGE_REMOVE: the entry is removed
+ * @CMAP_CHANGE_MOVE: the entry gets another node; readers see no difference
  */
 enum cmap_change_kind {
 	CMAP_CHANGE_INSERT,
@@ -32,13 +32,13 @@ enum cmap_change_kind {
 
 /**
  * struct cmap_change - a change that is prepared
- * @table: the table that the slot is in; of an insertion and a removal
+ * @table: the table of the slot; for an insertion and a removal
  * @slot: the slot
  * @node: the new node, complete but for its version; NULL for a removal
  * @ref: its ref
- * @tag: of its key; of an insertion
- * @old: the node that was there; of a removal, and of a replacement with @keep_old
- * @old_ref: its ref; of all but an insertion
+ * @tag: tag of its key's hash; for an insertion
+ * @old: the slot's old node; for a removal, and a replacement with @keep_old
+ * @old_ref: its ref; for all kinds but an insertion
  * @keep_old: the caller reads the old node, and retires it
  */
 struct cmap_change {
@@ -53,11 +53,11 @@ struct cmap_change {
 };
 
 /**
- * cmap_entries_begin() - before the number of entries changes
+ * cmap_entries_begin() - announce that the number of entries changes
  * @shard: the shard
  *
- * Before anything can be seen of that: whatever could be found when a count began
- * so is in it.
+ * This comes before any part of the change can be seen, so a count includes
+ * every entry that could be found when it began.
  *
  * Context: The shard's lock.
  */
@@ -72,9 +72,9 @@ static __always_inline void cmap_entries_begin(struct cmap_shard *shard)
 }
 
 /**
- * cmap_entries_end() - the number of entries has changed
+ * cmap_entries_end() - set the new number of entries
  * @shard: the shard
- * @entries: what it is now
+ * @entries: the new number
  *
  * Context: The shard's lock.
  */
@@ -88,7 +88,7 @@ static __always_inline void cmap_entries_end(struct cmap_shard *shard,
 	smp_store_release(&shard->changes, shard->changes + 1);
 }
 
-/* Complete a node with its version; nobody can find it yet. */
+/* Complete a node by its version.  Nobody can find the node yet. */
 static __always_inline u64 cmap_commit_version(struct cmap_shard *shard,
 					       struct cmap_node *node)
 {
@@ -101,7 +101,7 @@ static __always_inline u64 cmap_commit_version(struct cmap_shard *shard,
 	return version;
 }
 
-/* The old node is the caller's, or on its way to be reused. */
+/* Leave the old node to the caller, or retire it. */
 static __always_inline void
 cmap_commit_retire_old(struct cmap_shard *shard,
 		       const struct cmap_change *change)
@@ -115,14 +115,14 @@ cmap_commit_retire_old(struct cmap_shard *shard,
 /**
  * cmap_commit_locked() - carry out a prepared change
  * @shard: the shard
- * @kind: of the change; a constant
+ * @kind: kind of the change; a constant
  * @change: the change
  *
- * One that changes the number of entries is between cmap_entries_begin() and
+ * An insertion and a removal must be between cmap_entries_begin() and
  * cmap_entries_end().
  *
  * Context: The shard's lock.
- * Return: the change's version; 0 of a move, which has none.
+ * Return: the change's version; 0 for a move, which has none.
  */
 static __always_inline u64
 cmap_commit_locked(struct cmap_shard *shard, enum cmap_change_kind kind,

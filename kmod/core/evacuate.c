@@ -3,7 +3,7 @@
 #include "layout.h"
 
 /**
- * cmap_arena_sparse() - whether too many nodes are free
+ * cmap_arena_sparse() - check whether too many nodes are free
  * @arena: the arena
  *
  * Context: The shard's lock.
@@ -22,8 +22,8 @@ bool cmap_arena_sparse(const struct cmap_arena *arena)
 }
 
 /*
- * Whether a segment is to be emptied.  The one that nodes are taken from is none of
- * these: that would move them twice.
+ * Check whether a segment should be emptied.  The segments that nodes are taken
+ * from are excluded, as their nodes would have to be moved twice.
  */
 static bool should_evacuate(const struct cmap_arena *arena,
 			    const struct cmap_segment *segment, u32 share,
@@ -42,7 +42,7 @@ static bool should_evacuate(const struct cmap_arena *arena,
 	return class->free >= segment->capacity + class->reserve;
 }
 
-/* Whether a node can be had for a copy, without waiting for a grace period. */
+/* True if a copy can get a node without waiting for a grace period. */
 static bool has_copies(const struct cmap_arena *arena,
 		       const struct cmap_class *class)
 {
@@ -60,15 +60,15 @@ static bool has_copies(const struct cmap_arena *arena,
  * cmap_arena_evacuate() - choose a segment to be emptied
  * @arena: the arena
  * @from: index to begin at; moved on
- * @count: how many indices to look at
+ * @count: how many indices to examine
  * @share: live nodes it may have, in eighths
- * @urgent: also where no more nodes are free than should be
+ * @urgent: also if no more nodes are free than should be
  * @later: set to true if there is one that can be emptied after a grace period
  *
- * Nodes of it are handed out no more.
+ * The nodes of the chosen segment are not handed out any more.
  *
  * Context: The shard's lock.
- * Return: true if there is one, perhaps one that was chosen before.
+ * Return: true if a segment is chosen, by this call or an earlier one.
  */
 bool cmap_arena_evacuate(struct cmap_arena *arena, u32 *from, u32 count,
 			 u32 share, bool urgent, bool *later)
@@ -109,11 +109,11 @@ bool cmap_arena_evacuate(struct cmap_arena *arena, u32 *from, u32 count,
 }
 
 /**
- * cmap_arena_evacuate_next() - the next node of the segment that is emptied
+ * cmap_arena_evacuate_next() - get the next node of the chosen segment
  * @arena: the arena
  *
  * Context: The shard's lock.
- * Return: a node that may be an entry's, or 0 if there is none any more.
+ * Return: a node that may be an entry's, or 0 if none is left.
  */
 cmap_ref cmap_arena_evacuate_next(struct cmap_arena *arena)
 {
@@ -130,11 +130,11 @@ cmap_ref cmap_arena_evacuate_next(struct cmap_arena *arena)
 }
 
 /*
- * A segment of which nodes were moved is to be used again.  Their versions went
- * along, and can come back to the same nodes with another move: only a new
- * number of the segment says that there was something else meanwhile.  Nobody
- * can have seen the number of one that is not shown yet.  Returns false if there
- * is none left.
+ * Give a new number to a segment that will be used again.  Some of its nodes
+ * were moved.  Their versions moved along, and can return to the same nodes
+ * with a later move.  Only a new number tells readers that the nodes were used
+ * for something else meanwhile.  If the segment is not shown yet, nobody can
+ * have seen its number.  Returns false if no number is left.
  */
 static bool number_anew(struct cmap_arena *arena, struct cmap_segment *segment)
 {
@@ -148,22 +148,22 @@ static bool number_anew(struct cmap_arena *arena, struct cmap_segment *segment)
 	cmap_view_set_segment(arena->view, segment->index,
 			      cmap_segment_granules(segment), segment->number);
 	/*
-	 * Pairs with the fence before a window reader's third look: who copied
-	 * what a node is used for next sees the new number.
+	 * Pairs with the fence before a window reader's third look: a reader
+	 * that copied the next use of a node sees the new number.
 	 */
 	smp_wmb();
 	return true;
 }
 
 /**
- * cmap_arena_evacuate_end() - done with the segment that is emptied
+ * cmap_arena_evacuate_end() - finish with the chosen segment
  * @arena: the arena
  *
- * If it still has a node that is handed out it is again as it was, but for its
- * number.
+ * If one of its nodes is still handed out, the segment is used again as before,
+ * with a new number.
  *
  * Context: The shard's lock.
- * Return: bytes in it if it will be given back after a grace period, else 0.
+ * Return: bytes of the segment if it is freed after a grace period, else 0.
  */
 u64 cmap_arena_evacuate_end(struct cmap_arena *arena)
 {
@@ -177,7 +177,10 @@ u64 cmap_arena_evacuate_end(struct cmap_arena *arena)
 	WRITE_ONCE(arena->victim, 0);
 	if (!segment->live)
 		return cmap_block_bytes(segment->block);
-	/* It goes once it is empty. */
+	/*
+	 * Without a new number the segment stays unused, and is freed once it
+	 * is empty.
+	 */
 	if (arena->victim_moved && !number_anew(arena, segment))
 		return 0;
 

@@ -77,7 +77,10 @@ static int allocate_node(struct cmap_shard *shard,
 					  &refill);
 	else
 		err = cmap_refill_prepare(&shard->arena, size, gfp, &refill);
-	/* Nobody else takes what the first in the queue gets. */
+	/*
+	 * As the first in the queue, the write is sure to get what the old node
+	 * returns.
+	 */
 	if (err && write->flags & CMAP_WRITE_QUEUED &&
 	    cmap_refill_is_shorter(size, write->room))
 		err = cmap_refill_shorter(&shard->arena, size, write->room, gfp,

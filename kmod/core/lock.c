@@ -4,11 +4,11 @@
 #include <linux/kconfig.h>
 #include <linux/processor.h>
 
-/* Some milliseconds: as long as a host keeps a CPU away. */
+/* Some milliseconds: about as long as a host takes a CPU away. */
 #define TRIES_MAX	(1U << 18)
 
 /*
- * With PREEMPT_RT who waits sleeps, and the holder inherits its priority.
+ * With PREEMPT_RT a waiter sleeps, and the holder inherits its priority.
  * Lockdep learns nothing from a lock that was only tried.
  */
 #define TRIES		(IS_ENABLED(CONFIG_PREEMPT_RT) || \
@@ -16,7 +16,7 @@
 
 /**
  * cmap_lock_bh() - take a shard's lock
- * @lock: the lock; spin_unlock_bh() gives it back
+ * @lock: the lock; spin_unlock_bh() releases it
  *
  * Context: Process or softirq; softirqs are disabled from here on.
  */

@@ -9,10 +9,10 @@
  * less than one microsecond.  Each writer that comes meanwhile joins the queue,
  * and may be the next one to be taken away.
  *
- * So who waits for a shard's lock does not queue at first.  It looks until the
- * lock is free and then tries to take it: the lock goes to a CPU that runs.
- * Whoever did not get it for a long time joins the queue after all, so that no
- * writer waits for ever.
+ * So a writer that waits for a shard's lock does not queue at first.  It looks
+ * until the lock is free and then tries to take it: the lock goes to a CPU that
+ * runs.  A writer that has tried for a long time joins the queue after all, so
+ * that none waits for ever.
  */
 #ifndef CMAP_LOCK_H
 #define CMAP_LOCK_H

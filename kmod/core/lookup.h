@@ -2,9 +2,9 @@
 /*
  * Finding an entry in a table.
  *
- * All of it is inlined where entries are looked up: the fewer instructions
- * there are from one lookup's cache misses to the next one's, the more of them
- * a processor has under way at once.
+ * Everything is inlined where entries are looked up.  The fewer instructions there
+ * are between the cache misses of one lookup and those of the next, the more of
+ * them a processor handles at the same time.
  */
 #ifndef CMAP_LOOKUP_H
 #define CMAP_LOOKUP_H
@@ -12,7 +12,7 @@
 #include "hash.h"
 #include "table.h"
 
-/* What a find looks for. */
+/* The key that a lookup searches for. */
 struct cmap_key {
 	const void *data;
 	u32 len;
@@ -20,16 +20,16 @@ struct cmap_key {
 };
 
 /**
- * cmap_table_of() - find the table and bucket that an order is in now
+ * cmap_table_of() - find the table and bucket that an order belongs to now
  * @table: the shard's table
  * @arena: the shard's arena
  * @order: high half of a hash
  * @bucket: set to the bucket
  * @head: set to its head, as loaded with acquire semantics
  *
- * A bucket that was moved stays as it was at that moment, so whoever finds it
- * not yet moved can go on in it: what is read is what was there at some
- * moment since.
+ * A bucket that was moved stays as it was at that moment.  So a reader that
+ * found it not yet moved can go on in it: what it reads is the state of a later
+ * moment.
  *
  * Context: RCU read section or the shard's lock.
  * Return: the table, or one it has been moved into.
@@ -61,8 +61,9 @@ cmap_table_of(struct cmap_table *table, const struct cmap_arena *arena,
 #endif
 
 /*
- * Mark (by its lowest bit) each 16-bit lane of a word that may equal a tag.
- * A lane above one that does can be marked by mistake; the key decides.
+ * Mark each 16-bit lane of a word that may equal a tag, by the lane's lowest
+ * bit.  A lane above an equal one can be marked by mistake; the comparison of
+ * the key finds that.
  */
 static inline u64 cmap_tag_lanes(u64 word, u64 tags)
 {
@@ -72,10 +73,10 @@ static inline u64 cmap_tag_lanes(u64 word, u64 tags)
 }
 
 /*
- * Mark each slot of a bucket that may have a tag: bit w of lane l for lane l
- * of word w.  All words are compared before anything depends on the outcome,
- * for a processor cannot guess where a tag will be found; so it goes on to
- * the node, or to what the caller does next, before the bucket is there.
+ * Mark each slot of a bucket that may have a tag: bit w of lane l for lane l of
+ * word w.  All words are compared without a branch, because a processor cannot
+ * predict where a tag will be found.  So it goes on to the node, or to the
+ * caller's next work, before the bucket has arrived.
  */
 static inline u64 cmap_bucket_match(const struct cmap_bucket *bucket, u16 tag)
 {
@@ -88,7 +89,7 @@ static inline u64 cmap_bucket_match(const struct cmap_bucket *bucket, u16 tag)
 	       cmap_tag_lanes(READ_ONCE(bucket->word[2]), tags) << 2;
 }
 
-/* The slot that a mark stands for. */
+/* The slot of a mark. */
 static inline unsigned int cmap_match_slot(unsigned int bit)
 {
 	unsigned int lane = bit / 16;
@@ -98,7 +99,7 @@ static inline unsigned int cmap_match_slot(unsigned int bit)
 	return bit % 16 * 4 + lane - 2;
 }
 
-/* The node that the lowest mark stands for, or NULL if there is none now. */
+/* The node of the lowest mark, or NULL if the slot is empty now. */
 static __always_inline struct cmap_node *
 cmap_match_node(const struct cmap_bucket *bucket,
 		const struct cmap_arena *arena, u64 match)
@@ -136,7 +137,7 @@ cmap_bucket_find(struct cmap_bucket *bucket, const struct cmap_arena *arena,
  * @table: in: the shard's table; out: the one that the key's bucket is in now
  * @arena: the shard's arena
  * @key: the key
- * @slot: set to where the entry stands
+ * @slot: set to the entry's slot
  *
  * Context: RCU read section or the shard's lock.
  * Return: the entry's node, or NULL.
@@ -168,18 +169,18 @@ struct cmap_node *cmap_lookup_again(const struct cmap_table *table,
 				    const void *data, u32 len, u64 hash);
 
 /**
- * cmap_lookup_entry() - find an entry, fast
+ * cmap_lookup_entry() - find an entry on the fast path
  * @table: the shard's table, or NULL
  * @arena: the shard's arena
  * @key: the key
  *
- * What nearly always happens is here: the key's bucket was not moved, nothing
- * is chained to it, the first slot with the key's tag has the key.  Whatever
- * else there is begins anew in a call, for a loop here would keep its
- * constants in registers that all who call this would have to save first.
+ * Only the most common case is inlined: the key's bucket was not moved, has no
+ * chain, and the first slot with the key's tag has the key.  All other cases
+ * start again in a function call.  A loop here would keep its constants in
+ * registers that every caller would have to save first.
  *
  * Context: RCU read section.
- * Return: the entry's node, good for the rest of the section, or NULL.
+ * Return: the entry's node, valid until the end of the section, or NULL.
  */
 static __always_inline struct cmap_node *
 cmap_lookup_entry(const struct cmap_table *table,

@@ -13,10 +13,10 @@
 #define GROW_ABOVE		25
 #define SHRINK_BELOW		5
 
-/* One part in so many left of a pool: time for a new one. */
+/* A new pool is due when one part in so many of the old one is left. */
 #define POOL_RESERVE		8
 
-#define MOVES_AT_ONCE		16	/* per lock hold of who moves all */
+#define MOVES_AT_ONCE		16	/* per lock hold of cmap_migrate_now() */
 
 /* ---- the size that a table should have: each write asks for it ---- */
 
@@ -26,11 +26,9 @@ static u8 bits_max(const struct cmap_shard *shard)
 }
 
 /*
- * Shrinking puts two chains together.  It is left alone where that could make
- * one too long: such chains do not come by chance, and who has made them would
- * otherwise have them grow with each time that the table shrinks.  What counts
- * are the entries there are now: buckets that are left empty stay in their
- * chain, but do not go along.
+ * Do not shrink if that could make a chain too long.  Only an attacker makes
+ * such chains, and each shrink would lengthen them.  The entries count, not the
+ * buckets: empty buckets stay in their chain, but are not moved.
  */
 static bool may_shrink(const struct cmap_table *table)
 {
@@ -51,13 +49,15 @@ static __always_inline u8 bits_wanted(const struct cmap_shard *shard,
 }
 
 /*
- * Whether little is left of a pool, and a new one would have more: so early that
- * writers and the work have moved the table before one of them would have to do
- * it whole.  Where no growth is due there are up to 6.25 entries for each
- * bucket, and a chain that was just moved has more than ten for each bucket
- * behind its first.  So three eighths of a new pool are left, of which a write
- * takes one bucket at most: this does not come again at once.  Where growth
- * cannot be had it has to wait until nothing is left.
+ * Check whether little is left of a pool and a new one would have more.  The
+ * check succeeds early enough for writers and the work to move the table before
+ * a writer finds nothing left, which would have to move all of it.
+ *
+ * A new pool does not become due again at once.  If no growth is due there are
+ * up to 6.25 entries for each bucket, and a chain that was just moved has more
+ * than ten for each bucket behind its first.  So three eighths of a new pool
+ * are left, of which a write takes one bucket at most.  If the table cannot
+ * grow, a new pool must wait until nothing is left.
  */
 static __always_inline bool pool_wanted(const struct cmap_shard *shard,
 					const struct cmap_table *table)
@@ -73,9 +73,9 @@ static __always_inline bool pool_wanted(const struct cmap_shard *shard,
 }
 
 /*
- * Whether there should be another table: of another size, or of the same one
- * but with a pool that has buckets again, which it has unless the entries
- * themselves need them all.
+ * Check whether there should be another table: of another size, or of the same
+ * size with a new pool.  A new pool has free buckets unless the entries
+ * themselves need all of them.
  */
 static __always_inline bool table_wanted(const struct cmap_shard *shard,
 					 const struct cmap_table *table,
@@ -97,7 +97,7 @@ static void prefetch_chain(const struct cmap_arena *arena,
 			prefetch(cmap_arena_node(arena, bucket->ref[i]));
 }
 
-/* Put a chain's entries into a table where readers do not look yet. */
+/* Put a chain's entries into a table that readers do not search yet. */
 static void copy_chain(struct cmap_table *old, struct cmap_bucket *bucket,
 		       struct cmap_table *new, const struct cmap_arena *arena)
 {
@@ -128,9 +128,9 @@ static void copy_chain(struct cmap_table *old, struct cmap_bucket *bucket,
  * @new: the table to move to, of twice, half or the same size
  * @arena: the shard's arena
  *
- * What the new table's pool must have goes by the entries, not by the chains
- * they are in, which stay as long as they once had to be.  Entries that need
- * n buckets of the pool behind one bucket need no more behind two.
+ * The number of entries decides what the new table's pool must have.  The
+ * length of the old chains does not: they may have empty buckets.  Entries that
+ * need n buckets of the pool behind one bucket need no more behind two.
  *
  * Context: The shard's lock.
  * Return: 0, or -EAGAIN with nothing moved if @new's pool needs more buckets.
@@ -178,9 +178,10 @@ static void finish_move(struct cmap_shard *shard, struct cmap_table *old,
 			struct cmap_table *new)
 {
 	/*
-	 * First processes are shown that the old table is none of the shard's.
-	 * Page faults in its place find zeroes as soon as they do not find it;
-	 * were it still listed then, all its keys would seem absent.
+	 * First show processes that the old table is not the shard's any more.
+	 * A page fault in its place shows zeroes as soon as it does not find
+	 * the table.  If the table were still listed then, all its keys would
+	 * seem absent.
 	 */
 	cmap_view_set_tables(shard->arena.view, cmap_table_word(new),
 			     cmap_table_word(cmap_shard_next_locked(shard, new)));
@@ -189,7 +190,7 @@ static void finish_move(struct cmap_shard *shard, struct cmap_table *old,
 }
 
 /**
- * cmap_migrate_some() - move some buckets, if a move is on
+ * cmap_migrate_some() - move some buckets, if the table is being moved
  * @shard: the shard
  * @count: how many moves
  *
@@ -222,11 +223,11 @@ int cmap_migrate_some(struct cmap_shard *shard, unsigned int count)
 }
 
 /**
- * cmap_migrate_may_ask() - whether what could not be had may be asked for again
+ * cmap_migrate_may_ask() - check whether a table may be asked for again
  * @shard: the shard
  *
  * Context: The shard's lock.
- * Return: false if it was not to be had a moment ago.
+ * Return: false if there was no memory for one a moment ago.
  */
 bool cmap_migrate_may_ask(const struct cmap_shard *shard)
 {
@@ -236,7 +237,7 @@ bool cmap_migrate_may_ask(const struct cmap_shard *shard)
 }
 
 /**
- * cmap_migrate_begin() - make the table wanted and begin to move into it
+ * cmap_migrate_begin() - allocate the wanted table and begin to move into it
  * @shard: the shard, which has a table
  * @gfp: GFP_KERNEL, or GFP_ATOMIC where sleeping is not allowed
  *
@@ -290,11 +291,11 @@ int cmap_migrate_begin(struct cmap_shard *shard, gfp_t gfp)
 }
 
 /**
- * cmap_migrate_extend_pool() - get the table that is being filled pool buckets
+ * cmap_migrate_extend_pool() - allocate pool buckets for the table being filled
  * @shard: the shard
  * @gfp: GFP_KERNEL, or GFP_ATOMIC where sleeping is not allowed
  *
- * Only if it is still short of some: another may just have done that.
+ * This does nothing if another writer has just done it.
  *
  * Context: Process or softirq, as @gfp allows; no lock.
  * Return: 0, -EDQUOT, -ENOMEM, -ENOSPC, or -EXFULL if its pool is as large as it
@@ -355,7 +356,7 @@ static int move_all(struct cmap_shard *shard, gfp_t gfp)
 }
 
 /**
- * cmap_migrate_wanted() - whether a shard should have another table
+ * cmap_migrate_wanted() - check whether a shard should have another table
  * @shard: the shard, which has one
  *
  * Context: Process or softirq; no lock.
@@ -374,7 +375,7 @@ bool cmap_migrate_wanted(struct cmap_shard *shard)
 }
 
 /**
- * cmap_migrate_due() - whether a move is to begin
+ * cmap_migrate_due() - check whether a move should begin
  * @shard: the shard
  *
  * Context: The shard's lock.
@@ -393,7 +394,7 @@ bool cmap_migrate_due(const struct cmap_shard *shard)
 	       cmap_migrate_may_ask(shard);
 }
 
-/* Whether there is no table that must wait until another has left its place. */
+/* True unless the wanted table must wait until another has left its place. */
 static bool has_place(struct cmap_shard *shard)
 {
 	bool has;
@@ -412,9 +413,10 @@ static bool has_place(struct cmap_shard *shard)
  * @shard: the shard
  * @gfp: GFP_KERNEL, GFP_NOFS or GFP_NOIO
  *
- * For a writer that found every bucket of the pool taken: by chains that are
- * empty now, or because the work that should have made a larger table long ago
- * did not get to run.  A fatal signal ends it; what has been moved stays so.
+ * This is for a writer that found every bucket of the pool taken: by chains
+ * that are empty now, or because the work has not yet run that should have made
+ * a larger table.  A fatal signal ends it.  Buckets moved before that stay
+ * moved.
  *
  * Context: Process; no lock.
  * Return: 0, -EDQUOT, -EINTR, -ENOMEM, -ENOSPC or -EXFULL.
@@ -432,7 +434,7 @@ int cmap_migrate_now(struct cmap_shard *shard, gfp_t gfp)
 }
 
 /**
- * cmap_migrate_lack() - how much memory cmap_migrate_now() takes next
+ * cmap_migrate_lack() - get the memory that cmap_migrate_now() allocates next
  * @shard: the shard, which has a table
  *
  * Context: The shard's lock.

@@ -15,10 +15,11 @@
  *	|      free      |   holders    |   pending    |
  *	+----------------+--------------+--------------+
  *
- * free: credit that nobody has.
+ * free: credit that no shard holds.
  * holders: how many shards hold credit of their own.
- * pending: how many writes of other shards are under way.  Such a write has drawn
- * one credit and not inserted yet, or is deleting and has not returned one yet.
+ * pending: how many writes are under way in shards that hold no credit.  Such a
+ * write has drawn one credit and not inserted yet, or is deleting and has not
+ * returned one yet.
  *
  * At each moment the limit is the sum of: the entries, the free credit, what the
  * holders hold, and one for each pending write whose entry cannot be found.  So if

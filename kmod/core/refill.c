@@ -16,12 +16,14 @@
 #define SEGTAB_SIZE_MIN		8U
 
 /*
- * A segment is an eighth of what its class has, so that at most that much
- * lies idle, and large enough that cutting it up wastes less than an eighth.
+ * A segment is an eighth of the memory of its class, so that at most that much
+ * is idle.  It is also large enough that cutting it into nodes wastes less than
+ * an eighth.
  *
- * But one that takes long to clear is so large that few writes in ten thousand
- * need another: nothing lies between 64 KiB and 2 MiB.  Who may not sleep clears
- * no such, for others may be waiting for the CPU.
+ * Clearing a large segment takes long, so it gets 2 MiB at once: then few
+ * writes in ten thousand need another one.  No segment has a size between 64
+ * KiB and 2 MiB. A writer that must not sleep never clears 2 MiB, as other
+ * tasks may wait for the CPU.
  */
 static u32 segment_pages(const struct cmap_arena *arena, u32 class, u32 size,
 			 gfp_t gfp)
@@ -50,16 +52,20 @@ static u32 find_run(const struct cmap_arena *arena, u32 count)
 
 	if (!segtab)
 		return 0;
-	/* So none lies in two levels of places, and large ones as pages do. */
+	/*
+	 * The alignment keeps a segment within one level of places, and aligns
+	 * large ones as their pages are.
+	 */
 	at = bitmap_find_next_zero_area(segtab->map, segtab->size, arena->hint,
 					count, roundup_pow_of_two(count) - 1);
 	return at + count <= segtab->size ? at : 0;
 }
 
 /*
- * Whether there is room for a segment of so many pages: -ENOSPC if there can be
- * none, else 0 with the size that the segment table must have for it, 0 if it
- * has.  Others may take the room before cmap_refill_attach(), which copes.
+ * Check whether there is room for a segment of so many pages.  Returns -ENOSPC
+ * if there can be none, else 0. @size is set to the size that the segment table
+ * must get, or to 0 if it is large enough.  Others may take the room before
+ * cmap_refill_attach(), which then attaches nothing.
  */
 static int find_room(const struct cmap_arena *arena, u32 pages, u32 *size)
 {
@@ -83,12 +89,12 @@ static int find_room(const struct cmap_arena *arena, u32 pages, u32 *size)
 }
 
 /**
- * cmap_arena_spent() - whether there is no room for a segment, however small
+ * cmap_arena_spent() - check whether there is no room for any segment of a size
  * @arena: the arena
  * @size: bytes in its nodes
  *
  * Context: The shard's lock.
- * Return: true if there is none before another segment has gone.
+ * Return: true if there is none before another segment is freed.
  */
 bool cmap_arena_spent(const struct cmap_arena *arena, u32 size)
 {
@@ -101,7 +107,7 @@ bool cmap_arena_spent(const struct cmap_arena *arena, u32 size)
 	       !find_run(arena, cmap_granules_of(pages));
 }
 
-/* A segment takes whole granules; where these become few it shall fill them. */
+/* Granules run short: a segment takes whole ones, so it should fill them. */
 static bool segtab_cramped(const struct cmap_arena *arena)
 {
 	const struct cmap_segtab *segtab;
@@ -115,7 +121,10 @@ static bool segtab_cramped(const struct cmap_arena *arena)
 	return cramped;
 }
 
-/* What cannot be had in one piece, or is not left in the account, in a smaller. */
+/*
+ * If a block is too large for the page allocator or for the account, try half
+ * of it.
+ */
 static struct cmap_block *block_new(const struct cmap_arena *arena, u32 pages,
 				    u32 least, gfp_t gfp, u32 *segtab_size,
 				    int *err)
@@ -132,7 +141,7 @@ static struct cmap_block *block_new(const struct cmap_arena *arena, u32 pages,
 	}
 }
 
-/* One that a replacement may have though it takes the headroom. */
+/* A block for a replacement, which may take the headroom. */
 static struct cmap_block *block_new_headroom(const struct cmap_arena *arena,
 					     u32 pages, gfp_t gfp,
 					     u32 *segtab_size, int *err)
@@ -177,7 +186,7 @@ static struct cmap_segment *segment_alloc(struct cmap_arena *arena, u32 class,
 	return segment;
 }
 
-/* Room is looked for first: memory that there is none for is not cleared. */
+/* Look for room first, so that memory is not cleared in vain. */
 static int segment_new(struct cmap_arena *arena, u32 class, gfp_t gfp,
 		       bool headroom, struct cmap_segment **result,
 		       u32 *segtab_size)
@@ -253,8 +262,10 @@ static int refill_prepare(struct cmap_arena *arena, u32 size, gfp_t gfp,
 
 	*refill = (struct cmap_refill){ .memory = arena->memory };
 	/*
-	 * Before it is charged: who is refused for it shall know.  Who tries in
-	 * vain beside another's hand moves none.
+	 * Count the memory as in hand before it is charged, so that a writer
+	 * refused for it knows that it may return.  Only the first in hand
+	 * restarts the time that others wait for: a writer that tries in vain
+	 * beside others must not extend it.
 	 */
 	if (cmap_class_is_large(class)) {
 		refill->in_hand = cmap_class_pages_min(class) * PAGE_SIZE;
@@ -312,8 +323,8 @@ int cmap_refill_prepare(struct cmap_arena *arena, u32 size, gfp_t gfp,
 }
 
 /*
- * Whether a replacement may take the headroom: the old node is a large one, and
- * makes up for the new one.
+ * True if a replacement may take the headroom: the old node is large and
+ * returns as much as the new one takes.
  */
 static bool has_headroom(u32 size, u32 old_size)
 {
@@ -340,9 +351,9 @@ int cmap_refill_replace(struct cmap_arena *arena, u32 size, u32 old_size,
 }
 
 /*
- * How many segments an insert takes, if they are as small as can be: with the
- * node that it takes there are to be those that it leaves.  So does a replacement
- * that gives no such node back.
+ * Count the segments of the smallest size that an insert takes.  Besides its
+ * own node an insert must leave some free nodes for replacements.  So must a
+ * replacement that returns no node of that class.
  */
 static u32 segments_for_insert(const struct cmap_arena *arena, u32 nth)
 {
@@ -355,7 +366,7 @@ static u32 segments_for_insert(const struct cmap_arena *arena, u32 nth)
 		class += nth;
 		free = READ_ONCE(class->free);
 		nodes = READ_ONCE(class->nodes);
-		/* Those of an empty class go when memory is short. */
+		/* An empty class's segments are freed when memory is short. */
 		if (free == nodes)
 			free = nodes = 0;
 	}
@@ -366,7 +377,7 @@ static u32 segments_for_insert(const struct cmap_arena *arena, u32 nth)
 			    cmap_class_pages_min(nth) * PAGE_SIZE / size);
 }
 
-/* Bytes in the smallest segment that has a node of a size. */
+/* Bytes in the smallest segment with nodes of a size. */
 static u64 bytes_of_segment(u32 size)
 {
 	return (u64)cmap_class_pages_min(cmap_class_of(size)) * PAGE_SIZE;
@@ -379,7 +390,7 @@ static u64 bytes_for_insert(const struct cmap_arena *arena, u32 size)
 }
 
 /**
- * cmap_refill_is_shorter() - whether a small value is to replace a large one
+ * cmap_refill_is_shorter() - check whether a small value replaces a large one
  * @size: bytes in the node that did not fit
  * @old_size: room that the old node has, or 0 if there is none
  *
@@ -400,9 +411,10 @@ bool cmap_refill_is_shorter(u32 size, u32 old_size)
  * @gfp: GFP_KERNEL, or GFP_ATOMIC where sleeping is not allowed
  * @refill: set to what was allocated
  *
- * The last resort, which takes the headroom.  The old node gives back what that is
- * for.  If segments for the value, and for the nodes that it leaves, would take
- * more than that, it gets a node as large as the old one.
+ * This is the last resort, and takes the headroom.  The old node will return
+ * what the headroom lends.  If the segments for the value, and for the nodes
+ * that it must leave, would take more than that, the value gets a node as large
+ * as the old one.
  *
  * Context: No lock; whatever @gfp allows.
  * Return: as cmap_refill_prepare() does.
@@ -416,13 +428,13 @@ int cmap_refill_shorter(struct cmap_arena *arena, u32 size, u32 old_size,
 }
 
 /**
- * cmap_refill_lack() - what a refill takes at least
+ * cmap_refill_lack() - the least memory that a refill takes
  * @arena: the arena
  * @size: bytes in the node that did not fit
  * @old_size: room that the old node has, or 0 for an entry more
  *
  * Context: Process or softirq, interrupts enabled.
- * Return: bytes of the account, those included that are to stay free then.
+ * Return: bytes of the account, including those that must stay free afterwards.
  */
 struct cmap_lack cmap_refill_lack(const struct cmap_arena *arena, u32 size,
 				  u32 old_size)
@@ -466,7 +478,7 @@ int cmap_refill_ahead(struct cmap_arena *arena, u32 class,
 	return err;
 }
 
-/* Put a larger segment table in place; the old one is left in the refill. */
+/* Install a larger segment table.  The old one stays in the refill. */
 static void segtab_replace(struct cmap_arena *arena, struct cmap_refill *refill)
 {
 	struct cmap_segtab *old = cmap_segtab_locked(arena);
@@ -484,7 +496,7 @@ static void segtab_replace(struct cmap_arena *arena, struct cmap_refill *refill)
 		memcpy(new->base, old->base,
 		       array_size(old->size, sizeof(*old->base)));
 	} else {
-		/* In whose stead the list of numbers has other words. */
+		/* The list of numbers has other words at these granules. */
 		bitmap_set(new->map, 0, CMAP_WINDOW_GRANULES_NONE);
 		new->taken = CMAP_WINDOW_GRANULES_NONE;
 	}
@@ -496,8 +508,9 @@ static void segtab_replace(struct cmap_arena *arena, struct cmap_refill *refill)
 }
 
 /*
- * There is one place for a segment to follow the one in use.  What is there is
- * less than inserts leave: list its nodes as if they had been used and freed.
+ * A class has one place for a segment to use next.  If that is taken by one
+ * with fewer nodes than inserts must leave, list these nodes as if they had
+ * been used and freed.
  */
 static void list_unused(struct cmap_arena *arena, struct cmap_segment *segment)
 {
@@ -508,7 +521,7 @@ static void list_unused(struct cmap_arena *arena, struct cmap_segment *segment)
 		cmap_segment_list(arena, segment);
 }
 
-/* Put a segment into the segment table, and show it if it can be shown. */
+/* Put a segment into the segment table, and show it to processes if possible. */
 static void refill_settle(struct cmap_arena *arena,
 			  struct cmap_segment *segment, u32 index)
 {
@@ -527,7 +540,7 @@ static void refill_settle(struct cmap_arena *arena,
 		smp_store_release(&segtab->segment[index + i], segment);
 	}
 
-	/* Before a ref into the segment is published. */
+	/* This comes before a ref into the segment is published. */
 	if (cmap_view_clean(arena->view, index, count)) {
 		cmap_view_set_segment(arena->view, index, count,
 				      segment->number);
@@ -543,8 +556,8 @@ static void refill_settle(struct cmap_arena *arena,
  * @refill: from cmap_refill_prepare(); what is not needed stays in it for
  *	cmap_refill_discard()
  *
- * Another writer may have got in between; then little or nothing is attached
- * and the caller, who has to try to allocate again anyway, comes back.
+ * Another writer may have attached memory meanwhile.  Then little or nothing is
+ * attached.  The caller tries to allocate again anyway.
  *
  * Context: The shard's lock.
  */
@@ -566,7 +579,7 @@ void cmap_refill_attach(struct cmap_arena *arena, struct cmap_refill *refill)
 
 	index = find_run(arena, cmap_segment_granules(segment));
 	class = &arena->classes[segment->class];
-	/* Of what others left there may be too little for an insert. */
+	/* The nodes that others left there may be too few for an insert. */
 	spare = class->bump && (refill->ahead || class->free <= class->reserve);
 	there = spare ? class->spare : class->bump;
 	if (!index || (there && class->free > class->reserve))

@@ -21,29 +21,30 @@
 
 static atomic64_t last_id;
 
-/* Every map that can be found, by id.  Its own lock protects it. */
+/* Every map that can be found, by id.  The xarray's own lock protects it. */
 static DEFINE_XARRAY_FLAGS(maps, XA_FLAGS_LOCK_BH | XA_FLAGS_ACCOUNT);
 
 /*
- * The named ones, by network namespace and name.  The name holds a reference of
- * its map.  The mutex is held while one is added, changed or removed, and
- * protects what &struct cmap says it does.  Nothing is allocated under it: one
- * user's lack of memory is not another's wait.
+ * The named maps, by network namespace and name.  A name holds a reference to
+ * its map.  The mutex is held while a name is added, changed or removed.  It
+ * also protects the fields that &struct cmap says it does.  Nothing is
+ * allocated under it, so one user's lack of memory does not delay others.
  *
- * A namespace is not held: names_exit() removes its names before it is freed.
+ * A name holds no reference to its namespace: names_exit() removes the names
+ * before the namespace is freed.
  */
 static DEFINE_HASHTABLE(names, 8);
 static DEFINE_MUTEX(names_mutex);
 
 /*
- * Maps that nobody has any more, and that still count until a grace period is
- * over; and how many of these are gone by now.
+ * Maps without a reference, which count against limits until a grace period is
+ * over; and the number of those that have been freed.
  */
 static atomic_t maps_leaving;
 static atomic_t maps_gone;
 static DECLARE_WAIT_QUEUE_HEAD(map_gone);
 
-/* How many to wait for where others, who make more, may come first. */
+/* Most maps to wait for: other users may be faster and make more. */
 #define GONE_ROUNDS	100
 
 /* ---- making maps, references, destruction ---- */
@@ -60,13 +61,16 @@ static void map_destroy(struct work_struct *work)
 	cmap_maps_uncount();
 	cmap_map_free(map);
 
-	/* Both in this order; pairs with the acquires in wait_for_map(). */
+	/* This order pairs with the acquires in wait_for_map(). */
 	atomic_inc_return(&maps_gone);
 	atomic_dec_return(&maps_leaving);
 	wake_up_all(&map_gone);
 }
 
-/* Who pays for it, counted; NULL for nobody, which is not limited. */
+/*
+ * The user who pays, with the map counted; NULL if no user pays, which means no
+ * limit.
+ */
 static struct cmap_user *map_count(const struct cmap_spec *spec,
 				   bool privileged)
 {
@@ -108,7 +112,7 @@ static struct cmap *map_new(const struct cmap_spec *spec)
 	return map;
 }
 
-/* It has no reference left: nobody shall find it. */
+/* The map has no reference left, so it must not be found any more. */
 static void map_forget(struct cmap *map)
 {
 	if (map->id)
@@ -116,12 +120,16 @@ static void map_forget(struct cmap *map)
 }
 
 /*
- * Wait for a map to be gone since there were @gone; false if none is to go.  One
- * that is gone may be leaving for a moment yet: @gone has it, and no other comes.
+ * Wait until a map has been freed since @gone was read.  Returns false if none
+ * is being freed.  A map can be in both counts for a moment.  Then @gone
+ * includes it, so this does not wait for another one.
  */
 static bool wait_for_map(int gone)
 {
-	/* Pairs with map_destroy(): of one that left since, we see that it is gone. */
+	/*
+	 * Pairs with map_destroy(): if a map has left the count, it is seen as
+	 * gone.
+	 */
 	if (!atomic_read_acquire(&maps_leaving) &&
 	    atomic_read(&maps_gone) == gone)
 		return false;
@@ -134,8 +142,9 @@ static bool wait_for_map(int gone)
  * cmap_map_new() - make an empty map
  * @wanted: what it shall be
  *
- * Nobody else can find the map before cmap_names_add().  A map that was closed
- * before counts for a short while; that is no reason to refuse another.
+ * Nobody else can find the map before cmap_names_add(). A map that was closed
+ * just before counts against limits for a short while.  This function waits for
+ * it rather than fail.
  *
  * Context: Process.
  * Return: the map with one reference, or an ERR_PTR: -EDQUOT, -EINVAL, -ENOMEM,
@@ -174,11 +183,11 @@ void cmap_map_get(struct cmap *map)
 }
 
 /**
- * cmap_map_put() - drop a reference; the last one frees the map, soon
+ * cmap_map_put() - drop a reference; the last one frees the map later
  * @map: the map
  *
- * What was found in the map stays good for the rest of the RCU read section that
- * it was found in.
+ * What was found in the map stays valid until the end of the RCU read section
+ * in which it was found.
  *
  * Context: Process or softirq, interrupts enabled.
  */
@@ -221,10 +230,10 @@ static struct cmap *name_find(const struct net *net, const char *name)
 }
 
 /**
- * cmap_names_here() - the namespace that the caller's names are in
+ * cmap_names_here() - get the namespace of the caller's names
  *
  * Context: Process.
- * Return: it, good for the call.
+ * Return: the namespace; valid during the system call.
  */
 struct net *cmap_names_here(void)
 {
@@ -236,10 +245,10 @@ struct net *cmap_names_here(void)
 }
 
 /**
- * cmap_names_initial() - the namespace that the kernel's names are in
+ * cmap_names_initial() - get the namespace of the kernel's names
  *
  * Context: Any.
- * Return: it.
+ * Return: the namespace.
  */
 struct net *cmap_names_initial(void)
 {
@@ -250,7 +259,7 @@ struct net *cmap_names_initial(void)
 #endif
 }
 
-/* Whose capabilities count for what has a name there. */
+/* The user namespace whose capabilities count for names in @net. */
 static struct user_namespace *names_owner(const struct net *net)
 {
 #ifdef CONFIG_NET
@@ -275,7 +284,7 @@ bool cmap_name_valid(const char *name, size_t len)
 }
 
 /**
- * cmap_name_kernels() - whether only kernel code makes maps of that name
+ * cmap_name_kernels() - check whether only kernel code can use a name
  * @name: the name
  *
  * Context: Any.
@@ -305,9 +314,9 @@ static void unlink_locked(struct cmap *map)
 }
 
 /**
- * cmap_names_add() - let a new map be found
+ * cmap_names_add() - make a new map visible to others
  * @map: the map, complete
- * @net: where its name is to be, if it has one
+ * @net: the namespace for its name, if it has one
  *
  * Context: Process.
  * Return: 0, -EEXIST if the name is taken, or -ENOMEM.
@@ -321,7 +330,7 @@ int cmap_names_add(struct cmap *map, struct net *net)
 	if (err || !cmap_map_named(map))
 		return err;
 
-	/* Until it has its name it is like one that lost it. */
+	/* Until then the map is in the state of a map that was unlinked. */
 	mutex_lock(&names_mutex);
 	if (name_find(net, label_locked(map)->text)) {
 		err = -EEXIST;
@@ -342,8 +351,9 @@ int cmap_names_add(struct cmap *map, struct net *net)
 /* ---- permissions ---- */
 
 /*
- * Whether the caller has a capability over a map: in the user namespace that
- * the map's name belongs to, if that knows the map's owner.
+ * Check whether the caller has a capability over a map.  It counts in the user
+ * namespace that owns the map's network namespace, and only if the map's owner
+ * and group have an id there.
  */
 static bool capable_over(const struct cmap *map, int cap)
 {
@@ -376,9 +386,10 @@ static bool may_open(const struct cmap *map, int access)
 }
 
 /*
- * Whether its owner is the caller or one whom the caller must trust anyway.  The
- * root of a user namespace is that for those inside; to whoever came into the
- * network namespace from further out he is a user as any other.
+ * True if the map's owner is the caller, or a user whom the caller must trust
+ * anyway.  The root of a user namespace is such a user for processes inside.
+ * For a process that entered the network namespace from an outer user namespace
+ * it is a user like any other.
  */
 static bool trusted_owner(const struct cmap *map)
 {
@@ -392,12 +403,12 @@ static bool trusted_owner(const struct cmap *map)
 
 /**
  * cmap_names_open() - find a map by name
- * @net: where the name is
+ * @net: the namespace of the name
  * @name: the name
  * @access: CMAP_MAY_READ, CMAP_MAY_WRITE or both, or CMAP_MAY_CHANGE, checked
  *	against the caller's credentials; 0 for kernel users
- * @trusted: only one that belongs to the caller, to root, or to the root of the
- *	names' user namespace if the caller is in that
+ * @trusted: accept only a map that belongs to the caller, to root, or to the
+ *	root of the names' user namespace if the caller is inside
  *
  * Context: Process.
  * Return: the map with a reference for the caller, or an ERR_PTR: -ENOENT,
@@ -425,7 +436,7 @@ struct cmap *cmap_names_open(struct net *net, const char *name, int access,
 
 /**
  * cmap_names_unlink() - remove a name
- * @net: where the name is
+ * @net: the namespace of the name
  * @name: the name
  *
  * Context: Process.
@@ -452,7 +463,7 @@ int cmap_names_unlink(struct net *net, const char *name)
 }
 
 /**
- * cmap_names_unlink_map() - remove a map's name, whatever it is
+ * cmap_names_unlink_map() - remove the name of a given map
  * @map: the map, of which the caller has a reference
  *
  * Context: Process.
@@ -484,7 +495,7 @@ static int may_rename(const struct cmap *map, const char *name)
 }
 
 /**
- * cmap_names_rename() - give a map another name, where it has one
+ * cmap_names_rename() - change a map's name
  * @map: the map
  * @name: the new name
  *
@@ -511,7 +522,7 @@ int cmap_names_rename(struct cmap *map, const char *name)
 		label = old;
 	}
 	mutex_unlock(&names_mutex);
-	/* Others may be looking at the old one. */
+	/* Readers may still use the old one. */
 	kfree_rcu(label, rcu);
 
 	return err;
@@ -548,10 +559,11 @@ static int may_set_attr(const struct cmap *map, const struct cmap_attr *attr)
 }
 
 /*
- * Whether another is to pay, and who.  It goes by the user namespace whose
- * capabilities allow to give the map away: by the caller's own, from further
- * out, it would be any of the users that one user was granted, each with limits
- * of his own.  Who owns a map already changes nothing by saying so.
+ * Check whether the change of owner changes who pays.  The payer is found in
+ * the user namespace whose capabilities allow the change.  In the caller's own
+ * namespace, if that is an outer one, the new owner could be any of the ids
+ * that were granted to one user, and each id would have limits of its own.  A
+ * change to the present owner changes nothing.
  */
 static bool changes_payer(const struct cmap *map, const struct cmap_attr *attr,
 			  kuid_t *payer)
@@ -565,7 +577,10 @@ static bool changes_payer(const struct cmap *map, const struct cmap_attr *attr,
 	return !uid_eq(*payer, map->user->uid);
 }
 
-/* *user is the one who is to pay, then the one who did, or paid in vain. */
+/*
+ * @user holds the new payer, who is counted.  Afterwards it holds the one to
+ * uncount: the old payer, or the new one if nothing changed.
+ */
 static int set_attr_locked(struct cmap *map, const struct cmap_attr *attr,
 			   struct cmap_user **user)
 {
@@ -573,10 +588,13 @@ static int set_attr_locked(struct cmap *map, const struct cmap_attr *attr,
 	kuid_t payer;
 
 	if (!err && changes_payer(map, attr, &payer)) {
-		/* Another gave it away since, or removed its name. */
+		/* Another task has changed the owner or removed the name. */
 		if (!*user || !uid_eq((*user)->uid, payer))
 			return -EAGAIN;
-		/* Who may not use the reserve cannot give root's maps it. */
+		/*
+		 * A caller who may not use the reserve must not make a map of
+		 * root use it.
+		 */
 		err = cmap_bill_move(&map->memory.bill, &(*user)->account,
 				     uid_eq(payer, GLOBAL_ROOT_UID) &&
 				     cmap_privileged());
@@ -595,7 +613,7 @@ static int set_attr_locked(struct cmap *map, const struct cmap_attr *attr,
 	return 0;
 }
 
-/* -EAGAIN if it changed hands meanwhile. */
+/* Returns -EAGAIN if another task has changed the owner meanwhile. */
 static int try_set_attr(struct cmap *map, const struct cmap_attr *attr)
 {
 	struct cmap_user *user = NULL;
@@ -626,10 +644,11 @@ static int try_set_attr(struct cmap *map, const struct cmap_attr *attr)
 /**
  * cmap_names_set() - change a map's owner, group or mode
  * @map: the map
- * @attr: what of it, and to what
+ * @attr: what to change, and the new values
  *
- * The new owner pays for the map, within his limits; or, where its name is in a
- * network namespace of users, the one to whom these count.
+ * The new owner pays for the map, within the owner's limits.  If the name is in
+ * a network namespace that users made, the user pays who owns its user
+ * namespace: see cmap_user_payer().
  *
  * Context: Process.
  * Return: 0; -EPERM if the caller may not; -EDQUOT or -ENOMEM with nothing
@@ -649,8 +668,8 @@ int cmap_names_set(struct cmap *map, const struct cmap_attr *attr)
 /* ---- all maps ---- */
 
 /**
- * cmap_names_next() - go through all maps
- * @id: the last one's id, 0 at first; moved on
+ * cmap_names_next() - iterate over all maps
+ * @id: id of the previous map, 0 at first; set to that of the map returned
  *
  * Context: Process.
  * Return: the next map with a reference for the caller, or NULL.
@@ -690,7 +709,7 @@ void cmap_names_unlink_all(const struct net *net)
 }
 
 #ifdef CONFIG_NET
-/* No process is in the namespace any more: nobody can make another name. */
+/* No process is left in the namespace, so nobody can add a name. */
 static void __net_exit names_exit(struct net *net)
 {
 	cmap_names_unlink_all(net);
@@ -702,7 +721,7 @@ static struct pernet_operations names_ops = {
 #endif
 
 /**
- * cmap_names_init() - be told when a namespace ends
+ * cmap_names_init() - register for the end of namespaces
  *
  * Context: Process.
  * Return: 0 or a negative errno.
@@ -731,12 +750,12 @@ void cmap_names_close(void)
 }
 
 /**
- * cmap_names_exit() - the end, when no map is left
+ * cmap_names_exit() - free what is left when there is no map
  *
  * Context: Process.
  */
 void cmap_names_exit(void)
 {
-	/* Nodes of its own may be left, from when there was no memory for more. */
+	/* The xarray may keep internal nodes after an allocation failed. */
 	xa_destroy(&maps);
 }

@@ -57,7 +57,8 @@ void cmap_shard_destroy(struct cmap_shard *shard)
  * cmap_shard_entries_then() - how many entries a shard had when a count began
  * @shard: the shard
  *
- * Context: Process or softirq; no lock; only one at a time counts in a map.
+ * Context: Process or softirq; no lock.  Only one count runs in a map at a
+ * time.
  * Return: the number before the first write that saw the quota's epoch.
  */
 u64 cmap_shard_entries_then(struct cmap_shard *shard)
@@ -76,7 +77,8 @@ u64 cmap_shard_entries_then(struct cmap_shard *shard)
  * cmap_shard_collect() - put the credit that a shard holds into the pool
  * @shard: the shard
  *
- * When this returns, no write that was pending in the shard before is.
+ * When this returns, every write that was pending in the shard before it has
+ * ended.
  *
  * Context: Process or softirq; no lock.
  */
@@ -101,12 +103,12 @@ static struct cmap_table *table_or_next(const struct cmap_shard *shard, u32 i)
 }
 
 /**
- * cmap_shard_has_place() - whether a table can have a place
+ * cmap_shard_has_place() - check whether there is a place for a table
  * @shard: the shard
  * @bits: of the table
  *
  * Context: The shard's lock.
- * Return: false if tables that are leaving still have them all.
+ * Return: false if tables that are leaving still take all of them.
  */
 bool cmap_shard_has_place(const struct cmap_shard *shard, u8 bits)
 {
@@ -122,11 +124,11 @@ bool cmap_shard_has_place(const struct cmap_shard *shard, u8 bits)
  * @shard: the shard
  * @table: the table, which is to become the shard's, or the next one
  *
- * Where nobody can look for a table, all that matters is that it and the one it
- * is filled from have two when somebody can.
+ * If processes do not map the shard yet, it is enough that this table and the
+ * one it is filled from will have different places when one does.
  *
  * Context: The shard's lock.
- * Return: false if there is none.
+ * Return: false if all places are taken.
  */
 bool cmap_shard_settle(struct cmap_shard *shard, struct cmap_table *table)
 {
@@ -182,7 +184,7 @@ void cmap_shard_show_table(struct cmap_shard *shard, struct cmap_table *table)
 }
 
 /**
- * cmap_shard_show_pool() - show processes what a table's pool got
+ * cmap_shard_show_pool() - show processes a pool's new buckets
  * @shard: the shard
  * @table: the table
  *
@@ -196,7 +198,10 @@ void cmap_shard_show_pool(struct cmap_shard *shard, struct cmap_table *table)
 		queue_work(cmap_queue_upkeep, &shard->arena.view->reveal);
 }
 
-/* What cannot be shown, or not all of it, before it was unmapped. */
+/*
+ * A hidden table or segment cannot be shown to processes, or not all of it,
+ * before its place is unmapped.
+ */
 struct veil {
 	u64 number[2];			/* of tables; 0 for one that is shown */
 	struct {
@@ -214,7 +219,7 @@ static void add_place(struct veil *veil, u64 offset, u64 bytes)
 	veil->place[veil->places++].bytes = bytes;
 }
 
-/* False if there is nothing. */
+/* Returns false if nothing is hidden. */
 static bool find_veiled(struct cmap_shard *shard, struct veil *veil)
 {
 	u32 i;
@@ -226,7 +231,10 @@ static bool find_veiled(struct cmap_shard *shard, struct veil *veil)
 		veil->number[i] = 0;
 		if (!table || (!table->hidden && !table->unclean))
 			continue;
-		/* What is marked from here on is not where the table is. */
+		/*
+		 * Page faults find the table from here on.  A later mark is for
+		 * a part of the place that has no memory.
+		 */
 		clear_bit(cmap_place_of(table->bits, table->turn),
 			  table->places->zeroes);
 		table->unclean = false;
@@ -250,7 +258,7 @@ static void lift_veil(struct cmap_shard *shard, const struct veil *veil)
 	for (i = 0; i < 2; i++) {
 		struct cmap_table *table = table_or_next(shard, i);
 
-		/* The next one may be the shard's by now. */
+		/* The next table may have become the shard's meanwhile. */
 		for (k = 0; table && k < 2; k++)
 			if (veil->number[k] == table->number)
 				table->hidden = false;
@@ -261,9 +269,9 @@ static void lift_veil(struct cmap_shard *shard, const struct veil *veil)
 }
 
 /*
- * What came where processes may see zeroes is found by page faults.  Once those
- * are over that did not find it, and what they mapped is unmapped, it can be
- * shown.
+ * Show tables and segments that came to places where processes may see zeroes.
+ * Page faults can find them already.  First wait for page faults that did not
+ * find them, and unmap what these have mapped.
  */
 static void reveal_work(struct work_struct *work)
 {
@@ -356,14 +364,14 @@ static bool find_table(const struct cmap_shard *shard, u8 bits, u8 turn,
 }
 
 /**
- * cmap_shard_find_table() - find what is at a place for a table
+ * cmap_shard_find_table() - find the memory in a table's place
  * @shard: the shard of a map that was mapped
  * @bits: of the table
  * @turn: of the table
- * @offset: where in the place
- * @zeroes: if nothing is there the process will be shown zeroes
- * @extent: set to the memory there, and where in the place that begins; to no
- *	bytes if nothing is there
+ * @offset: offset in the place
+ * @zeroes: if there is no memory, the process will be shown zeroes
+ * @extent: set to the memory there, and its offset in the place; to no bytes if
+ *	there is none
  *
  * Context: Read section of &struct cmap_mapped.faults, in which what is found
  * stays.
@@ -390,7 +398,7 @@ bool cmap_shard_find_table(struct cmap_shard *shard, u8 bits, u8 turn,
 }
 
 /**
- * cmap_shard_find_segment() - find what is at a place for nodes
+ * cmap_shard_find_segment() - find the memory of a granule
  * @shard: the shard of a map that was mapped
  * @granule: the granule
  * @zeroes: if nothing is there the process will be shown zeroes

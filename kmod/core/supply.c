@@ -809,6 +809,7 @@ static int await_user(const struct cmap_spec *spec)
 }
 
 /**
+ * cmap_supply_map() - make an empty map
  * @spec: properties of the map
  *
  * If a limit on memory is reached, the module's or the paying user's, this

@@ -10,13 +10,13 @@
 #include <linux/slab.h>
 
 #define CHUNK_BITS_MAX		15	/* 2 MiB */
-#define POOL_CHUNKS_BITS	11	/* log2 of most chunks of a pool */
-#define PAGE_BITS		(PAGE_SHIFT - 6)	/* buckets in a page */
+#define POOL_CHUNKS_BITS	11	/* log2 of the most chunks of a pool */
+#define PAGE_BITS		(PAGE_SHIFT - 6)	/* log2 of buckets in a page */
 #define POOL_BITS_MIN		max(PAGE_BITS, CMAP_TABLE_BITS_MIN + 1)
 
 /* ---- memory ---- */
 
-/* A chunk of so many buckets, in whole pages. */
+/* Pages of a chunk with 2^bits buckets. */
 static u32 chunk_pages(u8 bits)
 {
 	return DIV_ROUND_UP(sizeof(struct cmap_bucket) << bits, PAGE_SIZE);
@@ -38,10 +38,10 @@ static void add_block(struct cmap_table *table, struct cmap_block *block)
 }
 
 /*
- * Buckets for the pool come in pieces that can be had wherever there is memory
- * at all: nothing takes the place of one that cannot, and without it a table
- * cannot be moved.  Of the largest tables they are larger, so that a list of
- * them takes no more than a few pages.
+ * Pool buckets come in blocks of an order that the page allocator provides
+ * whenever there is memory at all.  A table cannot be moved without them, and
+ * there is no fallback to smaller blocks.  The blocks of the largest tables are
+ * larger, so that the list of them takes no more than a few pages.
  */
 static u8 pool_bits_of(u8 bits, u8 chunk_bits)
 {
@@ -57,7 +57,7 @@ static u8 pool_bits_of(u8 bits, u8 chunk_bits)
  * @bits: log2 of the number of buckets
  *
  * Context: Any.
- * Return: what the array of buckets takes, in chunks of whatever size.
+ * Return: bytes of the array of buckets, whatever the size of its chunks.
  */
 u64 cmap_table_array_bytes(u8 bits)
 {
@@ -65,8 +65,8 @@ u64 cmap_table_array_bytes(u8 bits)
 }
 
 /*
- * The chunks of the array, all of which are charged; @left: those to come.  Who
- * was killed has no use for them.
+ * Allocate the chunks of the array, all of which are charged already.  @left:
+ * bytes of those still to come.  After a fatal signal this gives up.
  */
 static int table_fill_chunks(struct cmap_table *table, u32 chunks, int nid,
 			     gfp_t gfp, u64 *left)
@@ -91,7 +91,7 @@ static int table_fill_chunks(struct cmap_table *table, u32 chunks, int nid,
 	return 0;
 }
 
-/* NULL for lack of memory; then none of it is charged any more. */
+/* Returns NULL if memory is short.  Then nothing is charged any more. */
 static struct cmap_table *table_try(struct cmap_memory *memory, int nid,
 				    u64 number, u8 bits, u8 shard_bits,
 				    u8 chunk_bits, gfp_t gfp)
@@ -140,9 +140,9 @@ uncharge:
  * @gfp: GFP_KERNEL, or GFP_ATOMIC where sleeping is not allowed
  * @err: set on failure to -EDQUOT, -ENOMEM or -ENOSPC
  *
- * The array is charged whole before any of it is allocated: a table that is
- * too large for what the account has left must not take that, piece by piece,
- * from those who would make do with it.
+ * The whole array is charged before any of it is allocated.  Otherwise a table
+ * too large for the account would take, piece by piece, what is left there from
+ * those who need less.
  *
  * Context: Any that @gfp allows.
  * Return: the table, or NULL.
@@ -158,7 +158,7 @@ struct cmap_table *cmap_table_new(struct cmap_memory *memory, int nid,
 	if (*err)
 		return NULL;
 
-	/* Where memory is in small pieces, small chunks do as well. */
+	/* If memory is fragmented, use smaller chunks. */
 	for (;;) {
 		*err = cmap_charge(&memory->account,
 				   cmap_table_array_bytes(bits));
@@ -195,7 +195,7 @@ void cmap_table_free(struct cmap_table *table)
 	kfree(table);
 }
 
-/* No process has the table mapped any more: it goes, and the place is free. */
+/* No process maps the table any more.  Free it and its place. */
 static void table_left(struct cmap_place *place)
 {
 	struct cmap_table *table = container_of(place, struct cmap_table,
@@ -217,7 +217,10 @@ static void table_free_work(struct work_struct *work)
 	struct cmap_table *table = container_of(to_rcu_work(work),
 						struct cmap_table, free);
 
-	/* Page faults that mark the place from here on have nothing to do with it. */
+	/*
+	 * Page faults that mark the place from here on do not concern this
+	 * table.
+	 */
 	if (table->places)
 		clear_bit(cmap_place_of(table->bits, table->turn),
 			  table->places->zeroes);
@@ -298,8 +301,9 @@ struct cmap_block *cmap_pool_prepare(struct cmap_memory *memory, int nid,
  * @block: from cmap_pool_prepare(); NULL when the table has taken it, else the
  *	caller's to free
  *
- * If the pool takes no more, or not these, nothing is done.  If processes may
- * see zeroes there the table is unclean: who follows a chain there begins anew.
+ * If the pool is full, or its blocks have another size, nothing is done.  If
+ * processes may see zeroes at the block's place, the table is marked unclean: a
+ * reader that follows a chain there starts again.
  *
  * Context: The shard's lock.
  */
@@ -322,13 +326,13 @@ void cmap_pool_attach(struct cmap_table *table, u8 pool_bits,
 /* ---- its place ---- */
 
 /**
- * cmap_places_turn() - find a place for a table
+ * cmap_places_turn() - find a free place for a table
  * @places: the shard's places
  * @bits: of the table
  *
  * Context: The shard's lock.
  * Return: the turn that the table can have, or CMAP_WINDOW_TURNS if all places
- * are taken: there will be one when a table has left.
+ * are taken; one becomes free when a table has left.
  */
 u8 cmap_places_turn(const struct cmap_places *places, u8 bits)
 {
@@ -363,8 +367,8 @@ void cmap_table_settle(struct cmap_table *table, struct cmap_places *places,
 }
 
 /**
- * cmap_table_clean() - whether nobody can see zeroes in a table's place
- * @table: the table; page faults that begin now find what there is of it
+ * cmap_table_clean() - check that no process can see zeroes in a table's place
+ * @table: the table, which page faults can find from now on
  *
  * Context: The shard's lock.
  * Return: true if so.
@@ -375,8 +379,8 @@ bool cmap_table_clean(const struct cmap_table *table)
 		return true;
 
 	/*
-	 * Pairs with the barrier in cmap_places_mark(): either this sees the
-	 * mark, or the page fault the table.
+	 * Pairs with the barrier in cmap_places_mark(). Either this sees the
+	 * mark, or the page fault sees the table.
 	 */
 	smp_mb();
 	return !test_bit(cmap_place_of(table->bits, table->turn),
@@ -384,7 +388,7 @@ bool cmap_table_clean(const struct cmap_table *table)
 }
 
 /**
- * cmap_places_known() - whether there ever was a table
+ * cmap_places_known() - check whether a place ever had a table
  * @places: the shard's places
  * @i: which place
  *
@@ -397,12 +401,12 @@ bool cmap_places_known(const struct cmap_places *places, unsigned int i)
 }
 
 /**
- * cmap_places_mark() - before a process is shown zeroes where no table is
+ * cmap_places_mark() - mark a place before a process is shown zeroes there
  * @places: the shard's places
  * @i: which place
  *
- * If there still is none when this has returned, a table that comes there will
- * find the mark.
+ * If the caller still finds no table there after this, a table that gets the
+ * place later finds the mark.
  *
  * Context: Read section of &struct cmap_mapped.faults.
  * Return: false if there never was a table.
@@ -419,9 +423,9 @@ bool cmap_places_mark(struct cmap_places *places, unsigned int i)
 }
 
 /**
- * cmap_table_find_page() - find what a table has somewhere in its place
+ * cmap_table_find_page() - find the memory at an offset in a table's place
  * @table: the table
- * @offset: where
+ * @offset: the offset
  * @extent: set to the memory there, and where in the place that begins
  *
  * Context: RCU read section.
@@ -474,7 +478,7 @@ static bool bucket_free_slot(struct cmap_bucket *bucket,
  * cmap_table_place() - find a free slot for a new entry
  * @table: the table that the entry's bucket is in now
  * @order: high half of the key's hash
- * @chain_max: most buckets to go behind the first
+ * @chain_max: most buckets that the chain may have behind its first
  * @slot: set to the slot
  *
  * Context: The shard's lock.
@@ -513,7 +517,7 @@ int cmap_table_place(struct cmap_table *table, u32 order, u32 chain_max,
 
 /**
  * cmap_slot_replace() - publish a new node of the same key
- * @slot: where the entry stands
+ * @slot: the slot of the entry
  * @ref: the node, complete
  *
  * The entry never leaves its slot while it is replaced, so no reader can miss
@@ -548,16 +552,16 @@ u32 cmap_chain_entries(const struct cmap_table *table,
 }
 
 /**
- * cmap_table_chain_entries() - count the entries of a chain that may be a crowd
+ * cmap_table_chain_entries() - count the entries of an overlong chain
  * @table: the table
  * @order: high half of a hash that belongs to the chain
  *
- * What counts is how many there are, not where they stand: those behind a
- * flood stay where they are when it has gone.
+ * The number of entries counts, not that of buckets: entries stay where they
+ * are when those before them in the chain are deleted.
  *
  * Context: The shard's lock.
- * Return: the entries, if they can be CMAP_CHAIN_HALF or more, else 0: that is
- * to be had without a look, for such chains do not come by chance.
+ * Return: the number, if the chain may have CMAP_CHAIN_HALF entries or more.
+ * Returns 0 without scanning if no chain was ever long enough.
  */
 u32 cmap_table_chain_entries(const struct cmap_table *table, u32 order)
 {
@@ -583,8 +587,8 @@ void cmap_table_fill(struct cmap_table *table, const struct cmap_slot *slot,
 		     const struct cmap_node *node, u16 tag, cmap_ref ref)
 {
 	/*
-	 * Pairs with the barrier in the walk: who sees the tag sees that what
-	 * was in the slot before is there no more.
+	 * Pairs with the barrier in the scan: a reader that sees the tag sees
+	 * that the slot's previous entry is gone.
 	 */
 	smp_store_release(&slot->bucket->tag[slot->i], tag);
 	cmap_slot_replace(slot, ref);
@@ -592,9 +596,9 @@ void cmap_table_fill(struct cmap_table *table, const struct cmap_slot *slot,
 }
 
 /**
- * cmap_table_remove() - take an entry away
+ * cmap_table_remove() - remove an entry from its slot
  * @table: the table that the slot is in
- * @slot: where the entry stands
+ * @slot: the entry's slot
  * @node: its node, still the caller's to retire
  *
  * Context: The shard's lock.
@@ -607,14 +611,14 @@ void cmap_table_remove(struct cmap_table *table, const struct cmap_slot *slot,
 }
 
 /**
- * cmap_table_find_ref() - find the slot that a node stands in
+ * cmap_table_find_ref() - find the slot that refers to a node
  * @table: the table that @order is in now
  * @order: high half of the key's hash, if the node is an entry's
  * @ref: the node
- * @slot: set to where it stands
+ * @slot: set to that slot
  *
  * Context: The shard's lock.
- * Return: false if it stands nowhere: the node is no entry's.
+ * Return: false if no slot does: the node is no entry's.
  */
 bool cmap_table_find_ref(const struct cmap_table *table, u32 order,
 			 cmap_ref ref, struct cmap_slot *slot)

@@ -7,7 +7,7 @@
 #include <linux/bitmap.h>
 #include <linux/sizes.h>
 
-#define WIPE_BYTES		SZ_64K	/* per lock hold of the trim; or one node */
+#define WIPE_BYTES		SZ_64K	/* per lock hold of the trim, or one node */
 
 /* True once no reader can be in any node of a segment without live ones. */
 static bool segment_idle(struct cmap_segment *segment)
@@ -43,13 +43,17 @@ static void detach_segment(struct cmap_arena *arena, struct cmap_segment *segmen
 		cmap_class_count(class, segment, -(s32)segment->capacity,
 				 -(s32)segment->capacity);
 	WRITE_ONCE(class->pages, class->pages - segment->block->pages);
-	/* Before another segment gets the place, and before this one is zero. */
+	/*
+	 * Clear the number before another segment gets the place, and before
+	 * this one's memory is zeroed.
+	 */
 	cmap_view_set_segment(arena->view, index, count, 0);
 	for (i = 0; i < count; i++) {
 		segtab->base[index + i] = NULL;
 		/*
-		 * Pairs with the acquire in cmap_arena_find(): a page fault that
-		 * finds nothing, and shows zeroes, finds the number gone, too.
+		 * Pairs with the acquire in cmap_arena_find(). A page fault
+		 * that finds no segment here, and so shows zeroes, must find
+		 * the number gone, too.
 		 */
 		smp_store_release(&segtab->segment[index + i], NULL);
 	}
@@ -59,7 +63,7 @@ static void detach_segment(struct cmap_arena *arena, struct cmap_segment *segmen
 	atomic_inc(&arena->memory->leaving);
 }
 
-/* No process has the segment mapped any more: it goes, and its granules. */
+/* No process maps the segment any more.  Free it and its granules. */
 static void segment_left(struct cmap_place *place)
 {
 	struct cmap_segment *segment = container_of(place, struct cmap_segment,
@@ -85,7 +89,7 @@ static void segment_leave(struct cmap_segment *segment)
 	const struct cmap_view *view = smp_load_acquire(&arena->view);
 
 	segment->place = (struct cmap_place){ .left = segment_left };
-	/* What left before there was a view nobody has found. */
+	/* A segment that was freed before the view was made cannot be mapped. */
 	if (view) {
 		segment->place.offset = cmap_place_node(view->index,
 							segment->index);
@@ -96,9 +100,10 @@ static void segment_leave(struct cmap_segment *segment)
 }
 
 /*
- * Whether a segment without live nodes can go.  What was allocated ahead is
- * wanted soon, unless memory is wanted more or most entries have gone; and where
- * there are entries, replacements need some nodes.
+ * Check whether a segment without live nodes can be freed.  A segment that was
+ * allocated ahead is kept, as it will be used soon, unless a writer lacks
+ * memory or most entries have been deleted.  If the class has entries, some
+ * nodes must stay for their replacements.
  */
 static bool returnable(const struct cmap_arena *arena,
 		       const struct cmap_segment *segment, bool urgent)
@@ -113,7 +118,10 @@ static bool returnable(const struct cmap_arena *arena,
 	return class->free - segment->capacity >= class->reserve;
 }
 
-/* Wipe what can be; true if there is more, now or after a grace period. */
+/*
+ * Wipe freed nodes.  Returns true if some are left, to be wiped now or after a
+ * grace period.
+ */
 static bool wipe_some(struct cmap_arena *arena, struct cmap_segment *segment,
 		      s64 *budget)
 {
@@ -125,8 +133,9 @@ static bool wipe_some(struct cmap_arena *arena, struct cmap_segment *segment,
 }
 
 /*
- * A writer counts on the segment: its nodes are handed out no more, lest others
- * begin it anew each time.  It goes once no reader can be in it.
+ * Reserve a segment for a writer that waits for its memory.  Its nodes are not
+ * handed out any more, or else other writers would start its wait again each
+ * time.  The segment is freed once no reader can be in it.
  */
 static void claim_segment(struct cmap_arena *arena, struct cmap_segment *segment)
 {
@@ -145,8 +154,8 @@ static void claim_segment(struct cmap_arena *arena, struct cmap_segment *segment
 }
 
 /*
- * Take out segments.  Returns the bytes in those that only wait for a grace
- * period; @more is set if there are, or are nodes to be wiped.
+ * Detach segments.  Returns the bytes in those that only wait for a grace
+ * period.  @more is set if there are any, or if there are nodes to be wiped.
  */
 static u64 trim_segments(struct cmap_arena *arena, u32 *from, u32 count,
 			 bool urgent, struct list_head *detached, bool *more)
@@ -183,14 +192,15 @@ static u64 trim_segments(struct cmap_arena *arena, u32 *from, u32 count,
 }
 
 /**
- * cmap_arena_trim() - take segments without a live node out of an arena
+ * cmap_arena_trim() - detach segments without a live node from an arena
  * @arena: the arena
  * @from: granule to begin at; moved on
- * @count: how many granules to look at
+ * @count: how many granules to examine
  * @detached: list for cmap_arena_free_detached()
  *
- * In an arena that wipes, freed nodes are wiped, and a segment is taken out only
- * when all of its are.  However long a node is, it is wiped in one lock hold.
+ * In an arena that wipes, freed nodes are wiped, and a segment is detached only
+ * when all of its nodes are wiped.  A node is wiped in one lock hold, however
+ * long it is.
  *
  * Context: The shard's lock, hardware interrupts on.
  * Return: true if there is a segment, or a node, that only waits for a grace
@@ -208,13 +218,14 @@ bool cmap_arena_trim(struct cmap_arena *arena, u32 *from, u32 count,
 }
 
 /**
- * cmap_arena_reclaim() - the same for a writer that lacks memory
+ * cmap_arena_reclaim() - detach segments for a writer that lacks memory
  * @arena: the arena
  * @from: index to begin at; moved on
- * @count: how many indices to look at
+ * @count: how many indices to examine
  * @detached: list for cmap_arena_free_detached()
  *
- * What was allocated ahead goes, too, and what waits is handed out no more.
+ * This also detaches segments that were allocated ahead.  The nodes of segments
+ * that wait for a grace period are not handed out any more.
  *
  * Context: The shard's lock, hardware interrupts on.
  * Return: bytes in segments that only wait for a grace period.
@@ -230,10 +241,10 @@ u64 cmap_arena_reclaim(struct cmap_arena *arena, u32 *from, u32 count,
 }
 
 /**
- * cmap_arena_free_detached() - free segments that were trimmed
+ * cmap_arena_free_detached() - free detached segments
  * @detached: the segments
  *
- * What processes may have mapped is freed in a while.
+ * A segment that processes may have mapped is freed later, by a work.
  *
  * Context: No lock.
  */

@@ -66,7 +66,10 @@ static void fill_key(struct cmap_node *node, const struct cmap_write *write)
 	cmap_copy(node->key, write->key.data, write->key.len);
 }
 
-/* A write found no node; @room: of the old one, or 0 if there is none. */
+/*
+ * Report that a write lacks a node.  @room: size of the old node, or 0 if there
+ * is none.
+ */
 static noinline int blocked_on_node(struct cmap_shard *shard,
 				    struct cmap_write *write, u32 room)
 {
@@ -80,8 +83,8 @@ static noinline int blocked_on_node(struct cmap_shard *shard,
 }
 
 /*
- * A node for a replacement whose size has none: one of the size of the old node,
- * if that is larger, once others cannot be had.
+ * Get a node for a replacement if there is none of its size: one of the old
+ * node's size, if that is larger.  Only a queued write may do so.
  */
 static noinline cmap_ref take_larger(struct cmap_shard *shard,
 				     const struct cmap_write *write, cmap_ref old)
@@ -97,8 +100,8 @@ static noinline cmap_ref take_larger(struct cmap_shard *shard,
 
 /*
  * Get a node that is complete but for its version.  A value longer than
- * CMAP_COPY_LOCKED_MAX came in a reserved node.  @old: the node that it is to
- * replace, or 0.
+ * CMAP_COPY_LOCKED_MAX comes in a reserved node.  @old: the node to be
+ * replaced, or 0.
  */
 static __always_inline struct cmap_node *
 prepare_node(struct cmap_shard *shard, struct cmap_write *write, cmap_ref old,
@@ -128,7 +131,7 @@ prepare_node(struct cmap_shard *shard, struct cmap_write *write, cmap_ref old,
 	return node;
 }
 
-/* The old node is handed out, if that was asked for. */
+/* Give the old node to the caller, if it asked for that. */
 static __always_inline void tell_old(struct cmap_write *write,
 				     const struct cmap_change *change)
 {
@@ -186,7 +189,7 @@ static int replace_entry(struct cmap_shard *shard, struct cmap_write *write,
 	return 0;
 }
 
-/* While a table shrinks, what will become of two chains counts. */
+/* While a table shrinks, the chain that two chains will become counts. */
 static bool chain_full_when_shrunk(const struct cmap_shard *shard,
 				   const struct cmap_table *table, u32 order)
 {
@@ -198,7 +201,7 @@ static bool chain_full_when_shrunk(const struct cmap_shard *shard,
 	       cmap_table_chain_entries(table, order) >= CMAP_CHAIN_HALF;
 }
 
-/* All that can fail of an insertion; on success the credit is drawn. */
+/* Do everything of an insertion that can fail.  On success the credit is drawn. */
 static __always_inline int prepare_insert(struct cmap_shard *shard,
 					  struct cmap_write *write,
 					  struct cmap_change *change,
@@ -213,7 +216,7 @@ static __always_inline int prepare_insert(struct cmap_shard *shard,
 	if (err)
 		return err == -EAGAIN ?
 		       blocked_on(write, CMAP_BLOCKED_ON_POOL) : err;
-	/* The key is not there, and the map is full: both at this moment. */
+	/* The key is absent and the map is full, both at this moment. */
 	err = cmap_quota_draw(shard->quota, &shard->credit);
 	if (err)
 		return err == -EAGAIN ?
@@ -295,9 +298,9 @@ static __always_inline int write_locked(struct cmap_shard *shard,
 }
 
 /*
- * A write's share in the work of a shard.  Nothing is new to one that left
- * the number of entries as it was, unless a table moves, or could not be had,
- * or the arena says so.
+ * A write's share in the work of a shard.  There is none if the write left the
+ * number of entries unchanged, unless a table is being moved or could not be
+ * allocated, or the arena asks for work.
  */
 static __always_inline unsigned int
 assist_migration(struct cmap_shard *shard, u64 entries, int err)
@@ -312,8 +315,8 @@ assist_migration(struct cmap_shard *shard, u64 entries, int err)
 }
 
 /*
- * Fetch what a write will look at, and the node that it will retire.  What
- * another writer changes meanwhile makes this useless at worst.
+ * Prefetch the nodes that a write will read, and retire.  If another writer
+ * changes them meanwhile, this is useless but does no harm.
  */
 static noinline void prefetch_for_write(struct cmap_shard *shard,
 					const struct cmap_key *key)
