@@ -202,7 +202,7 @@ void cmap_shard_show_pool(struct cmap_shard *shard, struct cmap_table *table)
  * A hidden table or segment cannot be shown to processes, or not all of it,
  * before its place is unmapped.
  */
-struct veil {
+struct hidden_places {
 	u64 number[2];			/* of tables; 0 for one that is shown */
 	struct {
 		u64 offset;
@@ -213,22 +213,23 @@ struct veil {
 	u32 segments;
 };
 
-static void add_place(struct veil *veil, u64 offset, u64 bytes)
+static void add_place(struct hidden_places *hidden, u64 offset, u64 bytes)
 {
-	veil->place[veil->places].offset = offset;
-	veil->place[veil->places++].bytes = bytes;
+	hidden->place[hidden->places].offset = offset;
+	hidden->place[hidden->places++].bytes = bytes;
 }
 
 /* Returns false if nothing is hidden. */
-static bool find_veiled(struct cmap_shard *shard, struct veil *veil)
+static bool find_hidden_places(struct cmap_shard *shard,
+			       struct hidden_places *hidden)
 {
 	u32 i;
 
-	veil->places = 0;
+	hidden->places = 0;
 	for (i = 0; i < 2; i++) {
 		struct cmap_table *table = table_or_next(shard, i);
 
-		veil->number[i] = 0;
+		hidden->number[i] = 0;
 		if (!table || (!table->hidden && !table->unclean))
 			continue;
 		/*
@@ -238,20 +239,21 @@ static bool find_veiled(struct cmap_shard *shard, struct veil *veil)
 		clear_bit(cmap_place_of(table->bits, table->turn),
 			  table->places->zeroes);
 		table->unclean = false;
-		veil->number[i] = table->number;
-		add_place(veil, table->place.offset, table->place.bytes);
+		hidden->number[i] = table->number;
+		add_place(hidden, table->place.offset, table->place.bytes);
 	}
 
-	veil->segments = cmap_arena_hidden(&shard->arena, veil->segment,
-					   REVEAL_SEGMENTS);
-	for (i = 0; i < veil->segments; i++)
-		add_place(veil, cmap_place_node(shard->index,
-						veil->segment[i].granule),
-			  veil->segment[i].count * CMAP_GRANULE_BYTES);
-	return veil->places;
+	hidden->segments = cmap_arena_hidden(&shard->arena, hidden->segment,
+					     REVEAL_SEGMENTS);
+	for (i = 0; i < hidden->segments; i++)
+		add_place(hidden, cmap_place_node(shard->index,
+						  hidden->segment[i].granule),
+			  hidden->segment[i].count * CMAP_GRANULE_BYTES);
+	return hidden->places;
 }
 
-static void lift_veil(struct cmap_shard *shard, const struct veil *veil)
+static void reveal_places(struct cmap_shard *shard,
+			  const struct hidden_places *hidden)
 {
 	u32 i, k;
 
@@ -260,12 +262,12 @@ static void lift_veil(struct cmap_shard *shard, const struct veil *veil)
 
 		/* The next table may have become the shard's meanwhile. */
 		for (k = 0; table && k < 2; k++)
-			if (veil->number[k] == table->number)
+			if (hidden->number[k] == table->number)
 				table->hidden = false;
 	}
 	cmap_shard_show_tables(shard);
-	for (i = 0; i < veil->segments; i++)
-		cmap_arena_reveal(&shard->arena, &veil->segment[i]);
+	for (i = 0; i < hidden->segments; i++)
+		cmap_arena_reveal(&shard->arena, &hidden->segment[i]);
 }
 
 /*
@@ -278,26 +280,26 @@ static void reveal_work(struct work_struct *work)
 	struct cmap_view *view = container_of(work, struct cmap_view, reveal);
 	struct cmap_shard *shard = view->shard;
 	struct cmap_memory *memory = shard->arena.memory;
-	struct veil veil;
+	struct hidden_places hidden;
 	bool more;
 	u32 i;
 
 	do {
 		cmap_lock_bh(&shard->lock);
-		more = find_veiled(shard, &veil);
+		more = find_hidden_places(shard, &hidden);
 		spin_unlock_bh(&shard->lock);
 		if (!more)
 			break;
 
 		cmap_memory_sync(memory);
-		for (i = 0; i < veil.places; i++)
-			cmap_memory_unmap(memory, veil.place[i].offset,
-					  veil.place[i].bytes);
+		for (i = 0; i < hidden.places; i++)
+			cmap_memory_unmap(memory, hidden.place[i].offset,
+					  hidden.place[i].bytes);
 
 		cmap_lock_bh(&shard->lock);
-		lift_veil(shard, &veil);
+		reveal_places(shard, &hidden);
 		spin_unlock_bh(&shard->lock);
-	} while (veil.segments == REVEAL_SEGMENTS);
+	} while (hidden.segments == REVEAL_SEGMENTS);
 }
 
 /**

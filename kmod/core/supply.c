@@ -37,12 +37,12 @@
 #define NAP_US_MAX	2000	/* the same, after a long wait */
 #define PATIENCE_US	4000	/* before a grace period is expedited */
 #define PATIENCE_US_QUEUE 1000	/* the same, if other writers queue as well */
-#define WAIT_MAX	(HZ / 10)	/* one wait; then everything is examined again */
+#define WAIT_MAX	(HZ / 10)	/* before everything is examined again */
 #define VAIN_MAX	16	/* tries when nothing was on its way, or helped */
 #define TRIES_MAX	64	/* tries in all, even if others wrote in between */
 #define LEAN_MAX	3	/* tries when the machine had no memory */
 #define IN_HAND_MAX	HZ	/* longest wait for memory that writers hold */
-#define ROUNDS_KILLED	8	/* rounds of a killed writer: a write lacks few things */
+#define ROUNDS_KILLED	8	/* of a killed writer: a write lacks few things */
 #define COLLECT_ROUNDS	64	/* rounds when no other task may get to run */
 #define EVACUATE_SHARES	4	/* steps, from the sparsest segments on */
 
@@ -141,7 +141,7 @@ static int wait_for(const struct cmap_account *account, unsigned long grace,
 }
 
 /* With others queued, expedite sooner. */
-static unsigned int patience(const struct cmap_relief *relief)
+static unsigned int expedite_delay(const struct cmap_relief *relief)
 {
 	return atomic_read(&relief->map->short_of) > 1 ? PATIENCE_US_QUEUE :
 							 PATIENCE_US;
@@ -150,7 +150,7 @@ static unsigned int patience(const struct cmap_relief *relief)
 static int wait_for_memory(const struct cmap_relief *relief)
 {
 	return wait_for(&relief->map->memory.account,
-			start_poll_synchronize_rcu(), patience(relief));
+			start_poll_synchronize_rcu(), expedite_delay(relief));
 }
 
 /* ---- nodes ---- */
@@ -182,7 +182,7 @@ static int wait_for_grace(struct cmap_relief *relief, unsigned long grace)
 {
 	unsigned long begin = jiffies;
 	int err = wait_for(&relief->map->memory.account, grace,
-			   patience(relief));
+			   expedite_delay(relief));
 
 	if (relief->since)
 		relief->since = (relief->since + jiffies - begin) | 1;
@@ -269,8 +269,8 @@ static u64 reclaim_all(const struct cmap_account *account, bool *freed,
  * Returns the bytes that will be free after a grace period.  @later is set if
  * no segment can be emptied now, but one can after a grace period.
  */
-static u64 evacuate(struct cmap_shard *first, struct cmap_shard **others,
-		    u32 count, u64 bytes, bool *later)
+static u64 evacuate_shards(struct cmap_shard *first, struct cmap_shard **others,
+			   u32 count, u64 bytes, bool *later)
 {
 	u32 share, i;
 	u64 emptied;
@@ -300,8 +300,8 @@ static u64 evacuate_for_write(struct cmap_relief *relief, u64 bytes, bool *later
 	struct cmap *map = relief->map;
 	u64 all = atomic64_read(&map->memory.account.bytes);
 
-	return evacuate(relief->shard, map->shard, map->shards,
-			max(bytes, all / 16), later);
+	return evacuate_shards(relief->shard, map->shard, map->shards,
+			       max(bytes, all / 16), later);
 }
 
 /*
@@ -314,7 +314,7 @@ struct finding {
 	bool sure;			/* the same without what writers hold */
 	struct cmap_coming pending;	/* free after a grace period */
 	struct cmap_coming in_hand;	/* held by writers */
-	u64 held;			/* part of @in_hand: by the waiting writer itself */
+	u64 held;			/* of that by the waiting writer itself */
 	bool user;			/* the maps of the map's user were examined */
 	bool all;			/* all maps were examined */
 };
@@ -352,8 +352,9 @@ static u64 of_others(u64 in_hand, u64 held)
  * has arrived.  If a level has none, all maps that draw on it are examined.
  * @hands: count memory that writers hold, too.
  */
-static bool enough(struct cmap_account *account, const struct cmap_lack *lack,
-		   bool hands, struct finding *finding)
+static bool accounts_have_room(struct cmap_account *account,
+			       const struct cmap_lack *lack, bool hands,
+			       struct finding *finding)
 {
 	const struct cmap_account *level;
 	struct cmap_coming coming;
@@ -392,8 +393,9 @@ static void look_for_memory(struct cmap *map, const struct cmap_lack *lack,
 	hand = bytes_in_hand(&map->memory);
 	finding->in_hand = (struct cmap_coming){ hand, hand, hand };
 
-	finding->sure = enough(account, lack, false, finding);
-	finding->enough = finding->sure || enough(account, lack, true, finding);
+	finding->sure = accounts_have_room(account, lack, false, finding);
+	finding->enough = finding->sure ||
+			  accounts_have_room(account, lack, true, finding);
 }
 
 /* Changes with each write to the map. */
@@ -433,7 +435,7 @@ static bool in_vain(struct cmap_relief *relief, bool enough)
  * True if the write lacks a number for a segment rather than memory, and no
  * segment that is already leaving will return one.
  */
-static bool spent(const struct cmap_relief *relief)
+static bool numbers_spent(const struct cmap_relief *relief)
 {
 	return cmap_write_lacks_node(relief->write) &&
 	       !cmap_memory_leaving(&relief->map->memory) &&
@@ -450,7 +452,7 @@ static int await_number(struct cmap_relief *relief, u64 bytes, bool fits, int er
 	bool freed = false, later = false;
 	u64 pending;
 
-	if (evacuate(shard, NULL, 0, bytes, &later))
+	if (evacuate_shards(shard, NULL, 0, bytes, &later))
 		return wait_for_memory(relief);
 	pending = cmap_maintain_reclaim(shard, &freed);
 	if ((!pending && !freed && !later) || in_vain(relief, fits))
@@ -489,7 +491,7 @@ static int await_memory(struct cmap_relief *relief, int err)
 			relief->vain = 0;
 		return wait_for_memory(relief);
 	}
-	if (err == -ENOSPC && spent(relief))
+	if (err == -ENOSPC && numbers_spent(relief))
 		return await_number(relief, lack.bytes, fits, err);
 	if (!fits && evacuate_for_write(relief, lack.bytes, &later))
 		return wait_for_memory(relief);
@@ -525,7 +527,7 @@ static int relieve_atomic(struct cmap_relief *relief, int err)
 		return err;
 	lack = cmap_shard_lack(relief->shard, write);
 	if ((!cmap_account_short(&relief->map->memory.account, lack.bytes,
-				 lack.headroom, NULL) && !spent(relief)) ||
+				 lack.headroom, NULL) && !numbers_spent(relief)) ||
 	    delayed_work_pending(&relief->shard->trim) ||
 	    READ_ONCE(relief->shard->arena.victim))
 		return -EAGAIN;
@@ -593,7 +595,7 @@ static int queue_up(struct cmap_relief *relief)
  * the map.  Returns 0 to try again, or the error to fail with: @err, -EINTR, or
  * -EAGAIN if waiting would help a write that must not sleep.
  */
-static int relieve(struct cmap_relief *relief, int err)
+static int relieve_write(struct cmap_relief *relief, int err)
 {
 	int wait;
 
@@ -700,7 +702,7 @@ static int supply_blocked(struct cmap_relief *relief, unsigned int *collected)
 	if (!err || write->blocked_on == CMAP_BLOCKED_ON_NOTHING)
 		return err;
 	if (write->blocked_on != CMAP_BLOCKED_ON_CREDIT)
-		return relieve(relief, err);
+		return relieve_write(relief, err);
 	/* The write lacks no node, so others need not queue for one. */
 	if (relief->queued)
 		cmap_shard_serve(relief->shard, write);

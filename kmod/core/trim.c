@@ -105,8 +105,8 @@ static void segment_leave(struct cmap_segment *segment)
  * memory or most entries have been deleted.  If the class has entries, some
  * nodes must stay for their replacements.
  */
-static bool returnable(const struct cmap_arena *arena,
-		       const struct cmap_segment *segment, bool urgent)
+static bool segment_returnable(const struct cmap_arena *arena,
+			       const struct cmap_segment *segment, bool urgent)
 {
 	const struct cmap_class *class = &arena->classes[segment->class];
 
@@ -174,7 +174,7 @@ static u64 trim_segments(struct cmap_arena *arena, u32 *from, u32 count,
 		*more |= waits;
 		if (waits && budget <= 0)
 			return pending;
-		if (segment->live || !returnable(arena, segment, urgent))
+		if (segment->live || !segment_returnable(arena, segment, urgent))
 			continue;
 		if (!waits && segment_idle(segment)) {
 			detach_segment(arena, segment, detached);

@@ -159,7 +159,7 @@ static void tt_remove(struct test_table *tt, const struct cmap_slot *slot)
  */
 static void tt_check(struct kunit *test, struct test_table *tt)
 {
-	u32 i, buckets = cmap_table_buckets(tt->table), held = 0, excess = 0;
+	u32 i, buckets = cmap_table_buckets(tt->table), held = 0, overlong = 0;
 
 	for (i = 0; i < tt->model->count; i++) {
 		struct model_entry *entry = &tt->model->entry[i];
@@ -194,11 +194,11 @@ static void tt_check(struct kunit *test, struct test_table *tt)
 			}
 		rcu_read_unlock();
 		held += chain;
-		excess += chain - min(chain, CMAP_CHAIN_HALF);
+		overlong += chain - min(chain, CMAP_CHAIN_HALF);
 	}
 	if (!tt->table->moved) {
 		KUNIT_ASSERT_EQ(test, held, tt->model->count);
-		KUNIT_ASSERT_EQ(test, excess, tt->table->overlong);
+		KUNIT_ASSERT_EQ(test, overlong, tt->table->overlong);
 	}
 }
 
