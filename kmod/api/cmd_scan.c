@@ -37,7 +37,7 @@ static u32 range_record_size(const struct cmap_node *node, u32 flags)
 }
 
 static bool range_add_record(struct range_chunk *chunk,
-			     const struct cmap_walk *walk,
+			     const struct cmap_scan *scan,
 			     const struct cmap_found *found)
 {
 	const struct cmap_node *node = found->node;
@@ -57,7 +57,7 @@ static bool range_add_record(struct range_chunk *chunk,
 		.value_len = cmap_node_value_len(node),
 		.version = node->version,
 	};
-	cmap_walk_cursor(walk, found->position, found->tie, &entry->cursor);
+	cmap_scan_cursor(scan, found->position, found->tie, &entry->cursor);
 	memcpy(entry + 1, node->key, cmap_node_key_len(node));
 	if (!(chunk->flags & CMAP_RANGE_KEYS)) {
 		entry->value_offset = ALIGN(key_end, 8);
@@ -77,7 +77,7 @@ static bool range_add_record(struct range_chunk *chunk,
  * Read buckets in one read section until the chunk is full, QUIET_BUCKETS of them
  * were empty, or the map ends.  False at the end of the map.
  */
-static bool range_fill_chunk(struct cmap_walk *walk, struct range_chunk *chunk)
+static bool range_fill_chunk(struct cmap_scan *scan, struct range_chunk *chunk)
 {
 	u32 quiet = 0;
 	bool more;
@@ -85,17 +85,17 @@ static bool range_fill_chunk(struct cmap_walk *walk, struct range_chunk *chunk)
 
 	rcu_read_lock();
 	for (;;) {
-		more = cmap_walk_next(walk);
+		more = cmap_scan_next(scan);
 		if (!more)
 			break;
-		for (i = 0; i < walk->count; i++) {
-			if (!range_add_record(chunk, walk, &walk->found[i]))
+		for (i = 0; i < scan->count; i++) {
+			if (!range_add_record(chunk, scan, &scan->found[i]))
 				goto unlock;
-			walk->position = walk->found[i].position;
-			walk->tie = walk->found[i].tie;
+			scan->position = scan->found[i].position;
+			scan->tie = scan->found[i].tie;
 		}
-		cmap_walk_pass(walk);
-		if (!walk->count && ++quiet == QUIET_BUCKETS)
+		cmap_scan_pass(scan);
+		if (!scan->count && ++quiet == QUIET_BUCKETS)
 			break;
 	}
 unlock:
@@ -120,7 +120,7 @@ static int range_enlarge_chunk(const struct cmap_context *context,
  */
 static int range_fill_buffer(const struct cmap_context *context,
 			     struct cmap_range *range, u32 room,
-			     struct cmap_walk *walk, struct range_chunk *chunk)
+			     struct cmap_scan *scan, struct range_chunk *chunk)
 {
 	u64 position, tie;
 	bool more;
@@ -134,9 +134,9 @@ static int range_fill_buffer(const struct cmap_context *context,
 		chunk->count = 0;
 		chunk->needed = 0;
 		chunk->size = min(chunk->size, room - range->buf_len);
-		position = walk->position;
-		tie = walk->tie;
-		more = range_fill_chunk(walk, chunk);
+		position = scan->position;
+		tie = scan->tie;
+		more = range_fill_chunk(scan, chunk);
 
 		if (chunk->needed && !chunk->count) {
 			if (chunk->needed > room - range->buf_len) {
@@ -150,8 +150,8 @@ static int range_fill_buffer(const struct cmap_context *context,
 		}
 		if (copy_to_user(u64_to_user_ptr(range->buf) + range->buf_len,
 				 chunk->buf, chunk->used)) {
-			walk->position = position;
-			walk->tie = tie;
+			scan->position = position;
+			scan->tie = tie;
 			return -EFAULT;
 		}
 		range->buf_len += chunk->used;
@@ -167,24 +167,24 @@ static int range_map(const struct cmap_context *context,
 	struct cmap *map = context->map;
 	struct range_chunk chunk = { .flags = range->flags };
 	u32 room = range->buf_len;
-	struct cmap_walk *walk;
+	struct cmap_scan *scan;
 	int err = -ENOMEM;
 
 	range->buf_len = 0;
 	range->count = 0;
 
-	walk = kmalloc(sizeof(*walk), cmap_gfp(context->gfp));
-	if (!walk)
+	scan = kmalloc(sizeof(*scan), cmap_gfp(context->gfp));
+	if (!scan)
 		return -ENOMEM;
-	cmap_walk_begin(walk, map, &range->cursor);
+	cmap_scan_begin(scan, map, &range->cursor);
 
 	if (!range_enlarge_chunk(context, &chunk, min_t(u32, room, CHUNK_SIZE)))
-		err = range_fill_buffer(context, range, room, walk, &chunk);
-	cmap_walk_cursor(walk, walk->position, walk->tie, &range->cursor);
+		err = range_fill_buffer(context, range, room, scan, &chunk);
+	cmap_scan_cursor(scan, scan->position, scan->tie, &range->cursor);
 	trace_cmap_range(map, range->count);
 
 	cmap_op_free_copy(map, chunk.buf, chunk.allocated);
-	kfree(walk);
+	kfree(scan);
 
 	return range->count ? 0 : err;
 }

@@ -563,25 +563,25 @@ u64 cmap_count(struct cmap *map)
 EXPORT_SYMBOL_NS_GPL(cmap_count, CMAP_NAMESPACE);
 
 /* Call @fn for the entries that were found.  False if @fn wants to stop. */
-static bool kapi_range_bucket(struct cmap_walk *walk, cmap_range_fn fn, void *arg)
+static bool kapi_range_bucket(struct cmap_scan *scan, cmap_range_fn fn, void *arg)
 {
 	u32 i;
 
-	for (i = 0; i < walk->count; i++) {
-		const struct cmap_found *found = &walk->found[i];
+	for (i = 0; i < scan->count; i++) {
+		const struct cmap_found *found = &scan->found[i];
 		const struct cmap_value value = {
 			.data = cmap_node_value(found->node),
 			.len = cmap_node_value_len(found->node),
 			.version = found->node->version,
 		};
 
-		walk->position = found->position;
-		walk->tie = found->tie;
+		scan->position = found->position;
+		scan->tie = found->tie;
 		if (!fn(found->node->key, cmap_node_key_len(found->node),
 			&value, arg))
 			return false;
 	}
-	cmap_walk_pass(walk);
+	cmap_scan_pass(scan);
 
 	return true;
 }
@@ -611,34 +611,34 @@ int cmap_range(struct cmap *map, struct cmap_cursor *cursor, cmap_range_fn fn,
 	       void *arg, gfp_t gfp)
 {
 	bool patient = gfpflags_allow_blocking(gfp);
-	struct cmap_walk *walk;
+	struct cmap_scan *scan;
 	u64 count = 0;
 	u32 empty = 0;
 	int err = 0;
 
 	might_alloc(gfp);
-	walk = kmalloc(sizeof(*walk), gfp);
-	if (!walk)
+	scan = kmalloc(sizeof(*scan), gfp);
+	if (!scan)
 		return -ENOMEM;
-	cmap_walk_begin(walk, map, cursor);
+	cmap_scan_begin(scan, map, cursor);
 
-	while (!err && walk->position < CMAP_POSITION_END) {
+	while (!err && scan->position < CMAP_POSITION_END) {
 		rcu_read_lock();
-		if (cmap_walk_next(walk) && !kapi_range_bucket(walk, fn, arg))
+		if (cmap_scan_next(scan) && !kapi_range_bucket(scan, fn, arg))
 			err = 1;
 		rcu_read_unlock();
 
-		count += walk->count;
-		empty = walk->count ? 0 : empty + 1;
+		count += scan->count;
+		empty = scan->count ? 0 : empty + 1;
 		if (patient)
 			cond_resched();
 		else if (!err && empty == RANGE_EMPTY_MAX)
 			err = -EAGAIN;
 	}
 
-	cmap_walk_cursor(walk, walk->position, walk->tie, cursor);
+	cmap_scan_cursor(scan, scan->position, scan->tie, cursor);
 	trace_cmap_range(map, count);
-	kfree(walk);
+	kfree(scan);
 
 	return err;
 }

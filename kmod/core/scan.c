@@ -7,7 +7,7 @@
 /*
  * Guarantee B1 relies on two facts.  An entry's position depends on its key alone,
  * and in every table a bucket holds all entries of a range of positions.  So the
- * walk reads whole buckets and remembers a position, and the table may be replaced
+ * scan reads whole buckets and remembers a position, and the table may be replaced
  * meanwhile.
  *
  * Keys at the same position are ordered by a second, secret hash, the tie.  It is
@@ -44,16 +44,16 @@ static u64 feistel_round(const struct cmap *map, unsigned int i, u64 half)
 }
 
 /**
- * cmap_walk_begin() - set up a walk
- * @walk: the walk
+ * cmap_scan_begin() - set up a scan
+ * @scan: the scan
  * @map: the map
- * @cursor: where to begin: all 0 for the start, or from cmap_walk_cursor() of
- *	any walk through this map.  Any other value means an arbitrary place, or
+ * @cursor: where to begin: all 0 for the start, or from cmap_scan_cursor() of
+ *	any scan of this map.  Any other value means an arbitrary place, or
  *	the end
  *
  * Context: Any.
  */
-void cmap_walk_begin(struct cmap_walk *walk, struct cmap *map,
+void cmap_scan_begin(struct cmap_scan *scan, struct cmap *map,
 		     const struct cmap_cursor *cursor)
 {
 	u64 position = cursor->position, tie = cursor->tie;
@@ -67,32 +67,32 @@ void cmap_walk_begin(struct cmap_walk *walk, struct cmap *map,
 			tie = half;
 		}
 	}
-	walk->map = map;
-	walk->position = position;
-	walk->tie = tie;
-	walk->count = 0;
+	scan->map = map;
+	scan->position = position;
+	scan->tie = tie;
+	scan->count = 0;
 }
 
 /**
- * cmap_walk_cursor() - make a cursor that a user may see
- * @walk: the walk
- * @position: a position of the walk, or of an entry found
+ * cmap_scan_cursor() - make a cursor that a user may see
+ * @scan: the scan
+ * @position: a position of the scan, or of an entry found
  * @tie: the tie that belongs to it
- * @cursor: set; cmap_walk_begin() gets the same place from it as long as the map
+ * @cursor: set; cmap_scan_begin() gets the same place from it as long as the map
  *	lives
  *
  * Context: Any.
  */
-void cmap_walk_cursor(const struct cmap_walk *walk, u64 position, u64 tie,
+void cmap_scan_cursor(const struct cmap_scan *scan, u64 position, u64 tie,
 		      struct cmap_cursor *cursor)
 {
 	unsigned int i;
 
-	if (hides_positions(walk->map)) {
+	if (hides_positions(scan->map)) {
 		for (i = 0; i < ROUNDS; i++) {
 			u64 half = tie;
 
-			tie = position ^ feistel_round(walk->map, i, tie);
+			tie = position ^ feistel_round(scan->map, i, tie);
 			position = half;
 		}
 	}
@@ -100,24 +100,24 @@ void cmap_walk_cursor(const struct cmap_walk *walk, u64 position, u64 tie,
 	cursor->tie = tie;
 }
 
-static u64 tie_of(const struct cmap_walk *walk, const struct cmap_node *node)
+static u64 tie_of(const struct cmap_scan *scan, const struct cmap_node *node)
 {
-	return clamp_t(u64, cmap_hash(&walk->map->tie_hash, node->key,
+	return clamp_t(u64, cmap_hash(&scan->map->tie_hash, node->key,
 				      cmap_node_key_len(node)), 1, TIE_LAST - 1);
 }
 
-static bool already_returned(const struct cmap_walk *walk, u64 position,
+static bool already_returned(const struct cmap_scan *scan, u64 position,
 			     const struct cmap_node *node)
 {
-	if (position != walk->position)
-		return position < walk->position;
-	if (walk->tie == TIE_LAST)
+	if (position != scan->position)
+		return position < scan->position;
+	if (scan->tie == TIE_LAST)
 		return true;
-	return walk->tie && tie_of(walk, node) <= walk->tie;
+	return scan->tie && tie_of(scan, node) <= scan->tie;
 }
 
 /* Negative if the entry comes before @found, 0 for the same key, else positive. */
-static int compare_found(const struct cmap_walk *walk, u64 position,
+static int compare_found(const struct cmap_scan *scan, u64 position,
 			 const struct cmap_node *node,
 			 const struct cmap_found *found)
 {
@@ -127,20 +127,20 @@ static int compare_found(const struct cmap_walk *walk, u64 position,
 		return position < found->position ? -1 : 1;
 	if (cmap_node_has_key(found->node, node->key, cmap_node_key_len(node)))
 		return 0;
-	tie = tie_of(walk, node);
-	other = tie_of(walk, found->node);
+	tie = tie_of(scan, node);
+	other = tie_of(scan, found->node);
 	return tie < other ? -1 : 1;
 }
 
-/* Insert an entry into @found, which keeps the first CMAP_WALK_MAX in order. */
-static void keep_found(struct cmap_walk *walk, u64 position, struct cmap_node *node)
+/* Insert an entry into @found, which keeps the first CMAP_SCAN_MAX in order. */
+static void keep_found(struct cmap_scan *scan, u64 position, struct cmap_node *node)
 {
-	struct cmap_found *found = walk->found;
-	u32 i = walk->count;
+	struct cmap_found *found = scan->found;
+	u32 i = scan->count;
 	int order = 1;
 
 	while (i) {
-		order = compare_found(walk, position, node, &found[i - 1]);
+		order = compare_found(scan, position, node, &found[i - 1]);
 		if (order >= 0)
 			break;
 		i--;
@@ -155,13 +155,13 @@ static void keep_found(struct cmap_walk *walk, u64 position, struct cmap_node *n
 			found[i - 1].node = node;
 		return;
 	}
-	if (i == CMAP_WALK_MAX)
+	if (i == CMAP_SCAN_MAX)
 		return;
 
-	if (walk->count < CMAP_WALK_MAX)
-		walk->count++;
+	if (scan->count < CMAP_SCAN_MAX)
+		scan->count++;
 	memmove(&found[i + 1], &found[i],
-		(walk->count - 1 - i) * sizeof(*found));
+		(scan->count - 1 - i) * sizeof(*found));
 	found[i] = (struct cmap_found){ .node = node, .position = position };
 }
 
@@ -170,7 +170,7 @@ static void keep_found(struct cmap_walk *walk, u64 position, struct cmap_node *n
  * hash's high half may be a free-list link, and the tag may be another entry's.
  * The key is constant until the end of the grace period, so rehash it then.
  */
-static u64 position_of(const struct cmap_walk *walk,
+static u64 position_of(const struct cmap_scan *scan,
 		       const struct cmap_bucket *first,
 		       const struct cmap_slot *slot, cmap_ref ref,
 		       const struct cmap_node *node)
@@ -185,11 +185,11 @@ static u64 position_of(const struct cmap_walk *walk,
 		   !(READ_ONCE(first->head) & CMAP_BUCKET_MOVED)))
 		return cmap_position(order, tag);
 
-	hash = cmap_hash(&walk->map->hash, node->key, cmap_node_key_len(node));
+	hash = cmap_hash(&scan->map->hash, node->key, cmap_node_key_len(node));
 	return cmap_position(cmap_hash_order(hash), cmap_hash_tag(hash));
 }
 
-static void read_chain(struct cmap_walk *walk, const struct cmap_shard *shard,
+static void read_chain(struct cmap_scan *scan, const struct cmap_shard *shard,
 		       const struct cmap_table *table,
 		       struct cmap_bucket *bucket, u32 head)
 {
@@ -207,9 +207,9 @@ static void read_chain(struct cmap_walk *walk, const struct cmap_shard *shard,
 			if (!ref)
 				continue;
 			node = cmap_arena_node(&shard->arena, ref);
-			position = position_of(walk, first, &slot, ref, node);
-			if (!already_returned(walk, position, node))
-				keep_found(walk, position, node);
+			position = position_of(scan, first, &slot, ref, node);
+			if (!already_returned(scan, position, node))
+				keep_found(scan, position, node);
 		}
 		bucket = cmap_bucket_next(table, head);
 		if (!bucket)
@@ -219,23 +219,23 @@ static void read_chain(struct cmap_walk *walk, const struct cmap_shard *shard,
 	}
 }
 
-static void set_ties(struct cmap_walk *walk)
+static void set_ties(struct cmap_scan *scan)
 {
 	u32 i;
 
-	for (i = 0; i < walk->count; i++) {
-		struct cmap_found *found = &walk->found[i];
-		bool last = i + 1 < walk->count ?
+	for (i = 0; i < scan->count; i++) {
+		struct cmap_found *found = &scan->found[i];
+		bool last = i + 1 < scan->count ?
 			    found[1].position != found->position :
-			    walk->count < CMAP_WALK_MAX;
+			    scan->count < CMAP_SCAN_MAX;
 
-		found->tie = last ? TIE_LAST : tie_of(walk, found->node);
+		found->tie = last ? TIE_LAST : tie_of(scan, found->node);
 	}
 }
 
 /**
- * cmap_walk_next() - find the next entries
- * @walk: the walk.  The caller advances it afterwards: by cmap_walk_pass(), or by
+ * cmap_scan_next() - find the next entries
+ * @scan: the scan.  The caller advances it afterwards: by cmap_scan_pass(), or by
  *	setting position and tie to those of the last entry that it used
  *
  * One call reads at most one bucket, so the caller can leave the RCU read section
@@ -245,50 +245,50 @@ static void set_ties(struct cmap_walk *walk)
  * Return: false at the end of the map; else true, with @count entries in @found,
  * valid until the end of the section.  @count can be 0.
  */
-bool cmap_walk_next(struct cmap_walk *walk)
+bool cmap_scan_next(struct cmap_scan *scan)
 {
-	u32 order = walk->position >> 16;
-	unsigned int below = walk->map->shard_shift;
+	u32 order = scan->position >> 16;
+	unsigned int below = scan->map->shard_shift;
 	struct cmap_shard *shard;
 	struct cmap_table *table;
 	struct cmap_bucket *bucket;
 	u32 head;
 	u64 end;
 
-	walk->count = 0;
-	if (walk->position >= CMAP_POSITION_END)
+	scan->count = 0;
+	if (scan->position >= CMAP_POSITION_END)
 		return false;
 
-	shard = cmap_map_shard(walk->map, order);
+	shard = cmap_map_shard(scan->map, order);
 	table = rcu_dereference(shard->table);
 	if (table) {
 		table = cmap_table_of(table, &shard->arena, order, &bucket,
 				      &head);
-		read_chain(walk, shard, table, bucket, head);
-		set_ties(walk);
+		read_chain(scan, shard, table, bucket, head);
+		set_ties(scan);
 		end = cmap_table_bucket_end(table, order);
 	} else {
 		end = (((u64)order >> below) + 1) << below;
 	}
 
-	walk->end = end << 16;
+	scan->end = end << 16;
 
 	return true;
 }
 
 /**
- * cmap_walk_pass() - advance a walk past all entries that were found
- * @walk: the walk
+ * cmap_scan_pass() - advance a scan past all entries that were found
+ * @scan: the scan
  *
  * Context: Any.
  */
-void cmap_walk_pass(struct cmap_walk *walk)
+void cmap_scan_pass(struct cmap_scan *scan)
 {
-	if (walk->count == CMAP_WALK_MAX) {
-		walk->position = walk->found[walk->count - 1].position;
-		walk->tie = walk->found[walk->count - 1].tie;
+	if (scan->count == CMAP_SCAN_MAX) {
+		scan->position = scan->found[scan->count - 1].position;
+		scan->tie = scan->found[scan->count - 1].tie;
 	} else {
-		walk->position = walk->end;
-		walk->tie = 0;
+		scan->position = scan->end;
+		scan->tie = 0;
 	}
 }

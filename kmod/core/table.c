@@ -527,7 +527,7 @@ int cmap_table_place(struct cmap_table *table, u32 order, u32 chain_max,
  */
 void cmap_slot_replace(const struct cmap_slot *slot, cmap_ref ref)
 {
-	/* Pairs with the acquire in cmap_bucket_find() and in the walk. */
+	/* Pairs with the acquire in cmap_bucket_find() and in the scan. */
 	smp_store_release(&slot->bucket->ref[slot->i], ref);
 }
 
