@@ -20,24 +20,24 @@
  * enum cmap_change_kind - what is done to a slot
  * @CMAP_CHANGE_INSERT: the slot gets an entry
  * @CMAP_CHANGE_REPLACE: the entry gets another value
- * @CMAP_CHANGE_REMOVE: the entry is removed
+ * @CMAP_CHANGE_DELETE: the entry is deleted
  * @CMAP_CHANGE_MOVE: the entry gets another node; readers see no difference
  */
 enum cmap_change_kind {
 	CMAP_CHANGE_INSERT,
 	CMAP_CHANGE_REPLACE,
-	CMAP_CHANGE_REMOVE,
+	CMAP_CHANGE_DELETE,
 	CMAP_CHANGE_MOVE,
 };
 
 /**
  * struct cmap_change - a change that is prepared
- * @table: the table of the slot; for an insertion and a removal
+ * @table: the table of the slot; for an insertion and a deletion
  * @slot: the slot
- * @node: the new node, complete but for its version; NULL for a removal
+ * @node: the new node, complete but for its version; NULL for a deletion
  * @ref: its ref
  * @tag: tag of its key's hash; for an insertion
- * @old: the slot's old node; for a removal, and a replacement with @keep_old
+ * @old: the slot's old node; for a deletion, and a replacement with @keep_old
  * @old_ref: its ref; for all kinds but an insertion
  * @keep_old: the caller reads the old node, and retires it
  */
@@ -118,7 +118,7 @@ cmap_commit_retire_old(struct cmap_shard *shard,
  * @kind: kind of the change; a constant
  * @change: the change
  *
- * An insertion and a removal must be between cmap_entries_begin() and
+ * An insertion and a deletion must be between cmap_entries_begin() and
  * cmap_entries_end().
  *
  * Context: The shard's lock.
@@ -143,8 +143,8 @@ cmap_commit_locked(struct cmap_shard *shard, enum cmap_change_kind kind,
 		cmap_slot_replace(change->slot, change->ref);
 		cmap_commit_retire_old(shard, change);
 		break;
-	case CMAP_CHANGE_REMOVE:
-		cmap_table_remove(change->table, change->slot, change->old);
+	case CMAP_CHANGE_DELETE:
+		cmap_table_delete(change->table, change->slot, change->old);
 		version = cmap_commit_version(shard, NULL);
 		cmap_commit_retire_old(shard, change);
 		break;

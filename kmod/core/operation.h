@@ -312,7 +312,7 @@ cmap_op_delete(const struct cmap_door *door, struct cmap *map,
 	struct cmap_input input __uninitialized;
 	int err;
 
-	cmap_op_begin(&write, CMAP_CODE_DELETE, CMAP_WRITE_REMOVE);
+	cmap_op_begin(&write, CMAP_CODE_DELETE, CMAP_WRITE_DELETE);
 	if (op->flags & CMAP_OP_VERSION) {
 		if (!op->version)
 			return -EINVAL;
@@ -431,7 +431,7 @@ cmap_op_take(const struct cmap_door *door, struct cmap *map, struct cmap_op *op,
 	struct cmap_output output;
 	int err;
 
-	cmap_op_begin(&write, CMAP_CODE_TAKE, CMAP_WRITE_REMOVE);
+	cmap_op_begin(&write, CMAP_CODE_TAKE, CMAP_WRITE_DELETE);
 	err = cmap_op_output(door, &output, op->old, op->old_len) ?:
 	      cmap_op_read_key(door, map, op, &input, &write.key);
 	return err ?: cmap_op_write_and_give_old(door, map, &write, op,
@@ -566,7 +566,7 @@ cmap_op_compare_delete(const struct cmap_door *door, struct cmap *map,
 	struct cmap_input input __uninitialized;
 	int err;
 
-	cmap_op_begin(&write, CMAP_CODE_COMPARE_DELETE, CMAP_WRITE_REMOVE);
+	cmap_op_begin(&write, CMAP_CODE_COMPARE_DELETE, CMAP_WRITE_DELETE);
 	err = cmap_op_read_key(door, map, op, &input, &write.key);
 	return err ?: cmap_op_compare_and_write(door, map, &write, op, gfp);
 }

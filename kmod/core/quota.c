@@ -160,7 +160,7 @@ void __cmap_quota_deleting(struct cmap_quota *quota)
 {
 	atomic64_add(PENDING, &quota->pool);
 	/*
-	 * Order this before the removal of the entry.  So whoever finds the entry
+	 * Order this before the entry is deleted.  So whoever finds the entry
 	 * gone, and then reads the pool, sees that the map may not be full.
 	 */
 	smp_mb__after_atomic();

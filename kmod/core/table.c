@@ -596,14 +596,14 @@ void cmap_table_fill(struct cmap_table *table, const struct cmap_slot *slot,
 }
 
 /**
- * cmap_table_remove() - remove an entry from its slot
+ * cmap_table_delete() - delete an entry from its slot
  * @table: the table that the slot is in
  * @slot: the entry's slot
  * @node: its node, still the caller's to retire
  *
  * Context: The shard's lock.
  */
-void cmap_table_remove(struct cmap_table *table, const struct cmap_slot *slot,
+void cmap_table_delete(struct cmap_table *table, const struct cmap_slot *slot,
 		       const struct cmap_node *node)
 {
 	table->overlong -= cmap_table_chain_entries(table, node->order) > CMAP_CHAIN_HALF;

@@ -243,7 +243,7 @@ void cmap_table_fill(struct cmap_table *table, const struct cmap_slot *slot,
 		     const struct cmap_node *node, u16 tag, cmap_ref ref);
 bool cmap_table_find_ref(const struct cmap_table *table, u32 order,
 			 cmap_ref ref, struct cmap_slot *slot);
-void cmap_table_remove(struct cmap_table *table, const struct cmap_slot *slot,
+void cmap_table_delete(struct cmap_table *table, const struct cmap_slot *slot,
 		       const struct cmap_node *node);
 
 u64 cmap_pool_bytes(const struct cmap_table *table);

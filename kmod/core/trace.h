@@ -74,7 +74,7 @@ DECLARE_EVENT_CLASS(cmap_write,
 				    write->expected : 0;
 		__entry->old_version = write->old_version;
 		__entry->key_len = write->key.len;
-		__entry->value_len = write->flags & CMAP_WRITE_REMOVE ?
+		__entry->value_len = write->flags & CMAP_WRITE_DELETE ?
 				     write->old_len : write->value_len;
 		__entry->result = result;
 		__entry->flags = write->flags & CMAP_WRITE_CONDITIONS;

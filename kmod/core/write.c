@@ -25,7 +25,7 @@ static __always_inline int check_conditions(struct cmap_write *write,
 	if (!node) {
 		write->old_version = 0;
 		return write->flags & (CMAP_WRITE_PRESENT | CMAP_WRITE_VERSION |
-				       CMAP_WRITE_REMOVE) ? -ENOENT : 0;
+				       CMAP_WRITE_DELETE) ? -ENOENT : 0;
 	}
 
 	write->old_version = node->version;
@@ -141,7 +141,7 @@ static __always_inline void tell_old(struct cmap_write *write,
 	write->old_ref = change->old_ref;
 }
 
-static __always_inline int remove_entry(struct cmap_shard *shard,
+static __always_inline int delete_entry(struct cmap_shard *shard,
 					struct cmap_write *write,
 					struct cmap_table *table,
 					const struct cmap_slot *slot,
@@ -157,7 +157,7 @@ static __always_inline int remove_entry(struct cmap_shard *shard,
 
 	cmap_entries_begin(shard);
 	cmap_quota_deleting(shard->quota, &shard->credit);
-	write->version = cmap_commit_locked(shard, CMAP_CHANGE_REMOVE, &change);
+	write->version = cmap_commit_locked(shard, CMAP_CHANGE_DELETE, &change);
 	tell_old(write, &change);
 	cmap_entries_end(shard, shard->entries - 1);
 	cmap_quota_return(shard->quota, &shard->credit, 1);
@@ -280,8 +280,8 @@ static __always_inline int write_locked(struct cmap_shard *shard,
 
 	if (!table)
 		return blocked_on(write, CMAP_BLOCKED_ON_TABLE);
-	if (write->flags & CMAP_WRITE_REMOVE)
-		return remove_entry(shard, write, table, &slot, node);
+	if (write->flags & CMAP_WRITE_DELETE)
+		return delete_entry(shard, write, table, &slot, node);
 	if (write->flags & CMAP_WRITE_ADD)
 		write->value = &sum;
 	if (node)
@@ -534,7 +534,7 @@ static u64 clear_chain(struct cmap_shard *shard, struct cmap_table *table,
 				continue;
 			change.old = cmap_arena_node(&shard->arena, ref);
 			change.old_ref = ref;
-			cmap_commit_locked(shard, CMAP_CHANGE_REMOVE, &change);
+			cmap_commit_locked(shard, CMAP_CHANGE_DELETE, &change);
 			removed++;
 		}
 	}

@@ -13,7 +13,7 @@
 #define CMAP_WRITE_ABSENT	(1U << 0)	/* only if there is no entry */
 #define CMAP_WRITE_PRESENT	(1U << 1)	/* only if there is one */
 #define CMAP_WRITE_VERSION	(1U << 2)	/* only if it has @expected */
-#define CMAP_WRITE_REMOVE	(1U << 3)	/* take the entry away */
+#define CMAP_WRITE_DELETE	(1U << 3)	/* delete the entry */
 #define CMAP_WRITE_ADD		(1U << 4)	/* the value grows by @number */
 #define CMAP_WRITE_KEEP_OLD	(1U << 5)	/* hand out the old node */
 #define CMAP_WRITE_QUEUED	(1U << 6)	/* lacked something; its turn now */

@@ -30,25 +30,25 @@ static inline void *cmap_test_kzalloc(size_t size, gfp_t gfp)
 	return cmap_test_alloc_fails(gfp) ? NULL : kzalloc(size, gfp);
 }
 
-static inline void *cmap_test_kmalloc_node(size_t size, gfp_t gfp, int node)
+static inline void *cmap_test_kmalloc_node(size_t size, gfp_t gfp, int nid)
 {
-	return cmap_test_alloc_fails(gfp) ? NULL : kmalloc_node(size, gfp, node);
+	return cmap_test_alloc_fails(gfp) ? NULL : kmalloc_node(size, gfp, nid);
 }
 
-static inline void *cmap_test_kvmalloc_node(size_t size, gfp_t gfp, int node)
+static inline void *cmap_test_kvmalloc_node(size_t size, gfp_t gfp, int nid)
 {
-	return cmap_test_alloc_fails(gfp) ? NULL : kvmalloc_node(size, gfp, node);
+	return cmap_test_alloc_fails(gfp) ? NULL : kvmalloc_node(size, gfp, nid);
 }
 
 static inline void *cmap_test_kcalloc_node(size_t n, size_t size, gfp_t gfp,
-					   int node)
+					   int nid)
 {
-	return cmap_test_alloc_fails(gfp) ? NULL : kcalloc_node(n, size, gfp, node);
+	return cmap_test_alloc_fails(gfp) ? NULL : kcalloc_node(n, size, gfp, nid);
 }
 
-static inline void *cmap_test_kzalloc_node(size_t size, gfp_t gfp, int node)
+static inline void *cmap_test_kzalloc_node(size_t size, gfp_t gfp, int nid)
 {
-	return cmap_test_alloc_fails(gfp) ? NULL : kzalloc_node(size, gfp, node);
+	return cmap_test_alloc_fails(gfp) ? NULL : kzalloc_node(size, gfp, nid);
 }
 
 static inline char *cmap_test_kstrdup(const char *s, gfp_t gfp)
@@ -56,10 +56,10 @@ static inline char *cmap_test_kstrdup(const char *s, gfp_t gfp)
 	return cmap_test_alloc_fails(gfp) ? NULL : kstrdup(s, gfp);
 }
 
-static inline struct page *cmap_test_alloc_pages(int node, gfp_t gfp,
+static inline struct page *cmap_test_alloc_pages(int nid, gfp_t gfp,
 						 unsigned int order)
 {
-	return cmap_test_alloc_fails(gfp) ? NULL : alloc_pages_node(node, gfp, order);
+	return cmap_test_alloc_fails(gfp) ? NULL : alloc_pages_node(nid, gfp, order);
 }
 
 static inline void *cmap_test_xa_store(struct xarray *xa, unsigned long index,

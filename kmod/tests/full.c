@@ -81,7 +81,7 @@ int full_add(struct cmap *map, u64 key)
 int full_delete(struct cmap *map, u64 key)
 {
 	struct cmap_write write = {
-		.code = CMAP_CODE_DELETE, .flags = CMAP_WRITE_REMOVE,
+		.code = CMAP_CODE_DELETE, .flags = CMAP_WRITE_DELETE,
 	};
 
 	return cmap_op_key(map, &write.key, &key, sizeof(key)) ?:

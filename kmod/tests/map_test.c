@@ -337,7 +337,7 @@ static void bytes_limit_without_sleeping(struct kunit *test)
 	/* Deleted nodes cannot be reused before their grace period is over. */
 	rcu_read_lock();
 	write.code = CMAP_CODE_DELETE;
-	write.flags = CMAP_WRITE_REMOVE;
+	write.flags = CMAP_WRITE_DELETE;
 	for (i = 0; i < 200; i++) {
 		KUNIT_EXPECT_EQ(test, cmap_op_key(map, &write.key, &i,
 						  sizeof(i)), 0);
@@ -410,7 +410,7 @@ static atomic_t refused;
 static void set_and_delete(struct kunit *test, unsigned int thread)
 {
 	struct cmap_write gone = {
-		.code = CMAP_CODE_DELETE, .flags = CMAP_WRITE_REMOVE,
+		.code = CMAP_CODE_DELETE, .flags = CMAP_WRITE_DELETE,
 	};
 	u8 key[MODEL_KEY_MAX];
 	u32 i;

@@ -53,7 +53,7 @@ static inline int map_set(struct cmap *map, const void *data, u32 len, u64 *vers
 static inline int map_delete(struct cmap *map, const void *data, u32 len)
 {
 	struct cmap_write write = {
-		.code = CMAP_CODE_DELETE, .flags = CMAP_WRITE_REMOVE,
+		.code = CMAP_CODE_DELETE, .flags = CMAP_WRITE_DELETE,
 	};
 
 	return cmap_op_key(map, &write.key, data, len) ?:

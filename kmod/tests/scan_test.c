@@ -233,7 +233,7 @@ static void scan_over_ties(struct kunit *test)
 	for (i = 0; scan_on(test, scan, 3, count_by_number, seen); i += 2) {
 		struct cmap_write write = {
 			.key = { &i, sizeof(i), 0x80000000ULL << 32 | 7 },
-			.flags = CMAP_WRITE_REMOVE,
+			.flags = CMAP_WRITE_DELETE,
 		};
 
 		if (i < most)

@@ -18,7 +18,7 @@ static void random_conditions(struct test_shard *ts, struct cmap_write *write,
 	struct test_context *ctx = ts->ctx;
 
 	if (ctx_random(ctx, 100) < (grow ? 15 : 95))
-		write->flags |= CMAP_WRITE_REMOVE;
+		write->flags |= CMAP_WRITE_DELETE;
 	else if (ctx_random(ctx, 8) == 0)
 		write->flags |= CMAP_WRITE_ADD;
 	switch (ctx_random(ctx, 8)) {
@@ -53,7 +53,7 @@ static int expected_result(const struct cmap_write *write,
 {
 	*sum = write->start;
 	if (!entry && write->flags & (CMAP_WRITE_PRESENT | CMAP_WRITE_VERSION |
-				      CMAP_WRITE_REMOVE))
+				      CMAP_WRITE_DELETE))
 		return -ENOENT;
 	if (entry && write->flags & CMAP_WRITE_ABSENT)
 		return -EEXIST;
@@ -102,7 +102,7 @@ static void random_write(struct kunit *test, struct test_shard *ts, u32 keys,
 	random_conditions(ts, &write, entry, grow);
 	want = expected_result(&write, entry, &sum);
 	model_fill(ts->buf, write.value_len, (u32)ts->version);
-	if (write.flags & (CMAP_WRITE_REMOVE | CMAP_WRITE_ADD) ||
+	if (write.flags & (CMAP_WRITE_DELETE | CMAP_WRITE_ADD) ||
 	    ctx_random(ts->ctx, 4)) {
 		write.value = ts->buf;
 	} else {
@@ -127,7 +127,7 @@ static void random_write(struct kunit *test, struct test_shard *ts, u32 keys,
 	KUNIT_EXPECT_EQ(test, write.version % SHARDS, INDEX);
 	ts->version = write.version;
 	expect_old(test, ts, &write, entry);
-	if (write.flags & CMAP_WRITE_REMOVE) {
+	if (write.flags & CMAP_WRITE_DELETE) {
 		model_remove(ts->model, entry);
 		ts_expect(test, ts, &write.key, NULL);
 		return;

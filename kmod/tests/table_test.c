@@ -149,7 +149,7 @@ static void tt_remove(struct test_table *tt, const struct cmap_slot *slot)
 	cmap_ref ref = slot->bucket->ref[slot->i];
 	struct cmap_node *node = ta_node(tt->ta, ref);
 
-	cmap_table_remove(tt_table_of(tt, node->order), slot, node);
+	cmap_table_delete(tt_table_of(tt, node->order), slot, node);
 	ta_retire(tt->ta, ref);
 }
 

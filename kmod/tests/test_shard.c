@@ -74,7 +74,7 @@ int ts_set(struct test_shard *ts, const struct cmap_key *key,
 
 int ts_delete(struct test_shard *ts, const struct cmap_key *key)
 {
-	struct cmap_write write = { .key = *key, .flags = CMAP_WRITE_REMOVE };
+	struct cmap_write write = { .key = *key, .flags = CMAP_WRITE_DELETE };
 
 	return shard_write(ts->shard, &write, GFP_KERNEL);
 }
