@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * The lock of a shard: one holder at a time, and everybody gets it.
- */
+/* The lock of a shard: it has one holder at a time, and every waiter gets it. */
 #include "context.h"
 #include "../core/lock.h"
 
@@ -17,7 +15,7 @@
 
 struct contest {
 	spinlock_t lock;
-	u64 number;			/* under the lock, and no atomic */
+	u64 number;			/* not atomic: the lock protects it */
 	u32 rounds;
 	struct completion done[THREADS];
 	struct thread {
@@ -85,8 +83,8 @@ static void one_holder_at_a_time(struct kunit *test)
 }
 
 /*
- * A holder that is away for longer than anybody tries.  Those who wait have joined
- * the queue by then, and get the lock one after the other.
+ * A holder keeps the lock for longer than any waiter spins.  By then the
+ * waiters have joined the queue, and they get the lock one after the other.
  */
 static void who_has_tried_for_long_gets_it(struct kunit *test)
 {

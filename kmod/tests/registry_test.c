@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * Names of maps: who has which, and what becomes of the map.
- */
+/* Names of maps: which map has a name, and when a map is freed. */
 #include "maps.h"
 
 #include <linux/completion.h>
@@ -28,7 +26,10 @@ static void valid_names(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, cmap_name_valid("a\0b", 3));
 }
 
-/* The name is a reference, every open is one, and the last one counts. */
+/*
+ * The name holds a reference, and so does every open.  The last one frees the
+ * map.
+ */
 static void names_and_references(struct kunit *test)
 {
 	const struct cmap_spec spec = {
@@ -49,7 +50,7 @@ static void names_and_references(struct kunit *test)
 	cmap_map_put(map);
 	cmap_map_put(map);
 
-	/* Only the name is left. */
+	/* Only the name's reference is left. */
 	KUNIT_EXPECT_EQ(test, refcount_read(&map->refs), 1);
 	KUNIT_EXPECT_PTR_EQ(test, cmap_names_next(&id), map);
 	KUNIT_EXPECT_EQ(test, id, map->id);
@@ -62,7 +63,10 @@ static void names_and_references(struct kunit *test)
 	KUNIT_EXPECT_NULL(test, cmap_names_next(&id));
 }
 
-/* Renamed, also where there is no memory for that, and found by one name. */
+/*
+ * Rename a map, also without memory for the new name.  It is found by one name
+ * only.
+ */
 static void rename_or_leave(struct kunit *test)
 {
 	const struct cmap_spec spec = { .name = "kunit", .shards = 1 };
@@ -87,7 +91,7 @@ static void rename_or_leave(struct kunit *test)
 	cmap_map_copy_name(map, name, sizeof(name));
 	KUNIT_EXPECT_STREQ(test, name, "new??lo");
 	KUNIT_EXPECT_EQ(test, cmap_names_rename(map, "new"), 0);
-	/* A trace's record had what was there before behind it. */
+	/* A trace's record contained old bytes after the name. */
 	memset(name, 'x', sizeof(name));
 	cmap_map_copy_name(map, name, sizeof(name));
 	KUNIT_EXPECT_EQ(test, memcmp(name, "new\0\0\0\0", sizeof(name)), 0);
@@ -101,7 +105,7 @@ static void rename_or_leave(struct kunit *test)
 	cmap_map_put(none);
 }
 
-/* One that takes another's name by now keeps it. */
+/* A map that has taken over another map's name keeps it. */
 static void unlink_by_map(struct kunit *test)
 {
 	const struct cmap_spec spec = { .name = "kunit", .shards = 1 };
@@ -114,7 +118,7 @@ static void unlink_by_map(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, cmap_names_unlink(here(), "kunit"), 0);
 	KUNIT_ASSERT_EQ(test, cmap_names_add(new, here()), 0);
 	KUNIT_EXPECT_EQ(test, cmap_names_unlink_map(old), -ENOENT);
-	/* Of kernel code's, no process removes or changes the name. */
+	/* No process can remove or change the name of the kernel's map. */
 	KUNIT_EXPECT_EQ(test, cmap_names_unlink(here(), "kunit"), -EACCES);
 	KUNIT_EXPECT_EQ(test, cmap_names_rename(new, "other"), -EACCES);
 	KUNIT_EXPECT_NULL(test, new->user);
@@ -123,7 +127,10 @@ static void unlink_by_map(struct kunit *test)
 	cmap_map_put(new);
 }
 
-/* With no memory for a user, or too many maps of his, nothing changes. */
+/*
+ * If there is no memory for a user, or the user has too many maps, nothing
+ * changes.
+ */
 static void give_away_or_keep(struct kunit *test)
 {
 	const struct cmap_spec spec = {
@@ -154,7 +161,10 @@ static void give_away_or_keep(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, atomic64_read(&map->user->account.bytes), bytes);
 	KUNIT_EXPECT_EQ(test, map->mode, 0640);
 	KUNIT_EXPECT_TRUE(test, gid_eq(map->gid, attr.gid));
-	/* What is now is fine, though it could not be given any more. */
+	/*
+	 * A change to the present owner and mode succeeds, although the owner
+	 * could not get the map now.
+	 */
 	cmap_user_max_bytes = 1;
 	KUNIT_EXPECT_EQ(test, cmap_names_set(map, &attr), 0);
 	cmap_user_max_bytes = 0;
@@ -196,9 +206,9 @@ static int make_map(void *arg)
 }
 
 /*
- * A map is counted as gone first, and then no longer as leaving.  A task that was
- * refused one more map in between waited for the next map to be gone.  There was none,
- * so it slept until anybody's map ended.
+ * A map is first counted as freed, and then no longer as leaving.  A task that
+ * was refused another map in between waited for the next map to be freed.
+ * There was none, so it slept until any map ended.
  */
 static void who_makes_a_map_is_woken(struct kunit *test)
 {
@@ -213,7 +223,7 @@ static void who_makes_a_map_is_woken(struct kunit *test)
 	hold_task("&maps_leaving");
 	cmap_map_put(map);
 	KUNIT_EXPECT_TRUE(test, hold_task_wait());
-	/* It is gone, and another one has its place. */
+	/* The map is freed, and another one takes its place. */
 	map = map_new(test, &spec);
 	init_completion(&maker.done);
 	task = kthread_run(make_map, &maker, "cmap_maker");

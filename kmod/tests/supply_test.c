@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Maps that are full: what is replaced always can be, what was given up is used,
- * and who is refused is refused for a reason.
+ * Maps that are full: every entry can be replaced, memory on its way back is
+ * used, and a write is refused only for a reason.
  */
 #include "full.h"
 #include "../core/lack.h"
@@ -23,8 +23,9 @@
 /* ---- replacing ---- */
 
 /*
- * In a map of counters at its max_bytes no counter could count any more, before
- * something was deleted: the last node of their size had become an entry.
+ * In a map of counters at its max_bytes no counter could be added to any more
+ * before something was deleted: the last node of their size had become an
+ * entry.
  */
 static void counters_in_a_full_map_count_on(struct kunit *test)
 {
@@ -48,7 +49,7 @@ static void counters_in_a_full_map_count_on(struct kunit *test)
 	}
 }
 
-/* The same of values of any length, and by shorter ones. */
+/* The same with values of any length, and replaced by shorter ones. */
 static void values_in_a_full_map_are_replaced(struct kunit *test)
 {
 	static const u32 lens[] = {
@@ -83,7 +84,10 @@ static void values_in_a_full_map_are_replaced(struct kunit *test)
 	}
 }
 
-/* Wait until what a map gave up is free, segments that the trim frees included. */
+/*
+ * Wait until the memory that a map gave up is free, including segments that the
+ * trim frees.
+ */
 static void trimmed(struct cmap *map)
 {
 	s64 bytes;
@@ -96,10 +100,10 @@ static void trimmed(struct cmap *map)
 }
 
 /*
- * A value that was replaced by one of another size had the only node of that size
- * there was.  Nothing had been left for its own replacement, which was refused,
- * were it as long or shorter.  That took a map in which all that had been replaced
- * was free by then, so it depended on how fast the machine was.
+ * A value replaced by one of another size got the only node of that size.  No
+ * node was left for the next replacement, so it was refused even if the value
+ * did not grow.  This happened only if everything replaced before was free by
+ * then, so it depended on how fast the machine was.
  */
 static void replaced_by_another_size_and_again(struct kunit *test)
 {
@@ -129,7 +133,7 @@ static void replaced_by_another_size_and_again(struct kunit *test)
 	}
 }
 
-/* The same of values that are replaced by longer ones. */
+/* The same with values that are replaced by longer ones. */
 static void growing_leaves_what_replacing_needs(struct kunit *test)
 {
 	static const u32 lens[][2] = {
@@ -166,7 +170,10 @@ static struct reader {
 	bool done;
 } reader;
 
-/* One that no grace period ends before, for as long as writers may have to wait. */
+/*
+ * A reader that keeps grace periods from ending, for as long as writers may
+ * have to wait.
+ */
 static int read_on(void *unused)
 {
 	unsigned long end = jiffies + HZ / 2;
@@ -192,9 +199,9 @@ static void start_reader(struct kunit *test)
 }
 
 /*
- * Sparse segments are emptied for a value of another size.  While all of their free
- * nodes waited for readers there was none to move entries to, and the write was
- * refused at once, though it would have had room a moment later.
+ * Sparse segments are emptied for a value of another size.  While all of their
+ * free nodes waited for readers, there was no node to move entries to.  The
+ * write was refused at once, although it would have had room a moment later.
  */
 static void sparse_segments_are_waited_for(struct kunit *test)
 {
@@ -202,7 +209,7 @@ static void sparse_segments_are_waited_for(struct kunit *test)
 	u64 n = full_fill(test, map, 100), i = 0;
 
 	start_reader(test);
-	/* Until all free nodes are such that wait for the reader. */
+	/* Write until every free node waits for the reader. */
 	while (!full_set(map, i % n, 100, 0, GFP_ATOMIC))
 		i++;
 	for (i = 0; i < n; i++)
@@ -244,7 +251,7 @@ static void contend(struct kunit *test, unsigned int thread)
 			atomic64_cmpxchg(&contest.slowest, slowest, took);
 		if (err) {
 			atomic_inc(&contest.refused);
-			/* What is set next was not deleted. */
+			/* The key was not deleted, so set it for the next round. */
 			if (contest.own)
 				full_set(contest.map, key, contest.len, i,
 					 GFP_KERNEL);
@@ -273,7 +280,10 @@ static void hold_contest(struct kunit *test, u32 shards, u64 max_bytes,
 	cmap_map_put(map);
 }
 
-/* Four writers that only replace were refused, as others were faster thrice. */
+/*
+ * Four writers that only replace were refused, because others were faster three
+ * times.
+ */
 static void all_who_replace_in_a_full_map_can(struct kunit *test)
 {
 	hold_contest(test, 1, SZ_256K, 64, 500, false);
@@ -283,8 +293,9 @@ static void all_who_replace_in_a_full_map_can(struct kunit *test)
 }
 
 /*
- * Who deletes a key and sets it again has made room for himself, yet was refused
- * as often as every fourth time: memory on its way was overlooked.
+ * A writer that deletes a key and sets it again has made room for itself.  It
+ * was refused up to every fourth time, because memory on its way back was
+ * overlooked.
  */
 static void who_deletes_and_sets_again_has_room(struct kunit *test)
 {
@@ -347,8 +358,8 @@ static void reserve(struct kunit *test, struct cmap *map,
 }
 
 /*
- * Who was first in the queue waited for a node that one behind it held, who
- * lacked something himself: neither of them ever went on.
+ * The first writer in the queue waited for a node held by one behind it, which
+ * waited in the queue itself.  Neither of them ever went on.
  */
 static void nobody_waits_for_one_behind(struct kunit *test)
 {
@@ -367,7 +378,7 @@ static void nobody_waits_for_one_behind(struct kunit *test)
 		KUNIT_ASSERT_EQ(test, full_delete(map, 0), 0);
 		reserve(test, map, &insert, &keys[0], lens[l]);
 		reserve(test, map, &replace, &keys[1], lens[l]);
-		/* What is left of nodes has been used. */
+		/* Use up all other free nodes. */
 		for (i = 2; i < n && i < 20; i++)
 			full_set(map, i, lens[l], i, GFP_KERNEL);
 		synchronize_rcu();
@@ -391,9 +402,10 @@ static void nobody_waits_for_one_behind(struct kunit *test)
 }
 
 /*
- * Only the first in the queue had precedence.  Who came along when it had got its
- * node took all the others that a grace period had brought; the next in the queue
- * was left with none, and waited for another grace period.
+ * Only the first writer in the queue had precedence.  When it had got its node,
+ * a writer that did not queue took all others that the grace period had
+ * brought.  The next one in the queue got none, and waited for another grace
+ * period.
  */
 static void who_queues_is_served_before_others(struct kunit *test)
 {
@@ -412,10 +424,10 @@ static void who_queues_is_served_before_others(struct kunit *test)
 
 	KUNIT_ASSERT_EQ(test, cmap_op_key(map, &first.key, &key, sizeof(key)),
 			0);
-	/* As a writer does that waits for a node. */
+	/* Queue as a writer does that waits for a node. */
 	down(&shard->supply);
 	cmap_shard_serve(shard, &first);
-	/* One that is slow to begin finds nodes again, and does not queue. */
+	/* A thread that is slow to start finds nodes again, and does not queue. */
 	for (tries = 0; tries < 20 && !atomic_read(&map->short_of); tries++) {
 		if (tries)
 			wait_for_completion(&late[0].done);
@@ -429,7 +441,10 @@ static void who_queues_is_served_before_others(struct kunit *test)
 		       !completion_done(&late[0].done))
 			msleep(20);
 	}
-	/* All that it needs is there now, and it has not got its turn yet. */
+	/*
+	 * Now everything that it needs is there, but it is not the first in the
+	 * queue yet.
+	 */
 	synchronize_rcu();
 	start_late(test, &late[1]);
 	for (i = 0; i < 1000 && atomic_read(&map->short_of) < 2 &&
@@ -446,7 +461,7 @@ static void who_queues_is_served_before_others(struct kunit *test)
 	cmap_map_put(map);
 }
 
-/* Wait until a number is what is expected; false if that takes too long. */
+/* Wait until a number has the expected value.  False if that takes too long. */
 #define COMES_TO_BE(is, expected) ({					\
 	u32 tries__ = 0;						\
 									\
@@ -456,8 +471,8 @@ static void who_queues_is_served_before_others(struct kunit *test)
 })
 
 /*
- * Who had queued for a node, and then lacked credit alone, had all others wait
- * whose writes need such a node, though they need no credit.
+ * A writer had queued for a node and then lacked only credit.  All others
+ * waited whose writes need such a node, although they need no credit.
  */
 static void who_lacks_credit_keeps_nobody_waiting(struct kunit *test)
 {
@@ -480,10 +495,13 @@ static void who_lacks_credit_keeps_nobody_waiting(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, cmap_op_key(map, &first.key, &key, sizeof(key)), 0);
 	class = &shard->arena.classes[cmap_class_of(cmap_node_size(sizeof(key), 64))];
 
-	/* It queues for a node, and meanwhile another takes the last credit. */
+	/*
+	 * It queues for a node, and meanwhile another writer takes the last
+	 * credit.
+	 */
 	down(&shard->supply);
 	KUNIT_EXPECT_TRUE(test, cmap_shard_queue(shard, &first, 1));
-	/* As many more as can be counted, and one. */
+	/* Count as many more as possible, and try one more. */
 	KUNIT_EXPECT_TRUE(test, cmap_shard_queue(shard, &first, U16_MAX - 1));
 	KUNIT_EXPECT_FALSE(test, cmap_shard_queue(shard, &first, 1));
 	KUNIT_EXPECT_EQ(test, class->queued, U16_MAX);
@@ -510,7 +528,10 @@ static void who_lacks_credit_keeps_nobody_waiting(struct kunit *test)
 	cmap_map_put(map);
 }
 
-/* A full map says so, also while others replace and so have memory on its way. */
+/*
+ * A full map refuses inserts, also while replacements have memory on its way
+ * back.
+ */
 static void inserts_are_refused_beside_replacements(struct kunit *test)
 {
 	static const u32 lens[] = { 64, 2000, 100000 };
@@ -537,8 +558,9 @@ static void inserts_are_refused_beside_replacements(struct kunit *test)
 }
 
 /*
- * Where a shard can number no more segments that was said after many looks for
- * memory, and who cannot sleep was told to try again for ever.
+ * A shard can number only so many segments.  When all numbers were taken, a
+ * write was refused only after many looks for memory, and a write that must not
+ * sleep was told to try again for ever.
  */
 static void spent_numbers_are_said_at_once(struct kunit *test)
 {
@@ -557,7 +579,7 @@ static void spent_numbers_are_said_at_once(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, full_set(map, 1, 200, 0, GFP_ATOMIC), -ENOSPC);
 	KUNIT_EXPECT_EQ(test, full_set(map, 1, 200, 0, GFP_KERNEL), -ENOSPC);
 	KUNIT_EXPECT_LE(test, shard->retries - retries, 6);
-	/* What needs no segment more goes on. */
+	/* Writes that need no new segment go on. */
 	KUNIT_EXPECT_EQ(test, full_set(map, 1, 100, 0, GFP_KERNEL), 0);
 	KUNIT_EXPECT_EQ(test, full_set(map, 0, 100, 0, GFP_ATOMIC), 0);
 	cmap_map_put(map);
@@ -572,14 +594,17 @@ static struct cmap_shard *shard_of(struct kunit *test, struct cmap *map, u64 key
 }
 
 /*
- * Only a shard's own segments give a number back.  For one that had none left those
- * of all shards were emptied.
+ * Only a shard's own segments return a number.  When a shard had none left, the
+ * segments of all shards were emptied.
  */
 static void numbers_are_looked_for_where_they_lack(struct kunit *test)
 {
 	struct cmap *map = full_new(test, 2, 0);
 	struct cmap_shard *spent = map->shard[0], *sparse = map->shard[1];
-	/* So few that the shard's own work does not empty its segments. */
+	/*
+	 * The keys are so few that the shard's own work does not empty its
+	 * segments.
+	 */
 	const u64 keys = 800;
 	u64 key, allocs, only = U64_MAX;
 	struct cmap_segtab *segtab;
@@ -594,7 +619,7 @@ static void numbers_are_looked_for_where_they_lack(struct kunit *test)
 	for (key = 0; key < keys; key++)
 		if (shard_of(test, map, key) == sparse && key % 8)
 			KUNIT_ASSERT_EQ(test, full_delete(map, key), 0);
-	/* There is room for copies, so that segments could be emptied. */
+	/* There is room for copies, so segments could be emptied. */
 	synchronize_rcu();
 	segtab = use_largest_segtab(test, &spent->arena);
 	bitmap_fill(segtab->map, segtab->size);
@@ -609,13 +634,13 @@ static void numbers_are_looked_for_where_they_lack(struct kunit *test)
 /* ---- what other maps have on its way back ---- */
 
 /*
- * At the limit for all maps, what one of them had just given up was refused to
- * the next for as long as a fifth of a second.
+ * At the limit for all maps, memory that one map had just given up was refused
+ * to another one for up to a fifth of a second.
  */
 static void memory_of_other_maps_is_waited_for(struct kunit *test)
 {
 	struct cmap *a = full_new(test, 2, 0), *b = full_new(test, 2, 0);
-	/* The name of none, but found among all. */
+	/* The maps have no names, but are found among all maps. */
 	int err = cmap_names_add(a, cmap_names_here()) ?:
 		  cmap_names_add(b, cmap_names_here());
 	const struct cmap_spec spec = { .shards = 4 };
@@ -647,8 +672,9 @@ static void memory_of_other_maps_is_waited_for(struct kunit *test)
 #define HANDS		8
 
 /*
- * Hold as many replacements in hand as there is room for, let another map replace
- * a value, and write what is held.  What came of the other map's.
+ * Hold as many replacements in hand as there is room for, let another map
+ * replace a value, and write the held ones.  Returns the result of the other
+ * map's write.
  */
 static int replace_beside_hands(struct kunit *test, struct cmap *other,
 				struct cmap *map, u64 n)
@@ -668,7 +694,7 @@ static int replace_beside_hands(struct kunit *test, struct cmap *other,
 		err = cmap_op_key(map, &write[held].key, &key[held],
 				  sizeof(key[held]));
 		KUNIT_ASSERT_EQ(test, err, 0);
-		/* There is room for two, by now or after a grace period. */
+		/* There is room for two, now or after a grace period. */
 		if (!cmap_op_reserve(map, &write[held],
 				     held < 2 ? GFP_KERNEL : GFP_ATOMIC, &err))
 			break;
@@ -692,9 +718,10 @@ static int replace_beside_hands(struct kunit *test, struct cmap *other,
 }
 
 /*
- * At the limit for all maps, the replacement of a long value was refused for what
- * another map's writers held, and were about to use or to give back.  One that
- * they hold for a second is no reason to wait, and this machine may be slow.
+ * At the limit for all maps, the replacement of a long value was refused
+ * because of memory that another map's writers held, and were about to use or
+ * return.  A writer waits for such memory for a second at most, so a slow
+ * machine needs several tries.
  */
 static void hands_of_other_maps_are_waited_for(struct kunit *test)
 {
@@ -728,7 +755,10 @@ static u64 room_taken(const struct cmap_account *account)
 	       atomic64_read(&account->headroom);
 }
 
-/* Three maps with long values; a user, who may not use the reserve, pays for two. */
+/*
+ * Make three maps with long values.  A user who may not use the reserve pays
+ * for two.
+ */
 static struct cmap_user *payer_begin(struct kunit *test, struct cmap **map)
 {
 	struct cmap_user *user = cmap_user_count(KUIDT_INIT(4711), false);
@@ -764,8 +794,9 @@ static void payer_end(struct cmap_user *user, struct cmap **map)
 }
 
 /*
- * Where two limits were reached at once, a user's and that for all maps, only the
- * user's maps were looked at: what others had on its way back did not count.
+ * Two limits were reached at once, a user's and that for all maps.  Only the
+ * user's maps were examined, so memory on its way back from other maps did not
+ * count.
  */
 static void each_limit_is_looked_at(struct kunit *test)
 {
@@ -777,7 +808,10 @@ static void each_limit_is_looked_at(struct kunit *test)
 	cmap_user_max_bytes = room_taken(&user->account);
 	cmap_account_all.max = room_taken(&cmap_account_all) - 200000;
 
-	/* Two of the user's own would do for him, for all it takes three. */
+	/*
+	 * The user's limit needs two of the user's own values, that for all
+	 * maps three.
+	 */
 	for (i = 0; i < 2; i++)
 		KUNIT_EXPECT_EQ(test, full_delete(map[1], i), 0);
 	for (i = 0; i < 4; i++)
@@ -786,7 +820,10 @@ static void each_limit_is_looked_at(struct kunit *test)
 	payer_end(user, map);
 }
 
-/* As if the node had been reserved just now: what is held for long is no hope. */
+/*
+ * Make a node as if it had just been reserved, as nobody waits for one held for
+ * long.
+ */
 static void hold_anew(struct cmap_shard *shard, const struct cmap_write *write)
 {
 	cmap_shard_hold(shard, write, false);
@@ -794,9 +831,10 @@ static void hold_anew(struct cmap_shard *shard, const struct cmap_write *write)
 }
 
 /*
- * Where the memory that others hold would do for the user's limit, but not for that
- * for all maps, a writer counted there what it held itself, and waited a second for
- * itself.  What it did wrong takes that long each time, a slow machine once.
+ * The memory that others held was enough for the user's limit, but not for that
+ * for all maps.  A writer then counted memory that it held itself, and waited a
+ * second for itself.  With this fault every try takes that long; without it a
+ * slow machine may delay one.
  */
 static void nobody_waits_for_what_he_holds(struct kunit *test)
 {
@@ -828,7 +866,7 @@ static void nobody_waits_for_what_he_holds(struct kunit *test)
 	payer_end(user, map);
 }
 
-/* ---- who is killed ---- */
+/* ---- killed writers ---- */
 
 static struct {
 	struct cmap *map;
@@ -845,8 +883,9 @@ static void steal(void)
 }
 
 /*
- * A writer got what it lacked, and others took it, again and again.  It went on for as
- * long as they did, killed or not: it looked for a signal only where it had to wait.
+ * A writer got what it lacked, and others took it, again and again.  It went on
+ * for as long as they did, even if it was killed: it checked for a signal only
+ * before a wait.
  */
 static void who_is_killed_ends_without_a_wait(struct kunit *test)
 {
@@ -854,7 +893,7 @@ static void who_is_killed_ends_without_a_wait(struct kunit *test)
 	int err;
 
 	thief.map = full_new(test, 1, 0);
-	/* The table, which nobody makes who is killed. */
+	/* Make the table first, as a killed writer does not make one. */
 	KUNIT_ASSERT_EQ(test, full_set(thief.map, 1000, 8, 0, GFP_KERNEL), 0);
 	thief.key = 1;
 	thief.left = thefts;
@@ -892,9 +931,9 @@ static void flush_other(struct work_struct *work)
 }
 
 /*
- * Memory is waited for that comes back by works, also where it is reclaimed.  The
- * queue that maps are destroyed in had no rescuer, without which that may never
- * be; the kernel warns of who flushes such a queue to reclaim memory.
+ * Writers, and reclaim, wait for memory that works free.  The queue in which
+ * maps are destroyed had no rescuer.  Without one its works may never run if
+ * memory is short.  The kernel warns if reclaim flushes such a queue.
  */
 static void works_go_on_without_memory(struct kunit *test)
 {
@@ -925,8 +964,8 @@ static void works_go_on_without_memory(struct kunit *test)
 /* ---- without sleeping ---- */
 
 /*
- * Who cannot sleep was told to try again for ever where that would never help:
- * something waited for a grace period, but nothing that it could use.
+ * A writer that must not sleep was told to try again for ever where that could
+ * not help: memory waited for a grace period, but this write could not use it.
  */
 static void full_is_said_without_sleeping(struct kunit *test)
 {
