@@ -51,6 +51,8 @@ void cmap_segment_wipe_next(struct cmap_arena *arena, struct cmap_segment *segme
 	cmap_ref ref = segment->waiting;
 	struct cmap_node *node = cmap_arena_node(arena, ref);
 
+	lockdep_assert_held(arena->lock);
+
 	segment->waiting = node->link;
 	wipe_node(segment, node);
 	cmap_arena_push(arena, &segment->ready, ref);

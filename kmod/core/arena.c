@@ -168,6 +168,8 @@ void cmap_class_count(struct cmap_class *class,
 {
 	u32 size = segment->units << CMAP_UNIT_SHIFT;
 
+	lockdep_assert_held(segment->arena->lock);
+
 	class->nodes += nodes;
 	class->free += free;
 	class->reserve = cmap_class_reserve(segment->class, class->nodes);
