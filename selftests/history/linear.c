@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
+#include "linear.h"
 #include "linear_model.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 

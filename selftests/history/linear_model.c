@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "linear_model.h"
 
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
 /*
  * Whether the entry can have this version.  If its version was not known yet,

@@ -6,7 +6,9 @@
 #ifndef CMAP_LINEAR_MODEL_H
 #define CMAP_LINEAR_MODEL_H
 
-#include "linear.h"
+#include "linear_state.h"
+
+#include <stdio.h>
 
 enum linear_step {
 	LINEAR_CANNOT,		/* it would have returned another result */

@@ -6,6 +6,7 @@
  */
 #include "cmap_test.h"
 #include "falsify.h"
+#include "linear.h"
 #include "linear_full.h"
 #include "linear_model.h"
 #include "kselftest_harness.h"
