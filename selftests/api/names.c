@@ -207,14 +207,46 @@ TEST_F(names, umask_and_owner)
 	EXPECT_EQ(0, stat.gid);
 }
 
+#define LISTED 20
+
+/*
+ * Go through the entries of one reply, and count each name "list_N" in
+ * found[N]. *last is the id of the last entry, and ids only grow.
+ */
+static void read_list(struct __test_metadata *_metadata,
+		      const struct cmap_list *list, const char *buf, int *found,
+		      uint64_t *last)
+{
+	const char *p = buf;
+	unsigned int n;
+	int i;
+
+	for (n = 0; n < list->count; n++) {
+		const struct cmap_list_entry *e = (const void *)p;
+		const char *text = p + e->name_offset;
+
+		EXPECT_GE(e->name_offset, sizeof(*e));
+		EXPECT_EQ(e->name_len, strlen(text));
+		EXPECT_GT(e->id, *last);
+		*last = e->id;
+		if (sscanf(text, "list_%d", &i) == 1) {
+			ASSERT_TRUE(i >= 0 && i < LISTED);
+			found[i]++;
+			EXPECT_EQ(0600, e->mode);
+		}
+		p += e->size;
+	}
+	EXPECT_EQ(p, buf + list->buf_len);
+}
+
 TEST_F(names, list)
 {
 	struct cmap_list list = { .size = sizeof(list) };
+	int fds[LISTED], found[LISTED] = {}, total = 0, i;
 	char name[32], buf[300];
-	int fds[20], found[20] = {}, total = 0, i;
 	uint64_t last = 0;
 
-	for (i = 0; i < 20; i++) {
+	for (i = 0; i < LISTED; i++) {
 		snprintf(name, sizeof(name), "list_%d", i);
 		fds[i] = device(O_RDWR);
 		ASSERT_EQ(0, create_named(fds[i], name, 0600));
@@ -223,50 +255,39 @@ TEST_F(names, list)
 
 	list.buf = u64_of(buf);
 	for (;;) {
-		char *p = buf;
-		unsigned int n;
-
 		memset(buf, POISON, sizeof(buf));
 		list.buf_len = sizeof(buf);
 		list.count = 77;
 		ASSERT_EQ(0, call(self->fd, CMAP_IOCTL_LIST, &list));
 		if (!list.count)
 			break;
-		for (n = 0; n < list.count; n++) {
-			struct cmap_list_entry *e = (void *)p;
-			char *text = p + e->name_offset;
-
-			EXPECT_GE(e->name_offset, sizeof(*e));
-
-			EXPECT_EQ(e->name_len, strlen(text));
-			EXPECT_GT(e->id, last);
-			last = e->id;
-			if (sscanf(text, "list_%d", &i) == 1) {
-				found[i]++;
-				EXPECT_EQ(0600, e->mode);
-			}
-			p += e->size;
-		}
-		EXPECT_EQ(p, buf + list.buf_len);
+		read_list(_metadata, &list, buf, found, &last);
 	}
-	for (i = 0; i < 20; i++)
+	for (i = 0; i < LISTED; i++)
 		total += found[i] == 1;
-	EXPECT_EQ(20, total);
+	EXPECT_EQ(LISTED, total);
 
+	for (i = 0; i < LISTED; i++) {
+		snprintf(name, sizeof(name), "list_%d", i);
+		EXPECT_EQ(0, unlink_named(name));
+		close(fds[i]);
+	}
+}
+
+TEST_F(names, list_without_room)
+{
+	struct cmap_list list = { .size = sizeof(list) };
+	char buf[300];
+
+	ASSERT_EQ(0, create_named(self->fd, NAME, 0600));
 	list.buf = 8;
 	list.buf_len = sizeof(buf);
-	list.cursor = 0;
 	EXPECT_EQ(-EFAULT, call(self->fd, CMAP_IOCTL_LIST, &list));
 	list.buf = u64_of(buf);
 	list.buf_len = 10;
 	list.cursor = 0;
 	EXPECT_EQ(-EMSGSIZE, call(self->fd, CMAP_IOCTL_LIST, &list));
 	EXPECT_GE(list.buf_len, sizeof(struct cmap_list_entry));
-	for (i = 0; i < 20; i++) {
-		snprintf(name, sizeof(name), "list_%d", i);
-		EXPECT_EQ(0, unlink_named(name));
-		close(fds[i]);
-	}
 }
 
 /* Many create, open and remove one name at once; each create has one winner. */

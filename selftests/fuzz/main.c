@@ -55,7 +55,15 @@ static int bad_usage(void)
 	return 2;
 }
 
-int main(int argc, char **argv)
+struct arguments {
+	const char *replay;
+	unsigned int times;
+	double seconds;
+	bool empty;
+};
+
+/* Seed and quietness go to where the workers find them. */
+static int parse_arguments(int argc, char **argv, struct arguments *args)
 {
 	static const struct option options[] = {
 		{ "seconds", required_argument, NULL, 's' },
@@ -66,53 +74,56 @@ int main(int argc, char **argv)
 		{ "empty", no_argument, NULL, 'e' },
 		{},
 	};
-	const char *replay = NULL;
-	unsigned int times = 1;
-	double seconds = 60;
-	bool empty = false;
 	int c;
 
-	if (fuzz_work_init())
-		return perror("fuzz"), 1;
-	fuzz->seed = (uint64_t)time(NULL) * 0x9e3779b97f4a7c15 | 1;
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		switch (c) {
 		case 's':
-			seconds = atof(optarg);
+			args->seconds = atof(optarg);
 			break;
 		case 'S':
 			fuzz->seed = strtoull(optarg, NULL, 0) | 1;
 			break;
 		case 't':
-			times = (unsigned int)atoi(optarg);
+			args->times = (unsigned int)atoi(optarg);
 			break;
 		case 'r':
-			replay = optarg;
+			args->replay = optarg;
 			break;
 		case 'q':
 			fuzz->quiet = true;
 			break;
 		case 'e':
-			empty = true;
+			args->empty = true;
 			break;
 		default:
-			return bad_usage();
+			return -1;
 		}
 	}
-	if (optind != argc)
+	return optind == argc ? 0 : -1;
+}
+
+int main(int argc, char **argv)
+{
+	struct arguments args = { .times = 1, .seconds = 60 };
+
+	if (fuzz_work_init())
+		return perror("fuzz"), 1;
+	fuzz->seed = (uint64_t)time(NULL) * 0x9e3779b97f4a7c15 | 1;
+	if (parse_arguments(argc, argv, &args))
 		return bad_usage();
 
-	if (replay) {
-		if (give_file(replay, times))
+	if (args.replay) {
+		if (give_file(args.replay, args.times))
 			return 1;
-		seconds = 0;
-	} else if (!empty) {
+		args.seconds = 0;
+	} else if (!args.empty) {
 		give_stored();
 	}
 	printf("# fuzz seed: %#llx\n", (unsigned long long)fuzz->seed);
-	fuzz->end = now() + seconds;
+	fuzz->end = now() + args.seconds;
 	fuzz_work();
-	if (!fuzz->quiet && !replay)
+	if (!fuzz->quiet && !args.replay)
 		fuzz_print_corpus(KEPT);
 	fuzz_print_report();
 
