@@ -19,13 +19,13 @@
 static int node_of_cpu(int cpu)
 {
 	char path[64];
-	int node;
+	int nid;
 
-	for (node = 0; node < 8; node++) {
+	for (nid = 0; nid < 8; nid++) {
 		snprintf(path, sizeof(path),
-			 "/sys/devices/system/cpu/cpu%d/node%d", cpu, node);
+			 "/sys/devices/system/cpu/cpu%d/node%d", cpu, nid);
 		if (!access(path, F_OK))
-			return node;
+			return nid;
 	}
 	return -1;
 }
@@ -52,16 +52,16 @@ static int debug_shards(uint64_t id, int cpus)
 	FILE *file = fopen("/sys/kernel/debug/cmap/shards", "r");
 	unsigned long long map;
 	unsigned int shard;
-	int right = 0, node, at[3];
+	int right = 0, nid, at[3];
 	char line[256];
 
 	while (file && fgets(line, sizeof(line), file)) {
 		if (sscanf(line, "map %llu shard %u node %d: entries %*u buckets %*u on nodes: shard %d table %d segments %d",
-			   &map, &shard, &node, &at[0], &at[1], &at[2]) != 6 ||
+			   &map, &shard, &nid, &at[0], &at[1], &at[2]) != 6 ||
 		    map != id)
 			continue;
-		right += node == node_of_cpu(shard % cpus) && at[0] == node &&
-			 at[1] == node && at[2] == node;
+		right += nid == node_of_cpu(shard % cpus) && at[0] == nid &&
+			 at[1] == nid && at[2] == nid;
 	}
 	if (file)
 		fclose(file);

@@ -50,9 +50,10 @@ static void look_everywhere(void)
 
 /*
  * The next key from *key on that falls into the first sixteenth of all buckets.
- * With such keys, a table's pool gets one block after the other.
+ * Their chains become overlong, so a table's pool gets one block after the
+ * other.
  */
-static uint32_t next_crowded(const struct cmap_window *header, uint32_t key)
+static uint32_t next_overlong(const struct cmap_window *header, uint32_t key)
 {
 	const struct kcmap_hash begin =
 		kcmap_hash_begin((const uint64_t *)header->secret);
@@ -63,11 +64,11 @@ static uint32_t next_crowded(const struct cmap_window *header, uint32_t key)
 }
 
 /* Set the next such key; *key becomes the first candidate for the one after. */
-static int set_crowded(int fd, const struct cmap_window *header, uint32_t *key)
+static int set_overlong(int fd, const struct cmap_window *header, uint32_t *key)
 {
 	int err;
 
-	*key = next_crowded(header, *key);
+	*key = next_overlong(header, *key);
 	err = set(fd, key, 4, key, 4);
 	++*key;
 	return err;
@@ -228,7 +229,7 @@ static int missing(struct kcmap *map, const struct cmap_window *header,
 	uint32_t key = 0, value;
 	int bad = 0;
 
-	while ((key = next_crowded(header, key)) < end) {
+	while ((key = next_overlong(header, key)) < end) {
 		bad += kcmap_get(map, &key, 4, &value, 4, NULL) != 4;
 		key++;
 	}
@@ -252,7 +253,7 @@ TEST(looked_there_before_there_was_anything)
 	map = window_of(fd);
 	header = map_header(fd);
 	for (n = 0; n < 3000; n++) {
-		ASSERT_EQ(0, set_crowded(fd, header, &key));
+		ASSERT_EQ(0, set_overlong(fd, header, &key));
 		if (n % 100)
 			continue;
 		ASSERT_EQ(0, missing(map, header, key));
@@ -279,7 +280,7 @@ TEST(locked_memory)
 	map = window_of(fd);
 	header = map_header(fd);
 	for (n = 0; n < 3000; n++) {
-		ASSERT_EQ(0, set_crowded(fd, header, &key));
+		ASSERT_EQ(0, set_overlong(fd, header, &key));
 		if (n % 100 == 0)
 			ASSERT_EQ(0, missing(map, header, key));
 	}
