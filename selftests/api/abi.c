@@ -83,7 +83,7 @@ TEST_F(abi, layout)
 	EXPECT_EQ(32, sizeof(struct cmap_ops));
 }
 
-TEST_F(abi, too_short_is_EINVAL)
+TEST_F(abi, d3_too_short_is_EINVAL)
 {
 	uint32_t buf[ROOM / 4];
 	unsigned int i;
@@ -106,7 +106,7 @@ TEST_F(abi, too_short_is_EINVAL)
 }
 
 /* A short structure at the very end of memory, where more would fault. */
-TEST_F(abi, too_short_at_the_end_of_a_page)
+TEST_F(abi, d3_too_short_at_the_end_of_a_page)
 {
 	unsigned int i;
 
@@ -121,7 +121,7 @@ TEST_F(abi, too_short_at_the_end_of_a_page)
 	}
 }
 
-TEST_F(abi, longer_must_be_zero)
+TEST_F(abi, d3_longer_must_be_zero)
 {
 	unsigned int i, extra;
 	char *buf = self->page;
@@ -146,7 +146,7 @@ TEST_F(abi, longer_must_be_zero)
 }
 
 /* Every length from the least to the full one has the same effect. */
-TEST_F(abi, shorter_is_extended)
+TEST_F(abi, d3_shorter_is_extended)
 {
 	char value[8];
 	struct cmap_op op;
@@ -221,7 +221,7 @@ static void flags_of_other_commands(struct __test_metadata *_metadata, int fd)
 	}
 }
 
-TEST_F(abi, flags_and_reserved)
+TEST_F(abi, d3_flags_and_reserved)
 {
 	struct cmap_name name = {
 		.size = sizeof(name), .name = u64_of("x"), .name_len = 1,
@@ -274,7 +274,7 @@ TEST_F(abi, flags_and_reserved)
 	close(fd);
 }
 
-TEST_F(abi, unknown_commands)
+TEST_F(abi, d3_unknown_commands)
 {
 	char buf[256] = {};
 	unsigned int i, j;
@@ -294,7 +294,7 @@ TEST_F(abi, unknown_commands)
 	EXPECT_EQ(-ENOTTY, call(self->fd, 0x5401, buf));
 }
 
-TEST_F(abi, not_bound_and_bound)
+TEST_F(abi, d3_not_bound_and_bound)
 {
 	struct cmap_create args = {};
 	int fd = device(O_RDWR);
@@ -312,7 +312,7 @@ TEST_F(abi, not_bound_and_bound)
 	close(fd);
 }
 
-TEST_F(abi, access_modes)
+TEST_F(abi, d3_access_modes)
 {
 	static const struct {
 		unsigned int code;
@@ -366,7 +366,7 @@ TEST_F(abi, access_modes)
 	close(owner);
 }
 
-TEST_F(abi, bad_structure_pointers)
+TEST_F(abi, d3_bad_structure_pointers)
 {
 	unsigned int i;
 	char *kernel = (char *)(uintptr_t)(sizeof(long) == 8 ?
@@ -391,7 +391,7 @@ TEST_F(abi, bad_structure_pointers)
 }
 
 /* The results cannot be written, so nothing may change (part of D2). */
-TEST_F(abi, read_only_structure_changes_nothing)
+TEST_F(abi, d3_read_only_structure_changes_nothing)
 {
 	static const unsigned long writes[] = {
 		CMAP_IOCTL_SET, CMAP_IOCTL_DELETE, CMAP_IOCTL_TAKE,
@@ -426,7 +426,7 @@ TEST_F(abi, read_only_structure_changes_nothing)
 	mprotect(self->page, self->page_size, PROT_READ | PROT_WRITE);
 }
 
-TEST_F(abi, bad_key_and_value_pointers)
+TEST_F(abi, d3_bad_key_and_value_pointers)
 {
 	char buf[8];
 	uint32_t len;
@@ -457,7 +457,7 @@ TEST_F(abi, bad_key_and_value_pointers)
 }
 
 /* The old value cannot be written, so the entry stays as it is. */
-TEST_F(abi, bad_old_pointers_change_nothing)
+TEST_F(abi, d3_bad_old_pointers_change_nothing)
 {
 	static const unsigned long takers[] = {
 		CMAP_IOCTL_TAKE, CMAP_IOCTL_SWAP, CMAP_IOCTL_GET_OR_SET,
@@ -493,7 +493,7 @@ TEST_F(abi, bad_old_pointers_change_nothing)
 }
 
 /* Buffers without pages yet are filled in by page faults. */
-TEST_F(abi, buffers_not_yet_present)
+TEST_F(abi, d3_buffers_not_yet_present)
 {
 	size_t size = 1 << 20;
 	char *fresh = mmap(NULL, size, PROT_READ | PROT_WRITE,
@@ -519,7 +519,7 @@ TEST_F(abi, buffers_not_yet_present)
 	munmap(fresh, size);
 }
 
-TEST_F(abi, range_and_list_buffers)
+TEST_F(abi, d3_range_and_list_buffers)
 {
 	struct cmap_range range = { .size = sizeof(range) };
 	struct cmap_list list = { .size = sizeof(list) };
@@ -550,7 +550,7 @@ TEST_F(abi, range_and_list_buffers)
 }
 
 /* No byte of a record comes from old kernel memory. */
-TEST_F(abi, padding_is_zero)
+TEST_F(abi, d3_padding_is_zero)
 {
 	struct cmap_range range = { .size = sizeof(range) };
 	char *buf = self->page;

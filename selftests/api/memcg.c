@@ -17,7 +17,7 @@ static bool have_group(void)
 	return !access(GROUP "/memory.max", W_OK);
 }
 
-TEST(charged_and_limited)
+TEST(d2_charged_and_limited)
 {
 	static char value[4000];
 	int fd, i, err = 0;

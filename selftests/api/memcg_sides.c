@@ -251,7 +251,7 @@ FIXTURE_TEARDOWN(sides)
 	EXPECT_EQ(self->killed, number_in("/proc/vmstat", "oom_kill "));
 }
 
-TEST_F_TIMEOUT(sides, writers_of_one_map_in_many_groups, 220)
+TEST_F_TIMEOUT(sides, d2_writers_of_one_map_in_many_groups, 220)
 {
 	double end = now() + race_seconds() * 2;
 	struct model *models = shared_memory(sizeof(*models) * GROUPS);
@@ -351,7 +351,7 @@ static int create_when_full(int *fds, int map)
 	return i == SPARE ? 0 : 6;
 }
 
-TEST_F_TIMEOUT(sides, maps_made_in_a_full_group, 200)
+TEST_F_TIMEOUT(sides, d2_maps_made_in_a_full_group, 200)
 {
 	int fds[SPARE], map = new_map(), i;
 
@@ -393,7 +393,7 @@ static long long tables_settle(int fd, int group)
  * The work charges tables to the map's creator.  If that group is full, the
  * table stays as it is, and the map works on with it.
  */
-TEST_F_TIMEOUT(sides, tables_of_a_group_that_is_full, 120)
+TEST_F_TIMEOUT(sides, d2_tables_of_a_group_that_is_full, 120)
 {
 	int fd = device(O_RDWR), i, n;
 	long long before, after;
@@ -474,7 +474,7 @@ static int send_when_full(int map, int sock, int packets)
 	return 0;
 }
 
-TEST_F_TIMEOUT(sides, softirq_writers_on_the_back_of_a_full_group, 60)
+TEST_F_TIMEOUT(sides, d2_softirq_writers_on_the_back_of_a_full_group, 60)
 {
 	int err = load("cmap_sample"), fd, map, sock;
 	int64_t before = 0, after = 0;

@@ -7,7 +7,7 @@
 #include "load.h"
 #include "kselftest_harness.h"
 
-TEST(refused_while_a_descriptor_is_open)
+TEST(d1_refused_while_a_descriptor_is_open)
 {
 	int fd = device(O_RDWR), bound = new_map();
 
@@ -21,7 +21,7 @@ TEST(refused_while_a_descriptor_is_open)
 	ASSERT_EQ(0, load("cmap"));
 }
 
-TEST(refused_while_a_kernel_user_is_loaded)
+TEST(d1_refused_while_a_kernel_user_is_loaded)
 {
 	int err = load("cmap_sample");
 
@@ -34,7 +34,7 @@ TEST(refused_while_a_kernel_user_is_loaded)
 	ASSERT_EQ(0, load("cmap"));
 }
 
-TEST(names_go_with_the_module)
+TEST(d1_names_go_with_the_module)
 {
 	int fd = device(O_RDWR), i;
 
@@ -50,7 +50,7 @@ TEST(names_go_with_the_module)
 }
 
 /* Unload right after the last close, with tables still moving. */
-TEST(again_and_again)
+TEST(d1_again_and_again)
 {
 	int round, i;
 

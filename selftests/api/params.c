@@ -5,7 +5,7 @@
 #include "cmap_test.h"
 #include "kselftest_harness.h"
 
-TEST(max_maps)
+TEST(d2_max_maps)
 {
 	long long old = set_parameter("max_maps", 5);
 	int fds[8], i, made = 0;
@@ -35,7 +35,7 @@ TEST(max_maps)
  * The limit was tested for equality once.  Lowered below the number of existing
  * maps it had no effect any more.
  */
-TEST(max_maps_lowered_below_what_there_is)
+TEST(d2_max_maps_lowered_below_what_there_is)
 {
 	int fds[4], i, fd;
 	long long old;
@@ -69,7 +69,7 @@ TEST(max_shards)
 	set_parameter("max_shards", old);
 }
 
-TEST(max_bytes)
+TEST(d2_max_bytes)
 {
 	long long old = set_parameter("max_bytes", 1000000);
 	static char value[1000];

@@ -76,7 +76,7 @@ static int others_in(struct target *t, uint32_t to, unsigned int bits,
 	return n;
 }
 
-TEST(chain_ends_where_it_is_said_to)
+TEST(d3_chain_ends_where_it_is_said_to)
 {
 	static uint64_t keys[CHAIN_ENTRIES + 1];
 	struct cmap_stat before, after;
@@ -132,7 +132,7 @@ TEST(chain_ends_where_it_is_said_to)
  * looped forever in the kernel, because it asked for a table of the size that
  * the table already had.
  */
-TEST(chains_left_behind)
+TEST(d3_chains_left_behind)
 {
 	static uint64_t keys[CHAIN_ENTRIES];
 	struct target t;
@@ -155,7 +155,7 @@ TEST(chains_left_behind)
  * Chains without entries were counted as if they had some, more than the pool
  * of the smaller table could hold.  The work then looped forever.
  */
-TEST(empty_chains_shrink)
+TEST(d3_empty_chains_shrink)
 {
 	static uint64_t keys[2 * CHAIN_ENTRIES];
 	struct target t;
@@ -183,7 +183,7 @@ TEST(empty_chains_shrink)
  * When the table shrinks, two chains become one.  Flooded neighbours became one
  * chain of unlimited length.
  */
-TEST(shrinking_makes_no_longer_chain)
+TEST(d3_shrinking_makes_no_longer_chain)
 {
 	static uint64_t keys[NEIGHBOURS][CHAIN_ENTRIES];
 	const unsigned int others = 7000, few = CHAIN_SHORT - 20;
@@ -230,7 +230,7 @@ TEST(shrinking_makes_no_longer_chain)
  * had gone.  They were taken for a flood themselves, and the table stayed
  * large.
  */
-TEST(what_stood_behind_a_flood)
+TEST(d3_what_stood_behind_a_flood)
 {
 	static uint64_t flood[72], behind[20];
 	struct target t;
@@ -251,7 +251,7 @@ TEST(what_stood_behind_a_flood)
 }
 
 /* The tags are equal, too, so every slot of the chain is compared. */
-TEST(equal_tags)
+TEST(d3_equal_tags)
 {
 	static uint64_t keys[CHAIN_ENTRIES], spacer[8];
 	double end = now() + race_seconds() * 2;
@@ -363,7 +363,7 @@ static void measure(struct flood *flood, double median[2])
  * beside any other writer.  The best of several tries counts, so that other
  * load on the machine does not decide.
  */
-TEST(others_do_not_notice)
+TEST(d3_others_do_not_notice)
 {
 	static struct flood flood;
 	double median[2] = {}, best = 1e9;
@@ -426,7 +426,7 @@ static uint32_t longest_of(struct flood *flood, uint32_t longest)
  * there all the time, no chain is too long, and in the end the table is as
  * small as without the flood.
  */
-TEST(flood_over_waves)
+TEST(d3_flood_over_waves)
 {
 	double end = now() + race_seconds();
 	static struct flood flood;

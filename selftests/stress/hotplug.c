@@ -286,7 +286,7 @@ static long long debug_reads(uint64_t id)
 	return debug_figure(id, "reads:");
 }
 
-TEST_F_TIMEOUT(hotplug, cpus_go_and_come_under_load, 280)
+TEST_F_TIMEOUT(hotplug, d1_cpus_go_and_come_under_load, 280)
 {
 	struct cmap_create limit = { .max_entries = LIMIT };
 	double end = now() + race_seconds() * 2;
@@ -342,7 +342,7 @@ TEST_F_TIMEOUT(hotplug, cpus_go_and_come_under_load, 280)
 }
 
 /* A map has shards for all possible CPUs, whether they are on or not. */
-TEST_F_TIMEOUT(hotplug, map_made_while_cpus_are_away, 120)
+TEST_F_TIMEOUT(hotplug, d1_map_made_while_cpus_are_away, 120)
 {
 	int fd, i, cpu, shards;
 	struct key key = { STABLE };

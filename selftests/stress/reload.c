@@ -324,7 +324,7 @@ FIXTURE_TEARDOWN(reload)
  * rounds reveal less growth: a thousand rounds on 2 CPUs reveal 500 bytes a
  * round.
  */
-TEST_F_TIMEOUT(reload, again_and_again, 2900)
+TEST_F_TIMEOUT(reload, d1_again_and_again, 2900)
 {
 	int n = rounds(), cpus = sysconf(_SC_NPROCESSORS_ONLN), round;
 	double more;
@@ -359,7 +359,7 @@ TEST_F_TIMEOUT(reload, again_and_again, 2900)
  * existed only by name was then refused, and the end of those maps waited for
  * it forever.
  */
-TEST_F_TIMEOUT(reload, delays_end_as_it_goes, 120)
+TEST_F_TIMEOUT(reload, d1_delayed_work_ends_during_unload, 120)
 {
 	int n = 10 / slowness() + 1, round, i, fd;
 	char name[16];
@@ -403,7 +403,7 @@ static int send_away(int fd, int *sockets)
 	return 0;
 }
 
-TEST_F_TIMEOUT(reload, refused_to_whoever_uses_it_and_nothing_changes, 60)
+TEST_F_TIMEOUT(reload, d1_unload_is_refused_while_in_use, 60)
 {
 	int fd = new_map(), sockets[2], seq, seen = traces();
 	uint32_t len = 8;
@@ -503,7 +503,7 @@ static int peep_without_end(const bool *stop)
 	return 0;
 }
 
-TEST_F_TIMEOUT(reload, races_with_those_who_come, 300)
+TEST_F_TIMEOUT(reload, d1_unload_races_with_open, 300)
 {
 	double end = now() + race_seconds();
 	bool *stop = shared_memory(sizeof(*stop));
@@ -528,7 +528,7 @@ TEST_F_TIMEOUT(reload, races_with_those_who_come, 300)
 
 /* ---- loads that fail ---- */
 
-TEST_F_TIMEOUT(reload, what_cannot_be_loaded_leaves_nothing, 60)
+TEST_F_TIMEOUT(reload, d1_failed_load_leaves_nothing, 60)
 {
 	EXPECT_EQ(-EEXIST, load("cmap"));
 	EXPECT_GE(traces(), 7);
@@ -578,7 +578,7 @@ static int load_failing(int fd, int nth, int *left)
  * Allocations during the load fail, the kernel's own and the module's: five for
  * each round, spread evenly.  The module can do without some of them.
  */
-TEST_F_TIMEOUT(reload, fails_at_any_allocation, 2900)
+TEST_F_TIMEOUT(reload, d1_load_fails_at_any_allocation, 2900)
 {
 	int nth, left, err, failures = 0, tries = 0, all, step, fd;
 

@@ -109,7 +109,7 @@ static int write_on(int fd, int who, struct tally *tally, double end)
 
 /* ---- the tests ---- */
 
-TEST_F_TIMEOUT(slow, memory_that_waits_stays_below_the_limit, 250)
+TEST_F_TIMEOUT(slow, d2_memory_that_waits_stays_below_the_limit, 250)
 {
 	struct cmap_create args = {
 		.max_bytes = MAX_BYTES, .mode = 0600,
@@ -176,7 +176,7 @@ static void replace_for_ever(int fd, int keys)
  * A caller that waited for a grace period could not be killed until that was
  * over, here for a second or more.
  */
-TEST_F_TIMEOUT(slow, who_waits_for_memory_can_be_killed, 100)
+TEST_F_TIMEOUT(slow, d2_who_waits_for_memory_can_be_killed, 100)
 {
 	struct cmap_create args = { .max_bytes = 1 << 18, .shards = 1 };
 	int fd = new_map_with(&args), n, round, pid;
@@ -204,7 +204,7 @@ TEST_F_TIMEOUT(slow, who_waits_for_memory_can_be_killed, 100)
 }
 
 /* All memory is still waiting when the module is unloaded. */
-TEST_F_TIMEOUT(slow, module_goes_when_all_is_waiting, 250)
+TEST_F_TIMEOUT(slow, e1_module_goes_when_all_is_waiting, 250)
 {
 	static char value[VALUE];
 	int fds[10], i, k;

@@ -201,7 +201,7 @@ static void let_workers_fail(const char *fail)
 	}
 }
 
-TEST(fifty_processes_short_of_memory)
+TEST(d2_fifty_processes_short_of_memory)
 {
 	if (access("/proc/self/make-it-fail", W_OK) ||
 	    set_fault("fail_page_alloc", "min-order", "0") ||

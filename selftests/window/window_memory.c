@@ -28,7 +28,7 @@ static uint64_t vm_kib(void)
 }
 
 /* Guarantees D1 and E1: a mapping that is kept forever keeps no memory. */
-TEST(mapped_memory_is_given_back)
+TEST(e1_mapped_memory_is_given_back)
 {
 	static struct area areas[4096];
 	static char value[2000];
@@ -240,7 +240,7 @@ static void stop_here(const void *value, size_t len, void *arg)
 		*times += 100;
 }
 
-TEST(stopped_reader_keeps_nothing_and_goes_on_right)
+TEST(d1_stopped_reader_keeps_nothing_and_goes_on_right)
 {
 	static char value[100000];
 	int fd = new_map(), status, i;
