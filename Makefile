@@ -33,7 +33,7 @@ help:
 	@echo '  make fuzz         for FUZZ_SECONDS (3600): random calls, invalid windows'
 	@echo '  make shell        a shell in a guest with the module, tool and examples'
 	@echo '  make bench        compare cmap with BPF maps, LMDB, memcached, Redis and a'
-	@echo '                    table in shared memory; bench-quick takes 4 minutes,'
+	@echo '                    table in shared memory; bench-quick takes 5 minutes,'
 	@echo '                    bench-host runs here, where the module is loaded'
 	@echo '  make clean        remove the build directory'
 
