@@ -19,7 +19,10 @@
 
 #include "../../tools/vm/uml_barrier.h"
 
-/* What rcu_read_lock() and rcu_read_unlock() call is to be found below. */
+/*
+ * rcu_read_lock() and rcu_read_unlock() call these functions, which are defined
+ * below.
+ */
 #define __rcu_read_lock native_rcu_read_lock
 #define __rcu_read_unlock native_rcu_read_unlock
 #include <linux/rcupdate.h>
@@ -43,10 +46,10 @@
 })
 
 /*
- * What the current task is takes an instruction of x86; here it takes a call,
- * and RCU makes up to five of them, between saving and restoring registers: 70
- * instructions for a read section, where x86 has 15.  This makes one for each
- * end.
+ * x86 finds the current task with one instruction; User Mode Linux needs a call.
+ * RCU makes up to five such calls in a read section, and saves and restores
+ * registers around them: 70 instructions, where x86 has 15.  The functions below
+ * make one call at the beginning of a section and one at its end.
  */
 void __rcu_read_unlock(void);
 

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What one writes oneself: an array of lists, with a lock for each bucket and
- * RCU for readers, or with one lock for all of it, for readers too.  It has as
- * many buckets as there will be entries, and jhash() finds the bucket.
+ * A simple hand-made hash table: an array of lists.  It has either a lock for
+ * each bucket, with RCU for readers, or one lock for everything, which readers
+ * take, too.  There are as many buckets as there will be entries, and jhash()
+ * chooses the bucket.
  */
 #include "peer.h"
 

@@ -32,7 +32,7 @@ static const char * const reads[PHASES] = {
 	"lookup while growing", "lookup, not growing", "lookup while shrinking",
 };
 
-/* Of each peer, of writes and reads in each phase. */
+/* The times of one peer: of writes and of reads, in each phase. */
 struct times {
 	struct bench_series series[2][PHASES][ARRAY_SIZE(shares)];
 };
@@ -48,7 +48,7 @@ static void draw(struct bench_tables *tables, enum phase phase, u32 many)
 	else
 		bench_draw_churn(write, &tables->random, many, many, FEW / 2,
 				 many / 2, 0);
-	/* Of what is there all the while. */
+	/* Read entries that stay during all phases. */
 	if (tables->threads > 1)
 		bench_draw_random(&tables->script[1], &tables->random, NULL, FEW,
 				  many / 2, 0);

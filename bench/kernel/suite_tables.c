@@ -47,7 +47,7 @@ struct operation {
 	bool always;		/* also where only some are measured */
 };
 
-/* What is inserted by one is removed by the next. */
+/* "delete" removes what "insert", the operation before it, inserted. */
 static const struct operation operations[] = {
 	{ "lookup, hit", HIT, .always = true },
 	{ "lookup, miss", MISS, .always = true },
@@ -317,7 +317,7 @@ static int fill_all(struct bench_tables *tables, const struct size *size)
 		struct bench_series series = {};
 		u64 before = free_bytes();
 
-		/* What is full to the brim costs least for each entry. */
+		/* A table costs least for each entry when it is full. */
 		err = bench_tables_fill(tables, i, 0,
 					memory ? tables->entries : capacity);
 		if (err || !memory || !tables->table[i])

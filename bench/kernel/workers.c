@@ -135,8 +135,9 @@ static __always_inline void take_step(struct tally *tally,
 }
 
 /*
- * cond_resched() does nothing in a kernel that preempts its threads, and User
- * Mode Linux, which is one, does not do that when an interrupt ends.
+ * In a kernel with CONFIG_PREEMPT, cond_resched() does nothing, because threads
+ * are preempted when an interrupt ends.  User Mode Linux has CONFIG_PREEMPT, but
+ * does not preempt them there.
  */
 static void let_others_run(void)
 {

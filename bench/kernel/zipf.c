@@ -16,8 +16,8 @@ static u64 multiply(u64 a, u64 b)
 }
 
 /*
- * (1 - 1/i) to the power of 0.99, as a binomial series: all terms but the
- * first are negative.  64 bits behind the point.
+ * (1 - 1/i) to the power of 0.99, computed by the binomial series, in which all
+ * terms but the first are negative.  The result is a fraction of 2^64.
  */
 static u64 one_step(u32 i)
 {
