@@ -443,6 +443,25 @@ static bool numbers_spent(const struct cmap_relief *relief)
 }
 
 /*
+ * Wait for the readers of this moment, as only what they keep can help.  A grace
+ * period counts as one try in vain, however long it takes.  Returns 0 to try again,
+ * the error to fail with, or -EINTR.
+ */
+static int wait_for_readers(struct cmap_relief *relief, int err)
+{
+	unsigned long grace = start_poll_synchronize_rcu();
+
+	if (relief->vain > VAIN_MAX)
+		return err;
+	while (!poll_state_synchronize_rcu(grace))
+		if (wait_for(&relief->map->memory.account, grace,
+			     expedite_delay(relief)))
+			return -EINTR;
+	relief->vain++;
+	return 0;
+}
+
+/*
  * Get a number for a segment.  Only a segment of the same shard returns one.
  * Returns as await_memory() does.
  */
@@ -455,9 +474,9 @@ static int await_number(struct cmap_relief *relief, u64 bytes, bool fits, int er
 	if (evacuate_shards(shard, NULL, 0, bytes, &later))
 		return wait_for_memory(relief);
 	pending = cmap_maintain_reclaim(shard, &freed);
-	if ((!pending && !freed && !later) || in_vain(relief, fits))
-		return err;
-	return freed ? 0 : wait_for_memory(relief);
+	if (freed)
+		return in_vain(relief, fits) ? err : 0;
+	return pending || later ? wait_for_readers(relief, err) : err;
 }
 
 /*
@@ -495,13 +514,9 @@ static int await_memory(struct cmap_relief *relief, int err)
 		return await_number(relief, lack.bytes, fits, err);
 	if (!fits && evacuate_for_write(relief, lack.bytes, &later))
 		return wait_for_memory(relief);
-	if (in_vain(relief, fits))
-		return err;
-	/*
-	 * Without this wait all tries would be used up before the readers
-	 * finish.
-	 */
-	return later ? wait_for_memory(relief) : 0;
+	if (later)
+		return wait_for_readers(relief, err);
+	return in_vain(relief, fits) ? err : 0;
 }
 
 /* ---- the reliefs ---- */

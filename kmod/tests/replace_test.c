@@ -167,7 +167,7 @@ static struct reader {
  */
 static int read_on(void *unused)
 {
-	unsigned long end = jiffies + HZ / 2;
+	unsigned long end = jiffies + 5 * HZ / 2;
 
 	rcu_read_lock();
 	complete(&reader.reads);
