@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "lack.h"
+#include "evacuate.h"
 #include "lock.h"
 #include "migrate.h"
+#include "trim.h"
 
 /* ---- allocating ---- */
 
@@ -211,6 +213,29 @@ bool cmap_shard_spent(struct cmap_shard *shard, const struct cmap_write *write)
 	spin_unlock_bh(&shard->lock);
 
 	return spent;
+}
+
+/**
+ * cmap_shard_emptying() - look for memory that a shard is about to give back
+ * @shard: the shard
+ * @bytes: set to what will be free after a grace period
+ *
+ * Context: Process or softirq; no lock.
+ * Return: true if there may be more, and how much is not known: segments are being
+ * emptied, or will be, or there are too many to examine.
+ */
+bool cmap_shard_emptying(struct cmap_shard *shard, u64 *bytes)
+{
+	bool more;
+
+	cmap_lock_bh(&shard->lock);
+	more = !cmap_arena_empty_bytes(&shard->arena, bytes) ||
+	       cmap_arena_sparse(&shard->arena);
+	more = shard->arena.victim ||
+	       (more && delayed_work_pending(&shard->trim));
+	spin_unlock_bh(&shard->lock);
+
+	return more;
 }
 
 /**

@@ -522,16 +522,39 @@ static int await_memory(struct cmap_relief *relief, int err)
 /* ---- the reliefs ---- */
 
 /*
+ * True if a write that must not sleep would have memory later.  Only its own shard
+ * is examined: more would take too long in softirq.
+ */
+static bool memory_is_coming(const struct cmap_relief *relief)
+{
+	struct cmap_lack lack = cmap_shard_lack(relief->shard, relief->write);
+	struct cmap_coming coming;
+	u64 bytes;
+
+	if (cmap_shard_emptying(relief->shard, &bytes))
+		return true;
+	coming = (struct cmap_coming){ bytes, bytes, bytes };
+	return !cmap_account_short(&relief->map->memory.account, lack.bytes,
+				   lack.headroom, &coming) && !numbers_spent(relief);
+}
+
+/*
  * Decide whether waiting would help a write that must not sleep.  Returns 0 to
  * try again, or the error to fail with.
  */
 static int relieve_atomic(struct cmap_relief *relief, int err)
 {
 	struct cmap_write *write = relief->write;
-	struct cmap_lack lack;
 
-	/* Such a write does not queue.  From now on it may take a larger node. */
-	if (!(write->flags & CMAP_WRITE_QUEUED)) {
+	/*
+	 * Such a write does not queue, and takes nothing from those who do.  If there
+	 * are none, it may take a larger node.
+	 */
+	if (write->blocked_on == CMAP_BLOCKED_ON_QUEUE) {
+		write->blocked_on = CMAP_BLOCKED_ON_NODE;
+		err = cmap_lack_allocate(relief->shard, write, relief->gfp) ?:
+		      -EAGAIN;
+	} else if (!(write->flags & CMAP_WRITE_QUEUED)) {
 		write->flags |= CMAP_WRITE_QUEUED;
 		return 0;
 	}
@@ -540,13 +563,7 @@ static int relieve_atomic(struct cmap_relief *relief, int err)
 		return -EAGAIN;
 	if (!limit_reached(err))
 		return err;
-	lack = cmap_shard_lack(relief->shard, write);
-	if ((!cmap_account_short(&relief->map->memory.account, lack.bytes,
-				 lack.headroom, NULL) && !numbers_spent(relief)) ||
-	    delayed_work_pending(&relief->shard->trim) ||
-	    READ_ONCE(relief->shard->arena.victim))
-		return -EAGAIN;
-	return err;
+	return memory_is_coming(relief) ? -EAGAIN : err;
 }
 
 /*

@@ -7,6 +7,7 @@
 #include <linux/bitmap.h>
 #include <linux/sizes.h>
 
+#define EMPTY_LOOKS		512	/* at granules */
 #define WIPE_BYTES		SZ_64K	/* per lock hold of the trim, or one node */
 
 /* True once no reader can be in any node of a segment without live ones. */
@@ -241,7 +242,35 @@ u64 cmap_arena_reclaim(struct cmap_arena *arena, u32 *from, u32 count,
 }
 
 /**
- * cmap_arena_free_detached() - free detached segments
+ * cmap_arena_empty_bytes() - count the memory of segments without an entry
+ * @arena: the arena
+ * @bytes: set to it
+ *
+ * A writer in softirq asks, so this examines a limited number.
+ *
+ * Context: The shard's lock.
+ * Return: false if there are more segments than were examined.
+ */
+bool cmap_arena_empty_bytes(const struct cmap_arena *arena, u64 *bytes)
+{
+	const struct cmap_segtab *segtab = cmap_segtab_locked(arena);
+	u32 end = segtab ? min_t(u32, segtab->size, EMPTY_LOOKS) : 0;
+	const struct cmap_segment *segment;
+	u32 i = 0;
+
+	lockdep_assert_held(arena->lock);
+
+	*bytes = 0;
+	while (segtab && (segment = cmap_segment_from(segtab, &i, end))) {
+		i += cmap_segment_granules(segment);
+		if (!segment->live)
+			*bytes += cmap_block_bytes(segment->block);
+	}
+	return !segtab || segtab->taken <= end;
+}
+
+/**
+ * cmap_arena_free_detached() - free segments that were trimmed
  * @detached: the segments
  *
  * A segment that processes may have mapped is freed later, by a work.
