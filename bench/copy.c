@@ -74,7 +74,7 @@ static long save_table(int window, FILE *file, uint32_t shard, uint64_t table)
 	return save_part(window, file,
 			 CMAP_WINDOW_REGION(CMAP_WINDOW_TABLE(
 				CMAP_WINDOW_TABLE_BITS(table),
-				CMAP_WINDOW_TABLE_TURN(table))) + shard * size,
+				CMAP_WINDOW_TABLE_BANK(table))) + shard * size,
 			 size, size % (2 * SPAN) ? 0 : OF_LARGE);
 }
 

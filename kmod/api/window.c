@@ -311,7 +311,7 @@ static bool window_find_node(struct cmap *map, unsigned int level, u64 at,
 static bool window_find_table(struct cmap *map, u32 place, u64 at, bool shown,
 			      struct run *run)
 {
-	u8 bits = place % 32, turn = place / 32;
+	u8 bits = place % 32, bank = place / 32;
 	struct cmap_extent extent = {};
 	u64 shard;
 
@@ -319,7 +319,7 @@ static bool window_find_table(struct cmap *map, u32 place, u64 at, bool shown,
 		return false;
 	shard = div64_u64_rem(at, cmap_place_table_bytes(bits), &at);
 	if (shard >= map->shards ||
-	    !cmap_shard_find_table(map->shard[shard], bits, turn, at, shown,
+	    !cmap_shard_find_table(map->shard[shard], bits, bank, at, shown,
 				   &extent))
 		return false;
 

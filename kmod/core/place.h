@@ -58,8 +58,8 @@ static inline u32 cmap_list_page_of(u32 granule)
 	return granule * sizeof(u64) / PAGE_SIZE;
 }
 
-/* A shard's places for tables.  Tables of one size take turns at CMAP_WINDOW_TURNS. */
-#define CMAP_PLACES	(CMAP_WINDOW_TURNS * 32)
+/* A shard's places for tables.  There are CMAP_WINDOW_BANKS for each size. */
+#define CMAP_PLACES	(CMAP_WINDOW_BANKS * 32)
 
 /**
  * struct cmap_places - the state of each of these places
@@ -75,9 +75,9 @@ struct cmap_places {
 	DECLARE_BITMAP(zeroes, CMAP_PLACES);
 };
 
-static inline unsigned int cmap_place_of(u8 bits, u8 turn)
+static inline unsigned int cmap_place_of(u8 bits, u8 bank)
 {
-	return CMAP_WINDOW_TABLE(bits, turn) - CMAP_WINDOW_TABLE(0, 0);
+	return CMAP_WINDOW_TABLE(bits, bank) - CMAP_WINDOW_TABLE(0, 0);
 }
 
 #endif /* CMAP_PLACE_H */

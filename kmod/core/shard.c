@@ -115,8 +115,8 @@ bool cmap_shard_has_place(const struct cmap_shard *shard, u8 bits)
 	lockdep_assert_held(&shard->lock);
 
 	return !shard->arena.view ||
-	       cmap_places_turn(&shard->arena.view->places, bits) <
-	       CMAP_WINDOW_TURNS;
+	       cmap_places_bank(&shard->arena.view->places, bits) <
+	       CMAP_WINDOW_BANKS;
 }
 
 /**
@@ -138,12 +138,12 @@ bool cmap_shard_settle(struct cmap_shard *shard, struct cmap_table *table)
 	lockdep_assert_held(&shard->lock);
 
 	if (!view) {
-		table->turn = from && !from->turn;
+		table->bank = from && !from->bank;
 		return true;
 	}
 
-	table->turn = cmap_places_turn(&view->places, table->bits);
-	if (table->turn == CMAP_WINDOW_TURNS)
+	table->bank = cmap_places_bank(&view->places, table->bits);
+	if (table->bank == CMAP_WINDOW_BANKS)
 		return false;
 	cmap_table_settle(table, &view->places, shard->index);
 	return true;
@@ -236,7 +236,7 @@ static bool find_hidden_places(struct cmap_shard *shard,
 		 * Page faults find the table from here on.  A later mark is for
 		 * a part of the place that has no memory.
 		 */
-		clear_bit(cmap_place_of(table->bits, table->turn),
+		clear_bit(cmap_place_of(table->bits, table->bank),
 			  table->places->zeroes);
 		table->unclean = false;
 		hidden->number[i] = table->number;
@@ -349,7 +349,7 @@ int cmap_shard_show(struct cmap_shard *shard)
 
 /* ---- what page faults ask ---- */
 
-static bool find_table(const struct cmap_shard *shard, u8 bits, u8 turn,
+static bool find_table(const struct cmap_shard *shard, u8 bits, u8 bank,
 		       u64 offset, struct cmap_extent *extent)
 {
 	const struct cmap_table *table;
@@ -358,7 +358,7 @@ static bool find_table(const struct cmap_shard *shard, u8 bits, u8 turn,
 	rcu_read_lock();
 	for (table = rcu_dereference(shard->table); table && !found;
 	     table = rcu_dereference(table->next))
-		if (table->bits == bits && table->turn == turn)
+		if (table->bits == bits && table->bank == bank)
 			found = cmap_table_find_page(table, offset, extent);
 	rcu_read_unlock();
 
@@ -369,7 +369,7 @@ static bool find_table(const struct cmap_shard *shard, u8 bits, u8 turn,
  * cmap_shard_find_table() - find the memory in a table's place
  * @shard: the shard of a map that was mapped
  * @bits: of the table
- * @turn: of the table
+ * @bank: of the table
  * @offset: offset in the place
  * @zeroes: if there is no memory, the process will be shown zeroes
  * @extent: set to the memory there, and its offset in the place; to no bytes if
@@ -379,14 +379,14 @@ static bool find_table(const struct cmap_shard *shard, u8 bits, u8 turn,
  * stays.
  * Return: false if nothing ever was there.
  */
-bool cmap_shard_find_table(struct cmap_shard *shard, u8 bits, u8 turn,
+bool cmap_shard_find_table(struct cmap_shard *shard, u8 bits, u8 bank,
 			   u64 offset, bool zeroes, struct cmap_extent *extent)
 {
 	/* Pairs with the release in cmap_arena_show(). */
 	struct cmap_view *view = smp_load_acquire(&shard->arena.view);
-	unsigned int i = cmap_place_of(bits, turn);
+	unsigned int i = cmap_place_of(bits, bank);
 
-	if (find_table(shard, bits, turn, offset, extent))
+	if (find_table(shard, bits, bank, offset, extent))
 		return true;
 
 	extent->bytes = 0;
@@ -394,7 +394,7 @@ bool cmap_shard_find_table(struct cmap_shard *shard, u8 bits, u8 turn,
 		return cmap_places_known(&view->places, i);
 	if (!cmap_places_mark(&view->places, i))
 		return false;
-	if (!find_table(shard, bits, turn, offset, extent))
+	if (!find_table(shard, bits, bank, offset, extent))
 		extent->bytes = 0;
 	return true;
 }

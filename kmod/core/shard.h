@@ -97,7 +97,7 @@ bool cmap_shard_settle(struct cmap_shard *shard, struct cmap_table *table);
 void cmap_shard_show_tables(struct cmap_shard *shard);
 void cmap_shard_show_table(struct cmap_shard *shard, struct cmap_table *table);
 void cmap_shard_show_pool(struct cmap_shard *shard, struct cmap_table *table);
-bool cmap_shard_find_table(struct cmap_shard *shard, u8 bits, u8 turn,
+bool cmap_shard_find_table(struct cmap_shard *shard, u8 bits, u8 bank,
 			   u64 offset, bool zeroes, struct cmap_extent *extent);
 bool cmap_shard_find_segment(struct cmap_shard *shard, u32 granule,
 			     bool zeroes, struct cmap_extent *extent);

@@ -201,13 +201,13 @@ static void table_left(struct cmap_place *place)
 	struct cmap_table *table = container_of(place, struct cmap_table,
 						place);
 	struct cmap_places *places = table->places;
-	unsigned int i = cmap_place_of(table->bits, table->turn);
+	unsigned int i = cmap_place_of(table->bits, table->bank);
 	struct cmap_account *account = &table->memory->account;
 	u64 bytes = cmap_table_bytes(table);
 
 	cmap_table_free(table);
 	cmap_account_returning(account, -(s64)bytes);
-	/* Pairs with the acquire in cmap_places_turn(). */
+	/* Pairs with the acquire in cmap_places_bank(). */
 	if (places)
 		clear_bit_unlock(i, places->taken);
 }
@@ -222,7 +222,7 @@ static void table_free_work(struct work_struct *work)
 	 * table.
 	 */
 	if (table->places)
-		clear_bit(cmap_place_of(table->bits, table->turn),
+		clear_bit(cmap_place_of(table->bits, table->bank),
 			  table->places->zeroes);
 	table->place.left = table_left;
 	cmap_memory_leave(table->memory, &table->place);
@@ -326,29 +326,29 @@ void cmap_pool_attach(struct cmap_table *table, u8 pool_bits,
 /* ---- its place ---- */
 
 /**
- * cmap_places_turn() - find a free place for a table
+ * cmap_places_bank() - find a free place for a table
  * @places: the shard's places
  * @bits: of the table
  *
  * Context: The shard's lock.
- * Return: the turn that the table can have, or CMAP_WINDOW_TURNS if all places
+ * Return: the bank that the table can have, or CMAP_WINDOW_BANKS if all places
  * are taken; one becomes free when a table has left.
  */
-u8 cmap_places_turn(const struct cmap_places *places, u8 bits)
+u8 cmap_places_bank(const struct cmap_places *places, u8 bits)
 {
-	u8 turn;
+	u8 bank;
 
 	/* The acquire pairs with the release in table_left(). */
-	for (turn = 0; turn < CMAP_WINDOW_TURNS; turn++)
-		if (!test_bit_acquire(cmap_place_of(bits, turn),
+	for (bank = 0; bank < CMAP_WINDOW_BANKS; bank++)
+		if (!test_bit_acquire(cmap_place_of(bits, bank),
 				      places->taken))
 			break;
-	return turn;
+	return bank;
 }
 
 /**
  * cmap_table_settle() - give a table its place
- * @table: the table, whose turn says which place
+ * @table: the table, whose bank says which place
  * @places: the shard's places
  * @shard: index of the shard
  *
@@ -357,12 +357,12 @@ u8 cmap_places_turn(const struct cmap_places *places, u8 bits)
 void cmap_table_settle(struct cmap_table *table, struct cmap_places *places,
 		       u32 shard)
 {
-	unsigned int i = cmap_place_of(table->bits, table->turn);
+	unsigned int i = cmap_place_of(table->bits, table->bank);
 
 	set_bit(i, places->taken);
 	set_bit(i, places->known);
 	table->places = places;
-	table->place.offset = cmap_place_table(shard, table->bits, table->turn);
+	table->place.offset = cmap_place_table(shard, table->bits, table->bank);
 	table->place.bytes = cmap_place_table_bytes(table->bits);
 }
 
@@ -383,7 +383,7 @@ bool cmap_table_clean(const struct cmap_table *table)
 	 * mark, or the page fault sees the table.
 	 */
 	smp_mb();
-	return !test_bit(cmap_place_of(table->bits, table->turn),
+	return !test_bit(cmap_place_of(table->bits, table->bank),
 			 table->places->zeroes);
 }
 

@@ -65,7 +65,7 @@ static_assert(sizeof(struct cmap_bucket) == 64);
  * @place: for when it leaves
  * @number: for processes that map the map; 0 if none can
  * @bits: log2 of the number of buckets
- * @turn: which of the places for tables of its size it has
+ * @bank: which of the places for tables of its size it has
  * @hidden: processes may see zeroes in its place, and shall not look there yet
  * @unclean: they may where its pool grew
  * @shift: how far down the bits of an order are that choose the bucket
@@ -99,7 +99,7 @@ struct cmap_table {
 	u8 shift;
 	u8 chunk_bits;
 	u8 pool_bits;
-	u8 turn;
+	u8 bank;
 	bool hidden;
 	bool unclean;
 	u32 mask;
@@ -187,9 +187,9 @@ static inline u64 cmap_place_table_bytes(u8 bits)
 }
 
 /* Where a table of a shard is. */
-static inline u64 cmap_place_table(u32 shard, u8 bits, u8 turn)
+static inline u64 cmap_place_table(u32 shard, u8 bits, u8 bank)
 {
-	return CMAP_WINDOW_REGION(CMAP_WINDOW_TABLE(bits, turn)) +
+	return CMAP_WINDOW_REGION(CMAP_WINDOW_TABLE(bits, bank)) +
 	       shard * cmap_place_table_bytes(bits);
 }
 
@@ -200,7 +200,7 @@ static inline u64 cmap_table_word(const struct cmap_table *table)
 		return 0;
 	return table->number << 16 |
 	       (table->hidden ? CMAP_WINDOW_TABLE_NOT_YET : 0) |
-	       table->turn << 5 | cmap_table_shape(table->bits);
+	       table->bank << 5 | cmap_table_shape(table->bits);
 }
 
 /**
@@ -248,7 +248,7 @@ void cmap_table_delete(struct cmap_table *table, const struct cmap_slot *slot,
 
 u64 cmap_pool_bytes(const struct cmap_table *table);
 
-u8 cmap_places_turn(const struct cmap_places *places, u8 bits);
+u8 cmap_places_bank(const struct cmap_places *places, u8 bits);
 void cmap_table_settle(struct cmap_table *table, struct cmap_places *places,
 		       u32 shard);
 bool cmap_table_clean(const struct cmap_table *table);

@@ -196,7 +196,7 @@ static void table_behind_zeroes(struct kunit *test)
 	struct test_shard *ts = ts_mapped(test);
 	struct cmap_extent extent;
 	u32 bits = ts_table(ts)->bits;
-	u32 turn = ts_table(ts)->turn;
+	u32 bank = ts_table(ts)->bank;
 	u64 word;
 	int cookie;
 
@@ -206,18 +206,18 @@ static void table_behind_zeroes(struct kunit *test)
 	wait_for_frees();
 	KUNIT_ASSERT_GT(test, ts_table(ts)->bits, bits);
 	KUNIT_EXPECT_TRUE(test, cmap_shard_find_table(ts->shard,
-			ts_table(ts)->bits, ts_table(ts)->turn, 0, true,
+			ts_table(ts)->bits, ts_table(ts)->bank, 0, true,
 			&extent));
 	KUNIT_EXPECT_NE(test, extent.bytes, 0);
 
 	cookie = fault_begin(ts);
-	KUNIT_EXPECT_TRUE(test, cmap_shard_find_table(ts->shard, bits, turn,
+	KUNIT_EXPECT_TRUE(test, cmap_shard_find_table(ts->shard, bits, bank,
 						      0, true, &extent));
 	KUNIT_EXPECT_EQ(test, extent.bytes, 0);
 	ts_each(test, ts, TS_DELETE, some_keys(10, 400));
 	flush_work(&ts->shard->resize);
 	KUNIT_ASSERT_EQ(test, ts_table(ts)->bits, bits);
-	KUNIT_ASSERT_EQ(test, ts_table(ts)->turn, turn);
+	KUNIT_ASSERT_EQ(test, ts_table(ts)->bank, bank);
 	word = shown(ts, at);
 	KUNIT_EXPECT_EQ(test, CMAP_WINDOW_TABLE_UNKNOWN(word),
 			CMAP_WINDOW_TABLE_NOT_YET);

@@ -707,8 +707,8 @@ static struct cmap_table *table_at_place(struct kunit *test,
 	table = cmap_table_new(&ctx->memory, NUMA_NO_NODE, bits, 0, GFP_KERNEL,
 			       &err);
 	KUNIT_ASSERT_NOT_NULL(test, table);
-	table->turn = cmap_places_turn(places, bits);
-	if (table->turn < CMAP_WINDOW_TURNS) {
+	table->bank = cmap_places_bank(places, bits);
+	if (table->bank < CMAP_WINDOW_BANKS) {
 		cmap_table_settle(table, places, shard);
 		return table;
 	}
@@ -720,37 +720,37 @@ static struct cmap_table *table_at_place(struct kunit *test,
 static void each_table_has_its_place(struct kunit *test)
 {
 	struct test_context *ctx = test->priv;
-	struct cmap_table *table[CMAP_WINDOW_TURNS], *other;
+	struct cmap_table *table[CMAP_WINDOW_BANKS], *other;
 	struct cmap_places places = {};
 	u32 i;
 
-	for (i = 0; i < CMAP_WINDOW_TURNS; i++) {
-		KUNIT_EXPECT_LT(test, cmap_places_turn(&places, 7),
-				CMAP_WINDOW_TURNS);
+	for (i = 0; i < CMAP_WINDOW_BANKS; i++) {
+		KUNIT_EXPECT_LT(test, cmap_places_bank(&places, 7),
+				CMAP_WINDOW_BANKS);
 		table[i] = table_at_place(test, ctx, 7, &places, 3);
 		KUNIT_ASSERT_NOT_NULL(test, table[i]);
-		KUNIT_EXPECT_EQ(test, table[i]->turn, i);
+		KUNIT_EXPECT_EQ(test, table[i]->bank, i);
 		KUNIT_EXPECT_EQ(test, table[i]->place.offset,
 				CMAP_WINDOW_REGION(CMAP_WINDOW_TABLE(7, i)) +
 				3 * table[i]->place.bytes);
 	}
-	KUNIT_EXPECT_EQ(test, cmap_places_turn(&places, 7), CMAP_WINDOW_TURNS);
+	KUNIT_EXPECT_EQ(test, cmap_places_bank(&places, 7), CMAP_WINDOW_BANKS);
 	KUNIT_EXPECT_NULL(test, table_at_place(test, ctx, 7, &places, 3));
 	other = table_at_place(test, ctx, 8, &places, 3);
 	KUNIT_ASSERT_NOT_NULL(test, other);
 
 	rcu_read_lock();
 	cmap_table_free_rcu(table[2]);
-	KUNIT_EXPECT_EQ(test, cmap_places_turn(&places, 7), CMAP_WINDOW_TURNS);
+	KUNIT_EXPECT_EQ(test, cmap_places_bank(&places, 7), CMAP_WINDOW_BANKS);
 	rcu_read_unlock();
 	wait_for_frees();
-	KUNIT_EXPECT_LT(test, cmap_places_turn(&places, 7),
-				CMAP_WINDOW_TURNS);
+	KUNIT_EXPECT_LT(test, cmap_places_bank(&places, 7),
+				CMAP_WINDOW_BANKS);
 	table[2] = table_at_place(test, ctx, 7, &places, 3);
 	KUNIT_ASSERT_NOT_NULL(test, table[2]);
-	KUNIT_EXPECT_EQ(test, table[2]->turn, 2);
+	KUNIT_EXPECT_EQ(test, table[2]->bank, 2);
 
-	for (i = 0; i < CMAP_WINDOW_TURNS; i++)
+	for (i = 0; i < CMAP_WINDOW_BANKS; i++)
 		cmap_table_free(table[i]);
 	cmap_table_free(other);
 }

@@ -91,7 +91,7 @@ static inline uint64_t table_offset(const struct cmap_window *header,
 {
 	return CMAP_WINDOW_REGION(CMAP_WINDOW_TABLE(
 			CMAP_WINDOW_TABLE_BITS(table),
-			CMAP_WINDOW_TABLE_TURN(table))) +
+			CMAP_WINDOW_TABLE_BANK(table))) +
 	       shard * CMAP_WINDOW_TABLE_BYTES(table, header->page_bytes);
 }
 

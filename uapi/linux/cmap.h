@@ -636,10 +636,10 @@ struct cmap_ops {
  *                         (1 and up) those from 2^(n-1) to 2^n - 1
  * CMAP_WINDOW_NODE(level) nodes: of level n (1 and up) the granules from
  *                         2^(n+1) to 2^(n+2) - 1
- * CMAP_WINDOW_TABLE(bits, turn)
+ * CMAP_WINDOW_TABLE(bits, bank)
  *                         a table of 2^bits buckets, and its pool at
  *                         CMAP_WINDOW_POOL_OFFSET; CMAP_WINDOW_TABLE_BYTES in
- *                         all.  Tables of one size take turns at 4 regions
+ *                         all.  There are 4 banks of these regions
  * ======================= ===================================================
  *
  * A shard's nodes are in a space of CMAP_WINDOW_GRANULES granules of
@@ -709,12 +709,12 @@ struct cmap_ops {
  * write, so each shard will have a page there for it.
  */
 #define CMAP_WINDOW_NODE(level)		(32 + (level))	/* 1 to 17 */
-#define CMAP_WINDOW_TABLE(bits, turn)	(64 + (turn) * 32 + (bits))
+#define CMAP_WINDOW_TABLE(bits, bank)	(64 + (bank) * 32 + (bits))
 #define CMAP_WINDOW_REGIONS		192
 
 #define CMAP_WINDOW_LIST_LEVELS		16
 #define CMAP_WINDOW_NODE_LEVELS		18
-#define CMAP_WINDOW_TURNS		4
+#define CMAP_WINDOW_BANKS		4
 
 /* Bytes in a shard's part of a region.  For tables see below. */
 #define CMAP_WINDOW_LIST_BYTES(level, page)	((__u64)(page) << ((level) - 1))
@@ -803,13 +803,13 @@ struct cmap_window_shard {
 
 /*
  * A table's word: its number, which no other table of the map ever has, and its
- * properties.  The turn says which of the CMAP_WINDOW_TURNS places for its size
- * it has.  If a table and the next one have the same size, their turns differ.
+ * properties.  The bank says which of the CMAP_WINDOW_BANKS places for its size
+ * it has.  If a table and the next one have the same size, their banks differ.
  * A table gets a place after the previous one is gone from all mappings.
  */
 #define CMAP_WINDOW_TABLE_NUMBER(t)	((t) >> 16)
 #define CMAP_WINDOW_TABLE_BITS(t)	((t) & 31)
-#define CMAP_WINDOW_TABLE_TURN(t)	((t) >> 5 & 3)
+#define CMAP_WINDOW_TABLE_BANK(t)	((t) >> 5 & 3)
 #define CMAP_WINDOW_TABLE_INSIDE(t)	((t) >> 7 & 1)	/* see POOL_OFFSET */
 #define CMAP_WINDOW_TABLE_UNKNOWN(t)	((t) & 0xff00)	/* flags */
 

@@ -171,7 +171,7 @@ const char *kcmap_view_table(struct kcmap_view *view,
 	    CMAP_WINDOW_TABLE_INSIDE(table) != (bits == TABLE_BITS_LEAST))
 		return NULL;
 	return part_of_region(view, CMAP_WINDOW_TABLE(bits,
-				    CMAP_WINDOW_TABLE_TURN(table)), part);
+				    CMAP_WINDOW_TABLE_BANK(table)), part);
 }
 
 /* The level of a page of the segment list; 0 for the first page. */

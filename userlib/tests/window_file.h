@@ -130,7 +130,7 @@ static struct cmap_window_bucket *table_at(uint32_t i, uint64_t table)
 	if (bits > 5)
 		bytes *= 2;
 	return (void *)at_offset(CMAP_WINDOW_REGION(64 + bits +
-					32 * CMAP_WINDOW_TABLE_TURN(table)) +
+					32 * CMAP_WINDOW_TABLE_BANK(table)) +
 				 i * bytes);
 }
 
@@ -147,11 +147,11 @@ static struct cmap_window_bucket *pool_of(uint32_t i, uint64_t table)
 /* ---- the map ---- */
 
 static uint64_t table_word(uint64_t number, unsigned int bits,
-			   unsigned int turn)
+			   unsigned int bank)
 {
 	uint64_t inside = bits == 5;
 
-	return number << 16 | inside << 7 | turn << 5 | bits;
+	return number << 16 | inside << 7 | bank << 5 | bits;
 }
 
 #define EMPTY_KEY	1		/* the entry whose key is empty */
