@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * A shard's upkeep: its works, giving memory back, having memory ready, and the
- * work that writes leave pending.
+ * A shard's works: they move tables, free memory and allocate it ahead.  A write
+ * leaves them pending, and they are started outside the lock.
  */
 #ifndef CMAP_MAINTAIN_H
 #define CMAP_MAINTAIN_H

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * How a shard's table grows and shrinks: which one it should have, and moving into
- * it.
+ * How a shard's table grows and shrinks: which table it should have, and moving
+ * the buckets into it.
  *
- * Nobody waits for a whole table to move (guarantee C2): writers move a few
- * buckets each, so that a move is over before the next one can be due, and
- * the shard's work moves the rest.
+ * No writer waits for a whole table to move (guarantee C2).  Each writer moves a
+ * few buckets, so that a move ends before the next one can be due.  The shard's
+ * work moves the rest.
  */
 #ifndef CMAP_MIGRATE_H
 #define CMAP_MIGRATE_H

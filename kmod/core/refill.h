@@ -7,21 +7,21 @@
 
 #include "arena.h"
 
-/* Memory on its way into an arena, allocated while no lock is held. */
+/* Memory that is allocated without a lock and then attached to an arena. */
 struct cmap_refill {
 	struct cmap_segment *segment;
 	struct cmap_segtab *segtab;
 	struct cmap_class *classes;
 	struct cmap_view_level *level;
-	bool ahead;			/* a spare one will do */
+	bool ahead;			/* it may become the class's spare segment */
 	struct cmap_memory *memory;	/* counts @in_hand as in hand */
-	s64 in_hand;			/* of a large value, until it can be found */
+	s64 in_hand;			/* bytes of a large value, until it is attached */
 };
 
-/* What a writer lacks of its account. */
+/* The memory that a writer lacks of its account. */
 struct cmap_lack {
 	u64 bytes;
-	bool headroom;			/* they may come from there */
+	bool headroom;			/* the headroom may be used for it */
 };
 
 bool cmap_arena_spent(const struct cmap_arena *arena, u32 size);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * All maps: how they are made, referred to and destroyed, by id, and those with
- * a name by that; owners and modes.
+ * All maps: how they are made, referred to and destroyed; how they are found by id,
+ * and by name if they have one; owners and modes.
  *
  * Names are those of a network namespace, as abstract socket addresses are.
  */

@@ -3,9 +3,9 @@
  * A shard: a part of a map with its own lock, table, memory and counters.
  *
  * Lock order: docs/design.md, "Locks", has the only list.  Inside a shard's lock
- * nothing is taken but RCU, the lock of a bill and those of the work queues; two
- * shards' locks are never held at once.  It disables softirqs, in which kernel
- * consumers may write.
+ * nothing is taken but RCU, the lock of a bill and those of the work queues.  Two
+ * shards' locks are never held at once.  The lock disables softirqs, because kernel
+ * consumers may write in softirq.
  */
 #ifndef CMAP_SHARD_H
 #define CMAP_SHARD_H
@@ -26,31 +26,31 @@ struct obj_cgroup;
  * struct cmap_shard - a part of a map
  * @table: the table, or NULL before the first entry
  * @arena: node memory
- * @index: which shard of the map it is
- * @shards: how many the map has
- * @shard_bits: log2 of that
+ * @index: index of the shard in the map
+ * @shards: number of the map's shards
+ * @shard_bits: log2 of @shards
  * @quota: the map's limit on entries
  * @payer: pays for tables that the work allocates
- * @ahead_payer: pays for what @ahead allocates next; it has a reference
- * @resize: makes large tables and moves buckets
- * @resize_pause: of @resize, in microseconds, or 0; its own
+ * @ahead_payer: pays for the next allocation of @ahead; the shard holds a reference
+ * @resize: allocates large tables and moves buckets
+ * @resize_pause: pause of @resize in microseconds, or 0; only @resize uses it
  * @ahead: allocates segments before they are needed
- * @supply: had by the writer whose turn it is to wait for a node; nests
- *	outside the map's, and both outside @lock
- * @trim: gives memory back
- * @sparse: it found too many nodes free the last time
+ * @supply: held by the first writer in the queue for a node; nests outside the
+ *	map's, and both outside @lock
+ * @trim: frees memory
+ * @sparse: the last run of @trim found too many free nodes
  * @lock: serializes writers
- * @version: of the last write; each adds @shards, so that they differ between
- *	shards too
+ * @version: version of the last write; each write adds @shards, so that versions
+ *	differ between shards, too
  * @entries: entries now
- * @changes: of @entries: how often one began or ended
- * @entries_then: before the first change that saw @epoch
- * @credit: what it has of @quota
- * @epoch: the last of the quota's that a write, or a count, saw here
+ * @changes: how often a change of @entries has begun or ended
+ * @entries_then: entries before the first change that saw @epoch
+ * @credit: the credit that the shard holds of @quota
+ * @epoch: the quota's epoch that a write, or a count, last saw here
  * @grows: how often the table began to grow
  * @shrinks: how often it began to shrink
- * @retries: writes that started over to get memory
- * @resize_after: in jiffies, or 0: @resize failed, and is not asked for before
+ * @retries: writes that started again to get memory
+ * @resize_after: in jiffies, or 0: @resize failed, and must not run before
  *
  * @table, @arena, and everything below @lock are changed under @lock; @table
  * is read under RCU.

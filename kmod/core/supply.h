@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What is done for a write that lacks memory.
+ * Getting memory for a write that lacks some.
  */
 #ifndef CMAP_SUPPLY_H
 #define CMAP_SUPPLY_H
@@ -20,18 +20,18 @@ struct cmap_write;
  * @shard: the shard
  * @write: the write
  * @gfp: GFP_KERNEL, or GFP_ATOMIC where sleeping is not allowed
- * @counted: in &struct cmap.short_of
- * @in_line: among those that queue for a node of its size
- * @queued: it has the shard's supply semaphore
- * @noio: from memalloc_noio_save() then
- * @sole: it has the map's, too
- * @rounds: how often it got something, and lacked something again
- * @vain: how often in a row too little was on its way
- * @tries: how often at all there was no more to wait for
- * @versions: of all shards in sum, the last time
+ * @counted: the write is counted in &struct cmap.short_of
+ * @in_line: the write is registered in the queue for a node of its size
+ * @queued: the write holds the shard's supply semaphore
+ * @noio: from memalloc_noio_save(), if @queued
+ * @sole: the write holds the map's supply semaphore, too
+ * @rounds: how often the write got something, and then lacked something again
+ * @vain: how often in a row too little memory was on its way back
+ * @tries: how often in all there was nothing to wait for
+ * @versions: sum of the versions of all shards at the last try
  * @lean: how often the machine or the memory cgroup had no memory
- * @since: in jiffies, since when all that can help is in writers' hands, without
- *	the time that it waited for a grace period; 0 if that never was so
+ * @since: in jiffies: since when only memory that writers hold could help.  The
+ *	time of waits for grace periods is left out.  0 if it never was so
  */
 struct cmap_relief {
 	struct cmap *map;

@@ -2,14 +2,14 @@
 /*
  * A shard's table: an array of buckets, one cache line each.
  *
- * A table never changes its size.  To grow or shrink, a shard makes a new
- * one, moves bucket after bucket into it and drops the old one; a bucket that
- * was moved stays as it was, for the readers that are in it, and is marked so
- * that others go on to the new table.
+ * A table never changes its size.  To grow or shrink, a shard allocates a new
+ * table, moves bucket after bucket into it, and then frees the old table.  A
+ * moved bucket stays as it was, for readers that are in it.  It is marked, so
+ * that other readers go on to the new table.
  *
- * Buckets that overflow go on in one from the table's pool.  The pool lives
- * and dies with the table, and a bucket once chained stays so: readers can
- * follow a chain without ever meeting a bucket that was reused.
+ * A bucket that is full is followed by one from the table's pool.  The pool is
+ * freed with the table, and a chained bucket stays in its chain until then.  So
+ * a reader that follows a chain never meets a bucket that was reused.
  */
 #ifndef CMAP_TABLE_H
 #define CMAP_TABLE_H
@@ -25,13 +25,13 @@
 #define CMAP_TABLE_BITS_MIN	5	/* with its pool, one page of 4 KiB */
 #define CMAP_TABLE_BITS_MAX	26
 #define CMAP_CHAIN_MAX		16	/* buckets behind the first */
-/* Entries of a chain, two of which make one that is not too long. */
+/* Entries of a chain, so that two such chains make one that is not too long. */
 #define CMAP_CHAIN_HALF		((1 + CMAP_CHAIN_MAX) / 2 * CMAP_BUCKET_SLOTS)
 
 /*
- * @head: bit 0: moved; bit 1: of the pool, and in use; above: 1 + index of the
- * next bucket in the pool.  Bits 29 to 31 are reserved for flags: no reader may
- * take them for a part of the index.
+ * @head: bit 0: moved; bit 1: a bucket of the pool that is in use; above: 1 + index
+ * of the next bucket in the pool.  Bits 29 to 31 are reserved for flags: a reader
+ * must not take them for a part of the index.
  */
 #define CMAP_BUCKET_MOVED	1U
 #define CMAP_BUCKET_LINKED	2U
@@ -56,36 +56,36 @@ static_assert(sizeof(struct cmap_bucket) == 64);
 
 /**
  * struct cmap_table - an array of buckets, and a pool of more
- * @next: the table this one is being moved into, or was
- * @free: frees it, after a grace period
- * @memory: where the pages come from
+ * @next: the table that this one is being, or was, moved into
+ * @free: frees the table after a grace period
+ * @memory: the memory that the pages belong to
  * @blocks: the pages
- * @places: those of the shard, if the table has one; only where processes may
- *	look for it
- * @place: for when it leaves
- * @number: for processes that map the map; 0 if none can
+ * @places: the shard's places, if the table has one of them; only if processes
+ *	can map the shard
+ * @place: frees the table after it is unmapped
+ * @number: its number in the window; 0 if processes cannot map it
  * @bits: log2 of the number of buckets
- * @bank: which of the places for tables of its size it has
- * @hidden: processes may see zeroes in its place, and shall not look there yet
- * @unclean: they may where its pool grew
- * @shift: how far down the bits of an order are that choose the bucket
- * @mask: of these bits; those above chose the shard
+ * @bank: which of the places for tables of its size the table has
+ * @hidden: processes may see zeroes in its place, and must not look there yet
+ * @unclean: processes may see zeroes where its pool grew
+ * @shift: how far to shift an order right to get the bucket's index
+ * @mask: mask of that index; the bits above chose the shard
  * @chunk_bits: log2 of the buckets in a chunk
- * @chunk_mask: of as many bits
+ * @chunk_mask: mask of the index within a chunk
  * @pool_bits: log2 of the buckets in a chunk of the pool
  * @chunks: chunks of the array
- * @pool_chunks: chunks the pool has now
- * @pool_chunks_max: chunks the pool can have
+ * @pool_chunks: chunks that the pool has now
+ * @pool_chunks_max: chunks that the pool can have
  * @pool_used: buckets taken from the pool
- * @longest: buckets in the longest chain there was
- * @overlong: entries above CMAP_CHAIN_HALF of their chains, in all
+ * @longest: buckets in the longest chain that there ever was
+ * @overlong: sum over all chains of the entries above CMAP_CHAIN_HALF
  * @moved: buckets [0, @moved) have been moved into @next
  * @chunk: the chunks of the array, then those of the pool
  *
- * @next, buckets and pool chunks are read under RCU and changed under the
- * shard's lock; @overlong, @moved, @pool_*, @hidden and @unclean belong to the
- * lock; @longest and, by page faults, @pool_chunks are read without it; the rest
- * is constant.
+ * @next, buckets and pool chunks are read under RCU and changed under the shard's
+ * lock.  That lock also guards @overlong, @moved, @pool_*, @hidden and @unclean.
+ * @longest, and in page faults @pool_chunks, are read without it.  The rest is
+ * constant.
  */
 struct cmap_table {
 	struct cmap_table __rcu *next;
@@ -114,7 +114,7 @@ struct cmap_table {
 	struct cmap_bucket *chunk[];
 };
 
-/* Where an entry stands. */
+/* The slot of an entry. */
 struct cmap_slot {
 	struct cmap_bucket *bucket;
 	unsigned int i;
@@ -131,8 +131,8 @@ static inline u32 cmap_pool_capacity(const struct cmap_table *table)
 }
 
 /*
- * No bucket can be had from the pool any more.  The table need not be full for
- * that: chains keep what they once needed.
+ * True if the pool has no bucket left.  The table may have free slots then,
+ * because chains keep buckets that they once needed.
  */
 static inline bool cmap_pool_exhausted(const struct cmap_table *table)
 {
@@ -140,7 +140,7 @@ static inline bool cmap_pool_exhausted(const struct cmap_table *table)
 	       table->pool_used == cmap_pool_capacity(table);
 }
 
-/* Which bits of an order choose the bucket. */
+/* Set which bits of an order choose the bucket. */
 static inline void cmap_table_set_bits(struct cmap_table *table, u8 bits,
 				       u8 shard_bits)
 {
@@ -154,7 +154,7 @@ static inline u32 cmap_table_index(const struct cmap_table *table, u32 order)
 	return order >> table->shift & table->mask;
 }
 
-/* First order that is no longer in the bucket of @order. */
+/* The first order after those of the bucket of @order. */
 static inline u64 cmap_table_bucket_end(const struct cmap_table *table,
 					u32 order)
 {
@@ -174,26 +174,26 @@ static inline bool cmap_table_inside(const struct cmap_table *table)
 	return table->bits == CMAP_TABLE_BITS_MIN;
 }
 
-/* What the window's word says of a table of so many bits: it has one shape. */
+/* The shape of a table with so many buckets, as the window's word has it. */
 static inline u64 cmap_table_shape(u8 bits)
 {
 	return bits | (u64)(bits == CMAP_TABLE_BITS_MIN) << 7;
 }
 
-/* How much of its region each shard has. */
+/* Bytes of each shard's part of a region. */
 static inline u64 cmap_place_table_bytes(u8 bits)
 {
 	return CMAP_WINDOW_TABLE_BYTES(cmap_table_shape(bits), PAGE_SIZE);
 }
 
-/* Where a table of a shard is. */
+/* The offset of a table's place in the window. */
 static inline u64 cmap_place_table(u32 shard, u8 bits, u8 bank)
 {
 	return CMAP_WINDOW_REGION(CMAP_WINDOW_TABLE(bits, bank)) +
 	       shard * cmap_place_table_bytes(bits);
 }
 
-/* What a window says of a table, or of NULL. */
+/* A table's word in the window; 0 for NULL. */
 static inline u64 cmap_table_word(const struct cmap_table *table)
 {
 	if (!table)
@@ -204,9 +204,9 @@ static inline u64 cmap_table_word(const struct cmap_table *table)
 }
 
 /**
- * cmap_bucket_next() - the bucket behind one
- * @table: the table they are in
- * @head: the head of the one, loaded with acquire semantics
+ * cmap_bucket_next() - get the next bucket of a chain
+ * @table: the table of the chain
+ * @head: the bucket's head, loaded with acquire semantics
  *
  * The acquire pairs with the release in cmap_table_place().
  *

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Less memory for an arena: segments that hold nothing go.
+ * Freeing the segments of an arena that have no live nodes.
  */
 #ifndef CMAP_TRIM_H
 #define CMAP_TRIM_H

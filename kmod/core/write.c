@@ -348,7 +348,7 @@ static void lock_for_write(struct cmap_shard *shard, const struct cmap_key *key)
  *
  * Context: Process or softirq, as @gfp allows; no lock.
  * Return: 0 or a negative errno with nothing changed; after -EAGAIN write->blocked_on
- * says what is lacking.
+ * says what the write lacks.
  */
 int cmap_shard_try_write(struct cmap_shard *shard, struct cmap_write *write,
 			 gfp_t gfp)
@@ -371,7 +371,7 @@ int cmap_shard_try_write(struct cmap_shard *shard, struct cmap_write *write,
 }
 
 /**
- * cmap_shard_write_many() - carry out writes as long as they go well together
+ * cmap_shard_write_many() - carry out several writes under one lock hold
  * @shard: the shard that the keys belong to
  * @write: the writes
  * @err: set to 0 or a negative errno for each that was carried out
@@ -379,7 +379,8 @@ int cmap_shard_try_write(struct cmap_shard *shard, struct cmap_write *write,
  * @gfp: GFP_KERNEL, or GFP_ATOMIC where sleeping is not allowed
  *
  * Context: Process or softirq, as @gfp allows; no lock.
- * Return: how many were carried out; the next one, if any, lacks something.
+ * Return: how many were carried out.  This stops before a write that lacks
+ * something, and after one that leaves work pending.
  */
 u32 cmap_shard_write_many(struct cmap_shard *shard, struct cmap_write *write,
 			  int *err, u32 count, gfp_t gfp)
@@ -403,7 +404,7 @@ u32 cmap_shard_write_many(struct cmap_shard *shard, struct cmap_write *write,
 	return i;
 }
 
-/* The node of the entry that a write is going to replace, or 0. */
+/* The node of the entry that a write will replace, or 0. */
 static cmap_ref find_old(struct cmap_shard *shard, const struct cmap_write *write)
 {
 	struct cmap_table *table = cmap_shard_table_locked(shard);
@@ -416,9 +417,9 @@ static cmap_ref find_old(struct cmap_shard *shard, const struct cmap_write *writ
 }
 
 /*
- * Take a node for a long value.  Whether the write will insert is not known: by
- * then another may have inserted, or deleted, the entry.  An insert looks
- * again, see prepare_node().
+ * Take a node for a long value.  It is not known yet whether the write will
+ * insert: another writer may insert or delete the entry meanwhile.  An insert
+ * checks again, see prepare_node().
  */
 static cmap_ref reserve_locked(struct cmap_shard *shard,
 			       struct cmap_write *write, u32 size)
@@ -449,7 +450,7 @@ static cmap_ref reserve_locked(struct cmap_shard *shard,
  * The caller fills in the value, then either writes or unreserves.
  *
  * Context: Process or softirq; no lock.
- * Return: the node; or NULL, and write->blocked_on says what is lacking.
+ * Return: the node; or NULL, and write->blocked_on says what the write lacks.
  */
 struct cmap_node *cmap_shard_try_reserve(struct cmap_shard *shard,
 					 struct cmap_write *write)
@@ -469,7 +470,7 @@ struct cmap_node *cmap_shard_try_reserve(struct cmap_shard *shard,
 }
 
 /**
- * cmap_shard_unreserve() - give back a reserved node that was not written
+ * cmap_shard_unreserve() - return a reserved node that was not written
  * @shard: the shard
  * @write: the write; nothing is done if it took the node over
  *
@@ -494,7 +495,7 @@ void cmap_shard_unreserve(struct cmap_shard *shard, struct cmap_write *write)
 }
 
 /**
- * cmap_shard_retire() - give back an old node that a write handed out
+ * cmap_shard_retire() - return an old node that a write handed out
  * @shard: the shard
  * @ref: the node
  *
@@ -542,13 +543,13 @@ static u64 clear_chain(struct cmap_shard *shard, struct cmap_table *table,
 }
 
 /**
- * cmap_shard_clear() - remove the entries of some buckets
+ * cmap_shard_clear() - delete the entries of some buckets
  * @shard: the shard
  * @order: where to begin, 0 at first; moved on, in the end beyond U32_MAX.
  *	It is the hash's order without the bits that choose the shard
  *
  * Context: Process; no lock.
- * Return: how many were removed.
+ * Return: how many were deleted.
  */
 u64 cmap_shard_clear(struct cmap_shard *shard, u64 *order)
 {

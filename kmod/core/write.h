@@ -16,7 +16,7 @@
 #define CMAP_WRITE_DELETE	(1U << 3)	/* delete the entry */
 #define CMAP_WRITE_ADD		(1U << 4)	/* the value grows by @number */
 #define CMAP_WRITE_KEEP_OLD	(1U << 5)	/* hand out the old node */
-#define CMAP_WRITE_QUEUED	(1U << 6)	/* lacked something; its turn now */
+#define CMAP_WRITE_QUEUED	(1U << 6)	/* first in the queue, or cannot queue */
 
 /* The conditions have the bits that they have for users: traces show these. */
 #define CMAP_WRITE_CONDITIONS	(CMAP_WRITE_ABSENT | CMAP_WRITE_PRESENT | \
@@ -33,23 +33,22 @@ static_assert(CMAP_WRITE_VERSION == CMAP_OP_VERSION);
  * @value: the new value, to be copied under the lock; NULL with @ref and with
  *	CMAP_WRITE_ADD
  * @value_len: bytes in the new value
- * @ref: in place of @value: a node from cmap_shard_try_reserve(), filled; taken
- *	over on success
- * @expected: with CMAP_WRITE_VERSION
+ * @ref: instead of @value: a filled node from cmap_shard_try_reserve(); the write
+ *	takes it over on success
+ * @expected: with CMAP_WRITE_VERSION: the version that the entry must have
  * @number: with CMAP_WRITE_ADD: what to add; out: the sum
- * @start: with CMAP_WRITE_ADD: what an absent entry counts as
- * @old_room: with CMAP_WRITE_KEEP_OLD: the longest old value wanted
- * @version: out: of this write; after -EEXIST and -ESTALE of the entry
- * @old_version: out: of the entry that was found, which this write replaced or
- *	removed if it succeeded; 0 if there was none
- * @old: out: with CMAP_WRITE_KEEP_OLD: the node that was replaced or removed,
- *	the caller's until it calls cmap_shard_retire(); NULL if none was
+ * @start: with CMAP_WRITE_ADD: value of an absent entry
+ * @old_room: with CMAP_WRITE_KEEP_OLD: the longest old value that the caller takes
+ * @version: out: version of this write; after -EEXIST and -ESTALE of the entry
+ * @old_version: out: version of the entry that was found, which this write replaced
+ *	or deleted if it succeeded; 0 if there was none
+ * @old: out: with CMAP_WRITE_KEEP_OLD: the node that was replaced or deleted, which
+ *	is the caller's until cmap_shard_retire(); NULL if there was none
  * @old_ref: out: its ref
- * @old_len: out: its value's length, also after -EMSGSIZE
- * @blocked_on: out: what -EAGAIN was about; with CMAP_BLOCKED_ON_QUEUE only that
- *	others were there before
- * @room: out: if it lacks a node: the room that the old one has, or 0 if it is for
- *	an entry more
+ * @old_len: out: length of its value, also after -EMSGSIZE
+ * @blocked_on: out: what the write lacks, after -EAGAIN; CMAP_BLOCKED_ON_QUEUE: it
+ *	lacks a node only because other writers queue for one
+ * @room: out: if the write lacks a node: size of the old node, or 0 for an insert
  */
 struct cmap_write {
 	struct cmap_key key;
@@ -79,11 +78,11 @@ struct cmap_write {
 };
 
 /**
- * cmap_write_lacks_node() - whether a write lacks a node
+ * cmap_write_lacks_node() - check whether a write lacks a node
  * @write: the write, which failed with -EAGAIN
  *
  * Context: Any.
- * Return: true if so, be it only that others queue for one.
+ * Return: true if so, also if that is only because others queue for one.
  */
 static inline bool cmap_write_lacks_node(const struct cmap_write *write)
 {
