@@ -7,6 +7,7 @@
 #include <linux/delay.h>
 #include <linux/err.h>
 #include <linux/kthread.h>
+#include <linux/sched.h>
 
 #define THREADS	3
 #define ROUNDS	20000U
@@ -105,8 +106,81 @@ static void who_has_tried_for_long_gets_it(struct kunit *test)
 	}
 }
 
+/* A task that waits for the lock, and one that is more urgent on the same CPU. */
+struct rivals {
+	spinlock_t lock;
+	bool waits;
+	bool urgent_ran;
+	struct completion waited;
+	struct completion done;
+};
+
+static int wait_for_lock(void *arg)
+{
+	struct rivals *rivals = arg;
+
+	WRITE_ONCE(rivals->waits, true);
+	cmap_lock_bh(&rivals->lock);
+	spin_unlock_bh(&rivals->lock);
+	complete(&rivals->waited);
+	return 0;
+}
+
+static int run_urgently(void *arg)
+{
+	struct rivals *rivals = arg;
+
+	WRITE_ONCE(rivals->urgent_ran, true);
+	complete(&rivals->done);
+	return 0;
+}
+
+static bool becomes_true(const bool *flag)
+{
+	unsigned int us;
+
+	for (us = 0; us < USEC_PER_SEC && !READ_ONCE(*flag); us++)
+		udelay(1);
+	return READ_ONCE(*flag);
+}
+
+/*
+ * A waiter in the lock's queue cannot leave its CPU, and takes its place in the
+ * queue along if a host takes the CPU away.  One that only tries can: here a more
+ * urgent task gets the CPU while the lock is still held.
+ */
+static void a_waiter_stands_in_no_queue(struct kunit *test)
+{
+	struct rivals *rivals = kunit_kzalloc(test, sizeof(*rivals), GFP_KERNEL);
+	struct task_struct *waiter, *urgent;
+
+	if (num_online_cpus() < 2)
+		kunit_skip(test, "needs two CPUs");
+	KUNIT_ASSERT_NOT_NULL(test, rivals);
+	spin_lock_init(&rivals->lock);
+	init_completion(&rivals->waited);
+	init_completion(&rivals->done);
+	waiter = kthread_create_on_cpu(wait_for_lock, rivals, 1, "cmap_waiter/%u");
+	urgent = kthread_create_on_cpu(run_urgently, rivals, 1, "cmap_urgent/%u");
+	KUNIT_ASSERT_FALSE(test, IS_ERR(waiter) || IS_ERR(urgent));
+	sched_set_fifo(urgent);
+	KUNIT_ASSERT_EQ(test, set_cpus_allowed_ptr(current, cpumask_of(0)), 0);
+
+	spin_lock_bh(&rivals->lock);
+	wake_up_process(waiter);
+	KUNIT_EXPECT_TRUE(test, becomes_true(&rivals->waits));
+	wake_up_process(urgent);
+	KUNIT_EXPECT_TRUE(test, becomes_true(&rivals->urgent_ran));
+	spin_unlock_bh(&rivals->lock);
+
+	wait_for_completion(&rivals->waited);
+	wait_for_completion(&rivals->done);
+	set_cpus_allowed_ptr(current, cpu_possible_mask);
+}
+
 static struct kunit_case cases[] = {
 	KUNIT_CASE(one_holder_at_a_time),
+	KUNIT_CASE(a_waiter_stands_in_no_queue),
 	KUNIT_CASE_SLOW(who_has_tried_for_long_gets_it),
 	{}
 };
