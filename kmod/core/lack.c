@@ -218,18 +218,21 @@ bool cmap_shard_spent(struct cmap_shard *shard, const struct cmap_write *write)
 /**
  * cmap_shard_emptying() - look for memory that a shard is about to give back
  * @shard: the shard
+ * @write: the write that asks
  * @bytes: set to what will be free after a grace period
  *
  * Context: Process or softirq; no lock.
  * Return: true if there may be more, and how much is not known: segments are being
  * emptied, or will be, or there are too many to examine.
  */
-bool cmap_shard_emptying(struct cmap_shard *shard, u64 *bytes)
+bool cmap_shard_emptying(struct cmap_shard *shard, const struct cmap_write *write,
+			 u64 *bytes)
 {
+	u32 size = cmap_node_size(write->key.len, write->value_len);
 	bool more;
 
 	cmap_lock_bh(&shard->lock);
-	more = !cmap_arena_empty_bytes(&shard->arena, bytes) ||
+	more = !cmap_arena_empty_bytes(&shard->arena, size, bytes) ||
 	       cmap_arena_sparse(&shard->arena);
 	more = shard->arena.victim ||
 	       (more && delayed_work_pending(&shard->trim));

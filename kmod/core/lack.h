@@ -20,7 +20,8 @@ struct cmap_lack cmap_shard_lack(struct cmap_shard *shard,
 				 const struct cmap_write *write);
 struct cmap_outlook cmap_shard_outlook(struct cmap_shard *shard,
 				       const struct cmap_write *write);
-bool cmap_shard_emptying(struct cmap_shard *shard, u64 *bytes);
+bool cmap_shard_emptying(struct cmap_shard *shard, const struct cmap_write *write,
+			 u64 *bytes);
 bool cmap_shard_spent(struct cmap_shard *shard, const struct cmap_write *write);
 bool cmap_shard_queue(struct cmap_shard *shard, const struct cmap_write *write,
 		      int count);

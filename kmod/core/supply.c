@@ -531,7 +531,7 @@ static bool memory_is_coming(const struct cmap_relief *relief)
 	struct cmap_coming coming;
 	u64 bytes;
 
-	if (cmap_shard_emptying(relief->shard, &bytes))
+	if (cmap_shard_emptying(relief->shard, relief->write, &bytes))
 		return true;
 	coming = (struct cmap_coming){ bytes, bytes, bytes };
 	return !cmap_account_short(&relief->map->memory.account, lack.bytes,

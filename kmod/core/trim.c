@@ -244,6 +244,8 @@ u64 cmap_arena_reclaim(struct cmap_arena *arena, u32 *from, u32 count,
 /**
  * cmap_arena_empty_bytes() - count the memory of segments without an entry
  * @arena: the arena
+ * @size: bytes in a node; small segments of its class are left out, as their nodes
+ *	count as nodes
  * @bytes: set to it
  *
  * A writer in softirq asks, so this examines a limited number.
@@ -251,8 +253,9 @@ u64 cmap_arena_reclaim(struct cmap_arena *arena, u32 *from, u32 count,
  * Context: The shard's lock.
  * Return: false if there are more segments than were examined.
  */
-bool cmap_arena_empty_bytes(const struct cmap_arena *arena, u64 *bytes)
+bool cmap_arena_empty_bytes(const struct cmap_arena *arena, u32 size, u64 *bytes)
 {
+	u32 class = cmap_class_of(size);
 	const struct cmap_segtab *segtab = cmap_segtab_locked(arena);
 	u32 end = segtab ? min_t(u32, segtab->size, EMPTY_LOOKS) : 0;
 	const struct cmap_segment *segment;
@@ -263,7 +266,8 @@ bool cmap_arena_empty_bytes(const struct cmap_arena *arena, u64 *bytes)
 	*bytes = 0;
 	while (segtab && (segment = cmap_segment_from(segtab, &i, end))) {
 		i += cmap_segment_granules(segment);
-		if (!segment->live)
+		if (!segment->live &&
+		    (segment->class != class || cmap_class_is_large(class)))
 			*bytes += cmap_block_bytes(segment->block);
 	}
 	return !segtab || segtab->taken <= end;
