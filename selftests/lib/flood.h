@@ -13,7 +13,7 @@
 #define CHAIN_SHORT	80	/* with at most this many, a table may shrink */
 
 /* The header, and the first page of the only shard. */
-#define WINDOW_BYTES	8192
+#define WINDOW_BYTES	12288
 
 /* A map of one shard, and the contents of its window. */
 struct target {
