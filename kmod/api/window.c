@@ -53,7 +53,7 @@ static_assert(CMAP_WINDOW_LINKED == CMAP_BUCKET_LINKED);
 static_assert(CMAP_WINDOW_NEXT(1U << CMAP_BUCKET_NEXT_SHIFT) == 1);
 static_assert(CMAP_WINDOW_NEXT(~0U) == (1U << CMAP_BUCKET_NEXT_BITS) - 1);
 SAME(cmap_window_node, cmap_node, version, version);
-SAME(cmap_window_node, cmap_node, order, order);
+SAME(cmap_window_node, cmap_node, hash_high, hash_high);
 SAME(cmap_window_node, cmap_node, lengths, lengths);
 static_assert(CMAP_WINDOW_KEY_LEN(1U << CMAP_VALUE_LEN_BITS) == 1);
 static_assert(CMAP_WINDOW_VALUE_LEN(~0U) == (1U << CMAP_VALUE_LEN_BITS) - 1);

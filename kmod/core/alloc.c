@@ -437,7 +437,7 @@ cmap_ref cmap_arena_copy(struct cmap_arena *arena, cmap_ref ref)
 	if (!copy_ref)
 		return 0;
 	copy = cmap_arena_node(arena, copy_ref);
-	copy->order = node->order;
+	copy->hash_high = node->hash_high;
 	copy->lengths = node->lengths;
 	memcpy(copy->key, node->key, cmap_node_bytes(node) - sizeof(*node));
 	/* Pairs with the window reader's acquire of the version. */

@@ -105,7 +105,7 @@ static __always_inline u64 cmap_hash(const struct cmap_hash *begin,
 #define CMAP_POSITION_BITS	48
 #define CMAP_POSITION_END	(1ULL << CMAP_POSITION_BITS)
 
-static inline u32 cmap_hash_order(u64 hash)
+static inline u32 cmap_hash_high(u64 hash)
 {
 	return hash >> 32;
 }
@@ -116,9 +116,9 @@ static inline u16 cmap_hash_tag(u64 hash)
 }
 
 /* An entry's position: ranges return entries in ascending positions. */
-static inline u64 cmap_position(u32 order, u16 tag)
+static inline u64 cmap_position(u32 high, u16 tag)
 {
-	return (u64)order << 16 | tag;
+	return (u64)high << 16 | tag;
 }
 
 #endif /* CMAP_HASH_H */

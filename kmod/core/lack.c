@@ -35,7 +35,7 @@ static int allocate_table(struct cmap_shard *shard, gfp_t gfp)
  * The table may be replaced during the allocation.  Then the new table's pool gets
  * the buckets, if they fit it.  If not, they are freed and the write tries again.
  */
-static int allocate_pool(struct cmap_shard *shard, u32 order, gfp_t gfp)
+static int allocate_pool(struct cmap_shard *shard, u32 high, gfp_t gfp)
 {
 	struct cmap_table *table;
 	struct cmap_block *block;
@@ -44,7 +44,7 @@ static int allocate_pool(struct cmap_shard *shard, u32 order, gfp_t gfp)
 	int err;
 
 	cmap_lock_bh(&shard->lock);
-	table = cmap_shard_table_for(shard, order);
+	table = cmap_shard_table_for(shard, high);
 	pool_bits = table->pool_bits;
 	full = table->pool_chunks == table->pool_chunks_max;
 	spin_unlock_bh(&shard->lock);
@@ -58,7 +58,7 @@ static int allocate_pool(struct cmap_shard *shard, u32 order, gfp_t gfp)
 		return err;
 
 	cmap_lock_bh(&shard->lock);
-	table = cmap_shard_table_for(shard, order);
+	table = cmap_shard_table_for(shard, high);
 	cmap_pool_attach(table, pool_bits, &block);
 	cmap_shard_show_pool(shard, table);
 	spin_unlock_bh(&shard->lock);
@@ -115,7 +115,7 @@ int cmap_lack_allocate(struct cmap_shard *shard, struct cmap_write *write,
 		err = allocate_table(shard, gfp);
 		break;
 	case CMAP_BLOCKED_ON_POOL:
-		err = allocate_pool(shard, cmap_hash_order(write->key.hash),
+		err = allocate_pool(shard, cmap_hash_high(write->key.hash),
 				    gfp);
 		break;
 	case CMAP_BLOCKED_ON_NODE:
@@ -154,7 +154,7 @@ struct cmap_lack cmap_shard_lack(struct cmap_shard *shard,
 		return lack;
 
 	cmap_lock_bh(&shard->lock);
-	table = cmap_shard_table_for(shard, cmap_hash_order(write->key.hash));
+	table = cmap_shard_table_for(shard, cmap_hash_high(write->key.hash));
 	if (table->pool_chunks == table->pool_chunks_max)
 		lack.bytes = cmap_migrate_lack(shard);
 	else

@@ -20,10 +20,10 @@ struct cmap_key {
 };
 
 /**
- * cmap_table_of() - find the table and bucket that an order belongs to now
+ * cmap_table_of() - find the table and bucket that an high belongs to now
  * @table: the shard's table
  * @arena: the shard's arena
- * @order: high half of a hash
+ * @high: high half of a hash
  * @bucket: set to the bucket
  * @head: set to its head, as loaded with acquire semantics
  *
@@ -36,11 +36,11 @@ struct cmap_key {
  */
 static __always_inline struct cmap_table *
 cmap_table_of(struct cmap_table *table, const struct cmap_arena *arena,
-	      u32 order, struct cmap_bucket **bucket, u32 *head)
+	      u32 high, struct cmap_bucket **bucket, u32 *head)
 {
 	for (;;) {
 		*bucket = cmap_table_bucket(table,
-					    cmap_table_index(table, order));
+					    cmap_table_index(table, high));
 		/* Pairs with the release in cmap_table_move(). */
 		*head = smp_load_acquire(&(*bucket)->head);
 		if (likely(!(*head & CMAP_BUCKET_MOVED)))
@@ -150,7 +150,7 @@ cmap_table_find(struct cmap_table **table, const struct cmap_arena *arena,
 	struct cmap_node *node;
 	u32 head;
 
-	*table = cmap_table_of(*table, arena, cmap_hash_order(key->hash),
+	*table = cmap_table_of(*table, arena, cmap_hash_high(key->hash),
 			       &bucket, &head);
 	for (;;) {
 		node = cmap_bucket_find(bucket, arena, key, slot);
@@ -186,7 +186,7 @@ static __always_inline struct cmap_node *
 cmap_lookup_entry(const struct cmap_table *table,
 		  const struct cmap_arena *arena, const struct cmap_key *key)
 {
-	u32 order = cmap_hash_order(key->hash);
+	u32 high = cmap_hash_high(key->hash);
 	const struct cmap_bucket *bucket;
 	struct cmap_node *node;
 	u64 match;
@@ -195,7 +195,7 @@ cmap_lookup_entry(const struct cmap_table *table,
 	if (unlikely(!table))
 		return NULL;
 
-	bucket = cmap_table_bucket(table, cmap_table_index(table, order));
+	bucket = cmap_table_bucket(table, cmap_table_index(table, high));
 	/* Pairs with the release in cmap_table_move(). */
 	head = smp_load_acquire(&bucket->head);
 	match = cmap_bucket_match(bucket, cmap_hash_tag(key->hash));

@@ -245,7 +245,7 @@ u64 cmap_maintain_reclaim(struct cmap_shard *shard, bool *freed)
 
 /*
  * Move a node to another segment, if it is an entry's.  It is one if a slot
- * refers to it: in other nodes the word at the place of the order leads to no
+ * refers to it: in other nodes the word at the place of the high leads to no
  * such slot.  Returns the bytes copied, or -ENOSPC.
  */
 static int move_node(struct cmap_shard *shard, cmap_ref ref)
@@ -253,7 +253,7 @@ static int move_node(struct cmap_shard *shard, cmap_ref ref)
 	struct cmap_arena *arena = &shard->arena;
 	const struct cmap_node *node = cmap_arena_node(arena, ref);
 	/* A reserved node is filled without the lock. */
-	u32 order = READ_ONCE(node->order);
+	u32 high = READ_ONCE(node->hash_high);
 	struct cmap_bucket *bucket;
 	struct cmap_table *table;
 	struct cmap_slot slot;
@@ -264,8 +264,8 @@ static int move_node(struct cmap_shard *shard, cmap_ref ref)
 	table = cmap_shard_table_locked(shard);
 	if (!table)
 		return 0;
-	table = cmap_table_of(table, arena, order, &bucket, &head);
-	if (!cmap_table_find_ref(table, order, ref, &slot))
+	table = cmap_table_of(table, arena, high, &bucket, &head);
+	if (!cmap_table_find_ref(table, high, ref, &slot))
 		return 0;
 	change.ref = cmap_arena_copy(arena, ref);
 	if (!change.ref)

@@ -146,9 +146,9 @@ static inline bool cmap_map_named(const struct cmap *map)
 }
 
 static inline struct cmap_shard *cmap_map_shard(const struct cmap *map,
-						u32 order)
+						u32 high)
 {
-	return map->shard[(u64)order >> map->shard_shift];
+	return map->shard[(u64)high >> map->shard_shift];
 }
 
 #endif /* CMAP_MAP_H */

@@ -114,7 +114,7 @@ static void copy_chain(struct cmap_table *old, struct cmap_bucket *bucket,
 				continue;
 			node = cmap_arena_node(arena, ref);
 			/* cmap_table_move() has made sure there is room. */
-			if (WARN_ON_ONCE(cmap_table_place(new, node->order,
+			if (WARN_ON_ONCE(cmap_table_place(new, node->hash_high,
 							  U32_MAX, &slot)))
 				continue;
 			cmap_table_fill(new, &slot, node, bucket->tag[i], ref);

@@ -27,7 +27,7 @@ typedef u32 cmap_ref;
  * struct cmap_node - one version of one entry
  * @version: the entry's version; 0 while the node is free or being filled.  It is
  *	set last when a node is filled, and cleared first when it is reused
- * @order: the high half of the key's hash, while the node's ref is in a bucket.  A
+ * @hash_high: the high half of the key's hash, while the node's ref is in a bucket.  A
  *	reader without the lock must check the ref again after reading this
  * @link: once the ref has been removed, the next node in a list of free ones.  Not
  *	for readers
@@ -37,12 +37,12 @@ typedef u32 cmap_ref;
  * @key: the key
  *
  * A node is constant from the publication of its ref to the end of the grace period
- * after the ref's removal, except that @link overwrites @order.
+ * after the ref's removal, except that @link overwrites @hash_high.
  */
 struct cmap_node {
 	u64 version;
 	union {
-		u32 order;
+		u32 hash_high;
 		cmap_ref link;
 	};
 	u32 lengths;

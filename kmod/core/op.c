@@ -275,10 +275,10 @@ u64 cmap_map_clear(struct cmap *map)
 	u32 i;
 
 	for (i = 0; i < map->shards; i++) {
-		u64 order = 0;
+		u64 high = 0;
 
-		while (order <= U32_MAX && !fatal_signal_pending(current)) {
-			removed += cmap_shard_clear(map->shard[i], &order);
+		while (high <= U32_MAX && !fatal_signal_pending(current)) {
+			removed += cmap_shard_clear(map->shard[i], &high);
 			cond_resched();
 		}
 	}

@@ -113,7 +113,7 @@ static inline void cmap_op_free_copy(const struct cmap *map, void *copy,
 static inline struct cmap_shard *cmap_op_shard(const struct cmap *map,
 					       const struct cmap_key *key)
 {
-	return cmap_map_shard(map, cmap_hash_order(key->hash));
+	return cmap_map_shard(map, cmap_hash_high(key->hash));
 }
 
 /**

@@ -137,11 +137,11 @@ static void keep_found(struct cmap_scan *scan, u64 position, struct cmap_node *n
 {
 	struct cmap_found *found = scan->found;
 	u32 i = scan->count;
-	int order = 1;
+	int cmp = 1;
 
 	while (i) {
-		order = compare_found(scan, position, node, &found[i - 1]);
-		if (order >= 0)
+		cmp = compare_found(scan, position, node, &found[i - 1]);
+		if (cmp >= 0)
 			break;
 		i--;
 	}
@@ -150,7 +150,7 @@ static void keep_found(struct cmap_scan *scan, u64 position, struct cmap_node *n
 	 * The key was deleted and set again while the bucket was read, so it was
 	 * found in two slots.  Keep the later version.
 	 */
-	if (i && !order) {
+	if (i && !cmp) {
 		if (node->version > found[i - 1].node->version)
 			found[i - 1].node = node;
 		return;
@@ -175,7 +175,7 @@ static u64 position_of(const struct cmap_scan *scan,
 		       const struct cmap_slot *slot, cmap_ref ref,
 		       const struct cmap_node *node)
 {
-	u32 order = READ_ONCE(node->order);
+	u32 high = READ_ONCE(node->hash_high);
 	u16 tag = READ_ONCE(slot->bucket->tag[slot->i]);
 	u64 hash;
 
@@ -183,10 +183,10 @@ static u64 position_of(const struct cmap_scan *scan,
 	smp_rmb();
 	if (likely(READ_ONCE(slot->bucket->ref[slot->i]) == ref &&
 		   !(READ_ONCE(first->head) & CMAP_BUCKET_MOVED)))
-		return cmap_position(order, tag);
+		return cmap_position(high, tag);
 
 	hash = cmap_hash(&scan->map->hash, node->key, cmap_node_key_len(node));
-	return cmap_position(cmap_hash_order(hash), cmap_hash_tag(hash));
+	return cmap_position(cmap_hash_high(hash), cmap_hash_tag(hash));
 }
 
 static void read_chain(struct cmap_scan *scan, const struct cmap_shard *shard,
@@ -247,7 +247,7 @@ static void set_ties(struct cmap_scan *scan)
  */
 bool cmap_scan_next(struct cmap_scan *scan)
 {
-	u32 order = scan->position >> 16;
+	u32 high = scan->position >> 16;
 	unsigned int below = scan->map->shard_shift;
 	struct cmap_shard *shard;
 	struct cmap_table *table;
@@ -259,16 +259,16 @@ bool cmap_scan_next(struct cmap_scan *scan)
 	if (scan->position >= CMAP_POSITION_END)
 		return false;
 
-	shard = cmap_map_shard(scan->map, order);
+	shard = cmap_map_shard(scan->map, high);
 	table = rcu_dereference(shard->table);
 	if (table) {
-		table = cmap_table_of(table, &shard->arena, order, &bucket,
+		table = cmap_table_of(table, &shard->arena, high, &bucket,
 				      &head);
 		read_chain(scan, shard, table, bucket, head);
 		set_ties(scan);
-		end = cmap_table_bucket_end(table, order);
+		end = cmap_table_bucket_end(table, high);
 	} else {
-		end = (((u64)order >> below) + 1) << below;
+		end = (((u64)high >> below) + 1) << below;
 	}
 
 	scan->end = end << 16;

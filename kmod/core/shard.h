@@ -118,9 +118,9 @@ cmap_shard_next_locked(const struct cmap_shard *shard,
 					 lockdep_is_held(&shard->lock));
 }
 
-/* The table that the bucket of an order is in now, for changing it. */
+/* The table that the bucket of the high half of a hash is in now, for changing it. */
 static inline struct cmap_table *cmap_shard_table_for(struct cmap_shard *shard,
-						      u32 order)
+						      u32 high)
 {
 	struct cmap_bucket *bucket;
 	u32 head;
@@ -128,7 +128,7 @@ static inline struct cmap_table *cmap_shard_table_for(struct cmap_shard *shard,
 	lockdep_assert_held(&shard->lock);
 
 	return cmap_table_of(cmap_shard_table_locked(shard), &shard->arena,
-			     order, &bucket, &head);
+			     high, &bucket, &head);
 }
 
 /* For a count that began before: it gets the number of entries as it is. */

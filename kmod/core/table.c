@@ -38,7 +38,7 @@ static void add_block(struct cmap_table *table, struct cmap_block *block)
 }
 
 /*
- * Pool buckets come in blocks of an order that the page allocator provides
+ * Pool buckets come in blocks of an high that the page allocator provides
  * whenever there is memory at all.  A table cannot be moved without them, and
  * there is no fallback to smaller blocks.  The blocks of the largest tables are
  * larger, so that the list of them takes no more than a few pages.
@@ -477,7 +477,7 @@ static bool bucket_free_slot(struct cmap_bucket *bucket,
 /**
  * cmap_table_place() - find a free slot for a new entry
  * @table: the table that the entry's bucket is in now
- * @order: high half of the key's hash
+ * @high: high half of the key's hash
  * @chain_max: most buckets that the chain may have behind its first
  * @slot: set to the slot
  *
@@ -485,13 +485,13 @@ static bool bucket_free_slot(struct cmap_bucket *bucket,
  * Return: 0; -EAGAIN if the pool needs more buckets; -EXFULL if the chain is
  * as long as it may be.
  */
-int cmap_table_place(struct cmap_table *table, u32 order, u32 chain_max,
+int cmap_table_place(struct cmap_table *table, u32 high, u32 chain_max,
 		     struct cmap_slot *slot)
 {
 	struct cmap_bucket *bucket, *last;
 	u32 head, length = 0;
 
-	bucket = cmap_table_bucket(table, cmap_table_index(table, order));
+	bucket = cmap_table_bucket(table, cmap_table_index(table, high));
 	do {
 		if (bucket_free_slot(bucket, slot))
 			return 0;
@@ -554,7 +554,7 @@ u32 cmap_chain_entries(const struct cmap_table *table,
 /**
  * cmap_table_chain_entries() - count the entries of an overlong chain
  * @table: the table
- * @order: high half of a hash that belongs to the chain
+ * @high: high half of a hash that belongs to the chain
  *
  * The number of entries counts, not that of buckets: entries stay where they
  * are when those before them in the chain are deleted.
@@ -563,9 +563,9 @@ u32 cmap_chain_entries(const struct cmap_table *table,
  * Return: the number, if the chain may have CMAP_CHAIN_HALF entries or more.
  * Returns 0 without scanning if no chain was ever long enough.
  */
-u32 cmap_table_chain_entries(const struct cmap_table *table, u32 order)
+u32 cmap_table_chain_entries(const struct cmap_table *table, u32 high)
 {
-	u32 index = cmap_table_index(table, order);
+	u32 index = cmap_table_index(table, high);
 
 	if (likely(table->longest * CMAP_BUCKET_SLOTS < CMAP_CHAIN_HALF))
 		return 0;
@@ -592,7 +592,8 @@ void cmap_table_fill(struct cmap_table *table, const struct cmap_slot *slot,
 	 */
 	smp_store_release(&slot->bucket->tag[slot->i], tag);
 	cmap_slot_replace(slot, ref);
-	table->overlong += cmap_table_chain_entries(table, node->order) > CMAP_CHAIN_HALF;
+	table->overlong += cmap_table_chain_entries(table, node->hash_high) >
+			   CMAP_CHAIN_HALF;
 }
 
 /**
@@ -606,27 +607,28 @@ void cmap_table_fill(struct cmap_table *table, const struct cmap_slot *slot,
 void cmap_table_delete(struct cmap_table *table, const struct cmap_slot *slot,
 		       const struct cmap_node *node)
 {
-	table->overlong -= cmap_table_chain_entries(table, node->order) > CMAP_CHAIN_HALF;
+	table->overlong -= cmap_table_chain_entries(table, node->hash_high) >
+			   CMAP_CHAIN_HALF;
 	cmap_slot_replace(slot, 0);
 }
 
 /**
  * cmap_table_find_ref() - find the slot that refers to a node
- * @table: the table that @order is in now
- * @order: high half of the key's hash, if the node is an entry's
+ * @table: the table that @high is in now
+ * @high: high half of the key's hash, if the node is an entry's
  * @ref: the node
  * @slot: set to that slot
  *
  * Context: The shard's lock.
  * Return: false if no slot does: the node is no entry's.
  */
-bool cmap_table_find_ref(const struct cmap_table *table, u32 order,
+bool cmap_table_find_ref(const struct cmap_table *table, u32 high,
 			 cmap_ref ref, struct cmap_slot *slot)
 {
 	struct cmap_bucket *bucket;
 	unsigned int i;
 
-	bucket = cmap_table_bucket(table, cmap_table_index(table, order));
+	bucket = cmap_table_bucket(table, cmap_table_index(table, high));
 	for (; bucket; bucket = cmap_bucket_next(table, bucket->head)) {
 		for (i = 0; i < CMAP_BUCKET_SLOTS; i++) {
 			if (bucket->ref[i] != ref)

@@ -68,7 +68,7 @@ static_assert(sizeof(struct cmap_bucket) == 64);
  * @bank: which of the places for tables of its size the table has
  * @hidden: processes may see zeroes in its place, and must not look there yet
  * @unclean: processes may see zeroes where its pool grew
- * @shift: how far to shift an order right to get the bucket's index
+ * @shift: how far to shift an high right to get the bucket's index
  * @mask: mask of that index; the bits above chose the shard
  * @chunk_bits: log2 of the buckets in a chunk
  * @chunk_mask: mask of the index within a chunk
@@ -140,7 +140,7 @@ static inline bool cmap_pool_exhausted(const struct cmap_table *table)
 	       table->pool_used == cmap_pool_capacity(table);
 }
 
-/* Set which bits of an order choose the bucket. */
+/* Set which bits of the high half choose the bucket. */
 static inline void cmap_table_set_bits(struct cmap_table *table, u8 bits,
 				       u8 shard_bits)
 {
@@ -149,16 +149,16 @@ static inline void cmap_table_set_bits(struct cmap_table *table, u8 bits,
 	table->mask = cmap_table_buckets(table) - 1;
 }
 
-static inline u32 cmap_table_index(const struct cmap_table *table, u32 order)
+static inline u32 cmap_table_index(const struct cmap_table *table, u32 high)
 {
-	return order >> table->shift & table->mask;
+	return high >> table->shift & table->mask;
 }
 
-/* The first order after those of the bucket of @order. */
+/* The first high after those of the bucket of @high. */
 static inline u64 cmap_table_bucket_end(const struct cmap_table *table,
-					u32 order)
+					u32 high)
 {
-	return (((u64)order >> table->shift) + 1) << table->shift;
+	return (((u64)high >> table->shift) + 1) << table->shift;
 }
 
 static inline struct cmap_bucket *
@@ -233,15 +233,15 @@ void cmap_table_free_rcu(struct cmap_table *table);
 u64 cmap_table_array_bytes(u8 bits);
 u64 cmap_table_bytes(const struct cmap_table *table);
 
-int cmap_table_place(struct cmap_table *table, u32 order, u32 chain_max,
+int cmap_table_place(struct cmap_table *table, u32 high, u32 chain_max,
 		     struct cmap_slot *slot);
 u32 cmap_chain_entries(const struct cmap_table *table,
 		       const struct cmap_bucket *bucket);
-u32 cmap_table_chain_entries(const struct cmap_table *table, u32 order);
+u32 cmap_table_chain_entries(const struct cmap_table *table, u32 high);
 void cmap_slot_replace(const struct cmap_slot *slot, cmap_ref ref);
 void cmap_table_fill(struct cmap_table *table, const struct cmap_slot *slot,
 		     const struct cmap_node *node, u16 tag, cmap_ref ref);
-bool cmap_table_find_ref(const struct cmap_table *table, u32 order,
+bool cmap_table_find_ref(const struct cmap_table *table, u32 high,
 			 cmap_ref ref, struct cmap_slot *slot);
 void cmap_table_delete(struct cmap_table *table, const struct cmap_slot *slot,
 		       const struct cmap_node *node);

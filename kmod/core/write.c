@@ -61,7 +61,7 @@ static int add_to_number(struct cmap_write *write, const struct cmap_node *node,
 
 static void fill_key(struct cmap_node *node, const struct cmap_write *write)
 {
-	node->order = cmap_hash_order(write->key.hash);
+	node->hash_high = cmap_hash_high(write->key.hash);
 	node->lengths = cmap_node_lengths(write->key.len, write->value_len);
 	cmap_copy(node->key, write->key.data, write->key.len);
 }
@@ -191,14 +191,14 @@ static int replace_entry(struct cmap_shard *shard, struct cmap_write *write,
 
 /* While a table shrinks, the chain that two chains will become counts. */
 static bool chain_full_when_shrunk(const struct cmap_shard *shard,
-				   const struct cmap_table *table, u32 order)
+				   const struct cmap_table *table, u32 high)
 {
 	const struct cmap_table *next =
 		rcu_dereference_protected(table->next,
 					  lockdep_is_held(&shard->lock));
 
 	return next && next->bits < table->bits &&
-	       cmap_table_chain_entries(table, order) >= CMAP_CHAIN_HALF;
+	       cmap_table_chain_entries(table, high) >= CMAP_CHAIN_HALF;
 }
 
 /* Do everything of an insertion that can fail.  On success the credit is drawn. */
@@ -207,12 +207,12 @@ static __always_inline int prepare_insert(struct cmap_shard *shard,
 					  struct cmap_change *change,
 					  struct cmap_slot *slot)
 {
-	u32 order = cmap_hash_order(write->key.hash);
+	u32 high = cmap_hash_high(write->key.hash);
 	int err;
 
-	if (unlikely(chain_full_when_shrunk(shard, change->table, order)))
+	if (unlikely(chain_full_when_shrunk(shard, change->table, high)))
 		return -EXFULL;
-	err = cmap_table_place(change->table, order, CMAP_CHAIN_MAX, slot);
+	err = cmap_table_place(change->table, high, CMAP_CHAIN_MAX, slot);
 	if (err)
 		return err == -EAGAIN ?
 		       blocked_on(write, CMAP_BLOCKED_ON_POOL) : err;
@@ -545,13 +545,13 @@ static u64 clear_chain(struct cmap_shard *shard, struct cmap_table *table,
 /**
  * cmap_shard_clear() - delete the entries of some buckets
  * @shard: the shard
- * @order: where to begin, 0 at first; moved on, in the end beyond U32_MAX.
- *	It is the hash's order without the bits that choose the shard
+ * @high: where to begin, 0 at first; moved on, in the end beyond U32_MAX.
+ *	It is the high half of the hash without the bits that choose the shard
  *
  * Context: Process; no lock.
  * Return: how many were deleted.
  */
-u64 cmap_shard_clear(struct cmap_shard *shard, u64 *order)
+u64 cmap_shard_clear(struct cmap_shard *shard, u64 *high)
 {
 	u64 removed = 0;
 	unsigned int i;
@@ -559,17 +559,17 @@ u64 cmap_shard_clear(struct cmap_shard *shard, u64 *order)
 
 	cmap_lock_bh(&shard->lock);
 	if (!cmap_shard_table_locked(shard))
-		*order = 1ULL << 32;
+		*high = 1ULL << 32;
 	cmap_entries_begin(shard);
 	cmap_quota_deleting(shard->quota, &shard->credit);
-	for (i = 0; i < CLEAR_BUCKETS && *order <= U32_MAX; i++) {
-		u32 at = *order >> shard->shard_bits;
+	for (i = 0; i < CLEAR_BUCKETS && *high <= U32_MAX; i++) {
+		u32 at = *high >> shard->shard_bits;
 		struct cmap_table *table = cmap_shard_table_for(shard, at);
 		u32 index = cmap_table_index(table, at);
 
 		removed += clear_chain(shard, table,
 				       cmap_table_bucket(table, index));
-		*order = ((u64)index + 1) << (32 - table->bits);
+		*high = ((u64)index + 1) << (32 - table->bits);
 	}
 	cmap_entries_end(shard, shard->entries - removed);
 	cmap_quota_return(shard->quota, &shard->credit, removed);

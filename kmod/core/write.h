@@ -98,6 +98,6 @@ struct cmap_node *cmap_shard_try_reserve(struct cmap_shard *shard,
 					 struct cmap_write *write);
 void cmap_shard_unreserve(struct cmap_shard *shard, struct cmap_write *write);
 void cmap_shard_retire(struct cmap_shard *shard, cmap_ref ref);
-u64 cmap_shard_clear(struct cmap_shard *shard, u64 *order);
+u64 cmap_shard_clear(struct cmap_shard *shard, u64 *high);
 
 #endif /* CMAP_WRITE_H */

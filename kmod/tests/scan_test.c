@@ -14,13 +14,13 @@
  * Set an entry at a position that the test chooses, as if its key had that hash.  The
  * key is @number.
  */
-static int set_at(struct cmap *map, u32 number, u32 order, u16 tag, u64 *version)
+static int set_at(struct cmap *map, u32 number, u32 high, u16 tag, u64 *version)
 {
 	struct cmap_write write = {
-		.key = { &number, sizeof(number), (u64)order << 32 | tag },
+		.key = { &number, sizeof(number), (u64)high << 32 | tag },
 		.value = "",
 	};
-	int err = shard_write(cmap_map_shard(map, order), &write,
+	int err = shard_write(cmap_map_shard(map, high), &write,
 				   GFP_KERNEL);
 
 	*version = write.version;
@@ -342,7 +342,7 @@ static void look_where(struct kunit *test, const struct cmap_found *found,
 			     cmap_node_key_len(found->node));
 
 	scanned->seen++;
-	if (found->position != cmap_position(cmap_hash_order(hash),
+	if (found->position != cmap_position(cmap_hash_high(hash),
 					     cmap_hash_tag(hash)))
 		scanned->wrong++;
 }

@@ -10,10 +10,10 @@
 
 /* Expect all of these keys, and delete them. */
 static void del_aimed(struct kunit *test, struct test_shard *ts, u32 first,
-		      u32 count, u32 order)
+		      u32 count, u32 high)
 {
-	ts_each(test, ts, TS_EXPECT, some_keys_at(first, count, order));
-	ts_each(test, ts, TS_DELETE, some_keys_at(first, count, order));
+	ts_each(test, ts, TS_EXPECT, some_keys_at(first, count, high));
+	ts_each(test, ts, TS_DELETE, some_keys_at(first, count, high));
 }
 
 #define FULL	(CMAP_BUCKET_SLOTS * (1 + CMAP_CHAIN_MAX))
@@ -90,15 +90,15 @@ static void emptied_chains_give_way(struct kunit *test, gfp_t gfp)
 	int err;
 
 	for (chain = 0; chain < 8; chain++) {
-		u32 order = chain << 28;
+		u32 high = chain << 28;
 
 		for (i = 0; i < FULL; i++) {
-			key = ts_key_at(i, order, buf);
+			key = ts_key_at(i, high, buf);
 			err = ts_set(ts, &key, "v", 1, gfp);
 			KUNIT_ASSERT_EQ(test, err, 0);
 		}
 		for (i = 0; i < FULL; i++) {
-			key = ts_key_at(i, order, buf);
+			key = ts_key_at(i, high, buf);
 			KUNIT_ASSERT_EQ(test, ts_delete(ts, &key), 0);
 		}
 	}
@@ -390,14 +390,14 @@ static void shrinking_keeps_chains_short(struct kunit *test)
 static void cleared_flood_shrinks(struct kunit *test)
 {
 	struct test_shard *ts = ts_new(test, 1, false);
-	u64 order;
+	u64 high;
 
 	ts_each(test, ts, TS_SET, some_keys(0, 1000));
 	ts_each(test, ts, TS_SET, some_keys_at(1000, FULL - 30, 0));
 	ts_settle(ts);
 	KUNIT_EXPECT_EQ(test, bits_of(ts), 8);
-	for (order = 0; order <= U32_MAX;)
-		cmap_shard_clear(ts->shard, &order);
+	for (high = 0; high <= U32_MAX;)
+		cmap_shard_clear(ts->shard, &high);
 	KUNIT_EXPECT_EQ(test, ts->shard->entries, 0);
 	ts_settle(ts);
 	KUNIT_EXPECT_EQ(test, bits_of(ts), CMAP_TABLE_BITS_MIN);

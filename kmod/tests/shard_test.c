@@ -174,20 +174,20 @@ static void writes_at_random_wiped(struct kunit *test)
 static void clear_at_random(struct kunit *test)
 {
 	struct test_shard *ts = ts_new(test, 3000, false);
-	u64 removed = 0, order = 0, added;
+	u64 removed = 0, high = 0, added;
 	u32 i;
 
-	KUNIT_EXPECT_EQ(test, cmap_shard_clear(ts->shard, &order), 0);
-	KUNIT_EXPECT_GT(test, order, U32_MAX);
+	KUNIT_EXPECT_EQ(test, cmap_shard_clear(ts->shard, &high), 0);
+	KUNIT_EXPECT_GT(test, high, U32_MAX);
 	for (i = 0; i < 9000; i++)
 		random_write(test, ts, 3000, true);
 	added = ts->shard->entries;
-	order = 0;
-	while (order <= U32_MAX) {
+	high = 0;
+	while (high <= U32_MAX) {
 		u8 buf[MODEL_KEY_MAX];
 		struct cmap_key key = ts_key(ts, 100000 + i++, buf);
 
-		removed += cmap_shard_clear(ts->shard, &order);
+		removed += cmap_shard_clear(ts->shard, &high);
 		added += !ts_set(ts, &key, NULL, 0, GFP_KERNEL);
 	}
 	KUNIT_EXPECT_EQ(test, ts->shard->entries, added - removed);

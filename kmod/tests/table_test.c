@@ -62,7 +62,7 @@ static cmap_ref tt_new_node(struct kunit *test, struct test_table *tt,
 	ref = ta_take(tt->ta, cmap_node_size(key->len, 0), &err);
 	KUNIT_ASSERT_NE(test, ref, 0);
 	node = ta_node(tt->ta, ref);
-	node->order = cmap_hash_order(key->hash);
+	node->hash_high = cmap_hash_high(key->hash);
 	node->lengths = cmap_node_lengths(key->len, 0);
 	node->version = version;
 	memcpy(node->key, key->data, key->len);
@@ -84,14 +84,14 @@ static struct cmap_node *tt_find(struct test_table *tt, const struct cmap_key *k
 }
 
 /* The table that has the entries of a part of the hash's range now. */
-static struct cmap_table *tt_table_of(struct test_table *tt, u32 order)
+static struct cmap_table *tt_table_of(struct test_table *tt, u32 high)
 {
 	struct cmap_bucket *bucket;
 	struct cmap_table *table;
 	u32 head;
 
 	rcu_read_lock();
-	table = cmap_table_of(tt->table, &tt->ta->arena, order,
+	table = cmap_table_of(tt->table, &tt->ta->arena, high,
 			      &bucket, &head);
 	rcu_read_unlock();
 
@@ -119,14 +119,14 @@ static int tt_extend_pool(struct test_table *tt, struct cmap_table *table)
 static int tt_insert(struct kunit *test, struct test_table *tt,
 		     const struct cmap_key *key, u64 version)
 {
-	struct cmap_table *table = tt_table_of(tt, cmap_hash_order(key->hash));
+	struct cmap_table *table = tt_table_of(tt, cmap_hash_high(key->hash));
 	struct cmap_slot slot;
 	cmap_ref ref;
 	int err;
 
 	for (;;) {
 		spin_lock_bh(&tt->ta->lock);
-		err = cmap_table_place(table, cmap_hash_order(key->hash),
+		err = cmap_table_place(table, cmap_hash_high(key->hash),
 				       CMAP_CHAIN_MAX, &slot);
 		spin_unlock_bh(&tt->ta->lock);
 		if (err != -EAGAIN)
@@ -149,7 +149,7 @@ static void tt_remove(struct test_table *tt, const struct cmap_slot *slot)
 	cmap_ref ref = slot->bucket->ref[slot->i];
 	struct cmap_node *node = ta_node(tt->ta, ref);
 
-	cmap_table_delete(tt_table_of(tt, node->order), slot, node);
+	cmap_table_delete(tt_table_of(tt, node->hash_high), slot, node);
 	ta_retire(tt->ta, ref);
 }
 
@@ -177,14 +177,14 @@ static void tt_check(struct kunit *test, struct test_table *tt)
 				cmap_hash_tag(key.hash));
 	}
 	for (i = 0; i < buckets; i++) {
-		u32 order = i << tt->table->shift;
+		u32 high = i << tt->table->shift;
 		struct cmap_bucket *bucket;
 		struct cmap_table *table;
 		u32 head, chain = 0, j;
 
 		rcu_read_lock();
 		table = cmap_table_of(tt->table, &tt->ta->arena,
-				      order, &bucket, &head);
+				      high, &bucket, &head);
 		/* A bucket that was moved to a larger table has become two. */
 		if (table == tt->table)
 			for (; bucket; bucket = cmap_bucket_next(table, head)) {

@@ -135,12 +135,12 @@ void ts_expect_all(struct kunit *test, struct test_shard *ts)
 	}
 }
 
-struct cmap_key ts_key_at(u32 number, u32 order, u8 buf[MODEL_KEY_MAX])
+struct cmap_key ts_key_at(u32 number, u32 high, u8 buf[MODEL_KEY_MAX])
 {
 	return (struct cmap_key){
 		.data = buf,
 		.len = model_key(number, buf),
-		.hash = (u64)INDEX << 61 | (u64)order << 29 |
+		.hash = (u64)INDEX << 61 | (u64)high << 29 |
 			(number & 0xffff),
 	};
 }
@@ -153,7 +153,7 @@ void ts_each(struct kunit *test, struct test_shard *ts, enum ts_step step,
 	u32 i;
 
 	for (i = keys.first; i < keys.first + keys.count; i++) {
-		key = keys.aimed ? ts_key_at(i, keys.order, buf) :
+		key = keys.aimed ? ts_key_at(i, keys.high, buf) :
 				   ts_key(ts, i, buf);
 		switch (step) {
 		case TS_SET:

@@ -47,14 +47,14 @@ void ts_expect(struct kunit *test, struct test_shard *ts,
 void ts_expect_all(struct kunit *test, struct test_shard *ts);
 
 /* Make a key whose hash begins with the bits that the test chooses. */
-struct cmap_key ts_key_at(u32 number, u32 order, u8 buf[MODEL_KEY_MAX]);
+struct cmap_key ts_key_at(u32 number, u32 high, u8 buf[MODEL_KEY_MAX]);
 
 /* Keys with consecutive numbers.  With @aimed, ts_key_at() makes their hashes. */
 struct test_keys {
 	u32 first;
 	u32 count;
 	bool aimed;
-	u32 order;
+	u32 high;
 };
 
 enum ts_step { TS_SET, TS_DELETE, TS_EXPECT };
@@ -68,9 +68,9 @@ static inline struct test_keys some_keys(u32 first, u32 count)
 	return (struct test_keys){ .first = first, .count = count };
 }
 
-static inline struct test_keys some_keys_at(u32 first, u32 count, u32 order)
+static inline struct test_keys some_keys_at(u32 first, u32 count, u32 high)
 {
-	return (struct test_keys){ first, count, true, order };
+	return (struct test_keys){ first, count, true, high };
 }
 
 /* Make another table for the shard to be moved into. */

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The position of an entry, as a range reads it: from the node's order and from
- * the slot's tag.  A link overwrites the order when the node is retired, and
- * the next entry in the slot sets the tag anew.  Meanwhile the entry is
- * deleted, its bucket moves, and its slot and its node get other entries.
- * README.md says how weakly ordered memory is modelled.
+ * The position of an entry, as a range reads it: from the high half of the hash,
+ * which is in the node, and from the slot's tag.  A link overwrites the high half
+ * when the node is retired, and the next entry in the slot sets the tag anew.
+ * Meanwhile the entry is deleted, its bucket moves, and its slot and its node get
+ * other entries.  README.md says how weakly ordered memory is modelled.
  *
  * There are two nodes and one slot, in the reader's bucket and in the one that
  * it is moved to.  The reader uses a window.  With KERNEL it is a range in the
@@ -22,14 +22,14 @@
 #endif
 
 #define NODES	2
-#define LINK	99	/* a link, which differs from every order */
+#define LINK	99	/* a link, which differs from every high half */
 
 byte tag[2];		/* the entry's tag, by bucket */
 byte ref[2];		/* node + 1, or 0 */
 bool moved;		/* the first bucket was moved */
 
-/* An entry's order, its tag and its only version are one number. */
-byte order[NODES];	/* or LINK */
+/* An entry's high half, its tag and its only version are one number. */
+byte high[NODES];	/* or LINK */
 byte version[NODES];
 
 bool begun, over;
@@ -62,7 +62,7 @@ inline barrier()
 {
 	do
 	:: d_step { p & P_BLANK -> version[n] = 0; p = p & ~P_BLANK }
-	:: d_step { p & P_ORDER -> order[n] = v; p = p & ~P_ORDER }
+	:: d_step { p & P_ORDER -> high[n] = v; p = p & ~P_ORDER }
 	:: d_step { p & P_SEAL && !(p & AFTER_SEAL) -> version[n] = v;
 		    p = p & ~P_SEAL }
 	:: d_step { p & P_TAG && !(p & AFTER_TAG) -> tag[b] = v;
@@ -70,7 +70,7 @@ inline barrier()
 	:: d_step { p & P_REF && !(p & ~P_REF) -> ref[b] = n + 1;
 		    p = p & ~P_REF }
 	:: d_step { p & P_GONE -> ref[b] = 0; p = p & ~P_GONE }
-	:: d_step { p & P_LINK && !(p & AFTER_LINK) -> order[old] = LINK;
+	:: d_step { p & P_LINK && !(p & AFTER_LINK) -> high[old] = LINK;
 		    p = p & ~P_LINK }
 	:: d_step { p & P_MOVED -> moved = true; p = p & ~P_MOVED }
 	:: atomic { p == 0 || over -> break }
@@ -85,7 +85,7 @@ active proctype Writer()
 	bool retired[NODES];
 
 	atomic {
-		version[0] = 1; order[0] = 1;
+		version[0] = 1; high[0] = 1;
 		tag[0] = 1; ref[0] = 1; there = 1;
 		run Reader()
 	}
@@ -163,7 +163,7 @@ next:	skip
 inline fence()
 {
 	do
-	:: d_step { l & L_ORDER -> o = order[n]; l = l & ~L_ORDER }
+	:: d_step { l & L_ORDER -> o = high[n]; l = l & ~L_ORDER }
 	:: d_step { l & L_TAG -> t = tag[0]; l = l & ~L_TAG }
 	:: d_step { l & L_REF -> r = ref[0]; l = l & ~L_REF }
 	:: d_step { l & L_MOVED -> m = moved; l = l & ~L_MOVED }

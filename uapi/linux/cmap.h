@@ -859,7 +859,7 @@ struct cmap_window_bucket {
 /**
  * struct cmap_window_node - one version of one entry
  * @version: the entry's version; 0 while the node belongs to no entry
- * @order: the highest 32 bits of the key's hash, until the node is unlinked
+ * @hash_high: the highest 32 bits of the key's hash, until the node is unlinked
  *	from its slot.  A reader that needs these or the tag loads both in step
  *	2.  After a load fence it loads the ref and the first bucket's head once
  *	more.  If these have not changed, and step 3 finds no change either,
@@ -871,7 +871,7 @@ struct cmap_window_bucket {
  */
 struct cmap_window_node {
 	__aligned_u64 version;
-	__u32 order;
+	__u32 hash_high;
 	__u32 lengths;
 	/* char key[]; */
 };

@@ -230,14 +230,14 @@ enum kcmap_outcome kcmap_window_read(struct kcmap_view *view,
 /* ---- reading a whole bucket, for ranges ---- */
 
 /*
- * After unlinking, order may be a free-list link and the tag another entry's.
+ * After unlinking, hash_high may be a free-list link and the tag another entry's.
  * So they are this entry's only if its ref is still in the slot after both were
  * read.  Returns whether it is.
  */
 static int position_of(const struct bucket *bucket, const struct node *node,
 		       const uint16_t *tag, uint64_t *position)
 {
-	*position = (uint64_t)LOAD(&node->at->order) << 16 | LOAD(tag);
+	*position = (uint64_t)LOAD(&node->at->hash_high) << 16 | LOAD(tag);
 	LOAD_FENCE();
 	return in_place(bucket, node);
 }

@@ -77,7 +77,7 @@ static void spoil_node(char *node)
 {
 	static const struct { uint8_t at, bytes; } field[] = {
 		{ offsetof(struct cmap_window_node, version), 8 },
-		{ offsetof(struct cmap_window_node, order), 4 },
+		{ offsetof(struct cmap_window_node, hash_high), 4 },
 		{ offsetof(struct cmap_window_node, lengths), 4 },
 		{ sizeof(struct cmap_window_node), 8 },
 	};

@@ -162,7 +162,7 @@ static void fill(uint32_t ref, uint32_t n, uint8_t stamp, bool extended)
 	size_t key_len = key_of(n, key);
 
 	node->version = 0;
-	node->order = (uint32_t)(hash_of(n) >> 32);
+	node->hash_high = (uint32_t)(hash_of(n) >> 32);
 	node->lengths = (uint32_t)key_len << 21 | LEN;
 	memcpy(node + 1, key, key_len);
 	memset((char *)(node + 1) + ((key_len + 7) & ~(size_t)7), stamp, LEN);

@@ -221,7 +221,7 @@ static void put_at(uint32_t i, uint32_t ref)
 	unsigned int slot;
 
 	node->version = i + 1;
-	node->order = (uint32_t)(hash >> 32);
+	node->hash_high = (uint32_t)(hash >> 32);
 	node->lengths = (uint32_t)len << 21 | i % VALUE_MAX;
 	memcpy(node + 1, key, len);
 	memset((char *)(node + 1) + ((len + 7) & ~(size_t)7), (char)i,
