@@ -272,7 +272,8 @@ bool cmap_arena_may_insert(const struct cmap_arena *arena, cmap_ref ref)
  * @taken: the writer holds it from now on
  *
  * A writer holds a node while it fills it outside the lock, and an old node while
- * it copies the value out.  Both come back, so who lacks a node waits for them.
+ * it copies the value out.  Both come back, so a writer that lacks a node waits for
+ * them.
  *
  * Context: The shard's lock.
  */

@@ -217,7 +217,7 @@ void cmap_arena_show(struct cmap_arena *arena, struct cmap_view *view)
 		cmap_view_set_segment(view, i, count, segment->number);
 		i += count;
 	}
-	/* Pairs with the acquires of who looks without the lock. */
+	/* Pairs with the acquires of those that load it without the lock. */
 	smp_store_release(&arena->view, view);
 }
 

@@ -161,8 +161,8 @@ int cmap_table_move(struct cmap_table *old, struct cmap_table *new,
 							       old->moved + i);
 
 		/*
-		 * Pairs with the acquire in cmap_table_of(): who sees the mark
-		 * sees the entries in the new table.
+		 * Pairs with the acquire in cmap_table_of(): a reader that sees
+		 * the mark sees the entries in the new table.
 		 */
 		smp_store_release(&bucket->head,
 				  bucket->head | CMAP_BUCKET_MOVED);
