@@ -517,8 +517,12 @@ void cmap_shard_retire(struct cmap_shard *shard, cmap_ref ref)
 
 /* ---- clear ---- */
 
+/*
+ * Delete a chain's entries from a high half on.  Those before it were deleted when
+ * their bucket was: the table has shrunk since.  What is there now came later.
+ */
 static u64 clear_chain(struct cmap_shard *shard, struct cmap_table *table,
-		       struct cmap_bucket *bucket)
+		       struct cmap_bucket *bucket, u32 from)
 {
 	u64 removed = 0;
 	unsigned int i;
@@ -534,6 +538,8 @@ static u64 clear_chain(struct cmap_shard *shard, struct cmap_table *table,
 			if (!ref)
 				continue;
 			change.old = cmap_arena_node(&shard->arena, ref);
+			if (change.old->hash_high << shard->shard_bits < from)
+				continue;
 			change.old_ref = ref;
 			cmap_commit_locked(shard, CMAP_CHANGE_DELETE, &change);
 			removed++;
@@ -568,7 +574,7 @@ u64 cmap_shard_clear(struct cmap_shard *shard, u64 *high)
 		u32 index = cmap_table_index(table, at);
 
 		removed += clear_chain(shard, table,
-				       cmap_table_bucket(table, index));
+				       cmap_table_bucket(table, index), *high);
 		*high = ((u64)index + 1) << (32 - table->bits);
 	}
 	cmap_entries_end(shard, shard->entries - removed);
