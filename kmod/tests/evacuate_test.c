@@ -6,7 +6,6 @@
 #include "../core/op.h"
 #include "../core/registry.h"
 #include "../core/maintain.h"
-#include "../core/scan.h"
 #include "../core/stat.h"
 
 #include <linux/delay.h>
@@ -23,27 +22,6 @@ static void expect_survivors(struct kunit *test, struct cmap *map, u64 n,
 		KUNIT_EXPECT_EQ(test, len, 100);
 		KUNIT_EXPECT_EQ(test, number, i);
 	}
-}
-
-static u32 count_by_scan(struct kunit *test, struct cmap *map)
-{
-	struct cmap_scan *scan = kunit_kzalloc(test, sizeof(*scan), GFP_KERNEL);
-	u32 count = 0;
-	bool more;
-
-	KUNIT_ASSERT_NOT_NULL(test, scan);
-	scan->map = map;
-	do {
-		rcu_read_lock();
-		more = cmap_scan_next(scan);
-		if (more) {
-			count += scan->count;
-			cmap_scan_pass(scan);
-		}
-		rcu_read_unlock();
-	} while (more);
-
-	return count;
 }
 
 /*
@@ -66,7 +44,7 @@ static void sizes_can_change_in_a_full_map(struct kunit *test)
 	kunit_info(test, "%llu of 100, %llu of 300: %llu %% live", n / 50, k,
 		   bytes * 100 / SZ_2M);
 	KUNIT_EXPECT_GT(test, bytes, SZ_2M / 100 * 60);
-	KUNIT_EXPECT_EQ(test, count_by_scan(test, map),
+	KUNIT_EXPECT_EQ(test, full_count_by_scan(test, map),
 			cmap_map_entries(map));
 	cmap_map_put(map);
 }
@@ -96,7 +74,7 @@ static void memory_goes_back_after_mass_deletes(struct kunit *test)
 		   tries * 100);
 	KUNIT_EXPECT_LE(test, bytes, most);
 	expect_survivors(test, map, n, 100);
-	KUNIT_EXPECT_EQ(test, count_by_scan(test, map), n / 100);
+	KUNIT_EXPECT_EQ(test, full_count_by_scan(test, map), n / 100);
 	cmap_map_put(map);
 }
 
@@ -145,7 +123,7 @@ static void evacuated_while_replaced(struct kunit *test)
 	sparse.keys = n / 50;
 	run_threads(test, 4, replace_or_evacuate);
 	expect_survivors(test, map, n, 50);
-	KUNIT_EXPECT_EQ(test, count_by_scan(test, map), n / 50);
+	KUNIT_EXPECT_EQ(test, full_count_by_scan(test, map), n / 50);
 	cmap_map_put(map);
 }
 

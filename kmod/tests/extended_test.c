@@ -7,7 +7,6 @@
 #include "../core/maintain.h"
 #include "../core/op.h"
 #include "../core/registry.h"
-#include "../core/scan.h"
 
 #include <linux/bits.h>
 #include <linux/rcupdate.h>
@@ -109,27 +108,6 @@ static void trailers_have_their_place(struct kunit *test)
 			CMAP_CLASSES);
 }
 
-static u32 count_by_scan(struct kunit *test, struct cmap *map)
-{
-	struct cmap_scan *scan = kunit_kzalloc(test, sizeof(*scan), GFP_KERNEL);
-	u32 count = 0;
-	bool more;
-
-	KUNIT_ASSERT_NOT_NULL(test, scan);
-	scan->map = map;
-	do {
-		rcu_read_lock();
-		more = cmap_scan_next(scan);
-		if (more) {
-			count += scan->count;
-			cmap_scan_pass(scan);
-		}
-		rcu_read_unlock();
-	} while (more);
-
-	return count;
-}
-
 /* Whatever flags a trailer has, known or not, the entry is there. */
 static void found_whatever_its_flags(struct kunit *test)
 {
@@ -146,7 +124,7 @@ static void found_whatever_its_flags(struct kunit *test)
 	expect_extended(test, map, key, 0);
 	expect_extended(test, map, ++key, U32_MAX);
 	KUNIT_EXPECT_EQ(test, full_get(map, ++key, &len, &number), -ENOENT);
-	KUNIT_EXPECT_EQ(test, count_by_scan(test, map), key);
+	KUNIT_EXPECT_EQ(test, full_count_by_scan(test, map), key);
 
 	/* Replacing and deleting them works as with other entries. */
 	KUNIT_EXPECT_EQ(test, full_set(map, 3, 50, 300, GFP_KERNEL), 0);
@@ -156,7 +134,7 @@ static void found_whatever_its_flags(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, cmap_node_is_extended(node_of(test, map, 3)));
 	KUNIT_EXPECT_EQ(test, full_delete(map, 4), 0);
 	KUNIT_EXPECT_EQ(test, full_get(map, 4, &len, &number), -ENOENT);
-	KUNIT_EXPECT_EQ(test, count_by_scan(test, map), key - 1);
+	KUNIT_EXPECT_EQ(test, full_count_by_scan(test, map), key - 1);
 	cmap_map_put(map);
 }
 

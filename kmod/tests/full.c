@@ -3,6 +3,7 @@
 #include "../core/limits.h"
 #include "../core/op.h"
 #include "../core/registry.h"
+#include "../core/scan.h"
 
 #include <uapi/linux/cmap.h>
 
@@ -120,4 +121,25 @@ u64 full_fill(struct kunit *test, struct cmap *map, u32 len)
 	KUNIT_EXPECT_GT(test, n, 3);
 
 	return n;
+}
+
+u32 full_count_by_scan(struct kunit *test, struct cmap *map)
+{
+	struct cmap_scan *scan = kunit_kzalloc(test, sizeof(*scan), GFP_KERNEL);
+	u32 count = 0;
+	bool more;
+
+	KUNIT_ASSERT_NOT_NULL(test, scan);
+	scan->map = map;
+	do {
+		rcu_read_lock();
+		more = cmap_scan_next(scan);
+		if (more) {
+			count += scan->count;
+			cmap_scan_pass(scan);
+		}
+		rcu_read_unlock();
+	} while (more);
+
+	return count;
 }

@@ -28,4 +28,7 @@ int full_get(struct cmap *map, u64 key, u32 *len, u64 *number);
 /* Set keys 0, 1, ... until one is refused.  Returns how many were set. */
 u64 full_fill(struct kunit *test, struct cmap *map, u32 len);
 
+/* Count the entries that a scan of the whole map finds. */
+u32 full_count_by_scan(struct kunit *test, struct cmap *map);
+
 #endif /* CMAP_TESTS_FULL_H */
