@@ -70,19 +70,13 @@ static int run(struct bench_tables *tables, u32 peer, enum phase phase,
 {
 	struct bench_histogram *histogram[2] = {};
 	u32 threads = min(2U, tables->threads);
-	struct bench_job job = {
-		.peer = tables->plan->peer[peer],
-		.table = tables->table[peer],
-		.key_size = tables->key_size,
-		.threads = threads,
-		.script = tables->script,
-		.histogram = histogram,
-	};
+	struct bench_job job = bench_tables_job(tables, peer, threads);
 	int err = 0;
 	u32 i;
 
 	if (fatal_signal_pending(current))
 		return -EINTR;
+	job.histogram = histogram;
 	for (i = 0; i < threads; i++) {
 		histogram[i] = kvzalloc(sizeof(*histogram[i]), GFP_KERNEL);
 		if (!histogram[i])

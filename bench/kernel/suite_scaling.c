@@ -23,19 +23,13 @@ static const char * const names[] = {
 static int run(struct bench_tables *tables, u32 peer, u32 threads, enum kind kind,
 	       struct bench_series *series)
 {
-	struct bench_job job = {
-		.peer = tables->plan->peer[peer],
-		.table = tables->table[peer],
-		.key_size = tables->key_size,
-		.threads = threads,
-		.script = tables->script,
-		.writes_now_and_then = kind == BESIDE_WRITER ? tables->entries :
-							       0,
-	};
+	struct bench_job job = bench_tables_job(tables, peer, threads);
 	int err;
 
 	if (fatal_signal_pending(current))
 		return -EINTR;
+	if (kind == BESIDE_WRITER)
+		job.writes_now_and_then = tables->entries;
 	err = bench_workers_run(&job);
 	if (!err && series)
 		bench_series_add(series, div64_u64(job.ns * 1000, job.steps));
@@ -49,22 +43,14 @@ static int report(const struct bench_tables *tables, u32 peer, u32 threads,
 		  enum kind kind, u32 shards, struct bench_series *series)
 {
 	char operation[48];
-	struct bench_what what = {
-		.peer = tables->plan->peer[peer]->name,
-		.operation = operation,
-		.distribution = "uniform",
-		.unit = "ns",
-		.entries = tables->entries,
-		.key_size = tables->key_size,
-		.threads = threads,
-	};
 
 	if (shards)
 		snprintf(operation, sizeof(operation), "%s, %u shards",
 			 names[kind], shards);
 	else
 		strscpy(operation, names[kind], sizeof(operation));
-	return bench_result_add(&what, series);
+	return bench_tables_result(tables, peer, operation, "uniform", threads,
+				   series);
 }
 
 static int measure(struct bench_tables *tables, enum kind kind, u32 threads)

@@ -118,13 +118,7 @@ static void draw(struct bench_tables *tables, const struct operation *operation,
 static int run(struct bench_tables *tables, u32 peer, u32 threads, bool writes,
 	       struct bench_series *series)
 {
-	struct bench_job job = {
-		.peer = tables->plan->peer[peer],
-		.table = tables->table[peer],
-		.key_size = tables->key_size,
-		.threads = threads,
-		.script = tables->script,
-	};
+	struct bench_job job = bench_tables_job(tables, peer, threads);
 	int err;
 
 	if (fatal_signal_pending(current))
@@ -203,24 +197,9 @@ static int report(const struct bench_tables *tables,
 		  const struct operation *operation, u32 threads,
 		  struct bench_series *series)
 {
-	u32 i;
-	int err = 0;
-
-	for (i = 0; i < tables->plan->peers && !err; i++) {
-		struct bench_what what = {
-			.peer = tables->plan->peer[i]->name,
-			.operation = operation->name,
-			.distribution = operation->zipf ? "zipf" : "uniform",
-			.unit = "ns",
-			.entries = tables->entries,
-			.key_size = tables->key_size,
-			.threads = threads,
-		};
-
-		err = bench_result_add(&what, &series[i]);
-	}
-
-	return err;
+	return bench_tables_results(tables, operation->name,
+				    operation->zipf ? "zipf" : "uniform",
+				    threads, series);
 }
 
 static int measure(struct bench_tables *tables, const struct operation *operation,

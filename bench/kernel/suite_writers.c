@@ -154,18 +154,12 @@ static void add(const struct bench_job *job, struct bench_series *series,
 static int run(struct bench_tables *tables, u32 peer, enum kind kind, u32 threads,
 	       struct bench_series *series, struct bench_series *removes)
 {
-	struct bench_job job = {
-		.peer = tables->plan->peer[peer],
-		.table = tables->table[peer],
-		.key_size = tables->key_size,
-		.threads = threads,
-		.script = tables->script,
-		.bursts = kind == BURSTS,
-	};
+	struct bench_job job = bench_tables_job(tables, peer, threads);
 	int err;
 
 	if (fatal_signal_pending(current))
 		return -EINTR;
+	job.bursts = kind == BURSTS;
 	err = bench_workers_run(&job);
 	if (err)
 		return err;
@@ -181,25 +175,9 @@ static int report(const struct bench_tables *tables, const char *operation,
 		  u32 threads, struct bench_series *series)
 {
 	char name[48];
-	u32 i;
-	int err = 0;
 
 	name_of(tables->plan, operation, name, sizeof(name));
-	for (i = 0; i < tables->plan->peers && !err; i++) {
-		struct bench_what what = {
-			.peer = tables->plan->peer[i]->name,
-			.operation = name,
-			.distribution = "uniform",
-			.unit = "ns",
-			.entries = tables->entries,
-			.key_size = tables->key_size,
-			.threads = threads,
-		};
-
-		err = bench_result_add(&what, &series[i]);
-	}
-
-	return err;
+	return bench_tables_results(tables, name, "uniform", threads, series);
 }
 
 /* All peers, in turn, over and over again. */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "tables.h"
 #include "key.h"
+#include "result.h"
 
 #include <linux/err.h>
 #include <linux/sched.h>
@@ -118,4 +119,78 @@ void bench_tables_free(struct bench_tables *tables)
 	for (i = 0; tables->script && i < tables->threads; i++)
 		bench_script_free(&tables->script[i]);
 	kfree(tables->script);
+}
+
+/**
+ * bench_tables_job() - prepare a job in one peer's table
+ * @tables: all peers'
+ * @peer: which peer
+ * @threads: how many follow their scripts
+ *
+ * Context: Any.
+ * Return: the job, which takes no times of single steps.
+ */
+struct bench_job bench_tables_job(const struct bench_tables *tables, u32 peer,
+				  u32 threads)
+{
+	return (struct bench_job){
+		.peer = tables->plan->peer[peer],
+		.table = tables->table[peer],
+		.key_size = tables->key_size,
+		.threads = threads,
+		.script = tables->script,
+	};
+}
+
+/**
+ * bench_tables_result() - add one peer's times to the results
+ * @tables: all peers'
+ * @peer: which peer
+ * @operation: what was measured
+ * @distribution: of the keys
+ * @threads: how many took part
+ * @series: the times, in thousandths of a nanosecond
+ *
+ * Context: Process.
+ * Return: 0 or -ENOMEM.
+ */
+int bench_tables_result(const struct bench_tables *tables, u32 peer,
+			const char *operation, const char *distribution,
+			u32 threads, struct bench_series *series)
+{
+	struct bench_what what = {
+		.peer = tables->plan->peer[peer]->name,
+		.operation = operation,
+		.distribution = distribution,
+		.unit = "ns",
+		.entries = tables->entries,
+		.key_size = tables->key_size,
+		.threads = threads,
+	};
+
+	return bench_result_add(&what, series);
+}
+
+/**
+ * bench_tables_results() - add the times of all peers to the results
+ * @tables: all peers'
+ * @operation: what was measured
+ * @distribution: of the keys
+ * @threads: how many took part
+ * @series: the times of each peer, in thousandths of a nanosecond
+ *
+ * Context: Process.
+ * Return: 0 or -ENOMEM.
+ */
+int bench_tables_results(const struct bench_tables *tables,
+			 const char *operation, const char *distribution,
+			 u32 threads, struct bench_series *series)
+{
+	u32 i;
+	int err = 0;
+
+	for (i = 0; i < tables->plan->peers && !err; i++)
+		err = bench_tables_result(tables, i, operation, distribution,
+					  threads, &series[i]);
+	return err;
 }

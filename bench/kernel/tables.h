@@ -8,6 +8,8 @@
 #include "plan.h"
 #include "workers.h"
 
+struct bench_series;
+
 /**
  * struct bench_tables - tables of all peers
  * @plan: how much to do
@@ -34,5 +36,13 @@ int bench_tables_fill(struct bench_tables *tables, u32 peer, u32 shards,
 		      u32 capacity);
 void bench_tables_empty(struct bench_tables *tables, u32 peer);
 void bench_tables_free(struct bench_tables *tables);
+struct bench_job bench_tables_job(const struct bench_tables *tables, u32 peer,
+				  u32 threads);
+int bench_tables_result(const struct bench_tables *tables, u32 peer,
+			const char *operation, const char *distribution,
+			u32 threads, struct bench_series *series);
+int bench_tables_results(const struct bench_tables *tables,
+			 const char *operation, const char *distribution,
+			 u32 threads, struct bench_series *series);
 
 #endif /* BENCH_TABLES_H */
