@@ -628,10 +628,9 @@ struct cmap_ops {
  * ======================= ===================================================
  * region                  what it shows
  * ======================= ===================================================
- * CMAP_WINDOW_HEAD        &struct cmap_window; &struct cmap_window_words, in a
- *                         page of its own, at @words_offset; the first page of
- *                         each shard's &struct cmap_window_shard from
- *                         @shards_offset on
+ * CMAP_WINDOW_HEAD        &struct cmap_window; &struct cmap_window_words at
+ *                         @words_offset; the first page of each shard's
+ *                         &struct cmap_window_shard from @shards_offset on
  * CMAP_WINDOW_LIST(level) more pages of &struct cmap_window_shard: of level n
  *                         (1 and up) those from 2^(n-1) to 2^n - 1
  * CMAP_WINDOW_NODE(level) nodes: of level n (1 and up) the granules from
@@ -683,16 +682,14 @@ struct cmap_ops {
  *    then at @table and @next, as above.  Then the key was absent.
  *
  * A flag that the reader does not know (in a table's word, in a bucket's @head,
- * in @lengths of a node with the key, in @flags of a trailer) means that it must
+ * in @lengths of a node with the key, in a trailer's @flags) means that it must
  * ask the kernel.  It never means that the key is absent.
- *
  * If a trailer refers to a word of &struct cmap_window_words, that word is
  * loaded between the two loads of the ref.  So there is a moment at which the
  * slot had the ref and the word had the value.
  *
  * Each load up to the second one of @head has acquire semantics.  Each "look
  * again" begins with a load fence.
- *
  * A reader can be stopped at any point for any time while the kernel reuses
  * memory.  These steps detect whatever has changed meanwhile.
  */
@@ -704,10 +701,7 @@ struct cmap_ops {
 #define CMAP_WINDOW_REGION(n)		((__u64)(n) << CMAP_WINDOW_REGION_SHIFT)
 #define CMAP_WINDOW_HEAD		0
 #define CMAP_WINDOW_LIST(level)		(0 + (level))	/* 1 to 15 */
-/*
- * 16 to 31 are reserved for feeds and owners.  A feed's tail changes with each
- * write, so each shard will have a page there for it.
- */
+/* 16 to 31 are reserved for feeds and owners, a page of each for each shard. */
 #define CMAP_WINDOW_NODE(level)		(32 + (level))	/* 1 to 17 */
 #define CMAP_WINDOW_TABLE(bits, bank)	(64 + (bank) * 32 + (bits))
 #define CMAP_WINDOW_REGIONS		192
@@ -731,8 +725,7 @@ struct cmap_ops {
 /**
  * struct cmap_window - the window's header, at offset 0
  * @magic: CMAP_WINDOW_MAGIC
- * @format: CMAP_WINDOW_FORMAT.  A reader must refuse another format, older or
- *	newer, and read by system calls
+ * @format: CMAP_WINDOW_FORMAT.  A reader of another one must use system calls
  * @words_offset: offset of &struct cmap_window_words, which begins a page
  * @shards_offset: offset of the first shard's first page
  * @page_bytes: size of a page, to which parts of the window are aligned
@@ -767,9 +760,8 @@ struct cmap_window {
  *	or before this is absent
  * @committed: the last transaction that was committed
  *
- * Each word has 256 bytes of its own: no CPU has longer cache lines.  The rest
- * of the page is reserved for more words.  The kernel does not use these two
- * yet: both are 0.
+ * Each word has 256 bytes: no CPU has longer cache lines.  The rest of the page
+ * is reserved for more words.  The kernel does not use these yet: both are 0.
  */
 struct cmap_window_words {
 	__aligned_u64 expired_before;
@@ -786,8 +778,7 @@ struct cmap_window_words {
  * @segment: for each granule from CMAP_WINDOW_GRANULES_NONE on, the number of
  *	the segment that is there
  *
- * Every read loads @table.  So no word that changes with each write may be in
- * this structure.
+ * Every read loads @table, so no word here changes with each write.
  *
  * The first granules do not exist, so that the word with a granule's index has
  * the granule's number.  Page 0 is in CMAP_WINDOW_HEAD.  Page n is in
