@@ -131,8 +131,8 @@ static void duty_end(const struct duty *duty)
  */
 static void resize_work(struct work_struct *work)
 {
-	struct cmap_shard *shard = container_of(work, struct cmap_shard,
-						resize);
+	struct cmap_shard *shard = container_of(to_delayed_work(work),
+						struct cmap_shard, resize);
 	struct duty duty;
 	int err;
 
@@ -142,12 +142,19 @@ static void resize_work(struct work_struct *work)
 	while (!err && cmap_migrate_wanted(shard));
 	if (err > 0) {
 		/* The work queues behind all others. */
-		queue_work(cmap_queue_resize, &shard->resize);
+		queue_delayed_work(cmap_queue_resize, &shard->resize, 0);
 		goto out;
 	}
 	/* -EXFULL may no longer hold after the next write, which checks again. */
 	if (err != -EXFULL)
 		try_again_after(shard, err ? RESIZE_DELAY : 0);
+	/*
+	 * Tables that are leaving take all places, for some grace periods.  This
+	 * does not need a write to be tried again: there may not be any.
+	 */
+	if (err == -EAGAIN)
+		queue_delayed_work(cmap_queue_resize, &shard->resize,
+				   RESIZE_DELAY);
 out:
 	duty_end(&duty);
 }
@@ -455,7 +462,7 @@ static void ask_for_pool(struct cmap_shard *shard, gfp_t gfp)
 
 	if (err || READ_ONCE(shard->resize_after)) {
 		try_again_after(shard, err ? RESIZE_DELAY : 0);
-		queue_work(cmap_queue_resize, &shard->resize);
+		queue_delayed_work(cmap_queue_resize, &shard->resize, 0);
 	}
 }
 
@@ -492,7 +499,7 @@ void cmap_pending_start(struct cmap_shard *shard, unsigned int pending,
 	/* Even if the work is queued: it may not get to run soon. */
 	if (small)
 		cmap_migrate_begin(shard, gfp);
-	queue_work(cmap_queue_resize, &shard->resize);
+	queue_delayed_work(cmap_queue_resize, &shard->resize, 0);
 }
 
 /**
@@ -503,7 +510,7 @@ void cmap_pending_start(struct cmap_shard *shard, unsigned int pending,
  */
 void cmap_maintain_init(struct cmap_shard *shard)
 {
-	INIT_WORK(&shard->resize, resize_work);
+	INIT_DELAYED_WORK(&shard->resize, resize_work);
 	INIT_WORK(&shard->ahead, ahead_work);
 	INIT_DELAYED_WORK(&shard->trim, trim_work);
 }
@@ -517,7 +524,7 @@ void cmap_maintain_init(struct cmap_shard *shard)
 void cmap_maintain_close(struct cmap_shard *shard)
 {
 	/* The resize can ask for a trim, not the other way round. */
-	cancel_work_sync(&shard->resize);
+	cancel_delayed_work_sync(&shard->resize);
 	cancel_work_sync(&shard->ahead);
 	mem_cgroup_put(shard->ahead_payer);
 	shard->ahead_payer = NULL;

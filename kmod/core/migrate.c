@@ -2,6 +2,7 @@
 #include "migrate.h"
 #include "layout.h"
 #include "lock.h"
+#include "queue.h"
 
 #include <linux/jiffies.h>
 #include <linux/prefetch.h>
@@ -430,7 +431,11 @@ int cmap_migrate_now(struct cmap_shard *shard, gfp_t gfp)
 		if (wait_var_event_killable(&memory->leaving,
 					    has_place(shard)))
 			return -EINTR;
-	return err ?: move_all(shard, gfp);
+	err = err ?: move_all(shard, gfp);
+	/* Let the work move the rest: there may not be another write. */
+	if (err == -EINTR)
+		queue_delayed_work(cmap_queue_resize, &shard->resize, 0);
+	return err;
 }
 
 /**

@@ -64,7 +64,7 @@ struct cmap_shard {
 	struct cmap_quota *quota;
 	struct obj_cgroup *payer;
 	struct mem_cgroup *ahead_payer;
-	struct work_struct resize;
+	struct delayed_work resize;
 	u32 resize_pause;
 	struct work_struct ahead;
 	struct delayed_work trim;

@@ -292,7 +292,7 @@ static void no_memory_to_grow_for_a_while(struct kunit *test)
 	leave_free(test, ts, 200, 20);
 	ts->ctx->memory.account.max = ctx_bytes(ts->ctx);
 	ts_each(test, ts, TS_SET, some_keys(200, 20));
-	flush_work(&ts->shard->resize);
+	flush_delayed_work(&ts->shard->resize);
 	/* This thread may be preempted for long; the pause must not end meanwhile. */
 	ts->shard->resize_after += HZ * 1000;
 	KUNIT_EXPECT_EQ(test, ts->shard->grows, 0);
@@ -302,7 +302,7 @@ static void no_memory_to_grow_for_a_while(struct kunit *test)
 	ts->ctx->memory.account.max = 0;
 	ts->shard->resize_after = get_jiffies_64();
 	KUNIT_EXPECT_EQ(test, ts_set(ts, &key, "w", 1, GFP_KERNEL), 0);
-	flush_work(&ts->shard->resize);
+	flush_delayed_work(&ts->shard->resize);
 	KUNIT_EXPECT_EQ(test, ts->shard->grows, 1);
 	ts_free(ts);
 }

@@ -215,7 +215,7 @@ static void table_behind_zeroes(struct kunit *test)
 						      0, true, &extent));
 	KUNIT_EXPECT_EQ(test, extent.bytes, 0);
 	ts_each(test, ts, TS_DELETE, some_keys(10, 400));
-	flush_work(&ts->shard->resize);
+	flush_delayed_work(&ts->shard->resize);
 	KUNIT_ASSERT_EQ(test, ts_table(ts)->bits, bits);
 	KUNIT_ASSERT_EQ(test, ts_table(ts)->bank, bank);
 	word = shown(ts, at);
@@ -234,11 +234,38 @@ static void table_behind_zeroes(struct kunit *test)
 	ts_free(ts);
 }
 
+/*
+ * All places for a smaller table were taken by tables that were leaving when the
+ * last entries were deleted.  The work gave up, and left it to the next write to
+ * try again.  There was none, so the large table stayed.
+ */
+static void shrinks_without_another_write(struct kunit *test)
+{
+	struct test_shard *ts = ts_mapped(test);
+	u32 bits = ts_table(ts)->bits;
+	int cookie, i;
+
+	cookie = fault_begin(ts);
+	for (i = 0; i <= CMAP_WINDOW_BANKS && ts_table(ts)->bits == bits; i++) {
+		ts_each(test, ts, TS_SET, some_keys(10, 300));
+		ts_each(test, ts, TS_DELETE, some_keys(10, 300));
+		flush_delayed_work(&ts->shard->resize);
+	}
+	KUNIT_EXPECT_GT(test, ts_table(ts)->bits, bits);
+	fault_end(ts, cookie);
+
+	for (i = 0; i < 2000 && ts_table(ts)->bits != bits; i++)
+		msleep(10);
+	KUNIT_EXPECT_EQ(test, ts_table(ts)->bits, bits);
+	ts_free(ts);
+}
+
 static struct kunit_case cases[] = {
 	KUNIT_CASE(show),
 	KUNIT_CASE(segment_behind_zeroes),
 	KUNIT_CASE(segment_leaves_its_place),
 	KUNIT_CASE(table_behind_zeroes),
+	KUNIT_CASE(shrinks_without_another_write),
 	{}
 };
 

@@ -39,8 +39,8 @@ struct test_shard *ts_new(struct kunit *test, u32 room, bool wipe)
 
 void ts_settle(struct test_shard *ts)
 {
-	while (work_busy(&ts->shard->resize))
-		flush_work(&ts->shard->resize);
+	while (work_busy(&ts->shard->resize.work))
+		flush_delayed_work(&ts->shard->resize);
 	wait_for_frees();
 }
 
