@@ -2,6 +2,7 @@
 #include "calls.h"
 #include "abi.h"
 #include "memory.h"
+#include "state.h"
 
 #include <errno.h>
 #include <string.h>
@@ -105,7 +106,14 @@ FUZZ_CALL(element)
 	return 0;
 }
 
-/* One command for many keys: those in PLACE_IN, and more like them. */
+#define REFUSED_MAX	8	/* writes that a full map may refuse, one by one */
+
+/*
+ * One command for many keys: those in PLACE_IN, and more like them.  Before a full
+ * map refuses a write it may wait for some grace periods, which are long in the debug
+ * kernel: 400 such writes took two minutes.  So this ends after a few of them, and
+ * each write counts as a step of its own.
+ */
 static long for_many(struct fuzz_thread *thread, unsigned long command,
 		     const uint64_t *arg, uint32_t len)
 {
@@ -114,12 +122,15 @@ static long for_many(struct fuzz_thread *thread, unsigned long command,
 		.size = sizeof(op), .key = (uintptr_t)&key, .key_len = 8,
 		.value = fuzz_pointer(PLACE_IN), .value_len = len,
 	};
+	unsigned int refused = 0;
 	long result = 0;
 
-	for (i = 1; i <= arg[2] % 400; i++) {
+	for (i = 1; i <= arg[2] % 400 && refused < REFUSED_MAX; i++) {
 		key = (arg[1] + i) * FUZZ_WORD;
 		result = call(thread, fuzz_fd(arg[0]), command,
 			      (uintptr_t)&op);
+		refused += result == -ENOSPC;
+		fuzz_step();
 	}
 	return result;
 }

@@ -31,7 +31,7 @@ static void make(struct fuzz_thread *thread, const struct fuzz_call *call)
 	for (i = 0; i < call->repeat; i++) {
 		long result = type->run(thread, type, call->arg);
 
-		__atomic_add_fetch(&fuzz->steps, 1, __ATOMIC_RELAXED);
+		fuzz_step();
 		__atomic_add_fetch(&fuzz->calls[call->type], 1,
 				   __ATOMIC_RELAXED);
 		if (result >= 0)
@@ -196,6 +196,6 @@ void fuzz_tidy(void)
 	close(fd);
 	fuzz->recent[fuzz->programs % FUZZ_RECENT] = fuzz->current;
 	fuzz->running = false;
-	__atomic_add_fetch(&fuzz->steps, 1, __ATOMIC_RELAXED);
+	fuzz_step();
 	__atomic_add_fetch(&fuzz->programs, 1, __ATOMIC_RELAXED);
 }

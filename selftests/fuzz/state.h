@@ -29,7 +29,7 @@ struct fuzz_state {
 
 	/* Progress. */
 	uint64_t programs;
-	uint64_t steps;			/* calls, and ends of programs */
+	uint64_t steps;			/* calls, writes of one call, ends of programs */
 	uint64_t checks;
 	struct fuzz_program current;
 	struct fuzz_program recent[FUZZ_RECENT];
@@ -55,6 +55,12 @@ struct fuzz_state {
 extern struct fuzz_state *fuzz;
 
 int fuzz_state_init(void);
+
+/* A worker is taken for stuck if it makes no step for minutes. */
+static inline void fuzz_step(void)
+{
+	__atomic_add_fetch(&fuzz->steps, 1, __ATOMIC_RELAXED);
+}
 
 /* Add a program to those to be replayed. */
 void fuzz_give(const struct fuzz_program *program);
