@@ -23,6 +23,8 @@
 /* Operations that can create an entry. */
 #define MAKES_ENTRIES	(OF(SET) | OF(INSERT) | OF(SWAP) | OF(GET_OR_SET) | \
 			 OF(ADD))
+/* Those that change an entry's value and never create one. */
+#define CHANGES_ENTRIES	(OF(REPLACE) | OF(COMPARE_SWAP))
 #define ON_KEY_ALONE	(OF(GET) | OF(DELETE) | OF(TAKE))
 #define ON_VALUE	(OF(SET) | OF(INSERT) | OF(REPLACE) | OF(SWAP) | \
 			 OF(COMPARE_SWAP) | OF(COMPARE_DELETE) |	  \
@@ -105,6 +107,7 @@ static const struct meaning {
 	{ ENOMEM, ANY, "out of memory, or the memory cgroup is at its limit" },
 	{ ENOSPC, OF(OPEN), "the map does not fit in its own max_bytes or in the module's" },
 	{ ENOSPC, OF(BATCH), "the batch is full; or of a command in it: the map's max_entries%e or max_bytes%b, or the module's max_bytes, is reached; or a shard has its 32 GiB" },
+	{ ENOSPC, CHANGES_ENTRIES, "the map's max_bytes%b, or the module's, is reached; or a shard has its 32 GiB" },
 	{ ENOSPC, ANY, "the map's max_entries%e or max_bytes%b, or the module's max_bytes, is reached; or a shard has its 32 GiB" },
 	{ ENOTTY, ANY, "the module does not know the command, or the file is no map" },
 	{ ENXIO, ANY, "the module cmap is not loaded" },

@@ -164,9 +164,11 @@ static void maps_make_a_difference(const struct kcmap *map)
 	stat_of_map.entries = 3;
 	expect(ENOSPC, KCMAP_OP_SET, map,
 	       "the map is full: it has its max_entries (3)");
-	/* A replace never creates an entry, so it does not fail for that. */
+	/* These never create an entry, so max_entries is not why they fail. */
 	expect(ENOSPC, KCMAP_OP_REPLACE, map,
-	       "the map's max_entries (3) or max_bytes (18446744073709551615), or the module's max_bytes, is reached; or a shard has its 32 GiB");
+	       "the map's max_bytes (18446744073709551615), or the module's, is reached; or a shard has its 32 GiB");
+	expect(ENOSPC, KCMAP_OP_COMPARE_SWAP, map,
+	       "the map's max_bytes (18446744073709551615), or the module's, is reached; or a shard has its 32 GiB");
 	expect(ENOSPC, KCMAP_OP_SET, NULL,
 	       "the map's max_entries or max_bytes, or the module's max_bytes, is reached; or a shard has its 32 GiB");
 	expect(ENOSPC, KCMAP_OP_BATCH, map,
