@@ -16,10 +16,15 @@
 /* A large block is an optimization: do not reclaim hard for one. */
 static gfp_t pages_gfp(gfp_t gfp, unsigned int order)
 {
-	gfp = cmap_gfp(gfp) | __GFP_ZERO;
+	gfp = cmap_gfp(gfp) | (gfp & __GFP_ZERO);
 	if (order && gfpflags_allow_blocking(gfp))
 		gfp = (gfp & ~__GFP_RETRY_MAYFAIL) | __GFP_NORETRY;
 	return gfp;
+}
+
+static gfp_t zeroed(gfp_t gfp, bool zero)
+{
+	return zero ? gfp | __GFP_ZERO : gfp;
 }
 
 static void pages_free(void *base, u32 pages)
@@ -43,12 +48,14 @@ static struct page *pages_alloc(int nid, u32 pages, gfp_t gfp)
 {
 	unsigned int order = order_base_2(pages);
 	struct page *page;
+	bool zero;
 	u32 i;
 
 	gfp = pages_gfp(gfp, order);
 	if (is_power_of_2(pages))
 		return alloc_pages_node(nid, gfp | __GFP_COMP, order);
 
+	zero = gfp & __GFP_ZERO;
 	gfp &= ~__GFP_ZERO;
 	page = alloc_pages_node(nid, gfp, order);
 	if (!page)
@@ -57,11 +64,12 @@ static struct page *pages_alloc(int nid, u32 pages, gfp_t gfp)
 	for (i = pages; i < 1U << order; i++)
 		__free_page(page + i);
 	/* The allocator has cleared the pages if the kernel is told to do so. */
-	for (i = 0; i < pages && !want_init_on_alloc(gfp); i++)
+	for (i = 0; i < pages && zero && !want_init_on_alloc(gfp); i++)
 		clear_page(page_address(page + i));
 	return page;
 }
 
+/* With __GFP_ZERO in @gfp the pages are zeroed. */
 static struct cmap_block *block_alloc(struct cmap_memory *memory,
 				      struct cmap_account *account, int nid,
 				      u32 pages, gfp_t gfp)
@@ -109,10 +117,11 @@ static struct cmap_block *charge_and_alloc(struct cmap_memory *memory,
 }
 
 /**
- * cmap_block_alloc() - allocate a block of zeroed pages
+ * cmap_block_alloc() - allocate a block of pages
  * @memory: the map's memory
  * @nid: NUMA node to prefer
  * @pages: how many
+ * @zero: zero the pages.  Only who writes all that is ever read need not
  * @gfp: GFP_KERNEL, or GFP_ATOMIC where sleeping is not allowed
  * @err: set on failure: -EDQUOT for a user's limit, -ENOSPC for another,
  *	-ENOMEM for lack of memory or the memory cgroup's limit
@@ -121,10 +130,10 @@ static struct cmap_block *charge_and_alloc(struct cmap_memory *memory,
  * Return: the block, or NULL with @err set.
  */
 struct cmap_block *cmap_block_alloc(struct cmap_memory *memory, int nid,
-				    u32 pages, gfp_t gfp, int *err)
+				    u32 pages, bool zero, gfp_t gfp, int *err)
 {
-	return charge_and_alloc(memory, &memory->account, nid, pages, gfp,
-				err);
+	return charge_and_alloc(memory, &memory->account, nid, pages,
+				zeroed(gfp, zero), err);
 }
 
 /**
@@ -132,6 +141,7 @@ struct cmap_block *cmap_block_alloc(struct cmap_memory *memory, int nid,
  * @memory: the map's memory; the caller has charged the block to its account
  * @nid: NUMA node to prefer
  * @pages: how many
+ * @zero: as for cmap_block_alloc()
  * @gfp: GFP_KERNEL, or GFP_ATOMIC where sleeping is not allowed
  *
  * Context: Any that @gfp allows.
@@ -139,13 +149,15 @@ struct cmap_block *cmap_block_alloc(struct cmap_memory *memory, int nid,
  * at the memory cgroup's limit.  Then the caller has to uncharge.
  */
 struct cmap_block *cmap_block_alloc_charged(struct cmap_memory *memory,
-					    int nid, u32 pages, gfp_t gfp)
+					    int nid, u32 pages, bool zero,
+					    gfp_t gfp)
 {
-	return block_alloc(memory, &memory->account, nid, pages, gfp);
+	return block_alloc(memory, &memory->account, nid, pages,
+			   zeroed(gfp, zero));
 }
 
 /**
- * cmap_block_alloc_shown() - allocate a page that exists only for the window
+ * cmap_block_alloc_shown() - allocate a zeroed page that exists only for the window
  * @memory: the map's memory
  * @nid: NUMA node to prefer
  * @gfp: GFP_KERNEL, or GFP_ATOMIC where sleeping is not allowed
@@ -160,8 +172,8 @@ struct cmap_block *cmap_block_alloc_charged(struct cmap_memory *memory,
 struct cmap_block *cmap_block_alloc_shown(struct cmap_memory *memory, int nid,
 					  gfp_t gfp, int *err)
 {
-	return charge_and_alloc(memory, memory->account.parent, nid, 1, gfp,
-				err);
+	return charge_and_alloc(memory, memory->account.parent, nid, 1,
+				zeroed(gfp, true), err);
 }
 
 /**

@@ -71,7 +71,7 @@ struct cmap_memory {
 
 /**
  * struct cmap_block - a block of pages
- * @base: the pages, zeroed and physically contiguous
+ * @base: the pages, physically contiguous
  * @memory: the memory of the map that the block belongs to
  * @account: what it is charged to
  * @pages: how many there are
@@ -128,9 +128,10 @@ static inline bool cmap_memory_leaving(const struct cmap_memory *memory)
 }
 
 struct cmap_block *cmap_block_alloc(struct cmap_memory *memory, int nid,
-				    u32 pages, gfp_t gfp, int *err);
+				    u32 pages, bool zero, gfp_t gfp, int *err);
 struct cmap_block *cmap_block_alloc_charged(struct cmap_memory *memory,
-					    int nid, u32 pages, gfp_t gfp);
+					    int nid, u32 pages, bool zero,
+					    gfp_t gfp);
 struct cmap_block *cmap_block_alloc_shown(struct cmap_memory *memory, int nid,
 					  gfp_t gfp, int *err);
 void cmap_block_free(struct cmap_block *block);

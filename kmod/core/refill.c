@@ -122,6 +122,16 @@ static bool segtab_cramped(const struct cmap_arena *arena)
 }
 
 /*
+ * Nodes must be zeroed if processes can map them before they are written, or if
+ * they are wiped: what a freed segment never used must be zeroes, too.  In all
+ * other maps nobody reads what was not written.
+ */
+static bool nodes_zeroed(const struct cmap_arena *arena)
+{
+	return arena->memory->offered || arena->wipe;
+}
+
+/*
  * If a block is too large for the page allocator or for the account, try half
  * of it.
  */
@@ -135,7 +145,8 @@ static struct cmap_block *block_new(const struct cmap_arena *arena, u32 pages,
 		*err = find_room(arena, pages, segtab_size);
 		if (!*err)
 			block = cmap_block_alloc(arena->memory, arena->nid,
-						 pages, gfp, err);
+						 pages, nodes_zeroed(arena),
+						 gfp, err);
 		if (block || pages == least)
 			return block;
 	}
@@ -155,7 +166,7 @@ static struct cmap_block *block_new_headroom(const struct cmap_arena *arena,
 	if (*err)
 		return NULL;
 	block = cmap_block_alloc_charged(arena->memory, arena->nid, pages,
-					 gfp);
+					 nodes_zeroed(arena), gfp);
 	if (!block) {
 		cmap_uncharge(account, bytes);
 		*err = -ENOMEM;

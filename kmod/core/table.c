@@ -80,7 +80,7 @@ static int table_fill_chunks(struct cmap_table *table, u32 chunks, int nid,
 		    fatal_signal_pending(current))
 			return -ENOMEM;
 		block = cmap_block_alloc_charged(table->memory, nid, pages,
-						 gfp);
+						 true, gfp);
 		if (!block)
 			return -ENOMEM;
 		*left -= cmap_block_bytes(block);
@@ -290,8 +290,8 @@ u64 cmap_pool_bytes(const struct cmap_table *table)
 struct cmap_block *cmap_pool_prepare(struct cmap_memory *memory, int nid,
 				     u8 pool_bits, gfp_t gfp, int *err)
 {
-	return cmap_block_alloc(memory, nid, chunk_pages(pool_bits), gfp,
-				err);
+	return cmap_block_alloc(memory, nid, chunk_pages(pool_bits), true,
+				gfp, err);
 }
 
 /**

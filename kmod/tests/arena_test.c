@@ -598,6 +598,39 @@ static void hold(struct kunit *test, struct test_arena *ta, struct held *held,
 }
 
 /*
+ * What processes can map is zeroed, whoever had the pages before.  Long values were
+ * cleared in all maps before they were written: 1 MiB twice for each set.
+ */
+static void zeroed_where_it_can_be_read(struct kunit *test)
+{
+	static const u32 sizes[] = { 64, 70000, 131072 };
+	struct test_context *ctx = test->priv;
+	u32 way, s;
+	int err;
+
+	for (way = 0; way < 4; way++) {
+		bool offered = way & 1, wipe = way & 2;
+		struct test_arena *ta = ta_new(test, wipe);
+
+		ctx->memory.offered = offered;
+		for (s = 0; s < ARRAY_SIZE(sizes); s++) {
+			cmap_ref ref = ta_take(ta, sizes[s], &err);
+			const u8 *node;
+
+			KUNIT_ASSERT_NE(test, ref, 0);
+			node = (const u8 *)ta_node(ta, ref);
+			if (offered || wipe)
+				KUNIT_EXPECT_NULL(test, memchr_inv(node, 0, sizes[s]));
+			else if (!want_init_on_alloc(GFP_KERNEL))
+				KUNIT_EXPECT_NOT_NULL(test, memchr_inv(node, 0, sizes[s]));
+			ta_free_unpublished(ta, ref);
+		}
+		cmap_arena_destroy(&ta->arena);
+		ctx->memory.offered = false;
+	}
+}
+
+/*
  * Nodes that are held are used by nobody else.  Retired nodes do not change while a
  * reader can be in them.
  */
@@ -649,6 +682,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(size_classes),
 	KUNIT_CASE(reuse_waits_for_readers),
 	KUNIT_CASE(version_is_0_when_handed_out),
+	KUNIT_CASE(zeroed_where_it_can_be_read),
 	KUNIT_CASE(wiping),
 	KUNIT_CASE(wiped_before_given_back),
 	KUNIT_CASE(wiping_in_pieces),

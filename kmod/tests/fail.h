@@ -56,10 +56,17 @@ static inline char *cmap_test_kstrdup(const char *s, gfp_t gfp)
 	return cmap_test_alloc_fails(gfp) ? NULL : kstrdup(s, gfp);
 }
 
+/* Pages that need not be zeroed have something in them. */
 static inline struct page *cmap_test_alloc_pages(int nid, gfp_t gfp,
 						 unsigned int order)
 {
-	return cmap_test_alloc_fails(gfp) ? NULL : alloc_pages_node(nid, gfp, order);
+	struct page *page = NULL;
+
+	if (!cmap_test_alloc_fails(gfp))
+		page = alloc_pages_node(nid, gfp, order);
+	if (page && !want_init_on_alloc(gfp))
+		memset(page_address(page), 0x5a, PAGE_SIZE << order);
+	return page;
 }
 
 static inline void *cmap_test_xa_store(struct xarray *xa, unsigned long index,
