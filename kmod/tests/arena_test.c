@@ -598,6 +598,30 @@ static void hold(struct kunit *test, struct test_arena *ta, struct held *held,
 }
 
 /*
+ * A writer in softirq cleared up to 2 MiB, while other tasks waited for the CPU.
+ */
+static void softirq_clears_little(struct kunit *test)
+{
+	struct test_arena *ta = ta_new(test, false);
+	const gfp_t gfps[] = { GFP_KERNEL, GFP_ATOMIC };
+	const size_t most[] = { SZ_2M, SZ_64K };
+	u32 i, nodes = SZ_16M / 1024 + SZ_2M / 1024;
+	struct cmap_refill refill;
+	int err;
+
+	for (i = 0; i < nodes; i++)
+		KUNIT_ASSERT_NE(test, ta_take(ta, 1024, &err), 0);
+	for (i = 0; i < ARRAY_SIZE(gfps); i++) {
+		KUNIT_ASSERT_EQ(test, cmap_refill_prepare(&ta->arena, 1024,
+							  gfps[i], &refill), 0);
+		KUNIT_EXPECT_EQ(test, cmap_block_bytes(refill.segment->block),
+				most[i]);
+		cmap_refill_discard(&refill);
+	}
+	cmap_arena_destroy(&ta->arena);
+}
+
+/*
  * What processes can map is zeroed, whoever had the pages before.  Long values were
  * cleared in all maps before they were written: 1 MiB twice for each set.
  */
@@ -694,6 +718,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(account_limit),
 	KUNIT_CASE(no_memory),
 	KUNIT_CASE(smaller_segments),
+	KUNIT_CASE(softirq_clears_little),
 	KUNIT_CASE_SLOW(at_random),
 	{}
 };

@@ -35,6 +35,9 @@
  * also gives up after some tries if other writers change the same key, or take the last
  * free entries of a full map, each time.  It fails with -EAGAIN then.  With the other
  * flags it waits, and a fatal signal ends the wait (-EINTR).
+ *
+ * In softirq, memory for new entries is cleared in steps of at most 64 KiB.  But a value
+ * above 32 KiB is cleared (in a map with a window) and copied in one go, up to 1 MiB.
  */
 #ifndef _LINUX_CMAP_H
 #define _LINUX_CMAP_H
