@@ -317,6 +317,15 @@ static inline unsigned int slowness(void)
 	return slow && atoi(slow) > 0 ? atoi(slow) : 1;
 }
 
+/*
+ * True if the clock counts instructions, so that times do not depend on the
+ * machine and its other load.
+ */
+static inline bool time_is_counted(void)
+{
+	return getenv("CMAP_TEST_COUNT");
+}
+
 /* How often to poll, or how long to wait, before something counts as stuck. */
 static inline int patient(int n)
 {
