@@ -2,6 +2,7 @@
 /*
  * Named maps: owners, groups and modes, open, unlink, list.
  */
+#include "lockdep.h"
 #include "user.h"
 #include "kselftest_harness.h"
 
@@ -806,6 +807,34 @@ TEST_F(namespaces, race_with_their_end)
 		_exit(0);
 	}
 	EXPECT_TRUE(children_ok(3));
+}
+
+/*
+ * Names were added under the mutex of all names, with memory allocated under it.
+ * So one user whose cgroup was full made all users wait.  Lockdep takes a lock
+ * of its own, fs_reclaim, for each allocation that may wait.
+ */
+TEST_F(names, nothing_is_allocated_under_the_lock_of_names)
+{
+	struct cmap_create args = {
+		.name = u64_of(NAME), .name_len = strlen(NAME), .mode = 0600,
+	};
+	struct cmap_name other = {
+		.size = sizeof(other),
+		.name = u64_of("names_other"), .name_len = 11,
+	};
+	int fd = device(O_RDWR);
+
+	ASSERT_EQ(0, create_with(self->fd, &args));
+	ASSERT_EQ(0, open_named(fd, NAME));
+	ASSERT_EQ(0, call(self->fd, CMAP_IOCTL_RENAME, &other));
+	ASSERT_EQ(0, unlink_named("names_other"));
+	close(fd);
+	if (!lockdep_is_on())
+		SKIP(return, "this kernel has no lockdep");
+	EXPECT_TRUE(lockdep_saw("fs_reclaim", NULL));
+	EXPECT_TRUE(lockdep_saw("names_mutex", NULL));
+	EXPECT_FALSE(lockdep_saw("names_mutex", "fs_reclaim"));
 }
 
 TEST_HARNESS_MAIN

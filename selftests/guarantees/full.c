@@ -5,6 +5,7 @@
  *
  * deadline: 240
  */
+#include "lockdep.h"
 #include "race.h"
 #include "kselftest_harness.h"
 
@@ -512,6 +513,26 @@ TEST(d2_rivals_in_a_full_map)
 		EXPECT_LE(map_stat(fd).bytes, args.max_bytes);
 		close(fd);
 	}
+}
+
+/*
+ * Writers that lack memory queue on two semaphores.  Lockdep knows none, so the
+ * module tells it what is held.  Otherwise nothing would report it if they were
+ * taken in the wrong order.
+ */
+TEST(d2_lockdep_knows_the_queues)
+{
+	struct cmap_create args = { .max_bytes = 1 << 20, .shards = 1 };
+	static char value[2000];
+	int fd = new_map_with(&args), n;
+
+	for (n = 0; !set(fd, &n, 4, value, sizeof(value)); n++)
+		;
+	close(fd);
+	if (!lockdep_is_on())
+		SKIP(return, "this kernel has no lockdep");
+	EXPECT_TRUE(lockdep_saw("cmap_shard_supply", "cmap_map_supply"));
+	EXPECT_FALSE(lockdep_saw("cmap_map_supply", "cmap_shard_supply"));
 }
 
 /*
