@@ -5,8 +5,11 @@
  *
  *	echo leak >/sys/module/cmap_crime_test/parameters/commit
  */
+#include <linux/cmap.h>
+
 #include <linux/delay.h>
 #include <linux/err.h>
+#include <linux/irqflags.h>
 #include <linux/jiffies.h>
 #include <linux/kthread.h>
 #include <linux/module.h>
@@ -98,6 +101,22 @@ static int lock_inversion(void)
 	return 0;
 }
 
+/* The kernel API's writes may not be called with interrupts disabled. */
+static int interrupts_disabled(void)
+{
+	static const struct cmap_params params = {};
+	struct cmap *map = cmap_create(&params);
+	unsigned long flags;
+
+	if (IS_ERR(map))
+		return PTR_ERR(map);
+	local_irq_save(flags);
+	cmap_set(map, "k", 1, "v", 1, 0, NULL, GFP_ATOMIC);
+	local_irq_restore(flags);
+	cmap_put(map);
+	return 0;
+}
+
 static unsigned long raced;
 
 static void race_once(void)
@@ -140,6 +159,7 @@ static const struct {
 	{ "sleep_in_atomic", sleep_in_atomic },
 	{ "unprotected_rcu", unprotected_rcu },
 	{ "lock_inversion", lock_inversion },
+	{ "interrupts_disabled", interrupts_disabled },
 	{ "data_race", race_on_data },
 };
 
@@ -172,3 +192,4 @@ module_exit(crime_test_exit);
 
 MODULE_DESCRIPTION("Makes mistakes that kernels for debugging must find");
 MODULE_LICENSE("GPL");
+MODULE_IMPORT_NS(CMAP_NAMESPACE);
