@@ -10,17 +10,26 @@
 #include <uapi/linux/cmap.h>
 
 /* These sizes are part of the ABI, and equal for 32-bit callers. */
-static_assert(sizeof(struct cmap_create) == 56);
+static_assert(sizeof(struct cmap_create) == 64);
 static_assert(sizeof(struct cmap_name) == 24);
 static_assert(sizeof(struct cmap_setattr) == 24);
-static_assert(sizeof(struct cmap_limits) == 64);
+static_assert(sizeof(struct cmap_limits) == 80);
 static_assert(sizeof(struct cmap_list) == 48);
 static_assert(sizeof(struct cmap_list_entry) == 72);
 static_assert(sizeof(struct cmap_op) == 72);
-static_assert(sizeof(struct cmap_stat) == 136);
+static_assert(sizeof(struct cmap_stat) == 152);
 static_assert(sizeof(struct cmap_range) == 40);
 static_assert(sizeof(struct cmap_entry) == 40);
 static_assert(sizeof(struct cmap_ops) == 32);
+static_assert(sizeof(struct cmap_feed_record) == 32);
+static_assert(sizeof(struct cmap_feed_cursor) == 16);
+static_assert(sizeof(struct cmap_feed_position) == 16);
+static_assert(sizeof(struct cmap_feed_filter) == 16);
+static_assert(sizeof(struct cmap_feed_key) == 16);
+static_assert(sizeof(struct cmap_feed_read) == 56);
+static_assert(sizeof(struct cmap_feed_where) == 24);
+static_assert(sizeof(struct cmap_watch) == 40);
+static_assert(sizeof(struct cmap_window_feed) == 1280);
 static_assert(sizeof(struct cmap_window) == 64);
 static_assert(sizeof(struct cmap_window_words) == 512);
 static_assert(sizeof(struct cmap_window_shard) == 8 * 524288);

@@ -8,9 +8,10 @@
  * which the device was opened says what the descriptor may do: O_RDONLY allows
  * reads, O_WRONLY writes, O_RDWR both.
  *
- * poll, select and epoll always report a descriptor as ready for reading and
- * writing, bound or not, as no command waits for an event.  It is not possible
- * to wait for a change of a map.
+ * poll, select and epoll always report such a descriptor as ready for reading
+ * and writing, bound or not, as no command waits for an event.  To wait for
+ * changes of a map, make a watch: see <linux/cmap_feed.h>, which is a part of
+ * this file, as is <linux/cmap_window.h>.
  */
 #ifndef _UAPI_LINUX_CMAP_H
 #define _UAPI_LINUX_CMAP_H
@@ -32,44 +33,49 @@
  *
  * Each errno has one meaning for all commands:
  *
- * ========= ===================================================================
- * E2BIG     a structure is longer than the kernel's and not zero there; or a
- *           key or value is longer than the map's maximum
- * EACCES    the map's owner, group and mode do not allow this open or unlink;
- *           the name is reserved for kernel code; with CMAP_OPEN_TRUSTED: the
- *           map belongs neither to the caller nor to root; or a mapping that
- *           could be written or executed was asked for
- * EAGAIN    only for kernel callers that may not sleep: enough memory will be
- *           free after a grace period, which they cannot wait for; or others
- *           wrote to the key at each of several tries
- * EBADF     the descriptor was not opened for reading, or for writing
- * EBADFD    the descriptor is not bound to a map
- * EBUSY     the descriptor is bound to a map already
- * EDOM      add: the value is not 8 bytes long
- * EDQUOT    the user who pays for the map is at a limit on maps or on memory
- * EEXIST    the key, or the map's name, exists already
- * EFAULT    a pointer does not point to memory that can be read or written
- * EINTR     a fatal signal arrived
- * EINVAL    a size, flag, reserved field, name, parameter or command in a batch
- *           is not valid; a length is not the map's fixed one; or a mapping is
- *           private, or beyond all regions of the window
- * EMSGSIZE  the buffer is too small; the length field says what is needed
- * ENODEV    mmap: the map was made without a window, or the CPU has caches in
- *           which a process could see other contents than the kernel
- * ENFILE    the module's limit on the number of maps is reached
- * ENOENT    there is no such key, or no map of that name
- * ENOMEM    out of memory, or the memory cgroup is at its limit
- * ENOSPC    the map's max_entries or max_bytes, or the module's limit on bytes,
- *           is reached, and not enough is on its way back (an entry can still
- *           be replaced by one of the same or a smaller size); or a shard's
- *           entries have 32 GiB, the most that they can have
- * ENOTTY    there is no such command
- * EOVERFLOW add: the sum does not fit in a signed 64-bit number
- * EPERM     only the map's owner, or a caller with the capability, may change
- *           its name, owner, group or mode
- * ESTALE    the entry's version, or value, is not the expected one
- * EXFULL    too many keys whose hashes collide with this one
- * ========= ===================================================================
+ * ========== ==================================================================
+ * E2BIG      a structure is longer than the kernel's and not zero there; or a
+ *            key or value is longer than the map's maximum
+ * EACCES     the map's owner, group and mode do not allow this open or unlink;
+ *            the name is reserved for kernel code; with CMAP_OPEN_TRUSTED: the
+ *            map belongs neither to the caller nor to root; or a mapping that
+ *            could be written or executed was asked for
+ * EAGAIN     read() of a watch that does not block: there is no change.  And
+ *            for kernel callers that may not sleep: enough memory will be free
+ *            after a grace period, which they cannot wait for; or others wrote
+ *            to the key at each of several tries
+ * EBADF      the descriptor was not opened for reading, or for writing
+ * EBADFD     the descriptor is not bound to a map
+ * EBUSY      the descriptor is bound to a map already
+ * EDOM       add: the value is not 8 bytes long
+ * EDQUOT     the user who pays for the map is at a limit on maps or on memory;
+ *            or the caller's user is at the limit on watches
+ * EEXIST     the key, or the map's name, exists already
+ * EFAULT     a pointer does not point to memory that can be read or written
+ * EINTR      a fatal signal arrived; for read() of a watch: any signal
+ * EINVAL     a size, flag, reserved field, name, cursor, parameter or command
+ *            in a batch is not valid; a length is not the map's fixed one; or a
+ *            mapping is private, or beyond all regions of the window
+ * EMFILE     the process has as many descriptors as it may
+ * EMSGSIZE   the buffer is too small; the length field says what is needed
+ * ENFILE     the module's limit on the number of maps, or of watches, or the
+ *            system's limit on open files is reached
+ * ENODEV     mmap: the map was made without a window, or the CPU has caches in
+ *            which a process could see other contents than the kernel
+ * ENOENT     there is no such key, or no map of that name
+ * ENOMEM     out of memory, or the memory cgroup is at its limit
+ * ENOSPC     the map's max_entries or max_bytes, or the module's limit on
+ *            bytes, is reached, and not enough is on its way back (an entry can
+ *            still be replaced by one of the same or a smaller size); or a
+ *            shard's entries have 32 GiB, the most that they can have
+ * ENOTTY     there is no such command
+ * EOPNOTSUPP the map has no feed
+ * EOVERFLOW  add: the sum does not fit in a signed 64-bit number
+ * EPERM      only the map's owner, or a caller with the capability, may change
+ *            its name, owner, group or mode
+ * ESTALE     the entry's version, or value, is not the expected one
+ * EXFULL     too many keys whose hashes collide with this one
+ * ========== ==================================================================
  *
  * A command that fails changes nothing, with one exception: EFAULT while a
  * result is written back, if another thread unmapped or protected that memory
@@ -127,6 +133,9 @@ enum cmap_code {
 	CMAP_CODE_STAT			= 0x30,
 	CMAP_CODE_RANGE			= 0x31,
 	CMAP_CODE_BATCH			= 0x32,
+	CMAP_CODE_FEED_READ		= 0x33,
+	CMAP_CODE_FEED_CURSOR		= 0x34,
+	CMAP_CODE_WATCH			= 0x35,
 };
 
 #define CMAP_IOCTL_CREATE	_IO(CMAP_IOC_MAGIC, CMAP_CODE_CREATE)
@@ -150,6 +159,9 @@ enum cmap_code {
 #define CMAP_IOCTL_STAT		_IO(CMAP_IOC_MAGIC, CMAP_CODE_STAT)
 #define CMAP_IOCTL_RANGE	_IO(CMAP_IOC_MAGIC, CMAP_CODE_RANGE)
 #define CMAP_IOCTL_BATCH	_IO(CMAP_IOC_MAGIC, CMAP_CODE_BATCH)
+#define CMAP_IOCTL_FEED_READ	_IO(CMAP_IOC_MAGIC, CMAP_CODE_FEED_READ)
+#define CMAP_IOCTL_FEED_CURSOR	_IO(CMAP_IOC_MAGIC, CMAP_CODE_FEED_CURSOR)
+#define CMAP_IOCTL_WATCH	_IO(CMAP_IOC_MAGIC, CMAP_CODE_WATCH)
 
 /* &struct cmap_create.flags */
 #define CMAP_CREATE_FIXED_KEY	(1U << 0)	/* keys have key_max bytes */
@@ -179,6 +191,12 @@ enum cmap_code {
  * @max_bytes: most memory that the map can have; 0 for no limit of its own.
  *	The first mmap() of the map adds a few pages for each shard.  They are
  *	not counted, because no writer causes them
+ * @feed_bytes: bytes in the feed's ring of each shard: a power of two from
+ *	CMAP_FEED_BYTES_MIN to CMAP_FEED_BYTES_MAX, rounded up to a page; 0 for
+ *	no feed.  Each shard takes one more page for the feed.  All of this is
+ *	counted in @max_bytes
+ * @feed_value_max: longest value that the feed's records contain; 0 for none.
+ *	The largest record must fit four times into a ring (EINVAL)
  *
  * The descriptor must be open for writing.  Owner and group of the map are the
  * caller's effective ones.  A named map lives until it is unlinked and nobody
@@ -208,6 +226,8 @@ struct cmap_create {
 	__u32 __reserved;
 	__aligned_u64 max_entries;
 	__aligned_u64 max_bytes;
+	__u32 feed_bytes;
+	__u32 feed_value_max;
 };
 
 /* &struct cmap_name.flags of CMAP_IOCTL_OPEN */
@@ -289,7 +309,8 @@ struct cmap_setattr {
 
 /**
  * struct cmap_limits - limits on the caller's maps and their memory
- * @size: sizeof(struct cmap_limits)
+ * @size: sizeof(struct cmap_limits); at least up to and including
+ *	@all_max_bytes
  * @flags: 0
  * @uid: out: who pays for maps that the caller makes, in the caller's user
  *	namespace: the owner of the outermost user namespace around the caller
@@ -303,6 +324,10 @@ struct cmap_setattr {
  * @max_bytes: out: the user's limit on memory, 0 for none
  * @all_bytes: out: memory of all maps
  * @all_max_bytes: out: limit on that memory for the caller, 0 for none
+ * @watches: out: how many watches that user has
+ * @max_watches: out: the user's limit on watches, 0 for none
+ * @all_watches: out: number of watches of all users
+ * @all_max_watches: out: limit on that number for the caller
  *
  * No user's limit applies to root, nor to a caller with CAP_SYS_RESOURCE in the
  * initial user namespace.  Only the latter can use the reserved part of the
@@ -323,6 +348,10 @@ struct cmap_limits {
 	__aligned_u64 max_bytes;
 	__aligned_u64 all_bytes;
 	__aligned_u64 all_max_bytes;
+	__u32 watches;
+	__u32 max_watches;
+	__u32 all_watches;
+	__u32 all_max_watches;
 };
 
 /**
@@ -490,6 +519,10 @@ struct cmap_op {
  * @reuses: out: the part of @allocs that reused the memory of an earlier node
  * @retries: out: writes that started over to get memory, or room below
  *	@max_entries
+ * @feed_bytes: out: bytes in the feed's ring of each shard; 0 for no feed
+ * @feed_value_max: out: longest value that the feed's records contain
+ * @watches: out: watches of this map
+ * @__reserved: out: 0
  *
  * Errors: EBADFD, EFAULT, EINVAL.
  */
@@ -516,6 +549,10 @@ struct cmap_stat {
 	__aligned_u64 allocs;
 	__aligned_u64 reuses;
 	__aligned_u64 retries;
+	__u32 feed_bytes;
+	__u32 feed_value_max;
+	__u32 watches;
+	__u32 __reserved;
 };
 
 /**
@@ -612,289 +649,7 @@ struct cmap_ops {
 	__u32 __reserved;
 };
 
-/**
- * DOC: The window
- *
- * A descriptor that is open for reading can be mapped, with PROT_READ and
- * MAP_SHARED.  The mapping can never become writable.  It shows the map's own
- * tables and nodes while the kernel changes them, so values can be read without
- * a system call.  This text says how; libkcmap does it.
- *
- * An offset in the file is a place: a region, see CMAP_WINDOW_REGION(), and an
- * offset in the region.  A region has one part for each shard, all of one size
- * and one after the other.  A place shows the memory that the shard has there
- * now, no matter what was there before.
- *
- * ======================= ===================================================
- * region                  what it shows
- * ======================= ===================================================
- * CMAP_WINDOW_HEAD        &struct cmap_window; &struct cmap_window_words at
- *                         @words_offset; the first page of each shard's
- *                         &struct cmap_window_shard from @shards_offset on
- * CMAP_WINDOW_LIST(level) more pages of &struct cmap_window_shard: of level n
- *                         (1 and up) those from 2^(n-1) to 2^n - 1
- * CMAP_WINDOW_NODE(level) nodes: of level n (1 and up) the granules from
- *                         2^(n+1) to 2^(n+2) - 1
- * CMAP_WINDOW_TABLE(bits, bank)
- *                         a table of 2^bits buckets, and its pool at
- *                         CMAP_WINDOW_POOL_OFFSET; CMAP_WINDOW_TABLE_BYTES in
- *                         all.  There are 4 banks of these regions
- * ======================= ===================================================
- *
- * A shard's nodes are in a space of CMAP_WINDOW_GRANULES granules of
- * 2^CMAP_WINDOW_GRANULE_SHIFT bytes.  The first CMAP_WINDOW_GRANULES_NONE of
- * them do not exist.  A ref is an offset in this space, in units of 8 bytes.  A
- * segment of nodes has one or more consecutive granules, all of one level.  Its
- * number is used for no other segment of the map, ever.  For each of its
- * granules the number is in &struct cmap_window_shard, at the word with the
- * granule's index.  A number below CMAP_WINDOW_NUMBER_FIRST means that there is
- * no segment, or none that can be read here yet.
- *
- * A load from a place faults (SIGBUS) if there never was anything.  It does not
- * fault where a segment or a table is or was, or where a segment's number has
- * been published: if there is nothing any more it returns zeroes.  The page
- * with a granule's number exists before a ref to that granule is published.  A
- * node can extend beyond the granule in which it begins.  Before a reader loads
- * from there, it makes sure by step 3 below that the node is valid.
- *
- * A key's hash is a 64-bit number: SipHash-1-3 under the window's secret, with
- * one change.  The key's length is XORed into v1 before the first word, and is
- * not in the highest byte of the last word.  So a key of whole words has no
- * further word; for other keys the last word is padded with zeroes.  The
- * highest shard_bits bits of the hash are the shard.  The bits below, as many
- * as the table has, are the bucket.  The lowest 16 bits are the tag.
- *
- * To look a key up:
- *
- * 1. Load the shard's @table, T (0: no entry), and the bucket's @head.  If the
- *    head has CMAP_WINDOW_MOVED, load @next, and @table once more.  If that is
- *    still T, continue with next as T, else begin anew.
- * 2. For each slot with an equal tag: load the ref (0: none), then the number
- *    in @segment for the ref's granule (none: begin anew), then @version of the
- *    node (0: begin anew).  Load the ref once more (changed: do this slot
- *    again), then the first bucket's head (MOVED: begin anew).  Compare the
- *    key, copy the value.
- * 3. Look again: begin anew if @version or the number in @segment has changed,
- *    or if T is neither the shard's @table nor its @next any more.  Otherwise
- *    the copy is one whole value, the key's at the second load of the ref.
- * 4. Continue in the chained buckets (one is not CMAP_WINDOW_LINKED: begin
- *    anew).  If no slot has the key, look again at the first bucket's head,
- *    then at @table and @next, as above.  Then the key was absent.
- *
- * A flag that the reader does not know (in a table's word, in a bucket's @head,
- * in @lengths of a node with the key, in a trailer's @flags) means that it must
- * ask the kernel.  It never means that the key is absent.
- * If a trailer refers to a word of &struct cmap_window_words, that word is
- * loaded between the two loads of the ref.  So there is a moment at which the
- * slot had the ref and the word had the value.
- *
- * Each load up to the second one of @head has acquire semantics.  Each "look
- * again" begins with a load fence.
- * A reader can be stopped at any point for any time while the kernel reuses
- * memory.  These steps detect whatever has changed meanwhile.
- */
-#define CMAP_WINDOW_MAGIC	0x70616d63	/* "cmap" */
-#define CMAP_WINDOW_FORMAT	4
-
-/* An offset in the file is a region's number, then the offset in the region. */
-#define CMAP_WINDOW_REGION_SHIFT	45
-#define CMAP_WINDOW_REGION(n)		((__u64)(n) << CMAP_WINDOW_REGION_SHIFT)
-#define CMAP_WINDOW_HEAD		0
-#define CMAP_WINDOW_LIST(level)		(0 + (level))	/* 1 to 15 */
-/* 16 to 31 are reserved for feeds and owners, a page of each for each shard. */
-#define CMAP_WINDOW_NODE(level)		(32 + (level))	/* 1 to 17 */
-#define CMAP_WINDOW_TABLE(bits, bank)	(64 + (bank) * 32 + (bits))
-#define CMAP_WINDOW_REGIONS		192
-
-#define CMAP_WINDOW_LIST_LEVELS		16
-#define CMAP_WINDOW_NODE_LEVELS		18
-#define CMAP_WINDOW_BANKS		4
-
-/* Bytes in a shard's part of a region.  For tables see below. */
-#define CMAP_WINDOW_LIST_BYTES(level, page)	((__u64)(page) << ((level) - 1))
-#define CMAP_WINDOW_NODE_BYTES(level)					\
-	(1ULL << ((level) + 1 + CMAP_WINDOW_GRANULE_SHIFT))
-
-#define CMAP_WINDOW_GRANULE_SHIFT	16
-#define CMAP_WINDOW_GRANULES		(1U << 19)	/* of a shard */
-#define CMAP_WINDOW_GRANULES_NONE	4
-
-/* The lowest number of a segment. */
-#define CMAP_WINDOW_NUMBER_FIRST	2
-
-/**
- * struct cmap_window - the window's header, at offset 0
- * @magic: CMAP_WINDOW_MAGIC
- * @format: CMAP_WINDOW_FORMAT.  A reader of another one must use system calls
- * @words_offset: offset of &struct cmap_window_words, which begins a page
- * @shards_offset: offset of the first shard's first page
- * @page_bytes: size of a page, to which parts of the window are aligned
- * @__reserved: 0
- * @shards: number of shards
- * @shard_bits: log2 of @shards
- * @create_flags: CMAP_CREATE_*
- * @key_max: longest key
- * @id: number of the map, as in &struct cmap_stat
- * @secret: the secret of the hash
- *
- * The header is constant.
- */
-struct cmap_window {
-	__u32 magic;
-	__u32 format;
-	__u32 words_offset;
-	__u32 shards_offset;
-	__u32 page_bytes;
-	__u32 __reserved;
-	__u32 shards;
-	__u32 shard_bits;
-	__u32 create_flags;
-	__u32 key_max;
-	__aligned_u64 id;
-	__aligned_u64 secret[2];
-};
-
-/**
- * struct cmap_window_words - words that change for the whole map
- * @expired_before: nanoseconds of the map's clock.  An entry with a deadline at
- *	or before this is absent
- * @committed: the last transaction that was committed
- *
- * Each word has 256 bytes: no CPU has longer cache lines.  The rest of the page
- * is reserved for more words.  The kernel does not use these yet: both are 0.
- */
-struct cmap_window_words {
-	__aligned_u64 expired_before;
-	__aligned_u64 __reserved1[31];
-	__aligned_u64 committed;
-	__aligned_u64 __reserved2[31];
-};
-
-/**
- * struct cmap_window_shard - where a shard's tables and nodes are
- * @table: the table, see CMAP_WINDOW_TABLE_*; 0 before the first entry
- * @next: the table that it is being moved into, or 0
- * @__reserved: 0
- * @segment: for each granule from CMAP_WINDOW_GRANULES_NONE on, the number of
- *	the segment that is there
- *
- * Every read loads @table, so no word here changes with each write.
- *
- * The first granules do not exist, so that the word with a granule's index has
- * the granule's number.  Page 0 is in CMAP_WINDOW_HEAD.  Page n is in
- * CMAP_WINDOW_LIST(level), where the level is the number of bits in n.  So all
- * numbers for one CMAP_WINDOW_NODE are in one CMAP_WINDOW_LIST, or in page 0.
- */
-struct cmap_window_shard {
-	__aligned_u64 table;
-	__aligned_u64 next;
-	__aligned_u64 __reserved[2];
-	__aligned_u64 segment[CMAP_WINDOW_GRANULES - CMAP_WINDOW_GRANULES_NONE];
-};
-
-/*
- * A table's word: its number, which no other table of the map ever has, and its
- * properties.  The bank says which of the CMAP_WINDOW_BANKS places for its size
- * it has.  If a table and the next one have the same size, their banks differ.
- * A table gets a place after the previous one is gone from all mappings.
- */
-#define CMAP_WINDOW_TABLE_NUMBER(t)	((t) >> 16)
-#define CMAP_WINDOW_TABLE_BITS(t)	((t) & 31)
-#define CMAP_WINDOW_TABLE_BANK(t)	((t) >> 5 & 3)
-#define CMAP_WINDOW_TABLE_INSIDE(t)	((t) >> 7 & 1)	/* see POOL_OFFSET */
-#define CMAP_WINDOW_TABLE_UNKNOWN(t)	((t) & 0xff00)	/* flags */
-
-/* The only flag so far: the table cannot be read here yet. */
-#define CMAP_WINDOW_TABLE_NOT_YET	0x100U
-
-/*
- * Offset of a table's pool from its first bucket.  The pool begins on a page,
- * except for the smallest table, which is in one page as a whole.
- */
-#define CMAP_WINDOW_POOL_OFFSET(t, page)				\
-	(CMAP_WINDOW_TABLE_INSIDE(t) ||					\
-	 (64ULL << CMAP_WINDOW_TABLE_BITS(t)) > (page) ?		\
-	 64ULL << CMAP_WINDOW_TABLE_BITS(t) : (__u64)(page))
-
-/* Bytes in a shard's part of the table's region: whole pages. */
-#define CMAP_WINDOW_TABLE_BYTES(t, page)				\
-	((2 * CMAP_WINDOW_POOL_OFFSET(t, page) + (page) - 1) &		\
-	 ~((__u64)(page) - 1))
-
-#define CMAP_WINDOW_SLOTS	10
-#define CMAP_WINDOW_MOVED	1U
-#define CMAP_WINDOW_LINKED	2U
-/* Bits 29 to 31 are reserved for flags. */
-#define CMAP_WINDOW_NEXT(head)	((head) >> 2 & 0x7ffffff)
-
-/**
- * struct cmap_window_bucket - a bucket
- * @head: CMAP_WINDOW_MOVED; CMAP_WINDOW_LINKED if this is a bucket of the pool
- *	that belongs to a chain; and CMAP_WINDOW_NEXT: 1 + index in the pool of
- *	the next bucket of the chain, or 0
- * @tag: tags of the entries
- * @ref: refs of their nodes: offsets in the shard's space of nodes, in units of
- *	8 bytes; 0 for none
- */
-struct cmap_window_bucket {
-	__u32 head;
-	__u16 tag[CMAP_WINDOW_SLOTS];
-	__u32 ref[CMAP_WINDOW_SLOTS];
-};
-
-/* Lengths of the key and the value, and whether a trailer follows the value. */
-#define CMAP_WINDOW_EXTENDED		0x80000000U
-#define CMAP_WINDOW_KEY_LEN(l)		((l) >> 21 & 0x3ff)
-#define CMAP_WINDOW_VALUE_LEN(l)	((l) & 0x1fffff)
-
-/**
- * struct cmap_window_node - one version of one entry
- * @version: the entry's version; 0 while the node belongs to no entry
- * @hash_high: the highest 32 bits of the key's hash, until the node is unlinked
- *	from its slot.  A reader that needs these or the tag loads both in step
- *	2.  After a load fence it loads the ref and the first bucket's head once
- *	more.  If these have not changed, and step 3 finds no change either,
- *	both are the entry's
- * @lengths: CMAP_WINDOW_KEY_LEN of the key, which follows this structure;
- *	CMAP_WINDOW_VALUE_LEN of the value, which follows the key at a multiple
- *	of 8; and CMAP_WINDOW_EXTENDED if a &struct cmap_window_trailer follows
- *	the value at a multiple of 8
- */
-struct cmap_window_node {
-	__aligned_u64 version;
-	__u32 hash_high;
-	__u32 lengths;
-	/* char key[]; */
-};
-
-/* &struct cmap_window_trailer.flags */
-#define CMAP_WINDOW_DEADLINE	(1U << 0)
-#define CMAP_WINDOW_OWNER	(1U << 1)
-#define CMAP_WINDOW_PENDING	(1U << 2)
-
-/**
- * struct cmap_window_trailer - further properties of an entry
- * @flags: CMAP_WINDOW_DEADLINE and so on: which of the following fields are
- *	valid
- * @owner: index of the owner
- * @deadline: nanoseconds of the map's clock.  The entry is absent as soon as
- *	&struct cmap_window_words.expired_before reaches it
- * @generation: the owner's generation
- * @transaction: while &struct cmap_window_words.committed is below this, the
- *	node @old is the entry
- * @old: the ref of the entry's previous node, or 0
- * @__reserved: 0
- *
- * The kernel does not write trailers yet.
- */
-struct cmap_window_trailer {
-	__u32 flags;
-	__u32 owner;
-	__aligned_u64 deadline;
-	__aligned_u64 generation;
-	__aligned_u64 transaction;
-	__u32 old;
-	__u32 __reserved;
-};
+#include "cmap_feed.h"
+#include "cmap_window.h"
 
 #endif /* _UAPI_LINUX_CMAP_H */
