@@ -70,6 +70,8 @@ int cmap_cmd_create(struct cmap_context *context, void __user *arg)
 	spec.key_max = create.key_max;
 	spec.value_max = create.value_max;
 	spec.shards = create.shards;
+	spec.feed_bytes = create.feed_bytes;
+	spec.feed_value_max = create.feed_value_max;
 	spec.max_entries = create.max_entries;
 	spec.max_bytes = create.max_bytes;
 
@@ -223,7 +225,9 @@ int cmap_cmd_limits(struct cmap_context *context, void __user *arg)
 		return -EINVAL;
 
 	cmap_limits_fill(&limits);
-	return cmap_copy_out(arg, &limits, uid, all_max_bytes);
+	return copy_to_user(arg + offsetof(struct cmap_limits, uid), &limits.uid,
+			    min_t(u32, limits.size, sizeof(limits)) -
+			    offsetof(struct cmap_limits, uid)) ? -EFAULT : 0;
 }
 
 /* ---- the list ---- */

@@ -80,5 +80,6 @@ void cmap_fdinfo_show(struct seq_file *seq, struct file *file)
 	seq_printf(seq, "cmap-bytes:\t%lld\n",
 		   atomic64_read(&map->memory.account.bytes));
 	seq_printf(seq, "cmap-max-bytes:\t%llu\n", map->memory.account.max);
+	seq_printf(seq, "cmap-feed-bytes:\t%u\n", map->feed_bytes);
 	seq_printf(seq, "cmap-window:\t%s\n", fdinfo_window(map));
 }

@@ -42,6 +42,8 @@ struct cmap *cmap_create(const struct cmap_params *params)
 		.key_max = params->key_max,
 		.value_max = params->value_max,
 		.shards = params->shards,
+		.feed_bytes = params->feed_bytes,
+		.feed_value_max = params->feed_value_max,
 		.max_entries = params->max_entries,
 		.max_bytes = params->max_bytes,
 	};

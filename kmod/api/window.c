@@ -18,6 +18,7 @@
  * reference to the map.
  */
 #include "window.h"
+#include "../core/feed.h"
 #include "../core/layout.h"
 #include "../core/map.h"
 #include "../core/registry.h"
@@ -150,6 +151,7 @@ static int window_header_new(struct cmap *map, struct cmap_block **result)
 	header->words_offset = WORDS_PAGE * PAGE_SIZE;
 	header->shards_offset = SHARDS_PAGE * PAGE_SIZE;
 	header->page_bytes = PAGE_SIZE;
+	header->feed_bytes = map->feed_bytes;
 	header->shards = map->shards;
 	header->shard_bits = ilog2(map->shards);
 	header->create_flags = map->flags;
@@ -329,6 +331,35 @@ static bool window_find_table(struct cmap *map, u32 place, u64 at, bool shown,
 	return true;
 }
 
+/* A feed exists as long as its map, so its places are never empty. */
+static bool window_find_feed(struct cmap *map, u64 at, struct run *run)
+{
+	u64 i = at >> PAGE_SHIFT;
+
+	if (!map->feed_bytes || i >= map->shards)
+		return false;
+
+	run_set_page(run, virt_to_page(map->shard[i]->feed->words));
+	return true;
+}
+
+static bool window_find_ring(struct cmap *map, u64 at, struct run *run)
+{
+	struct cmap_extent extent = { .bytes = map->feed_bytes };
+	u64 i;
+
+	if (!map->feed_bytes)
+		return false;
+	i = at >> ilog2(map->feed_bytes);
+	if (i >= map->shards)
+		return false;
+
+	extent.base = map->shard[i]->feed->ring;
+	run_extend(run, &extent,
+		   run->pgoff - ((at & (map->feed_bytes - 1)) >> PAGE_SHIFT));
+	return true;
+}
+
 /*
  * Find what can be mapped at and around a page.  If there is no block any more, that
  * is the page of zeroes; @shown says that the caller will map it.  False if there
@@ -347,6 +378,10 @@ static bool window_find_run(struct cmap *map, pgoff_t pgoff, bool shown,
 		return window_find_head(map, at, run);
 	case CMAP_WINDOW_LIST(1) ... CMAP_WINDOW_LIST(15):
 		return window_find_list(map, region - CMAP_WINDOW_LIST(0), at, run);
+	case CMAP_WINDOW_FEED:
+		return window_find_feed(map, at, run);
+	case CMAP_WINDOW_RING:
+		return window_find_ring(map, at, run);
 	case CMAP_WINDOW_NODE(1) ...
 	     CMAP_WINDOW_NODE(CMAP_WINDOW_NODE_LEVELS - 1):
 		return window_find_node(map, region - CMAP_WINDOW_NODE(0), at, shown,

@@ -10,23 +10,27 @@
 #define CMAP_COMMIT_H
 
 #include "alloc.h"
+#include "event.h"
 #include "lookup.h"
 #include "quota.h"
 #include "shard.h"
 
 #include <linux/lockdep.h>
+#include <uapi/linux/cmap.h>
 
 /**
  * enum cmap_change_kind - what is done to a slot
  * @CMAP_CHANGE_INSERT: the slot gets an entry
  * @CMAP_CHANGE_REPLACE: the entry gets another value
  * @CMAP_CHANGE_DELETE: the entry is deleted
+ * @CMAP_CHANGE_CLEAR: the same, because the map is cleared
  * @CMAP_CHANGE_MOVE: the entry gets another node; readers see no difference
  */
 enum cmap_change_kind {
 	CMAP_CHANGE_INSERT,
 	CMAP_CHANGE_REPLACE,
 	CMAP_CHANGE_DELETE,
+	CMAP_CHANGE_CLEAR,
 	CMAP_CHANGE_MOVE,
 };
 
@@ -101,6 +105,22 @@ static __always_inline u64 cmap_commit_version(struct cmap_shard *shard,
 	return version;
 }
 
+/*
+ * Report a change that can be seen now, and before the old node is retired.  Without
+ * a feed and listeners this is one test.  @cause is a constant.
+ */
+static __always_inline void cmap_commit_report(struct cmap_shard *shard, u8 cause,
+					       const struct cmap_node *node,
+					       u64 version)
+{
+	if (likely(!shard->events))
+		return;
+	if (cause == CMAP_FEED_SET)
+		cmap_event_set(shard, node, version);
+	else
+		cmap_event_gone(shard, cause, node, version);
+}
+
 /* Leave the old node to the caller, or retire it. */
 static __always_inline void
 cmap_commit_retire_old(struct cmap_shard *shard,
@@ -137,15 +157,21 @@ cmap_commit_locked(struct cmap_shard *shard, enum cmap_change_kind kind,
 		version = cmap_commit_version(shard, change->node);
 		cmap_table_fill(change->table, change->slot, change->node,
 				change->tag, change->ref);
+		cmap_commit_report(shard, CMAP_FEED_SET, change->node, version);
 		break;
 	case CMAP_CHANGE_REPLACE:
 		version = cmap_commit_version(shard, change->node);
 		cmap_slot_replace(change->slot, change->ref);
+		cmap_commit_report(shard, CMAP_FEED_SET, change->node, version);
 		cmap_commit_retire_old(shard, change);
 		break;
 	case CMAP_CHANGE_DELETE:
+	case CMAP_CHANGE_CLEAR:
 		cmap_table_delete(change->table, change->slot, change->old);
 		version = cmap_commit_version(shard, NULL);
+		cmap_commit_report(shard, kind == CMAP_CHANGE_CLEAR ?
+				   CMAP_FEED_CLEAR : CMAP_FEED_DELETE,
+				   change->old, version);
 		cmap_commit_retire_old(shard, change);
 		break;
 	case CMAP_CHANGE_MOVE:

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "map.h"
+#include "feed.h"
 #include "maintain.h"
 
 #include <linux/cpumask.h>
@@ -12,6 +13,24 @@
 #include <uapi/linux/cmap.h>
 
 unsigned int cmap_max_shards = CMAP_SHARDS_MAX;
+
+/* The same for the feed. */
+static int resolve_feed(struct cmap_spec *spec)
+{
+	u32 value_max = min(spec->feed_value_max, spec->value_max);
+
+	if (!spec->feed_bytes)
+		return spec->feed_value_max ? -EINVAL : 0;
+	if (!is_power_of_2(spec->feed_bytes) ||
+	    spec->feed_bytes < CMAP_FEED_BYTES_MIN ||
+	    spec->feed_bytes > CMAP_FEED_BYTES_MAX)
+		return -EINVAL;
+
+	spec->feed_bytes = max_t(u32, spec->feed_bytes, PAGE_SIZE);
+	spec->feed_value_max = value_max;
+	return cmap_feed_record_size(spec->key_max, value_max) >
+	       spec->feed_bytes / CMAP_FEED_RECORDS_MIN ? -EINVAL : 0;
+}
 
 /**
  * cmap_map_resolve() - check what a map shall be, and fill in defaults
@@ -47,7 +66,34 @@ int cmap_map_resolve(struct cmap_spec *spec)
 	if (!is_power_of_2(spec->shards) || spec->shards > limit)
 		return -EINVAL;
 
+	return resolve_feed(spec);
+}
+
+static int map_feed_alloc(struct cmap *map, struct cmap_shard *shard, int nid)
+{
+	int err;
+
+	if (!map->feed_bytes)
+		return 0;
+
+	shard->feed = cmap_feed_new(&map->memory, nid, map->feed_bytes,
+				    map->feed_value_max, shard->index,
+				    map->shards, map->flags & CMAP_CREATE_WIPE,
+				    &err);
+	if (!shard->feed)
+		return err;
+	shard->events = CMAP_EVENT_FEED;
 	return 0;
+}
+
+static void map_feeds_free(struct cmap *map)
+{
+	u32 i;
+
+	for (i = 0; i < map->shards && map->shard[i]; i++) {
+		cmap_feed_free(map->shard[i]->feed);
+		map->shard[i]->feed = NULL;
+	}
 }
 
 /* Shards are spread over the possible CPUs.  Each is on the NUMA node of its CPU. */
@@ -59,6 +105,7 @@ static int map_shards_alloc(struct cmap *map)
 	for (i = 0; i < map->shards; i++) {
 		int nid = cpu_to_node(cpu);
 		struct cmap_shard *shard;
+		int err;
 
 		shard = kzalloc_node(sizeof(*shard), CMAP_GFP_KERNEL, nid);
 		if (!shard)
@@ -67,7 +114,11 @@ static int map_shards_alloc(struct cmap *map)
 				&map->quota, map->payer, nid,
 				map->flags & CMAP_CREATE_WIPE);
 		cmap_maintain_init(shard);
+		shard->listeners = &map->events;
 		map->shard[i] = shard;
+		err = map_feed_alloc(map, shard, nid);
+		if (err)
+			return err;
 
 		cpu = cpumask_next(cpu, cpu_possible_mask);
 		if (cpu >= nr_cpu_ids)
@@ -81,6 +132,7 @@ static u64 map_own_bytes(const struct cmap *map)
 {
 	return struct_size(map, shard, map->shards) +
 	       (u64)map->shards * sizeof(struct cmap_shard) +
+	       (map->feed_bytes ? map->shards * sizeof(struct cmap_feed) : 0) +
 	       (u64)num_possible_cpus() * sizeof(struct cmap_counters);
 }
 
@@ -107,12 +159,15 @@ static struct cmap *map_alloc(const struct cmap_spec *spec)
 	map->key_min = spec->flags & CMAP_CREATE_FIXED_KEY ? spec->key_max : 0;
 	map->key_max = spec->key_max;
 	map->value_max = spec->value_max;
+	map->feed_bytes = spec->feed_bytes;
+	map->feed_value_max = spec->feed_value_max;
 	map->max_entries = spec->max_entries;
 	map->mode = spec->mode;
 	map->uid = spec->uid;
 	map->gid = spec->gid;
 	cmap_memory_init(&map->memory, spec->max_bytes,
 			 !(spec->flags & CMAP_CREATE_NO_WINDOW));
+	cmap_events_init(&map->events);
 	mutex_init(&map->window_mutex);
 	sema_init(&map->supply, 1);
 	map->payer = spec->kernel ? NULL : cmap_payer_current();
@@ -175,6 +230,7 @@ void cmap_map_free(struct cmap *map)
 {
 	u32 i;
 
+	map_feeds_free(map);
 	for (i = 0; i < map->shards; i++)
 		kfree(map->shard[i]);
 	free_percpu(map->counters);
@@ -221,12 +277,14 @@ void cmap_map_teardown(struct cmap *map)
 {
 	u32 i;
 
+	cmap_events_close(&map->events);
 	for (i = 0; i < map->shards; i++)
 		cmap_maintain_close(map->shard[i]);
 	/* Blocks on their way to be freed still refer to map->memory. */
 	cmap_memory_wait_all_left(&map->memory);
 	for (i = 0; i < map->shards; i++)
 		cmap_shard_destroy(map->shard[i]);
+	map_feeds_free(map);
 	cmap_block_free(map->window);
 	cmap_block_free(map->words);
 	cmap_memory_exit(&map->memory);

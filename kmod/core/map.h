@@ -6,6 +6,7 @@
 #define CMAP_MAP_H
 
 #include "block.h"
+#include "event.h"
 #include "hash.h"
 #include "quota.h"
 #include "shard.h"
@@ -36,6 +37,8 @@ struct cmap_spec {
 	u32 key_max;
 	u32 value_max;
 	u32 shards;
+	u32 feed_bytes;
+	u32 feed_value_max;
 	u64 max_entries;
 	u64 max_bytes;
 };
@@ -63,8 +66,11 @@ struct cmap_counters {
  * @key_min: shortest key
  * @key_max: longest key
  * @value_max: longest value
+ * @feed_bytes: bytes in the feed's ring of each shard, or 0
+ * @feed_value_max: longest value in the feed's records
  * @counters: per CPU
  * @quota: limit on entries
+ * @events: who listens to changes
  * @memory: the map's memory, and the limit on it
  * @window: the window's header page; NULL until a process maps the map
  * @words: the window's page of &struct cmap_window_words, made with @window
@@ -103,8 +109,11 @@ struct cmap {
 	u32 key_min;
 	u32 key_max;
 	u32 value_max;
+	u32 feed_bytes;
+	u32 feed_value_max;
 	struct cmap_counters __percpu *counters;
 	struct cmap_quota quota;
+	struct cmap_events events;
 	struct cmap_memory memory;
 	struct cmap_block *window;
 	struct cmap_block *words;

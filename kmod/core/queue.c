@@ -6,12 +6,14 @@
 
 struct workqueue_struct *cmap_queue_resize;
 struct workqueue_struct *cmap_queue_upkeep;
+struct workqueue_struct *cmap_queue_event;
 struct workqueue_struct *cmap_queue_free;
 struct workqueue_struct *cmap_queue_destroy;
 
-static struct workqueue_struct *queue_new(const char *name)
+static struct workqueue_struct *queue_new(const char *name, unsigned int flags)
 {
-	return alloc_workqueue("%s", WQ_UNBOUND | WQ_MEM_RECLAIM, 0, name);
+	return alloc_workqueue("%s", WQ_UNBOUND | WQ_MEM_RECLAIM | flags, 0,
+			       name);
 }
 
 /**
@@ -22,21 +24,26 @@ static struct workqueue_struct *queue_new(const char *name)
  */
 int cmap_queue_init(void)
 {
-	cmap_queue_resize = queue_new("cmap_resize");
+	cmap_queue_resize = queue_new("cmap_resize", 0);
 	if (!cmap_queue_resize)
 		return -ENOMEM;
-	cmap_queue_upkeep = queue_new("cmap_upkeep");
+	cmap_queue_upkeep = queue_new("cmap_upkeep", 0);
 	if (!cmap_queue_upkeep)
 		goto destroy_resize;
-	cmap_queue_free = queue_new("cmap_free");
+	cmap_queue_free = queue_new("cmap_free", 0);
 	if (!cmap_queue_free)
 		goto destroy_upkeep;
-	cmap_queue_destroy = queue_new("cmap_destroy");
-	if (!cmap_queue_destroy)
+	cmap_queue_event = queue_new("cmap_event", WQ_HIGHPRI);
+	if (!cmap_queue_event)
 		goto destroy_free;
+	cmap_queue_destroy = queue_new("cmap_destroy", 0);
+	if (!cmap_queue_destroy)
+		goto destroy_event;
 
 	return 0;
 
+destroy_event:
+	destroy_workqueue(cmap_queue_event);
 destroy_free:
 	destroy_workqueue(cmap_queue_free);
 destroy_upkeep:
@@ -74,6 +81,7 @@ void cmap_queue_flush(void)
 void cmap_queue_exit(void)
 {
 	destroy_workqueue(cmap_queue_destroy);
+	destroy_workqueue(cmap_queue_event);
 	destroy_workqueue(cmap_queue_free);
 	destroy_workqueue(cmap_queue_upkeep);
 	destroy_workqueue(cmap_queue_resize);

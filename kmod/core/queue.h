@@ -24,6 +24,9 @@ extern struct workqueue_struct *cmap_queue_resize;
 /* Allocates segments ahead of need, and trims.  Each work is short. */
 extern struct workqueue_struct *cmap_queue_upkeep;
 
+/* Has listeners look for changes.  A work may pause for a short time. */
+extern struct workqueue_struct *cmap_queue_event;
+
 /* Frees blocks and tables. */
 extern struct workqueue_struct *cmap_queue_free;
 

@@ -19,6 +19,8 @@
 #include <linux/spinlock.h>
 #include <linux/workqueue.h>
 
+struct cmap_events;
+struct cmap_feed;
 struct mem_cgroup;
 struct obj_cgroup;
 
@@ -35,6 +37,8 @@ struct obj_cgroup;
  * @resize: allocates large tables and moves buckets
  * @resize_pause: pause of @resize in microseconds, or 0; only @resize uses it
  * @ahead: allocates segments before they are needed
+ * @feed: the ring of records of changes, or NULL; constant
+ * @listeners: the map's listeners; constant
  * @supply: held by the first writer in the queue for a node; nests outside the
  *	map's, and both outside @lock
  * @trim: frees memory
@@ -42,6 +46,7 @@ struct obj_cgroup;
  * @lock: serializes writers
  * @version: version of the last write; each write adds @shards, so that versions
  *	differ between shards, too
+ * @events: CMAP_EVENT_*: what a change has to be reported to
  * @entries: entries now
  * @changes: how often a change of @entries has begun or ended
  * @entries_then: entries before the first change that saw @epoch
@@ -69,9 +74,12 @@ struct cmap_shard {
 	struct work_struct ahead;
 	struct delayed_work trim;
 	bool sparse;
+	struct cmap_feed *feed;
+	struct cmap_events *listeners;
 	struct semaphore supply;
 
 	spinlock_t lock ____cacheline_aligned_in_smp;
+	u32 events;
 	u64 version;
 	u64 entries;
 	u64 changes;

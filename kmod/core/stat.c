@@ -154,6 +154,9 @@ void cmap_stat_fill(const struct cmap *map, struct cmap_stat *stat)
 		.max_entries = map->max_entries,
 		.max_bytes = map->memory.account.max,
 		.bytes = atomic64_read(&map->memory.account.bytes),
+		.feed_bytes = map->feed_bytes,
+		.feed_value_max = map->feed_value_max,
+		.watches = atomic_read(&map->events.watchers),
 	};
 	stat->entries = cmap_map_entries(map);
 	for (i = 0; i < map->shards; i++)

@@ -541,7 +541,7 @@ static u64 clear_chain(struct cmap_shard *shard, struct cmap_table *table,
 			if (change.old->hash_high << shard->shard_bits < from)
 				continue;
 			change.old_ref = ref;
-			cmap_commit_locked(shard, CMAP_CHANGE_DELETE, &change);
+			cmap_commit_locked(shard, CMAP_CHANGE_CLEAR, &change);
 			removed++;
 		}
 	}

@@ -30,6 +30,11 @@ static inline void *cmap_test_kzalloc(size_t size, gfp_t gfp)
 	return cmap_test_alloc_fails(gfp) ? NULL : kzalloc(size, gfp);
 }
 
+static inline void *cmap_test_kvzalloc(size_t size, gfp_t gfp)
+{
+	return cmap_test_alloc_fails(gfp) ? NULL : kvzalloc(size, gfp);
+}
+
 static inline void *cmap_test_kmalloc_node(size_t size, gfp_t gfp, int nid)
 {
 	return cmap_test_alloc_fails(gfp) ? NULL : kmalloc_node(size, gfp, nid);
@@ -96,6 +101,7 @@ static inline void cmap_test_kvfree(const void *p)
 }
 
 #undef kzalloc
+#undef kvzalloc
 #undef kmalloc_node
 #undef kvmalloc_node
 #undef kcalloc_node
@@ -108,6 +114,7 @@ static inline void cmap_test_kvfree(const void *p)
 #undef kvfree
 #undef atomic_dec_return
 #define kzalloc			cmap_test_kzalloc
+#define kvzalloc		cmap_test_kvzalloc
 #define kmalloc_node		cmap_test_kmalloc_node
 #define kvmalloc_node		cmap_test_kvmalloc_node
 #define kcalloc_node		cmap_test_kcalloc_node

@@ -24,6 +24,12 @@ static void bad_parameters(struct kunit *test)
 		{ .shards = 2 * CMAP_SHARDS_MAX },
 		{ .max_entries = (u64)S64_MAX + 1 },
 		{ .max_bytes = (u64)S64_MAX + 1 },
+		{ .feed_value_max = 1 },
+		{ .feed_bytes = CMAP_FEED_BYTES_MIN / 2 },
+		{ .feed_bytes = CMAP_FEED_BYTES_MIN * 3 },
+		{ .feed_bytes = CMAP_FEED_BYTES_MAX * 2 },
+		/* The largest record must fit four times. */
+		{ .feed_bytes = 1U << 16, .feed_value_max = 1U << 14 },
 	};
 	u32 i;
 

@@ -209,7 +209,8 @@ enum cmap_code {
  * process sees the secret of the map's hash, and keys and values that were
  * deleted or replaced, until their memory is reused.  With CMAP_CREATE_WIPE
  * these are overwritten after a grace period, and always before their memory is
- * reused.  A map made with CMAP_CREATE_NO_WINDOW cannot be mapped.
+ * reused.  What is in the feed stays there until later changes overwrite it.  A
+ * map made with CMAP_CREATE_NO_WINDOW cannot be mapped.
  *
  * Errors: EACCES, EBADF, EBUSY, EDQUOT, EEXIST, EFAULT, EINVAL, ENFILE, ENOMEM,
  * ENOSPC.

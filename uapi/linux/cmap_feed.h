@@ -68,8 +68,8 @@ enum cmap_feed_cause {
  * @value_len: SET: bytes in the value, also if it was left out; else 0
  * @key_offset: offset of the key in this record.  A later kernel may add fields
  *	before the key: a field exists if it ends at or before @key_offset
- * @value_offset: offset of the value in this record, a multiple of 8; 0 if
- *	there is none, or it was left out
+ * @value_offset: SET: offset of the value in this record, a multiple of 8; 0 if
+ *	it was left out.  Else 0
  *
  * Clearing a map makes a record for each entry that it removes.  An entry that
  * a write replaces by one with an equal value has changed, too.
@@ -211,7 +211,7 @@ struct cmap_feed_read {
  * when the call began.  On a watch it sets it to where the watch is: after what
  * read() has returned.
  *
- * Errors: EBADF, EBADFD, EFAULT, EINVAL, ENOMEM, EOPNOTSUPP.
+ * Errors: EBADF, EBADFD, EFAULT, EINTR (a watch's), EINVAL, ENOMEM, EOPNOTSUPP.
  */
 struct cmap_feed_where {
 	__u32 size;

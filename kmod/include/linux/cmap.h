@@ -15,7 +15,9 @@
  *                                         spinlock
  * =============================== ======= ========= ========== =============
  * cmap_create(), cmap_open(),     yes     no        no         no
- * cmap_unlink(), cmap_clear()
+ * cmap_unlink(), cmap_clear(),
+ * cmap_subscribe(),
+ * cmap_unsubscribe()
  * what takes a gfp, GFP_KERNEL,   yes     no        no         no
  * GFP_NOFS or GFP_NOIO
  * what takes a gfp, GFP_ATOMIC    yes     yes       no         no
@@ -57,6 +59,8 @@ struct cmap;
  * @key_max: longest key; 0 for the default
  * @value_max: longest value; 0 for the default
  * @shards: a power of two; 0 for the default
+ * @feed_bytes: bytes in the feed's ring of each shard; 0 for no feed
+ * @feed_value_max: longest value in the feed's records
  * @max_entries: most entries; 0 for no limit
  * @max_bytes: most memory; 0 for no limit
  */
@@ -67,6 +71,8 @@ struct cmap_params {
 	u32 key_max;
 	u32 value_max;
 	u32 shards;
+	u32 feed_bytes;
+	u32 feed_value_max;
 	u64 max_entries;
 	u64 max_bytes;
 };
@@ -157,6 +163,16 @@ int cmap_get_or_set(struct cmap *map, const void *key, u32 key_len,
 		    u64 *version, gfp_t gfp);
 int cmap_add(struct cmap *map, const void *key, u32 key_len, s64 delta,
 	     s64 start, s64 *sum, u64 *version, gfp_t gfp);
+
+struct cmap_subscription;
+
+typedef void (*cmap_subscriber_fn)(void *arg,
+				   const struct cmap_feed_record *record);
+
+struct cmap_subscription *cmap_subscribe(struct cmap *map, const void *prefix,
+					 u32 prefix_len, cmap_subscriber_fn fn,
+					 void *arg);
+void cmap_unsubscribe(struct cmap_subscription *subscription);
 
 u64 cmap_clear(struct cmap *map);
 u64 cmap_count(struct cmap *map);

@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "event.h"
+#include "feed.h"
+#include "lock.h"
+#include "queue.h"
+
+#include <linux/delay.h>
+#include <linux/ktime.h>
+#include <linux/minmax.h>
+#include <linux/sched.h>
+
+/* Pauses after runs that found nothing, in microseconds. */
+#define PAUSE_FIRST	64
+#define PAUSE_DOUBLES	5	/* so many times, to 2 ms */
+#define PAUSE_SHARE	8	/* a run takes at most a ninth of the time */
+#define PAUSE_MAX	20000
+
+static bool events_look(struct cmap_events *events)
+{
+	struct cmap_listener *listener;
+	bool found = false;
+
+	mutex_lock(&events->mutex);
+	list_for_each_entry(listener, &events->listeners, node) {
+		found |= listener->look(listener);
+		cond_resched();
+	}
+	mutex_unlock(&events->mutex);
+
+	return found;
+}
+
+/* A writer that disarms a shard during the pause has the work run once more. */
+static void events_work(struct work_struct *work)
+{
+	struct cmap_events *events = container_of(work, struct cmap_events, work);
+	ktime_t begin = ktime_get();
+	u64 pause;
+
+	if (events_look(events)) {
+		events->idle = 0;
+		return;
+	}
+
+	pause = PAUSE_FIRST << min_t(unsigned int, events->idle++, PAUSE_DOUBLES);
+	pause = max_t(u64, pause, PAUSE_SHARE *
+		      ktime_us_delta(ktime_get(), begin));
+	pause = min_t(u64, pause, PAUSE_MAX);
+	usleep_range(pause, pause + pause / 4);
+}
+
+/**
+ * cmap_events_init() - set up a map without listeners
+ * @events: the map's
+ *
+ * Context: Process.
+ */
+void cmap_events_init(struct cmap_events *events)
+{
+	mutex_init(&events->mutex);
+	INIT_LIST_HEAD(&events->listeners);
+	INIT_WORK(&events->work, events_work);
+}
+
+/**
+ * cmap_events_close() - stop the work of a map that nobody uses any more
+ * @events: the map's, without listeners
+ *
+ * Context: Process.
+ */
+void cmap_events_close(struct cmap_events *events)
+{
+	cancel_work_sync(&events->work);
+}
+
+/**
+ * cmap_events_end() - tell the listeners that the map has ended
+ * @events: the map's
+ *
+ * Context: Any; the map exists.
+ */
+void cmap_events_end(struct cmap_events *events)
+{
+	/* Who sees it sees all that was written before. */
+	smp_store_release(&events->ended, true);
+	queue_work(cmap_queue_event, &events->work);
+}
+
+/**
+ * cmap_listener_add() - have a listener look after changes
+ * @events: the map's
+ * @listener: the listener, which arms the shards itself
+ *
+ * Context: Process.
+ */
+void cmap_listener_add(struct cmap_events *events, struct cmap_listener *listener)
+{
+	mutex_lock(&events->mutex);
+	list_add_tail(&listener->node, &events->listeners);
+	mutex_unlock(&events->mutex);
+}
+
+/**
+ * cmap_listener_remove() - end a listener
+ * @events: the map's
+ * @listener: the listener; it does not look any more when this returns
+ *
+ * Context: Process.
+ */
+void cmap_listener_remove(struct cmap_events *events,
+			  struct cmap_listener *listener)
+{
+	mutex_lock(&events->mutex);
+	list_del(&listener->node);
+	mutex_unlock(&events->mutex);
+}
+
+/**
+ * cmap_event_arm() - have the next change of a shard reported
+ * @shard: the shard
+ *
+ * The caller is a listener, and looks for changes after this.
+ *
+ * If the shard is found armed without its lock, a writer may be about to disarm it.
+ * Then the work runs after that, and has the caller look.
+ *
+ * Context: Process; no lock of a shard.
+ */
+void cmap_event_arm(struct cmap_shard *shard)
+{
+	/* The caller's state is visible to the work before the look. */
+	smp_mb();
+	if (READ_ONCE(shard->events) & CMAP_EVENT_ARMED)
+		return;
+
+	cmap_lock_bh(&shard->lock);
+	WRITE_ONCE(shard->events, shard->events | CMAP_EVENT_ARMED);
+	spin_unlock_bh(&shard->lock);
+}
+
+/*
+ * Write a record, and if the shard is armed, disarm it and have the listeners look.
+ * Either may not be needed.
+ */
+static noinline void report(struct cmap_shard *shard, u8 cause,
+			    const struct cmap_node *node, u64 version)
+{
+	lockdep_assert_held(&shard->lock);
+
+	if (shard->feed)
+		cmap_feed_write(shard->feed, cause, node, version);
+	if (!(shard->events & CMAP_EVENT_ARMED))
+		return;
+
+	WRITE_ONCE(shard->events, shard->events & ~CMAP_EVENT_ARMED);
+	queue_work(cmap_queue_event, &shard->listeners->work);
+}
+
+/**
+ * cmap_event_set() - report that an entry was set, where that matters to somebody
+ * @shard: the shard; @events is not 0
+ * @node: the entry's node
+ * @version: its version
+ *
+ * The change can be seen already.
+ *
+ * Context: The shard's lock.
+ */
+void cmap_event_set(struct cmap_shard *shard, const struct cmap_node *node,
+		    u64 version)
+{
+	lockdep_assert_held(&shard->lock);
+
+	if (unlikely(shard->events != CMAP_EVENT_FEED) ||
+	    unlikely(!cmap_feed_write_fast(shard->feed, CMAP_FEED_SET, true,
+					   node, version)))
+		report(shard, CMAP_FEED_SET, node, version);
+}
+
+/**
+ * cmap_event_gone() - report that an entry was removed, where that matters to somebody
+ * @shard: the shard; @events is not 0
+ * @cause: CMAP_FEED_DELETE, or another cause
+ * @node: the node that it had, which is not retired yet
+ * @version: the change's version
+ *
+ * The change can be seen already.
+ *
+ * Context: The shard's lock.
+ */
+void cmap_event_gone(struct cmap_shard *shard, u8 cause,
+		     const struct cmap_node *node, u64 version)
+{
+	lockdep_assert_held(&shard->lock);
+
+	if (unlikely(shard->events != CMAP_EVENT_FEED) ||
+	    unlikely(!cmap_feed_write_fast(shard->feed, cause, false, node,
+					   version)))
+		report(shard, cause, node, version);
+}

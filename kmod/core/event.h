@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Listeners: whoever waits for changes of a map.
+ *
+ * A writer looks at one word beside its lock, @events of &struct cmap_shard.  If
+ * somebody listens to the shard it is armed: then the writer disarms it and has a
+ * work run.  The work arms the shards again and has each listener look for itself
+ * whether it has what it waits for.  So a writer does the same whether one listens
+ * or thousands do, and only once for each run of the work.
+ *
+ * If a run found nothing for anybody, the work pauses before the next one.  The
+ * more such runs there are in a row, the longer it pauses.  So changes that nobody
+ * waits for cost writers next to nothing, however many they are.
+ *
+ * No change is missed: a listener arms the shards first, under their locks, and
+ * looks afterwards.  A change that it does not see then is one whose writer finds
+ * the shard armed.  And if that writer's work has run meanwhile, it has looked for
+ * the listener, too.
+ */
+#ifndef CMAP_EVENT_H
+#define CMAP_EVENT_H
+
+#include "shard.h"
+
+#include <linux/atomic.h>
+#include <linux/list.h>
+#include <linux/mutex.h>
+#include <linux/workqueue.h>
+
+/* &struct cmap_shard.events; 0 if a change is nobody's concern */
+#define CMAP_EVENT_FEED		(1U << 0)	/* the map has a feed; constant */
+#define CMAP_EVENT_ARMED	(1U << 1)	/* somebody listens */
+
+/**
+ * struct cmap_listener - somebody who waits for changes of a map
+ * @node: entry in the list of listeners
+ * @look: arms the shards that matter, and then looks whether there is what the
+ *	listener waits for, or whether the map has ended.  If so it wakes the
+ *	listener and returns true.  It does nothing and returns false while the
+ *	listener does not wait.  May sleep, but not wait for a process
+ */
+struct cmap_listener {
+	struct list_head node;
+	bool (*look)(struct cmap_listener *listener);
+};
+
+/**
+ * struct cmap_events - the listeners of a map
+ * @mutex: protects @listeners; held while they look
+ * @listeners: the listeners
+ * @work: has them look
+ * @idle: how many runs of @work in a row found nothing for anybody
+ * @watchers: how many references to the map listeners have
+ * @ended: nobody but these has one: nothing can change any more
+ */
+struct cmap_events {
+	struct mutex mutex;
+	struct list_head listeners;
+	struct work_struct work;
+	unsigned int idle;
+	atomic_t watchers;
+	bool ended;
+};
+
+void cmap_events_init(struct cmap_events *events);
+void cmap_events_close(struct cmap_events *events);
+void cmap_events_end(struct cmap_events *events);
+void cmap_listener_add(struct cmap_events *events, struct cmap_listener *listener);
+void cmap_listener_remove(struct cmap_events *events,
+			  struct cmap_listener *listener);
+
+void cmap_event_arm(struct cmap_shard *shard);
+void cmap_event_set(struct cmap_shard *shard, const struct cmap_node *node,
+		    u64 version);
+void cmap_event_gone(struct cmap_shard *shard, u8 cause,
+		     const struct cmap_node *node, u64 version);
+
+#endif /* CMAP_EVENT_H */

@@ -1,0 +1,439 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "feed.h"
+
+#include <linux/compiler.h>
+#include <linux/log2.h>
+#include <linux/minmax.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+
+#define FIND_TRIES	8	/* each leaves more room to writers */
+
+static_assert(sizeof(struct cmap_window_feed) <= PAGE_SIZE);
+static_assert(CMAP_FEED_BYTES_MIN / CMAP_FEED_PARTS >= 8);
+/* An offset of the value has 16 bits. */
+static_assert(sizeof(struct cmap_feed_record) + CMAP_KEY_MAX + 8 <= U16_MAX);
+
+/* What stands at the end of the ring where a record did not fit. */
+struct pad {
+	u32 size;
+	u16 zero;
+	u8 cause;
+	u8 zero2;
+};
+
+static_assert(offsetof(struct pad, cause) ==
+	      offsetof(struct cmap_feed_record, cause));
+
+/* ---- the ring ---- */
+
+/**
+ * cmap_feed_new() - make an empty feed
+ * @memory: the map's memory
+ * @nid: NUMA node to prefer
+ * @bytes: size of the ring, a power of two, at least a page
+ * @value_max: longest value in a record
+ * @index: index of the shard
+ * @shards: number of the map's shards
+ * @wipe: overwrite the ring in the end
+ * @err: set on failure to -EDQUOT, -ENOMEM or -ENOSPC
+ *
+ * Context: Process.
+ * Return: the feed, or NULL.
+ */
+struct cmap_feed *cmap_feed_new(struct cmap_memory *memory, int nid, u32 bytes,
+				u32 value_max, u32 index, u32 shards, bool wipe,
+				int *err)
+{
+	struct cmap_feed *feed;
+
+	*err = -ENOMEM;
+	feed = kzalloc_node(sizeof(*feed), CMAP_GFP_KERNEL, nid);
+	if (!feed)
+		return NULL;
+
+	feed->mask = bytes - 1;
+	feed->value_max = value_max;
+	feed->index = index;
+	feed->shards = shards;
+	feed->part_shift = ilog2(bytes / CMAP_FEED_PARTS);
+	feed->wipe = wipe;
+	feed->words_block = cmap_block_alloc(memory, nid, 1, true,
+					     GFP_KERNEL, err);
+	if (feed->words_block)
+		feed->ring_block = cmap_block_alloc(memory, nid,
+						    bytes / PAGE_SIZE, true,
+						    GFP_KERNEL, err);
+	if (!feed->ring_block) {
+		cmap_feed_free(feed);
+		return NULL;
+	}
+	feed->words = feed->words_block->base;
+	feed->ring = feed->ring_block->base;
+	feed->words->tail = index;
+
+	return feed;
+}
+
+/**
+ * cmap_feed_free() - free a feed
+ * @feed: the feed, which nobody uses and no process has mapped; or NULL
+ *
+ * Context: Process.
+ */
+void cmap_feed_free(struct cmap_feed *feed)
+{
+	if (!feed)
+		return;
+	if (feed->wipe && feed->ring) {
+		memzero_explicit(feed->ring, feed->mask + 1);
+		memzero_explicit(feed->words, PAGE_SIZE);
+	}
+	cmap_block_free(feed->ring_block);
+	cmap_block_free(feed->words_block);
+	kfree(feed);
+}
+
+/* ---- writing ---- */
+
+/*
+ * The next record does not fit behind the last one.  Go on at the beginning of the
+ * ring, and return its position.
+ */
+static u64 wrap(struct cmap_feed *feed, u64 position)
+{
+	u32 offset = position & feed->mask;
+	u32 rest = feed->mask + 1 - offset;
+
+	WRITE_ONCE(feed->words->claimed, position + rest);
+	/* F1 (a). */
+	smp_wmb();
+	*(struct pad *)(feed->ring + offset) = (struct pad){ .size = rest };
+
+	return position + rest;
+}
+
+/*
+ * The record will be the first one that begins in its part of the ring.  Until it has
+ * been published its version is above the tail, and readers ignore it.
+ */
+static void begin_part(struct cmap_feed *feed, u64 start, u64 version)
+{
+	u32 part = (start & feed->mask) >> feed->part_shift;
+
+	WRITE_ONCE(feed->words->part[part].position, start);
+	WRITE_ONCE(feed->words->part[part].version, version);
+	feed->part_end = ((start >> feed->part_shift) + 1) << feed->part_shift;
+}
+
+static void clear_after(u8 *begin, u32 len)
+{
+	memset(begin + len, 0, ALIGN(len, 8) - len);
+}
+
+/**
+ * cmap_feed_clear_padding() - clear the bytes after the key and after the value
+ * @record: the record, into which whole words were copied
+ * @value_len: bytes of the value that are in it
+ *
+ * Context: Any.
+ */
+void cmap_feed_clear_padding(struct cmap_feed_record *record, u32 value_len)
+{
+	u8 *key = (u8 *)(record + 1);
+
+	clear_after(key, record->key_len);
+	clear_after(key + ALIGN(record->key_len, 8), value_len);
+}
+
+/**
+ * cmap_feed_write() - write the record of a change
+ * @feed: the feed
+ * @cause: CMAP_FEED_SET and so on
+ * @node: the new node, or the node that was deleted
+ * @version: the change's version, the next one of the shard
+ *
+ * Readers can find the record when this returns.
+ *
+ * Context: The shard's lock, or nobody else knows the feed.
+ */
+void cmap_feed_write(struct cmap_feed *feed, u8 cause,
+		     const struct cmap_node *node, u64 version)
+{
+	bool value = cause == CMAP_FEED_SET;
+	struct cmap_feed_layout layout;
+
+	cmap_feed_lay_out(feed, node, value, true, &layout);
+	if ((layout.start & feed->mask) + layout.size > feed->mask + 1ULL)
+		layout.start = wrap(feed, layout.start);
+	if (layout.start >= feed->part_end)
+		begin_part(feed, layout.start, version);
+	cmap_feed_publish(feed, cause, value, true, node, version, &layout);
+}
+
+/* ---- reading ---- */
+
+/**
+ * cmap_feed_tail() - get the version of the last record
+ * @feed: the feed
+ *
+ * Context: Any.
+ * Return: the version; the records up to it can be read.
+ */
+u64 cmap_feed_tail(const struct cmap_feed *feed)
+{
+	/* F1 (b). */
+	return smp_load_acquire(&feed->words->tail);
+}
+
+/**
+ * cmap_feed_now() - get the present end of a feed
+ * @feed: the feed
+ * @at: set to the position after the last record
+ *
+ * It is tried again only if a write has been completed meanwhile.
+ *
+ * Context: Any.
+ */
+void cmap_feed_now(const struct cmap_feed *feed, struct cmap_feed_position *at)
+{
+	const struct cmap_window_feed *words = feed->words;
+
+	do {
+		at->version = cmap_feed_tail(feed);
+		at->position = READ_ONCE(words->end[cmap_feed_side(feed,
+							       at->version)]);
+		/*
+		 * F1 (c): the next but one write stores this end.  Who sees its
+		 * store sees the tail of the next write.
+		 */
+		smp_rmb();
+	} while (READ_ONCE(words->tail) != at->version);
+}
+
+/**
+ * cmap_feed_valid() - check a position that a process gave
+ * @feed: the feed
+ * @at: the position
+ *
+ * Whether @position fits the version is found out when the next record is read.
+ *
+ * Context: Any.
+ * Return: true if a reader can be there.
+ */
+bool cmap_feed_valid(const struct cmap_feed *feed,
+		     const struct cmap_feed_position *at)
+{
+	return at->version >= feed->index &&
+	       ((at->version ^ feed->index) & (feed->shards - 1)) == 0 &&
+	       at->version <= cmap_feed_tail(feed);
+}
+
+/*
+ * Whether what was copied from a position on was not overwritten meanwhile.  A position
+ * that writers have not come to yet is nobody's: a process has made it up.
+ */
+static bool still_there(const struct cmap_feed *feed, u64 position)
+{
+	u64 claimed;
+
+	/* F1 (a). */
+	smp_rmb();
+	claimed = READ_ONCE(feed->words->claimed);
+	return position < claimed && claimed - position <= feed->mask + 1ULL;
+}
+
+/*
+ * Copy from a position on.  The bytes may be overwritten meanwhile, so nothing that
+ * was copied is used before still_there().
+ */
+static void copy_from_ring(const struct cmap_feed *feed, u64 position, void *to,
+			   u32 bytes)
+{
+	/* Writers do not wait.  still_there() finds out. */
+	data_race(memcpy(to, feed->ring + (position & feed->mask),
+			 bytes));
+}
+
+static u32 room_after(const struct cmap_feed *feed, u64 position)
+{
+	return feed->mask + 1 - (position & feed->mask);
+}
+
+/*
+ * Get the header of the record at or, after padding, behind a position.  False if
+ * there is none, because it was overwritten or the position never was a record's.
+ * So the header is checked: the position may come from a process.
+ */
+static bool head_at(const struct cmap_feed *feed, u64 position,
+		    struct cmap_feed_head *head)
+{
+	struct cmap_feed_record *record = &head->record;
+	struct pad pad;
+
+	if (position % 8)
+		return false;
+	copy_from_ring(feed, position, &pad, sizeof(pad));
+	if (!still_there(feed, position))
+		return false;
+	if (pad.cause == CMAP_FEED_PAD) {
+		if (pad.size != room_after(feed, position))
+			return false;
+		position += pad.size;
+	}
+	if (room_after(feed, position) < sizeof(*record))
+		return false;
+	copy_from_ring(feed, position, record, sizeof(*record));
+	head->position = position;
+
+	return still_there(feed, position) &&
+	       record->size >= sizeof(*record) + record->key_len &&
+	       record->size <= room_after(feed, position) &&
+	       record->size <= (feed->mask + 1) / CMAP_FEED_RECORDS_MIN &&
+	       record->size % 8 == 0 && record->cause != CMAP_FEED_PAD &&
+	       record->key_len <= CMAP_KEY_MAX &&
+	       record->key_offset == sizeof(*record);
+}
+
+/* Whether a position has the record of a version. */
+static bool has_version(const struct cmap_feed *feed, u64 position, u64 version,
+			struct cmap_feed_head *head)
+{
+	return head_at(feed, position, head) && head->record.version == version;
+}
+
+/*
+ * Choose the part in which to look for a version: the last one that does not begin
+ * after it, else the first one.  Parts of which less than @spare bytes have to be
+ * written before they are overwritten do not count.
+ */
+static bool choose_part(const struct cmap_feed *feed, u64 version, u64 tail,
+			u64 spare, struct cmap_feed_part *chosen)
+{
+	const struct cmap_window_feed *words = feed->words;
+	u64 claimed = READ_ONCE(words->claimed);
+	u32 i;
+
+	chosen->version = 0;
+	for (i = 0; i < CMAP_FEED_PARTS; i++) {
+		const struct cmap_feed_part part = {
+			.position = READ_ONCE(words->part[i].position),
+			.version = READ_ONCE(words->part[i].version),
+		};
+		bool after = part.version > version;
+
+		if (!part.version || part.version > tail ||
+		    part.position + feed->mask + 1 < claimed + spare)
+			continue;
+		if (!chosen->version ||
+		    (chosen->version > version ?
+		     part.version < chosen->version :
+		     !after && part.version > chosen->version))
+			*chosen = part;
+	}
+	return chosen->version;
+}
+
+/* Go on from a record to that of a version, or to the first one after it. */
+static bool walk_to(const struct cmap_feed *feed, u64 version,
+		    struct cmap_feed_head *head)
+{
+	u64 next = head->record.version;
+
+	while (next < version) {
+		next += feed->shards;
+		if (!has_version(feed, head->position + head->record.size, next,
+				 head))
+			return false;
+	}
+	return true;
+}
+
+/*
+ * Find the record of a version or, if that was overwritten, the first one that is
+ * left.  Writers can overtake this, too, so it leaves them more and more room.
+ * False if nothing up to @tail was found.
+ */
+static bool find_version(const struct cmap_feed *feed, u64 version, u64 tail,
+			 struct cmap_feed_head *head)
+{
+	struct cmap_feed_part part;
+	unsigned int i;
+
+	for (i = 0; i < FIND_TRIES; i++) {
+		if (!choose_part(feed, version, tail,
+				 ((u64)feed->mask + 1) / FIND_TRIES * i, &part))
+			return false;
+		if (has_version(feed, part.position, part.version, head) &&
+		    walk_to(feed, version, head))
+			return head->record.version <= tail;
+	}
+	return false;
+}
+
+/* Say that all records from a version up to @head->after are lost. */
+static enum cmap_feed_step tell_lost(struct cmap_feed_head *head, u64 first)
+{
+	head->record = (struct cmap_feed_record){
+		.size = sizeof(head->record),
+		.cause = CMAP_FEED_LOST,
+		.version = head->after.version,
+		.first = first,
+		.key_offset = sizeof(head->record),
+	};
+	return CMAP_FEED_STEP_LOST;
+}
+
+/**
+ * cmap_feed_next() - find the record after a position
+ * @feed: the feed
+ * @at: the position
+ * @tail: where to end, from cmap_feed_tail()
+ * @head: set to what was found
+ *
+ * Context: Any.
+ * Return: what was found.
+ */
+enum cmap_feed_step cmap_feed_next(const struct cmap_feed *feed,
+				   const struct cmap_feed_position *at,
+				   u64 tail, struct cmap_feed_head *head)
+{
+	u64 version = at->version + feed->shards;
+
+	if (at->version >= tail)
+		return CMAP_FEED_STEP_END;
+	if (!has_version(feed, at->position, version, head) &&
+	    !find_version(feed, version, tail, head)) {
+		/* Writers are faster.  All that there was is lost. */
+		cmap_feed_now(feed, &head->after);
+		return tell_lost(head, version);
+	}
+	if (head->record.version != version) {
+		head->after.version = head->record.version - feed->shards;
+		head->after.position = head->position;
+		return tell_lost(head, version);
+	}
+
+	head->after.version = version;
+	head->after.position = head->position + head->record.size;
+	return CMAP_FEED_STEP_RECORD;
+}
+
+/**
+ * cmap_feed_copy() - copy a part of a record
+ * @feed: the feed
+ * @head: the record, from cmap_feed_next()
+ * @to: where to
+ * @offset: where the part begins in the record
+ * @bytes: its length; the part is in the record
+ *
+ * Context: Any.
+ * Return: false if the record was overwritten meanwhile.
+ */
+bool cmap_feed_copy(const struct cmap_feed *feed,
+		    const struct cmap_feed_head *head, void *to, u32 offset,
+		    u32 bytes)
+{
+	copy_from_ring(feed, head->position + offset, to, bytes);
+	return still_there(feed, head->position);
+}
