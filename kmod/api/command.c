@@ -87,7 +87,7 @@ static const struct cmap_door user_door = {
 		.own = _fn, .mode = MODE(_access), .unbound = _unbound,	\
 	}
 
-/* All commands but the batch, which consists of these. */
+/* All commands but those that cannot be in a batch. */
 static const struct cmap_command commands[] = {
 	OWN(CREATE, cmap_cmd_create, CMAP_MAY_WRITE, true),
 	OWN(OPEN, cmap_cmd_open, 0, true),
@@ -98,6 +98,8 @@ static const struct cmap_command commands[] = {
 	OWN(LIMITS, cmap_cmd_limits, 0, true),
 	OWN(STAT, cmap_cmd_stat, 0, false),
 	OWN(RANGE, cmap_cmd_range, CMAP_MAY_READ, false),
+	OWN(FEED_READ, cmap_cmd_feed_read, CMAP_MAY_READ, false),
+	OWN(FEED_CURSOR, cmap_cmd_feed_cursor, CMAP_MAY_READ, false),
 #include "../core/operation_table.h"
 };
 

@@ -37,8 +37,26 @@ static_assert(sizeof(struct cmap_window_bucket) == 64);
 static_assert(sizeof(struct cmap_window_node) == 16);
 static_assert(sizeof(struct cmap_window_trailer) == 40);
 
-/* The batch is not in the table of commands, so a batch cannot contain a batch. */
+/*
+ * Commands that a batch cannot contain: a batch; and one that makes a descriptor,
+ * because an element of a batch has no field for it.
+ */
 static const struct cmap_command batch_command = { .own = cmap_cmd_batch };
+static const struct cmap_command watch_command = {
+	.own = cmap_cmd_watch, .mode = FMODE_READ,
+};
+
+static const struct cmap_command *ioctl_find(u32 code)
+{
+	switch (code) {
+	case CMAP_CODE_BATCH:
+		return &batch_command;
+	case CMAP_CODE_WATCH:
+		return &watch_command;
+	default:
+		return cmap_command_find(code);
+	}
+}
 
 static int ioctl_check_op(const struct cmap_command *command, u32 code,
 			  const struct cmap_op *op)
@@ -122,7 +140,7 @@ static int ioctl_execute_op(struct cmap_context *context,
  * @arg: user pointer to the command's structure
  *
  * Context: Process; may fault.
- * Return: 0 or a negative errno.
+ * Return: 0, a new descriptor, or a negative errno.
  */
 long cmap_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
@@ -137,8 +155,7 @@ long cmap_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	if (_IOC_TYPE(cmd) != CMAP_IOC_MAGIC || cmd != _IO(CMAP_IOC_MAGIC,
 							   _IOC_NR(cmd)))
 		return -ENOTTY;
-	command = _IOC_NR(cmd) == CMAP_CODE_BATCH ?
-		  &batch_command : cmap_command_find(_IOC_NR(cmd));
+	command = ioctl_find(_IOC_NR(cmd));
 	if (!command)
 		return -ENOTTY;
 	err = cmap_command_allowed(&context, command);

@@ -15,9 +15,13 @@
 unsigned int cmap_max_maps = 4096;
 unsigned int cmap_user_max_maps;
 
-static atomic_t maps_count;
+unsigned int cmap_max_watches = 65536;
+unsigned int cmap_user_max_watches;
 
-/* Users who pay for at least one map, by user id. */
+static atomic_t maps_count;
+static atomic_t watches_count;
+
+/* Users who pay for at least one map, or have a watch, by user id. */
 static DEFINE_HASHTABLE(users, 6);
 static DEFINE_SPINLOCK(users_lock);
 
@@ -58,51 +62,67 @@ kuid_t cmap_user_payer(const struct user_namespace *ns, kuid_t uid)
 	return uid;
 }
 
-/* ---- maps ---- */
+/* ---- what is counted ---- */
 
-static u32 all_maps_max(bool privileged)
+/* For each enum cmap_counted: the limits, and how many there are. */
+static const struct {
+	unsigned int *max;
+	unsigned int *user_max;
+	atomic_t *count;
+} counted[] = {
+	[CMAP_COUNTED_MAPS] = {
+		&cmap_max_maps, &cmap_user_max_maps, &maps_count,
+	},
+	[CMAP_COUNTED_WATCHES] = {
+		&cmap_max_watches, &cmap_user_max_watches, &watches_count,
+	},
+};
+
+static u32 all_max(enum cmap_counted what, bool privileged)
 {
-	u32 max = min_t(u32, READ_ONCE(cmap_max_maps), INT_MAX);
+	u32 max = min_t(u32, READ_ONCE(*counted[what].max), INT_MAX);
 
 	return privileged ? max : max - cmap_reserve_of(max);
 }
 
-static u32 user_maps_max(void)
+static u32 user_max(enum cmap_counted what)
 {
-	u32 max = READ_ONCE(cmap_user_max_maps);
+	u32 max = READ_ONCE(*counted[what].user_max);
 
-	return max ?: max_t(u32, READ_ONCE(cmap_max_maps) / 4, 1);
+	return max ?: max_t(u32, READ_ONCE(*counted[what].max) / 4, 1);
 }
 
 /**
- * cmap_maps_count() - count one more map
- * @privileged: the map may use the reserve
+ * cmap_counted_add() - count one more map, or watch
+ * @what: which of them
+ * @privileged: it may use the reserve
  *
  * Context: Any.
  * Return: 0, or -ENFILE if the limit is reached.
  */
-int cmap_maps_count(bool privileged)
+int cmap_counted_add(enum cmap_counted what, bool privileged)
 {
-	int max = all_maps_max(privileged);
-	int count = atomic_read(&maps_count);
+	int max = all_max(what, privileged);
+	int count = atomic_read(counted[what].count);
 
 	/* The limit may have been lowered, so the count can be above it. */
 	do {
 		if (count >= max)
 			return -ENFILE;
-	} while (!atomic_try_cmpxchg(&maps_count, &count, count + 1));
+	} while (!atomic_try_cmpxchg(counted[what].count, &count, count + 1));
 
 	return 0;
 }
 
 /**
- * cmap_maps_uncount() - count one map fewer
+ * cmap_counted_remove() - count one map, or watch, fewer
+ * @what: which of them
  *
  * Context: Any.
  */
-void cmap_maps_uncount(void)
+void cmap_counted_remove(enum cmap_counted what)
 {
-	atomic_dec(&maps_count);
+	atomic_dec(counted[what].count);
 }
 
 /* ---- users ---- */
@@ -125,16 +145,17 @@ static bool user_is_limited(kuid_t uid, bool privileged)
 }
 
 /*
- * Count one more map for a user.  If it is the user's first map, *@fresh becomes the
- * user's object.  Return NULL if one is needed and *@fresh is NULL.
+ * Count one more for a user.  If the user has nothing yet, *@fresh becomes the user's
+ * object.  Return NULL if one is needed and *@fresh is NULL.
  */
-static struct cmap_user *user_count_locked(kuid_t uid, bool privileged,
+static struct cmap_user *user_count_locked(enum cmap_counted what, kuid_t uid,
+					   bool privileged,
 					   struct cmap_user **fresh)
 {
 	struct cmap_user *user = user_find_locked(uid);
-	u32 maps = user ? user->maps : 0;
+	u32 count = user ? user->count[what] : 0;
 
-	if (user_is_limited(uid, privileged) && maps >= user_maps_max())
+	if (user_is_limited(uid, privileged) && count >= user_max(what))
 		return ERR_PTR(-EDQUOT);
 	if (!user) {
 		user = *fresh;
@@ -143,7 +164,7 @@ static struct cmap_user *user_count_locked(kuid_t uid, bool privileged,
 		*fresh = NULL;
 		hash_add(users, &user->node, __kuid_val(uid));
 	}
-	user->maps++;
+	user->count[what]++;
 	return user;
 }
 
@@ -161,20 +182,22 @@ static struct cmap_user *user_alloc(kuid_t uid)
 }
 
 /**
- * cmap_user_count() - count one more map for a user
+ * cmap_user_count_one() - count one more map, or watch, for a user
+ * @what: which of them
  * @uid: the user
  * @privileged: the user's limit does not apply
  *
  * Context: Process.
- * Return: the user, for cmap_user_uncount(); or an ERR_PTR: -EDQUOT if the user's
+ * Return: the user, for cmap_user_uncount_one(); or an ERR_PTR: -EDQUOT if the user's
  * limit is reached, -ENOMEM.
  */
-struct cmap_user *cmap_user_count(kuid_t uid, bool privileged)
+struct cmap_user *cmap_user_count_one(enum cmap_counted what, kuid_t uid,
+				      bool privileged)
 {
 	struct cmap_user *user, *fresh = NULL;
 
 	spin_lock(&users_lock);
-	user = user_count_locked(uid, privileged, &fresh);
+	user = user_count_locked(what, uid, privileged, &fresh);
 	spin_unlock(&users_lock);
 	if (user)
 		return user;
@@ -183,7 +206,7 @@ struct cmap_user *cmap_user_count(kuid_t uid, bool privileged)
 	if (!fresh)
 		return ERR_PTR(-ENOMEM);
 	spin_lock(&users_lock);
-	user = user_count_locked(uid, privileged, &fresh);
+	user = user_count_locked(what, uid, privileged, &fresh);
 	spin_unlock(&users_lock);
 	/* Another thread may have added the user meanwhile. */
 	kfree(fresh);
@@ -191,14 +214,15 @@ struct cmap_user *cmap_user_count(kuid_t uid, bool privileged)
 }
 
 /**
- * cmap_user_uncount() - count one map fewer for a user
- * @user: the user, which is freed with the last map; or NULL
+ * cmap_user_uncount_one() - count one map, or watch, fewer for a user
+ * @what: which of them
+ * @user: the user, who is forgotten with the last of them; or NULL
  *
- * The caller has uncharged the map's memory.
+ * The caller has uncharged a map's memory.
  *
  * Context: Process.
  */
-void cmap_user_uncount(struct cmap_user *user)
+void cmap_user_uncount_one(enum cmap_counted what, struct cmap_user *user)
 {
 	bool last;
 
@@ -206,7 +230,9 @@ void cmap_user_uncount(struct cmap_user *user)
 		return;
 
 	spin_lock(&users_lock);
-	last = !--user->maps;
+	user->count[what]--;
+	last = !user->count[CMAP_COUNTED_MAPS] &&
+	       !user->count[CMAP_COUNTED_WATCHES];
 	if (last)
 		hash_del(&user->node);
 	spin_unlock(&users_lock);
@@ -248,21 +274,25 @@ void cmap_limits_fill(struct cmap_limits *limits)
 		.size = limits->size,
 		.uid = from_kuid_munged(current_user_ns(), uid),
 		.all_maps = atomic_read(&maps_count),
-		.all_max_maps = all_maps_max(privileged),
+		.all_max_maps = all_max(CMAP_COUNTED_MAPS, privileged),
 		.all_bytes = atomic64_read(&cmap_account_all.bytes),
 		.all_max_bytes = cmap_account_limit(&cmap_account_all,
 						    privileged),
+		.all_watches = atomic_read(&watches_count),
+		.all_max_watches = all_max(CMAP_COUNTED_WATCHES, privileged),
 	};
 	if (user_is_limited(uid, privileged)) {
-		limits->max_maps = user_maps_max();
+		limits->max_maps = user_max(CMAP_COUNTED_MAPS);
 		limits->max_bytes = cmap_user_bytes_limit();
+		limits->max_watches = user_max(CMAP_COUNTED_WATCHES);
 	}
 
 	spin_lock(&users_lock);
 	user = user_find_locked(uid);
 	if (user) {
-		limits->maps = user->maps;
+		limits->maps = user->count[CMAP_COUNTED_MAPS];
 		limits->bytes = atomic64_read(&user->account.bytes);
+		limits->watches = user->count[CMAP_COUNTED_WATCHES];
 	}
 	spin_unlock(&users_lock);
 }
@@ -277,9 +307,11 @@ void cmap_limits_all(struct cmap_limits *limits)
 {
 	*limits = (struct cmap_limits){
 		.all_maps = atomic_read(&maps_count),
-		.all_max_maps = all_maps_max(true),
+		.all_max_maps = all_max(CMAP_COUNTED_MAPS, true),
 		.all_bytes = atomic64_read(&cmap_account_all.bytes),
 		.all_max_bytes = cmap_account_limit(&cmap_account_all, true),
+		.all_watches = atomic_read(&watches_count),
+		.all_max_watches = all_max(CMAP_COUNTED_WATCHES, true),
 	};
 }
 
@@ -299,13 +331,15 @@ void cmap_limits_each(void (*fn)(void *arg, kuid_t uid,
 	spin_lock(&users_lock);
 	hash_for_each(users, i, user, node) {
 		struct cmap_limits limits = {
-			.maps = user->maps,
+			.maps = user->count[CMAP_COUNTED_MAPS],
 			.bytes = atomic64_read(&user->account.bytes),
+			.watches = user->count[CMAP_COUNTED_WATCHES],
 		};
 
 		if (user_is_limited(user->uid, false)) {
-			limits.max_maps = user_maps_max();
+			limits.max_maps = user_max(CMAP_COUNTED_MAPS);
 			limits.max_bytes = cmap_user_bytes_limit();
+			limits.max_watches = user_max(CMAP_COUNTED_WATCHES);
 		}
 		fn(arg, user->uid, &limits);
 	}

@@ -3,7 +3,7 @@
  * Limits on maps and their memory: of one user, and of all users together.
  *
  * Each map is paid for by a user, except that nobody pays for a map that kernel
- * code made.  A user's object exists as long as the user pays for a map.
+ * code made.  A user's object exists as long as the user pays for a map or has a watch.
  */
 #ifndef CMAP_LIMITS_H
 #define CMAP_LIMITS_H
@@ -16,34 +16,56 @@
 struct cmap_limits;
 struct user_namespace;
 
-/* Module parameters.  With 0 a user may have a quarter of cmap_max_maps. */
+/* Module parameters.  With 0 a user may have a quarter of all. */
 extern unsigned int cmap_max_maps;
 extern unsigned int cmap_user_max_maps;
+extern unsigned int cmap_max_watches;
+extern unsigned int cmap_user_max_watches;
+
+/* What is limited by number. */
+enum cmap_counted {
+	CMAP_COUNTED_MAPS,
+	CMAP_COUNTED_WATCHES,
+	CMAP_COUNTED
+};
 
 /**
- * struct cmap_user - a user who pays for maps
+ * struct cmap_user - a user who pays for maps, or has watches
  * @account: the memory of all of the user's maps; the parent of their bills
  * @uid: the user
- * @maps: how many maps the user pays for
+ * @count: how many maps the user pays for, and how many watches the user has
  * @node: entry in the table of users
  *
- * The table's lock protects @maps and @node.  @account does its own locking, and
+ * The table's lock protects @count and @node.  @account does its own locking, and
  * @uid is constant.
  */
 struct cmap_user {
 	struct cmap_account account;
 	kuid_t uid;
-	u32 maps;
+	u32 count[CMAP_COUNTED];
 	struct hlist_node node;
 };
 
 bool cmap_privileged(void);
 kuid_t cmap_user_payer(const struct user_namespace *ns, kuid_t uid);
 
-int cmap_maps_count(bool privileged);
-void cmap_maps_uncount(void);
-struct cmap_user *cmap_user_count(kuid_t uid, bool privileged);
-void cmap_user_uncount(struct cmap_user *user);
+int cmap_counted_add(enum cmap_counted what, bool privileged);
+void cmap_counted_remove(enum cmap_counted what);
+struct cmap_user *cmap_user_count_one(enum cmap_counted what, kuid_t uid,
+				      bool privileged);
+void cmap_user_uncount_one(enum cmap_counted what, struct cmap_user *user);
+
+/* Count one more map for a user. */
+static inline struct cmap_user *cmap_user_count(kuid_t uid, bool privileged)
+{
+	return cmap_user_count_one(CMAP_COUNTED_MAPS, uid, privileged);
+}
+
+/* Count one map fewer. */
+static inline void cmap_user_uncount(struct cmap_user *user)
+{
+	cmap_user_uncount_one(CMAP_COUNTED_MAPS, user);
+}
 
 void cmap_limits_total(u64 *maps, u64 *bytes);
 void cmap_limits_fill(struct cmap_limits *limits);

@@ -58,7 +58,7 @@ static void map_destroy(struct work_struct *work)
 	cmap_account_returning(map->memory.account.parent,
 			       -(s64)map->last_bytes);
 	cmap_user_uncount(map->user);
-	cmap_maps_uncount();
+	cmap_counted_remove(CMAP_COUNTED_MAPS);
 	cmap_map_free(map);
 
 	/* This order pairs with the acquires in wait_for_map(). */
@@ -77,7 +77,7 @@ static struct cmap_user *map_count(const struct cmap_spec *spec,
 	struct cmap_user *user = NULL;
 	int err;
 
-	err = cmap_maps_count(privileged);
+	err = cmap_counted_add(CMAP_COUNTED_MAPS, privileged);
 	if (err)
 		return ERR_PTR(err);
 	if (!spec->kernel) {
@@ -85,7 +85,7 @@ static struct cmap_user *map_count(const struct cmap_spec *spec,
 
 		user = cmap_user_count(payer, privileged);
 		if (IS_ERR(user))
-			cmap_maps_uncount();
+			cmap_counted_remove(CMAP_COUNTED_MAPS);
 	}
 	return user;
 }
@@ -103,7 +103,7 @@ static struct cmap *map_new(const struct cmap_spec *spec)
 	map = cmap_map_build(spec, user ? &user->account : NULL, privileged);
 	if (IS_ERR(map)) {
 		cmap_user_uncount(user);
-		cmap_maps_uncount();
+		cmap_counted_remove(CMAP_COUNTED_MAPS);
 		return map;
 	}
 	map->user = user;
@@ -182,6 +182,18 @@ void cmap_map_get(struct cmap *map)
 	refcount_inc(&map->refs);
 }
 
+/*
+ * Tell the listeners if only they have references.  The map exists until the end of
+ * the caller's RCU read section.
+ */
+static noinline void check_ended(struct cmap *map)
+{
+	/* Whoever drops the last of the others sees all that was dropped before. */
+	smp_mb();
+	if (refcount_read(&map->refs) == atomic_read(&map->events.watchers))
+		cmap_events_end(&map->events);
+}
+
 /**
  * cmap_map_put() - drop a reference; the last one frees the map later
  * @map: the map
@@ -193,6 +205,8 @@ void cmap_map_get(struct cmap *map)
  */
 void cmap_map_put(struct cmap *map)
 {
+	/* The map is freed after a grace period. */
+	rcu_read_lock();
 	if (refcount_dec_and_test(&map->refs)) {
 		atomic_inc(&maps_leaving);
 		map_forget(map);
@@ -200,7 +214,10 @@ void cmap_map_put(struct cmap *map)
 		cmap_account_returning(map->memory.account.parent,
 				       map->last_bytes);
 		queue_rcu_work(cmap_queue_destroy, &map->destroy);
+	} else if (unlikely(atomic_read(&map->events.watchers))) {
+		check_ended(map);
 	}
+	rcu_read_unlock();
 }
 
 /* ---- names ---- */

@@ -10,6 +10,7 @@
 #include <linux/cmap.h>
 
 #include <linux/bottom_half.h>
+#include <linux/completion.h>
 #include <linux/err.h>
 #include <linux/irqflags.h>
 #include <linux/module.h>
@@ -478,6 +479,67 @@ static const struct kernel_param_ops call_ops = { .set = call };
 module_param_cb(call, &call_ops, NULL, 0200);
 MODULE_PARM_DESC(call, "Name of a call to make");
 
+/* What a subscriber has heard of. */
+struct heard {
+	struct completion last;
+	u32 records;
+	u64 version;
+	bool wrong;
+};
+
+static void hear(void *arg, const struct cmap_feed_record *record)
+{
+	const u8 *key = (const u8 *)record + record->key_offset;
+	struct heard *heard = arg;
+
+	/* It may sleep. */
+	might_sleep();
+	if (record->key_len != 2 || key[0] != 'a' || record->version <= heard->version)
+		heard->wrong = true;
+	heard->version = record->version;
+	heard->records++;
+	if (record->cause == CMAP_FEED_DELETE)
+		complete(&heard->last);
+}
+
+static void test_subscribe(struct cmap *without)
+{
+	const struct cmap_params params = { .shards = 1, .feed_bytes = 1 << 16 };
+	struct cmap *map = cmap_create(&params);
+	struct cmap_subscription *subscription;
+	struct heard heard = {};
+	u32 i;
+
+	CHECK(!IS_ERR(map));
+	if (IS_ERR(map))
+		return;
+	init_completion(&heard.last);
+	CHECK(cmap_subscribe(without, NULL, 0, hear, &heard) ==
+	      ERR_PTR(-EOPNOTSUPP));
+	CHECK(!cmap_set(map, "a0", 2, "", 0, 0, NULL, GFP_KERNEL));
+	subscription = cmap_subscribe(map, "a", 1, hear, &heard);
+	CHECK(!IS_ERR(subscription));
+	if (IS_ERR(subscription))
+		goto put;
+
+	for (i = 0; i < 20; i++) {
+		CHECK(!cmap_set(map, "a1", 2, "", 0, 0, NULL, GFP_KERNEL));
+		local_bh_disable();
+		CHECK(!cmap_set(map, "b1", 2, "", 0, 0, NULL, GFP_ATOMIC));
+		CHECK(!cmap_set(map, "a2", 2, "", 0, 0, NULL, GFP_ATOMIC));
+		local_bh_enable();
+	}
+	CHECK(!cmap_delete(map, "a1", 2, 0, NULL, GFP_KERNEL));
+	CHECK(wait_for_completion_timeout(&heard.last, 300 * HZ));
+	cmap_unsubscribe(subscription);
+	CHECK(heard.records == 41 && !heard.wrong);
+	/* Nobody hears this. */
+	CHECK(!cmap_delete(map, "a2", 2, 0, NULL, GFP_KERNEL));
+	CHECK(heard.records == 41);
+put:
+	cmap_put(map);
+}
+
 static int __init kapi_test_init(void)
 {
 	const struct cmap_params params = {
@@ -508,6 +570,7 @@ static int __init kapi_test_init(void)
 	test_names(map);
 	test_limit();
 	test_range_of_nothing();
+	test_subscribe(map);
 	cmap_put(map);
 
 	if (failed_line)

@@ -423,7 +423,7 @@ static void users_come_and_go(struct kunit *test)
 	again = cmap_user_count(USER, false);
 	KUNIT_EXPECT_PTR_EQ(test, again, user);
 	cmap_user_uncount(user);
-	KUNIT_EXPECT_EQ(test, user->maps, 1);
+	KUNIT_EXPECT_EQ(test, user->count[CMAP_COUNTED_MAPS], 1);
 	cmap_user_uncount(user);
 
 	fail_allocs(0, 1);

@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "watch.h"
+#include "registry.h"
+
+#include <linux/slab.h>
+
+/*
+ * Look for something to read.  True if there is something now, which there was not
+ * before: the caller wakes the watcher.
+ */
+static bool look_locked(struct cmap_watcher *watcher)
+{
+	lockdep_assert_held(&watcher->lock);
+
+	if (!watcher->waiting)
+		return false;
+	cmap_reader_arm(watcher->reader);
+	if (cmap_reader_look(watcher->reader))
+		WRITE_ONCE(watcher->waiting, false);
+	return !watcher->waiting;
+}
+
+/* A listener's look. */
+static bool watcher_look(struct cmap_listener *listener)
+{
+	struct cmap_watcher *watcher = container_of(listener,
+						    struct cmap_watcher,
+						    listener);
+	bool found;
+
+	mutex_lock(&watcher->lock);
+	found = look_locked(watcher);
+	mutex_unlock(&watcher->lock);
+
+	if (found || cmap_watcher_ended(watcher))
+		watcher->wake(watcher);
+	return found;
+}
+
+/**
+ * cmap_watcher_begin() - start a watcher
+ * @watcher: the watcher, zeroed but for @wake
+ * @map: the map, which has a feed; the caller has a reference
+ * @filter: which records it wants.  On success it belongs to the watcher
+ * @cursor: where to begin, or NULL for the present end of the feed
+ *
+ * Context: Process.
+ * Return: 0, -ENOMEM, or -EINVAL if the cursor is not valid.
+ */
+int cmap_watcher_begin(struct cmap_watcher *watcher, struct cmap *map,
+		       struct cmap_filter *filter,
+		       const struct cmap_feed_cursor *cursor)
+{
+	int err = -ENOMEM;
+
+	watcher->before = kvzalloc(CMAP_FEED_CURSOR_BYTES(map->shards),
+				   CMAP_GFP_KERNEL);
+	watcher->reader = cmap_reader_new(map, filter);
+	if (!watcher->before || !watcher->reader)
+		goto free;
+	err = cursor ? cmap_reader_set(watcher->reader, cursor) : 0;
+	if (err)
+		goto free;
+
+	mutex_init(&watcher->lock);
+	watcher->listener.look = watcher_look;
+	watcher->filter = filter;
+	watcher->map = map;
+	cmap_map_get(map);
+	/* The caller's reference is not one of these: see cmap_map_put(). */
+	atomic_inc(&map->events.watchers);
+	watcher->waiting = true;
+	cmap_listener_add(&map->events, &watcher->listener);
+	cmap_watcher_ready(watcher);
+	return 0;
+
+free:
+	cmap_reader_free(watcher->reader);
+	kvfree(watcher->before);
+	return err;
+}
+
+/**
+ * cmap_watcher_stop() - have a watcher not look any more
+ * @watcher: the watcher.  When this returns @wake is called only by those who use it
+ *
+ * Context: Process.
+ */
+void cmap_watcher_stop(struct cmap_watcher *watcher)
+{
+	cmap_listener_remove(&watcher->map->events, &watcher->listener);
+}
+
+/**
+ * cmap_watcher_end() - free what a watcher has
+ * @watcher: the watcher, which was stopped and which nobody uses
+ *
+ * Context: Process.
+ */
+void cmap_watcher_end(struct cmap_watcher *watcher)
+{
+	struct cmap *map = watcher->map;
+
+	cmap_reader_free(watcher->reader);
+	kvfree(watcher->before);
+	cmap_filter_free(watcher->filter);
+	/* In this order there are never more watchers than references. */
+	atomic_dec(&map->events.watchers);
+	cmap_map_put(map);
+}
+
+/**
+ * cmap_watcher_read() - read records
+ * @watcher: the watcher
+ * @records: see cmap_reader_fill()
+ *
+ * Context: Process; one reader of the watcher at a time.
+ */
+void cmap_watcher_read(struct cmap_watcher *watcher,
+		       struct cmap_records *records)
+{
+	bool found = false;
+
+	mutex_lock(&watcher->lock);
+	cmap_reader_get(watcher->reader, watcher->before);
+	cmap_reader_fill(watcher->reader, records);
+	WRITE_ONCE(watcher->waiting, !records->more);
+	found = look_locked(watcher);
+	mutex_unlock(&watcher->lock);
+
+	/* What came since is news to those who have been told of the rest. */
+	if (found)
+		watcher->wake(watcher);
+}
+
+/**
+ * cmap_watcher_unread() - undo the last read
+ * @watcher: the watcher
+ *
+ * Context: Process; one reader of the watcher at a time.
+ */
+void cmap_watcher_unread(struct cmap_watcher *watcher)
+{
+	mutex_lock(&watcher->lock);
+	WARN_ON_ONCE(cmap_reader_set(watcher->reader, watcher->before));
+	WRITE_ONCE(watcher->waiting, false);
+	mutex_unlock(&watcher->lock);
+
+	watcher->wake(watcher);
+}
+
+/**
+ * cmap_watcher_ready() - check whether there is something to read
+ * @watcher: the watcher; if not, it will be woken when there is
+ *
+ * Context: Process.
+ * Return: true if so.
+ */
+bool cmap_watcher_ready(struct cmap_watcher *watcher)
+{
+	bool found, ready;
+
+	mutex_lock(&watcher->lock);
+	found = look_locked(watcher);
+	ready = !watcher->waiting;
+	mutex_unlock(&watcher->lock);
+
+	/* Others may wait, too. */
+	if (found)
+		watcher->wake(watcher);
+	return ready;
+}
+
+/**
+ * cmap_watcher_where() - get a cursor with a watcher's position
+ * @watcher: the watcher
+ * @cursor: has room for the positions of all shards
+ *
+ * Context: Process; no reader of the watcher.
+ */
+void cmap_watcher_where(struct cmap_watcher *watcher,
+			struct cmap_feed_cursor *cursor)
+{
+	mutex_lock(&watcher->lock);
+	cmap_reader_get(watcher->reader, cursor);
+	mutex_unlock(&watcher->lock);
+}
