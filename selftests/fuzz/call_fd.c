@@ -118,7 +118,7 @@ FUZZ_CALL(pass)
 	return result;
 }
 
-static long watch(int fd)
+static long add_to_epoll(int fd)
 {
 	struct epoll_event event = { .events = EPOLLIN };
 	int epoll = epoll_create1(EPOLL_CLOEXEC);
@@ -155,7 +155,11 @@ static long other(int fd, uint64_t choice, uint64_t number)
 	int value = (int)number;
 
 	switch (choice % FUZZ_OTHERS) {
-	case 0: return read(fd, buf, sizeof(buf));
+	case 0:
+		/* A watch would wait. */
+		if (poll(&poll_fd, 1, 0) != 1 || !(poll_fd.revents & POLLIN))
+			return 0;
+		return read(fd, buf, sizeof(buf));
 	case 1: return write(fd, buf, sizeof(buf));
 	case 2: return lseek(fd, (off_t)number, SEEK_SET);
 	case 3: return poll(&poll_fd, 1, 0);
@@ -164,7 +168,7 @@ static long other(int fd, uint64_t choice, uint64_t number)
 	case 6: return fallocate(fd, 0, 0, (off_t)number);
 	case 7: return flock(fd, LOCK_EX | LOCK_NB);
 	case 8: return fcntl(fd, F_SETFL, value & (O_NONBLOCK | O_APPEND));
-	case 9: return watch(fd);
+	case 9: return add_to_epoll(fd);
 	case 10: return sendfile(fd, fd, NULL, 4096);
 	case 11: return pipe_it(fd, true);
 	case 12: return pipe_it(fd, false);
@@ -172,6 +176,31 @@ static long other(int fd, uint64_t choice, uint64_t number)
 	case 14: return ioctl(fd, FIONREAD, &value);
 	default: return fstat(fd, &stat);
 	}
+}
+
+/* Mostly valid: the filter's keys are there, and the cursor may be. */
+FUZZ_CALL(watch)
+{
+	struct cmap_feed_key key[2] = {
+		{ .key = (uintptr_t)"key", .key_len = (uint32_t)arg[3] % 4 },
+		{ .key = (uintptr_t)"other", .key_len = (uint32_t)arg[3] },
+	};
+	struct cmap_watch args = {
+		.size = sizeof(args), .flags = (uint32_t)arg[4] % 3,
+		.filter = {
+			.kind = (uint32_t)arg[2] % 4,
+			.count = (uint32_t)arg[2] % 4,
+			.keys = arg[2] % 4 ? (uintptr_t)key : 0,
+		},
+		.cursor = arg[5] % 2 ? fuzz_pointer(arg[5]) : 0,
+		.cursor_len = arg[5] % 2 ? FUZZ_CURSOR : 0,
+	};
+	int fd;
+
+	fuzz_fail_begin(thread);
+	fd = ioctl(fuzz_fd(arg[0]), CMAP_IOCTL_WATCH, &args);
+	fuzz_fail_end(thread);
+	return place(fd, arg[1]);
 }
 
 FUZZ_CALL(other)

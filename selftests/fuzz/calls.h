@@ -18,6 +18,9 @@ struct fuzz_type;
 #define FUZZ_ADVICE	16	/* choices of fuzz_run_madvise() */
 #define FUZZ_MEMORIES	12	/* choices of fuzz_run_memory() */
 
+/* A cursor, which is right for maps of two shards. */
+#define FUZZ_CURSOR	CMAP_FEED_CURSOR_BYTES(2)
+
 struct fuzz_thread {
 	unsigned int number;	/* 0 or 1 */
 	struct fuzz_kcov kcov;
@@ -45,6 +48,7 @@ FUZZ_CALL(dup);
 FUZZ_CALL(pass);
 FUZZ_CALL(reopen);
 FUZZ_CALL(other);
+FUZZ_CALL(watch);
 
 FUZZ_CALL(mmap);
 FUZZ_CALL(munmap);

@@ -220,6 +220,8 @@ static void usual_create(struct fuzz_call *call)
 	set_arg(call, "shards", chance(90) ? below(3) : 1 << below(11));
 	set_arg(call, "max_entries", chance(70) ? 0 : below(40));
 	set_arg(call, "max_bytes", chance(80) ? 0 : 1 << (14 + below(10)));
+	set_arg(call, "feed_bytes", chance(40) ? 0 : 1 << (12 + below(6)));
+	set_arg(call, "feed_value_max", 0);
 }
 
 static void usual_name(struct fuzz_call *call)
@@ -236,7 +238,7 @@ static void usual_element(struct fuzz_call *call)
 		CMAP_CODE_TAKE, CMAP_CODE_SWAP, CMAP_CODE_COMPARE_SWAP,
 		CMAP_CODE_COMPARE_DELETE, CMAP_CODE_GET_OR_SET, CMAP_CODE_ADD,
 		CMAP_CODE_CLEAR, CMAP_CODE_COUNT, CMAP_CODE_STAT,
-		CMAP_CODE_RANGE,
+		CMAP_CODE_RANGE, CMAP_CODE_FEED_READ, CMAP_CODE_FEED_CURSOR,
 	};
 	uint64_t code = PICK(codes);
 
@@ -270,12 +272,24 @@ static void usual_mmap(struct fuzz_call *call)
 	set_arg(call, "flags", below(3));
 }
 
+/* All records, from a cursor that an earlier call has set in the same place. */
+static void usual_feed_read(struct fuzz_call *call)
+{
+	set_arg(call, "cursor", PLACE_OUT);
+	set_arg(call, "filter.kind", CMAP_FILTER_ALL);
+	set_arg(call, "filter.count", 0);
+	set_arg(call, "filter.keys", 0);
+}
+
 /* Calls that are valid as a whole, which random choices rarely are. */
 static void make_usual(struct fuzz_call *call)
 {
 	const struct fuzz_type *type = &fuzz_types[call->type];
 
 	switch (type->code) {
+	case CMAP_CODE_FEED_READ:
+		usual_feed_read(call);
+		break;
 	case CMAP_CODE_CREATE:
 		if (type->bytes == sizeof(struct cmap_create))
 			usual_create(call);
