@@ -36,6 +36,9 @@ static const struct {
 	{ CMAP_IOCTL_STAT, 16, sizeof(struct cmap_stat) },
 	{ CMAP_IOCTL_RANGE, 40, sizeof(struct cmap_range) },
 	{ CMAP_IOCTL_BATCH, 32, sizeof(struct cmap_ops) },
+	{ CMAP_IOCTL_FEED_READ, 56, sizeof(struct cmap_feed_read) },
+	{ CMAP_IOCTL_FEED_CURSOR, 24, sizeof(struct cmap_feed_where) },
+	{ CMAP_IOCTL_WATCH, 36, sizeof(struct cmap_watch) },
 };
 
 #define COMMANDS (sizeof(commands) / sizeof(*commands))
@@ -81,6 +84,13 @@ TEST_F(abi, layout)
 	EXPECT_EQ(40, sizeof(struct cmap_range));
 	EXPECT_EQ(40, sizeof(struct cmap_entry));
 	EXPECT_EQ(32, sizeof(struct cmap_ops));
+	EXPECT_EQ(32, sizeof(struct cmap_feed_record));
+	EXPECT_EQ(48, CMAP_FEED_CURSOR_BYTES(2));
+	EXPECT_EQ(16, sizeof(struct cmap_feed_key));
+	EXPECT_EQ(56, sizeof(struct cmap_feed_read));
+	EXPECT_EQ(24, sizeof(struct cmap_feed_where));
+	EXPECT_EQ(40, sizeof(struct cmap_watch));
+	EXPECT_EQ(1280, sizeof(struct cmap_window_feed));
 }
 
 TEST_F(abi, d3_too_short_is_EINVAL)
@@ -186,6 +196,11 @@ static void bad_creates(struct __test_metadata *_metadata, int fd)
 		{ { .max_entries = 1ULL << 63 }, -EINVAL },
 		{ { .max_bytes = UINT64_MAX }, -EINVAL },
 		{ { .max_bytes = 1 }, -ENOSPC },
+		{ { .feed_value_max = 1 }, -EINVAL },
+		{ { .feed_bytes = 2048 }, -EINVAL },
+		{ { .feed_bytes = 12288 }, -EINVAL },
+		{ { .feed_bytes = 2 * CMAP_FEED_BYTES_MAX }, -EINVAL },
+		{ { .feed_bytes = 65536, .feed_value_max = 16384 }, -EINVAL },
 	};
 	struct cmap_create create;
 	unsigned int i;
@@ -324,6 +339,7 @@ TEST_F(abi, d3_access_modes)
 		{ CMAP_CODE_COMPARE_DELETE, 2 }, { CMAP_CODE_GET_OR_SET, 3 },
 		{ CMAP_CODE_ADD, 3 }, { CMAP_CODE_CLEAR, 2 },
 		{ CMAP_CODE_COUNT, 1 }, { CMAP_CODE_RANGE, 1 },
+		{ CMAP_CODE_FEED_READ, 1 }, { CMAP_CODE_FEED_CURSOR, 1 },
 	};
 	int modes[] = { O_RDONLY, O_WRONLY, O_RDWR };
 	int owner = device(O_RDWR);
