@@ -114,26 +114,27 @@ struct cmap_feed_layout {
 };
 
 /*
- * Lay out a record.  @value: the node's value is the entry's now.  @odd: key or value
- * may not be whole words.
+ * Lay out a record.  @value: the node's value is the entry's now.  @simple: the node
+ * has no trailer, key and value are whole words, and the value may be in the record.
  */
 static __always_inline void
 cmap_feed_lay_out(const struct cmap_feed *feed, const struct cmap_node *node,
-		  bool value, bool odd, struct cmap_feed_layout *layout)
+		  bool value, bool simple, struct cmap_feed_layout *layout)
 {
 	layout->start = feed->words->claimed;
-	layout->key_len = cmap_node_key_len(node);
+	layout->key_len = simple ? node->lengths >> CMAP_VALUE_LEN_BITS :
+				   cmap_node_key_len(node);
 	layout->value_len = value ? cmap_node_value_len(node) : 0;
 	layout->copied = layout->value_len;
 	layout->size = sizeof(struct cmap_feed_record) + layout->key_len;
-	if (odd)
+	if (!simple)
 		layout->size = ALIGN(layout->size, 8);
 	layout->value_offset = value ? layout->size : 0;
-	if (unlikely(layout->value_len > feed->value_max)) {
+	if (!simple && layout->value_len > feed->value_max) {
 		layout->copied = 0;
 		layout->value_offset = 0;
 	}
-	layout->size += odd ? ALIGN(layout->copied, 8) : layout->copied;
+	layout->size += simple ? layout->copied : ALIGN(layout->copied, 8);
 }
 
 /*
@@ -143,7 +144,7 @@ cmap_feed_lay_out(const struct cmap_feed *feed, const struct cmap_node *node,
  * in a record, and a node has whole words.
  */
 static __always_inline void
-cmap_feed_publish(struct cmap_feed *feed, u8 cause, bool value, bool odd,
+cmap_feed_publish(struct cmap_feed *feed, u8 cause, bool value, bool simple,
 		  const struct cmap_node *node, u64 version,
 		  const struct cmap_feed_layout *layout)
 {
@@ -158,24 +159,23 @@ cmap_feed_publish(struct cmap_feed *feed, u8 cause, bool value, bool odd,
 	record->size = layout->size;
 	record->key_len = layout->key_len;
 	record->cause = cause;
-	record->flags = 0;
+	record->flags = value && !simple && !layout->value_offset ?
+			CMAP_FEED_NO_VALUE : 0;
 	record->version = version;
 	record->transaction = 0;
 	record->value_len = layout->value_len;
 	record->key_offset = sizeof(*record);
 	record->value_offset = layout->value_offset;
-	if (value && unlikely(!layout->value_offset))
-		record->flags = CMAP_FEED_NO_VALUE;
-	if (odd) {
-		memcpy(record + 1, node->key, layout->size - sizeof(*record));
-		cmap_feed_clear_padding(record, layout->copied);
-	} else {
+	if (simple) {
 		u64 *to = (u64 *)(record + 1), *stop = (void *)record +
 						       layout->size;
 		const u64 *from = (const u64 *)node->key;
 
 		while (to < stop)
 			*to++ = *from++;
+	} else {
+		memcpy(record + 1, node->key, layout->size - sizeof(*record));
+		cmap_feed_clear_padding(record, layout->copied);
 	}
 	WRITE_ONCE(words->end[cmap_feed_side(feed, version)], end);
 	/* F1 (b): a reader that sees the version sees the record. */
@@ -190,8 +190,8 @@ cmap_feed_publish(struct cmap_feed *feed, u8 cause, bool value, bool odd,
  * @node: the new node, or the node that was deleted
  * @version: the change's version, the next one of the shard
  *
- * Most records are written here: those of whole words, in a part of the ring that has
- * one already and in which there is room.
+ * Most records are written here: those of whole words with the value, in a part of
+ * the ring that has one already and in which there is room.
  *
  * Context: The shard's lock.
  * Return: false if nothing was done, and cmap_feed_write() has to do it.
@@ -202,13 +202,14 @@ cmap_feed_write_fast(struct cmap_feed *feed, u8 cause, bool value,
 {
 	struct cmap_feed_layout layout __uninitialized;
 
-	if (node->lengths & (7 << CMAP_VALUE_LEN_BITS | 7))
+	if (node->lengths & (CMAP_NODE_EXTENDED | 7 << CMAP_VALUE_LEN_BITS | 7))
 		return false;
-	cmap_feed_lay_out(feed, node, value, false, &layout);
-	if (layout.start + layout.size > feed->part_end)
+	cmap_feed_lay_out(feed, node, value, true, &layout);
+	if (layout.value_len > feed->value_max ||
+	    layout.start + layout.size > feed->part_end)
 		return false;
 
-	cmap_feed_publish(feed, cause, value, false, node, version, &layout);
+	cmap_feed_publish(feed, cause, value, true, node, version, &layout);
 	return true;
 }
 
