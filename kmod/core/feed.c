@@ -163,12 +163,12 @@ void cmap_feed_write(struct cmap_feed *feed, u8 cause,
 	bool value = cause == CMAP_FEED_SET;
 	struct cmap_feed_layout layout;
 
-	cmap_feed_lay_out(feed, node, value, true, &layout);
+	cmap_feed_lay_out(feed, node, value, false, &layout);
 	if ((layout.start & feed->mask) + layout.size > feed->mask + 1ULL)
 		layout.start = wrap(feed, layout.start);
 	if (layout.start >= feed->part_end)
 		begin_part(feed, layout.start, version);
-	cmap_feed_publish(feed, cause, value, true, node, version, &layout);
+	cmap_feed_publish(feed, cause, value, false, node, version, &layout);
 }
 
 /* ---- reading ---- */
@@ -351,22 +351,22 @@ static bool walk_to(const struct cmap_feed *feed, u64 version,
 
 /*
  * Find the record of a version or, if that was overwritten, the first one that is
- * left.  Writers can overtake this, too, so it leaves them more and more room.
- * False if nothing up to @tail was found.
+ * left.  Writers can overtake this, too, so each try begins with what there is then,
+ * and leaves them more room.
  */
-static bool find_version(const struct cmap_feed *feed, u64 version, u64 tail,
+static bool find_version(const struct cmap_feed *feed, u64 version,
 			 struct cmap_feed_head *head)
 {
 	struct cmap_feed_part part;
 	unsigned int i;
 
 	for (i = 0; i < FIND_TRIES; i++) {
-		if (!choose_part(feed, version, tail,
+		if (!choose_part(feed, version, cmap_feed_tail(feed),
 				 ((u64)feed->mask + 1) / FIND_TRIES * i, &part))
 			return false;
 		if (has_version(feed, part.position, part.version, head) &&
 		    walk_to(feed, version, head))
-			return head->record.version <= tail;
+			return true;
 	}
 	return false;
 }
@@ -403,7 +403,7 @@ enum cmap_feed_step cmap_feed_next(const struct cmap_feed *feed,
 	if (at->version >= tail)
 		return CMAP_FEED_STEP_END;
 	if (!has_version(feed, at->position, version, head) &&
-	    !find_version(feed, version, tail, head)) {
+	    !find_version(feed, version, head)) {
 		/* Writers are faster.  All that there was is lost. */
 		cmap_feed_now(feed, &head->after);
 		return tell_lost(head, version);
