@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+#include "../core/filter.h"
 #include "../core/map.h"
 #include "../core/op.h"
 #include "../core/scan.h"
@@ -6,6 +7,7 @@
 #include "cmd.h"
 #include "uaccess.h"
 
+#include <linux/err.h>
 #include <linux/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/sizes.h>
@@ -25,6 +27,7 @@ struct range_chunk {
 	u32 count;
 	u32 needed;		/* bytes that the record that did not fit needs */
 	u32 flags;
+	const struct cmap_filter *filter;	/* or NULL */
 };
 
 static u32 range_record_size(const struct cmap_node *node, u32 flags)
@@ -73,29 +76,40 @@ static bool range_add_record(struct range_chunk *chunk,
 	return true;
 }
 
+/* Nothing is copied of an entry that is not wanted. */
+static bool range_wants(const struct range_chunk *chunk,
+			const struct cmap_node *node)
+{
+	return !chunk->filter || cmap_filter_matches(chunk->filter, node->key,
+						     cmap_node_key_len(node));
+}
+
 /*
  * Read buckets in one read section until the chunk is full, QUIET_BUCKETS of them
- * were empty, or the map ends.  False at the end of the map.
+ * added nothing, or the map ends.  False at the end of the map.
  */
 static bool range_fill_chunk(struct cmap_scan *scan, struct range_chunk *chunk)
 {
 	u32 quiet = 0;
+	u32 count;
 	bool more;
 	u32 i;
 
 	rcu_read_lock();
 	for (;;) {
+		count = chunk->count;
 		more = cmap_scan_next(scan);
 		if (!more)
 			break;
 		for (i = 0; i < scan->count; i++) {
-			if (!range_add_record(chunk, scan, &scan->found[i]))
+			if (range_wants(chunk, scan->found[i].node) &&
+			    !range_add_record(chunk, scan, &scan->found[i]))
 				goto unlock;
 			scan->position = scan->found[i].position;
 			scan->tie = scan->found[i].tie;
 		}
 		cmap_scan_pass(scan);
-		if (!scan->count && ++quiet == QUIET_BUCKETS)
+		if (chunk->count == count && ++quiet == QUIET_BUCKETS)
 			break;
 	}
 unlock:
@@ -162,10 +176,10 @@ static int range_fill_buffer(const struct cmap_context *context,
 }
 
 static int range_map(const struct cmap_context *context,
-		     struct cmap_range *range)
+		     struct cmap_range *range, const struct cmap_filter *filter)
 {
 	struct cmap *map = context->map;
-	struct range_chunk chunk = { .flags = range->flags };
+	struct range_chunk chunk = { .flags = range->flags, .filter = filter };
 	u32 room = range->buf_len;
 	struct cmap_scan *scan;
 	int err = -ENOMEM;
@@ -189,18 +203,47 @@ static int range_map(const struct cmap_context *context,
 	return range->count ? 0 : err;
 }
 
+/* Make the filter for a prefix; NULL if there is none. */
+static struct cmap_filter *range_filter(const struct cmap *map,
+					const struct cmap_range *range)
+{
+	struct cmap_filter *filter;
+	u32 len = range->prefix_len;
+
+	if (!len)
+		return NULL;
+	if (len > map->key_max)
+		return ERR_PTR(-E2BIG);
+	filter = cmap_filter_new(map, CMAP_FILTER_PREFIX, 1, len);
+	if (!filter)
+		return ERR_PTR(-ENOMEM);
+	if (copy_from_user(cmap_filter_room(filter, 0, len),
+			   u64_to_user_ptr(range->prefix), len)) {
+		cmap_filter_free(filter);
+		return ERR_PTR(-EFAULT);
+	}
+	cmap_filter_finish(filter, map);
+	return filter;
+}
+
 int cmap_cmd_range(struct cmap_context *context, void __user *arg)
 {
+	struct cmap_filter *filter;
 	struct cmap_range range;
 	int err;
 
 	err = cmap_copy_in(&range, arg, cursor);
 	if (err)
 		return err;
-	if (range.flags & ~CMAP_RANGE_KEYS)
+	if (range.flags & ~CMAP_RANGE_KEYS || range.__reserved ||
+	    !range.prefix != !range.prefix_len)
 		return -EINVAL;
+	filter = range_filter(context->map, &range);
+	if (IS_ERR(filter))
+		return PTR_ERR(filter);
 
-	err = range_map(context, &range);
+	err = range_map(context, &range, filter);
+	cmap_filter_free(filter);
 	if (err && err != -EMSGSIZE)
 		return err;
 

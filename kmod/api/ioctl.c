@@ -18,7 +18,7 @@ static_assert(sizeof(struct cmap_list) == 48);
 static_assert(sizeof(struct cmap_list_entry) == 72);
 static_assert(sizeof(struct cmap_op) == 72);
 static_assert(sizeof(struct cmap_stat) == 152);
-static_assert(sizeof(struct cmap_range) == 40);
+static_assert(sizeof(struct cmap_range) == 56);
 static_assert(sizeof(struct cmap_entry) == 40);
 static_assert(sizeof(struct cmap_ops) == 32);
 static_assert(sizeof(struct cmap_feed_record) == 32);

@@ -81,7 +81,7 @@ TEST_F(abi, layout)
 	EXPECT_EQ(80, sizeof(struct cmap_limits));
 	EXPECT_EQ(72, sizeof(struct cmap_op));
 	EXPECT_EQ(152, sizeof(struct cmap_stat));
-	EXPECT_EQ(40, sizeof(struct cmap_range));
+	EXPECT_EQ(56, sizeof(struct cmap_range));
 	EXPECT_EQ(40, sizeof(struct cmap_entry));
 	EXPECT_EQ(32, sizeof(struct cmap_ops));
 	EXPECT_EQ(32, sizeof(struct cmap_feed_record));

@@ -576,19 +576,23 @@ struct cmap_cursor {
 
 /**
  * struct cmap_range - read as many entries as fit a buffer
- * @size: sizeof(struct cmap_range)
+ * @size: sizeof(struct cmap_range); at least up to and including @cursor
  * @flags: CMAP_RANGE_*
  * @buf: user pointer to the buffer for &struct cmap_entry records
  * @buf_len: in: bytes in @buf; out: bytes used; with EMSGSIZE: bytes that the
  *	next entry needs
  * @count: out: number of records; 0 at the end of the map
  * @cursor: in: all 0 to begin; out: where to continue
+ * @prefix: user pointer to the bytes with which a key must begin; 0 for all
+ *	keys
+ * @prefix_len: bytes in @prefix, up to the map's @key_max; 0 for all keys
+ * @__reserved: 0
  *
  * An entry that is in the map during a whole range, from start to end, is
  * returned exactly once.  No entry is returned twice.  An entry that is added
  * or removed meanwhile may be returned or not.
  *
- * Errors: EBADF, EBADFD, EFAULT, EINTR, EINVAL, EMSGSIZE, ENOMEM.
+ * Errors: E2BIG, EBADF, EBADFD, EFAULT, EINTR, EINVAL, EMSGSIZE, ENOMEM.
  */
 struct cmap_range {
 	__u32 size;
@@ -597,6 +601,9 @@ struct cmap_range {
 	__u32 buf_len;
 	__u32 count;
 	struct cmap_cursor cursor;
+	__aligned_u64 prefix;
+	__u32 prefix_len;
+	__u32 __reserved;
 };
 
 /**
