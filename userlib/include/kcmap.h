@@ -2,8 +2,8 @@
 /*
  * libkcmap - key/value maps shared by processes and the kernel.
  *
- * Every call on a map is safe from any thread.  A batch or a range is for one
- * thread at a time.  Calls that return int, ssize_t or int64_t return -1 and
+ * Every call on a map is safe from any thread.  A batch, range, watch, feed or
+ * mirror is for one thread at a time.  Calls that return int, ssize_t or int64_t return -1 and
  * set errno on failure, and have then changed nothing. cmap(4) explains the
  * errors; the manual page of each call lists its own.
  *
@@ -28,6 +28,9 @@ extern "C" {
 struct kcmap;			/* a map, opened */
 struct kcmap_range;		/* an iterator over a map's entries */
 struct kcmap_batch;		/* commands to send in one call */
+struct kcmap_watch;		/* waits for changes of a map */
+struct kcmap_feed;		/* reads changes of a map */
+struct kcmap_mirror;		/* keeps a table of the caller's equal to a map */
 
 /* ---- creating, opening and removing maps ---- */
 
@@ -52,6 +55,8 @@ struct kcmap_options {
 	uint64_t max_bytes;	/* default: no limit of its own */
 	mode_t mode;		/* of a named map, less the umask; default 0600 */
 	uint32_t __reserved;	/* 0 */
+	uint32_t feed_bytes;	/* of the feed, for each shard; default: none */
+	uint32_t feed_value_max; /* longest value in the feed; default: 0 */
 };
 
 /*
@@ -91,6 +96,8 @@ bool kcmap_created(const struct kcmap *map);
 #define KCMAP_DIFFER_SHARDS		(1 << 3)
 #define KCMAP_DIFFER_MAX_ENTRIES	(1 << 4)
 #define KCMAP_DIFFER_MAX_BYTES		(1 << 5)
+#define KCMAP_DIFFER_FEED_BYTES		(1 << 6)
+#define KCMAP_DIFFER_FEED_VALUE_MAX	(1 << 7)
 
 /*
  * Returns which options the map does not meet; 0 if it meets all.  Each flag
@@ -257,6 +264,10 @@ struct kcmap_info {
 	uint64_t allocs;
 	uint64_t reuses;
 	uint64_t retries;
+	uint32_t feed_bytes;
+	uint32_t feed_value_max;
+	uint32_t watches;
+	uint32_t __reserved;
 };
 
 int kcmap_stat(struct kcmap *map, struct kcmap_info *info);
@@ -309,10 +320,162 @@ struct kcmap_range *kcmap_range_new(struct kcmap *map, unsigned int flags,
 /* Returns 1 with *item filled in, 0 at the end, -1 on error. */
 int kcmap_range_next(struct kcmap_range *range, struct kcmap_item *item);
 
+/*
+ * Return only entries whose keys begin with @prefix.  Call it before the first
+ * kcmap_range_next().
+ */
+int kcmap_range_prefix(struct kcmap_range *range, const void *prefix,
+		       size_t len);
+
 /* The position after the item that was returned last. */
 int kcmap_range_cursor(struct kcmap_range *range, struct kcmap_cursor *cursor);
 
 void kcmap_range_free(struct kcmap_range *range);
+
+/* ---- changes ---- */
+
+/*
+ * A map that was created with feed_bytes has a feed: it keeps its latest
+ * changes, in the order in which each key's were made.  A reader that comes too
+ * late for some is told exactly which ones it has missed.
+ */
+
+/* What a change was.  Others may be added; ignore those that you do not know. */
+enum kcmap_cause {
+	KCMAP_CAUSE_SET = 1,		/* the entry was added or replaced */
+	KCMAP_CAUSE_DELETE = 2,		/* the entry was deleted */
+	KCMAP_CAUSE_CLEAR = 3,		/* kcmap_clear() deleted it */
+	KCMAP_CAUSE_LOST = 255,		/* changes that cannot be read any more */
+};
+
+/* One change.  The pointers are valid until the next call on its reader. */
+struct kcmap_change {
+	int cause;		/* enum kcmap_cause */
+	const void *key;	/* NULL with LOST */
+	size_t key_len;
+	const void *value;	/* SET: NULL if the feed does not have it */
+	size_t value_len;	/* SET: also if the feed does not have it */
+	uint64_t version;	/* of the change; LOST: of the last one */
+	uint64_t first;		/* LOST: version of the first one */
+	uint64_t lost;		/* LOST: how many changes */
+	uint64_t __reserved[2];	/* 0 */
+};
+
+/* kcmap_filter.kind */
+#define KCMAP_FILTER_ALL	0	/* all changes; so does no filter */
+#define KCMAP_FILTER_PREFIX	1	/* of keys that begin with keys[0] */
+#define KCMAP_FILTER_KEYS	2	/* of these keys, up to 128 */
+
+struct kcmap_key {
+	const void *key;
+	size_t key_len;
+};
+
+struct kcmap_filter {
+	unsigned int kind;
+	unsigned int count;	/* of keys */
+	const struct kcmap_key *keys;
+};
+
+/*
+ * A watch waits for changes.  It is a descriptor of its own, which keeps the
+ * map alive only while others use it, too.  So it can outlive the handle.
+ *
+ * It begins at @cursor, from kcmap_watch_cursor() or kcmap_feed_cursor() of any
+ * process, or with what changes from now on if that is NULL.  @filter may be
+ * NULL.
+ */
+struct kcmap_watch *kcmap_watch_open(struct kcmap *map,
+				     const struct kcmap_filter *filter,
+				     const void *cursor, size_t cursor_len);
+
+/*
+ * Wait for the next change, for up to @timeout milliseconds (-1: for ever).
+ * Returns 1 with *change filled in, 0 when the map is gone, else -1: ETIMEDOUT,
+ * or EINTR after any signal.
+ */
+int kcmap_watch_next(struct kcmap_watch *watch, struct kcmap_change *change,
+		     int timeout);
+
+/*
+ * The descriptor, for poll().  It is readable when something has changed since
+ * kcmap_watch_next() has last failed with ETIMEDOUT.
+ */
+int kcmap_watch_fd(const struct kcmap_watch *watch);
+
+/*
+ * Where the watch is: after the change that was returned last.  Returns the
+ * length of the cursor.  A @cursor of NULL with @size 0 asks for that alone.
+ */
+ssize_t kcmap_watch_cursor(struct kcmap_watch *watch, void *cursor,
+			   size_t size);
+
+void kcmap_watch_close(struct kcmap_watch *watch);
+
+/*
+ * A feed reads changes and never waits.  If the map has a window, the feed
+ * reads through it, with no system call.  It belongs to the handle and must be
+ * closed first.
+ */
+struct kcmap_feed *kcmap_feed_open(struct kcmap *map,
+				   const struct kcmap_filter *filter,
+				   const void *cursor, size_t cursor_len);
+
+/* Returns 1 with *change filled in, 0 if there is none now, -1 on error. */
+int kcmap_feed_next(struct kcmap_feed *feed, struct kcmap_change *change);
+
+/* Like kcmap_watch_cursor(). */
+ssize_t kcmap_feed_cursor(struct kcmap_feed *feed, void *cursor, size_t size);
+
+void kcmap_feed_close(struct kcmap_feed *feed);
+
+/*
+ * What a mirror does with the caller's table.  Set sz to sizeof(struct
+ * kcmap_mirror_calls) and the rest to 0 first.
+ */
+struct kcmap_mirror_calls {
+	size_t sz;
+	/* The key has this value.  If this fails (not 0), it comes again. */
+	int (*set)(const struct kcmap_item *item, void *arg);
+	/* The key is absent. */
+	void (*remove)(const void *key, size_t key_len, void *arg);
+};
+
+/*
+ * Keep a table equal to the entries of a map that meet the filter: those that
+ * are there, then each change.  Changes that came too fast are made up for.
+ * The mirror keeps the keys, but no values.
+ */
+struct kcmap_mirror *kcmap_mirror_new(struct kcmap *map,
+				      const struct kcmap_filter *filter,
+				      const struct kcmap_mirror_calls *calls,
+				      void *arg);
+
+/*
+ * Bring the table up to date: each entry is then as new as all writes made it
+ * that had ended when the call began, or newer.  If there is nothing to do,
+ * wait for up to @timeout milliseconds (-1: for ever).  Returns how many times
+ * it called a function of the caller's; -1 on error, and the next update then
+ * makes up for what this one has left out.
+ */
+int64_t kcmap_mirror_update(struct kcmap_mirror *mirror, int timeout);
+
+/* What has happened.  Set sz to sizeof(struct kcmap_mirror_info) first. */
+struct kcmap_mirror_info {
+	size_t sz;
+	uint64_t entries;	/* in the table */
+	uint64_t changes;	/* read from the feed */
+	uint64_t lost;		/* changes that came too fast */
+	uint64_t ranges;	/* over the map, to make up for them */
+};
+
+int kcmap_mirror_stat(const struct kcmap_mirror *mirror,
+		      struct kcmap_mirror_info *info);
+
+/* The descriptor, for poll(): readable when there is something to do. */
+int kcmap_mirror_fd(const struct kcmap_mirror *mirror);
+
+void kcmap_mirror_free(struct kcmap_mirror *mirror);
 
 /* ---- batch ---- */
 
@@ -418,6 +581,10 @@ struct kcmap_usage {
 	uint64_t max_bytes;
 	uint64_t all_bytes;
 	uint64_t all_max_bytes;
+	uint32_t watches;	/* of that user */
+	uint32_t max_watches;
+	uint32_t all_watches;
+	uint32_t all_max_watches;
 };
 
 int kcmap_limits(struct kcmap_usage *usage);
@@ -453,6 +620,9 @@ enum kcmap_operation {
 	KCMAP_OP_COUNT = 21,
 	KCMAP_OP_RANGE = 22,
 	KCMAP_OP_BATCH = 23,
+	KCMAP_OP_WATCH = 24,
+	KCMAP_OP_FEED = 25,
+	KCMAP_OP_MIRROR = 26,
 };
 
 /* No text of kcmap_strerror() is longer. */

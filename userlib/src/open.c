@@ -92,6 +92,8 @@ static int bind_new(int fd, const char *name,
 		.shards = options->shards,
 		.max_entries = options->max_entries,
 		.max_bytes = options->max_bytes,
+		.feed_bytes = options->feed_bytes,
+		.feed_value_max = options->feed_value_max,
 	};
 
 	if (name && name_length(name, &args.name_len))

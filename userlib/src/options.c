@@ -7,7 +7,8 @@
 #define LEAST (offsetof(struct kcmap_options, mode) + sizeof(mode_t))
 
 /* No padding behind the last member: no check would look at it. */
-_Static_assert(offsetof(struct kcmap_options, __reserved) + sizeof(uint32_t) ==
+_Static_assert(offsetof(struct kcmap_options, feed_value_max) +
+	       sizeof(uint32_t) ==
 	       sizeof(struct kcmap_options), "kcmap_options");
 
 /*
@@ -51,6 +52,14 @@ static int option_differs(uint64_t asked, uint64_t is)
 	return asked && asked != is;
 }
 
+/* The kernel rounds a ring up to a page. */
+static uint64_t whole_pages(uint64_t bytes)
+{
+	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+
+	return bytes && bytes < page ? page : bytes;
+}
+
 /* kcmap_options_differ() for the map of a descriptor. */
 int kcmap_fd_differs(int fd, const struct kcmap_options *options)
 {
@@ -72,6 +81,10 @@ int kcmap_fd_differs(int fd, const struct kcmap_options *options)
 		differ |= KCMAP_DIFFER_MAX_ENTRIES;
 	if (option_differs(options->max_bytes, stat.max_bytes))
 		differ |= KCMAP_DIFFER_MAX_BYTES;
+	if (option_differs(whole_pages(options->feed_bytes), stat.feed_bytes))
+		differ |= KCMAP_DIFFER_FEED_BYTES;
+	if (option_differs(options->feed_value_max, stat.feed_value_max))
+		differ |= KCMAP_DIFFER_FEED_VALUE_MAX;
 	return differ;
 }
 

@@ -21,7 +21,10 @@ struct kcmap_range {
 	struct cmap_cursor ahead;
 	struct cmap_cursor here;
 	int ended;
+	int begun;
 	uint32_t flags;
+	char *prefix;
+	uint32_t prefix_len;
 	/* the buffer of records, when reading by system calls */
 	uint32_t left;
 	uint32_t size;
@@ -56,6 +59,34 @@ API struct kcmap_range *kcmap_range_new(struct kcmap *map, unsigned int flags,
 	}
 
 	return range;
+}
+
+API int kcmap_range_prefix(struct kcmap_range *range, const void *prefix,
+			   size_t len)
+{
+	char *copy;
+
+	if (range->begun) {
+		errno = EBUSY;
+		return -1;
+	}
+	/* No key is longer. */
+	if (len > CMAP_KEY_MAX) {
+		errno = E2BIG;
+		return -1;
+	}
+	copy = malloc(len + 1);
+	if (!copy)
+		return -1;
+	/* The pointer to an empty prefix may be NULL. */
+	if (len)
+		memcpy(copy, prefix, len);
+	free(range->prefix);
+	range->prefix = copy;
+	range->prefix_len = (uint32_t)len;
+	range->read.prefix = copy;
+	range->read.prefix_len = len;
+	return 0;
 }
 
 /* ---- through the window ---- */
@@ -158,6 +189,9 @@ static int fill_records(struct kcmap_range *range)
 			.buf = ptr_to_u64(range->buf),
 			.buf_len = range->size,
 			.cursor = range->ahead,
+			.prefix = range->prefix_len ?
+				  ptr_to_u64(range->prefix) : 0,
+			.prefix_len = range->prefix_len,
 		};
 
 		if (!kcmap_call(range->map, CMAP_IOCTL_RANGE, &args)) {
@@ -205,6 +239,7 @@ static int fill_buffer(struct kcmap_range *range)
 
 API int kcmap_range_next(struct kcmap_range *range, struct kcmap_item *item)
 {
+	range->begun = 1;
 	if (!range->left && range->given == range->read.count && !range->ended &&
 	    fill_buffer(range))
 		return -1;
@@ -234,5 +269,6 @@ API void kcmap_range_free(struct kcmap_range *range)
 		return;
 	free(range->read.buf);
 	free(range->buf);
+	free(range->prefix);
 	free(range);
 }

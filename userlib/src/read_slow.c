@@ -242,6 +242,15 @@ static int position_of(const struct bucket *bucket, const struct node *node,
 	return in_place(bucket, node);
 }
 
+/* Whether a key is wanted. */
+static int has_prefix(const struct kcmap_bucket_read *read,
+		      const struct node *node, size_t key_len)
+{
+	return !read->prefix_len ||
+	       (key_len >= read->prefix_len &&
+		!memcmp(key_of(node), read->prefix, read->prefix_len));
+}
+
 static enum step gather_node(const struct bucket *bucket,
 			     const struct node *node, const uint16_t *tag,
 			     uint64_t version, uint64_t from,
@@ -261,6 +270,9 @@ static enum step gather_node(const struct bucket *bucket,
 		return ASK;
 	if (entry->position < from)
 		return OK;
+	/* Only the node's own key decides. */
+	if (!has_prefix(read, node, key_len))
+		return node_unchanged(bucket, node, version) ? OK : AGAIN;
 
 	entry->version = version;
 	entry->key_len = (uint32_t)key_len;

@@ -49,6 +49,8 @@ struct kcmap_gathered {
 
 struct kcmap_bucket_read {
 	int keys_only;
+	const char *prefix;	/* of the keys that are wanted */
+	size_t prefix_len;
 	char *buf;
 	size_t size;
 	size_t used;		/* if larger than size: bytes needed */

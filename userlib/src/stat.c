@@ -78,6 +78,9 @@ API int kcmap_stat(struct kcmap *map, struct kcmap_info *info)
 	full.allocs = stat.allocs;
 	full.reuses = stat.reuses;
 	full.retries = stat.retries;
+	full.feed_bytes = stat.feed_bytes;
+	full.feed_value_max = stat.feed_value_max;
+	full.watches = stat.watches;
 
 	copy_out(info, info->sz, &full, sizeof(full));
 	return 0;
@@ -115,6 +118,10 @@ API int kcmap_limits(struct kcmap_usage *usage)
 	full.max_bytes = args.max_bytes;
 	full.all_bytes = args.all_bytes;
 	full.all_max_bytes = args.all_max_bytes;
+	full.watches = args.watches;
+	full.max_watches = args.max_watches;
+	full.all_watches = args.all_watches;
+	full.all_max_watches = args.all_max_watches;
 	copy_out(usage, usage->sz, &full, sizeof(full));
 	return 0;
 }

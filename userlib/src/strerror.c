@@ -16,7 +16,8 @@
 #define ANY		0
 #define ON_NAMES	(OF(OPEN) | OF(UNLINK) | OF(LIST) | OF(LIMITS))
 #define ON_OWN		(OF(RENAME) | OF(CHMOD) | OF(CHOWN))
-#define READS		(OF(GET) | OF(COUNT) | OF(RANGE))
+#define ON_FEED		(OF(WATCH) | OF(FEED) | OF(MIRROR))
+#define READS		(OF(GET) | OF(COUNT) | OF(RANGE) | ON_FEED)
 #define WRITES		(OF(SET) | OF(INSERT) | OF(REPLACE) | OF(DELETE) | \
 			 OF(COMPARE_SWAP) | OF(COMPARE_DELETE) | OF(CLEAR))
 #define DOES_BOTH	(OF(TAKE) | OF(SWAP) | OF(GET_OR_SET) | OF(ADD))
@@ -31,7 +32,7 @@
 			 OF(GET_OR_SET))
 #define ON_KEY		(ON_KEY_ALONE | ON_VALUE | OF(ADD))
 
-#define OPERATIONS	24	/* the number of operations */
+#define OPERATIONS	27	/* the number of operations */
 
 _Static_assert(OPERATIONS <= 32, "a set of operations has 32 bits");
 
@@ -61,7 +62,9 @@ static const struct meaning {
 } meanings[] = {
 	{ E2BIG, ON_KEY_ALONE, "key longer than the map's key_max%k" },
 	{ E2BIG, OF(ADD), "key longer than the map's key_max%k, or the map's value_max%v is below 8" },
-	{ E2BIG, ON_NAMES | ON_OWN | OF(STAT) | OF(RANGE),
+	{ E2BIG, ON_FEED, "key longer than the map's key_max%k" },
+	{ E2BIG, OF(RANGE), "prefix longer than the map's key_max%k, or the module is older than the library" },
+	{ E2BIG, ON_NAMES | ON_OWN | OF(STAT),
 	  "the module is older than the library and does not know this" },
 	{ E2BIG, ANY, "key longer than the map's key_max%k, or value longer than its value_max%v" },
 	{ EACCES, OF(OPEN), "the map's owner or mode does not allow this, or with O_CREAT the map is neither the caller's nor root's, or the name is one of the kernel's; or " CMAP_DEVICE " may not be opened" },
@@ -77,15 +80,19 @@ static const struct meaning {
 	{ EBADF, ON_OWN | OF(STAT), "the map's descriptor was closed" },
 	{ EBADF, ANY, "the map is not open for this, or its descriptor was closed" },
 	{ EBADFD, ANY, "the descriptor is not bound to a map" },
+	{ EBADMSG, ON_FEED, "the module gave a record that makes no sense" },
+	{ EBUSY, OF(RANGE), "the range has begun already" },
 	{ EBUSY, ANY, "the descriptor is bound to a map already" },
 	{ ECANCELED, ANY, "the batch ended before this command" },
 	{ EDOM, ANY, "the value is not a number of 8 bytes" },
+	{ EDQUOT, OF(WATCH) | OF(MIRROR), "the user is at his limit of watches" },
 	{ EDQUOT, ANY, "the user who pays for the map is at his limit of maps or memory" },
 	{ EEXIST, OF(OPEN), "a map of that name exists already, perhaps with other options" },
 	{ EEXIST, OF(RENAME), "a map of that name exists already" },
 	{ EEXIST, ON_KEY, "the key exists already" },
 	{ EEXIST, ANY, "the key, or a map of that name, exists already" },
 	{ EFAULT, ANY, "a pointer leads to memory that cannot be read or written" },
+	{ EINTR, OF(WATCH) | OF(MIRROR), "a signal arrived" },
 	{ EINTR, ANY, "a fatal signal arrived" },
 	{ EINVAL, OF(OPEN), "not a name for a map, or an option that is not valid; or the file is no map" },
 	{ EINVAL, OF(UNLINK) | OF(RENAME), "not a name for a map" },
@@ -93,9 +100,12 @@ static const struct meaning {
 	{ EINVAL, OF(CHOWN), "no such user or group" },
 	{ EINVAL, OF(SET) | OF(DELETE), "a length is not the map's fixed one%f; or the expected version is 0" },
 	{ EINVAL, ON_KEY, "a length is not the map's fixed one%f" },
+	{ EINVAL, ON_FEED, "the filter is not valid; or the cursor is not one of this map" },
 	{ EINVAL, ANY, "a size, flag, name, length or parameter is not valid" },
+	{ EMSGSIZE, ON_FEED, "the buffer is too small for the cursor" },
 	{ EMSGSIZE, ANY, "the buffer is too small for the value" },
 	{ ENFILE, OF(UNLINK) | OF(LIST) | OF(LIMITS), "too many open files in the system" },
+	{ ENFILE, OF(WATCH) | OF(MIRROR), "there are as many watches as the module allows, or too many open files in the system" },
 	{ ENFILE, ANY, "there are as many maps as the module allows, or too many open files in the system" },
 	{ ENODEV, ON_NAMES, "the module cmap is not loaded" },
 	{ ENODEV, ANY, "the map has no window, or none that can be mapped here" },
@@ -109,8 +119,10 @@ static const struct meaning {
 	{ ENOSPC, OF(BATCH), "the batch is full; or of a command in it: the map's max_entries%e or max_bytes%b, or the module's max_bytes, is reached; or a shard has its 32 GiB" },
 	{ ENOSPC, CHANGES_ENTRIES, "the map's max_bytes%b, or the module's, is reached; or a shard has its 32 GiB" },
 	{ ENOSPC, ANY, "the map's max_entries%e or max_bytes%b, or the module's max_bytes, is reached; or a shard has its 32 GiB" },
+	{ EMFILE, ANY, "the process has as many descriptors as it may" },
 	{ ENOTTY, ANY, "the module does not know the command, or the file is no map" },
 	{ ENXIO, ANY, "the module cmap is not loaded" },
+	{ EOPNOTSUPP, ANY, "the map was created without a feed" },
 	{ EOVERFLOW, ANY, "the sum does not fit in a signed 64-bit number" },
 	{ EPERM, ON_OWN, "only the map's owner may do this, or a process with CAP_FOWNER or CAP_CHOWN" },
 	{ EPERM, ON_NAMES | ON_KEY | READS | WRITES | OF(STAT) | OF(BATCH),
@@ -120,6 +132,7 @@ static const struct meaning {
 	{ ESTALE, OF(SET) | OF(DELETE), "the entry's version is not the expected one" },
 	{ ESTALE, OF(COMPARE_SWAP) | OF(COMPARE_DELETE), "the value is not the expected one" },
 	{ ESTALE, ANY, "the entry's version, or value, is not the expected one" },
+	{ ETIMEDOUT, OF(WATCH), "nothing has changed in this time" },
 	{ EXFULL, ANY, "too many keys have hashes that collide with this one's" },
 };
 

@@ -101,6 +101,10 @@ static size_t part_bytes(const struct kcmap_view *view, unsigned int region)
 		return CMAP_WINDOW_TABLE_BYTES(table, view->page);
 	if (region >= CMAP_WINDOW_NODE(0))
 		return CMAP_WINDOW_NODE_BYTES(region - CMAP_WINDOW_NODE(0));
+	if (region == CMAP_WINDOW_RING)
+		return view->feed_bytes;
+	if (region == CMAP_WINDOW_FEED)
+		return view->page;
 	return CMAP_WINDOW_LIST_BYTES(region, view->page);
 }
 
@@ -215,6 +219,26 @@ int kcmap_view_level(struct kcmap_view *view, struct kcmap_window_part *part,
 	return 0;
 }
 
+/* ---- feeds ---- */
+
+/*
+ * The words of the first shard's feed, with a page for each shard; NULL if there
+ * is no feed, or if they cannot be mapped now.
+ */
+const struct cmap_window_feed *kcmap_view_feed(struct kcmap_view *view)
+{
+	return view->feed_bytes ?
+	       (const void *)part_of_region(view, CMAP_WINDOW_FEED, view->part) :
+	       NULL;
+}
+
+/* The same for the rings, with feed_bytes for each shard. */
+const char *kcmap_view_rings(struct kcmap_view *view)
+{
+	return view->feed_bytes ?
+	       part_of_region(view, CMAP_WINDOW_RING, view->part) : NULL;
+}
+
 /* ---- the whole ---- */
 
 static size_t header_bytes(const struct cmap_window *header)
@@ -233,6 +257,10 @@ static int header_valid(const struct cmap_window *header, uint64_t id)
 	       header->shard_bits < 16 &&
 	       header->shards == 1U << header->shard_bits &&
 	       header->key_max && header->key_max <= CMAP_KEY_MAX &&
+	       (!header->feed_bytes ||
+		(header->feed_bytes >= page &&
+		 header->feed_bytes <= CMAP_FEED_BYTES_MAX &&
+		 !(header->feed_bytes & (header->feed_bytes - 1)))) &&
 	       header->id == id;
 }
 
@@ -318,6 +346,7 @@ struct kcmap_view *kcmap_view_open(const struct kcmap *map)
 			header.key_max : 0;
 	view->key_span = header.key_max - view->key_min;
 	view->page = header.page_bytes;
+	view->feed_bytes = header.feed_bytes;
 	view->fd = map->fd;
 	view->device = map->device;
 	view->id = map->id;

@@ -65,6 +65,7 @@ struct kcmap_view {
 	size_t key_min;
 	size_t key_span;	/* key_max - key_min */
 	size_t page;
+	size_t feed_bytes;	/* in each shard's ring; 0 for no feed */
 	size_t size;		/* of this structure */
 	/* See struct kcmap. */
 	int fd;
@@ -99,5 +100,7 @@ const char *kcmap_view_table(struct kcmap_view *view,
 			     uint64_t table);
 int kcmap_view_level(struct kcmap_view *view, struct kcmap_window_part *part,
 		     size_t level);
+const struct cmap_window_feed *kcmap_view_feed(struct kcmap_view *view);
+const char *kcmap_view_rings(struct kcmap_view *view);
 
 #endif /* LIBKCMAP_VIEW_H */

@@ -291,7 +291,10 @@ static void sizes(void)
 	WANT(i.newer == 0 && i.beyond == 42);
 	s.stat.sz = sizeof(s.stat) - 1;
 	WANT(kcmap_window_stat(&map, &s.stat) == -1 && errno == EINVAL);
-	i.info.sz = sizeof(i.info) - 1;
+	/* Its first size. */
+	i.info.sz = offsetof(struct kcmap_info, feed_bytes);
+	WANT(!kcmap_stat(&map, &i.info));
+	i.info.sz--;
 	WANT(kcmap_stat(&map, &i.info) == -1 && errno == EINVAL);
 	over(&map);
 
