@@ -241,6 +241,8 @@ static void do_limits(const struct arguments *args)
 	print_limit("user's bytes", usage.bytes, usage.max_bytes);
 	print_limit("all maps", usage.all_maps, usage.all_max_maps);
 	print_limit("all bytes", usage.all_bytes, usage.all_max_bytes);
+	print_limit("user's watches", usage.watches, usage.max_watches);
+	print_limit("all watches", usage.all_watches, usage.all_max_watches);
 }
 
 static void print_difference(const char *what, uint64_t asked, uint64_t is)
@@ -265,6 +267,12 @@ static void die_of_difference(const char *text, struct kcmap *map, int differ,
 				 info.max_bytes);
 	if (differ & KCMAP_DIFFER_SHARDS)
 		print_difference("shards", options->shards, info.shards);
+	if (differ & KCMAP_DIFFER_FEED_BYTES)
+		print_difference("feed-bytes", options->feed_bytes,
+				 info.feed_bytes);
+	if (differ & KCMAP_DIFFER_FEED_VALUE_MAX)
+		print_difference("feed-value-max", options->feed_value_max,
+				 info.feed_value_max);
 	if (options->flags & ~info.flags & KCMAP_NO_WINDOW)
 		fputs("; it has a window", stderr);
 	if (options->flags & ~info.flags & KCMAP_WIPE)
@@ -498,12 +506,12 @@ static void do_clear(const struct arguments *args)
 }
 
 /* A value of eight bytes is most likely a number. */
-static int is_number(const struct kcmap_item *item)
+static int is_number(const void *value, size_t len)
 {
-	const char *p = item->value;
+	const char *p = value;
 	size_t i;
 
-	if (item->value_len != sizeof(int64_t))
+	if (len != sizeof(int64_t))
 		return 0;
 	for (i = 0; i < sizeof(int64_t); i++)
 		if (!isprint((unsigned char)p[i]))
@@ -511,32 +519,125 @@ static int is_number(const struct kcmap_item *item)
 	return 0;
 }
 
+static void print_value(const void *value, size_t len)
+{
+	int64_t number;
+
+	if (!is_number(value, len)) {
+		print_bytes(value, len);
+		return;
+	}
+	memcpy(&number, value, sizeof(number));
+	printf("%" PRId64, number);
+}
+
+/* The optional prefix of a command. */
+static struct bytes prefix_of(const struct arguments *args)
+{
+	return unescape(args->argc > 2 ? args->argv[2] : "");
+}
+
 static void do_range(const struct arguments *args)
 {
 	struct kcmap *map = open_map(args->argv[1], O_RDONLY);
+	struct bytes prefix = prefix_of(args);
 	struct kcmap_range *range;
 	struct kcmap_item item;
-	int64_t number;
 	int more;
 
 	range = kcmap_range_new(map, args->keys_only ? KCMAP_RANGE_KEYS : 0, NULL);
-	if (!range)
+	if (!range || (prefix.len &&
+		       kcmap_range_prefix(range, prefix.data, prefix.len)))
 		die(args->argv[1]);
 	while ((more = kcmap_range_next(range, &item)) > 0) {
 		print_bytes(item.key, item.key_len);
-		if (item.value && is_number(&item)) {
-			memcpy(&number, item.value, sizeof(number));
-			printf("\t%" PRId64, number);
-		} else if (item.value) {
+		if (item.value) {
 			putchar('\t');
-			print_bytes(item.value, item.value_len);
+			print_value(item.value, item.value_len);
 		}
 		putchar('\n');
 	}
 	if (more)
 		die(args->argv[1]);
 	kcmap_range_free(range);
+	free(prefix.data);
 	kcmap_close(map);
+}
+
+/* ---- watch ---- */
+
+static void print_change(const struct kcmap_change *change, int keys_only)
+{
+	switch (change->cause) {
+	case KCMAP_CAUSE_SET:
+		fputs("set\t", stdout);
+		break;
+	case KCMAP_CAUSE_DELETE:
+		fputs("delete\t", stdout);
+		break;
+	case KCMAP_CAUSE_CLEAR:
+		fputs("clear\t", stdout);
+		break;
+	case KCMAP_CAUSE_LOST:
+		printf("lost\t%" PRIu64 " changes\n", change->lost);
+		return;
+	default:
+		printf("change %d\t", change->cause);
+	}
+	print_bytes(change->key, change->key_len);
+	if (change->cause == KCMAP_CAUSE_SET && !keys_only) {
+		putchar('\t');
+		if (change->value)
+			print_value(change->value, change->value_len);
+		else
+			printf("(%zu bytes)", change->value_len);
+	}
+	putchar('\n');
+}
+
+static void flush_line(void)
+{
+	if (fflush(stdout) || ferror(stdout))
+		die_printing();
+}
+
+static struct kcmap_watch *open_watch(const struct arguments *args)
+{
+	struct kcmap *map = open_map(args->argv[1], O_RDONLY);
+	struct bytes prefix = prefix_of(args);
+	struct kcmap_key key = { prefix.data, prefix.len };
+	struct kcmap_filter filter = { KCMAP_FILTER_PREFIX, 1, &key };
+	struct kcmap_watch *watch;
+
+	watch = kcmap_watch_open(map, prefix.len ? &filter : NULL, NULL, 0);
+	if (!watch)
+		die(args->argv[1]);
+	/* The watch ends when nobody else has the map any more. */
+	doing.map = NULL;
+	kcmap_close(map);
+	free(prefix.data);
+	return watch;
+}
+
+static void do_watch(const struct arguments *args)
+{
+	struct kcmap_watch *watch = open_watch(args);
+	struct kcmap_change change;
+	int more;
+
+	/* Scripts can wait for this before they make the first change. */
+	fprintf(stderr, "cmap: watching %s\n", args->argv[1]);
+	while ((more = kcmap_watch_next(watch, &change, -1)) != 0) {
+		/* A signal that does not end the command, as SIGCONT. */
+		if (more < 0 && errno == EINTR)
+			continue;
+		if (more < 0)
+			die(args->argv[1]);
+		print_change(&change, args->keys_only);
+		/* Whoever reads this, or kills the command, gets whole lines. */
+		flush_line();
+	}
+	kcmap_watch_close(watch);
 }
 
 static void do_stat(const struct arguments *args)
@@ -557,6 +658,9 @@ static void do_stat(const struct arguments *args)
 	printf("shards:        %u\n", info.shards);
 	printf("max_entries:   %" PRIu64 "\n", info.max_entries);
 	printf("max_bytes:     %" PRIu64 "\n", info.max_bytes);
+	printf("feed_bytes:    %u\n", info.feed_bytes);
+	printf("feed_value_max: %u\n", info.feed_value_max);
+	printf("watches:       %u\n", info.watches);
 	printf("entries:       %" PRIu64 "\n", info.entries);
 	printf("bytes:         %" PRIu64 "\n", info.bytes);
 	printf("table_bytes:   %" PRIu64 "\n", info.table_bytes);
@@ -593,7 +697,8 @@ static const struct command {
 	{ "add", KCMAP_OP_ADD, 2, 3, do_add },
 	{ "count", KCMAP_OP_COUNT, 1, 1, do_count },
 	{ "clear", KCMAP_OP_CLEAR, 1, 1, do_clear },
-	{ "range", KCMAP_OP_RANGE, 1, 1, do_range },
+	{ "range", KCMAP_OP_RANGE, 1, 2, do_range },
+	{ "watch", KCMAP_OP_WATCH, 1, 2, do_watch },
 	{ "stat", KCMAP_OP_STAT, 1, 1, do_stat },
 };
 
@@ -605,16 +710,22 @@ enum {
 	OPT_SHARDS,
 	OPT_NO_WINDOW,
 	OPT_WIPE,
+	OPT_FEED_BYTES,
+	OPT_FEED_VALUE_MAX,
 };
 
 static const struct argp_option options[] = {
 	{ "exists", 'e', NULL, 0,
 	  "create: accept an existing map; print \"created\" or \"exists\"", 0 },
-	{ "keys", 'k', NULL, 0, "range: print keys only", 0 },
+	{ "keys", 'k', NULL, 0, "range, watch: print no values", 0 },
 	{ "mode", 'm', "OCTAL", 0, "create: permission bits (0600)", 0 },
 	{ "max-entries", OPT_ENTRIES, "N", 0, "create: limit on entries", 0 },
 	{ "max-bytes", OPT_BYTES, "N", 0, "create: limit on memory, in bytes", 0 },
 	{ "shards", OPT_SHARDS, "N", 0, "create: shards, a power of two", 0 },
+	{ "feed-bytes", OPT_FEED_BYTES, "N", 0,
+	  "create: bytes of changes to keep for watches, for each shard", 0 },
+	{ "feed-value-max", OPT_FEED_VALUE_MAX, "N", 0,
+	  "create: longest value to keep with a change", 0 },
 	{ "no-window", OPT_NO_WINDOW, NULL, 0,
 	  "create: a map that is read by system calls only", 0 },
 	{ "wipe", OPT_WIPE, NULL, 0, "create: overwrite deleted entries", 0 },
@@ -640,11 +751,12 @@ static const char doc[] =
 	"  add MAP KEY [N]       add N (1) to a number, print the sum\n"
 	"  count MAP             print the number of entries\n"
 	"  clear MAP             delete all entries, print how many there were\n"
-	"  range MAP             print every key and value\n"
+	"  range MAP [PREFIX]    print every key and value\n"
+	"  watch MAP [PREFIX]    print changes as they are made\n"
 	"  stat MAP              print the properties of a map and what it holds\n"
 	"\n"
 	"In names, keys and values \\xHH stands for any byte and \\\\ for a backslash;\n"
-	"'' is the empty key.\n"
+	"'' is the empty key.  PREFIX limits a command to keys that begin with it.\n"
 	"Exit status: 0, 1 if there is no such key or map, 2 for other errors.";
 
 static error_t parse(int key, char *arg, struct argp_state *state)
@@ -672,6 +784,14 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		break;
 	case OPT_SHARDS:
 		args->options.shards =
+			(uint32_t)parse_number(arg, 0, 0, UINT32_MAX);
+		break;
+	case OPT_FEED_BYTES:
+		args->options.feed_bytes =
+			(uint32_t)parse_number(arg, 0, 0, UINT32_MAX);
+		break;
+	case OPT_FEED_VALUE_MAX:
+		args->options.feed_value_max =
 			(uint32_t)parse_number(arg, 0, 0, UINT32_MAX);
 		break;
 	case OPT_NO_WINDOW:
