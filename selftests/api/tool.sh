@@ -97,8 +97,58 @@ check "rename" "0604" 0 sh -c 'cmap rename others moved && cmap list | grep move
 check "a name of the kernel's" "cmap: kernel:x: the map's owner or mode does not allow this, or with O_CREAT the map is neither the caller's nor root's, or the name is one of the kernel's; or /dev/cmap may not be opened" 2 cmap create kernel:x
 check "limits" "user             root
 user's maps of no limit" 0 \
-	sh -c "cmap limits | grep -e ^user | grep -v bytes | sed 's/maps  *[1-9] of  */maps of /'"
+	sh -c "cmap limits | grep -e ^user | grep -v -e bytes -e watches | sed 's/maps  *[1-9] of  */maps of /'"
 check "list says what all maps take" "1" 0 sh -c "cmap list | grep -c '^all [1-9] maps, with and without a name: [1-9]'"
+check "range over a prefix" "sky	blue" 0 cmap range colours sk
+check "watch without a feed" "cmap: colours: the map was created without a feed" 2 cmap watch colours
+
+# watched ARGUMENT... : watch "changes", and make some.
+watched() {
+	cmap "$@" >/tmp/watched 2>/tmp/watching &
+	pid=$!
+	until grep -q watching /tmp/watching; do sleep 0.1; done
+	cmap set changes a/1 one
+	cmap set changes b "a value that is too long"
+	cmap set changes 'a/\x01' '\x9b'
+	cmap delete changes a/1
+	cmap clear changes >/dev/null
+}
+
+check "create with a feed" "feed_bytes:    4096
+feed_value_max: 20
+watches:       0" 0 sh -c 'cmap --shards=1 --feed-bytes=4096 --feed-value-max=20 create changes &&
+	cmap stat changes | grep -e feed -e watches'
+check "as it is not" "cmap: changes: exists; feed-bytes is 4096, not 8192" 2 \
+	cmap --exists --feed-bytes=8192 create changes
+watched watch changes
+cmap unlink changes
+wait $pid
+check "watch ends with the map" "" 0 sh -c "exit $?"
+check "watch" "set	a/1	one
+set	b	(24 bytes)
+set	a/\\x01	\\x9b
+delete	a/1" 0 head -n 4 /tmp/watched
+check "watch a clear" "clear	a/\\x01
+clear	b" 0 sh -c 'tail -n +5 /tmp/watched | sort'
+cmap --shards=1 --feed-bytes=4096 create changes
+watched --keys watch changes a/
+kill $pid
+wait $pid
+check "watch a prefix, printing keys, until a signal" "set	a/1
+set	a/\\x01
+delete	a/1
+clear	a/\\x01" 0 cat /tmp/watched
+cmap watch changes >/tmp/watched 2>/tmp/watching &
+pid=$!
+until grep -q watching /tmp/watching; do sleep 0.1; done
+kill -STOP $pid
+for i in $(seq 200); do cmap set changes key "$i"; done
+kill -CONT $pid
+cmap unlink changes
+wait $pid
+check "watch ends after a stop" "" 0 sh -c "exit $?"
+check "watch says what was lost" "1" 0 sh -c 'grep -c "^lost	[0-9]* changes$" /tmp/watched'
+check "and goes on" "set	key	(3 bytes)" 0 tail -n 1 /tmp/watched
 check "delete" "" 0 cmap delete colours n
 check "clear" "2" 0 cmap clear colours
 check "unlink" "" 0 cmap unlink colours
@@ -106,5 +156,20 @@ check "unlink again" "cmap: colours: no map of that name" 1 cmap unlink colours
 check "example counter" "4000" 0 example-counter
 check "example cache" "Ada has 150" 0 example-cache
 check "example pass_fd" "received: hello" 0 example-pass_fd
+example-flags serve
+example-flags set shop/currency EUR
+example-flags follow shop/ >/tmp/followed &
+pid=$!
+until grep -q EUR /tmp/followed; do sleep 0.1; done
+example-flags set shop/beta on
+until grep -q beta /tmp/followed; do sleep 0.1; done
+example-flags set other on
+example-flags set shop/beta
+example-flags set shop/stop 1
+wait $pid
+check "example flags" "shop/currency=EUR
+shop/beta=on shop/currency=EUR
+shop/currency=EUR shop/stop=1" 0 sed -n '1,2p;$p' /tmp/followed
+cmap unlink flags
 check "example watch" "" 0 sh -c 'insmod /ko/cmap_sample.ko && ping -q -c 1 127.0.0.1 >/dev/null && example-watch | grep -q icmp'
 exit $status

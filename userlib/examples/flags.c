@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * A service of feature flags: one process sets them, others follow them without
+ * polling.  Each reader keeps a table of its own, here of the flags that are on,
+ * so it can look at them as often as it likes.
+ *
+ *	flags serve		create the map
+ *	flags set NAME VALUE	set a flag; no VALUE deletes it
+ *	flags follow [PREFIX]	print the flags, and again whenever they change,
+ *				until the flag PREFIXstop is set
+ */
+#include <kcmap.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FLAGS_MAX	100
+#define NAME_MAX	63
+#define VALUE_MAX	63
+
+static struct flag {
+	char name[NAME_MAX + 1];	/* "" for none */
+	char value[VALUE_MAX + 1];
+} flags[FLAGS_MAX];
+
+static const struct kcmap_options options = {
+	.sz = sizeof(options), .key_max = NAME_MAX, .value_max = VALUE_MAX,
+	.mode = 0644,
+	/* The latest changes, with all values. */
+	.feed_bytes = 16384, .feed_value_max = VALUE_MAX,
+};
+
+static void die(const char *what, enum kcmap_operation operation)
+{
+	char why[KCMAP_STRERROR_MAX];
+
+	fprintf(stderr, "flags: %s: %s\n", what,
+		kcmap_strerror(errno, operation, NULL, why, sizeof(why)));
+	exit(1);
+}
+
+/* ---- the table ---- */
+
+/* The flag of that name, or a free place; NULL if there is neither. */
+static struct flag *find(const void *name, size_t len)
+{
+	struct flag *flag, *none = NULL;
+
+	for (flag = flags; flag < flags + FLAGS_MAX; flag++) {
+		if (!*flag->name)
+			none = none ? none : flag;
+		else if (strlen(flag->name) == len &&
+			 !memcmp(flag->name, name, len))
+			return flag;
+	}
+	return none;
+}
+
+static int set(const struct kcmap_item *item, void *arg)
+{
+	struct flag *flag = find(item->key, item->key_len);
+
+	(void)arg;
+	if (!flag) {
+		errno = ENOSPC;
+		return -1;
+	}
+	snprintf(flag->name, sizeof(flag->name), "%.*s", (int)item->key_len,
+		 (const char *)item->key);
+	snprintf(flag->value, sizeof(flag->value), "%.*s", (int)item->value_len,
+		 (const char *)item->value);
+	return 0;
+}
+
+static void removed(const void *key, size_t key_len, void *arg)
+{
+	struct flag *flag = find(key, key_len);
+
+	(void)arg;
+	if (flag)
+		*flag->name = '\0';
+}
+
+static int by_name(const void *a, const void *b)
+{
+	const struct flag *x = a, *y = b;
+
+	return strcmp(x->name, y->name);
+}
+
+static void print(void)
+{
+	struct flag *flag;
+	const char *space = "";
+
+	qsort(flags, FLAGS_MAX, sizeof(*flags), by_name);
+	for (flag = flags; flag < flags + FLAGS_MAX; flag++) {
+		if (!*flag->name)
+			continue;
+		printf("%s%s=%s", space, flag->name, flag->value);
+		space = " ";
+	}
+	putchar('\n');
+	fflush(stdout);
+}
+
+/* ---- the commands ---- */
+
+static void follow(struct kcmap *map, const char *prefix)
+{
+	const struct kcmap_mirror_calls calls = {
+		.sz = sizeof(calls), .set = set, .remove = removed,
+	};
+	struct kcmap_key key = { prefix, strlen(prefix) };
+	struct kcmap_filter filter = { KCMAP_FILTER_PREFIX, 1, &key };
+	struct kcmap_mirror *mirror;
+	char stop[NAME_MAX + 1];
+	struct flag *flag;
+
+	snprintf(stop, sizeof(stop), "%sstop", prefix);
+	mirror = kcmap_mirror_new(map, &filter, &calls, NULL);
+	if (!mirror)
+		die("follow", KCMAP_OP_MIRROR);
+	do {
+		/* A service would serve here, and poll kcmap_mirror_fd(), too. */
+		while (kcmap_mirror_update(mirror, -1) < 0)
+			if (errno != EINTR)
+				die("follow", KCMAP_OP_MIRROR);
+		print();
+		flag = find(stop, strlen(stop));
+	} while (!flag || !*flag->name);
+	kcmap_mirror_free(mirror);
+}
+
+int main(int argc, char **argv)
+{
+	const char *command = argc > 1 ? argv[1] : "";
+	struct kcmap *map;
+
+	if (!strcmp(command, "serve"))
+		map = kcmap_open("flags", O_RDWR | O_CREAT, &options);
+	else
+		map = kcmap_open("flags", *command == 's' ? O_WRONLY : O_RDONLY,
+				 NULL);
+	if (!map)
+		die("flags", KCMAP_OP_OPEN);
+
+	if (!strcmp(command, "set") && argc == 4) {
+		if (kcmap_set(map, argv[2], strlen(argv[2]), argv[3],
+			      strlen(argv[3]), NULL))
+			die(argv[2], KCMAP_OP_SET);
+	} else if (!strcmp(command, "set") && argc == 3) {
+		if (kcmap_delete(map, argv[2], strlen(argv[2]), NULL))
+			die(argv[2], KCMAP_OP_DELETE);
+	} else if (!strcmp(command, "follow") && argc <= 3) {
+		follow(map, argc > 2 ? argv[2] : "");
+	} else if (strcmp(command, "serve")) {
+		fprintf(stderr, "usage: flags serve | set NAME [VALUE] | follow [PREFIX]\n");
+		return 2;
+	}
+	kcmap_close(map);
+	return 0;
+}
