@@ -234,7 +234,7 @@ static pid_t start_worker(int worker)
 	return pid;
 }
 
-/* ---- the watcher: one range over the map, live ---- */
+/* ---- the whole map, in one range ---- */
 
 struct view {
 	uint64_t distinct;
@@ -268,27 +268,87 @@ static void look(struct kcmap *map, struct view *view)
 	kcmap_range_free(range);
 }
 
-static void show(const struct view *view, double seconds)
+/* ---- the watcher: the changes of the map, live ---- */
+
+struct live {
+	struct progress of[WORKERS];
+	uint64_t changes;
+	uint64_t lost;			/* changes that came too fast */
+	char word[WORD_MAX + 1];	/* the latest */
+	int64_t count;
+};
+
+static void show(double seconds, uint64_t chunks, uint64_t words)
 {
-	unsigned int chunks = (text_len + CHUNK - 1) / CHUNK;
-	unsigned int percent = view->sum.chunks * 100 / chunks, i;
+	unsigned int all = (text_len + CHUNK - 1) / CHUNK;
+	unsigned int percent = chunks * 100 / all, i;
 
 	printf("  %5.1f s  [", seconds);
 	for (i = 0; i < 25; i++)
 		putchar(i * 4 < percent ? '#' : '.');
-	printf("] %3u %%  %7" PRIu64 " words, %6" PRIu64 " different\n",
-	       percent, view->counted, view->distinct);
+	printf("] %3u %%  %7" PRIu64 " words", percent, words);
+}
+
+static void show_live(const struct live *live, double seconds)
+{
+	uint64_t chunks = 0, words = 0;
+	int i;
+
+	for (i = 0; i < WORKERS; i++) {
+		chunks += live->of[i].chunks;
+		words += live->of[i].words;
+	}
+	show(seconds, chunks, words);
+	if (*live->word)
+		printf(", just now: %s %" PRId64, live->word, live->count);
+	putchar('\n');
 	fflush(stdout);
 }
 
+static void note_change(struct live *live, const struct kcmap_change *change)
+{
+	const char *key = change->key;
+
+	live->lost += change->lost;
+	if (change->cause != KCMAP_CAUSE_SET || !change->value)
+		return;
+	live->changes++;
+	if (*key == PROGRESS) {
+		memcpy(&live->of[key[1] - '0'], change->value,
+		       sizeof(struct progress));
+		return;
+	}
+	snprintf(live->word, sizeof(live->word), "%.*s", (int)change->key_len,
+		 key);
+	live->count = ((const struct value *)change->value)->count;
+}
+
+/* What the watcher leaves for the end. */
+static struct live *live;
+
+/*
+ * Wait for changes, and show from time to time what they say.  The watcher never
+ * looks at the rest of the map, and no worker waits for it.
+ */
 static void watch(struct kcmap *map, double begin)
 {
-	struct view view;
+	struct kcmap_watch *changes = kcmap_watch_open(map, NULL, NULL, 0);
+	struct kcmap_change change;
+	double next = now();
+	int more;
 
+	if (!changes)
+		die("watch");
 	for (;;) {
-		look(map, &view);
-		show(&view, now() - begin);
-		usleep(700000);
+		if (now() >= next) {
+			show_live(live, now() - begin);
+			next += 0.7;
+		}
+		more = kcmap_watch_next(changes, &change, 100);
+		if (more > 0)
+			note_change(live, &change);
+		else if (errno != ETIMEDOUT)
+			die("watch");
 	}
 }
 
@@ -375,9 +435,13 @@ static void show_figures(struct kcmap *map, double seconds)
 	printf("\n  %" PRIu64 " words, %" PRIu64 " different ones, in %.1f s;"
 	       " %.0f map operations a second\n", view.counted, view.distinct,
 	       seconds, view.sum.operations / seconds);
+	/* Without the feed's rings. */
+	info.bytes -= info.shards * (info.feed_bytes + sysconf(_SC_PAGESIZE));
 	printf("  %" PRIu64 " entries in %.1f MB: %.0f bytes each, keys and"
 	       " values included\n", info.entries, info.bytes / 1e6,
 	       (double)info.bytes / info.entries);
+	printf("  the watcher saw %" PRIu64 " changes, and knows of %" PRIu64
+	       " that it missed\n", live->changes, live->lost);
 	printf("  %u shards, %" PRIu64 " buckets after %" PRIu64 " doublings,"
 	       " longest chain %u\n", info.shards, info.buckets, info.grows,
 	       info.longest_chain);
@@ -435,7 +499,11 @@ static void kill_and_restart(struct kcmap *map, pid_t *workers, double begin)
 
 int main(int argc, char **argv)
 {
-	const struct kcmap_options options = { .sz = sizeof(options) };
+	const struct kcmap_options options = {
+		.sz = sizeof(options), .feed_bytes = 1 << 20,
+		.feed_value_max = sizeof(struct progress) > sizeof(struct value) ?
+				  sizeof(struct progress) : sizeof(struct value),
+	};
 	pid_t workers[WORKERS], watcher;
 	struct count *counts;
 	double begin = now(), seconds;
@@ -452,16 +520,20 @@ int main(int argc, char **argv)
 	map = kcmap_open(MAP_NAME, O_RDWR | O_CREAT | O_EXCL, &options);
 	if (!map)
 		die(MAP_NAME);
+	live = mmap(NULL, sizeof(*live), PROT_READ | PROT_WRITE,
+		    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (live == MAP_FAILED)
+		die("memory");
 
 	printf("\n  %d processes count the words of %.1f MB of text in the map"
 	       " \"%s\";\n  another one watches.\n\n", WORKERS, text_len / 1e6,
 	       MAP_NAME);
-	for (i = 0; i < WORKERS; i++)
-		workers[i] = start_worker(i);
 	fflush(stdout);
 	watcher = fork();
 	if (!watcher)
 		watch(map, begin);
+	for (i = 0; i < WORKERS; i++)
+		workers[i] = start_worker(i);
 
 	kill_and_restart(map, workers, begin);
 	for (i = 0; i < WORKERS; i++) {
@@ -475,7 +547,8 @@ int main(int argc, char **argv)
 	kill(watcher, SIGTERM);
 	waitpid(watcher, NULL, 0);
 	look(map, &view);
-	show(&view, seconds);
+	show(seconds, view.sum.chunks, view.counted);
+	printf(", %" PRIu64 " different\n", view.distinct);
 
 	counts = collect(map, &n);
 	show_top(counts, n);
