@@ -34,6 +34,7 @@ int cmap_cmd_range(struct cmap_context *context, void __user *arg);
 int cmap_cmd_feed_read(struct cmap_context *context, void __user *arg);
 int cmap_cmd_feed_cursor(struct cmap_context *context, void __user *arg);
 int cmap_cmd_watch(struct cmap_context *context, void __user *arg);
+int cmap_cmd_wait(struct cmap_context *context, void __user *arg);
 int cmap_cmd_batch(struct cmap_context *context, void __user *arg);
 
 #endif /* CMAP_CMD_H */

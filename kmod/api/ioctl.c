@@ -13,7 +13,7 @@
 static_assert(sizeof(struct cmap_create) == 64);
 static_assert(sizeof(struct cmap_name) == 24);
 static_assert(sizeof(struct cmap_setattr) == 24);
-static_assert(sizeof(struct cmap_limits) == 80);
+static_assert(sizeof(struct cmap_limits) == 96);
 static_assert(sizeof(struct cmap_list) == 48);
 static_assert(sizeof(struct cmap_list_entry) == 72);
 static_assert(sizeof(struct cmap_op) == 72);
@@ -29,6 +29,8 @@ static_assert(sizeof(struct cmap_feed_key) == 16);
 static_assert(sizeof(struct cmap_feed_read) == 56);
 static_assert(sizeof(struct cmap_feed_where) == 24);
 static_assert(sizeof(struct cmap_watch) == 40);
+static_assert(sizeof(struct cmap_wait) == 32);
+static_assert(sizeof(struct cmap_wait_key) == 24);
 static_assert(sizeof(struct cmap_window_feed) == 1280);
 static_assert(sizeof(struct cmap_window) == 64);
 static_assert(sizeof(struct cmap_window_words) == 512);
@@ -38,12 +40,16 @@ static_assert(sizeof(struct cmap_window_node) == 16);
 static_assert(sizeof(struct cmap_window_trailer) == 40);
 
 /*
- * Commands that a batch cannot contain: a batch; and one that makes a descriptor,
- * because an element of a batch has no field for it.
+ * Commands that a batch cannot contain: a batch; one that makes a descriptor,
+ * because an element of a batch has no field for it; and one that waits, because it
+ * would begin again with the whole batch after a signal.
  */
 static const struct cmap_command batch_command = { .own = cmap_cmd_batch };
 static const struct cmap_command watch_command = {
 	.own = cmap_cmd_watch, .mode = FMODE_READ,
+};
+static const struct cmap_command wait_command = {
+	.own = cmap_cmd_wait, .mode = FMODE_READ,
 };
 
 static const struct cmap_command *ioctl_find(u32 code)
@@ -53,6 +59,8 @@ static const struct cmap_command *ioctl_find(u32 code)
 		return &batch_command;
 	case CMAP_CODE_WATCH:
 		return &watch_command;
+	case CMAP_CODE_WAIT:
+		return &wait_command;
 	default:
 		return cmap_command_find(code);
 	}

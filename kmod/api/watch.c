@@ -10,7 +10,7 @@
 #include "uaccess.h"
 
 #include <linux/anon_inodes.h>
-#include <linux/cred.h>
+#include <linux/err.h>
 #include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/module.h>
@@ -217,37 +217,13 @@ static long watch_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 
 /* ---- open and release ---- */
 
-/* Count a watch for the caller's user. */
-static int watch_count(struct watch *watch)
-{
-	bool privileged = cmap_privileged();
-	kuid_t uid = cmap_user_payer(current_user_ns(), current_fsuid());
-	int err;
-
-	err = cmap_counted_add(CMAP_COUNTED_WATCHES, privileged);
-	if (err)
-		return err;
-	watch->user = cmap_user_count_one(CMAP_COUNTED_WATCHES, uid, privileged);
-	if (IS_ERR(watch->user)) {
-		cmap_counted_remove(CMAP_COUNTED_WATCHES);
-		return PTR_ERR(watch->user);
-	}
-	return 0;
-}
-
-static void watch_uncount(struct watch *watch)
-{
-	cmap_user_uncount_one(CMAP_COUNTED_WATCHES, watch->user);
-	cmap_counted_remove(CMAP_COUNTED_WATCHES);
-}
-
 static int watch_release(struct inode *inode, struct file *file)
 {
 	struct watch *watch = file->private_data;
 
 	cmap_watcher_stop(&watch->watcher);
 	cmap_watcher_end(&watch->watcher);
-	watch_uncount(watch);
+	cmap_current_uncount(CMAP_COUNTED_WATCHES, 1, watch->user);
 	kfree(watch);
 	return 0;
 }
@@ -296,7 +272,8 @@ int cmap_watch_open(struct cmap *map, struct cmap_filter *filter,
 	watch->watcher.wake = watch_wake;
 	mutex_init(&watch->reading);
 	init_waitqueue_head(&watch->wait);
-	fd = watch_count(watch);
+	watch->user = cmap_current_count(CMAP_COUNTED_WATCHES, 1);
+	fd = PTR_ERR_OR_ZERO(watch->user);
 	if (fd)
 		goto free;
 	fd = cmap_watcher_begin(&watch->watcher, map, filter, cursor);
@@ -312,7 +289,7 @@ int cmap_watch_open(struct cmap *map, struct cmap_filter *filter,
 	cmap_watcher_stop(&watch->watcher);
 	cmap_watcher_end(&watch->watcher);
 uncount:
-	watch_uncount(watch);
+	cmap_current_uncount(CMAP_COUNTED_WATCHES, 1, watch->user);
 free:
 	kfree(watch);
 	return fd;

@@ -3,6 +3,7 @@
 #include "feed.h"
 #include "lock.h"
 #include "queue.h"
+#include "waiters.h"
 
 #include <linux/delay.h>
 #include <linux/ktime.h>
@@ -139,8 +140,8 @@ void cmap_event_arm(struct cmap_shard *shard)
 }
 
 /*
- * Write a record, and if the shard is armed, disarm it and have the listeners look.
- * Either may not be needed.
+ * Write a record, wake those who wait for the key, and if the shard is armed, disarm it
+ * and have the listeners look.  Each of these may not be needed.
  */
 static noinline void report(struct cmap_shard *shard, u8 cause,
 			    const struct cmap_node *node, u64 version)
@@ -149,6 +150,9 @@ static noinline void report(struct cmap_shard *shard, u8 cause,
 
 	if (shard->feed)
 		cmap_feed_write(shard->feed, cause, node, version);
+	if (shard->waiters)
+		cmap_waiters_wake(shard->waiters, node->hash_high,
+				  cause == CMAP_FEED_SET ? 0 : version);
 	if (!(shard->events & CMAP_EVENT_ARMED))
 		return;
 

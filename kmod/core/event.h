@@ -27,10 +27,6 @@
 #include <linux/mutex.h>
 #include <linux/workqueue.h>
 
-/* &struct cmap_shard.events; 0 if a change is nobody's concern */
-#define CMAP_EVENT_FEED		(1U << 0)	/* the map has a feed; constant */
-#define CMAP_EVENT_ARMED	(1U << 1)	/* somebody listens */
-
 /**
  * struct cmap_listener - somebody who waits for changes of a map
  * @node: entry in the list of listeners

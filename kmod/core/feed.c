@@ -229,18 +229,12 @@ bool cmap_feed_valid(const struct cmap_feed *feed,
 	       at->version <= cmap_feed_tail(feed);
 }
 
-/*
- * Whether what was copied from a position on was not overwritten meanwhile.  A position
- * that writers have not come to yet is nobody's: a process has made it up.
- */
+/* Whether what was copied from a position on was not overwritten meanwhile. */
 static bool still_there(const struct cmap_feed *feed, u64 position)
 {
-	u64 claimed;
-
 	/* F1 (a). */
 	smp_rmb();
-	claimed = READ_ONCE(feed->words->claimed);
-	return position < claimed && claimed - position <= feed->mask + 1ULL;
+	return READ_ONCE(feed->words->claimed) <= position + feed->mask + 1;
 }
 
 /*

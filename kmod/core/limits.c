@@ -9,6 +9,7 @@
 #include <linux/minmax.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
+#include <linux/string.h>
 #include <linux/user_namespace.h>
 #include <uapi/linux/cmap.h>
 
@@ -18,10 +19,14 @@ unsigned int cmap_user_max_maps;
 unsigned int cmap_max_watches = 65536;
 unsigned int cmap_user_max_watches;
 
+unsigned int cmap_max_waiters = 16384;
+unsigned int cmap_user_max_waiters;
+
 static atomic_t maps_count;
 static atomic_t watches_count;
+static atomic_t waiters_count;
 
-/* Users who pay for at least one map, or have a watch, by user id. */
+/* Users of whom something is counted, by user id. */
 static DEFINE_HASHTABLE(users, 6);
 static DEFINE_SPINLOCK(users_lock);
 
@@ -76,6 +81,9 @@ static const struct {
 	[CMAP_COUNTED_WATCHES] = {
 		&cmap_max_watches, &cmap_user_max_watches, &watches_count,
 	},
+	[CMAP_COUNTED_WAITERS] = {
+		&cmap_max_waiters, &cmap_user_max_waiters, &waiters_count,
+	},
 };
 
 static u32 all_max(enum cmap_counted what, bool privileged)
@@ -93,36 +101,38 @@ static u32 user_max(enum cmap_counted what)
 }
 
 /**
- * cmap_counted_add() - count one more map, or watch
+ * cmap_counted_add() - count more maps, watches or waiters
  * @what: which of them
+ * @n: how many
  * @privileged: it may use the reserve
  *
  * Context: Any.
  * Return: 0, or -ENFILE if the limit is reached.
  */
-int cmap_counted_add(enum cmap_counted what, bool privileged)
+int cmap_counted_add(enum cmap_counted what, u32 n, bool privileged)
 {
 	int max = all_max(what, privileged);
 	int count = atomic_read(counted[what].count);
 
 	/* The limit may have been lowered, so the count can be above it. */
 	do {
-		if (count >= max)
+		if (count >= max || n > max - count)
 			return -ENFILE;
-	} while (!atomic_try_cmpxchg(counted[what].count, &count, count + 1));
+	} while (!atomic_try_cmpxchg(counted[what].count, &count, count + n));
 
 	return 0;
 }
 
 /**
- * cmap_counted_remove() - count one map, or watch, fewer
+ * cmap_counted_remove() - count fewer maps, watches or waiters
  * @what: which of them
+ * @n: how many fewer
  *
  * Context: Any.
  */
-void cmap_counted_remove(enum cmap_counted what)
+void cmap_counted_remove(enum cmap_counted what, u32 n)
 {
-	atomic_dec(counted[what].count);
+	atomic_sub(n, counted[what].count);
 }
 
 /* ---- users ---- */
@@ -145,17 +155,18 @@ static bool user_is_limited(kuid_t uid, bool privileged)
 }
 
 /*
- * Count one more for a user.  If the user has nothing yet, *@fresh becomes the user's
+ * Count @n more for a user.  If the user has nothing yet, *@fresh becomes the user's
  * object.  Return NULL if one is needed and *@fresh is NULL.
  */
-static struct cmap_user *user_count_locked(enum cmap_counted what, kuid_t uid,
-					   bool privileged,
+static struct cmap_user *user_count_locked(enum cmap_counted what, u32 n,
+					   kuid_t uid, bool privileged,
 					   struct cmap_user **fresh)
 {
 	struct cmap_user *user = user_find_locked(uid);
 	u32 count = user ? user->count[what] : 0;
 
-	if (user_is_limited(uid, privileged) && count >= user_max(what))
+	if (user_is_limited(uid, privileged) &&
+	    (u64)count + n > user_max(what))
 		return ERR_PTR(-EDQUOT);
 	if (!user) {
 		user = *fresh;
@@ -164,7 +175,7 @@ static struct cmap_user *user_count_locked(enum cmap_counted what, kuid_t uid,
 		*fresh = NULL;
 		hash_add(users, &user->node, __kuid_val(uid));
 	}
-	user->count[what]++;
+	user->count[what] += n;
 	return user;
 }
 
@@ -182,22 +193,23 @@ static struct cmap_user *user_alloc(kuid_t uid)
 }
 
 /**
- * cmap_user_count_one() - count one more map, or watch, for a user
+ * cmap_user_count_some() - count more maps, watches or waiters for a user
  * @what: which of them
+ * @n: how many
  * @uid: the user
  * @privileged: the user's limit does not apply
  *
  * Context: Process.
- * Return: the user, for cmap_user_uncount_one(); or an ERR_PTR: -EDQUOT if the user's
+ * Return: the user, for cmap_user_uncount_some(); or an ERR_PTR: -EDQUOT if the user's
  * limit is reached, -ENOMEM.
  */
-struct cmap_user *cmap_user_count_one(enum cmap_counted what, kuid_t uid,
-				      bool privileged)
+struct cmap_user *cmap_user_count_some(enum cmap_counted what, u32 n, kuid_t uid,
+				       bool privileged)
 {
 	struct cmap_user *user, *fresh = NULL;
 
 	spin_lock(&users_lock);
-	user = user_count_locked(what, uid, privileged, &fresh);
+	user = user_count_locked(what, n, uid, privileged, &fresh);
 	spin_unlock(&users_lock);
 	if (user)
 		return user;
@@ -206,7 +218,7 @@ struct cmap_user *cmap_user_count_one(enum cmap_counted what, kuid_t uid,
 	if (!fresh)
 		return ERR_PTR(-ENOMEM);
 	spin_lock(&users_lock);
-	user = user_count_locked(what, uid, privileged, &fresh);
+	user = user_count_locked(what, n, uid, privileged, &fresh);
 	spin_unlock(&users_lock);
 	/* Another thread may have added the user meanwhile. */
 	kfree(fresh);
@@ -214,15 +226,17 @@ struct cmap_user *cmap_user_count_one(enum cmap_counted what, kuid_t uid,
 }
 
 /**
- * cmap_user_uncount_one() - count one map, or watch, fewer for a user
+ * cmap_user_uncount_some() - count fewer maps, watches or waiters for a user
  * @what: which of them
+ * @n: how many fewer
  * @user: the user, who is forgotten with the last of them; or NULL
  *
  * The caller has uncharged a map's memory.
  *
  * Context: Process.
  */
-void cmap_user_uncount_one(enum cmap_counted what, struct cmap_user *user)
+void cmap_user_uncount_some(enum cmap_counted what, u32 n,
+			    struct cmap_user *user)
 {
 	bool last;
 
@@ -230,9 +244,8 @@ void cmap_user_uncount_one(enum cmap_counted what, struct cmap_user *user)
 		return;
 
 	spin_lock(&users_lock);
-	user->count[what]--;
-	last = !user->count[CMAP_COUNTED_MAPS] &&
-	       !user->count[CMAP_COUNTED_WATCHES];
+	user->count[what] -= n;
+	last = !memchr_inv(user->count, 0, sizeof(user->count));
 	if (last)
 		hash_del(&user->node);
 	spin_unlock(&users_lock);
@@ -241,6 +254,56 @@ void cmap_user_uncount_one(enum cmap_counted what, struct cmap_user *user)
 
 	WARN_ON_ONCE(atomic64_read(&user->account.bytes));
 	kfree(user);
+}
+
+static struct cmap_user *current_count(enum cmap_counted what, u32 n,
+				       bool privileged)
+{
+	kuid_t uid = cmap_user_payer(current_user_ns(), current_fsuid());
+	struct cmap_user *user;
+	int err;
+
+	err = cmap_counted_add(what, n, privileged);
+	if (err)
+		return ERR_PTR(err);
+	user = cmap_user_count_some(what, n, uid, privileged);
+	if (IS_ERR(user))
+		cmap_counted_remove(what, n);
+	return user;
+}
+
+/**
+ * cmap_current_count() - count watches or waiters for the caller's user
+ * @what: which of them
+ * @n: how many
+ *
+ * Capabilities take long to look up.  So that is done only at a limit.
+ *
+ * Context: Process.
+ * Return: the user, for cmap_current_uncount(); or an ERR_PTR: -EDQUOT, -ENFILE or
+ * -ENOMEM.
+ */
+struct cmap_user *cmap_current_count(enum cmap_counted what, u32 n)
+{
+	struct cmap_user *user = current_count(what, n, false);
+
+	if (IS_ERR(user) && PTR_ERR(user) != -ENOMEM && cmap_privileged())
+		user = current_count(what, n, true);
+	return user;
+}
+
+/**
+ * cmap_current_uncount() - undo cmap_current_count()
+ * @what: what was counted
+ * @n: how many
+ * @user: for whom
+ *
+ * Context: Process.
+ */
+void cmap_current_uncount(enum cmap_counted what, u32 n, struct cmap_user *user)
+{
+	cmap_user_uncount_some(what, n, user);
+	cmap_counted_remove(what, n);
 }
 
 /* ---- reports ---- */
@@ -280,11 +343,14 @@ void cmap_limits_fill(struct cmap_limits *limits)
 						    privileged),
 		.all_watches = atomic_read(&watches_count),
 		.all_max_watches = all_max(CMAP_COUNTED_WATCHES, privileged),
+		.all_waiters = atomic_read(&waiters_count),
+		.all_max_waiters = all_max(CMAP_COUNTED_WAITERS, privileged),
 	};
 	if (user_is_limited(uid, privileged)) {
 		limits->max_maps = user_max(CMAP_COUNTED_MAPS);
 		limits->max_bytes = cmap_user_bytes_limit();
 		limits->max_watches = user_max(CMAP_COUNTED_WATCHES);
+		limits->max_waiters = user_max(CMAP_COUNTED_WAITERS);
 	}
 
 	spin_lock(&users_lock);
@@ -293,6 +359,7 @@ void cmap_limits_fill(struct cmap_limits *limits)
 		limits->maps = user->count[CMAP_COUNTED_MAPS];
 		limits->bytes = atomic64_read(&user->account.bytes);
 		limits->watches = user->count[CMAP_COUNTED_WATCHES];
+		limits->waiters = user->count[CMAP_COUNTED_WAITERS];
 	}
 	spin_unlock(&users_lock);
 }
@@ -312,6 +379,8 @@ void cmap_limits_all(struct cmap_limits *limits)
 		.all_max_bytes = cmap_account_limit(&cmap_account_all, true),
 		.all_watches = atomic_read(&watches_count),
 		.all_max_watches = all_max(CMAP_COUNTED_WATCHES, true),
+		.all_waiters = atomic_read(&waiters_count),
+		.all_max_waiters = all_max(CMAP_COUNTED_WAITERS, true),
 	};
 }
 
@@ -334,12 +403,14 @@ void cmap_limits_each(void (*fn)(void *arg, kuid_t uid,
 			.maps = user->count[CMAP_COUNTED_MAPS],
 			.bytes = atomic64_read(&user->account.bytes),
 			.watches = user->count[CMAP_COUNTED_WATCHES],
+			.waiters = user->count[CMAP_COUNTED_WAITERS],
 		};
 
 		if (user_is_limited(user->uid, false)) {
 			limits.max_maps = user_max(CMAP_COUNTED_MAPS);
 			limits.max_bytes = cmap_user_bytes_limit();
 			limits.max_watches = user_max(CMAP_COUNTED_WATCHES);
+			limits.max_waiters = user_max(CMAP_COUNTED_WAITERS);
 		}
 		fn(arg, user->uid, &limits);
 	}

@@ -3,7 +3,8 @@
  * Limits on maps and their memory: of one user, and of all users together.
  *
  * Each map is paid for by a user, except that nobody pays for a map that kernel
- * code made.  A user's object exists as long as the user pays for a map or has a watch.
+ * code made.  A user's object exists as long as the user pays for a map, has a watch,
+ * or waits for a key.
  */
 #ifndef CMAP_LIMITS_H
 #define CMAP_LIMITS_H
@@ -21,19 +22,22 @@ extern unsigned int cmap_max_maps;
 extern unsigned int cmap_user_max_maps;
 extern unsigned int cmap_max_watches;
 extern unsigned int cmap_user_max_watches;
+extern unsigned int cmap_max_waiters;
+extern unsigned int cmap_user_max_waiters;
 
 /* What is limited by number. */
 enum cmap_counted {
 	CMAP_COUNTED_MAPS,
 	CMAP_COUNTED_WATCHES,
+	CMAP_COUNTED_WAITERS,	/* keys that are waited for */
 	CMAP_COUNTED
 };
 
 /**
- * struct cmap_user - a user who pays for maps, or has watches
+ * struct cmap_user - a user who pays for maps, has watches, or waits
  * @account: the memory of all of the user's maps; the parent of their bills
  * @uid: the user
- * @count: how many maps the user pays for, and how many watches the user has
+ * @count: how much the user has of each that is counted
  * @node: entry in the table of users
  *
  * The table's lock protects @count and @node.  @account does its own locking, and
@@ -49,22 +53,25 @@ struct cmap_user {
 bool cmap_privileged(void);
 kuid_t cmap_user_payer(const struct user_namespace *ns, kuid_t uid);
 
-int cmap_counted_add(enum cmap_counted what, bool privileged);
-void cmap_counted_remove(enum cmap_counted what);
-struct cmap_user *cmap_user_count_one(enum cmap_counted what, kuid_t uid,
-				      bool privileged);
-void cmap_user_uncount_one(enum cmap_counted what, struct cmap_user *user);
+int cmap_counted_add(enum cmap_counted what, u32 n, bool privileged);
+void cmap_counted_remove(enum cmap_counted what, u32 n);
+struct cmap_user *cmap_user_count_some(enum cmap_counted what, u32 n, kuid_t uid,
+				       bool privileged);
+void cmap_user_uncount_some(enum cmap_counted what, u32 n,
+			    struct cmap_user *user);
+struct cmap_user *cmap_current_count(enum cmap_counted what, u32 n);
+void cmap_current_uncount(enum cmap_counted what, u32 n, struct cmap_user *user);
 
 /* Count one more map for a user. */
 static inline struct cmap_user *cmap_user_count(kuid_t uid, bool privileged)
 {
-	return cmap_user_count_one(CMAP_COUNTED_MAPS, uid, privileged);
+	return cmap_user_count_some(CMAP_COUNTED_MAPS, 1, uid, privileged);
 }
 
 /* Count one map fewer. */
 static inline void cmap_user_uncount(struct cmap_user *user)
 {
-	cmap_user_uncount_one(CMAP_COUNTED_MAPS, user);
+	cmap_user_uncount_some(CMAP_COUNTED_MAPS, 1, user);
 }
 
 void cmap_limits_total(u64 *maps, u64 *bytes);

@@ -2,6 +2,7 @@
 #include "map.h"
 #include "feed.h"
 #include "maintain.h"
+#include "waiters.h"
 
 #include <linux/cpumask.h>
 #include <linux/log2.h>
@@ -231,8 +232,10 @@ void cmap_map_free(struct cmap *map)
 	u32 i;
 
 	map_feeds_free(map);
-	for (i = 0; i < map->shards; i++)
+	for (i = 0; i < map->shards && map->shard[i]; i++) {
+		cmap_waiters_free(map->shard[i]);
 		kfree(map->shard[i]);
+	}
 	free_percpu(map->counters);
 	cmap_payer_put(map->payer);
 	kfree(rcu_access_pointer(map->label));
@@ -278,8 +281,10 @@ void cmap_map_teardown(struct cmap *map)
 	u32 i;
 
 	cmap_events_close(&map->events);
-	for (i = 0; i < map->shards; i++)
+	for (i = 0; i < map->shards; i++) {
+		cmap_waiters_close(map->shard[i]);
 		cmap_maintain_close(map->shard[i]);
+	}
 	/* Blocks on their way to be freed still refer to map->memory. */
 	cmap_memory_wait_all_left(&map->memory);
 	for (i = 0; i < map->shards; i++)

@@ -58,7 +58,7 @@ static void map_destroy(struct work_struct *work)
 	cmap_account_returning(map->memory.account.parent,
 			       -(s64)map->last_bytes);
 	cmap_user_uncount(map->user);
-	cmap_counted_remove(CMAP_COUNTED_MAPS);
+	cmap_counted_remove(CMAP_COUNTED_MAPS, 1);
 	cmap_map_free(map);
 
 	/* This order pairs with the acquires in wait_for_map(). */
@@ -77,7 +77,7 @@ static struct cmap_user *map_count(const struct cmap_spec *spec,
 	struct cmap_user *user = NULL;
 	int err;
 
-	err = cmap_counted_add(CMAP_COUNTED_MAPS, privileged);
+	err = cmap_counted_add(CMAP_COUNTED_MAPS, 1, privileged);
 	if (err)
 		return ERR_PTR(err);
 	if (!spec->kernel) {
@@ -85,7 +85,7 @@ static struct cmap_user *map_count(const struct cmap_spec *spec,
 
 		user = cmap_user_count(payer, privileged);
 		if (IS_ERR(user))
-			cmap_counted_remove(CMAP_COUNTED_MAPS);
+			cmap_counted_remove(CMAP_COUNTED_MAPS, 1);
 	}
 	return user;
 }
@@ -103,7 +103,7 @@ static struct cmap *map_new(const struct cmap_spec *spec)
 	map = cmap_map_build(spec, user ? &user->account : NULL, privileged);
 	if (IS_ERR(map)) {
 		cmap_user_uncount(user);
-		cmap_counted_remove(CMAP_COUNTED_MAPS);
+		cmap_counted_remove(CMAP_COUNTED_MAPS, 1);
 		return map;
 	}
 	map->user = user;

@@ -3,7 +3,8 @@
  * A shard: a part of a map with its own lock, table, memory and counters.
  *
  * Lock order: docs/design.md, "Locks", has the only list.  Inside a shard's lock
- * nothing is taken but RCU, the lock of a bill and those of the work queues.  Two
+ * nothing is taken but RCU, the lock of a bill, and those of the work queues and of
+ * the scheduler.  Two
  * shards' locks are never held at once.  The lock disables softirqs, because kernel
  * consumers may write in softirq.
  */
@@ -23,6 +24,12 @@ struct cmap_events;
 struct cmap_feed;
 struct mem_cgroup;
 struct obj_cgroup;
+struct cmap_waiters;
+
+/* &struct cmap_shard.events; 0 if a change is nobody's concern */
+#define CMAP_EVENT_FEED		(1U << 0)	/* the map has a feed; constant */
+#define CMAP_EVENT_ARMED	(1U << 1)	/* somebody listens */
+#define CMAP_EVENT_WAITERS	(1U << 2)	/* there are @waiters; it stays */
 
 /**
  * struct cmap_shard - a part of a map
@@ -39,6 +46,7 @@ struct obj_cgroup;
  * @ahead: allocates segments before they are needed
  * @feed: the ring of records of changes, or NULL; constant
  * @listeners: the map's listeners; constant
+ * @waiters: who waits for keys of this shard; NULL before the first one
  * @supply: held by the first writer in the queue for a node; nests outside the
  *	map's, and both outside @lock
  * @trim: frees memory
@@ -76,6 +84,7 @@ struct cmap_shard {
 	bool sparse;
 	struct cmap_feed *feed;
 	struct cmap_events *listeners;
+	struct cmap_waiters *waiters;
 	struct semaphore supply;
 
 	spinlock_t lock ____cacheline_aligned_in_smp;

@@ -12,6 +12,7 @@
 #include <linux/bottom_half.h>
 #include <linux/completion.h>
 #include <linux/err.h>
+#include <linux/interrupt.h>
 #include <linux/irqflags.h>
 #include <linux/module.h>
 #include <linux/rcupdate.h>
@@ -540,6 +541,56 @@ put:
 	cmap_put(map);
 }
 
+/* ---- waiting ---- */
+
+/* A softirq sets a key, and deletes it again at every second time. */
+struct setter {
+	struct tasklet_struct tasklet;
+	struct cmap *map;
+	unsigned int n;
+	int err;
+};
+
+static void setter_fn(struct tasklet_struct *tasklet)
+{
+	struct setter *setter = container_of(tasklet, struct setter, tasklet);
+	int err = cmap_set(setter->map, "w", 1, "v", 1, 0, NULL, GFP_ATOMIC);
+
+	if (!err && setter->n++ % 2)
+		err = cmap_delete(setter->map, "w", 1, 0, NULL, GFP_ATOMIC);
+	if (err)
+		setter->err = err;
+}
+
+/* What a softirq sets wakes, also if it is deleted at once. */
+static void test_wait(struct cmap *map)
+{
+	struct setter setter = { .map = map };
+	u64 version = 0, before;
+	unsigned int i;
+
+	CHECK(cmap_wait(map, big, CMAP_KEY_MAX + 1, &version, 0) == -E2BIG);
+	/* Earlier tests may have deleted keys of the same group. */
+	cmap_wait(map, "w", 1, &version, 0);
+	CHECK(cmap_wait(map, "w", 1, &version, 0) == -ETIMEDOUT);
+	CHECK(cmap_wait(map, "w", 1, &version, ktime_add_ms(ktime_get(), 1)) ==
+	      -ETIMEDOUT);
+	tasklet_setup(&setter.tasklet, setter_fn);
+	for (i = 0; i < 1000; i++) {
+		before = version;
+		/* It runs at once, or in a thread of its own. */
+		tasklet_schedule(&setter.tasklet);
+		CHECK(!cmap_wait(map, "w", 1, &version, KTIME_MAX));
+		CHECK(version > before);
+		/* The deletion may be a change of its own. */
+		tasklet_unlock_wait(&setter.tasklet);
+		cmap_wait(map, "w", 1, &version, 0);
+	}
+	tasklet_kill(&setter.tasklet);
+	CHECK(!setter.err);
+	cmap_delete(map, "w", 1, 0, NULL, GFP_KERNEL);
+}
+
 static int __init kapi_test_init(void)
 {
 	const struct cmap_params params = {
@@ -567,6 +618,7 @@ static int __init kapi_test_init(void)
 	local_bh_enable();
 	CHECK(!cmap_set(map, "k", 1, "v", 1, 0, NULL, GFP_KERNEL));
 	CHECK(cmap_clear(map) == 1);
+	test_wait(map);
 	test_names(map);
 	test_limit();
 	test_range_of_nothing();

@@ -39,6 +39,7 @@ static const struct {
 	{ CMAP_IOCTL_FEED_READ, 56, sizeof(struct cmap_feed_read) },
 	{ CMAP_IOCTL_FEED_CURSOR, 24, sizeof(struct cmap_feed_where) },
 	{ CMAP_IOCTL_WATCH, 36, sizeof(struct cmap_watch) },
+	{ CMAP_IOCTL_WAIT, 24, sizeof(struct cmap_wait) },
 };
 
 #define COMMANDS (sizeof(commands) / sizeof(*commands))
@@ -78,7 +79,7 @@ TEST_F(abi, layout)
 	EXPECT_EQ(48, sizeof(struct cmap_list));
 	EXPECT_EQ(72, sizeof(struct cmap_list_entry));
 	EXPECT_EQ(24, sizeof(struct cmap_setattr));
-	EXPECT_EQ(80, sizeof(struct cmap_limits));
+	EXPECT_EQ(96, sizeof(struct cmap_limits));
 	EXPECT_EQ(72, sizeof(struct cmap_op));
 	EXPECT_EQ(152, sizeof(struct cmap_stat));
 	EXPECT_EQ(56, sizeof(struct cmap_range));
@@ -90,6 +91,7 @@ TEST_F(abi, layout)
 	EXPECT_EQ(56, sizeof(struct cmap_feed_read));
 	EXPECT_EQ(24, sizeof(struct cmap_feed_where));
 	EXPECT_EQ(40, sizeof(struct cmap_watch));
+	EXPECT_EQ(24, sizeof(struct cmap_wait_key));
 	EXPECT_EQ(1280, sizeof(struct cmap_window_feed));
 }
 

@@ -9,9 +9,9 @@
  * reads, O_WRONLY writes, O_RDWR both.
  *
  * poll, select and epoll always report such a descriptor as ready for reading
- * and writing, bound or not, as no command waits for an event.  To wait for
- * changes of a map, make a watch: see <linux/cmap_feed.h>, which is a part of
- * this file, as is <linux/cmap_window.h>.
+ * and writing, bound or not.  To wait for changes of a map, make a watch, or use
+ * CMAP_IOCTL_WAIT: see <linux/cmap_feed.h>, which is a part of this file, as is
+ * <linux/cmap_window.h>.
  */
 #ifndef _UAPI_LINUX_CMAP_H
 #define _UAPI_LINUX_CMAP_H
@@ -49,17 +49,18 @@
  * EBUSY      the descriptor is bound to a map already
  * EDOM       add: the value is not 8 bytes long
  * EDQUOT     the user who pays for the map is at a limit on maps or on memory;
- *            or the caller's user is at the limit on watches
+ *            or the caller's user is at the limit on watches, or on keys waited
+ *            for
  * EEXIST     the key, or the map's name, exists already
  * EFAULT     a pointer does not point to memory that can be read or written
- * EINTR      a fatal signal arrived; for read() of a watch: any signal
+ * EINTR      a fatal signal arrived; for WAIT and read() of a watch: any signal
  * EINVAL     a size, flag, reserved field, name, cursor, parameter or command
  *            in a batch is not valid; a length is not the map's fixed one; or a
  *            mapping is private, or beyond all regions of the window
  * EMFILE     the process has as many descriptors as it may
  * EMSGSIZE   the buffer is too small; the length field says what is needed
- * ENFILE     the module's limit on the number of maps, or of watches, or the
- *            system's limit on open files is reached
+ * ENFILE     the module's limit on the number of maps, of watches, or of keys
+ *            waited for, or the system's limit on open files is reached
  * ENODEV     mmap: the map was made without a window, or the CPU has caches in
  *            which a process could see other contents than the kernel
  * ENOENT     there is no such key, or no map of that name
@@ -74,6 +75,7 @@
  * EPERM      only the map's owner, or a caller with the capability, may change
  *            its name, owner, group or mode
  * ESTALE     the entry's version, or value, is not the expected one
+ * ETIMEDOUT  no key has changed until the deadline
  * EXFULL     too many keys whose hashes collide with this one
  * ========== ==================================================================
  *
@@ -136,6 +138,7 @@ enum cmap_code {
 	CMAP_CODE_FEED_READ		= 0x33,
 	CMAP_CODE_FEED_CURSOR		= 0x34,
 	CMAP_CODE_WATCH			= 0x35,
+	CMAP_CODE_WAIT			= 0x36,
 };
 
 #define CMAP_IOCTL_CREATE	_IO(CMAP_IOC_MAGIC, CMAP_CODE_CREATE)
@@ -162,6 +165,7 @@ enum cmap_code {
 #define CMAP_IOCTL_FEED_READ	_IO(CMAP_IOC_MAGIC, CMAP_CODE_FEED_READ)
 #define CMAP_IOCTL_FEED_CURSOR	_IO(CMAP_IOC_MAGIC, CMAP_CODE_FEED_CURSOR)
 #define CMAP_IOCTL_WATCH	_IO(CMAP_IOC_MAGIC, CMAP_CODE_WATCH)
+#define CMAP_IOCTL_WAIT		_IO(CMAP_IOC_MAGIC, CMAP_CODE_WAIT)
 
 /* &struct cmap_create.flags */
 #define CMAP_CREATE_FIXED_KEY	(1U << 0)	/* keys have key_max bytes */
@@ -329,6 +333,10 @@ struct cmap_setattr {
  * @max_watches: out: the user's limit on watches, 0 for none
  * @all_watches: out: number of watches of all users
  * @all_max_watches: out: limit on that number for the caller
+ * @waiters: out: for how many keys that user waits (CMAP_IOCTL_WAIT)
+ * @max_waiters: out: the user's limit on that, 0 for none
+ * @all_waiters: out: for how many keys all users wait
+ * @all_max_waiters: out: limit on that number for the caller
  *
  * No user's limit applies to root, nor to a caller with CAP_SYS_RESOURCE in the
  * initial user namespace.  Only the latter can use the reserved part of the
@@ -353,6 +361,10 @@ struct cmap_limits {
 	__u32 max_watches;
 	__u32 all_watches;
 	__u32 all_max_watches;
+	__u32 waiters;
+	__u32 max_waiters;
+	__u32 all_waiters;
+	__u32 all_max_waiters;
 };
 
 /**

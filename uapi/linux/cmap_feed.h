@@ -267,6 +267,76 @@ struct cmap_watch {
 	__u32 __reserved;
 };
 
+/* Keys in a wait. */
+#define CMAP_WAIT_KEYS_MAX	128
+
+/* &struct cmap_wait.deadline */
+#define CMAP_WAIT_FOREVER	(~0ULL)
+
+/**
+ * struct cmap_wait_key - a key to wait for
+ * @key: user pointer to the key; not used for an empty key
+ * @key_len: bytes in @key, as the map allows
+ * @changed: out: 1 if the key has another version; else 0
+ * @version: in: the version that the key is known to have; out: if it has
+ *	changed: its version now
+ *
+ * An absent key has a version, too: that of its deletion, or any later one of
+ * its shard.  0 stands for a key that has never been there.  So a caller passes
+ * what the last wait for the key said, or what a get, a write or a record of
+ * the feed has said since.
+ */
+struct cmap_wait_key {
+	__aligned_u64 key;
+	__u32 key_len;
+	__u32 changed;
+	__aligned_u64 version;
+};
+
+/**
+ * struct cmap_wait - wait until keys have other versions
+ * @size: sizeof(struct cmap_wait); at least up to and including @changed
+ * @flags: 0
+ * @keys: user pointer to an array of &struct cmap_wait_key
+ * @count: keys in @keys, 1..CMAP_WAIT_KEYS_MAX
+ * @changed: out: how many of them have changed
+ * @deadline: until when to wait, in nanoseconds of CLOCK_MONOTONIC; 0, or what
+ *	is past: only look; CMAP_WAIT_FOREVER: no limit
+ *
+ * The call returns when at least one of the keys has another version than the
+ * given one.  All keys that have then are marked.
+ *
+ * It returns for every change, also for one before the call, and for one that
+ * has been undone: an entry that is deleted and set again, or set and deleted
+ * again, has another version, whatever its value is.
+ *
+ * It may return without a change of a key that is absent: if another key of the
+ * shard was deleted, or if it is the first wait in the shard.  The key then
+ * gets a later version, with which the caller waits again.
+ *
+ * A handler without SA_RESTART ends the call (EINTR), which the caller can
+ * repeat with the same arguments.  After other signals it goes on, to the same
+ * deadline.
+ *
+ * The descriptor holds the map, so the map does not end before the call does.
+ * That it loses its name, or that other descriptors are closed, is no change.
+ *
+ * The keys are counted for the caller's user while the call waits: see &struct
+ * cmap_limits.  Needs a descriptor open for reading.  It cannot be used in a
+ * batch.
+ *
+ * Errors: E2BIG, EBADF, EBADFD, EDQUOT, EFAULT, EINTR, EINVAL, ENFILE, ENOMEM,
+ * ETIMEDOUT.
+ */
+struct cmap_wait {
+	__u32 size;
+	__u32 flags;
+	__aligned_u64 keys;
+	__u32 count;
+	__u32 changed;
+	__aligned_u64 deadline;
+};
+
 /* Parts into which a ring is divided for a search. */
 #define CMAP_FEED_PARTS		64
 

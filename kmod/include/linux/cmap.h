@@ -45,6 +45,7 @@
 #define _LINUX_CMAP_H
 
 #include <linux/gfp.h>
+#include <linux/ktime.h>
 #include <linux/types.h>
 #include <uapi/linux/cmap.h>
 
@@ -173,6 +174,9 @@ struct cmap_subscription *cmap_subscribe(struct cmap *map, const void *prefix,
 					 u32 prefix_len, cmap_subscriber_fn fn,
 					 void *arg);
 void cmap_unsubscribe(struct cmap_subscription *subscription);
+
+int cmap_wait(struct cmap *map, const void *key, u32 key_len, u64 *version,
+	      ktime_t deadline);
 
 u64 cmap_clear(struct cmap *map);
 u64 cmap_count(struct cmap *map);
