@@ -477,6 +477,46 @@ int kcmap_mirror_fd(const struct kcmap_mirror *mirror);
 
 void kcmap_mirror_free(struct kcmap_mirror *mirror);
 
+/* ---- waiting for keys ---- */
+
+#define KCMAP_WAIT_MAX	128	/* keys of kcmap_wait_any() */
+
+/*
+ * Wait until the key has another version than *version, for up to @timeout
+ * milliseconds (-1: for ever; 0: only look), and set *version to the version
+ * that it has then.  Returns 0, else -1: ETIMEDOUT, or EINTR after a signal
+ * whose handler was installed without SA_RESTART.
+ *
+ * It returns for every change since *version, also for one before the call and
+ * for one that was undone.  Begin with 0, and pass *version on from one wait to
+ * the next; a get that finds the key may set it in between, and one that fails
+ * leaves it alone.  An absent key has a version, too.  Of such a key it may
+ * return without a change, so look: this reads each value of a key.
+ *
+ *	uint64_t version = 0;
+ *
+ *	while (!kcmap_wait(map, key, len, &version, -1))
+ *		use(kcmap_get(map, key, len, buf, size, &version));
+ */
+int kcmap_wait(struct kcmap *map, const void *key, size_t key_len,
+	       uint64_t *version, int timeout);
+
+/* One key of kcmap_wait_any().  Zero it, then fill in what is above @changed. */
+struct kcmap_waited {
+	const void *key;
+	size_t key_len;
+	uint64_t version;	/* that is known; then the one that it has */
+	bool changed;
+	uint64_t __reserved[1];	/* 0 */
+};
+
+/*
+ * The same for up to KCMAP_WAIT_MAX keys: wait until at least one has changed.
+ * Returns how many of them have; these have @changed set.
+ */
+int kcmap_wait_any(struct kcmap *map, struct kcmap_waited *keys, size_t n,
+		   int timeout);
+
 /* ---- batch ---- */
 
 /*
@@ -623,6 +663,7 @@ enum kcmap_operation {
 	KCMAP_OP_WATCH = 24,
 	KCMAP_OP_FEED = 25,
 	KCMAP_OP_MIRROR = 26,
+	KCMAP_OP_WAIT = 27,		/* also kcmap_wait_any() */
 };
 
 /* No text of kcmap_strerror() is longer. */

@@ -93,6 +93,7 @@ static int is_answer(int err)
 	case ENOMEM:
 	case ENOSPC:
 	case ESTALE:
+	case ETIMEDOUT:
 		return 1;
 	default:
 		return 0;

@@ -17,7 +17,7 @@
 #define ON_NAMES	(OF(OPEN) | OF(UNLINK) | OF(LIST) | OF(LIMITS))
 #define ON_OWN		(OF(RENAME) | OF(CHMOD) | OF(CHOWN))
 #define ON_FEED		(OF(WATCH) | OF(FEED) | OF(MIRROR))
-#define READS		(OF(GET) | OF(COUNT) | OF(RANGE) | ON_FEED)
+#define READS		(OF(GET) | OF(COUNT) | OF(RANGE) | ON_FEED | OF(WAIT))
 #define WRITES		(OF(SET) | OF(INSERT) | OF(REPLACE) | OF(DELETE) | \
 			 OF(COMPARE_SWAP) | OF(COMPARE_DELETE) | OF(CLEAR))
 #define DOES_BOTH	(OF(TAKE) | OF(SWAP) | OF(GET_OR_SET) | OF(ADD))
@@ -26,13 +26,13 @@
 			 OF(ADD))
 /* Those that change an entry's value and never create one. */
 #define CHANGES_ENTRIES	(OF(REPLACE) | OF(COMPARE_SWAP))
-#define ON_KEY_ALONE	(OF(GET) | OF(DELETE) | OF(TAKE))
+#define ON_KEY_ALONE	(OF(GET) | OF(DELETE) | OF(TAKE) | OF(WAIT))
 #define ON_VALUE	(OF(SET) | OF(INSERT) | OF(REPLACE) | OF(SWAP) | \
 			 OF(COMPARE_SWAP) | OF(COMPARE_DELETE) |	  \
 			 OF(GET_OR_SET))
 #define ON_KEY		(ON_KEY_ALONE | ON_VALUE | OF(ADD))
 
-#define OPERATIONS	27	/* the number of operations */
+#define OPERATIONS	28	/* the number of operations */
 
 _Static_assert(OPERATIONS <= 32, "a set of operations has 32 bits");
 
@@ -86,19 +86,21 @@ static const struct meaning {
 	{ ECANCELED, ANY, "the batch ended before this command" },
 	{ EDOM, ANY, "the value is not a number of 8 bytes" },
 	{ EDQUOT, OF(WATCH) | OF(MIRROR), "the user is at his limit of watches" },
+	{ EDQUOT, OF(WAIT), "the user is at his limit of keys waited for" },
 	{ EDQUOT, ANY, "the user who pays for the map is at his limit of maps or memory" },
 	{ EEXIST, OF(OPEN), "a map of that name exists already, perhaps with other options" },
 	{ EEXIST, OF(RENAME), "a map of that name exists already" },
 	{ EEXIST, ON_KEY, "the key exists already" },
 	{ EEXIST, ANY, "the key, or a map of that name, exists already" },
 	{ EFAULT, ANY, "a pointer leads to memory that cannot be read or written" },
-	{ EINTR, OF(WATCH) | OF(MIRROR), "a signal arrived" },
+	{ EINTR, OF(WATCH) | OF(MIRROR) | OF(WAIT), "a signal arrived" },
 	{ EINTR, ANY, "a fatal signal arrived" },
 	{ EINVAL, OF(OPEN), "not a name for a map, or an option that is not valid; or the file is no map" },
 	{ EINVAL, OF(UNLINK) | OF(RENAME), "not a name for a map" },
 	{ EINVAL, OF(CHMOD), "the mode has other bits than 0666" },
 	{ EINVAL, OF(CHOWN), "no such user or group" },
 	{ EINVAL, OF(SET) | OF(DELETE), "a length is not the map's fixed one%f; or the expected version is 0" },
+	{ EINVAL, OF(WAIT), "a length is not the map's fixed one%f; or the keys are none, or too many" },
 	{ EINVAL, ON_KEY, "a length is not the map's fixed one%f" },
 	{ EINVAL, ON_FEED, "the filter is not valid; or the cursor is not one of this map" },
 	{ EINVAL, ANY, "a size, flag, name, length or parameter is not valid" },
@@ -106,6 +108,7 @@ static const struct meaning {
 	{ EMSGSIZE, ANY, "the buffer is too small for the value" },
 	{ ENFILE, OF(UNLINK) | OF(LIST) | OF(LIMITS), "too many open files in the system" },
 	{ ENFILE, OF(WATCH) | OF(MIRROR), "there are as many watches as the module allows, or too many open files in the system" },
+	{ ENFILE, OF(WAIT), "as many keys are waited for as the module allows" },
 	{ ENFILE, ANY, "there are as many maps as the module allows, or too many open files in the system" },
 	{ ENODEV, ON_NAMES, "the module cmap is not loaded" },
 	{ ENODEV, ANY, "the map has no window, or none that can be mapped here" },
@@ -132,7 +135,7 @@ static const struct meaning {
 	{ ESTALE, OF(SET) | OF(DELETE), "the entry's version is not the expected one" },
 	{ ESTALE, OF(COMPARE_SWAP) | OF(COMPARE_DELETE), "the value is not the expected one" },
 	{ ESTALE, ANY, "the entry's version, or value, is not the expected one" },
-	{ ETIMEDOUT, OF(WATCH), "nothing has changed in this time" },
+	{ ETIMEDOUT, ANY, "nothing has changed in this time" },
 	{ EXFULL, ANY, "too many keys have hashes that collide with this one's" },
 };
 

@@ -68,7 +68,7 @@ static void each_means_something(const struct kcmap *map)
 	int op;
 
 	for (i = 0; i < sizeof(errors) / sizeof(*errors); i++) {
-		for (op = KCMAP_OP_ANY; op <= KCMAP_OP_MIRROR; op++) {
+		for (op = KCMAP_OP_ANY; op <= KCMAP_OP_WAIT; op++) {
 			memset(buf, 'x', sizeof(buf));
 			kcmap_strerror(errors[i], op, map, buf, sizeof(buf));
 			if (!strcmp(buf, strerror(errors[i])))
@@ -88,11 +88,11 @@ static void others_are_strerrors(void)
 	int op;
 
 	for (i = 0; i < sizeof(errors) / sizeof(*errors); i++)
-		for (op = -1; op <= KCMAP_OP_MIRROR + 40; op++)
+		for (op = -1; op <= KCMAP_OP_WAIT + 40; op++)
 			expect(errors[i], op, NULL, strerror(errors[i]));
 	/* An unknown operation rules nothing out. */
 	expect(ENOENT, -1, NULL, "no such key, or no map of that name");
-	expect(ENOENT, KCMAP_OP_MIRROR + 1, NULL,
+	expect(ENOENT, KCMAP_OP_WAIT + 1, NULL,
 	       "no such key, or no map of that name");
 }
 
