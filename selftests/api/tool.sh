@@ -149,6 +149,11 @@ wait $pid
 check "watch ends after a stop" "" 0 sh -c "exit $?"
 check "watch says what was lost" "1" 0 sh -c 'grep -c "^lost	[0-9]* changes$" /tmp/watched'
 check "and goes on" "set	key	(3 bytes)" 0 tail -n 1 /tmp/watched
+check "wait, and time out" "" 3 cmap --timeout=1 wait colours sky
+check "wait for a change" "green" 0 sh -c '(sleep 1; cmap set colours sky green) & cmap wait colours sky; status=$?; wait; exit $status'
+check "wait until it is gone" "cmap: n: no such key" 1 sh -c '(sleep 1; cmap delete colours n) & cmap wait colours n; status=$?; wait; exit $status'
+check "wait until it is there" "seven" 0 sh -c '(sleep 1; cmap insert colours n seven) & cmap wait colours n; status=$?; wait; exit $status'
+check "wait in no map" "cmap: nomap: no map of that name" 1 cmap wait nomap n
 check "delete" "" 0 cmap delete colours n
 check "clear" "2" 0 cmap clear colours
 check "unlink" "" 0 cmap unlink colours

@@ -15,6 +15,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,11 +27,13 @@
 
 #define EXIT_NO_KEY	1	/* the one failure that scripts test for */
 #define EXIT_FAILED	2
+#define EXIT_TIMEOUT	3
 
 struct arguments {
 	struct kcmap_options options;
 	int keys_only;
 	int exists_is_fine;
+	int timeout;		/* in milliseconds */
 	int argc;
 	char **argv;
 };
@@ -402,6 +405,41 @@ static void do_get(const struct arguments *args)
 	kcmap_close(map);
 }
 
+/*
+ * Wait for a change from now on.  A wait for an absent key can end without one.  So
+ * one that only looks comes first, and what follows goes on while the key is absent.
+ */
+static void do_wait(const struct arguments *args)
+{
+	struct kcmap *map = open_map(args->argv[1], O_RDONLY);
+	struct bytes key = unescape(args->argv[2]);
+	uint64_t version = 0;
+	int was_there;
+	size_t len;
+	void *value;
+
+	if (kcmap_wait(map, key.data, key.len, &version, 0) && errno != ETIMEDOUT)
+		die(args->argv[2]);
+	was_there = kcmap_get(map, key.data, key.len, NULL, 0, NULL) >= 0 ||
+		    errno == EMSGSIZE;
+	do {
+		if (kcmap_wait(map, key.data, key.len, &version, args->timeout)) {
+			if (errno != ETIMEDOUT)
+				die(args->argv[2]);
+			exit(EXIT_TIMEOUT);
+		}
+		value = kcmap_get_dup(map, key.data, key.len, &len, NULL);
+	} while (!value && errno == ENOENT && !was_there);
+
+	if (!value)
+		die(args->argv[2]);
+	print_bytes(value, len);
+	putchar('\n');
+	free(value);
+	free(key.data);
+	kcmap_close(map);
+}
+
 static void set_by(const struct arguments *args,
 		   int (*set)(struct kcmap *map, const void *key,
 			      size_t key_len, const void *value, size_t len,
@@ -689,6 +727,7 @@ static const struct command {
 	{ "chown", KCMAP_OP_CHOWN, 2, 2, do_chown },
 	{ "limits", KCMAP_OP_LIMITS, 0, 0, do_limits },
 	{ "get", KCMAP_OP_GET, 2, 2, do_get },
+	{ "wait", KCMAP_OP_WAIT, 2, 2, do_wait },
 	{ "set", KCMAP_OP_SET, 3, 3, do_set },
 	{ "insert", KCMAP_OP_INSERT, 3, 3, do_insert },
 	{ "replace", KCMAP_OP_REPLACE, 3, 3, do_replace },
@@ -712,6 +751,7 @@ enum {
 	OPT_WIPE,
 	OPT_FEED_BYTES,
 	OPT_FEED_VALUE_MAX,
+	OPT_TIMEOUT,
 };
 
 static const struct argp_option options[] = {
@@ -728,6 +768,8 @@ static const struct argp_option options[] = {
 	  "create: longest value to keep with a change", 0 },
 	{ "no-window", OPT_NO_WINDOW, NULL, 0,
 	  "create: a map that is read by system calls only", 0 },
+	{ "timeout", OPT_TIMEOUT, "MS", 0,
+	  "wait: milliseconds to wait (no limit)", 0 },
 	{ "wipe", OPT_WIPE, NULL, 0, "create: overwrite deleted entries", 0 },
 	{ 0 },
 };
@@ -743,6 +785,7 @@ static const char doc[] =
 	"                        set its owner, its group, or both\n"
 	"  limits                print how much your own maps use and may use\n"
 	"  get MAP KEY           print a value\n"
+	"  wait MAP KEY          wait for the next change of a key, print its value\n"
 	"  set MAP KEY VALUE     set a value\n"
 	"  insert MAP KEY VALUE  set it only if the key is absent\n"
 	"  replace MAP KEY VALUE set it only if the key is present\n"
@@ -757,7 +800,8 @@ static const char doc[] =
 	"\n"
 	"In names, keys and values \\xHH stands for any byte and \\\\ for a backslash;\n"
 	"'' is the empty key.  PREFIX limits a command to keys that begin with it.\n"
-	"Exit status: 0, 1 if there is no such key or map, 2 for other errors.";
+	"Exit status: 0, 1 if there is no such key or map, 2 for other errors, 3 if a wait\n"
+	"has timed out.";
 
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
@@ -800,6 +844,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case OPT_WIPE:
 		args->options.flags |= KCMAP_WIPE;
 		break;
+	case OPT_TIMEOUT:
+		args->timeout = (int)parse_number(arg, 0, 0, INT_MAX);
+		break;
 	case ARGP_KEY_ARGS:
 		args->argc = state->argc - state->next;
 		args->argv = state->argv + state->next;
@@ -826,7 +873,9 @@ static void print_version(FILE *stream, struct argp_state *state)
 
 int main(int argc, char **argv)
 {
-	struct arguments args = { .options = { .sz = sizeof(args.options) } };
+	struct arguments args = {
+		.options = { .sz = sizeof(args.options) }, .timeout = -1,
+	};
 	size_t i;
 
 	argp_program_version_hook = print_version;
