@@ -1,0 +1,248 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A task waits until a key has another version, while writers set and delete the
+ * key and another one.  The wait can time out at any moment.
+ *
+ * F2: when a look finds the key unchanged, it has not changed since the version
+ * that is known, though it may be as absent as it was then.  And a task that sleeps
+ * when all writes are done has missed no change.
+ *
+ * Nobody uses the waiter after the call has returned.
+ */
+
+#ifndef WRITES
+#define WRITES	2	/* to the key, by each of two writers */
+#endif
+#ifndef DELETES
+#define DELETES	1	/* of another key in the same group, by each writer */
+#endif
+#ifndef WAITS
+#define WAITS	2	/* one after the other */
+#endif
+
+/* ---- the shard ---- */
+
+bool locked;
+byte version;		/* of the last change in the shard */
+bool present;		/* the key has an entry */
+byte entry;		/* its version */
+bool prepared;		/* deletions are noted */
+byte deleted;		/* the last one in the key's group, or a later version */
+bool listed;		/* the waiter is in the list */
+
+/* ---- the waiter ---- */
+
+bool woken;
+bool sleeping;		/* the task's state */
+bool blocked;		/* the task is off its CPU, if it is sleeping */
+byte known;		/* the version that is known */
+
+/* ---- for the assertions ---- */
+
+byte changed;		/* version of the last change of the key */
+byte writers = 2;
+bool exists;		/* the waiter, on the stack of the call */
+
+inline lock()
+{
+	atomic { !locked -> locked = true }
+}
+
+inline unlock()
+{
+	locked = false
+}
+
+/* ---- writers ---- */
+
+inline set_woken()
+{
+	assert(exists);
+	woken = true
+}
+
+/* Under the lock, after the change. */
+inline wake()
+{
+	if
+	:: listed ->
+#ifdef M_NO_WAKE_BARRIER
+		/* The task's state is loaded before the store is seen. */
+		listed = false;
+		seen = sleeping;
+		set_woken();
+		if
+		:: seen -> sleeping = false
+		:: else
+		fi;
+		seen = false
+#else
+		listed = false;
+		set_woken();
+		sleeping = false
+#endif
+	:: else
+	fi
+}
+
+inline note_deleted()
+{
+	if
+	:: prepared -> deleted = version
+	:: else
+	fi
+}
+
+active [2] proctype Writer()
+{
+	byte writes, deletes;
+	bool seen;
+
+	do
+	:: writes < WRITES ->
+		writes++;
+		lock();
+		if
+		:: d_step { true -> version++; present = true; entry = version;
+			changed = version }
+		:: d_step { present -> present = false; version++;
+			changed = version }
+			note_deleted()
+		fi;
+#ifdef M_WAKE_UNLOCKED
+		unlock();
+		wake()
+#else
+		wake();
+		unlock()
+#endif
+	:: deletes < DELETES ->
+		deletes++;
+		lock();
+		version++;
+		note_deleted();
+		unlock()
+	:: writes == WRITES && deletes == DELETES -> break
+	od;
+	writes = 0; deletes = 0;
+	writers--
+}
+
+/* ---- the waiter ---- */
+
+inline prepare()
+{
+	lock();
+	if
+	:: !prepared ->
+#ifndef M_NO_FLOOR
+		deleted = version;
+#endif
+		prepared = true
+	:: else
+	fi;
+	unlock()
+}
+
+/* Under the lock. */
+inline look()
+{
+	if
+	:: present && entry != known -> found = true; known = entry
+#ifndef M_ABSENT_IS_ABSENT
+	:: !present && deleted > known -> found = true; known = version
+#endif
+	:: else -> assert(changed <= known)
+	fi
+}
+
+active proctype Waiter()
+{
+	byte waits;
+	bool found, out;
+
+	do
+	:: waits < WAITS ->
+		waits++;
+		exists = true; out = true; found = false;
+		prepare();
+again:
+#ifndef M_RESET_LATE
+		woken = false;
+#endif
+		/* Without the lock. */
+		if
+		:: d_step { present && entry != known ->
+			known = entry; found = true }
+		:: else
+		fi;
+		if
+		:: found -> goto leave
+		:: else
+		fi;
+		lock();
+		look();
+#ifdef M_ENTER_APART
+		unlock();
+		lock();
+#endif
+		if
+		:: !found -> listed = true; out = false
+		:: else
+		fi;
+		unlock();
+#ifdef M_RESET_LATE
+		woken = false;
+#endif
+		if
+		:: found -> goto leave
+		:: else
+		fi;
+sleep:
+#ifdef M_NO_SLEEP_BARRIER
+		/* @woken is loaded before the store of the state is seen. */
+		if
+		:: woken -> skip
+		:: !woken -> sleeping = true; blocked = true
+		fi;
+#else
+		sleeping = true;
+		if
+		:: woken -> skip
+		:: !woken -> blocked = true
+		fi;
+#endif
+		if
+		:: !blocked ->
+			/* The waker has stored @woken, and does no more. */
+			sleeping = false; out = true; goto again
+		:: else
+		fi;
+end:
+		if
+		:: d_step { !sleeping -> blocked = false }; goto sleep
+		/* It times out. */
+		:: d_step { true -> blocked = false; sleeping = false }
+		fi;
+leave:
+#ifdef M_LEAVE_UNLOCKED
+		if
+		:: !listed -> out = true
+		:: else
+		fi;
+#endif
+		if
+		:: !out -> lock(); listed = false; unlock()
+		:: else
+		fi;
+		out = true; exists = false
+	:: waits == WAITS -> break
+	od
+}
+
+/* Nobody will wake it any more. */
+active proctype Judge()
+{
+end:
+	d_step { !writers && blocked && sleeping -> assert(changed <= known) }
+}
