@@ -75,6 +75,8 @@ const struct fuzz_type fuzz_types[] = {
 	CALL(watch, 10, FD, { "to", ARG_FD }, { "kind", ARG_CHOICE, 4 },
 	     { "len", ARG_KEY_LEN }, { "flags", ARG_CHOICE, 3 },
 	     { "cursor", ARG_OUT }),
+	CALL(waitkey, 10, FD, { "count", ARG_CHOICE, 4 }, { "len", ARG_KEY_LEN },
+	     { "version", ARG_NUMBER }, TIME),
 	CALL(other, 10, FD, CHOICE(FUZZ_OTHERS), { "number", ARG_NUMBER }),
 	/* ioctls */
 	IOCTL("create", CREATE, 20, cmap_create,

@@ -15,6 +15,7 @@
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 static const int modes[] = { O_RDWR, O_RDONLY, O_WRONLY, 3 };
@@ -201,6 +202,31 @@ FUZZ_CALL(watch)
 	fd = ioctl(fuzz_fd(arg[0]), CMAP_IOCTL_WATCH, &args);
 	fuzz_fail_end(thread);
 	return place(fd, arg[1]);
+}
+
+/* Mostly valid, and never for long: nobody may change the keys. */
+FUZZ_CALL(waitkey)
+{
+	struct cmap_wait_key key[4] = {
+		{ .key = (uintptr_t)"key", .key_len = (uint32_t)arg[2] % 4,
+		  .version = arg[3] },
+		{ .key = (uintptr_t)"other", .key_len = (uint32_t)arg[2],
+		  .version = arg[3] },
+	};
+	struct cmap_wait args = {
+		.size = sizeof(args), .keys = (uintptr_t)key,
+		.count = (uint32_t)arg[1],
+	};
+	struct timespec now;
+	long result;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	args.deadline = (uint64_t)now.tv_sec * 1000000000 +
+			(uint64_t)now.tv_nsec + arg[4] * 1000;
+	fuzz_fail_begin(thread);
+	result = ioctl(fuzz_fd(arg[0]), CMAP_IOCTL_WAIT, &args);
+	fuzz_fail_end(thread);
+	return result < 0 ? -errno : result;
 }
 
 FUZZ_CALL(other)

@@ -49,6 +49,7 @@ FUZZ_CALL(pass);
 FUZZ_CALL(reopen);
 FUZZ_CALL(other);
 FUZZ_CALL(watch);
+FUZZ_CALL(waitkey);
 
 FUZZ_CALL(mmap);
 FUZZ_CALL(munmap);
