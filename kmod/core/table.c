@@ -592,8 +592,10 @@ void cmap_table_fill(struct cmap_table *table, const struct cmap_slot *slot,
 	 */
 	smp_store_release(&slot->bucket->tag[slot->i], tag);
 	cmap_slot_replace(slot, ref);
-	table->overlong += cmap_table_chain_entries(table, node->hash_high) >
-			   CMAP_CHAIN_HALF;
+	/* Each lookup reads this line, so do not write it in vain. */
+	if (unlikely(cmap_table_chain_entries(table, node->hash_high) >
+		     CMAP_CHAIN_HALF))
+		table->overlong++;
 }
 
 /**
@@ -607,8 +609,9 @@ void cmap_table_fill(struct cmap_table *table, const struct cmap_slot *slot,
 void cmap_table_delete(struct cmap_table *table, const struct cmap_slot *slot,
 		       const struct cmap_node *node)
 {
-	table->overlong -= cmap_table_chain_entries(table, node->hash_high) >
-			   CMAP_CHAIN_HALF;
+	if (unlikely(cmap_table_chain_entries(table, node->hash_high) >
+		     CMAP_CHAIN_HALF))
+		table->overlong--;
 	cmap_slot_replace(slot, 0);
 }
 
