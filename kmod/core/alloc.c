@@ -3,6 +3,7 @@
 
 #include <linux/jiffies.h>
 #include <linux/mm.h>
+#include <linux/prefetch.h>
 #include <linux/string.h>
 #include <linux/wait_bit.h>
 
@@ -91,6 +92,9 @@ static cmap_ref alloc_freed(struct cmap_arena *arena, struct cmap_class *class)
 
 	ref = segment->ready;
 	segment->ready = cmap_arena_node(arena, ref)->link;
+	/* The next writer need not wait for the next node's link. */
+	if (segment->ready)
+		prefetchw(cmap_arena_node(arena, segment->ready));
 	segment->live++;
 	arena->reuses++;
 
