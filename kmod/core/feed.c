@@ -115,14 +115,16 @@ static u64 wrap(struct cmap_feed *feed, u64 position)
 
 /*
  * The record will be the first one that begins in its part of the ring.  Until it has
- * been published its version is above the tail, and readers ignore it.
+ * been published its version is above the tail, and readers ignore the part.
  */
 static void begin_part(struct cmap_feed *feed, u64 start, u64 version)
 {
 	u32 part = (start & feed->mask) >> feed->part_shift;
 
-	WRITE_ONCE(feed->words->part[part].position, start);
 	WRITE_ONCE(feed->words->part[part].version, version);
+	/* F1 (d): a reader that takes this position does not take an older version. */
+	smp_wmb();
+	WRITE_ONCE(feed->words->part[part].position, start);
 	feed->part_end = ((start >> feed->part_shift) + 1) << feed->part_shift;
 }
 
@@ -229,12 +231,21 @@ bool cmap_feed_valid(const struct cmap_feed *feed,
 	       at->version <= cmap_feed_tail(feed);
 }
 
+/*
+ * Whether writers have come to a position, which a process may have made up.  What
+ * stands in its place else is of an earlier round.
+ */
+static bool was_claimed(const struct cmap_feed *feed, u64 position)
+{
+	return position < READ_ONCE(feed->words->claimed);
+}
+
 /* Whether what was copied from a position on was not overwritten meanwhile. */
 static bool still_there(const struct cmap_feed *feed, u64 position)
 {
 	/* F1 (a). */
 	smp_rmb();
-	return READ_ONCE(feed->words->claimed) <= position + feed->mask + 1;
+	return READ_ONCE(feed->words->claimed) - position <= feed->mask + 1ULL;
 }
 
 /*
@@ -254,6 +265,19 @@ static u32 room_after(const struct cmap_feed *feed, u64 position)
 	return feed->mask + 1 - (position & feed->mask);
 }
 
+/* Whether this can be the header of a record.  It may be a part of somebody's value. */
+static bool record_is_sane(const struct cmap_feed_record *record)
+{
+	u32 head = ALIGN(sizeof(*record) + record->key_len, 8);
+	u64 value = record->value_offset ? ALIGN((u64)record->value_len, 8) : 0;
+
+	return record->cause != CMAP_FEED_PAD && record->cause != CMAP_FEED_LOST &&
+	       record->key_len <= CMAP_KEY_MAX &&
+	       record->key_offset == sizeof(*record) &&
+	       (!record->value_offset || record->value_offset == head) &&
+	       record->size == head + value;
+}
+
 /*
  * Get the header of the record at or, after padding, behind a position.  False if
  * there is none, because it was overwritten or the position never was a record's.
@@ -265,7 +289,7 @@ static bool head_at(const struct cmap_feed *feed, u64 position,
 	struct cmap_feed_record *record = &head->record;
 	struct pad pad;
 
-	if (position % 8)
+	if (position % 8 || !was_claimed(feed, position))
 		return false;
 	copy_from_ring(feed, position, &pad, sizeof(pad));
 	if (!still_there(feed, position))
@@ -275,18 +299,15 @@ static bool head_at(const struct cmap_feed *feed, u64 position,
 			return false;
 		position += pad.size;
 	}
-	if (room_after(feed, position) < sizeof(*record))
+	if (room_after(feed, position) < sizeof(*record) ||
+	    !was_claimed(feed, position))
 		return false;
 	copy_from_ring(feed, position, record, sizeof(*record));
 	head->position = position;
 
-	return still_there(feed, position) &&
-	       record->size >= sizeof(*record) + record->key_len &&
+	return still_there(feed, position) && record_is_sane(record) &&
 	       record->size <= room_after(feed, position) &&
-	       record->size <= (feed->mask + 1) / CMAP_FEED_RECORDS_MIN &&
-	       record->size % 8 == 0 && record->cause != CMAP_FEED_PAD &&
-	       record->key_len <= CMAP_KEY_MAX &&
-	       record->key_offset == sizeof(*record);
+	       record->size <= (feed->mask + 1) / CMAP_FEED_RECORDS_MIN;
 }
 
 /* Whether a position has the record of a version. */
@@ -310,12 +331,14 @@ static bool choose_part(const struct cmap_feed *feed, u64 version, u64 tail,
 
 	chosen->version = 0;
 	for (i = 0; i < CMAP_FEED_PARTS; i++) {
-		const struct cmap_feed_part part = {
-			.position = READ_ONCE(words->part[i].position),
-			.version = READ_ONCE(words->part[i].version),
-		};
-		bool after = part.version > version;
+		struct cmap_feed_part part;
+		bool after;
 
+		part.position = READ_ONCE(words->part[i].position);
+		/* F1 (d). */
+		smp_rmb();
+		part.version = READ_ONCE(words->part[i].version);
+		after = part.version > version;
 		if (!part.version || part.version > tail ||
 		    part.position + feed->mask + 1 < claimed + spare)
 			continue;

@@ -309,10 +309,9 @@ static void cursors(struct kunit *test)
 	const struct cmap_spec spec = {
 		.shards = 2, .feed_bytes = 4096, .feed_value_max = 60,
 	};
-	struct test_context *ctx = test->priv;
 	struct cmap_feed_cursor *cursor;
 	struct feed_test ft = {};
-	u32 i, j;
+	u32 i;
 
 	feed_test_begin(test, &ft, &spec);
 	cursor = kunit_kzalloc(test, CMAP_FEED_CURSOR_BYTES(2), GFP_KERNEL);
@@ -336,8 +335,32 @@ static void cursors(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, cmap_reader_set(ft.reader, cursor), -EINVAL);
 	cursor->at[1].version = 2 * 1000 + 3;
 	KUNIT_EXPECT_EQ(test, cmap_reader_set(ft.reader, cursor), -EINVAL);
+	feed_test_end(&ft);
+}
 
-	/* Any position at all finds the right record, or says what is lost. */
+/* Any position at all finds the right record, or says what is lost. */
+static void positions_are_hints(struct kunit *test)
+{
+	const struct cmap_spec spec = {
+		.shards = 2, .feed_bytes = 4096, .feed_value_max = 60,
+	};
+	struct test_context *ctx = test->priv;
+	struct cmap_feed_position last = {};
+	struct cmap_feed_cursor *cursor;
+	struct feed_test ft = {};
+	u32 i, j;
+
+	feed_test_begin(test, &ft, &spec);
+	cursor = kunit_kzalloc(test, CMAP_FEED_CURSOR_BYTES(2), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, cursor);
+	cmap_reader_get(ft.reader, cursor);
+	for (i = 0; i < 1000; i++) {
+		/* In the end this is a position a few records before the end. */
+		if (i < 990)
+			cmap_feed_now(ft.map->shard[0]->feed, &last);
+		write_number(test, ft.map, i);
+	}
+
 	for (i = 0; i < 2000; i++) {
 		const struct cmap_feed_record *record;
 		u64 tail = cmap_feed_tail(ft.map->shard[0]->feed);
@@ -347,6 +370,13 @@ static void cursors(struct kunit *test)
 		cursor->at[0].version = at;
 		cursor->at[0].position = i % 2 ? ctx_random_u64(ctx) :
 					 ctx_random(ctx, 60000);
+		/* Where the record would be some rounds later, or earlier. */
+		if (i % 8 == 7)
+			cursor->at[0] = (struct cmap_feed_position){
+				.version = last.version,
+				.position = last.position + ((s64)i - 1000) * 4096,
+			};
+		at = cursor->at[0].version;
 		KUNIT_ASSERT_EQ(test, cmap_reader_set(ft.reader, cursor), 0);
 		fill(&ft);
 		record = first(&ft);
@@ -358,6 +388,10 @@ static void cursors(struct kunit *test)
 			at = record->version;
 		}
 		KUNIT_ASSERT_EQ(test, at, tail);
+		/* The cursor is mended. */
+		if (cursor->at[0].version != tail)
+			KUNIT_ASSERT_EQ(test, ft.reader->at[0].position,
+					ft.map->shard[0]->feed->words->claimed);
 	}
 	feed_test_end(&ft);
 }
@@ -663,6 +697,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(wraps),
 	KUNIT_CASE(overrun_is_exact),
 	KUNIT_CASE(cursors),
+	KUNIT_CASE(positions_are_hints),
 	KUNIT_CASE(forged_records),
 	KUNIT_CASE(filters),
 	KUNIT_CASE(memory_is_charged),

@@ -385,12 +385,16 @@ struct cmap_feed_part {
  * load fence @tail once more.  If it has changed, do it again.
  *
  * To find the record after version v if p is not known or was overwritten: load
- * @tail, with acquire semantics, and all of @part.  Of those that are not 0,
- * are not above @tail, and whose @position + @feed_bytes is not below @claimed,
- * take the one with the highest @version that is not above v + n; if there is
- * none, the one with the lowest @version.  Read on from its @position as above,
- * and take the version from the record.  If the first version found that is
- * above v is not v + n, those in between are lost.
+ * @tail, with acquire semantics, and all of @part: of each first the @position
+ * and, after a load fence, the @version.  Of those that are not 0, are not above
+ * @tail, and whose @position + @feed_bytes is not below @claimed, take the one
+ * with the highest @version that is not above v + n; if there is none, the one
+ * with the lowest @version.  Read on from its @position as above, and take the
+ * version from the record.  If the first version found that is above v is not
+ * v + n, those in between are lost.
+ *
+ * A position that was handed on may be made up.  Where @claimed has not come to
+ * yet, an earlier round's bytes are.
  */
 struct cmap_window_feed {
 	__aligned_u64 claimed;

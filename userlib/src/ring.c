@@ -128,11 +128,12 @@ static int choose_part(const struct kcmap_ring *ring, uint64_t version,
 
 	chosen->version = 0;
 	for (i = 0; i < CMAP_FEED_PARTS; i++) {
-		const struct cmap_feed_part part = {
-			.position = LOAD(&words->part[i].position),
-			.version = LOAD(&words->part[i].version),
-		};
+		struct cmap_feed_part part;
 
+		part.position = LOAD(&words->part[i].position);
+		/* A version that was loaded before it could be an older one. */
+		LOAD_FENCE();
+		part.version = LOAD(&words->part[i].version);
 		if (!part.version || part.version > tail ||
 		    (part.version ^ ring->index) & (ring->shards - 1) ||
 		    part.position + ring->bytes < claimed + spare)
