@@ -75,6 +75,10 @@ struct cmap_reader *cmap_reader_new(struct cmap *map,
  */
 void cmap_reader_free(struct cmap_reader *reader)
 {
+	if (!reader)
+		return;
+	/* The map may wipe what is deleted, and this may be a key. */
+	memzero_explicit(reader->key, sizeof(reader->key));
 	kvfree(reader);
 }
 
@@ -226,8 +230,10 @@ void cmap_reader_fill(struct cmap_reader *reader, struct cmap_records *records)
 				reader->next = (shard + 1) & (shards - 1);
 			return;
 		}
-		if (!records->looks)
+		if (!records->looks) {
+			reader->next = (shard + 1) & (shards - 1);
 			return;
+		}
 	}
 	records->more = false;
 }
