@@ -1,137 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * cmap - look at maps and change them from the shell.
- *
- * Names, keys and values are text. \xHH stands for any byte and \\ for a
- * backslash, in arguments and in output.  All output that is neither a visible
- * ASCII character nor a space is \xHH, because a terminal takes bytes from 0x80
- * on for commands, too.
  */
 #include <kcmap.h>
 
-#include <argp.h>
-#include <ctype.h>
+#include "arguments.h"
+#include "error.h"
+#include "text.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
 #include <inttypes.h>
-#include <limits.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
-#include <unistd.h>
-
-#include <linux/cmap.h>
-
-#define EXIT_NO_KEY	1	/* the one failure that scripts test for */
-#define EXIT_FAILED	2
-#define EXIT_TIMEOUT	3
-
-struct arguments {
-	struct kcmap_options options;
-	int keys_only;
-	int exists_is_fine;
-	int timeout;		/* in milliseconds */
-	int argc;
-	char **argv;
-};
-
-/* Text of the command line after escapes are resolved. */
-struct bytes {
-	char *data;
-	size_t len;
-};
-
-/* The current operation and its map, for die(). */
-static struct {
-	enum kcmap_operation operation;
-	const struct kcmap *map;
-} doing;
-
-static void die(const char *what)
-{
-	int err = errno, status = err == ENOENT ? EXIT_NO_KEY : EXIT_FAILED;
-	char why[KCMAP_STRERROR_MAX];
-
-	/*
-	 * Without the device the kernel cannot be asked.  Without udev, its
-	 * node may be left over from a module that was unloaded.
-	 */
-	if (access("/sys/module/cmap", F_OK) &&
-	    (err == ENXIO || err == ENODEV || access(CMAP_DEVICE, F_OK))) {
-		fprintf(stderr, "cmap: %s: module not loaded: try modprobe cmap\n",
-			CMAP_DEVICE);
-		exit(EXIT_FAILED);
-	}
-	if (err == ENOENT && access(CMAP_DEVICE, F_OK)) {
-		what = CMAP_DEVICE;
-		status = EXIT_FAILED;
-	}
-	/* Make an empty key visible. */
-	fprintf(stderr, "cmap: %s: %s\n", *what ? what : "''",
-		kcmap_strerror(err, doing.operation, doing.map, why,
-			       sizeof(why)));
-	exit(status);
-}
-
-static void die_opening(const char *what)
-{
-	doing.operation = KCMAP_OP_OPEN;
-	die(what);
-}
-
-/* An error of printing has nothing to do with maps. */
-static void die_printing(void)
-{
-	fprintf(stderr, "cmap: output: %s\n", strerror(errno));
-	exit(EXIT_FAILED);
-}
-
-static int hex_digit(char c)
-{
-	return isdigit((unsigned char)c) ? c - '0' :
-	       isxdigit((unsigned char)c) ? tolower((unsigned char)c) - 'a' + 10 :
-	       -1;
-}
-
-static struct bytes unescape(const char *text)
-{
-	/* One more byte, for the NUL of names. */
-	struct bytes bytes = { calloc(1, strlen(text) + 1), 0 };
-
-	if (!bytes.data)
-		die("memory");
-	while (*text) {
-		if (text[0] == '\\' && text[1] == '\\') {
-			bytes.data[bytes.len++] = '\\';
-			text += 2;
-		} else if (text[0] == '\\' && text[1] == 'x' &&
-			   hex_digit(text[2]) >= 0 && hex_digit(text[3]) >= 0) {
-			bytes.data[bytes.len++] = (char)(hex_digit(text[2]) << 4 |
-							 hex_digit(text[3]));
-			text += 4;
-		} else {
-			bytes.data[bytes.len++] = *text++;
-		}
-	}
-	return bytes;
-}
-
-static void print_bytes(const void *data, size_t len)
-{
-	const unsigned char *p = data;
-
-	for (; len--; p++) {
-		if (*p == '\\')
-			fputs("\\\\", stdout);
-		else if (*p < ' ' || *p >= 0x7f)
-			printf("\\x%02x", *p);
-		else
-			putchar(*p);
-	}
-}
 
 /* A map's name; the caller frees it. */
 static char *unescape_name(const char *text)
@@ -156,25 +41,6 @@ static struct kcmap *open_map(const char *text, int oflag)
 	doing.map = map;
 	free(name);
 	return map;
-}
-
-static int64_t parse_number(const char *text, int base, int64_t least,
-			    int64_t most)
-{
-	char *end;
-	int64_t number;
-
-	errno = 0;
-	number = strtoll(text, &end, base);
-	if (end == text || *end) {
-		fprintf(stderr, "cmap: %s: not a number\n", text);
-		exit(EX_USAGE);
-	}
-	if (errno || number < least || number > most) {
-		fprintf(stderr, "cmap: %s: too small or too large\n", text);
-		exit(EX_USAGE);
-	}
-	return number;
 }
 
 /* ---- the commands; argv[0] is the command's name ---- */
@@ -543,32 +409,6 @@ static void do_clear(const struct arguments *args)
 	kcmap_close(map);
 }
 
-/* A value of eight bytes is most likely a number. */
-static int is_number(const void *value, size_t len)
-{
-	const char *p = value;
-	size_t i;
-
-	if (len != sizeof(int64_t))
-		return 0;
-	for (i = 0; i < sizeof(int64_t); i++)
-		if (!isprint((unsigned char)p[i]))
-			return 1;
-	return 0;
-}
-
-static void print_value(const void *value, size_t len)
-{
-	int64_t number;
-
-	if (!is_number(value, len)) {
-		print_bytes(value, len);
-		return;
-	}
-	memcpy(&number, value, sizeof(number));
-	printf("%" PRId64, number);
-}
-
 /* The optional prefix of a command. */
 static struct bytes prefix_of(const struct arguments *args)
 {
@@ -741,147 +581,12 @@ static const struct command {
 	{ "stat", KCMAP_OP_STAT, 1, 1, do_stat },
 };
 
-/* ---- the command line ---- */
-
-enum {
-	OPT_ENTRIES = 0x100,
-	OPT_BYTES,
-	OPT_SHARDS,
-	OPT_NO_WINDOW,
-	OPT_WIPE,
-	OPT_FEED_BYTES,
-	OPT_FEED_VALUE_MAX,
-	OPT_TIMEOUT,
-};
-
-static const struct argp_option options[] = {
-	{ "exists", 'e', NULL, 0,
-	  "create: accept an existing map; print \"created\" or \"exists\"", 0 },
-	{ "keys", 'k', NULL, 0, "range, watch: print no values", 0 },
-	{ "mode", 'm', "OCTAL", 0, "create: permission bits (0600)", 0 },
-	{ "max-entries", OPT_ENTRIES, "N", 0, "create: limit on entries", 0 },
-	{ "max-bytes", OPT_BYTES, "N", 0, "create: limit on memory, in bytes", 0 },
-	{ "shards", OPT_SHARDS, "N", 0, "create: shards, a power of two", 0 },
-	{ "feed-bytes", OPT_FEED_BYTES, "N", 0,
-	  "create: bytes of changes to keep for watches, for each shard", 0 },
-	{ "feed-value-max", OPT_FEED_VALUE_MAX, "N", 0,
-	  "create: longest value to keep with a change", 0 },
-	{ "no-window", OPT_NO_WINDOW, NULL, 0,
-	  "create: a map that is read by system calls only", 0 },
-	{ "timeout", OPT_TIMEOUT, "MS", 0,
-	  "wait: milliseconds to wait (no limit)", 0 },
-	{ "wipe", OPT_WIPE, NULL, 0, "create: overwrite deleted entries", 0 },
-	{ 0 },
-};
-
-static const char doc[] =
-	"Look at cmap maps and change them.\v"
-	"  list                  list the named maps\n"
-	"  create MAP            create an empty map\n"
-	"  unlink MAP            remove a map's name\n"
-	"  rename MAP NAME       give a map another name\n"
-	"  chmod OCTAL MAP       set its permission bits\n"
-	"  chown [USER][:GROUP] MAP\n"
-	"                        set its owner, its group, or both\n"
-	"  limits                print how much your own maps use and may use\n"
-	"  get MAP KEY           print a value\n"
-	"  wait MAP KEY          wait for the next change of a key, print its value\n"
-	"  set MAP KEY VALUE     set a value\n"
-	"  insert MAP KEY VALUE  set it only if the key is absent\n"
-	"  replace MAP KEY VALUE set it only if the key is present\n"
-	"  delete MAP KEY        delete an entry\n"
-	"  take MAP KEY          print a value and delete the entry\n"
-	"  add MAP KEY [N]       add N (1) to a number, print the sum\n"
-	"  count MAP             print the number of entries\n"
-	"  clear MAP             delete all entries, print how many there were\n"
-	"  range MAP [PREFIX]    print every key and value\n"
-	"  watch MAP [PREFIX]    print changes as they are made\n"
-	"  stat MAP              print the properties of a map and what it holds\n"
-	"\n"
-	"In names, keys and values \\xHH stands for any byte and \\\\ for a backslash;\n"
-	"'' is the empty key.  PREFIX limits a command to keys that begin with it.\n"
-	"Exit status: 0, 1 if there is no such key or map, 2 for other errors, 3 if a wait\n"
-	"has timed out.";
-
-static error_t parse(int key, char *arg, struct argp_state *state)
-{
-	struct arguments *args = state->input;
-
-	switch (key) {
-	case 'e':
-		args->exists_is_fine = 1;
-		break;
-	case 'k':
-		args->keys_only = 1;
-		break;
-	case 'm':
-		/* To the library, 0 would mean the default. */
-		args->options.mode = (mode_t)parse_number(arg, 8, 1, 0666);
-		break;
-	case OPT_ENTRIES:
-		args->options.max_entries =
-			(uint64_t)parse_number(arg, 0, 0, INT64_MAX);
-		break;
-	case OPT_BYTES:
-		args->options.max_bytes =
-			(uint64_t)parse_number(arg, 0, 0, INT64_MAX);
-		break;
-	case OPT_SHARDS:
-		args->options.shards =
-			(uint32_t)parse_number(arg, 0, 0, UINT32_MAX);
-		break;
-	case OPT_FEED_BYTES:
-		args->options.feed_bytes =
-			(uint32_t)parse_number(arg, 0, 0, UINT32_MAX);
-		break;
-	case OPT_FEED_VALUE_MAX:
-		args->options.feed_value_max =
-			(uint32_t)parse_number(arg, 0, 0, UINT32_MAX);
-		break;
-	case OPT_NO_WINDOW:
-		args->options.flags |= KCMAP_NO_WINDOW;
-		break;
-	case OPT_WIPE:
-		args->options.flags |= KCMAP_WIPE;
-		break;
-	case OPT_TIMEOUT:
-		args->timeout = (int)parse_number(arg, 0, 0, INT_MAX);
-		break;
-	case ARGP_KEY_ARGS:
-		args->argc = state->argc - state->next;
-		args->argv = state->argv + state->next;
-		break;
-	case ARGP_KEY_NO_ARGS:
-		argp_usage(state);
-		break;
-	default:
-		return ARGP_ERR_UNKNOWN;
-	}
-
-	return 0;
-}
-
-static const struct argp argp = {
-	options, parse, "COMMAND [ARGUMENT...]", doc, NULL, NULL, NULL,
-};
-
-static void print_version(FILE *stream, struct argp_state *state)
-{
-	(void)state;
-	fprintf(stream, "cmap %s\n", kcmap_version());
-}
-
 int main(int argc, char **argv)
 {
-	struct arguments args = {
-		.options = { .sz = sizeof(args.options) }, .timeout = -1,
-	};
+	struct arguments args;
 	size_t i;
 
-	argp_program_version_hook = print_version;
-	argp_err_exit_status = EX_USAGE;
-	/* After the command, a dash may begin a number, a key or a value. */
-	argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &args);
+	arguments_parse(&args, argc, argv);
 
 	for (i = 0; i < sizeof(commands) / sizeof(*commands); i++) {
 		const struct command *command = &commands[i];

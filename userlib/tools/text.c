@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "text.h"
+#include "error.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+
+static int hex_digit(char c)
+{
+	return isdigit((unsigned char)c) ? c - '0' :
+	       isxdigit((unsigned char)c) ? tolower((unsigned char)c) - 'a' + 10 :
+	       -1;
+}
+
+struct bytes unescape(const char *text)
+{
+	/* One more byte, for the NUL of names. */
+	struct bytes bytes = { calloc(1, strlen(text) + 1), 0 };
+
+	if (!bytes.data)
+		die("memory");
+	while (*text) {
+		if (text[0] == '\\' && text[1] == '\\') {
+			bytes.data[bytes.len++] = '\\';
+			text += 2;
+		} else if (text[0] == '\\' && text[1] == 'x' &&
+			   hex_digit(text[2]) >= 0 && hex_digit(text[3]) >= 0) {
+			bytes.data[bytes.len++] = (char)(hex_digit(text[2]) << 4 |
+							 hex_digit(text[3]));
+			text += 4;
+		} else {
+			bytes.data[bytes.len++] = *text++;
+		}
+	}
+	return bytes;
+}
+
+int64_t parse_number(const char *text, int base, int64_t least, int64_t most)
+{
+	char *end;
+	int64_t number;
+
+	errno = 0;
+	number = strtoll(text, &end, base);
+	if (end == text || *end) {
+		fprintf(stderr, "cmap: %s: not a number\n", text);
+		exit(EX_USAGE);
+	}
+	if (errno || number < least || number > most) {
+		fprintf(stderr, "cmap: %s: too small or too large\n", text);
+		exit(EX_USAGE);
+	}
+	return number;
+}
+
+void print_bytes(const void *data, size_t len)
+{
+	const unsigned char *p = data;
+
+	for (; len--; p++) {
+		if (*p == '\\')
+			fputs("\\\\", stdout);
+		else if (*p < ' ' || *p >= 0x7f)
+			printf("\\x%02x", *p);
+		else
+			putchar(*p);
+	}
+}
+
+/* A value of eight bytes is most likely a number. */
+static int is_number(const void *value, size_t len)
+{
+	const char *p = value;
+	size_t i;
+
+	if (len != sizeof(int64_t))
+		return 0;
+	for (i = 0; i < sizeof(int64_t); i++)
+		if (!isprint((unsigned char)p[i]))
+			return 1;
+	return 0;
+}
+
+void print_value(const void *value, size_t len)
+{
+	int64_t number;
+
+	if (!is_number(value, len)) {
+		print_bytes(value, len);
+		return;
+	}
+	memcpy(&number, value, sizeof(number));
+	printf("%" PRId64, number);
+}
