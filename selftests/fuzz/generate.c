@@ -281,6 +281,16 @@ static void usual_feed_read(struct fuzz_call *call)
 	set_arg(call, "filter.keys", 0);
 }
 
+/* Keys begin with any prefix rarely, so half of the ranges have none. */
+static void usual_range(struct fuzz_call *call)
+{
+	bool all = chance(50);
+
+	if (all)
+		set_arg(call, "prefix", 0);
+	set_arg(call, "prefix_len", all ? 0 : 1 + below(8));
+}
+
 /* Calls that are valid as a whole, which random choices rarely are. */
 static void make_usual(struct fuzz_call *call)
 {
@@ -289,6 +299,9 @@ static void make_usual(struct fuzz_call *call)
 	switch (type->code) {
 	case CMAP_CODE_FEED_READ:
 		usual_feed_read(call);
+		break;
+	case CMAP_CODE_RANGE:
+		usual_range(call);
 		break;
 	case CMAP_CODE_CREATE:
 		if (type->bytes == sizeof(struct cmap_create))
