@@ -14,7 +14,7 @@
  * valid memory that happens only under fault injection, so both outcomes are
  * valid with EFAULT, but nothing in between.
  *
- * deadline: 240
+ * deadline: 280
  */
 #include "fail_nth.h"
 #include "faults.h"
@@ -197,6 +197,8 @@ static int prepare(struct subject *s, uint32_t create_flags,
 	struct cmap_create args = {
 		.name = u64_of(NAME), .name_len = strlen(NAME), .mode = 0600,
 		.flags = create_flags, .shards = 1,
+		.feed_bytes = call->flags & FEED ? FEED_BYTES : 0,
+		.feed_value_max = call->flags & FEED ? FEED_VALUE_MAX : 0,
 	};
 	int err;
 
@@ -346,6 +348,21 @@ TEST_F(fail, d2_system_calls_with_wiping)
 	fail_all(_metadata, CMAP_CREATE_WIPE, sys_calls, sys_calls_count);
 }
 
+/* What is counted for the user while such a call lasts is given back, too. */
+TEST_F(fail, d2_feed_and_wait)
+{
+	struct cmap_limits limits = limits_now();
+
+	fail_all(_metadata, 0, feed_calls, feed_calls_count);
+	EXPECT_EQ(limits.watches, limits_now().watches);
+	EXPECT_EQ(limits.waiters, limits_now().waiters);
+}
+
+TEST_F(fail, d2_feed_and_wait_with_wiping)
+{
+	fail_all(_metadata, CMAP_CREATE_WIPE, feed_calls, feed_calls_count);
+}
+
 TEST_F(fail, d2_library)
 {
 	fail_all(_metadata, 0, lib_calls, lib_calls_count);
@@ -390,11 +407,13 @@ TEST_F(fail, d2_kernel_api)
 
 /* A create that failed leaves no name, and the descriptor unbound. */
 static void fail_create(struct __test_metadata *_metadata,
-			uint32_t create_flags, const char *name)
+			uint32_t create_flags, uint32_t feed_bytes,
+			const char *name)
 {
 	struct cmap_create args = {
 		.name = u64_of(name), .name_len = name ? strlen(name) : 0,
 		.mode = 0600, .flags = create_flags, .shards = 4,
+		.feed_bytes = feed_bytes,
 	};
 	unsigned int nth = 0;
 	bool fired;
@@ -426,9 +445,11 @@ static void fail_create(struct __test_metadata *_metadata,
 
 TEST_F(fail, d2_create_map)
 {
-	fail_create(_metadata, 0, NAME);
-	fail_create(_metadata, CMAP_CREATE_WIPE, NULL);
-	fail_create(_metadata, CMAP_CREATE_NO_WINDOW, NULL);
+	fail_create(_metadata, 0, 0, NAME);
+	fail_create(_metadata, CMAP_CREATE_WIPE, 0, NULL);
+	fail_create(_metadata, CMAP_CREATE_NO_WINDOW, 0, NULL);
+	fail_create(_metadata, 0, FEED_BYTES, NAME);
+	fail_create(_metadata, CMAP_CREATE_NO_WINDOW, FEED_BYTES, NULL);
 }
 
 TEST_F(fail, d2_unlink_name)

@@ -15,6 +15,8 @@
 #define HUGE		100000	/* more than a range reads at once */
 #define SOME		650	/* a length that no entry of the map has */
 #define FILLERS		20
+#define FEED_BYTES	8192
+#define FEED_VALUE_MAX	64
 
 /* The map on which a call is made. */
 struct subject {
@@ -29,6 +31,7 @@ struct subject {
 #define WINDOW		2	/* opens a window */
 #define UNMAPPED	4	/* on a map that was never mapped */
 #define HUGE_ONE	8	/* with a huge entry */
+#define FEED		16	/* on a map with a feed that has all changes */
 
 struct call {
 	const char *name;
@@ -37,8 +40,8 @@ struct call {
 	const char *kapi;	/* for call_kernel() */
 };
 
-extern const struct call sys_calls[], lib_calls[];
-extern const unsigned int sys_calls_count, lib_calls_count;
+extern const struct call sys_calls[], feed_calls[], lib_calls[];
+extern const unsigned int sys_calls_count, feed_calls_count, lib_calls_count;
 
 extern char big[HUGE];
 

@@ -151,12 +151,13 @@ static int sys_stat(struct subject *s)
 	       CHECK(stat.entries == FILLERS + 3);
 }
 
-/* One range over everything, with an entry longer than what is read at once. */
-static int sys_range(struct subject *s)
+/* Range over the keys with a prefix.  They are as many as @want. */
+static int range_from(struct subject *s, const char *prefix, unsigned int want)
 {
 	struct cmap_range range = {
-		.size = sizeof(range),
-		.buf = u64_of(cold()), .buf_len = sizeof(out),
+		.size = sizeof(range), .buf = u64_of(cold()),
+		.prefix = u64_of(prefix),
+		.prefix_len = prefix ? strlen(prefix) : 0,
 	};
 	unsigned int seen = 0;
 	int err;
@@ -166,7 +167,18 @@ static int sys_range(struct subject *s)
 		err = call(s->fd, CMAP_IOCTL_RANGE, &range);
 		seen += range.count;
 	} while (!err && range.count);
-	return err ?: CHECK(seen == FILLERS + 3);
+	return err ?: CHECK(seen == want);
+}
+
+/* One range over everything, with an entry longer than what is read at once. */
+static int sys_range(struct subject *s)
+{
+	return range_from(s, NULL, FILLERS + 3);
+}
+
+static int sys_range_prefix(struct subject *s)
+{
+	return range_from(s, "filler", FILLERS);
 }
 
 static int sys_range_huge(struct subject *s)
@@ -315,10 +327,11 @@ const struct call sys_calls[] = {
 	SYS(compare_delete, 0), SYS(get_or_set_gets, 0),
 	SYS(get_or_set_sets, 0), SYS(add, 0), SYS(add_absent, 0),
 	SYS(add_absent, EMPTY), SYS(clear, 0), SYS(count, 0), SYS(stat, 0),
-	SYS(range, 0), SYS(range_huge, HUGE_ONE), SYS(batch, 0), SYS(open, 0),
-	SYS(create, 0), SYS(rename, 0), SYS(chown, 0), SYS(limits, 0),
-	SYS(list, 0), SYS(mmap, WINDOW | UNMAPPED), SYS(mmap, WINDOW),
-	SYS(fault, WINDOW), SYS(fault_by_kernel, WINDOW),
+	SYS(range, 0), SYS(range_huge, HUGE_ONE), SYS(range_prefix, 0),
+	SYS(batch, 0), SYS(open, 0), SYS(create, 0), SYS(rename, 0),
+	SYS(chown, 0), SYS(limits, 0), SYS(list, 0),
+	SYS(mmap, WINDOW | UNMAPPED), SYS(mmap, WINDOW), SYS(fault, WINDOW),
+	SYS(fault_by_kernel, WINDOW),
 };
 
 const unsigned int sys_calls_count = sizeof(sys_calls) / sizeof(*sys_calls);
