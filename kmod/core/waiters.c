@@ -34,18 +34,31 @@ static void take_out_locked(struct cmap_waiter_key *key)
 	rcu_read_unlock();
 }
 
-/* After a key was taken out: clear its bit if no other key in the bucket has it. */
+/* After a key was taken out: clear its bit if few are left and none has that bit. */
 static void clear_bit_locked(struct cmap_waiters *waiters, u32 high)
 {
-	u32 bucket = cmap_waiters_bucket(high), bit = cmap_waiters_bit(high);
+	u32 bucket = cmap_waiters_bucket(high), bits = 0;
 	const struct cmap_waiter_key *key;
+	unsigned int looks = 0;
 
 	lockdep_assert_held(&waiters->shard->lock);
 
-	hlist_for_each_entry(key, &waiters->bucket[bucket], node)
-		if (cmap_waiters_bit(cmap_hash_high(key->key.hash)) == bit)
+	hlist_for_each_entry(key, &waiters->bucket[bucket], node) {
+		if (looks++ == CMAP_WAITER_LOOKS)
 			return;
-	waiters->filter[bucket] &= ~bit;
+		bits |= cmap_waiters_bit(cmap_hash_high(key->key.hash));
+	}
+	waiters->filter[bucket] = bits;
+}
+
+/* Have the work wake all in a bucket.  Until others are in it, it needs no look. */
+static void wake_by_work_locked(struct cmap_waiters *waiters, u32 bucket)
+{
+	lockdep_assert_held(&waiters->shard->lock);
+
+	__set_bit(bucket, waiters->due);
+	waiters->filter[bucket] = 0;
+	queue_work(cmap_queue_event, &waiters->work);
 }
 
 /**
@@ -53,31 +66,34 @@ static void clear_bit_locked(struct cmap_waiters *waiters, u32 high)
  * @waiters: the shard's waiters
  * @high: high half of the key's hash
  *
- * If they are many, a work wakes all who are in the bucket.
+ * If they are many, or many are in their bucket, a work wakes all of the bucket.  So
+ * those who wait for other keys cannot make a write long.
  *
  * Context: The shard's lock.
  */
 void cmap_waiters_wake_key(struct cmap_waiters *waiters, u32 high)
 {
-	u32 bucket = cmap_waiters_bucket(high);
+	u32 bucket = cmap_waiters_bucket(high), bits = 0;
 	struct cmap_waiter_key *key;
 	struct hlist_node *next;
-	unsigned int woken = 0;
+	unsigned int woken = 0, looks = 0;
 
 	lockdep_assert_held(&waiters->shard->lock);
 
 	hlist_for_each_entry_safe(key, next, &waiters->bucket[bucket], node) {
-		if (cmap_hash_high(key->key.hash) != high)
-			continue;
-		if (woken++ == WRITER_WAKES) {
-			__set_bit(bucket, waiters->due);
-			queue_work(cmap_queue_event, &waiters->work);
+		bool same = cmap_hash_high(key->key.hash) == high;
+
+		if (looks++ == CMAP_WAITER_LOOKS ||
+		    (same && woken++ == WRITER_WAKES)) {
+			wake_by_work_locked(waiters, bucket);
 			return;
 		}
-		take_out_locked(key);
+		if (same)
+			take_out_locked(key);
+		else
+			bits |= cmap_waiters_bit(cmap_hash_high(key->key.hash));
 	}
-	if (woken)
-		clear_bit_locked(waiters, high);
+	waiters->filter[bucket] = bits;
 }
 
 /* Wake some of those whom the work is to wake.  False if there are none. */

@@ -7,7 +7,8 @@
  * writer finds the waiter: no wake-up is lost.
  *
  * A writer compares hashes, not keys: the waiter looks at its key again when it
- * runs.  A writer of a key that nobody waits for tests one bit of a word.
+ * runs.  A writer of a key that nobody waits for tests one bit of a word.  Others
+ * look at a few waiters, and leave a long list to a work, which wakes all in it.
  *
  * An absent key has no node that could tell whether it was set and deleted again.
  * So the shard notes the version of the last deletion, for each of a few groups of
@@ -26,6 +27,9 @@
 
 #define CMAP_WAITER_BUCKETS	256
 #define CMAP_WAITER_GROUPS	64
+
+/* So many keys of a bucket are looked at in one hold of the lock. */
+#define CMAP_WAITER_LOOKS	16
 
 /**
  * struct cmap_waiter - a task that waits for keys
@@ -68,7 +72,8 @@ struct cmap_waiter_key {
  * @work: wakes those who are too many for a writer
  * @due: buckets all of which @work is to wake
  * @waking: keys that @work is waking
- * @filter: for each bucket 32 bits: a key in it with that part of the hash
+ * @filter: for each bucket 32 bits: a key in it may have that part of the hash.  A key
+ *	that @work is to wake needs no bit
  * @bucket: keys, by hash
  * @deleted: for each group of keys the version of its last deletion, or a later one
  *

@@ -326,6 +326,162 @@ static void many_wait_for_one_key(struct kunit *test)
 	shared_end(test);
 }
 
+/* ---- buckets with many keys ---- */
+
+#define BITS_APART	(CMAP_WAITER_BUCKETS * 32)	/* the same bucket and bit */
+
+/* Waiters that do not sleep.  The first one in is the last in the bucket's list. */
+struct crowd {
+	struct cmap_waiter waiter[CROWD];
+	struct cmap_waiter_key key[CROWD];
+};
+
+/* The first one waits for @text, the others for keys with hashes @apart apart. */
+static struct crowd *crowd_enter(struct kunit *test, u32 count, const char *text,
+				 u32 apart)
+{
+	struct crowd *crowd = kunit_kzalloc(test, sizeof(*crowd), GFP_KERNEL);
+	struct cmap_shard *shard = shared.map->shard[0];
+	struct cmap_key key;
+	u32 i;
+
+	KUNIT_ASSERT_NOT_NULL(test, crowd);
+	KUNIT_ASSERT_EQ(test, cmap_waiters_prepare(shard), 0);
+	cmap_op_hash(shared.map, &key, text, strlen(text));
+	cmap_lock_bh(&shard->lock);
+	for (i = 0; i < count; i++) {
+		crowd->waiter[i].task = current;
+		crowd->waiter[i].count = 1;
+		crowd->waiter[i].key = &crowd->key[i];
+		cmap_wait_key_init(&crowd->waiter[i], 0, shared.map, &key, 0);
+		cmap_waiters_enter(&crowd->key[i]);
+		key.hash += (u64)apart << 32;
+	}
+	spin_unlock_bh(&shard->lock);
+
+	return crowd;
+}
+
+static u32 crowd_woken(const struct crowd *crowd)
+{
+	u32 i, woken = 0;
+
+	for (i = 0; i < CROWD; i++)
+		woken += READ_ONCE(crowd->waiter[i].woken);
+	return woken;
+}
+
+static void crowd_leave(struct crowd *crowd)
+{
+	u32 i;
+
+	for (i = 0; i < CROWD; i++)
+		if (crowd->key[i].entered)
+			cmap_waiters_leave(&crowd->key[i]);
+}
+
+/*
+ * A writer looked at all keys of the bucket, so those who only wait could make its
+ * writes as long as they liked.
+ */
+static void writer_looks_at_few(struct kunit *test)
+{
+	struct cmap_shard *shard;
+	struct crowd *crowd;
+	u32 count, at_once;
+
+	shared_begin(test, 1, 0);
+	shard = shared.map->shard[0];
+	for (count = CMAP_WAITER_LOOKS - 1; count <= CROWD; count++) {
+		bool few = count <= CMAP_WAITER_LOOKS;
+
+		crowd = crowd_enter(test, count, "a", BITS_APART);
+		cmap_lock_bh(&shard->lock);
+		cmap_waiters_wake(shard->waiters,
+				  cmap_hash_high(crowd->key[0].key.hash), 0);
+		at_once = crowd_woken(crowd);
+		spin_unlock_bh(&shard->lock);
+		KUNIT_EXPECT_EQ(test, at_once, few ? 1 : 0);
+		/* The work wakes all, also those who wait for other keys. */
+		flush_work(&shard->waiters->work);
+		KUNIT_EXPECT_EQ(test, crowd_woken(crowd), few ? 1 : count);
+		crowd_leave(crowd);
+	}
+	shared_end(test);
+}
+
+/* The same for a wait that ends: then a bit stays that no key has. */
+static void end_of_a_wait_looks_at_few(struct kunit *test)
+{
+	struct cmap_waiters *waiters;
+	struct crowd *crowd;
+	u32 high, bucket;
+
+	shared_begin(test, 1, 0);
+	/* So many keys have different bits of one bucket. */
+	crowd = crowd_enter(test, CMAP_WAITER_LOOKS + 2, "a",
+			    CMAP_WAITER_BUCKETS);
+	waiters = shared.map->shard[0]->waiters;
+	high = cmap_hash_high(crowd->key[0].key.hash);
+	bucket = cmap_waiters_bucket(high);
+	cmap_waiters_leave(&crowd->key[0]);
+	KUNIT_EXPECT_TRUE(test, waiters->filter[bucket] & cmap_waiters_bit(high));
+	cmap_waiters_leave(&crowd->key[1]);
+	KUNIT_EXPECT_EQ(test, hweight32(waiters->filter[bucket]),
+			CMAP_WAITER_LOOKS);
+	crowd_leave(crowd);
+	shared_end(test);
+}
+
+/* Each thread waits for a key of its own, and all keys are in one bucket. */
+static char rival[CROWD][8];
+
+static void find_rivals(const struct cmap *map)
+{
+	struct cmap_key key;
+	u32 i, first = 0, found;
+
+	for (i = 0, found = 0; found < CROWD; i++) {
+		snprintf(rival[found], sizeof(rival[found]), "%u", i);
+		cmap_op_hash(map, &key, rival[found], strlen(rival[found]));
+		if (!found)
+			first = cmap_hash_high(key.hash) % BITS_APART;
+		found += cmap_hash_high(key.hash) % BITS_APART == first;
+	}
+}
+
+static void rival_thread(struct kunit *test, unsigned int thread)
+{
+	u64 known = 0, version;
+	u32 i, key;
+
+	for (i = 0; i < shared.rounds; i++) {
+		if (thread) {
+			atomic_inc(&shared.waiting);
+			if (wait_one(shared.map, rival[thread - 1], &known,
+				     LONG_NS) != 1)
+				atomic_inc(&shared.failed);
+			continue;
+		}
+		while (atomic_read(&shared.waiting) < (i + 1) * CROWD)
+			usleep_range(50, 100);
+		for (key = 0; key < CROWD; key++)
+			if (map_set(shared.map, rival[key], strlen(rival[key]),
+				    &version))
+				atomic_inc(&shared.failed);
+	}
+}
+
+static void many_wait_in_one_bucket(struct kunit *test)
+{
+	shared_begin(test, 1, 20);
+	find_rivals(shared.map);
+	run_threads(test, CROWD + 1, rival_thread);
+	shared_end(test);
+}
+
+/* ---- what else can happen ---- */
+
 /* Waked without a change, as by a key with the same half of the hash. */
 static void mistaken_thread(struct kunit *test, unsigned int thread)
 {
@@ -405,6 +561,9 @@ static struct kunit_case wait_cases[] = {
 	KUNIT_CASE(ping_pong),
 	KUNIT_CASE(undone_changes_wake),
 	KUNIT_CASE(many_wait_for_one_key),
+	KUNIT_CASE(writer_looks_at_few),
+	KUNIT_CASE(end_of_a_wait_looks_at_few),
+	KUNIT_CASE(many_wait_in_one_bucket),
 	KUNIT_CASE(woken_without_a_change),
 	KUNIT_CASE(timeout_leaves_nothing),
 	KUNIT_CASE(signal_leaves_nothing),

@@ -7,6 +7,8 @@
  * that is known, though it may be as absent as it was then.  And a task that sleeps
  * when all writes are done has missed no change.
  *
+ * A writer that finds too many waiters has a work wake them all.
+ *
  * Nobody uses the waiter after the call has returned.
  */
 
@@ -29,6 +31,9 @@ byte entry;		/* its version */
 bool prepared;		/* deletions are noted */
 byte deleted;		/* the last one in the key's group, or a later version */
 bool listed;		/* the waiter is in the list */
+bool marked;		/* writers look at the list */
+bool due;		/* the work is to wake all in the list */
+bool waking;		/* the waiter is in the work's own list instead */
 
 /* ---- the waiter ---- */
 
@@ -61,26 +66,42 @@ inline set_woken()
 	woken = true
 }
 
+/* Under the lock. */
+inline take_out()
+{
+	waking = false;
+#ifdef M_NO_WAKE_BARRIER
+	/* The task's state is loaded before the store is seen. */
+	listed = false;
+	seen = sleeping;
+	set_woken();
+	if
+	:: seen -> sleeping = false
+	:: else
+	fi;
+	seen = false
+#else
+	listed = false;
+	set_woken();
+	sleeping = false
+#endif
+}
+
 /* Under the lock, after the change. */
 inline wake()
 {
 	if
-	:: listed ->
-#ifdef M_NO_WAKE_BARRIER
-		/* The task's state is loaded before the store is seen. */
-		listed = false;
-		seen = sleeping;
-		set_woken();
+	:: marked ->
+		/* Others may be there, or not. */
 		if
-		:: seen -> sleeping = false
-		:: else
-		fi;
-		seen = false
+		:: listed && !waking -> take_out(); marked = false
+		:: !listed || waking -> marked = false
+#ifndef M_NOT_DUE
+		:: d_step { true -> due = true; marked = false }
 #else
-		listed = false;
-		set_woken();
-		sleeping = false
+		:: marked = false
 #endif
+		fi
 	:: else
 	fi
 }
@@ -126,6 +147,39 @@ active [2] proctype Writer()
 	od;
 	writes = 0; deletes = 0;
 	writers--
+}
+
+/* ---- the work ---- */
+
+active proctype Work()
+{
+	bool seen;
+
+end:
+	do
+	:: due ->
+		lock();
+#ifndef M_DUE_LATE
+		d_step { due = false; marked = false; waking = listed };
+#else
+		marked = false;
+		if
+		:: listed -> take_out()
+		:: else
+		fi;
+		unlock();
+		lock();
+		due = false;
+#endif
+		unlock()
+	:: waking ->
+		lock();
+		if
+		:: waking -> take_out()
+		:: else
+		fi;
+		unlock()
+	od
 }
 
 /* ---- the waiter ---- */
@@ -187,7 +241,7 @@ again:
 		lock();
 #endif
 		if
-		:: !found -> listed = true; out = false
+		:: !found -> listed = true; marked = true; out = false
 		:: else
 		fi;
 		unlock();
@@ -232,7 +286,14 @@ leave:
 		fi;
 #endif
 		if
-		:: !out -> lock(); listed = false; unlock()
+		:: !out ->
+			lock();
+			d_step { listed = false; waking = false };
+			if
+			:: marked = false
+			:: skip
+			fi;
+			unlock()
 		:: else
 		fi;
 		out = true; exists = false
@@ -244,5 +305,8 @@ leave:
 active proctype Judge()
 {
 end:
-	d_step { !writers && blocked && sleeping -> assert(changed <= known) }
+	d_step {
+		!writers && !due && !waking && !locked && blocked && sleeping ->
+			assert(changed <= known)
+	}
 }
