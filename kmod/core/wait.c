@@ -134,6 +134,29 @@ static int wait_sleep(struct cmap_waiter *waiter, ktime_t deadline)
 	return err;
 }
 
+/*
+ * Whether a wait ends that was woken without a change: 0, -ETIMEDOUT or -ERESTARTSYS.
+ * Sleeping does not tell, as those who wake the waiter can be faster than it.
+ */
+static int wait_over(ktime_t deadline)
+{
+	cond_resched();
+	if (signal_pending(current))
+		return -ERESTARTSYS;
+	return ktime_get() >= deadline ? -ETIMEDOUT : 0;
+}
+
+/* Look at all keys, and enter them unless one has changed.  Returns how many have. */
+static u32 look_and_enter(struct cmap_waiter *waiter)
+{
+	/*
+	 * Whoever wakes the waiter after this stores @woken after it, too, unless the
+	 * look finds his change: see look_locked().
+	 */
+	WRITE_ONCE(waiter->woken, false);
+	return look_at_all(waiter, true);
+}
+
 /**
  * cmap_wait_look() - look whether keys have changed, without waiting
  * @waiter: the keys
@@ -166,24 +189,20 @@ int cmap_wait_look(struct cmap_waiter *waiter)
 int cmap_wait_keys(struct cmap_waiter *waiter, ktime_t deadline)
 {
 	u32 changed;
-	int err;
+	int err = 0;
 
 	waiter->task = current;
-	for (;;) {
-		/*
-		 * Whoever wakes the waiter after this stores @woken after it, too,
-		 * unless the look below finds his change: see look_locked().
-		 */
-		WRITE_ONCE(waiter->woken, false);
-		changed = look_at_all(waiter, true);
-		if (changed)
-			break;
+	changed = look_and_enter(waiter);
+	while (!changed && !err) {
 		err = wait_sleep(waiter, deadline);
 		if (err)
 			break;
 		/* The only one who could still use the only key has done so. */
 		if (waiter->count == 1)
 			waiter->key->entered = false;
+		changed = look_and_enter(waiter);
+		if (!changed)
+			err = wait_over(deadline);
 	}
 	leave_all(waiter);
 	if (!changed)

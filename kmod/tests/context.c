@@ -213,6 +213,23 @@ void after_refill(void (*then)(void))
 	WRITE_ONCE(refill.task, then ? current : NULL);
 }
 
+static struct {
+	struct task_struct *task;
+	void (*then)(void);
+} sleeper;
+
+void cmap_test_sleeps(void)
+{
+	if (READ_ONCE(sleeper.task) == current)
+		sleeper.then();
+}
+
+void before_sleep(void (*then)(void))
+{
+	sleeper.then = then;
+	WRITE_ONCE(sleeper.task, then ? current : NULL);
+}
+
 /* ---- pages that are freed ---- */
 
 static bool looking;

@@ -67,6 +67,9 @@ void hold_task_end(void);
 /* Each time the caller has put memory into an arena, call @then; NULL to end that. */
 void after_refill(void (*then)(void));
 
+/* Each time the caller is about to sleep in a wait, call @then; NULL to end that. */
+void before_sleep(void (*then)(void));
+
 /* The flags of all allocations since fail_allocs(), ORed. */
 gfp_t alloc_gfp_seen(void);
 

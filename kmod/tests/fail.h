@@ -22,6 +22,9 @@ void cmap_test_page_freed(unsigned long addr, unsigned int order);
 /* Called before a counter is decremented and looked at, with the words for it. */
 void cmap_test_before(const char *what);
 
+/* Called when the calling thread is about to sleep in a wait for keys. */
+void cmap_test_sleeps(void);
+
 /* Called when what was allocated for an arena is in it. */
 void cmap_test_refilled(void);
 
@@ -100,6 +103,12 @@ static inline void cmap_test_kvfree(const void *p)
 	kvfree(p);
 }
 
+static inline void cmap_test_set_state(unsigned int state)
+{
+	cmap_test_sleeps();
+	set_current_state(state);
+}
+
 #undef kzalloc
 #undef kvzalloc
 #undef kmalloc_node
@@ -113,6 +122,7 @@ static inline void cmap_test_kvfree(const void *p)
 #undef free_pages
 #undef kvfree
 #undef atomic_dec_return
+#undef set_current_state
 #define kzalloc			cmap_test_kzalloc
 #define kvzalloc		cmap_test_kvzalloc
 #define kmalloc_node		cmap_test_kmalloc_node
@@ -125,6 +135,7 @@ static inline void cmap_test_kvfree(const void *p)
 #define free_pages		cmap_test_free_pages
 #define kvfree			cmap_test_kvfree
 #define atomic_dec_return(v)	cmap_test_dec_return(v, #v)
+#define set_current_state	cmap_test_set_state
 #define alloc_percpu_gfp(type, gfp)					\
 	(cmap_test_alloc_fails(gfp) ? NULL :					\
 	 (typeof(type) __percpu *)__alloc_percpu_gfp(sizeof(type),	\

@@ -540,6 +540,59 @@ static void signal_leaves_nothing(struct kunit *test)
 	shared_end(test);
 }
 
+/* Who is woken faster than it can sleep still ends at a signal, or in time. */
+static struct {
+	ktime_t deadline;	/* 0: it is killed at some time */
+	u32 wakes;
+	u32 late;		/* wakes after that */
+} restless;
+
+#define WAKES_TO_KILL	100
+#define LATE_MAX	100
+
+static void wake_once_more(void)
+{
+	struct cmap_shard *shard = shared.map->shard[0];
+	struct cmap_key key;
+
+	if (++restless.wakes == WAKES_TO_KILL && !restless.deadline)
+		set_killed(true);
+	if (restless.deadline ? ktime_get() > restless.deadline :
+				restless.wakes > WAKES_TO_KILL)
+		restless.late++;
+	if (restless.late > LATE_MAX)
+		return;
+	cmap_op_hash(shared.map, &key, "a", 1);
+	cmap_lock_bh(&shard->lock);
+	cmap_waiters_wake(shard->waiters, cmap_hash_high(key.hash), 0);
+	spin_unlock_bh(&shard->lock);
+}
+
+static void woken_all_the_time(struct kunit *test)
+{
+	struct cmap_waiter_key key;
+	struct cmap_waiter waiter = { .count = 1, .key = &key };
+	int killed, late;
+
+	shared_begin(test, 1, 0);
+	KUNIT_ASSERT_EQ(test, cmap_waiters_prepare(shared.map->shard[0]), 0);
+	waiter_set(&waiter, 0, shared.map, "a", 0);
+	memset(&restless, 0, sizeof(restless));
+	before_sleep(wake_once_more);
+	killed = cmap_wait_keys(&waiter, KTIME_MAX);
+	set_killed(false);
+	KUNIT_EXPECT_EQ(test, killed, -ERESTARTSYS);
+	KUNIT_EXPECT_EQ(test, restless.wakes, WAKES_TO_KILL);
+
+	memset(&restless, 0, sizeof(restless));
+	restless.deadline = ktime_add_ms(ktime_get(), 10);
+	late = cmap_wait_keys(&waiter, restless.deadline);
+	before_sleep(NULL);
+	KUNIT_EXPECT_EQ(test, late, -ETIMEDOUT);
+	KUNIT_EXPECT_LE(test, restless.late, 1);
+	shared_end(test);
+}
+
 static void no_memory(struct kunit *test)
 {
 	u64 known = 0;
@@ -567,6 +620,7 @@ static struct kunit_case wait_cases[] = {
 	KUNIT_CASE(woken_without_a_change),
 	KUNIT_CASE(timeout_leaves_nothing),
 	KUNIT_CASE(signal_leaves_nothing),
+	KUNIT_CASE(woken_all_the_time),
 	KUNIT_CASE(no_memory),
 	{}
 };
