@@ -23,7 +23,8 @@
  * been undone.  It may return without a change of a key that is absent.
  *
  * Context: Process; the caller has a reference to the map.
- * Return: 0, -E2BIG, -EINVAL, -ENOMEM, -ETIMEDOUT; -ERESTARTSYS if there is a signal.
+ * Return: 0, -E2BIG, -EDQUOT, -EINVAL, -ENOMEM, -ENOSPC, -ETIMEDOUT; -ERESTARTSYS if
+ * there is a signal.
  */
 int cmap_wait(struct cmap *map, const void *key, u32 key_len, u64 *version,
 	      ktime_t deadline)

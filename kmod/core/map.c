@@ -232,10 +232,8 @@ void cmap_map_free(struct cmap *map)
 	u32 i;
 
 	map_feeds_free(map);
-	for (i = 0; i < map->shards && map->shard[i]; i++) {
-		cmap_waiters_free(map->shard[i]);
+	for (i = 0; i < map->shards && map->shard[i]; i++)
 		kfree(map->shard[i]);
-	}
 	free_percpu(map->counters);
 	cmap_payer_put(map->payer);
 	kfree(rcu_access_pointer(map->label));
@@ -282,7 +280,7 @@ void cmap_map_teardown(struct cmap *map)
 
 	cmap_events_close(&map->events);
 	for (i = 0; i < map->shards; i++) {
-		cmap_waiters_close(map->shard[i]);
+		cmap_waiters_free(map->shard[i]);
 		cmap_maintain_close(map->shard[i]);
 	}
 	/* Blocks on their way to be freed still refer to map->memory. */

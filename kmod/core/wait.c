@@ -162,7 +162,8 @@ static u32 look_and_enter(struct cmap_waiter *waiter)
  * @waiter: the keys
  *
  * Context: Process.
- * Return: how many keys have changed, which are marked; -ENOMEM.
+ * Return: how many keys have changed, which are marked; -EDQUOT, -ENOMEM or -ENOSPC as
+ * of cmap_waiters_prepare().
  */
 int cmap_wait_look(struct cmap_waiter *waiter)
 {

@@ -3,8 +3,10 @@
 #include "lock.h"
 #include "queue.h"
 
+#include <linux/memcontrol.h>
 #include <linux/rcupdate.h>
 #include <linux/sched.h>
+#include <linux/sched/mm.h>
 #include <linux/slab.h>
 
 /* So many are woken in one hold of the lock: by a writer, and by the work. */
@@ -134,6 +136,48 @@ static void waiters_work(struct work_struct *work)
 	} while (more);
 }
 
+static struct cmap_account *account_of(const struct cmap_shard *shard)
+{
+	return shard->arena.memory->account.parent;
+}
+
+/*
+ * It lives as long as the map.  So whoever pays for the map pays for it, not the reader
+ * that came first.  But readers must not use up the map's own limit.
+ */
+static struct cmap_waiters *waiters_new(struct cmap_shard *shard, int *err)
+{
+	struct mem_cgroup *payer, *old;
+	struct cmap_waiters *waiters;
+
+	*err = cmap_charge(account_of(shard), sizeof(*waiters));
+	if (*err)
+		return NULL;
+
+	payer = cmap_payer_memcg(shard->payer);
+	old = set_active_memcg(payer);
+	waiters = kzalloc(sizeof(*waiters), CMAP_GFP_KERNEL);
+	set_active_memcg(old);
+	mem_cgroup_put(payer);
+	if (!waiters) {
+		cmap_uncharge(account_of(shard), sizeof(*waiters));
+		*err = -ENOMEM;
+		return NULL;
+	}
+	waiters->shard = shard;
+	INIT_WORK(&waiters->work, waiters_work);
+
+	return waiters;
+}
+
+static void waiters_free(struct cmap_shard *shard, struct cmap_waiters *waiters)
+{
+	if (!waiters)
+		return;
+	cmap_uncharge(account_of(shard), sizeof(*waiters));
+	kfree(waiters);
+}
+
 /**
  * cmap_waiters_prepare() - allocate what a shard needs to have waiters
  * @shard: the shard
@@ -142,22 +186,21 @@ static void waiters_work(struct work_struct *work)
  * all groups get the present version, unless nothing was written yet.
  *
  * Context: Process.
- * Return: 0 or -ENOMEM.
+ * Return: 0; -EDQUOT, -ENOMEM or -ENOSPC as for the map's own memory.
  */
 int cmap_waiters_prepare(struct cmap_shard *shard)
 {
 	struct cmap_waiters *waiters;
 	unsigned int i;
+	int err;
 
 	/* Pairs with the release below. */
 	if (likely(smp_load_acquire(&shard->waiters)))
 		return 0;
 
-	waiters = kzalloc(sizeof(*waiters), CMAP_GFP_KERNEL);
+	waiters = waiters_new(shard, &err);
 	if (!waiters)
-		return -ENOMEM;
-	waiters->shard = shard;
-	INIT_WORK(&waiters->work, waiters_work);
+		return err;
 
 	cmap_lock_bh(&shard->lock);
 	if (!shard->waiters) {
@@ -170,32 +213,22 @@ int cmap_waiters_prepare(struct cmap_shard *shard)
 		waiters = NULL;
 	}
 	spin_unlock_bh(&shard->lock);
-	kfree(waiters);
+	waiters_free(shard, waiters);
 
 	return 0;
 }
 
 /**
- * cmap_waiters_close() - end the work of a shard that nobody uses any more
- * @shard: the shard
- *
- * Context: Process.
- */
-void cmap_waiters_close(struct cmap_shard *shard)
-{
-	if (shard->waiters)
-		cancel_work_sync(&shard->waiters->work);
-}
-
-/**
  * cmap_waiters_free() - free what a shard needs to have waiters
- * @shard: the shard, which was closed
+ * @shard: the shard, which nobody uses any more
  *
  * Context: Process.
  */
 void cmap_waiters_free(struct cmap_shard *shard)
 {
-	kfree(shard->waiters);
+	if (shard->waiters)
+		cancel_work_sync(&shard->waiters->work);
+	waiters_free(shard, shard->waiters);
 	shard->waiters = NULL;
 }
 

@@ -90,7 +90,6 @@ struct cmap_waiters {
 };
 
 int cmap_waiters_prepare(struct cmap_shard *shard);
-void cmap_waiters_close(struct cmap_shard *shard);
 void cmap_waiters_free(struct cmap_shard *shard);
 
 bool cmap_waiters_unchanged(const struct cmap_shard *shard,

@@ -605,6 +605,31 @@ static void no_memory(struct kunit *test)
 	shared_end(test);
 }
 
+/* The map's user pays, but a reader takes nothing of the map's own limit. */
+static void waiters_are_charged(struct kunit *test)
+{
+	atomic64_t *own, *all;
+	u64 known = 0, own_before, before, max = cmap_account_all.max;
+
+	shared_begin(test, 1, 0);
+	own = &shared.map->memory.account.bytes;
+	all = &shared.map->memory.bill.account.bytes;
+	own_before = atomic64_read(own);
+	before = atomic64_read(all);
+	cmap_account_all.max = atomic64_read(&cmap_account_all.bytes);
+	KUNIT_EXPECT_EQ(test, look_one(shared.map, "a", &known), -ENOSPC);
+	cmap_account_all.max = max;
+	fail_allocs(0, 1);
+	KUNIT_EXPECT_EQ(test, look_one(shared.map, "a", &known), -ENOMEM);
+	KUNIT_EXPECT_EQ(test, fail_allocs_end(), 1);
+	KUNIT_EXPECT_EQ(test, atomic64_read(all), before);
+	KUNIT_EXPECT_EQ(test, look_one(shared.map, "a", &known), 0);
+	KUNIT_EXPECT_EQ(test, atomic64_read(all),
+			before + sizeof(struct cmap_waiters));
+	KUNIT_EXPECT_EQ(test, atomic64_read(own), own_before);
+	shared_end(test);
+}
+
 static struct kunit_case wait_cases[] = {
 	KUNIT_CASE(present_key_has_a_version),
 	KUNIT_CASE(absent_key_that_was_there_meanwhile),
@@ -622,6 +647,7 @@ static struct kunit_case wait_cases[] = {
 	KUNIT_CASE(signal_leaves_nothing),
 	KUNIT_CASE(woken_all_the_time),
 	KUNIT_CASE(no_memory),
+	KUNIT_CASE(waiters_are_charged),
 	{}
 };
 

@@ -325,7 +325,10 @@ struct cmap_wait_key {
  * cmap_limits.  Needs a descriptor open for reading.  It cannot be used in a
  * batch.
  *
- * Errors: E2BIG, EBADF, EBADFD, EDQUOT, EFAULT, EINTR, EINVAL, ENFILE, ENOMEM,
+ * The first wait in a shard takes memory, which is charged to whoever pays for the
+ * map, but not to max_bytes of the map.
+ *
+ * Errors: E2BIG, EBADF, EBADFD, EDQUOT, EFAULT, EINTR, EINVAL, ENFILE, ENOMEM, ENOSPC,
  * ETIMEDOUT.
  */
 struct cmap_wait {
