@@ -7,6 +7,7 @@
 struct workqueue_struct *cmap_queue_resize;
 struct workqueue_struct *cmap_queue_upkeep;
 struct workqueue_struct *cmap_queue_event;
+struct workqueue_struct *cmap_queue_wake;
 struct workqueue_struct *cmap_queue_free;
 struct workqueue_struct *cmap_queue_destroy;
 
@@ -36,12 +37,17 @@ int cmap_queue_init(void)
 	cmap_queue_event = queue_new("cmap_event", WQ_HIGHPRI);
 	if (!cmap_queue_event)
 		goto destroy_free;
+	cmap_queue_wake = queue_new("cmap_wake", WQ_HIGHPRI);
+	if (!cmap_queue_wake)
+		goto destroy_event;
 	cmap_queue_destroy = queue_new("cmap_destroy", 0);
 	if (!cmap_queue_destroy)
-		goto destroy_event;
+		goto destroy_wake;
 
 	return 0;
 
+destroy_wake:
+	destroy_workqueue(cmap_queue_wake);
 destroy_event:
 	destroy_workqueue(cmap_queue_event);
 destroy_free:
@@ -81,6 +87,7 @@ void cmap_queue_flush(void)
 void cmap_queue_exit(void)
 {
 	destroy_workqueue(cmap_queue_destroy);
+	destroy_workqueue(cmap_queue_wake);
 	destroy_workqueue(cmap_queue_event);
 	destroy_workqueue(cmap_queue_free);
 	destroy_workqueue(cmap_queue_upkeep);

@@ -27,6 +27,9 @@ extern struct workqueue_struct *cmap_queue_upkeep;
 /* Has listeners look for changes.  A work may pause for a short time. */
 extern struct workqueue_struct *cmap_queue_event;
 
+/* Wakes waiters that are too many for a writer.  Each work is short. */
+extern struct workqueue_struct *cmap_queue_wake;
+
 /* Frees blocks and tables. */
 extern struct workqueue_struct *cmap_queue_free;
 

@@ -60,7 +60,7 @@ static void wake_by_work_locked(struct cmap_waiters *waiters, u32 bucket)
 
 	__set_bit(bucket, waiters->due);
 	waiters->filter[bucket] = 0;
-	queue_work(cmap_queue_event, &waiters->work);
+	queue_work(cmap_queue_wake, &waiters->work);
 }
 
 /**

@@ -741,7 +741,7 @@ static void works_go_on_without_memory(struct kunit *test)
 							   WQ_MEM_RECLAIM, 0);
 	struct workqueue_struct *queues[] = {
 		cmap_queue_resize, cmap_queue_upkeep, cmap_queue_free,
-		cmap_queue_destroy,
+		cmap_queue_wake, cmap_queue_destroy,
 	};
 	struct errand errand;
 	u32 i;
