@@ -46,8 +46,8 @@ struct cmap_listener {
  * @listeners: the listeners
  * @work: has them look
  * @idle: how many runs of @work in a row found nothing for anybody
- * @watchers: how many references to the map listeners have
- * @ended: nobody but these has one: nothing can change any more
+ * @watchers: how many watchers the map has, for reports
+ * @ended: only listeners have references: nothing can change any more
  */
 struct cmap_events {
 	struct mutex mutex;

@@ -174,6 +174,7 @@ static struct cmap *map_alloc(const struct cmap_spec *spec)
 	map->payer = spec->kernel ? NULL : cmap_payer_current();
 	map->kernel = spec->kernel;
 	refcount_set(&map->refs, 1);
+	atomic_set(&map->users, 1);
 	cmap_quota_init(&map->quota, spec->max_entries, spec->shards);
 	map->hash = random_hash(map->secret);
 	map->tie_hash = random_hash(tie_secret);

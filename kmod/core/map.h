@@ -79,7 +79,10 @@ struct cmap_counters {
  * @short_of: how many writers wait or queue for something that they lack
  * @max_entries: the limit on entries as asked for
  * @secret: of @hash, for the window
- * @refs: references: one for each descriptor, for the name, for each kernel user
+ * @refs: references: one for each descriptor, for the name, for each kernel user,
+ *	and for each listener
+ * @users: how many of these are not listeners': with the last of them the map ends,
+ *	as nobody can change it any more
  * @id: unique among all maps since the module was loaded
  * @payer: object cgroup of the map's creator, which pays for large tables
  * @destroy: frees the map, after a grace period
@@ -123,6 +126,7 @@ struct cmap {
 	u64 max_entries;
 	u64 secret[2];
 	refcount_t refs;
+	atomic_t users;
 	u64 id;
 	struct obj_cgroup *payer;
 	struct rcu_work destroy;

@@ -172,7 +172,7 @@ struct cmap *cmap_map_new(const struct cmap_spec *wanted)
 }
 
 /**
- * cmap_map_get() - take a reference
+ * cmap_map_get() - take a reference of a user
  * @map: a map that the caller has one of already
  *
  * Context: Any.
@@ -180,23 +180,25 @@ struct cmap *cmap_map_new(const struct cmap_spec *wanted)
 void cmap_map_get(struct cmap *map)
 {
 	refcount_inc(&map->refs);
+	atomic_inc(&map->users);
 }
 
-/*
- * Tell the listeners if only they have references.  The map exists until the end of
- * the caller's RCU read section.
- */
-static noinline void check_ended(struct cmap *map)
+/* The last reference is gone.  Readers may still use the map. */
+static void map_release(struct cmap *map)
 {
-	/* Whoever drops the last of the others sees all that was dropped before. */
-	smp_mb();
-	if (refcount_read(&map->refs) == atomic_read(&map->events.watchers))
-		cmap_events_end(&map->events);
+	atomic_inc(&maps_leaving);
+	map_forget(map);
+	map->last_bytes = atomic64_read(&map->memory.account.bytes);
+	cmap_account_returning(map->memory.account.parent, map->last_bytes);
+	queue_rcu_work(cmap_queue_destroy, &map->destroy);
 }
 
 /**
- * cmap_map_put() - drop a reference; the last one frees the map later
+ * cmap_map_put() - drop a reference of a user
  * @map: the map
+ *
+ * The last reference frees the map later.  If only listeners have references left,
+ * they are told that the map has ended.
  *
  * What was found in the map stays valid until the end of the RCU read section
  * in which it was found.
@@ -205,19 +207,40 @@ static noinline void check_ended(struct cmap *map)
  */
 void cmap_map_put(struct cmap *map)
 {
-	/* The map is freed after a grace period. */
+	bool ended;
+
+	/* The map is freed after a grace period, so it exists below. */
 	rcu_read_lock();
-	if (refcount_dec_and_test(&map->refs)) {
-		atomic_inc(&maps_leaving);
-		map_forget(map);
-		map->last_bytes = atomic64_read(&map->memory.account.bytes);
-		cmap_account_returning(map->memory.account.parent,
-				       map->last_bytes);
-		queue_rcu_work(cmap_queue_destroy, &map->destroy);
-	} else if (unlikely(atomic_read(&map->events.watchers))) {
-		check_ended(map);
-	}
+	/* Full barrier: the last user sees what the others have written. */
+	ended = atomic_dec_and_test(&map->users);
+	if (refcount_dec_and_test(&map->refs))
+		map_release(map);
+	else if (unlikely(ended))
+		cmap_events_end(&map->events);
 	rcu_read_unlock();
+}
+
+/**
+ * cmap_map_hold() - take a reference of a listener, with which the map can end
+ * @map: a map that the caller has a reference of already
+ *
+ * Context: Any.
+ */
+void cmap_map_hold(struct cmap *map)
+{
+	refcount_inc(&map->refs);
+}
+
+/**
+ * cmap_map_unhold() - drop a reference of a listener
+ * @map: the map; the last reference frees it later
+ *
+ * Context: Process.
+ */
+void cmap_map_unhold(struct cmap *map)
+{
+	if (refcount_dec_and_test(&map->refs))
+		map_release(map);
 }
 
 /* ---- names ---- */
@@ -701,6 +724,8 @@ struct cmap *cmap_names_next(u64 *id)
 		map = xa_find_after(&maps, &index, ULONG_MAX, XA_PRESENT);
 	} while (map && !refcount_inc_not_zero(&map->refs));
 	xa_unlock_bh(&maps);
+	if (map)
+		atomic_inc(&map->users);
 
 	*id = index;
 	return map;

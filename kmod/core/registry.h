@@ -31,6 +31,8 @@ struct cmap_attr {
 struct cmap *cmap_map_new(const struct cmap_spec *spec);
 void cmap_map_get(struct cmap *map);
 void cmap_map_put(struct cmap *map);
+void cmap_map_hold(struct cmap *map);
+void cmap_map_unhold(struct cmap *map);
 
 struct net *cmap_names_here(void);
 struct net *cmap_names_initial(void);

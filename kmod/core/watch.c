@@ -66,8 +66,7 @@ int cmap_watcher_begin(struct cmap_watcher *watcher, struct cmap *map,
 	watcher->listener.look = watcher_look;
 	watcher->filter = filter;
 	watcher->map = map;
-	cmap_map_get(map);
-	/* The caller's reference is not one of these: see cmap_map_put(). */
+	cmap_map_hold(map);
 	atomic_inc(&map->events.watchers);
 	watcher->waiting = true;
 	cmap_listener_add(&map->events, &watcher->listener);
@@ -104,9 +103,8 @@ void cmap_watcher_end(struct cmap_watcher *watcher)
 	cmap_reader_free(watcher->reader);
 	kvfree(watcher->before);
 	cmap_filter_free(watcher->filter);
-	/* In this order there are never more watchers than references. */
 	atomic_dec(&map->events.watchers);
-	cmap_map_put(map);
+	cmap_map_unhold(map);
 }
 
 /**

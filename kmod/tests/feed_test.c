@@ -7,9 +7,7 @@
 #include "../core/feed.h"
 #include "../core/filter.h"
 #include "../core/reader.h"
-#include "../core/watch.h"
 
-#include <linux/completion.h>
 #include <linux/delay.h>
 #include <linux/mm.h>
 #include <linux/slab.h>
@@ -531,108 +529,6 @@ static void no_memory(struct kunit *test)
 	cmap_map_put(map);
 }
 
-/* ---- watchers ---- */
-
-struct test_watcher {
-	struct cmap_watcher watcher;
-	struct completion woken;
-};
-
-static void test_wake(struct cmap_watcher *watcher)
-{
-	complete(&container_of(watcher, struct test_watcher, watcher)->woken);
-}
-
-/* Whether the watcher was woken, for which there is some time. */
-static bool woken(struct test_watcher *tw)
-{
-	return wait_for_completion_timeout(&tw->woken, 60 * HZ);
-}
-
-static void watcher_waits(struct kunit *test)
-{
-	const struct cmap_spec spec = { .shards = 2, .feed_bytes = 65536 };
-	struct test_watcher tw = { .watcher.wake = test_wake };
-	struct cmap_records records = {};
-	struct cmap_filter *filter;
-	struct cmap *map = map_new(test, &spec);
-	u64 version;
-	u32 i;
-
-	init_completion(&tw.woken);
-	filter = cmap_filter_new(map, CMAP_FILTER_KEYS, 1, 1);
-	KUNIT_ASSERT_NOT_NULL(test, filter);
-	*cmap_filter_room(filter, 0, 1) = 'a';
-	cmap_filter_finish(filter, map);
-	KUNIT_ASSERT_EQ(test, cmap_records_new(&records, CHUNK), 0);
-	KUNIT_ASSERT_EQ(test, cmap_watcher_begin(&tw.watcher, map, filter, NULL),
-			0);
-
-	KUNIT_EXPECT_FALSE(test, cmap_watcher_ready(&tw.watcher));
-	for (i = 0; i < 100; i++)
-		KUNIT_EXPECT_EQ(test, map_set(map, "b", 1, &version), 0);
-	KUNIT_EXPECT_FALSE(test, cmap_watcher_ready(&tw.watcher));
-	KUNIT_EXPECT_FALSE(test, completion_done(&tw.woken));
-	for (i = 0; i < 100; i++) {
-		KUNIT_EXPECT_EQ(test, map_set(map, "a", 1, &version), 0);
-		KUNIT_ASSERT_TRUE(test, woken(&tw));
-		KUNIT_EXPECT_TRUE(test, cmap_watcher_ready(&tw.watcher));
-		records.looks = U64_MAX;
-		cmap_watcher_read(&tw.watcher, &records);
-		KUNIT_EXPECT_EQ(test, records.count, 1);
-		KUNIT_EXPECT_FALSE(test, cmap_watcher_ready(&tw.watcher));
-		reinit_completion(&tw.woken);
-	}
-	/* What was read can be read once more. */
-	cmap_watcher_unread(&tw.watcher);
-	KUNIT_EXPECT_TRUE(test, cmap_watcher_ready(&tw.watcher));
-	records.looks = U64_MAX;
-	cmap_watcher_read(&tw.watcher, &records);
-	KUNIT_EXPECT_EQ(test, records.count, 1);
-
-	/* The map ends with its last reference that is not a watcher's. */
-	KUNIT_EXPECT_TRUE(test, woken(&tw));
-	reinit_completion(&tw.woken);
-	KUNIT_EXPECT_FALSE(test, cmap_watcher_ended(&tw.watcher));
-	cmap_map_put(map);
-	KUNIT_EXPECT_TRUE(test, woken(&tw));
-	KUNIT_EXPECT_TRUE(test, cmap_watcher_ended(&tw.watcher));
-
-	cmap_records_free(&records, map);
-	cmap_watcher_stop(&tw.watcher);
-	cmap_watcher_end(&tw.watcher);
-}
-
-/* Each allocation of a watcher fails, one after the other. */
-static void watcher_without_memory(struct kunit *test)
-{
-	const struct cmap_spec spec = { .shards = 2, .feed_bytes = 65536 };
-	struct cmap *map = map_new(test, &spec);
-	struct cmap_filter *filter;
-	u32 n;
-
-	for (n = 0;; n++) {
-		struct test_watcher tw = { .watcher.wake = test_wake };
-		int err = -ENOMEM;
-
-		init_completion(&tw.woken);
-		fail_allocs(n, U32_MAX);
-		filter = cmap_filter_new(map, CMAP_FILTER_ALL, 0, 0);
-		if (filter)
-			err = cmap_watcher_begin(&tw.watcher, map, filter, NULL);
-		if (!fail_allocs_end()) {
-			KUNIT_ASSERT_EQ(test, err, 0);
-			cmap_watcher_stop(&tw.watcher);
-			cmap_watcher_end(&tw.watcher);
-			break;
-		}
-		KUNIT_EXPECT_EQ(test, err, -ENOMEM);
-		cmap_filter_free(filter);
-	}
-	KUNIT_EXPECT_EQ(test, n, 3);
-	cmap_map_put(map);
-}
-
 /* ---- races ---- */
 
 static struct feed_test racing;
@@ -703,8 +599,6 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(memory_is_charged),
 	KUNIT_CASE(wiped_at_the_end),
 	KUNIT_CASE(no_memory),
-	KUNIT_CASE(watcher_waits),
-	KUNIT_CASE(watcher_without_memory),
 	KUNIT_CASE(readers_and_writers),
 	{}
 };

@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Watchers: none misses a change that it waits for, and none delays another one.
+ */
+#include "maps.h"
+#include "../core/event.h"
+#include "../core/feed.h"
+#include "../core/filter.h"
+#include "../core/reader.h"
+#include "../core/watch.h"
+
+#include <linux/completion.h>
+#include <linux/ktime.h>
+#include <linux/slab.h>
+
+#define CHUNK		8192
+
+struct test_watcher {
+	struct cmap_watcher watcher;
+	struct completion woken;
+};
+
+static void test_wake(struct cmap_watcher *watcher)
+{
+	complete(&container_of(watcher, struct test_watcher, watcher)->woken);
+}
+
+/* Whether the watcher was woken, for which there is some time. */
+static bool woken(struct test_watcher *tw)
+{
+	return wait_for_completion_timeout(&tw->woken, 60 * HZ);
+}
+
+/* Begin a watcher of all keys, or of those that begin with "a". */
+static void watcher_new(struct kunit *test, struct test_watcher *tw,
+			struct cmap *map, bool all)
+{
+	struct cmap_filter *filter;
+
+	tw->watcher.wake = test_wake;
+	init_completion(&tw->woken);
+	filter = cmap_filter_new(map, all ? CMAP_FILTER_ALL : CMAP_FILTER_PREFIX,
+				 !all, !all);
+	KUNIT_ASSERT_NOT_NULL(test, filter);
+	if (!all)
+		*cmap_filter_room(filter, 0, 1) = 'a';
+	cmap_filter_finish(filter, map);
+	KUNIT_ASSERT_EQ(test, cmap_watcher_begin(&tw->watcher, map, filter, NULL),
+			0);
+}
+
+static void watcher_free(struct test_watcher *tw)
+{
+	cmap_watcher_stop(&tw->watcher);
+	cmap_watcher_end(&tw->watcher);
+}
+
+static void watcher_waits(struct kunit *test)
+{
+	const struct cmap_spec spec = { .shards = 2, .feed_bytes = 65536 };
+	struct test_watcher tw = { .watcher.wake = test_wake };
+	struct cmap_records records = {};
+	struct cmap_filter *filter;
+	struct cmap *map = map_new(test, &spec);
+	u64 version;
+	u32 i;
+
+	init_completion(&tw.woken);
+	filter = cmap_filter_new(map, CMAP_FILTER_KEYS, 1, 1);
+	KUNIT_ASSERT_NOT_NULL(test, filter);
+	*cmap_filter_room(filter, 0, 1) = 'a';
+	cmap_filter_finish(filter, map);
+	KUNIT_ASSERT_EQ(test, cmap_records_new(&records, CHUNK), 0);
+	KUNIT_ASSERT_EQ(test, cmap_watcher_begin(&tw.watcher, map, filter, NULL),
+			0);
+
+	KUNIT_EXPECT_FALSE(test, cmap_watcher_ready(&tw.watcher));
+	for (i = 0; i < 100; i++)
+		KUNIT_EXPECT_EQ(test, map_set(map, "b", 1, &version), 0);
+	KUNIT_EXPECT_FALSE(test, cmap_watcher_ready(&tw.watcher));
+	KUNIT_EXPECT_FALSE(test, completion_done(&tw.woken));
+	for (i = 0; i < 100; i++) {
+		KUNIT_EXPECT_EQ(test, map_set(map, "a", 1, &version), 0);
+		KUNIT_ASSERT_TRUE(test, woken(&tw));
+		KUNIT_EXPECT_TRUE(test, cmap_watcher_ready(&tw.watcher));
+		records.looks = U64_MAX;
+		cmap_watcher_read(&tw.watcher, &records);
+		KUNIT_EXPECT_EQ(test, records.count, 1);
+		KUNIT_EXPECT_FALSE(test, cmap_watcher_ready(&tw.watcher));
+		reinit_completion(&tw.woken);
+	}
+	/* What was read can be read once more. */
+	cmap_watcher_unread(&tw.watcher);
+	KUNIT_EXPECT_TRUE(test, cmap_watcher_ready(&tw.watcher));
+	records.looks = U64_MAX;
+	cmap_watcher_read(&tw.watcher, &records);
+	KUNIT_EXPECT_EQ(test, records.count, 1);
+
+	/* The map ends with its last reference that is not a watcher's. */
+	KUNIT_EXPECT_TRUE(test, woken(&tw));
+	reinit_completion(&tw.woken);
+	KUNIT_EXPECT_FALSE(test, cmap_watcher_ended(&tw.watcher));
+	cmap_map_put(map);
+	KUNIT_EXPECT_TRUE(test, woken(&tw));
+	KUNIT_EXPECT_TRUE(test, cmap_watcher_ended(&tw.watcher));
+
+	cmap_records_free(&records, map);
+	cmap_watcher_stop(&tw.watcher);
+	cmap_watcher_end(&tw.watcher);
+}
+
+/* Each allocation of a watcher fails, one after the other. */
+static void watcher_without_memory(struct kunit *test)
+{
+	const struct cmap_spec spec = { .shards = 2, .feed_bytes = 65536 };
+	struct cmap *map = map_new(test, &spec);
+	struct cmap_filter *filter;
+	u32 n;
+
+	for (n = 0;; n++) {
+		struct test_watcher tw = { .watcher.wake = test_wake };
+		int err = -ENOMEM;
+
+		init_completion(&tw.woken);
+		fail_allocs(n, U32_MAX);
+		filter = cmap_filter_new(map, CMAP_FILTER_ALL, 0, 0);
+		if (filter)
+			err = cmap_watcher_begin(&tw.watcher, map, filter, NULL);
+		if (!fail_allocs_end()) {
+			KUNIT_ASSERT_EQ(test, err, 0);
+			cmap_watcher_stop(&tw.watcher);
+			cmap_watcher_end(&tw.watcher);
+			break;
+		}
+		KUNIT_EXPECT_EQ(test, err, -ENOMEM);
+		cmap_filter_free(filter);
+	}
+	KUNIT_EXPECT_EQ(test, n, 3);
+	cmap_map_put(map);
+}
+
+/*
+ * The map ends with its last user, whatever the number of watchers is meanwhile: a user
+ * who is just leaving may count a watcher that another one is making, and not its
+ * reference.
+ */
+static void ends_with_the_last_user(struct kunit *test)
+{
+	const struct cmap_spec spec = { .shards = 1, .feed_bytes = 65536 };
+	struct cmap *map = map_new(test, &spec);
+	struct test_watcher one = {}, two = {};
+
+	watcher_new(test, &one, map, true);
+	cmap_map_get(map);
+	atomic_inc(&map->events.watchers);
+	cmap_map_put(map);
+	atomic_dec(&map->events.watchers);
+	KUNIT_EXPECT_FALSE(test, cmap_watcher_ended(&one.watcher));
+
+	watcher_new(test, &two, map, true);
+	cmap_map_put(map);
+	KUNIT_EXPECT_TRUE(test, woken(&one));
+	KUNIT_EXPECT_TRUE(test, woken(&two));
+	KUNIT_EXPECT_TRUE(test, cmap_watcher_ended(&two.watcher));
+	watcher_free(&one);
+	watcher_free(&two);
+}
+
+static struct kunit_case cases[] = {
+	KUNIT_CASE(watcher_waits),
+	KUNIT_CASE(watcher_without_memory),
+	KUNIT_CASE(ends_with_the_last_user),
+	{}
+};
+
+static struct kunit_suite suite = {
+	.name = "cmap_watch",
+	.init = ctx_init,
+	.exit = map_exit,
+	.test_cases = cases,
+};
+
+kunit_test_suite(suite);
