@@ -75,6 +75,17 @@ void cmap_events_close(struct cmap_events *events)
 }
 
 /**
+ * cmap_events_look() - have the listeners look
+ * @events: the map's
+ *
+ * Context: Any; the map exists.
+ */
+void cmap_events_look(struct cmap_events *events)
+{
+	queue_work(cmap_queue_event, &events->work);
+}
+
+/**
  * cmap_events_end() - tell the listeners that the map has ended
  * @events: the map's
  *
@@ -84,7 +95,7 @@ void cmap_events_end(struct cmap_events *events)
 {
 	/* Who sees it sees all that was written before. */
 	smp_store_release(&events->ended, true);
-	queue_work(cmap_queue_event, &events->work);
+	cmap_events_look(events);
 }
 
 /**
@@ -157,7 +168,7 @@ static noinline void report(struct cmap_shard *shard, u8 cause,
 		return;
 
 	WRITE_ONCE(shard->events, shard->events & ~CMAP_EVENT_ARMED);
-	queue_work(cmap_queue_event, &shard->listeners->work);
+	cmap_events_look(shard->listeners);
 }
 
 /**

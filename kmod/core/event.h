@@ -33,7 +33,8 @@
  * @look: arms the shards that matter, and then looks whether there is what the
  *	listener waits for, or whether the map has ended.  If so it wakes the
  *	listener and returns true.  It does nothing and returns false while the
- *	listener does not wait.  May sleep, but not wait for a process
+ *	listener does not wait.  May sleep, but not wait for a process, nor
+ *	look for long
  */
 struct cmap_listener {
 	struct list_head node;
@@ -60,6 +61,7 @@ struct cmap_events {
 
 void cmap_events_init(struct cmap_events *events);
 void cmap_events_close(struct cmap_events *events);
+void cmap_events_look(struct cmap_events *events);
 void cmap_events_end(struct cmap_events *events);
 void cmap_listener_add(struct cmap_events *events, struct cmap_listener *listener);
 void cmap_listener_remove(struct cmap_events *events,

@@ -241,23 +241,25 @@ void cmap_reader_fill(struct cmap_reader *reader, struct cmap_records *records)
 /**
  * cmap_reader_look() - check whether there is something to read
  * @reader: the reader, moved on past what its filter does not want
+ * @looks: how many bytes of records may be looked at; set to 0 if there are more
  *
  * Context: Process.
  * Return: true if there is a record that the filter wants, or if records were lost.
  */
-bool cmap_reader_look(struct cmap_reader *reader)
+bool cmap_reader_look(struct cmap_reader *reader, u64 *looks)
 {
 	u32 shards = reader->map->shards;
 	struct cmap_feed_head head;
-	u64 looks = U64_MAX;
 	u32 i;
 
 	for_each_set_bit(i, reader->filter->shards, shards) {
 		u64 tail = cmap_feed_tail(reader->map->shard[i]->feed);
 
-		if (find_wanted(reader, i, tail, &looks, &head) !=
+		if (find_wanted(reader, i, tail, looks, &head) !=
 		    CMAP_FEED_STEP_END)
 			return true;
+		if (!*looks)
+			return false;
 	}
 	return false;
 }

@@ -62,7 +62,7 @@ int cmap_reader_set(struct cmap_reader *reader,
 void cmap_reader_get(const struct cmap_reader *reader,
 		     struct cmap_feed_cursor *cursor);
 void cmap_reader_fill(struct cmap_reader *reader, struct cmap_records *records);
-bool cmap_reader_look(struct cmap_reader *reader);
+bool cmap_reader_look(struct cmap_reader *reader, u64 *looks);
 void cmap_reader_arm(const struct cmap_reader *reader);
 
 #endif /* CMAP_READER_H */

@@ -2,35 +2,62 @@
 #include "watch.h"
 #include "registry.h"
 
+#include <linux/sizes.h>
 #include <linux/slab.h>
+
+/* Bytes of records that one look may look at. */
+#define LOOK_BYTES	SZ_1M
 
 /*
  * Look for something to read.  True if there is something now, which there was not
- * before: the caller wakes the watcher.
+ * before: the caller wakes the watcher.  If there is more to look at than one look may,
+ * the work looks again.
  */
 static bool look_locked(struct cmap_watcher *watcher)
 {
+	u64 looks = LOOK_BYTES;
+
 	lockdep_assert_held(&watcher->lock);
 
 	if (!watcher->waiting)
 		return false;
 	cmap_reader_arm(watcher->reader);
-	if (cmap_reader_look(watcher->reader))
+	if (cmap_reader_look(watcher->reader, &looks))
 		WRITE_ONCE(watcher->waiting, false);
+	else if (!looks)
+		WRITE_ONCE(watcher->missed, true);
 	return !watcher->waiting;
 }
 
-/* A listener's look. */
+/* Unlock a watcher.  If the work could not look at all of it, it looks again. */
+static void watcher_unlock(struct cmap_watcher *watcher)
+{
+	mutex_unlock(&watcher->lock);
+	/* Pairs with watcher_look(). */
+	smp_mb();
+	if (READ_ONCE(watcher->missed))
+		cmap_events_look(&watcher->map->events);
+}
+
+/*
+ * A listener's look.  Whoever holds the lock may not run for long, so this does not wait
+ * for it: all listeners of the map would wait, too.
+ */
 static bool watcher_look(struct cmap_listener *listener)
 {
 	struct cmap_watcher *watcher = container_of(listener,
 						    struct cmap_watcher,
 						    listener);
-	bool found;
+	bool found = false;
 
-	mutex_lock(&watcher->lock);
-	found = look_locked(watcher);
-	mutex_unlock(&watcher->lock);
+	WRITE_ONCE(watcher->missed, true);
+	/* Either this gets the lock, or who has it sees the store when it unlocks. */
+	smp_mb();
+	if (mutex_trylock(&watcher->lock)) {
+		WRITE_ONCE(watcher->missed, false);
+		found = look_locked(watcher);
+		watcher_unlock(watcher);
+	}
 
 	if (found || cmap_watcher_ended(watcher))
 		watcher->wake(watcher);
@@ -124,7 +151,7 @@ void cmap_watcher_read(struct cmap_watcher *watcher,
 	cmap_reader_fill(watcher->reader, records);
 	WRITE_ONCE(watcher->waiting, !records->more);
 	found = look_locked(watcher);
-	mutex_unlock(&watcher->lock);
+	watcher_unlock(watcher);
 
 	/* What came since is news to those who have been told of the rest. */
 	if (found)
@@ -142,7 +169,7 @@ void cmap_watcher_unread(struct cmap_watcher *watcher)
 	mutex_lock(&watcher->lock);
 	WARN_ON_ONCE(cmap_reader_set(watcher->reader, watcher->before));
 	WRITE_ONCE(watcher->waiting, false);
-	mutex_unlock(&watcher->lock);
+	watcher_unlock(watcher);
 
 	watcher->wake(watcher);
 }
@@ -161,7 +188,7 @@ bool cmap_watcher_ready(struct cmap_watcher *watcher)
 	mutex_lock(&watcher->lock);
 	found = look_locked(watcher);
 	ready = !watcher->waiting;
-	mutex_unlock(&watcher->lock);
+	watcher_unlock(watcher);
 
 	/* Others may wait, too. */
 	if (found)
@@ -181,5 +208,5 @@ void cmap_watcher_where(struct cmap_watcher *watcher,
 {
 	mutex_lock(&watcher->lock);
 	cmap_reader_get(watcher->reader, cursor);
-	mutex_unlock(&watcher->lock);
+	watcher_unlock(watcher);
 }

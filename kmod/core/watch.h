@@ -19,6 +19,8 @@
  * @before: where it was before the last read, to which it can return
  * @lock: protects @reader, @before and @waiting.  It is never held while anything is
  *	copied to a process
+ * @missed: the work has not looked at everything, because somebody had @lock or because
+ *	that was too much for one look: it has to look again when @lock is free
  * @waiting: there was nothing to read at the last look, and the shards are armed
  * @wake: called when @waiting has become false, or the map has ended; without @lock
  */
@@ -29,6 +31,7 @@ struct cmap_watcher {
 	struct cmap_reader *reader;
 	struct cmap_feed_cursor *before;
 	struct mutex lock;
+	bool missed;
 	bool waiting;
 	void (*wake)(struct cmap_watcher *watcher);
 };

@@ -434,6 +434,7 @@ static void filters(struct kunit *test)
 	static const char * const keys[] = { "", "a", "ab", "abc", "b", "ba" };
 	struct cmap_filter *prefix, *two;
 	struct feed_test ft = {};
+	u64 looks = U64_MAX;
 	u64 version;
 	u32 i;
 
@@ -461,12 +462,17 @@ static void filters(struct kunit *test)
 	}
 
 	ft.reader->filter = prefix;
-	KUNIT_EXPECT_TRUE(test, cmap_reader_look(ft.reader));
+	KUNIT_EXPECT_TRUE(test, cmap_reader_look(ft.reader, &looks));
 	fill(&ft);
 	KUNIT_EXPECT_EQ(test, ft.records.count, 2);
-	KUNIT_EXPECT_FALSE(test, cmap_reader_look(ft.reader));
+	KUNIT_EXPECT_FALSE(test, cmap_reader_look(ft.reader, &looks));
 	KUNIT_EXPECT_EQ(test, map_set(ft.map, "b", 1, &version), 0);
-	KUNIT_EXPECT_FALSE(test, cmap_reader_look(ft.reader));
+	looks = 1;
+	KUNIT_EXPECT_FALSE(test, cmap_reader_look(ft.reader, &looks));
+	KUNIT_EXPECT_EQ(test, looks, 0);
+	looks = U64_MAX;
+	KUNIT_EXPECT_FALSE(test, cmap_reader_look(ft.reader, &looks));
+	KUNIT_EXPECT_NE(test, looks, 0);
 	cmap_filter_free(prefix);
 	cmap_filter_free(two);
 	feed_test_end(&ft);

@@ -11,6 +11,7 @@
 
 #include <linux/completion.h>
 #include <linux/ktime.h>
+#include <linux/sizes.h>
 #include <linux/slab.h>
 
 #define CHUNK		8192
@@ -166,10 +167,69 @@ static void ends_with_the_last_user(struct kunit *test)
 	watcher_free(&two);
 }
 
+/*
+ * A watcher whose owner holds its lock and does not run keeps no event from others.  It is
+ * told itself when the lock is free, whatever it was held for.
+ */
+static void one_waits_for_no_other(struct kunit *test)
+{
+	const struct cmap_spec spec = { .shards = 1, .feed_bytes = 65536 };
+	struct cmap *map = map_new(test, &spec);
+	struct test_watcher slow = {}, other = {};
+	struct cmap_feed_cursor *cursor;
+	u64 version;
+
+	cursor = kunit_kzalloc(test, CMAP_FEED_CURSOR_BYTES(1), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, cursor);
+	watcher_new(test, &slow, map, true);
+	watcher_new(test, &other, map, true);
+
+	mutex_lock(&slow.watcher.lock);
+	KUNIT_EXPECT_EQ(test, map_set(map, "a", 1, &version), 0);
+	KUNIT_EXPECT_TRUE(test, woken(&other));
+	KUNIT_EXPECT_FALSE(test, completion_done(&slow.woken));
+	mutex_unlock(&slow.watcher.lock);
+	cmap_watcher_where(&slow.watcher, cursor);
+	KUNIT_EXPECT_TRUE(test, woken(&slow));
+
+	watcher_free(&slow);
+	watcher_free(&other);
+	cmap_map_put(map);
+}
+
+/* One look is bounded, and the rest is not forgotten. */
+static void a_look_is_bounded(struct kunit *test)
+{
+	const struct cmap_spec spec = {
+		.shards = 1, .value_max = 1, .feed_bytes = CMAP_FEED_BYTES_MAX,
+	};
+	struct cmap *map = map_new(test, &spec);
+	struct test_watcher tw = {};
+	u8 *key = kunit_kzalloc(test, CMAP_KEY_MAX, GFP_KERNEL);
+	u64 version;
+	u32 i;
+
+	KUNIT_ASSERT_NOT_NULL(test, key);
+	watcher_new(test, &tw, map, false);
+	/* Meanwhile the work does not look. */
+	mutex_lock(&map->events.mutex);
+	for (i = 0; i < 2 * SZ_1M / CMAP_KEY_MAX; i++)
+		KUNIT_ASSERT_EQ(test, map_set(map, key, CMAP_KEY_MAX, &version), 0);
+	KUNIT_EXPECT_EQ(test, map_set(map, "a", 1, &version), 0);
+	KUNIT_EXPECT_FALSE(test, cmap_watcher_ready(&tw.watcher));
+	mutex_unlock(&map->events.mutex);
+	KUNIT_EXPECT_TRUE(test, woken(&tw));
+
+	watcher_free(&tw);
+	cmap_map_put(map);
+}
+
 static struct kunit_case cases[] = {
 	KUNIT_CASE(watcher_waits),
 	KUNIT_CASE(watcher_without_memory),
 	KUNIT_CASE(ends_with_the_last_user),
+	KUNIT_CASE(one_waits_for_no_other),
+	KUNIT_CASE(a_look_is_bounded),
 	{}
 };
 
