@@ -2,6 +2,7 @@
 #include "filter.h"
 
 #include <linux/jhash.h>
+#include <linux/random.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 
@@ -28,6 +29,7 @@ struct cmap_filter *cmap_filter_new(const struct cmap *map, u32 kind, u32 count,
 
 	filter->kind = kind;
 	filter->count = count;
+	filter->seed = get_random_u32();
 	if (kind != CMAP_FILTER_KEYS)
 		bitmap_set(filter->shards, 0, map->shards);
 	return filter;
@@ -49,9 +51,9 @@ static u32 key_begin(const struct cmap_filter *filter, u32 i)
 	return i ? filter->end[i - 1] : 0;
 }
 
-static u8 hash_of(const void *key, u32 len)
+static u8 hash_of(const struct cmap_filter *filter, const void *key, u32 len)
 {
-	return jhash(key, len, 0) % CMAP_FILTER_HEADS;
+	return jhash(key, len, filter->seed) % CMAP_FILTER_HEADS;
 }
 
 /**
@@ -87,7 +89,7 @@ void cmap_filter_finish(struct cmap_filter *filter, const struct cmap *map)
 		const u8 *key = filter->bytes + key_begin(filter, i);
 		u32 len = filter->end[i] - key_begin(filter, i);
 		u64 hash = cmap_hash(&map->hash, key, len);
-		u8 head = hash_of(key, len);
+		u8 head = hash_of(filter, key, len);
 
 		filter->next[i] = filter->head[head];
 		filter->head[head] = i + 1;
@@ -100,7 +102,8 @@ static bool has_key(const struct cmap_filter *filter, const void *key, u32 len)
 {
 	u32 i;
 
-	for (i = filter->head[hash_of(key, len)]; i; i = filter->next[i - 1]) {
+	for (i = filter->head[hash_of(filter, key, len)]; i;
+	     i = filter->next[i - 1]) {
 		u32 begin = key_begin(filter, i - 1);
 
 		if (filter->end[i - 1] - begin == len &&

@@ -16,6 +16,7 @@
  * struct cmap_filter - which keys are wanted
  * @kind: CMAP_FILTER_*
  * @count: number of keys
+ * @seed: of the hash for @head, random: who writes keys cannot know which ones collide
  * @shards: bits of the shards that can have a wanted key
  * @head: for KEYS: 1 + the first key of each hash value, or 0
  * @next: 1 + the next key of the same hash value, or 0
@@ -25,6 +26,7 @@
 struct cmap_filter {
 	u32 kind;
 	u32 count;
+	u32 seed;
 	DECLARE_BITMAP(shards, CMAP_SHARDS_MAX);
 	u8 head[CMAP_FILTER_HEADS];
 	u8 next[CMAP_FEED_KEYS_MAX];

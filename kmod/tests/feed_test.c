@@ -478,6 +478,35 @@ static void filters(struct kunit *test)
 	feed_test_end(&ft);
 }
 
+static struct cmap_filter *filter_of_keys(struct kunit *test,
+					  const struct cmap *map)
+{
+	struct cmap_filter *filter = cmap_filter_new(map, CMAP_FILTER_KEYS,
+						     CMAP_FEED_KEYS_MAX,
+						     CMAP_FEED_KEYS_MAX);
+	u32 i;
+
+	KUNIT_ASSERT_NOT_NULL(test, filter);
+	for (i = 0; i < CMAP_FEED_KEYS_MAX; i++)
+		*cmap_filter_room(filter, i, 1) = i;
+	cmap_filter_finish(filter, map);
+	return filter;
+}
+
+/* Keys that collide in one filter do not in the next one. */
+static void filters_hash_apart(struct kunit *test)
+{
+	const struct cmap_spec spec = { .shards = 1, .feed_bytes = 4096 };
+	struct cmap *map = map_new(test, &spec);
+	struct cmap_filter *one = filter_of_keys(test, map);
+	struct cmap_filter *two = filter_of_keys(test, map);
+
+	KUNIT_EXPECT_NE(test, memcmp(one->head, two->head, sizeof(one->head)), 0);
+	cmap_filter_free(one);
+	cmap_filter_free(two);
+	cmap_map_put(map);
+}
+
 /* ---- memory ---- */
 
 static void memory_is_charged(struct kunit *test)
@@ -602,6 +631,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(positions_are_hints),
 	KUNIT_CASE(forged_records),
 	KUNIT_CASE(filters),
+	KUNIT_CASE(filters_hash_apart),
 	KUNIT_CASE(memory_is_charged),
 	KUNIT_CASE(wiped_at_the_end),
 	KUNIT_CASE(no_memory),
