@@ -89,7 +89,8 @@ static struct cmap_filter *prefix_filter(const struct cmap *map,
  *	<uapi/linux/cmap_feed.h>
  * @arg: its first argument
  *
- * A work calls @fn, soon after a change.  It may sleep, and use the map.  It is called
+ * A work calls @fn, soon after a change, and possibly before this function returns: what
+ * @fn uses is ready before the call.  It may sleep, and use the map.  It is called
  * once at a time, in the order of the feed.  While it runs, records that others write
  * may be lost to it: it is told of that.
  *
