@@ -5,16 +5,20 @@
 #include "queue.h"
 #include "waiters.h"
 
-#include <linux/delay.h>
+#include <linux/jiffies.h>
 #include <linux/ktime.h>
 #include <linux/minmax.h>
 #include <linux/sched.h>
 
-/* Pauses after runs that found nothing, in microseconds. */
-#define PAUSE_FIRST	64
-#define PAUSE_DOUBLES	5	/* so many times, to 2 ms */
-#define PAUSE_SHARE	8	/* a run takes at most a ninth of the time */
-#define PAUSE_MAX	20000
+/*
+ * Pauses between runs.  A few short runs in a row that find nothing are followed by none:
+ * a watch that reads by itself causes them, and waits for the next change already.
+ */
+#define IDLE_RUNS	4
+#define IDLE_PAUSE	msecs_to_jiffies(2)	/* at least a tick */
+#define LONG_RUN	1000	/* in microseconds: pauses whatever it found */
+#define PAUSE_SHARE	8	/* a long run takes at most a ninth of the time */
+#define PAUSE_MAX	HZ	/* unless that would be longer */
 
 static bool events_look(struct cmap_events *events)
 {
@@ -31,23 +35,43 @@ static bool events_look(struct cmap_events *events)
 	return found;
 }
 
-/* A writer that disarms a shard during the pause has the work run once more. */
+/* How long the pause still takes, in jiffies. */
+static unsigned long pause_left(const struct cmap_events *events)
+{
+	unsigned long left = READ_ONCE(events->after) - jiffies;
+
+	/* If it is over, this is a large number. */
+	return left <= PAUSE_MAX + 1 ? left : 0;
+}
+
+static void pause_begin(struct cmap_events *events, bool found, u64 took)
+{
+	unsigned long pause = 0;
+
+	events->idle = found ? 0 : min(events->idle + 1, IDLE_RUNS + 1U);
+	if (events->idle > IDLE_RUNS)
+		pause = IDLE_PAUSE;
+	/* The present tick has begun already, so it is not counted. */
+	if (took >= LONG_RUN)
+		pause = usecs_to_jiffies(min_t(u64, took * PAUSE_SHARE,
+					       jiffies_to_usecs(PAUSE_MAX))) + 1;
+	WRITE_ONCE(events->after, jiffies + pause);
+}
+
 static void events_work(struct work_struct *work)
 {
-	struct cmap_events *events = container_of(work, struct cmap_events, work);
+	struct cmap_events *events = container_of(to_delayed_work(work),
+						  struct cmap_events, work);
 	ktime_t begin = ktime_get();
-	u64 pause;
+	bool found;
 
-	if (events_look(events)) {
-		events->idle = 0;
+	/* It may have been queued before the pause began. */
+	if (pause_left(events)) {
+		cmap_events_look(events);
 		return;
 	}
-
-	pause = PAUSE_FIRST << min_t(unsigned int, events->idle++, PAUSE_DOUBLES);
-	pause = max_t(u64, pause, PAUSE_SHARE *
-		      ktime_us_delta(ktime_get(), begin));
-	pause = min_t(u64, pause, PAUSE_MAX);
-	usleep_range(pause, pause + pause / 4);
+	found = events_look(events);
+	pause_begin(events, found, ktime_us_delta(ktime_get(), begin));
 }
 
 /**
@@ -60,7 +84,8 @@ void cmap_events_init(struct cmap_events *events)
 {
 	mutex_init(&events->mutex);
 	INIT_LIST_HEAD(&events->listeners);
-	INIT_WORK(&events->work, events_work);
+	INIT_DELAYED_WORK(&events->work, events_work);
+	events->after = jiffies;
 }
 
 /**
@@ -71,18 +96,18 @@ void cmap_events_init(struct cmap_events *events)
  */
 void cmap_events_close(struct cmap_events *events)
 {
-	cancel_work_sync(&events->work);
+	cancel_delayed_work_sync(&events->work);
 }
 
 /**
- * cmap_events_look() - have the listeners look
+ * cmap_events_look() - have the listeners look, at once or after the pause
  * @events: the map's
  *
  * Context: Any; the map exists.
  */
 void cmap_events_look(struct cmap_events *events)
 {
-	queue_work(cmap_queue_event, &events->work);
+	queue_delayed_work(cmap_queue_event, &events->work, pause_left(events));
 }
 
 /**

@@ -8,9 +8,10 @@
  * whether it has what it waits for.  So a writer does the same whether one listens
  * or thousands do, and only once for each run of the work.
  *
- * If a run found nothing for anybody, the work pauses before the next one.  The
- * more such runs there are in a row, the longer it pauses.  So changes that nobody
- * waits for cost writers next to nothing, however many they are.
+ * If some runs in a row found nothing for anybody, there is a pause before the next
+ * one.  So changes that nobody waits for cost writers next to nothing, however many
+ * they are.  After a long run there is a longer pause, whatever it found.  So listeners
+ * leave most of the CPU's time to others, however many they are.
  *
  * No change is missed: a listener arms the shards first, under their locks, and
  * looks afterwards.  A change that it does not see then is one whose writer finds
@@ -46,15 +47,18 @@ struct cmap_listener {
  * @mutex: protects @listeners; held while they look
  * @listeners: the listeners
  * @work: has them look
- * @idle: how many runs of @work in a row found nothing for anybody
+ * @idle: how many runs of @work in a row found nothing for anybody; not counted
+ *	any further when there is a pause after each
+ * @after: when the pause after the last run of @work ends, in jiffies
  * @watchers: how many watchers the map has, for reports
  * @ended: only listeners have references: nothing can change any more
  */
 struct cmap_events {
 	struct mutex mutex;
 	struct list_head listeners;
-	struct work_struct work;
+	struct delayed_work work;
 	unsigned int idle;
+	unsigned long after;
 	atomic_t watchers;
 	bool ended;
 };

@@ -11,10 +11,9 @@ struct workqueue_struct *cmap_queue_wake;
 struct workqueue_struct *cmap_queue_free;
 struct workqueue_struct *cmap_queue_destroy;
 
-static struct workqueue_struct *queue_new(const char *name, unsigned int flags)
+static struct workqueue_struct *queue_new(const char *name)
 {
-	return alloc_workqueue("%s", WQ_UNBOUND | WQ_MEM_RECLAIM | flags, 0,
-			       name);
+	return alloc_workqueue("%s", WQ_UNBOUND | WQ_MEM_RECLAIM, 0, name);
 }
 
 /**
@@ -25,22 +24,22 @@ static struct workqueue_struct *queue_new(const char *name, unsigned int flags)
  */
 int cmap_queue_init(void)
 {
-	cmap_queue_resize = queue_new("cmap_resize", 0);
+	cmap_queue_resize = queue_new("cmap_resize");
 	if (!cmap_queue_resize)
 		return -ENOMEM;
-	cmap_queue_upkeep = queue_new("cmap_upkeep", 0);
+	cmap_queue_upkeep = queue_new("cmap_upkeep");
 	if (!cmap_queue_upkeep)
 		goto destroy_resize;
-	cmap_queue_free = queue_new("cmap_free", 0);
+	cmap_queue_free = queue_new("cmap_free");
 	if (!cmap_queue_free)
 		goto destroy_upkeep;
-	cmap_queue_event = queue_new("cmap_event", WQ_HIGHPRI);
+	cmap_queue_event = queue_new("cmap_event");
 	if (!cmap_queue_event)
 		goto destroy_free;
-	cmap_queue_wake = queue_new("cmap_wake", WQ_HIGHPRI);
+	cmap_queue_wake = queue_new("cmap_wake");
 	if (!cmap_queue_wake)
 		goto destroy_event;
-	cmap_queue_destroy = queue_new("cmap_destroy", 0);
+	cmap_queue_destroy = queue_new("cmap_destroy");
 	if (!cmap_queue_destroy)
 		goto destroy_wake;
 

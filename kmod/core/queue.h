@@ -24,7 +24,7 @@ extern struct workqueue_struct *cmap_queue_resize;
 /* Allocates segments ahead of need, and trims.  Each work is short. */
 extern struct workqueue_struct *cmap_queue_upkeep;
 
-/* Has listeners look for changes.  A work may pause for a short time. */
+/* Has listeners look for changes, and wakes waiters. */
 extern struct workqueue_struct *cmap_queue_event;
 
 /* Wakes waiters that are too many for a writer.  Each work is short. */

@@ -10,6 +10,7 @@
 #include "../core/watch.h"
 
 #include <linux/completion.h>
+#include <linux/delay.h>
 #include <linux/ktime.h>
 #include <linux/sizes.h>
 #include <linux/slab.h>
@@ -224,12 +225,59 @@ static void a_look_is_bounded(struct kunit *test)
 	cmap_map_put(map);
 }
 
+/* A listener that takes long, finds something, and hears of a change meanwhile. */
+struct long_listener {
+	struct cmap_listener listener;
+	struct cmap_events *events;
+	struct completion done;
+	unsigned int runs;
+	ktime_t end;
+	s64 pause;
+};
+
+#define LONG_MS		10
+
+static bool look_long(struct cmap_listener *listener)
+{
+	struct long_listener *ll = container_of(listener, struct long_listener,
+						listener);
+
+	if (ll->runs++) {
+		ll->pause = ktime_ms_delta(ktime_get(), ll->end);
+		complete(&ll->done);
+		return true;
+	}
+	cmap_events_look(ll->events);
+	msleep(LONG_MS);
+	ll->end = ktime_get();
+	return true;
+}
+
+/* Long runs leave time to others, also if they find something. */
+static void long_runs_pause(struct kunit *test)
+{
+	const struct cmap_spec spec = { .shards = 1 };
+	struct cmap *map = map_new(test, &spec);
+	struct long_listener ll = {
+		.listener.look = look_long, .events = &map->events,
+	};
+
+	init_completion(&ll.done);
+	cmap_listener_add(&map->events, &ll.listener);
+	cmap_events_look(&map->events);
+	KUNIT_EXPECT_TRUE(test, wait_for_completion_timeout(&ll.done, 60 * HZ));
+	KUNIT_EXPECT_GE(test, ll.pause, 8 * LONG_MS - 1);
+	cmap_listener_remove(&map->events, &ll.listener);
+	cmap_map_put(map);
+}
+
 static struct kunit_case cases[] = {
 	KUNIT_CASE(watcher_waits),
 	KUNIT_CASE(watcher_without_memory),
 	KUNIT_CASE(ends_with_the_last_user),
 	KUNIT_CASE(one_waits_for_no_other),
 	KUNIT_CASE(a_look_is_bounded),
+	KUNIT_CASE(long_runs_pause),
 	{}
 };
 
