@@ -18,7 +18,7 @@ module_param_named(max_maps_per_user, cmap_user_max_maps, uint, 0644);
 MODULE_PARM_DESC(max_maps_per_user,
 		 "Most maps of one user (default 0: a quarter of max_maps)");
 module_param_named(max_watches, cmap_max_watches, uint, 0644);
-MODULE_PARM_DESC(max_watches, "Most watches there can be (default 65536)");
+MODULE_PARM_DESC(max_watches, "Most watches there can be (default 16384)");
 module_param_named(max_watches_per_user, cmap_user_max_watches, uint, 0644);
 MODULE_PARM_DESC(max_watches_per_user,
 		 "Most watches of one user (default 0: a quarter of max_watches)");

@@ -16,7 +16,7 @@
 unsigned int cmap_max_maps = 4096;
 unsigned int cmap_user_max_maps;
 
-unsigned int cmap_max_watches = 65536;
+unsigned int cmap_max_watches = 16384;
 unsigned int cmap_user_max_watches;
 
 unsigned int cmap_max_waiters = 16384;
