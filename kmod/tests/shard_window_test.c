@@ -254,8 +254,8 @@ static void shrinks_without_another_write(struct kunit *test)
 	KUNIT_EXPECT_GT(test, ts_table(ts)->bits, bits);
 	fault_end(ts, cookie);
 
-	for (i = 0; i < 2000 && ts_table(ts)->bits != bits; i++)
-		msleep(10);
+	for (i = 0; i < 1000 && ts_table(ts)->bits != bits; i++)
+		msleep(20);
 	KUNIT_EXPECT_EQ(test, ts_table(ts)->bits, bits);
 	ts_free(ts);
 }

@@ -451,11 +451,11 @@ TEST(many_wait_for_one_key)
 	/* Others' changes wake nobody. */
 	for (i = 0; i < 1000; i++)
 		ASSERT_EQ(0, set(crowd.fd, &i, 4, "", 0));
-	EXPECT_EQ(0, crowd.ended);
+	EXPECT_EQ(0, (unsigned int)crowd.ended);
 	ASSERT_EQ(0, set_text(crowd.fd, "a"));
 	for (i = 0; i < CROWD; i++)
 		pthread_join(thread[i], NULL);
-	EXPECT_EQ(0, crowd.failed);
+	EXPECT_EQ(0, (unsigned int)crowd.failed);
 	EXPECT_EQ(0, limits_now().waiters);
 	close(crowd.fd);
 }
@@ -588,6 +588,7 @@ TEST(stopped_waiter)
 TEST(limits)
 {
 	long long old = set_parameter("max_waiters", 8), user;
+	struct cmap_wait_key many[8] = {};
 	uint64_t version = 0;
 	int fd = new_map();
 
@@ -595,16 +596,12 @@ TEST(limits)
 	user = set_parameter("max_waiters_per_user", 0);
 	waiting_child(fd, 0, FOREVER);
 	EXPECT_TRUE(all_wait(1));
-	{
-		struct cmap_wait_key keys[8] = {};
-
-		EXPECT_EQ(8, limits_now().all_max_waiters);
-		EXPECT_EQ(-ENFILE, wait_keys(fd, keys, 8, FOREVER, NULL));
-		EXPECT_EQ(-ETIMEDOUT, wait_keys(fd, keys, 7,
-						clock_ns() + 1000000, NULL));
-		/* Who does not wait is not counted. */
-		EXPECT_EQ(-ETIMEDOUT, wait_keys(fd, keys, 8, 0, NULL));
-	}
+	EXPECT_EQ(8, limits_now().all_max_waiters);
+	EXPECT_EQ(-ENFILE, wait_keys(fd, many, 8, FOREVER, NULL));
+	EXPECT_EQ(-ETIMEDOUT, wait_keys(fd, many, 7, clock_ns() + 1000000,
+					NULL));
+	/* Who does not wait is not counted. */
+	EXPECT_EQ(-ETIMEDOUT, wait_keys(fd, many, 8, 0, NULL));
 	/* A user's share is a quarter. */
 	if (!fork()) {
 		struct cmap_wait_key keys[3] = {};
@@ -647,10 +644,10 @@ TEST(closed_meanwhile)
 	ASSERT_EQ(0, close(fd));
 	ASSERT_EQ(0, unlink_named("wait"));
 	usleep(10000);
-	EXPECT_EQ(0, crowd.ended);
+	EXPECT_EQ(0, (unsigned int)crowd.ended);
 	ASSERT_EQ(0, set_text(writer, "a"));
 	pthread_join(thread, NULL);
-	EXPECT_EQ(0, crowd.failed);
+	EXPECT_EQ(0, (unsigned int)crowd.failed);
 	close(writer);
 }
 
