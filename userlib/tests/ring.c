@@ -72,13 +72,9 @@ static uint64_t start_of[20000];
 
 static void write_and_note(void)
 {
-	char key[64], value[VALUE_MOST];
-	uint64_t version = w.version + SHARDS;
-	size_t size = (sizeof(struct cmap_feed_record) + key_for(version, key) + 7) / 8 * 8 +
-		      (value_for(version, value) + 7) / 8 * 8;
+	uint64_t start = write_record(&w, NULL);
 
-	write_record(&w, NULL);
-	start_of[version / SHARDS] = w.position - size;
+	start_of[w.version / SHARDS] = start;
 }
 
 /* Read up to the end.  What is lost must have been overwritten. */

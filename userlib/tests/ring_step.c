@@ -7,15 +7,12 @@
  *
  * usage: ring_step [NUMBER]	of one case
  */
+#include "tracer.h"
 #include "wrap.h"
 #include "ring_writer.h"
 
-#include <sched.h>
 #include <signal.h>
-#include <stdbool.h>
 #include <sys/mman.h>
-#include <sys/ptrace.h>
-#include <sys/wait.h>
 
 /* No test here asks the kernel. */
 int __wrap_ioctl(int from, unsigned long command, ...)
@@ -42,7 +39,6 @@ static struct shared {
 } *shared;
 
 static struct writer w;
-static pid_t pid;
 
 /* ---- the reader ---- */
 
@@ -72,13 +68,9 @@ static void reader(void)
 
 static void write_one(void)
 {
-	char key[64], value[VALUE_MOST];
-	uint64_t version = w.version + SHARDS;
-	size_t size = (sizeof(struct cmap_feed_record) + key_for(version, key) + 7) / 8 * 8 +
-		      (value_for(version, value) + 7) / 8 * 8;
+	uint64_t start = write_record(&w, NULL);
 
-	write_record(&w, NULL);
-	shared->start_of[version / SHARDS % STARTS] = w.position - size;
+	shared->start_of[w.version / SHARDS % STARTS] = start;
 }
 
 static void write_bytes(uint64_t bytes)
@@ -115,33 +107,6 @@ static const struct change {
 };
 
 /* ---- the tracer ---- */
-
-static void stay_on_one_cpu(void)
-{
-	cpu_set_t set;
-	int cpu = sched_getcpu();
-
-	CPU_ZERO(&set);
-	CPU_SET(cpu < 0 ? 0 : cpu, &set);
-	sched_setaffinity(0, sizeof(set), &set);
-}
-
-static bool stopped(void)
-{
-	int status;
-
-	return waitpid(pid, &status, 0) == pid && WIFSTOPPED(status);
-}
-
-static bool run_on(void)
-{
-	return !ptrace(PTRACE_CONT, pid, 0, 0) && stopped();
-}
-
-static bool one_step(void)
-{
-	return !ptrace(PTRACE_SINGLESTEP, pid, 0, 0) && stopped();
-}
 
 /* Whether the last read was right. */
 static bool right(void)

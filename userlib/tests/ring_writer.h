@@ -55,8 +55,11 @@ static struct kcmap_ring ring_of(const struct writer *w)
 	};
 }
 
-/* The steps of a write, so that readers can be run between them. */
-static void write_record(struct writer *w, void (*between)(void))
+/*
+ * The steps of a write, so that readers can be run between them.  Returns where the
+ * record begins.
+ */
+static uint64_t write_record(struct writer *w, void (*between)(void))
 {
 	uint64_t version = w->version + SHARDS, start = w->position;
 	uint64_t left = RING_BYTES - start % RING_BYTES;
@@ -101,6 +104,8 @@ static void write_record(struct writer *w, void (*between)(void))
 	w->position = start + record.size;
 	w->version = version;
 	STORE_RELEASE(&w->words->tail, version);
+
+	return start;
 }
 
 /*

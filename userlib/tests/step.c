@@ -10,16 +10,13 @@
  * memory, and this test is the kernel.  selftests/window/window_step.c is the
  * same test for what the module makes.
  */
+#include "tracer.h"
 #include "wrap.h"
 #include "window_file.h"
 
-#include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
-#include <stdbool.h>
 #include <stdlib.h>
-#include <sys/ptrace.h>
-#include <sys/wait.h>
 
 #define KEY		40
 #define LEN		40
@@ -214,36 +211,6 @@ static void carry_out(const struct change *change)
 }
 
 /* ---- the tracer ---- */
-
-static pid_t pid;
-
-/* The two processes run by turns.  On one CPU, that needs no wake-up of another. */
-static void stay_on_one_cpu(void)
-{
-	cpu_set_t set;
-	int cpu = sched_getcpu();
-
-	CPU_ZERO(&set);
-	CPU_SET(cpu < 0 ? 0 : cpu, &set);
-	sched_setaffinity(0, sizeof(set), &set);
-}
-
-static bool stopped(void)
-{
-	int status;
-
-	return waitpid(pid, &status, 0) == pid && WIFSTOPPED(status);
-}
-
-static bool run_on(void)
-{
-	return !ptrace(PTRACE_CONT, pid, 0, 0) && stopped();
-}
-
-static bool one_step(void)
-{
-	return !ptrace(PTRACE_SINGLESTEP, pid, 0, 0) && stopped();
-}
 
 /* Whether the result of the read was right at some moment of it. */
 static bool right(const struct change *change, uint8_t before, bool came_by)
