@@ -96,8 +96,9 @@ static uint64_t write_record(struct writer *w, void (*between)(void))
 		struct cmap_feed_part *part =
 			&w->words->part[start % RING_BYTES / part_bytes];
 
-		STORE(&part->position, start);
+		/* In this order, as in the kernel. */
 		STORE(&part->version, version);
+		STORE_RELEASE(&part->position, start);
 		w->part_end = (start / part_bytes + 1) * part_bytes;
 	}
 	STORE(&w->words->end[version / SHARDS & 1], start + record.size);
