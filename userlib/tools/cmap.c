@@ -255,6 +255,17 @@ static void do_unlink(const struct arguments *args)
 	free(name);
 }
 
+/* The end of a command that prints the value of a key. */
+static void print_value_and_close(struct kcmap *map, struct bytes key, void *value,
+				  size_t len)
+{
+	print_bytes(value, len);
+	putchar('\n');
+	free(value);
+	free(key.data);
+	kcmap_close(map);
+}
+
 static void do_get(const struct arguments *args)
 {
 	struct kcmap *map = open_map(args->argv[1], O_RDONLY);
@@ -264,11 +275,7 @@ static void do_get(const struct arguments *args)
 
 	if (!value)
 		die(args->argv[2]);
-	print_bytes(value, len);
-	putchar('\n');
-	free(value);
-	free(key.data);
-	kcmap_close(map);
+	print_value_and_close(map, key, value, len);
 }
 
 /*
@@ -299,11 +306,7 @@ static void do_wait(const struct arguments *args)
 
 	if (!value)
 		die(args->argv[2]);
-	print_bytes(value, len);
-	putchar('\n');
-	free(value);
-	free(key.data);
-	kcmap_close(map);
+	print_value_and_close(map, key, value, len);
 }
 
 static void set_by(const struct arguments *args,
@@ -353,11 +356,7 @@ static void do_take(const struct arguments *args)
 	len = kcmap_take(map, key.data, key.len, value, info.value_max, NULL);
 	if (len < 0)
 		die(args->argv[2]);
-	print_bytes(value, (size_t)len);
-	putchar('\n');
-	free(value);
-	free(key.data);
-	kcmap_close(map);
+	print_value_and_close(map, key, value, (size_t)len);
 }
 
 static void do_delete(const struct arguments *args)
