@@ -551,14 +551,7 @@ static void no_memory(struct kunit *test)
 	struct cmap *map;
 	u32 n;
 
-	for (n = 0;; n++) {
-		fail_allocs(n, U32_MAX);
-		map = cmap_map_new(&spec);
-		if (!fail_allocs_end())
-			break;
-		KUNIT_EXPECT_PTR_EQ(test, map, ERR_PTR(-ENOMEM));
-	}
-	KUNIT_ASSERT_FALSE(test, IS_ERR(map));
+	map = map_new_after_failures(test, &spec, &n);
 	/* For each shard: itself, its feed, and two blocks with their pages. */
 	KUNIT_EXPECT_GE(test, n, 2 * 6);
 	cmap_map_put(map);

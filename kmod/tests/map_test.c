@@ -103,16 +103,9 @@ static void no_memory(struct kunit *test)
 	struct cmap *map;
 	u32 n;
 
-	for (n = 0;; n++) {
-		fail_allocs(n, U32_MAX);
-		map = cmap_map_new(&spec);
-		if (!fail_allocs_end())
-			break;
-		KUNIT_EXPECT_PTR_EQ(test, map, ERR_PTR(-ENOMEM));
-	}
+	map = map_new_after_failures(test, &spec, &n);
 	/* The user, the map, its name, the counters, two shards. */
 	KUNIT_EXPECT_EQ(test, n, 6);
-	KUNIT_ASSERT_FALSE(test, IS_ERR(map));
 	fail_allocs(0, 1);
 	KUNIT_EXPECT_EQ(test, cmap_names_add(map, here()), -ENOMEM);
 	KUNIT_EXPECT_EQ(test, fail_allocs_end(), 1);

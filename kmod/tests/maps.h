@@ -40,6 +40,26 @@ static inline struct cmap *map_new(struct kunit *test, const struct cmap_spec *s
 	return map;
 }
 
+/*
+ * Make a map with each allocation failing once, one after the other.  None leaks memory.
+ * @n is set to how many there are.
+ */
+static inline struct cmap *map_new_after_failures(struct kunit *test,
+						  const struct cmap_spec *spec, u32 *n)
+{
+	struct cmap *map;
+
+	for (*n = 0;; ++*n) {
+		fail_allocs(*n, U32_MAX);
+		map = cmap_map_new(spec);
+		if (!fail_allocs_end())
+			break;
+		KUNIT_EXPECT_PTR_EQ(test, map, ERR_PTR(-ENOMEM));
+	}
+	KUNIT_ASSERT_FALSE(test, IS_ERR(map));
+	return map;
+}
+
 static inline int map_set(struct cmap *map, const void *data, u32 len, u64 *version)
 {
 	struct cmap_write write = { .code = CMAP_CODE_SET, .value = "" };
