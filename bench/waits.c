@@ -109,6 +109,19 @@ static double time_turns(const int cpu[2], void (*wake)(int who),
 	return begin / bench.calls / 2;
 }
 
+/* Record a series of @what, that of another peer, and the ratios of the two. */
+static void results(struct what what, const struct series *series, const char *other,
+		    const struct series *others, const char *both,
+		    const struct series *ratios)
+{
+	result(&what, series);
+	what.peer = other;
+	result(&what, others);
+	what.peer = both;
+	what.unit = "ratio";
+	result(&what, ratios);
+}
+
 static void compare_turns(const char *name, int cpu0, int cpu1)
 {
 	struct series keys = {}, events = {}, ratios = {};
@@ -131,12 +144,7 @@ static void compare_turns(const char *name, int cpu0, int cpu1)
 	       series_median(&keys), series_median(&events),
 	       series_median(&ratios), series_min(&ratios),
 	       series_max(&ratios));
-	result(&what, &keys);
-	what.peer = "eventfd";
-	result(&what, &events);
-	what.peer = "cmap to eventfd";
-	what.unit = "ratio";
-	result(&what, &ratios);
+	results(what, &keys, "eventfd", &events, "cmap to eventfd", &ratios);
 	fflush(stdout);
 }
 
@@ -217,12 +225,7 @@ static void compare_writer(void)
 	       waiters, series_median(&with), series_median(&without),
 	       series_median(&ratios), series_min(&ratios),
 	       series_max(&ratios));
-	result(&what, &with);
-	what.peer = "without waiters";
-	result(&what, &without);
-	what.peer = "with to without";
-	what.unit = "ratio";
-	result(&what, &ratios);
+	results(what, &with, "without waiters", &without, "with to without", &ratios);
 }
 
 int main(int argc, char **argv)
