@@ -6,6 +6,7 @@ KDIR ?= /lib/modules/$(shell uname -r)/build
 PREFIX ?= /usr/local
 BUILD := $(CURDIR)/build
 LIB := $(BUILD)/user/lib
+HOST := $(BUILD)/module-host
 # make check runs the selftests on the first one.
 KERNELS ?= 6.12 6.1 7.3
 
@@ -16,7 +17,7 @@ all: modules lib
 help:
 	@echo 'On this machine:'
 	@echo '  make              the module for the running kernel, and the library'
-	@echo '  make install      both, with headers, manual pages and udev rule'
+	@echo '  make install      both, with headers, manual pages, completion and udev rule'
 	@echo '                    (DESTDIR, PREFIX and KDIR are honoured)'
 	@echo '  make uninstall    remove them'
 	@echo '  make check-host   load the module here and run the selftests'
@@ -39,7 +40,7 @@ help:
 
 modules:
 	@tools/ready '$(KDIR)'
-	CMAP_TESTS= tools/module '$(KDIR)' '$(BUILD)/module-host' plain
+	CMAP_TESTS= tools/module '$(KDIR)' '$(HOST)' plain
 
 lib:
 	$(MAKE) -C userlib O=$(LIB)
@@ -127,29 +128,45 @@ bench-host: bench-programs
 # 60 lets an administrator's rules come later.  Earlier versions installed 99.
 RULES := $(DESTDIR)/usr/lib/udev/rules.d
 LOAD := $(DESTDIR)/usr/lib/modules-load.d
+EXAMPLES := $(DESTDIR)$(PREFIX)/share/doc/cmap/examples
+# What modules that use the kernel API are built with.
+API := $(DESTDIR)$(PREFIX)/lib/cmap
+RELEASE = $$(tools/registered --release '$(HOST)/kmod/cmap.ko')
+REMOVE_EMPTY := rmdir --ignore-fail-on-non-empty 2>/dev/null
 
 # Debian's kernels are configured to sign modules when they are installed, with a key
 # that only the kernel's builder has.
 UNSIGNED = $(if $(wildcard $(KDIR)/certs/signing_key.pem),,CONFIG_MODULE_SIG_ALL=)
 
 install: all
-	$(MAKE) -C '$(KDIR)' M='$(BUILD)/module-host' \
-		INSTALL_MOD_PATH='$(DESTDIR)' INSTALL_MOD_STRIP=1 \
-		$(UNSIGNED) modules_install
+	$(MAKE) -C '$(KDIR)' M='$(HOST)' \
+		INSTALL_MOD_PATH='$(DESTDIR)' INSTALL_MOD_DIR=updates \
+		INSTALL_MOD_STRIP=1 $(UNSIGNED) modules_install
+	rm -f $(DESTDIR)/lib/modules/$(RELEASE)/extra/kmod/cmap.ko*
 	$(MAKE) -C userlib O=$(LIB) install
 	install -D -m 644 kmod/60-cmap.rules $(RULES)/60-cmap.rules
 	rm -f $(RULES)/99-cmap.rules
 	install -D -m 644 kmod/cmap.conf $(LOAD)/cmap.conf
-	@tools/registered '$(BUILD)/module-host/kmod/cmap.ko'
+	install -D -m 644 -t $(EXAMPLES) kmod/examples/*
+	install -D -m 644 -t $(API)/include/linux kmod/include/linux/*.h
+	install -D -m 644 -t $(API)/include/uapi/linux uapi/linux/*.h
+	install -D -m 644 -t $(API)/$(RELEASE) $(HOST)/Module.symvers
+	@tools/registered '$(HOST)/kmod/cmap.ko'
 
+# Earlier versions also installed the sample, and on some kernels in another directory.
 uninstall:
-	for d in updates extra; do \
-		rm -f $(DESTDIR)/lib/modules/*/$$d/kmod/cmap.ko* \
-			$(DESTDIR)/lib/modules/*/$$d/kmod/sample/cmap_sample.ko*; \
-		rmdir -p --ignore-fail-on-non-empty \
-			$(DESTDIR)/lib/modules/*/$$d/kmod/sample 2>/dev/null || true; \
+	for k in $(DESTDIR)/lib/modules/*/updates/kmod $(DESTDIR)/lib/modules/*/extra/kmod; do \
+		[ -d $$k ] || continue; \
+		rm -f $$k/cmap.ko* $$k/sample/cmap_sample.ko*; \
+		$(REMOVE_EMPTY) $$k/sample $$k $${k%/kmod} || true; \
 	done
-	rm -f $(RULES)/60-cmap.rules $(RULES)/99-cmap.rules $(LOAD)/cmap.conf
+	rm -f $(RULES)/60-cmap.rules $(RULES)/99-cmap.rules $(LOAD)/cmap.conf \
+		$(patsubst kmod/examples/%,$(EXAMPLES)/%,$(wildcard kmod/examples/*)) \
+		$(patsubst kmod/%,$(API)/%,$(wildcard kmod/include/linux/*.h)) \
+		$(patsubst %,$(API)/include/%,$(wildcard uapi/linux/*.h)) \
+		$(API)/*/Module.symvers
+	$(REMOVE_EMPTY) $(EXAMPLES) $(EXAMPLES:/examples=) $(API)/include/uapi/linux \
+		$(API)/include/uapi $(API)/include/linux $(API)/* $(API) || true
 	$(MAKE) -C userlib uninstall
 	@tools/registered
 
