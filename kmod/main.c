@@ -100,3 +100,4 @@ module_exit(cmap_exit);
 
 MODULE_DESCRIPTION("Concurrent key/value maps shared by processes and the kernel");
 MODULE_LICENSE("GPL");
+MODULE_VERSION(CMAP_VERSION);
