@@ -1,15 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A write that lacks memory tries these steps, in this order:
- *
- * 1. queue: by shard for a node, then by map for memory.  The first in the queue
- *    gets what becomes free;
- * 2. wait for a node of its size that only waits for a grace period;
- * 3. free the segments of its map that have no live nodes;
- * 4. wait for memory that readers may still see, of the map or of all maps below
- *    a limit that is reached;
- * 5. empty sparse segments, which takes free nodes;
- * 6. fail.
+ * A write that lacks memory is helped by the first of the reliefs that can: see
+ * the list of them, reliefs[], further down.
  *
  * The write waits as long as enough memory is on its way back, until a fatal
  * signal.  It waits for no other memory, and never for the whole machine.
@@ -26,6 +18,7 @@
 #include <linux/delay.h>
 #include <linux/err.h>
 #include <linux/jiffies.h>
+#include <linux/kernel.h>
 #include <linux/ktime.h>
 #include <linux/lockdep.h>
 #include <linux/rcupdate.h>
@@ -46,6 +39,67 @@
 #define COLLECT_ROUNDS	64	/* rounds when no other task may get to run */
 #define EVACUATE_SHARES	4	/* steps, from the sparsest segments on */
 
+/*
+ * Memory on its way back to a map and to the accounts above it.  Some of it
+ * waits for a grace period, some is held by writers.
+ */
+struct finding {
+	bool freed;			/* some memory has been freed already */
+	bool enough;			/* memory on its way back is enough */
+	bool sure;			/* the same without what writers hold */
+	struct cmap_coming pending;	/* free after a grace period */
+	struct cmap_coming in_hand;	/* held by writers */
+	u64 held;			/* of that by the waiting writer itself */
+	bool user;			/* the maps of the map's user were examined */
+	bool all;			/* all maps were examined */
+};
+
+/**
+ * struct relief - a write that lacks something, and what was tried
+ * @map: the map
+ * @shard: the shard
+ * @write: the write
+ * @gfp: GFP_KERNEL, or GFP_ATOMIC where sleeping is not allowed
+ * @counted: the write is counted in &struct cmap.short_of
+ * @in_line: the write is registered in the queue for a node of its size
+ * @queued: the write holds the shard's supply semaphore
+ * @noio: from memalloc_noio_save(), if @queued
+ * @sole: the write holds the map's supply semaphore, too
+ * @rounds: how often the write got something, and then lacked something again
+ * @vain: how often in a row too little memory was on its way back
+ * @tries: how often in all there was nothing to wait for
+ * @versions: sum of the versions of all shards at the last try
+ * @lean: how often the machine or the memory cgroup had no memory
+ * @since: in jiffies: since when only memory that writers hold could help.  The
+ *	time of waits for grace periods is left out.  0 if it never was so
+ * @lack: the memory that it lacks
+ * @finding: what of it was on its way back at the last look
+ * @fits: the limits had room for it then
+ */
+struct relief {
+	struct cmap *map;
+	struct cmap_shard *shard;
+	struct cmap_write *write;
+	gfp_t gfp;
+	bool counted;
+	bool in_line;
+	bool queued;
+	unsigned int noio;
+	bool sole;
+	unsigned int rounds;
+	unsigned int vain;
+	unsigned int tries;
+	u64 versions;
+	unsigned int lean;
+	unsigned long since;
+	struct cmap_lack lack;
+	struct finding finding;
+	bool fits;
+};
+
+/* What a relief returns if it cannot help, so the next one is tried. */
+#define NO_HELP		1
+
 /* The queues of a shard and of its map, in the order in which they are joined. */
 enum queue_level { QUEUE_SHARD, QUEUE_MAP };
 
@@ -61,24 +115,24 @@ static struct lockdep_map queue_maps[] = {
 };
 #endif
 
-static struct semaphore *queue_of(struct cmap_relief *relief,
+static struct semaphore *queue_of(struct relief *relief,
 				  enum queue_level level)
 {
 	return level == QUEUE_SHARD ? &relief->shard->supply :
 				      &relief->map->supply;
 }
 
-static void leave_queue(struct cmap_relief *relief, enum queue_level level)
+static void leave_queue(struct relief *relief, enum queue_level level)
 {
 	up(queue_of(relief, level));
 	lock_map_release(&queue_maps[level]);
 }
 
-static void relief_begin(struct cmap_relief *relief, struct cmap *map,
+static void relief_begin(struct relief *relief, struct cmap *map,
 			 struct cmap_shard *shard, struct cmap_write *write,
 			 gfp_t gfp)
 {
-	*relief = (struct cmap_relief){
+	*relief = (struct relief){
 		.map = map,
 		.shard = shard,
 		.write = write,
@@ -86,7 +140,7 @@ static void relief_begin(struct cmap_relief *relief, struct cmap *map,
 	};
 }
 
-static void relief_end(struct cmap_relief *relief)
+static void relief_end(struct relief *relief)
 {
 	if (relief->in_line)
 		cmap_shard_queue(relief->shard, relief->write, -1);
@@ -141,13 +195,13 @@ static int wait_for(const struct cmap_account *account, unsigned long grace,
 }
 
 /* With others queued, expedite sooner. */
-static unsigned int expedite_delay(const struct cmap_relief *relief)
+static unsigned int expedite_delay(const struct relief *relief)
 {
 	return atomic_read(&relief->map->short_of) > 1 ? PATIENCE_US_QUEUE :
 							 PATIENCE_US;
 }
 
-static int wait_for_memory(const struct cmap_relief *relief)
+static int wait_for_memory(const struct relief *relief)
 {
 	return wait_for(&relief->map->memory.account,
 			start_poll_synchronize_rcu(), expedite_delay(relief));
@@ -170,7 +224,7 @@ static bool hands_are_stuck(const struct cmap_memory *memory)
  * They usually return it soon, but they may themselves wait for something.
  * Other writes to the map do not extend this wait.
  */
-static bool hands_are_slow(struct cmap_relief *relief)
+static bool hands_are_slow(struct relief *relief)
 {
 	if (!relief->since)
 		relief->since = jiffies | 1;
@@ -178,7 +232,7 @@ static bool hands_are_slow(struct cmap_relief *relief)
 }
 
 /* Wait for a grace period.  This time does not count towards IN_HAND_MAX. */
-static int wait_for_grace(struct cmap_relief *relief, unsigned long grace)
+static int wait_for_grace(struct relief *relief, unsigned long grace)
 {
 	unsigned long begin = jiffies;
 	int err = wait_for(&relief->map->memory.account, grace,
@@ -189,21 +243,20 @@ static int wait_for_grace(struct cmap_relief *relief, unsigned long grace)
 	return err;
 }
 
-/*
- * Check whether a node will become free without more memory, and wait for it.
- * Returns 1 if none will, 0 to try again, or -EINTR.
- */
-static int await_node(struct cmap_relief *relief)
+/* A relief: wait for a node that will become free without more memory. */
+static int await_node(struct relief *relief, int err)
 {
-	struct cmap_outlook outlook = cmap_shard_outlook(relief->shard,
-							 relief->write);
+	struct cmap_outlook outlook;
 
+	if (!cmap_write_lacks_node(relief->write))
+		return NO_HELP;
+	outlook = cmap_shard_outlook(relief->shard, relief->write);
 	if (!outlook.coming)
-		return 1;
+		return NO_HELP;
 	if (outlook.waits)
 		return wait_for_grace(relief, outlook.grace);
 	if (hands_are_stuck(&relief->map->memory) || hands_are_slow(relief))
-		return 1;
+		return NO_HELP;
 	usleep_range_state(NAP_US, 2 * NAP_US, TASK_KILLABLE);
 	return 0;
 }
@@ -295,7 +348,7 @@ static u64 evacuate_shards(struct cmap_shard *first, struct cmap_shard **others,
  * Empty segments for a write.  Empty more than it lacks, as other writes will
  * follow.
  */
-static u64 evacuate_for_write(struct cmap_relief *relief, u64 bytes, bool *later)
+static u64 evacuate_for_write(struct relief *relief, u64 bytes, bool *later)
 {
 	struct cmap *map = relief->map;
 	u64 all = atomic64_read(&map->memory.account.bytes);
@@ -303,21 +356,6 @@ static u64 evacuate_for_write(struct cmap_relief *relief, u64 bytes, bool *later
 	return evacuate_shards(relief->shard, map->shard, map->shards,
 			       max(bytes, all / 16), later);
 }
-
-/*
- * Memory on its way back to a map and to the accounts above it.  Some of it
- * waits for a grace period, some is held by writers.
- */
-struct finding {
-	bool freed;			/* some memory has been freed already */
-	bool enough;			/* memory on its way back is enough */
-	bool sure;			/* the same without what writers hold */
-	struct cmap_coming pending;	/* free after a grace period */
-	struct cmap_coming in_hand;	/* held by writers */
-	u64 held;			/* of that by the waiting writer itself */
-	bool user;			/* the maps of the map's user were examined */
-	bool all;			/* all maps were examined */
-};
 
 /*
  * Examine the maps that draw on an account.  Returns false if that was done
@@ -418,7 +456,7 @@ static u64 versions_of(const struct cmap *map)
  * Other writers may write all the time, and this write may lack something that
  * none of them frees.  So the number of all tries is limited, too.
  */
-static bool in_vain(struct cmap_relief *relief, bool enough)
+static bool in_vain(struct relief *relief, bool enough)
 {
 	u64 versions = versions_of(relief->map);
 
@@ -435,7 +473,7 @@ static bool in_vain(struct cmap_relief *relief, bool enough)
  * True if the write lacks a number for a segment rather than memory, and no
  * segment that is already leaving will return one.
  */
-static bool numbers_spent(const struct cmap_relief *relief)
+static bool numbers_spent(const struct relief *relief)
 {
 	return cmap_write_lacks_node(relief->write) &&
 	       !cmap_memory_leaving(&relief->map->memory) &&
@@ -447,7 +485,7 @@ static bool numbers_spent(const struct cmap_relief *relief)
  * period counts as one try in vain, however long it takes.  Returns 0 to try again,
  * the error to fail with, or -EINTR.
  */
-static int wait_for_readers(struct cmap_relief *relief, int err)
+static int wait_for_readers(struct relief *relief, int err)
 {
 	unsigned long grace = start_poll_synchronize_rcu();
 
@@ -462,61 +500,82 @@ static int wait_for_readers(struct cmap_relief *relief, int err)
 }
 
 /*
- * Get a number for a segment.  Only a segment of the same shard returns one.
- * Returns as await_memory() does.
+ * A relief: free the segments without live nodes, and find out what else is on its
+ * way back.  When the machine lacks memory, limits say nothing, and whatever comes
+ * back may help.
  */
-static int await_number(struct cmap_relief *relief, u64 bytes, bool fits, int err)
+static int reclaim_memory(struct relief *relief, int err)
+{
+	struct cmap_account *account = &relief->map->memory.account;
+	struct finding *finding = &relief->finding;
+
+	if (err == -ENOMEM && relief->lean++ >= LEAN_MAX)
+		return err;
+	relief->lack = cmap_shard_lack(relief->shard, relief->write);
+	look_for_memory(relief->map, &relief->lack,
+			cmap_shard_held_bytes(relief->shard, relief->write),
+			finding);
+	if (fatal_signal_pending(current))
+		return -EINTR;
+	if (err == -ENOMEM && (finding->freed || finding->pending.own ||
+			       atomic64_read(&account->returning) > 0))
+		return finding->freed ? 0 : wait_for_memory(relief);
+
+	relief->fits = cmap_account_fits(account, relief->lack.bytes,
+					 relief->lack.headroom);
+	return NO_HELP;
+}
+
+/* A relief: wait for memory on its way back to a limit that is reached. */
+static int await_memory(struct relief *relief, int err)
+{
+	const struct finding *finding = &relief->finding;
+
+	if (!limit_reached(err) || relief->fits)
+		return NO_HELP;
+	if (!finding->sure && (!finding->enough || hands_are_slow(relief)))
+		return NO_HELP;
+	if (finding->sure)
+		relief->vain = 0;
+	return wait_for_memory(relief);
+}
+
+/*
+ * A relief: get a number for a segment.  Only a segment of the same shard returns
+ * one.
+ */
+static int await_number(struct relief *relief, int err)
 {
 	struct cmap_shard *shard = relief->shard;
 	bool freed = false, later = false;
 	u64 pending;
 
-	if (evacuate_shards(shard, NULL, 0, bytes, &later))
+	if (err != -ENOSPC || !numbers_spent(relief))
+		return NO_HELP;
+	if (evacuate_shards(shard, NULL, 0, relief->lack.bytes, &later))
 		return wait_for_memory(relief);
 	pending = cmap_maintain_reclaim(shard, &freed);
 	if (freed)
-		return in_vain(relief, fits) ? err : 0;
+		return in_vain(relief, relief->fits) ? err : 0;
 	return pending || later ? wait_for_readers(relief, err) : err;
 }
 
-/*
- * Get memory that the map, or others, have given up.  Returns 0 to try again,
- * the error to fail with, or -EINTR.
- */
-static int await_memory(struct cmap_relief *relief, int err)
+/* A relief: empty sparse segments, which takes free nodes. */
+static int empty_segments(struct relief *relief, int err)
 {
-	struct cmap_account *account = &relief->map->memory.account;
-	struct cmap_lack lack = cmap_shard_lack(relief->shard, relief->write);
-	struct finding finding;
 	bool later = false;
-	bool fits;
 
-	/* When the machine lacks memory, limits say nothing. */
-	if (err == -ENOMEM && relief->lean++ >= LEAN_MAX)
-		return err;
-	look_for_memory(relief->map, &lack,
-			cmap_shard_held_bytes(relief->shard, relief->write),
-			&finding);
-	if (fatal_signal_pending(current))
-		return -EINTR;
-	if (err == -ENOMEM && (finding.freed || finding.pending.own ||
-			       atomic64_read(&account->returning) > 0))
-		return finding.freed ? 0 : wait_for_memory(relief);
+	if (relief->fits)
+		return NO_HELP;
+	if (evacuate_for_write(relief, relief->lack.bytes, &later))
+		return wait_for_memory(relief);
+	return later ? wait_for_readers(relief, err) : NO_HELP;
+}
 
-	fits = cmap_account_fits(account, lack.bytes, lack.headroom);
-	if (limit_reached(err) && !fits &&
-	    (finding.sure || (finding.enough && !hands_are_slow(relief)))) {
-		if (finding.sure)
-			relief->vain = 0;
-		return wait_for_memory(relief);
-	}
-	if (err == -ENOSPC && numbers_spent(relief))
-		return await_number(relief, lack.bytes, fits, err);
-	if (!fits && evacuate_for_write(relief, lack.bytes, &later))
-		return wait_for_memory(relief);
-	if (later)
-		return wait_for_readers(relief, err);
-	return in_vain(relief, fits) ? err : 0;
+/* The last relief: try again, but not for ever. */
+static int try_again(struct relief *relief, int err)
+{
+	return in_vain(relief, relief->fits) ? err : 0;
 }
 
 /* ---- the reliefs ---- */
@@ -525,7 +584,7 @@ static int await_memory(struct cmap_relief *relief, int err)
  * True if a write that must not sleep would have memory later.  Only its own shard
  * is examined: more would take too long in softirq.
  */
-static bool memory_is_coming(const struct cmap_relief *relief)
+static bool memory_is_coming(const struct relief *relief)
 {
 	struct cmap_lack lack = cmap_shard_lack(relief->shard, relief->write);
 	struct cmap_coming coming;
@@ -542,7 +601,7 @@ static bool memory_is_coming(const struct cmap_relief *relief)
  * Decide whether waiting would help a write that must not sleep.  Returns 0 to
  * try again, or the error to fail with.
  */
-static int relieve_atomic(struct cmap_relief *relief, int err)
+static int relieve_atomic(struct relief *relief, int err)
 {
 	struct cmap_write *write = relief->write;
 
@@ -577,7 +636,7 @@ static int relieve_atomic(struct cmap_relief *relief, int err)
  * Writers ahead in the queue must not wait for it, as it is returned only after
  * they are served.
  */
-static int wait_in_queue(struct cmap_relief *relief, enum queue_level level)
+static int wait_in_queue(struct relief *relief, enum queue_level level)
 {
 	struct semaphore *queue = queue_of(relief, level);
 	int err;
@@ -595,15 +654,14 @@ static int wait_in_queue(struct cmap_relief *relief, enum queue_level level)
 }
 
 /* Register a write that lacks a node, so that later ones do not overtake it. */
-static void get_in_line(struct cmap_relief *relief)
+static void get_in_line(struct relief *relief)
 {
 	if (!relief->in_line && cmap_write_lacks_node(relief->write))
 		relief->in_line = cmap_shard_queue(relief->shard,
 						   relief->write, 1);
 }
 
-/* Join the shard's queue.  Returns 0 or -EINTR. */
-static int queue_up(struct cmap_relief *relief)
+static int queue_up(struct relief *relief)
 {
 	atomic_inc(&relief->map->short_of);
 	relief->counted = true;
@@ -622,17 +680,11 @@ static int queue_up(struct cmap_relief *relief)
 }
 
 /*
- * Help a write that lacks something other than credit and would fail with @err.
- * After the first call it may hold the supply semaphores of the shard and of
- * the map.  Returns 0 to try again, or the error to fail with: @err, -EINTR, or
- * -EAGAIN if waiting would help a write that must not sleep.
+ * A relief: queue up in the shard, for a node.  The first in the queue gets what
+ * becomes free.
  */
-static int relieve_write(struct cmap_relief *relief, int err)
+static int join_shard_queue(struct relief *relief, int err)
 {
-	int wait;
-
-	if (!gfpflags_allow_blocking(relief->gfp))
-		return relieve_atomic(relief, err);
 	if (!relief->queued)
 		return queue_up(relief);
 	if (fatal_signal_pending(current))
@@ -640,19 +692,56 @@ static int relieve_write(struct cmap_relief *relief, int err)
 
 	get_in_line(relief);
 	cmap_shard_serve(relief->shard, relief->write);
-	if (cmap_write_lacks_node(relief->write)) {
-		wait = await_node(relief);
-		if (wait <= 0)
-			return wait;
+	return NO_HELP;
+}
+
+/* A relief: queue up in the map, for memory. */
+static int join_map_queue(struct relief *relief, int err)
+{
+	if (relief->sole)
+		return NO_HELP;
+	if (wait_in_queue(relief, QUEUE_MAP))
+		return -EINTR;
+	relief->sole = true;
+	/* The previous holder may have left memory. */
+	return 0;
+}
+
+/*
+ * The reliefs, in the order in which they are tried.  Each returns 0 to try the
+ * write again, NO_HELP, or the error to fail with: the one that it was given, or
+ * -EINTR.
+ */
+static int (* const reliefs[])(struct relief *relief, int err) = {
+	join_shard_queue,
+	await_node,
+	join_map_queue,
+	reclaim_memory,
+	await_memory,
+	await_number,
+	empty_segments,
+	try_again,
+};
+
+/*
+ * Help a write that lacks something other than credit and would fail with @err.
+ * After the first call it may hold the supply semaphores of the shard and of
+ * the map.  Returns 0 to try again, or the error to fail with: @err, -EINTR, or
+ * -EAGAIN if waiting would help a write that must not sleep.
+ */
+static int relieve_write(struct relief *relief, int err)
+{
+	unsigned int i;
+	int answer;
+
+	if (!gfpflags_allow_blocking(relief->gfp))
+		return relieve_atomic(relief, err);
+	for (i = 0; i < ARRAY_SIZE(reliefs); i++) {
+		answer = reliefs[i](relief, err);
+		if (answer != NO_HELP)
+			return answer;
 	}
-	if (!relief->sole) {
-		if (wait_in_queue(relief, QUEUE_MAP))
-			return -EINTR;
-		relief->sole = true;
-		/* The previous holder may have left memory. */
-		return 0;
-	}
-	return await_memory(relief, err);
+	return err;
 }
 
 /* ---- the limit on entries ---- */
@@ -718,7 +807,7 @@ static int collect_credit(struct cmap *map, gfp_t gfp, unsigned int *rounds)
  * Allocate what a write lacks.  If that fails, see what else can be done for
  * the write.  Returns 0 to try again, or the error to fail with.
  */
-static int supply_blocked(struct cmap_relief *relief, unsigned int *collected)
+static int supply_blocked(struct relief *relief, unsigned int *collected)
 {
 	struct cmap_write *write = relief->write;
 	int err;
@@ -755,7 +844,7 @@ int cmap_supply_write(struct cmap *map, struct cmap_shard *shard,
 		      struct cmap_write *write, gfp_t gfp)
 {
 	unsigned int collected = 0;
-	struct cmap_relief relief;
+	struct relief relief;
 	int err;
 
 	relief_begin(&relief, map, shard, write, gfp);
@@ -788,7 +877,7 @@ struct cmap_node *cmap_supply_reserve(struct cmap *map,
 {
 	struct cmap_node *node = NULL;
 	unsigned int collected = 0;
-	struct cmap_relief relief;
+	struct relief relief;
 
 	relief_begin(&relief, map, shard, write, gfp);
 	do {
