@@ -65,9 +65,17 @@ static const struct file_operations dev_fops = {
 	.show_fdinfo = cmap_fdinfo_show,
 };
 
+/*
+ * The minors from 240 to 254 are for local use.  depmod learns it from the module's
+ * aliases, so udev can make the node at boot, and the first open loads the module.
+ */
+#define CMAP_MINOR 247
+MODULE_ALIAS_MISCDEV(CMAP_MINOR);
+MODULE_ALIAS("devname:cmap");
+
 /* Everybody may open the device.  Each map has its own owner and mode. */
 static struct miscdevice cmap_misc = {
-	.minor = MISC_DYNAMIC_MINOR,
+	.minor = CMAP_MINOR,
 	.name = "cmap",
 	.fops = &dev_fops,
 	.mode = 0666,
@@ -76,11 +84,18 @@ static struct miscdevice cmap_misc = {
 /**
  * cmap_dev_init() - register /dev/cmap
  *
+ * If another driver has its minor, it gets any that is free.
+ *
  * Context: Process.
  * Return: 0 or a negative errno.
  */
 int cmap_dev_init(void)
 {
+	int err = misc_register(&cmap_misc);
+
+	if (err != -EBUSY)
+		return err;
+	cmap_misc.minor = MISC_DYNAMIC_MINOR;
 	return misc_register(&cmap_misc);
 }
 

@@ -177,4 +177,15 @@ shop/beta=on shop/currency=EUR
 shop/currency=EUR shop/stop=1" 0 sed -n '1,2p;$p' /tmp/followed
 cmap unlink flags
 check "example watch" "" 0 sh -c 'insmod /ko/cmap_sample.ko && ping -q -c 1 127.0.0.1 >/dev/null && example-watch | grep -q icmp'
+rmmod cmap_sample cmap
+# The device's minor is fixed, so that its node can exist before the module is loaded.  If
+# another driver has it, the module loads all the same.
+device_after() {
+	insmod "/ko/$1.ko" && insmod /ko/cmap.ko && cmap list >/dev/null &&
+		[ "$(stat -c %T /dev/cmap)" != f7 ]
+	echo $?
+	rmmod cmap "$1"
+}
+check "another driver has the device's minor" "0" 0 device_after cmap_minor_test
+check "and nobody has" "f7" 0 sh -c 'insmod /ko/cmap.ko && stat -c %T /dev/cmap && rmmod cmap'
 exit $status
