@@ -132,6 +132,7 @@ check "watch a clear" "clear	a/\\x01
 clear	b" 0 sh -c 'tail -n +5 /tmp/watched | sort'
 cmap --shards=1 --feed-bytes=4096 create changes
 watched --keys watch changes a/
+until grep -q ^clear /tmp/watched; do sleep 0.1; done
 kill $pid
 wait $pid
 check "watch a prefix, printing keys, until a signal" "set	a/1
