@@ -18,7 +18,7 @@ struct kcmap_feed {
 	struct kcmap_feed_of of;
 	struct kcmap_wanted *wanted;
 	struct kcmap_records records;
-	int unfiltered;		/* what is in the buffer */
+	int unfiltered;		/* the buffer has what is not wanted, too */
 	const struct cmap_window_feed *words;
 	const char *rings;
 	size_t page;
@@ -100,7 +100,7 @@ static enum kcmap_outcome fill_from_rings(struct kcmap_feed *feed)
 		if (outcome == KCMAP_ABSENT)
 			continue;
 		feed->cursor.next = (shard + 1) & (shards - 1);
-		feed->unfiltered = 1;
+		feed->unfiltered = feed->wanted->filter.kind != CMAP_FILTER_ALL;
 		return outcome;
 	}
 	return KCMAP_ABSENT;
@@ -128,8 +128,8 @@ static int fill_by_calls(struct kcmap_feed *feed)
 
 	for (;;) {
 		if (!read_once(feed, &args)) {
-			feed->records.at = 0;
-			feed->records.used = args.count ? args.buf_len : 0;
+			kcmap_records_begin(&feed->records,
+					    args.count ? args.buf_len : 0, NULL);
 			feed->unfiltered = 0;
 			/* The call may have ended before it saw everything. */
 			if (args.count || !args.more)
@@ -160,21 +160,28 @@ static int is_wanted(const struct kcmap_feed *feed,
 	       kcmap_wanted_has(feed->wanted, change->key, change->key_len);
 }
 
-API int kcmap_feed_next(struct kcmap_feed *feed, struct kcmap_change *change)
+static __attribute__((noinline)) int next_slow(struct kcmap_feed *feed,
+					       struct kcmap_change *change)
 {
 	int result;
 
 	do {
-		if (kcmap_records_empty(&feed->records)) {
+		result = kcmap_records_next(&feed->records, change);
+		if (result > 0 && is_wanted(feed, change))
+			return 1;
+		if (!result)
 			result = fill(feed);
-			if (result <= 0)
-				return result;
-		}
-		result = kcmap_records_next(&feed->records, feed->of.shards,
-					    change);
-	} while (result > 0 && !is_wanted(feed, change));
+	} while (result > 0);
 
 	return result;
+}
+
+API int kcmap_feed_next(struct kcmap_feed *feed, struct kcmap_change *change)
+{
+	if (__builtin_expect(!feed->unfiltered &&
+			     kcmap_records_next_set(&feed->records, change), 1))
+		return 1;
+	return next_slow(feed, change);
 }
 
 API ssize_t kcmap_feed_cursor(struct kcmap_feed *feed, void *cursor,
@@ -247,7 +254,7 @@ API struct kcmap_feed *kcmap_feed_open(struct kcmap *map,
 	/* See kcmap_ring_read(). */
 	record = of.bytes / 4 > of.record_max ? of.bytes / 4 : of.record_max;
 	feed->wanted = kcmap_wanted_copy(filter);
-	if (!feed->wanted || kcmap_records_new(&feed->records, record) ||
+	if (!feed->wanted || kcmap_records_new(&feed->records, of.shards, record) ||
 	    begin(feed, cursor, cursor_len)) {
 		kcmap_feed_close(feed);
 		return NULL;

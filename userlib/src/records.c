@@ -34,14 +34,17 @@ int kcmap_feed_of(const struct kcmap *map, struct kcmap_feed_of *of)
 	return 0;
 }
 
-/* Allocate a buffer that has room for a record of @size bytes. */
-int kcmap_records_new(struct kcmap_records *records, size_t size)
+/* Allocate an empty buffer that has room for a record of @size bytes. */
+int kcmap_records_new(struct kcmap_records *records, uint32_t shards,
+		      size_t size)
 {
 	size += LATER_FIELDS;
 	if (size < BUF_SIZE)
 		size = BUF_SIZE;
 	records->buf = malloc(size);
 	records->size = size;
+	records->shards = shards;
+	kcmap_records_begin(records, 0, NULL);
 	return records->buf ? 0 : -1;
 }
 
@@ -54,6 +57,7 @@ int kcmap_records_enlarge(struct kcmap_records *records, size_t size)
 		return -1;
 	records->buf = buf;
 	records->size = size;
+	kcmap_records_begin(records, 0, NULL);
 	return 0;
 }
 
@@ -86,55 +90,73 @@ static void fill_in_value(const struct cmap_feed_record *record,
 }
 
 /*
- * Return the next record.  1, or 0 if there is none, or -1 with errno EBADMSG if
- * the rest is no records.
+ * Move on past a record, which is valid.  Returns 0 if it is not the next one of its
+ * ring.
  */
-int kcmap_records_next(struct kcmap_records *records, uint32_t shards,
+static int pass(struct kcmap_records *records,
+		const struct cmap_feed_record *record)
+{
+	struct cmap_feed_position *reader = records->reader;
+
+	if (reader) {
+		if (record->version != reader->version + records->shards)
+			return 0;
+		reader->version = record->version;
+		reader->position += record->size;
+	}
+	records->next += record->size;
+	return 1;
+}
+
+/*
+ * Return the next record.  1, or 0 if there is none, or -1 with errno EBADMSG if
+ * the rest is no records.  The rest of what was copied from a ring need not be.
+ */
+int kcmap_records_next(struct kcmap_records *records,
 		       struct kcmap_change *change)
 {
-	const struct cmap_feed_record *record =
-		(const void *)(records->buf + records->at);
-	size_t left = records->used - records->at;
+	const struct cmap_feed_record *record = (const void *)records->next;
+	size_t left = kcmap_records_left(records);
 
-	if (!left)
-		return 0;
-	if (left < sizeof(*record) || !kcmap_record_valid(record, left)) {
-		records->at = records->used;
+	if (left < sizeof(*record) || !kcmap_record_valid(record, left) ||
+	    !pass(records, record)) {
+		records->next = records->end;
 		errno = EBADMSG;
-		return -1;
+		return left && !records->reader ? -1 : 0;
 	}
 	*change = (struct kcmap_change){
 		.cause = record->cause, .version = record->version,
 	};
 	if (record->cause == CMAP_FEED_LOST) {
 		change->first = record->first;
-		change->lost = (record->version - record->first) / shards + 1;
+		change->lost = (record->version - record->first) /
+			       records->shards + 1;
 	} else {
 		change->key = (const char *)record + record->key_offset;
 		change->key_len = record->key_len;
 		if (record->cause == CMAP_FEED_SET)
 			fill_in_value(record, change);
 	}
-	records->at += record->size;
 	return 1;
 }
 
 /*
- * Move a cursor, which is behind all records of the buffer, back to before those
- * that have not been returned.  Records that a filter left out in between are
- * left out again.
+ * Move a cursor back to before the records of the buffer that have not been returned.
+ * Records that a filter left out in between are left out again.  The cursor is behind
+ * all of them, unless they are a ring's.
  */
 void kcmap_records_rewind(const struct kcmap_records *records,
 			  struct cmap_feed_cursor *cursor)
 {
 	const struct cmap_feed_record *record;
 	uint32_t shard, shards = cursor->shards;
+	const char *at;
 	uint64_t before;
-	size_t at;
 
-	for (at = records->at; at < records->used; at += record->size) {
-		record = (const void *)(records->buf + at);
-		if (!kcmap_record_valid(record, records->used - at))
+	for (at = records->next; at < records->end; at += record->size) {
+		record = (const void *)at;
+		if (records->reader ||
+		    !kcmap_record_valid(record, (size_t)(records->end - at)))
 			return;
 		before = (record->cause == CMAP_FEED_LOST ? record->first :
 			  record->version) - shards;
@@ -144,7 +166,7 @@ void kcmap_records_rewind(const struct kcmap_records *records,
 			cursor->at[shard].version = before;
 			cursor->at[shard].position = 0;
 		}
-		if (at == records->at)
+		if (at == records->next)
 			cursor->next = shard;
 	}
 }

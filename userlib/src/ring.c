@@ -20,7 +20,7 @@
 /* How often the end of the feed is looked for while writers move it. */
 #define END_TRIES	1000
 
-/* Most bytes to copy at once: they are looked at while the cache has them. */
+/* Most bytes to copy at once: they are returned while the cache has them. */
 #define CHUNK		8192
 
 /* Where a record was found. */
@@ -169,9 +169,8 @@ static int find_version(const struct kcmap_ring *ring, uint64_t version,
 	return found->at.version <= tail;
 }
 
-/* Get the end of the feed.  The position may stay unknown. */
-static void find_end(const struct kcmap_ring *ring,
-		     struct cmap_feed_position *at)
+/* Get the end of the feed.  Returns whether writers left the time for it. */
+static int find_end(const struct kcmap_ring *ring, struct cmap_feed_position *at)
 {
 	const struct cmap_window_feed *words = ring->words;
 	unsigned int tries;
@@ -181,73 +180,52 @@ static void find_end(const struct kcmap_ring *ring,
 		at->position = LOAD(&words->end[at->version / ring->shards & 1]);
 		LOAD_FENCE();
 		if (LOAD(&words->tail) == at->version)
-			return;
+			return 1;
 	}
-	at->position = 0;
+	return 0;
 }
 
 /* ---- reading ---- */
 
 /*
- * The length of the records at the beginning of a copy, which are in the right
- * order up to @tail.  *@version becomes that of the last one.
+ * Copy a run of records from a position on, which ends before the end of the feed.
+ * Returns whether the next record is the first of the copy.  The others are checked
+ * when they are returned.
  */
-static size_t whole_records(const struct kcmap_ring *ring, const char *copy,
-			    size_t len, uint64_t tail, __u64 *version)
+static int copy_run(const struct kcmap_ring *ring,
+		    const struct cmap_feed_position *end, size_t most,
+		    struct cmap_feed_position *at, struct kcmap_records *records)
 {
-	const struct cmap_feed_record *record;
-	size_t at = 0;
-
-	while (*version < tail && len - at >= sizeof(*record)) {
-		record = (const void *)(copy + at);
-		if (record->cause == CMAP_FEED_PAD ||
-		    record->cause == CMAP_FEED_LOST ||
-		    !kcmap_record_valid(record, len - at) ||
-		    record->version != *version + ring->shards)
-			break;
-		*version = record->version;
-		at += record->size;
-	}
-	return at;
-}
-
-/*
- * Copy records from a position on, and move it on.  Returns whether the next
- * record was there.
- */
-static int copy_records(const struct kcmap_ring *ring, uint64_t tail,
-			size_t most, struct cmap_feed_position *at,
-			struct kcmap_records *records)
-{
+	const struct cmap_feed_record *record = (const void *)records->buf;
 	uint64_t position = at->position, len;
 
-	if (!pass_padding(ring, &position))
+	if (!pass_padding(ring, &position) || position >= end->position)
 		return 0;
-	/* What is being written meanwhile may be copied: it is after @tail. */
-	len = LOAD(&ring->words->claimed) - position;
+	len = end->position - position;
 	if (len > room_after(ring, position))
 		len = room_after(ring, position);
 	if (len > most)
 		len = most;
-	copy_from_ring(ring, position, records->buf, len);
-	if (!still_there(ring, position))
+	memcpy(records->buf, ring->base + offset_of(ring, position), len);
+	if (!still_there(ring, position) || len < sizeof(*record) ||
+	    !kcmap_record_valid(record, len) ||
+	    record->version != at->version + ring->shards)
 		return 0;
 
-	records->at = 0;
-	records->used = whole_records(ring, records->buf, len, tail,
-				      &at->version);
-	at->position = position + records->used;
-	return records->used != 0;
+	at->position = position;
+	kcmap_records_begin(records, len, at);
+	return 1;
 }
 
 /* The same for a record of any size: few are longer than a chunk. */
-static int copy_any(const struct kcmap_ring *ring, uint64_t tail,
+static int copy_any(const struct kcmap_ring *ring,
+		    const struct cmap_feed_position *end,
 		    struct cmap_feed_position *at,
 		    struct kcmap_records *records)
 {
 	return (records->size > CHUNK &&
-		copy_records(ring, tail, CHUNK, at, records)) ||
-	       copy_records(ring, tail, records->size, at, records);
+		copy_run(ring, end, CHUNK, at, records)) ||
+	       copy_run(ring, end, records->size, at, records);
 }
 
 /* Say that all records from a version up to that of the new position are lost. */
@@ -263,14 +241,13 @@ static void tell_lost(uint64_t first, const struct cmap_feed_position *at,
 	};
 
 	memcpy(records->buf, &lost, sizeof(lost));
-	records->at = 0;
-	records->used = sizeof(lost);
+	kcmap_records_begin(records, sizeof(lost), NULL);
 }
 
 /**
  * kcmap_ring_read() - read the next records of a shard
  * @ring: the ring
- * @at: where the reader is; moved on past what was read
+ * @at: where the reader is; it moves on when records are returned
  * @records: an empty buffer, at least a quarter of the ring long
  *
  * Return: KCMAP_FOUND with at least one record, or a loss; KCMAP_ABSENT if there
@@ -280,20 +257,22 @@ enum kcmap_outcome kcmap_ring_read(const struct kcmap_ring *ring,
 				   struct cmap_feed_position *at,
 				   struct kcmap_records *records)
 {
-	uint64_t tail = LOAD_ACQUIRE(&ring->words->tail);
 	uint64_t version = at->version + ring->shards;
 	struct cmap_feed_position end;
 	struct found found;
 	unsigned int i;
 
-	if (tail <= at->version)
+	if (LOAD(&ring->words->tail) <= at->version)
 		return KCMAP_ABSENT;
-	if (copy_any(ring, tail, at, records))
+	if (!find_end(ring, &end))
+		return KCMAP_CALL;
+	if (copy_any(ring, &end, at, records))
 		return KCMAP_FOUND;
 	for (i = 0; i < TRIES; i++) {
 		/* The reader may have been stopped for long. */
-		tail = LOAD_ACQUIRE(&ring->words->tail);
-		if (!find_version(ring, version, tail,
+		if (!find_end(ring, &end))
+			return KCMAP_CALL;
+		if (!find_version(ring, version, end.version,
 				  (uint64_t)ring->bytes / TRIES * (i & ~1U),
 				  &found))
 			continue;
@@ -303,13 +282,12 @@ enum kcmap_outcome kcmap_ring_read(const struct kcmap_ring *ring,
 			tell_lost(version, at, records);
 			return KCMAP_FOUND;
 		}
-		if (copy_any(ring, tail, at, records))
+		if (copy_any(ring, &end, at, records))
 			return KCMAP_FOUND;
 	}
 
 	/* Writers are faster.  All that there was is lost. */
-	find_end(ring, &end);
-	if (end.version < version ||
+	if (!find_end(ring, &end) || end.version < version ||
 	    (end.version ^ ring->index) & (ring->shards - 1))
 		return KCMAP_CALL;
 	*at = end;

@@ -12,7 +12,6 @@
 
 struct kcmap_watch {
 	int fd;
-	uint32_t shards;
 	struct kcmap_records records;
 };
 
@@ -52,8 +51,9 @@ API struct kcmap_watch *kcmap_watch_open(struct kcmap *map,
 	if (!watch)
 		return NULL;
 	watch->fd = -1;
-	watch->shards = of.shards;
-	if (!kcmap_records_new(&watch->records, of.record_max))
+	watch->records.shards = of.shards;
+	if (!kcmap_records_new(&watch->records, of.shards,
+			       of.record_max))
 		watch->fd = open_fd(map, filter, cursor, cursor_len);
 	if (watch->fd < 0) {
 		kcmap_watch_close(watch);
@@ -103,8 +103,7 @@ static int fill(struct kcmap_watch *watch)
 		    kcmap_records_enlarge(records, 2 * records->size))
 			return -1;
 	}
-	records->at = 0;
-	records->used = (size_t)len;
+	kcmap_records_begin(records, (size_t)len, NULL);
 	return len > 0;
 }
 
@@ -114,7 +113,7 @@ API int kcmap_watch_next(struct kcmap_watch *watch, struct kcmap_change *change,
 	int64_t deadline = timeout > 0 ? now_ms() + timeout : timeout;
 	int result;
 
-	while (kcmap_records_empty(&watch->records)) {
+	while (!kcmap_records_left(&watch->records)) {
 		result = fill(watch);
 		if (result > 0)
 			break;
@@ -127,7 +126,7 @@ API int kcmap_watch_next(struct kcmap_watch *watch, struct kcmap_change *change,
 		if (wait_until(watch->fd, deadline))
 			return -1;
 	}
-	return kcmap_records_next(&watch->records, watch->shards, change);
+	return kcmap_records_next(&watch->records, change);
 }
 
 API int kcmap_watch_fd(const struct kcmap_watch *watch)
@@ -138,7 +137,7 @@ API int kcmap_watch_fd(const struct kcmap_watch *watch)
 API ssize_t kcmap_watch_cursor(struct kcmap_watch *watch, void *cursor,
 			       size_t size)
 {
-	ssize_t len = kcmap_cursor_out(watch->shards, cursor, size);
+	ssize_t len = kcmap_cursor_out(watch->records.shards, cursor, size);
 	struct cmap_feed_where where = {
 		.size = sizeof(where),
 		.cursor = ptr_to_u64(cursor),

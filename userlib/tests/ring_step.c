@@ -46,6 +46,7 @@ static void reader(void)
 {
 	struct kcmap_records records = {
 		.buf = shared->copy, .size = sizeof(shared->copy),
+		.shards = SHARDS,
 	};
 	struct kcmap_ring ring = ring_of(&w);
 	uint64_t before;
@@ -55,7 +56,7 @@ static void reader(void)
 		raise(SIGSTOP);
 		before = shared->at.version;
 		shared->lost = 0;
-		records.at = records.used = 0;
+		kcmap_records_begin(&records, 0, NULL);
 		shared->outcome = kcmap_ring_read(&ring, &shared->at, &records);
 		shared->done = true;
 		shared->wrong = judge(&records, before, &shared->lost) !=

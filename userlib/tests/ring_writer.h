@@ -55,6 +55,20 @@ static struct kcmap_ring ring_of(const struct writer *w)
 	};
 }
 
+static void write_record_at(struct writer *w, uint64_t start,
+			    const struct cmap_feed_record *record,
+			    const char *key, const char *value,
+			    void (*between)(void))
+{
+	char *to = w->ring + start % RING_BYTES;
+
+	memcpy(to + record->value_offset, value, record->value_len);
+	if (between)
+		between();
+	memcpy(to, record, sizeof(*record));
+	memcpy(to + sizeof(*record), key, record->key_len);
+}
+
 /*
  * The steps of a write, so that readers can be run between them.  Returns where the
  * record begins.
@@ -76,7 +90,6 @@ static uint64_t write_record(struct writer *w, void (*between)(void))
 		.key_offset = sizeof(record),
 		.value_offset = (uint16_t)offset,
 	};
-	char *to;
 
 	if (record.size > left)
 		start += left;
@@ -87,10 +100,7 @@ static uint64_t write_record(struct writer *w, void (*between)(void))
 	if (start != w->position)
 		memcpy(w->ring + w->position % RING_BYTES,
 		       &(uint64_t){ left }, 8);
-	to = w->ring + start % RING_BYTES;
-	memcpy(to, &record, sizeof(record));
-	memcpy(to + sizeof(record), key, key_len);
-	memcpy(to + offset, value, value_len);
+	write_record_at(w, start, &record, key, value, between);
 	if (start >= w->part_end) {
 		uint64_t part_bytes = RING_BYTES / CMAP_FEED_PARTS;
 		struct cmap_feed_part *part =
@@ -129,7 +139,8 @@ static uint64_t judge(struct kcmap_records *records, uint64_t before,
 	struct kcmap_change change;
 	int more;
 
-	while ((more = kcmap_records_next(records, SHARDS, &change)) > 0) {
+	while ((more = kcmap_records_next_set(records, &change) ?
+		       1 : kcmap_records_next(records, &change)) > 0) {
 		if (change.cause == KCMAP_CAUSE_LOST) {
 			if (change.first != before + SHARDS ||
 			    change.version < change.first ||
