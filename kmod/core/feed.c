@@ -10,6 +10,8 @@
 #define FIND_TRIES	8	/* each leaves more room to writers */
 
 static_assert(sizeof(struct cmap_window_feed) <= PAGE_SIZE);
+/* The addresses of the two words differ in one bit. */
+static_assert(offsetof(struct cmap_window_feed, end) % (2 * sizeof(u64)) == 0);
 static_assert(CMAP_FEED_BYTES_MIN / CMAP_FEED_PARTS >= 8);
 /* An offset of the value has 16 bits. */
 static_assert(sizeof(struct cmap_feed_record) + CMAP_KEY_MAX + 8 <= U16_MAX);
@@ -71,6 +73,8 @@ struct cmap_feed *cmap_feed_new(struct cmap_memory *memory, int nid, u32 bytes,
 	feed->words = feed->words_block->base;
 	feed->ring = feed->ring_block->base;
 	feed->words->tail = index;
+	/* The first record's is the other one. */
+	feed->end = &feed->words->end[0];
 
 	return feed;
 }
@@ -133,19 +137,22 @@ static void clear_after(u8 *begin, u32 len)
 	memset(begin + len, 0, ALIGN(len, 8) - len);
 }
 
-/**
- * cmap_feed_clear_padding() - clear the bytes after the key and after the value
- * @record: the record, into which whole words were copied
- * @value_len: bytes of the value that are in it
- *
- * Context: Any.
+/*
+ * Write key and value.  They are copied at once: they follow each other in a node just as
+ * they do in a record, and a node has whole words.  What follows each of them in its last
+ * word may be anything in a node, and is 0 in a record.
  */
-void cmap_feed_clear_padding(struct cmap_feed_record *record, u32 value_len)
+static void write_bytes(struct cmap_feed_record *record,
+			const struct cmap_node *node)
 {
+	u32 bytes = record->size - sizeof(*record);
 	u8 *key = (u8 *)(record + 1);
 
+	memcpy(key, node->key, bytes);
 	clear_after(key, record->key_len);
-	clear_after(key + ALIGN(record->key_len, 8), value_len);
+	if (record->value_offset)
+		clear_after((u8 *)record + record->value_offset,
+			    record->value_len);
 }
 
 /**
@@ -162,15 +169,32 @@ void cmap_feed_clear_padding(struct cmap_feed_record *record, u32 value_len)
 void cmap_feed_write(struct cmap_feed *feed, u8 cause,
 		     const struct cmap_node *node, u64 version)
 {
-	bool value = cause == CMAP_FEED_SET;
-	struct cmap_feed_layout layout;
+	u32 key_len = cmap_node_key_len(node);
+	u32 value_len = cause == CMAP_FEED_SET ? cmap_node_value_len(node) : 0;
+	bool copied = cause == CMAP_FEED_SET && value_len <= feed->value_max;
+	u32 size = cmap_feed_record_size(key_len, copied ? value_len : 0);
+	u64 start = feed->words->claimed;
+	struct cmap_feed_record *record;
 
-	cmap_feed_lay_out(feed, node, value, false, &layout);
-	if ((layout.start & feed->mask) + layout.size > feed->mask + 1ULL)
-		layout.start = wrap(feed, layout.start);
-	if (layout.start >= feed->part_end)
-		begin_part(feed, layout.start, version);
-	cmap_feed_publish(feed, cause, value, false, node, version, &layout);
+	if ((start & feed->mask) + size > feed->mask + 1ULL)
+		start = wrap(feed, start);
+	if (start >= feed->part_end)
+		begin_part(feed, start, version);
+
+	record = cmap_feed_claim(feed, start, start + size);
+	*record = (struct cmap_feed_record){
+		.size = size,
+		.key_len = key_len,
+		.cause = cause,
+		.flags = cause == CMAP_FEED_SET && !copied ?
+			 CMAP_FEED_NO_VALUE : 0,
+		.version = version,
+		.value_len = value_len,
+		.key_offset = sizeof(*record),
+		.value_offset = copied ? cmap_feed_record_size(key_len, 0) : 0,
+	};
+	write_bytes(record, node);
+	cmap_feed_publish(feed, feed->words, start + size, version);
 }
 
 /* ---- reading ---- */
@@ -188,6 +212,12 @@ u64 cmap_feed_tail(const struct cmap_feed *feed)
 	return smp_load_acquire(&feed->words->tail);
 }
 
+/* Where the end of a version's record is in the two words for it. */
+static u32 side_of(const struct cmap_feed *feed, u64 version)
+{
+	return (version & feed->shards) != 0;
+}
+
 /**
  * cmap_feed_now() - get the present end of a feed
  * @feed: the feed
@@ -203,8 +233,7 @@ void cmap_feed_now(const struct cmap_feed *feed, struct cmap_feed_position *at)
 
 	do {
 		at->version = cmap_feed_tail(feed);
-		at->position = READ_ONCE(words->end[cmap_feed_side(feed,
-							       at->version)]);
+		at->position = READ_ONCE(words->end[side_of(feed, at->version)]);
 		/*
 		 * F1 (c): the next but one write stores this end.  Who sees its
 		 * store sees the tail of the next write.

@@ -27,11 +27,12 @@
  * @part_shift: log2 of the bytes in a part of the ring
  * @wipe: overwrite the ring in the end
  * @part_end: where the last part ends in which a record begins
+ * @end: where the end of the last record is stored: the two words take turns
  * @ring_block: the memory of @ring
  * @words_block: the memory of @words
  *
- * @part_end is changed, and records are written, under the shard's lock.  All else is
- * constant.
+ * @part_end and @end are changed, and records are written, under the shard's lock.  All
+ * else is constant.
  */
 struct cmap_feed {
 	u8 *ring;
@@ -43,6 +44,7 @@ struct cmap_feed {
 	u8 part_shift;
 	bool wipe;
 	u64 part_end;
+	u64 *end;
 	struct cmap_block *ring_block;
 	struct cmap_block *words_block;
 };
@@ -76,7 +78,6 @@ void cmap_feed_free(struct cmap_feed *feed);
 
 void cmap_feed_write(struct cmap_feed *feed, u8 cause,
 		     const struct cmap_node *node, u64 version);
-void cmap_feed_clear_padding(struct cmap_feed_record *record, u32 value_len);
 
 void cmap_feed_now(const struct cmap_feed *feed, struct cmap_feed_position *at);
 u64 cmap_feed_tail(const struct cmap_feed *feed);
@@ -96,102 +97,50 @@ static inline u32 cmap_feed_record_size(u32 key_len, u32 value_len)
 	       ALIGN(value_len, 8);
 }
 
-/* Where the end of a version's record is in the two words for it. */
-static __always_inline u32 cmap_feed_side(const struct cmap_feed *feed,
-					  u64 version)
-{
-	return (version & feed->shards) != 0;
-}
-
-/* A record that is to be written.  All are words, so that none has to be extended. */
-struct cmap_feed_layout {
-	u64 start;
-	unsigned long key_len;
-	unsigned long value_len;
-	unsigned long copied;	/* bytes of the value that are in the record */
-	unsigned long value_offset;	/* in the record, or 0 */
-	unsigned long size;
-};
-
 /*
- * Lay out a record.  @value: the node's value is the entry's now.  @simple: the node
- * has no trailer, key and value are whole words, and the value may be in the record.
+ * Begin a record.  Whatever readers copy from here on from now on is the new record, or
+ * they notice that it was overwritten.
  */
-static __always_inline void
-cmap_feed_lay_out(const struct cmap_feed *feed, const struct cmap_node *node,
-		  bool value, bool simple, struct cmap_feed_layout *layout)
+static __always_inline struct cmap_feed_record *
+cmap_feed_claim(const struct cmap_feed *feed, u64 start, u64 end)
 {
-	layout->start = feed->words->claimed;
-	layout->key_len = simple ? node->lengths >> CMAP_VALUE_LEN_BITS :
-				   cmap_node_key_len(node);
-	layout->value_len = value ? cmap_node_value_len(node) : 0;
-	layout->copied = layout->value_len;
-	layout->size = sizeof(struct cmap_feed_record) + layout->key_len;
-	if (!simple)
-		layout->size = ALIGN(layout->size, 8);
-	layout->value_offset = value ? layout->size : 0;
-	if (!simple && layout->value_len > feed->value_max) {
-		layout->copied = 0;
-		layout->value_offset = 0;
-	}
-	layout->size += simple ? layout->copied : ALIGN(layout->copied, 8);
-}
-
-/*
- * Write a record and publish it.
- *
- * Key and value are copied at once: they follow each other in a node just as they do
- * in a record, and a node has whole words.
- */
-static __always_inline void
-cmap_feed_publish(struct cmap_feed *feed, u8 cause, bool value, bool simple,
-		  const struct cmap_node *node, u64 version,
-		  const struct cmap_feed_layout *layout)
-{
-	struct cmap_window_feed *words = feed->words;
-	u64 end = layout->start + layout->size;
-	struct cmap_feed_record *record;
-
-	WRITE_ONCE(words->claimed, end);
+	WRITE_ONCE(feed->words->claimed, end);
 	/* F1 (a): a reader of anything that is stored below sees the claim. */
 	smp_wmb();
-	record = (void *)(feed->ring + (layout->start & feed->mask));
-	record->size = layout->size;
-	record->key_len = layout->key_len;
-	record->cause = cause;
-	record->flags = value && !simple && !layout->value_offset ?
-			CMAP_FEED_NO_VALUE : 0;
-	record->version = version;
-	record->transaction = 0;
-	record->value_len = layout->value_len;
-	record->key_offset = sizeof(*record);
-	record->value_offset = layout->value_offset;
-	if (simple) {
-		u64 *to = (u64 *)(record + 1), *stop = (void *)record +
-						       layout->size;
-		const u64 *from = (const u64 *)node->key;
+	return (void *)(feed->ring + (start & feed->mask));
+}
 
-		while (to < stop)
-			*to++ = *from++;
-	} else {
-		memcpy(record + 1, node->key, layout->size - sizeof(*record));
-		cmap_feed_clear_padding(record, layout->copied);
-	}
-	WRITE_ONCE(words->end[cmap_feed_side(feed, version)], end);
+/* Publish a record, which has been written. */
+static __always_inline void
+cmap_feed_publish(struct cmap_feed *feed, struct cmap_window_feed *words,
+		  u64 end, u64 version)
+{
+	feed->end = (u64 *)((unsigned long)feed->end ^ sizeof(u64));
+	WRITE_ONCE(*feed->end, end);
 	/* F1 (b): a reader that sees the version sees the record. */
 	smp_store_release(&words->tail, version);
+}
+
+/* Two fields of two bytes, in the order in which they are in memory. */
+static __always_inline u32 cmap_feed_pair(u32 first, u32 second)
+{
+	return IS_ENABLED(CONFIG_CPU_BIG_ENDIAN) ? second + (first << 16) :
+						   first + (second << 16);
 }
 
 /**
  * cmap_feed_write_fast() - write the record of a change, if that is simple
  * @feed: the feed
- * @cause: CMAP_FEED_SET and so on
+ * @cause: CMAP_FEED_SET and so on; a constant
  * @value: the node's value is the entry's now; a constant
  * @node: the new node, or the node that was deleted
  * @version: the change's version, the next one of the shard
  *
  * Most records are written here: those of whole words with the value, in a part of
  * the ring that has one already and in which there is room.
+ *
+ * Each instruction counts, so fields are written two at once, and the bytes that follow
+ * backwards.
  *
  * Context: The shard's lock.
  * Return: false if nothing was done, and cmap_feed_write() has to do it.
@@ -200,16 +149,37 @@ static __always_inline bool
 cmap_feed_write_fast(struct cmap_feed *feed, u8 cause, bool value,
 		     const struct cmap_node *node, u64 version)
 {
-	struct cmap_feed_layout layout __uninitialized;
+	unsigned long lengths = node->lengths, key_len, value_len, bytes;
+	struct cmap_window_feed *words = feed->words;
+	struct cmap_feed_record *record;
+	u64 start, end;
 
-	if (node->lengths & (CMAP_NODE_EXTENDED | 7 << CMAP_VALUE_LEN_BITS | 7))
+	if (lengths & (CMAP_NODE_EXTENDED | 7 << CMAP_VALUE_LEN_BITS | 7))
 		return false;
-	cmap_feed_lay_out(feed, node, value, true, &layout);
-	if (layout.value_len > feed->value_max ||
-	    layout.start + layout.size > feed->part_end)
+	key_len = lengths >> CMAP_VALUE_LEN_BITS;
+	value_len = value ? lengths & ((1U << CMAP_VALUE_LEN_BITS) - 1) : 0;
+	bytes = key_len + value_len;
+	start = words->claimed;
+	end = start + sizeof(*record) + bytes;
+	if (value_len > feed->value_max || end > feed->part_end)
 		return false;
 
-	cmap_feed_publish(feed, cause, value, true, node, version, &layout);
+	record = cmap_feed_claim(feed, start, end);
+	record->size = sizeof(*record) + bytes;
+	/* With @cause and @flags. */
+	*(u32 *)&record->key_len =
+		cmap_feed_pair(key_len, (__force u16)cpu_to_le16(cause));
+	record->version = version;
+	record->transaction = 0;
+	record->value_len = value_len;
+	/* With @value_offset. */
+	*(u32 *)&record->key_offset =
+		cmap_feed_pair(sizeof(*record),
+			       value ? sizeof(*record) + key_len : 0);
+	for (; bytes; bytes -= sizeof(u64))
+		*(u64 *)((u8 *)(record + 1) + bytes - sizeof(u64)) =
+			*(const u64 *)(node->key + bytes - sizeof(u64));
+	cmap_feed_publish(feed, words, end, version);
 	return true;
 }
 

@@ -310,7 +310,7 @@ TEST(a_record_costs_few_instructions)
 	ASSERT_GT(on, 0);
 	ASSERT_GT(watched, 0);
 	if (time_is_counted()) {
-		EXPECT_LE(on, off + 75);
+		EXPECT_LE(on, off + 60);
 		EXPECT_LE(watched, on + 15);
 	}
 	close(without);
