@@ -58,7 +58,7 @@ static int keys_copy_in(const struct cmap *map, struct wait_call *call,
 	for (i = 0; i < count; i++) {
 		struct cmap_wait_key *user = &call->user[i];
 
-		if (copy_from_user(at, u64_to_user_ptr(user->key), user->key_len))
+		if (cmap_user_read(at, u64_to_user_ptr(user->key), user->key_len))
 			return -EFAULT;
 		cmap_op_hash(map, &key, at, user->key_len);
 		cmap_wait_key_init(&call->waiter, i, map, &key, user->version);
@@ -79,7 +79,7 @@ static int call_begin(const struct cmap *map, struct wait_call *call,
 				   CMAP_GFP_KERNEL);
 	if (!call->user)
 		return -ENOMEM;
-	if (copy_from_user(call->user, u64_to_user_ptr(wait->keys),
+	if (cmap_user_read(call->user, u64_to_user_ptr(wait->keys),
 			   wait->count * sizeof(*call->user)))
 		return -EFAULT;
 	bytes = keys_check(map, call->user, wait->count);
@@ -107,15 +107,20 @@ static void call_end(struct wait_call *call)
 		kfree(call->user);
 }
 
-/* Wait, and count the keys as long as that takes. */
+/*
+ * Wait, and count the keys as long as that takes.  At a limit, or if the deadline is
+ * past, only look.
+ */
 static int wait_counted(struct cmap_waiter *waiter, u64 deadline)
 {
 	struct cmap_user *user;
 	int changed;
 
+	if (deadline != CMAP_WAIT_FOREVER && deadline <= ktime_get_ns())
+		return cmap_wait_look(waiter) ?: -ETIMEDOUT;
 	user = cmap_current_count(CMAP_COUNTED_WAITERS, waiter->count);
 	if (IS_ERR(user))
-		return PTR_ERR(user);
+		return cmap_wait_look(waiter) ?: PTR_ERR(user);
 	changed = cmap_wait_keys(waiter, min_t(u64, deadline, KTIME_MAX));
 	cmap_current_uncount(CMAP_COUNTED_WAITERS, waiter->count, user);
 
@@ -131,14 +136,14 @@ static int keys_copy_out(const struct wait_call *call, u64 to)
 		call->user[i].changed = call->waiter.key[i].changed;
 		call->user[i].version = call->waiter.key[i].version;
 	}
-	return copy_to_user(u64_to_user_ptr(to), call->user,
-			    i * sizeof(*call->user)) ? -EFAULT : 0;
+	return cmap_user_write(u64_to_user_ptr(to), call->user,
+			       i * sizeof(*call->user));
 }
 
 int cmap_cmd_wait(struct cmap_context *context, void __user *arg)
 {
-	struct wait_call call;
-	struct cmap_wait wait;
+	struct wait_call call __uninitialized;
+	struct cmap_wait wait __uninitialized;
 	int changed;
 
 	changed = cmap_copy_in(&wait, arg, changed);
@@ -153,11 +158,7 @@ int cmap_cmd_wait(struct cmap_context *context, void __user *arg)
 	changed = call_begin(context->map, &call, &wait);
 	if (changed)
 		goto end;
-	changed = cmap_wait_look(&call.waiter);
-	if (!changed)
-		changed = wait.deadline > ktime_get_ns() ?
-			  wait_counted(&call.waiter, wait.deadline) :
-			  -ETIMEDOUT;
+	changed = wait_counted(&call.waiter, wait.deadline);
 	if (changed <= 0)
 		goto end;
 	wait.changed = changed;

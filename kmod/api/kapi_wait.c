@@ -39,10 +39,7 @@ int cmap_wait(struct cmap *map, const void *key, u32 key_len, u64 *version,
 	if (changed)
 		return changed;
 	cmap_wait_key_init(&waiter, 0, map, &hashed, *version);
-	changed = cmap_wait_look(&waiter);
-	if (!changed)
-		changed = deadline > ktime_get() ?
-			  cmap_wait_keys(&waiter, deadline) : -ETIMEDOUT;
+	changed = cmap_wait_keys(&waiter, deadline);
 	if (changed < 0)
 		return changed;
 

@@ -4,55 +4,6 @@
 #include <linux/mm.h>
 #include <linux/uaccess.h>
 
-/**
- * cmap_user_copy_in() - copy in a structure that begins with its size
- * @to: set to the structure
- * @size: bytes in the structure as this kernel knows it
- * @least: bytes that the caller's must have
- * @from: user pointer
- *
- * The size is read once, together with the fields.  So a caller that changes it
- * during the call gains nothing.
- *
- * Context: Process; may fault.
- * Return: 0; -EINVAL if it is too short or unreasonably long; -E2BIG if bytes
- * beyond @size are not zero; or -EFAULT.
- */
-int cmap_user_copy_in(void *to, size_t size, size_t least,
-		      const void __user *from)
-{
-	u32 *own_size = to;
-	u32 given;
-
-	/*
-	 * Copy the mandatory part at once, as most callers have it.  After a fault,
-	 * tell a structure that is too short from one that cannot be read.
-	 */
-	if (copy_from_user(to, from, least)) {
-		if (get_user(given, (const u32 __user *)from))
-			return -EFAULT;
-		return given < least ? -EINVAL : -EFAULT;
-	}
-
-	given = *own_size;
-	if (given < least || given > PAGE_SIZE)
-		return -EINVAL;
-	if (given > size) {
-		int zero = check_zeroed_user(from + size, given - size);
-
-		if (zero <= 0)
-			return zero ?: -E2BIG;
-	}
-
-	memset(to + least, 0, size - least);
-	if (given > least &&
-	    copy_from_user(to + least, from + least,
-			   min_t(size_t, given, size) - least))
-		return -EFAULT;
-
-	return 0;
-}
-
 /*
  * Most keys and values are a few words.  For those copy_from_user() and
  * copy_to_user() need more time for checks and for choosing a method than for the
@@ -138,6 +89,58 @@ int cmap_user_read(void *to, const void __user *from, u32 len)
 fault:
 	user_read_access_end();
 	return -EFAULT;
+}
+
+/**
+ * cmap_user_copy_in() - copy in a structure that begins with its size
+ * @to: set to the structure
+ * @size: bytes in the structure as this kernel knows it
+ * @least: bytes that the caller's must have
+ * @from: user pointer
+ *
+ * The size is taken together with the fields.  So a caller that changes it during the
+ * call gains nothing.
+ *
+ * Context: Process; may fault.
+ * Return: 0; -EINVAL if it is too short or unreasonably long; -E2BIG if bytes
+ * beyond @size are not zero; or -EFAULT.
+ */
+int cmap_user_copy_in(void *to, size_t size, size_t least,
+		      const void __user *from)
+{
+	u32 *own_size = to;
+	u32 given;
+
+	/* Most callers have a structure of our size. */
+	if (!cmap_user_read(to, from, size) && *own_size == size)
+		return 0;
+	/*
+	 * Begin again.  After a fault, tell a structure that is too short from one that
+	 * cannot be read.
+	 */
+	if (copy_from_user(to, from, least)) {
+		if (get_user(given, (const u32 __user *)from))
+			return -EFAULT;
+		return given < least ? -EINVAL : -EFAULT;
+	}
+
+	given = *own_size;
+	if (given < least || given > PAGE_SIZE)
+		return -EINVAL;
+	if (given > size) {
+		int zero = check_zeroed_user(from + size, given - size);
+
+		if (zero <= 0)
+			return zero ?: -E2BIG;
+	}
+
+	memset(to + least, 0, size - least);
+	if (given > least &&
+	    copy_from_user(to + least, from + least,
+			   min_t(size_t, given, size) - least))
+		return -EFAULT;
+
+	return 0;
 }
 
 /**

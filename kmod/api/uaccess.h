@@ -23,11 +23,11 @@ int cmap_user_copy_in(void *to, size_t size, size_t least,
 
 /* Copy fields [first, last] of a structure out. */
 #define cmap_copy_out(to, from, first, last)				\
-	(copy_to_user((void __user *)(to) +				\
-		      offsetof(typeof(*(from)), first),			\
-		      &(from)->first,					\
-		      offsetofend(typeof(*(from)), last) -		\
-		      offsetof(typeof(*(from)), first)) ? -EFAULT : 0)
+	cmap_user_write((void __user *)(to) +				\
+			offsetof(typeof(*(from)), first),		\
+			&(from)->first,					\
+			offsetofend(typeof(*(from)), last) -		\
+			offsetof(typeof(*(from)), first))
 
 int cmap_user_read(void *to, const void __user *from, u32 len);
 int cmap_user_read_both(void *a, const void __user *from_a, u32 a_len,

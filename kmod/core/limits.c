@@ -225,6 +225,13 @@ struct cmap_user *cmap_user_count_some(enum cmap_counted what, u32 n, kuid_t uid
 	return user;
 }
 
+static bool user_has_nothing_locked(const struct cmap_user *user)
+{
+	lockdep_assert_held(&users_lock);
+
+	return !memchr_inv(user->count, 0, sizeof(user->count));
+}
+
 /**
  * cmap_user_uncount_some() - count fewer maps, watches or waiters for a user
  * @what: which of them
@@ -245,7 +252,7 @@ void cmap_user_uncount_some(enum cmap_counted what, u32 n,
 
 	spin_lock(&users_lock);
 	user->count[what] -= n;
-	last = !memchr_inv(user->count, 0, sizeof(user->count));
+	last = !user->count[what] && user_has_nothing_locked(user);
 	if (last)
 		hash_del(&user->node);
 	spin_unlock(&users_lock);

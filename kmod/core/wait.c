@@ -76,23 +76,39 @@ static bool look_locked(struct cmap_waiter_key *key, bool enter)
 	return key->changed;
 }
 
-/*
- * Look at all keys.  Enter them if asked to, unless one has changed.  Returns how many
- * have.
- */
-static u32 look_at_all(struct cmap_waiter *waiter, bool enter)
+/* Look at all keys.  Returns how many have changed. */
+static u32 look_at_all(struct cmap_waiter *waiter)
 {
 	u32 i, changed = 0;
 
 	for (i = 0; i < waiter->count; i++) {
 		struct cmap_waiter_key *key = &waiter->key[i];
 
-		if (look_present(key) && (key->changed || !enter)) {
-			changed += key->changed;
-			continue;
+		if (!look_present(key)) {
+			cmap_lock_bh(&key->shard->lock);
+			look_locked(key, false);
+			spin_unlock_bh(&key->shard->lock);
 		}
+		changed += key->changed;
+	}
+	return changed;
+}
+
+/* The same, and enter them, unless one has changed. */
+static u32 look_and_enter(struct cmap_waiter *waiter)
+{
+	u32 i, changed = 0;
+
+	/*
+	 * Whoever wakes the waiter after this stores @woken after it, too, unless the
+	 * look finds his change: see look_locked().
+	 */
+	WRITE_ONCE(waiter->woken, false);
+	for (i = 0; i < waiter->count; i++) {
+		struct cmap_waiter_key *key = &waiter->key[i];
+
 		cmap_lock_bh(&key->shard->lock);
-		changed += look_locked(key, enter && !changed);
+		changed += look_locked(key, !changed);
 		spin_unlock_bh(&key->shard->lock);
 	}
 	return changed;
@@ -146,15 +162,17 @@ static int wait_over(ktime_t deadline)
 	return ktime_get() >= deadline ? -ETIMEDOUT : 0;
 }
 
-/* Look at all keys, and enter them unless one has changed.  Returns how many have. */
-static u32 look_and_enter(struct cmap_waiter *waiter)
+static int wait_prepare(struct cmap_waiter *waiter)
 {
-	/*
-	 * Whoever wakes the waiter after this stores @woken after it, too, unless the
-	 * look finds his change: see look_locked().
-	 */
-	WRITE_ONCE(waiter->woken, false);
-	return look_at_all(waiter, true);
+	u32 i;
+	int err;
+
+	for (i = 0; i < waiter->count; i++) {
+		err = cmap_waiters_prepare(waiter->key[i].shard);
+		if (err)
+			return err;
+	}
+	return 0;
 }
 
 /**
@@ -167,31 +185,29 @@ static u32 look_and_enter(struct cmap_waiter *waiter)
  */
 int cmap_wait_look(struct cmap_waiter *waiter)
 {
-	u32 i;
-	int err;
-
-	for (i = 0; i < waiter->count; i++) {
-		err = cmap_waiters_prepare(waiter->key[i].shard);
-		if (err)
-			return err;
-	}
-	return look_at_all(waiter, false);
+	return wait_prepare(waiter) ?: look_at_all(waiter);
 }
 
 /**
  * cmap_wait_keys() - wait until at least one of some keys has changed
- * @waiter: the keys, which cmap_wait_look() has found unchanged
+ * @waiter: the keys
  * @deadline: until when, by CLOCK_MONOTONIC; KTIME_MAX: no limit
+ *
+ * A key that is waited for has mostly not changed before the call, and has when the
+ * waiter is woken.  So the first look is one under the lock, which can enter the key, and
+ * the second one is not.
  *
  * Context: Process; the map stays.
  * Return: how many keys have changed, which are marked; -ETIMEDOUT; -ERESTARTSYS if
- * there is a signal.
+ * there is a signal; -EDQUOT, -ENOMEM or -ENOSPC as of cmap_waiters_prepare().
  */
 int cmap_wait_keys(struct cmap_waiter *waiter, ktime_t deadline)
 {
+	int err = wait_prepare(waiter);
 	u32 changed;
-	int err = 0;
 
+	if (err)
+		return err;
 	waiter->task = current;
 	changed = look_and_enter(waiter);
 	while (!changed && !err) {
@@ -201,13 +217,16 @@ int cmap_wait_keys(struct cmap_waiter *waiter, ktime_t deadline)
 		/* The only one who could still use the only key has done so. */
 		if (waiter->count == 1)
 			waiter->key->entered = false;
-		changed = look_and_enter(waiter);
-		if (!changed)
-			err = wait_over(deadline);
+		changed = look_at_all(waiter);
+		if (changed)
+			break;
+		err = wait_over(deadline);
+		if (!err)
+			changed = look_and_enter(waiter);
 	}
 	leave_all(waiter);
 	if (!changed)
-		changed = look_at_all(waiter, false);
+		changed = look_at_all(waiter);
 
 	return changed ?: err;
 }
