@@ -29,12 +29,14 @@
  * struct watch - state of a watch's file
  * @watcher: reads and waits
  * @user: the user for whom it is counted
+ * @bill: its memory, which the user pays for
  * @reading: held by the process that reads
  * @wait: who waits for something to read
  */
 struct watch {
 	struct cmap_watcher watcher;
 	struct cmap_user *user;
+	struct cmap_bill bill;
 	struct mutex reading;
 	wait_queue_head_t wait;
 };
@@ -217,13 +219,40 @@ static long watch_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 
 /* ---- open and release ---- */
 
+/* Count a watch for the caller's user, and charge its memory. */
+static int watch_charge(struct watch *watch, u64 bytes)
+{
+	int err;
+
+	watch->user = cmap_current_count(CMAP_COUNTED_WATCHES, 1);
+	if (IS_ERR(watch->user))
+		return PTR_ERR(watch->user);
+
+	cmap_bill_init(&watch->bill, &watch->user->account, false);
+	err = cmap_charge(&watch->bill.account, bytes);
+	if (err && cmap_privileged()) {
+		cmap_bill_init(&watch->bill, &watch->user->account, true);
+		err = cmap_charge(&watch->bill.account, bytes);
+	}
+	if (err)
+		cmap_current_uncount(CMAP_COUNTED_WATCHES, 1, watch->user);
+	return err;
+}
+
+static void watch_uncharge(struct watch *watch)
+{
+	cmap_uncharge(&watch->bill.account,
+		      atomic64_read(&watch->bill.account.bytes));
+	cmap_current_uncount(CMAP_COUNTED_WATCHES, 1, watch->user);
+}
+
 static int watch_release(struct inode *inode, struct file *file)
 {
 	struct watch *watch = file->private_data;
 
 	cmap_watcher_stop(&watch->watcher);
 	cmap_watcher_end(&watch->watcher);
-	cmap_current_uncount(CMAP_COUNTED_WATCHES, 1, watch->user);
+	watch_uncharge(watch);
 	kfree(watch);
 	return 0;
 }
@@ -258,7 +287,7 @@ static const struct file_operations watch_fops = {
  *
  * Context: Process.
  * Return: the descriptor; or -EDQUOT, -EINVAL if the cursor is not valid, -EMFILE,
- * -ENFILE or -ENOMEM.
+ * -ENFILE, -ENOMEM or -ENOSPC.
  */
 int cmap_watch_open(struct cmap *map, struct cmap_filter *filter,
 		    const struct cmap_feed_cursor *cursor, bool nonblock)
@@ -272,13 +301,12 @@ int cmap_watch_open(struct cmap *map, struct cmap_filter *filter,
 	watch->watcher.wake = watch_wake;
 	mutex_init(&watch->reading);
 	init_waitqueue_head(&watch->wait);
-	watch->user = cmap_current_count(CMAP_COUNTED_WATCHES, 1);
-	fd = PTR_ERR_OR_ZERO(watch->user);
+	fd = watch_charge(watch, sizeof(*watch) + cmap_watcher_bytes(map, filter));
 	if (fd)
 		goto free;
 	fd = cmap_watcher_begin(&watch->watcher, map, filter, cursor);
 	if (fd)
-		goto uncount;
+		goto uncharge;
 	fd = anon_inode_getfd("[cmap-watch]", &watch_fops, watch,
 			      O_RDONLY | O_CLOEXEC | (nonblock ? O_NONBLOCK : 0));
 	if (fd >= 0)
@@ -288,8 +316,8 @@ int cmap_watch_open(struct cmap *map, struct cmap_filter *filter,
 	watch->watcher.filter = NULL;
 	cmap_watcher_stop(&watch->watcher);
 	cmap_watcher_end(&watch->watcher);
-uncount:
-	cmap_current_uncount(CMAP_COUNTED_WATCHES, 1, watch->user);
+uncharge:
+	watch_uncharge(watch);
 free:
 	kfree(watch);
 	return fd;

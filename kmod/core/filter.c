@@ -57,6 +57,18 @@ static u8 hash_of(const struct cmap_filter *filter, const void *key, u32 len)
 }
 
 /**
+ * cmap_filter_bytes() - get how much memory a filter takes
+ * @filter: the filter, with all its keys
+ *
+ * Context: Any.
+ * Return: bytes.
+ */
+size_t cmap_filter_bytes(const struct cmap_filter *filter)
+{
+	return struct_size(filter, bytes, key_begin(filter, filter->count));
+}
+
+/**
  * cmap_filter_room() - get the room for a key
  * @filter: the filter
  * @i: the key's index; keys are given in order

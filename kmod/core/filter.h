@@ -36,6 +36,7 @@ struct cmap_filter {
 
 struct cmap_filter *cmap_filter_new(const struct cmap *map, u32 kind, u32 count,
 				    u32 bytes);
+size_t cmap_filter_bytes(const struct cmap_filter *filter);
 void cmap_filter_free(struct cmap_filter *filter);
 u8 *cmap_filter_room(struct cmap_filter *filter, u32 i, u32 len);
 void cmap_filter_finish(struct cmap_filter *filter, const struct cmap *map);

@@ -56,7 +56,7 @@ struct cmap_reader *cmap_reader_new(struct cmap *map,
 	struct cmap_reader *reader;
 	u32 i;
 
-	reader = kvzalloc(struct_size(reader, at, map->shards), CMAP_GFP_KERNEL);
+	reader = kvzalloc(cmap_reader_bytes(map), CMAP_GFP_KERNEL);
 	if (!reader)
 		return NULL;
 

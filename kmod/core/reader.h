@@ -54,6 +54,12 @@ struct cmap_records {
 int cmap_records_new(struct cmap_records *records, u32 size);
 void cmap_records_free(struct cmap_records *records, const struct cmap *map);
 
+/* Bytes in a reader of a map. */
+static inline size_t cmap_reader_bytes(const struct cmap *map)
+{
+	return struct_size((struct cmap_reader *)NULL, at, map->shards);
+}
+
 struct cmap_reader *cmap_reader_new(struct cmap *map,
 				    const struct cmap_filter *filter);
 void cmap_reader_free(struct cmap_reader *reader);

@@ -65,6 +65,20 @@ static bool watcher_look(struct cmap_listener *listener)
 }
 
 /**
+ * cmap_watcher_bytes() - get how much memory a watcher takes
+ * @map: the map
+ * @filter: its filter
+ *
+ * Context: Any.
+ * Return: bytes, with the filter but without the &struct cmap_watcher.
+ */
+u64 cmap_watcher_bytes(const struct cmap *map, const struct cmap_filter *filter)
+{
+	return cmap_filter_bytes(filter) + cmap_reader_bytes(map) +
+	       CMAP_FEED_CURSOR_BYTES(map->shards);
+}
+
+/**
  * cmap_watcher_begin() - start a watcher
  * @watcher: the watcher, zeroed but for @wake
  * @map: the map, which has a feed; the caller has a reference

@@ -36,6 +36,7 @@ struct cmap_watcher {
 	void (*wake)(struct cmap_watcher *watcher);
 };
 
+u64 cmap_watcher_bytes(const struct cmap *map, const struct cmap_filter *filter);
 int cmap_watcher_begin(struct cmap_watcher *watcher, struct cmap *map,
 		       struct cmap_filter *filter,
 		       const struct cmap_feed_cursor *cursor);

@@ -271,6 +271,38 @@ TEST_F(watch, limits)
 	EXPECT_EQ(before, limits_now().all_watches);
 }
 
+/* Its memory is charged to whoever makes it. */
+TEST_F(watch, memory)
+{
+	long long most = set_number(PARAMETERS "max_bytes_per_user", 0);
+
+	ASSERT_GE(most, 0);
+	if (!fork()) {
+		uint64_t before, with;
+		int watch;
+
+		if (!become(4711, 4711))
+			_exit(1);
+		before = limits_now().bytes;
+		watch = watch_new(self->fd, NULL, 0);
+		with = limits_now().bytes;
+		if (watch < 0 || with < before + 512)
+			_exit(2);
+		close(watch);
+		_exit(limits_now().bytes == before ? 0 : 3);
+	}
+	EXPECT_TRUE(children_ok(1));
+
+	set_number(PARAMETERS "max_bytes_per_user", 512);
+	if (!fork()) {
+		if (!become(4711, 4711))
+			_exit(1);
+		_exit(watch_new(self->fd, NULL, 0) == -EDQUOT ? 0 : 2);
+	}
+	EXPECT_TRUE(children_ok(1));
+	set_number(PARAMETERS "max_bytes_per_user", most);
+}
+
 /* A reader that is stopped does not keep anybody waiting. */
 TEST_F(watch, stopped_readers)
 {

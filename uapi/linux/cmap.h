@@ -48,9 +48,9 @@
  * EBADFD     the descriptor is not bound to a map
  * EBUSY      the descriptor is bound to a map already
  * EDOM       add: the value is not 8 bytes long
- * EDQUOT     the user who pays for the map is at a limit on maps or on memory;
- *            or the caller's user is at the limit on watches, or on keys waited
- *            for
+ * EDQUOT     the user who pays for the map, or for the watch, is at a limit on
+ *            maps or on memory; or the caller's user is at the limit on watches,
+ *            or on keys waited for
  * EEXIST     the key, or the map's name, exists already
  * EFAULT     a pointer does not point to memory that can be read or written
  * EINTR      a fatal signal arrived; for WAIT and read() of a watch: any signal

@@ -252,11 +252,11 @@ struct cmap_feed_where {
  * match are rarely lost to it, unless they come faster than the kernel can look
  * at them.
  *
- * A watch is counted for the caller's user, as a map would be: see &struct
- * cmap_limits.
+ * A watch is counted for the caller's user, and its memory is charged to him, as a
+ * map would be: see &struct cmap_limits.
  *
  * Errors: E2BIG, EBADF, EBADFD, EDQUOT, EFAULT, EINVAL, EMFILE, ENFILE, ENOMEM,
- * EOPNOTSUPP.
+ * ENOSPC, EOPNOTSUPP.
  */
 struct cmap_watch {
 	__u32 size;
