@@ -287,6 +287,48 @@ TEST_F(feed, a_watch_waits)
 	kcmap_watch_close(watch);
 }
 
+/* A process that has only the descriptor, and reads on where the watch is. */
+TEST_F(feed, a_watch_is_passed_on)
+{
+	struct kcmap_watch *watch = kcmap_watch_open(self->map, NULL, NULL, 0);
+	int blocking = dup(kcmap_watch_fd(watch));
+	struct kcmap_change change;
+	pid_t pid;
+	int status;
+
+	fcntl(blocking, F_SETFL, 0);
+	ASSERT_EQ(0, put(self->map, "a", "b"));
+	pid = fork();
+	if (!pid) {
+		struct kcmap_watch *mine = kcmap_watch_from_fd(blocking);
+
+		if (!mine || kcmap_watch_fd(mine) != blocking)
+			_exit(1);
+		if (kcmap_watch_next(mine, &change, 0) != 1 ||
+		    strcmp(text_of(&change), "1 a=b"))
+			_exit(2);
+		if (kcmap_watch_next(mine, &change, 0) != -1 || errno != ETIMEDOUT)
+			_exit(3);
+		if (kcmap_watch_cursor(mine, NULL, 0) != 16 + 4 * 16)
+			_exit(4);
+		kcmap_watch_close(mine);
+		_exit(0);
+	}
+	waitpid(pid, &status, 0);
+	EXPECT_EQ(0, status);
+	ERR(ETIMEDOUT, kcmap_watch_next(watch, &change, 0));
+	close(blocking);
+
+	errno = 0;
+	EXPECT_EQ(NULL, kcmap_watch_from_fd(kcmap_fd(self->map)));
+	EXPECT_EQ(EINVAL, errno);
+	EXPECT_EQ(NULL, kcmap_watch_from_fd(STDIN_FILENO));
+	EXPECT_EQ(EINVAL, errno);
+	EXPECT_EQ(NULL, kcmap_watch_from_fd(blocking));
+	EXPECT_EQ(EBADF, errno);
+	kcmap_watch_close(watch);
+}
+
 TEST_F(feed, the_end_of_the_map)
 {
 	const struct kcmap_options options = {

@@ -390,6 +390,12 @@ struct kcmap_watch *kcmap_watch_open(struct kcmap *map,
 				     const void *cursor, size_t cursor_len);
 
 /*
+ * Use the descriptor of a watch that was inherited or received by SCM_RIGHTS.
+ * On success the watch owns it.  Where it is is shared with all who have it.
+ */
+struct kcmap_watch *kcmap_watch_from_fd(int fd);
+
+/*
  * Wait for the next change, for up to @timeout milliseconds (-1: for ever).
  * Returns 1 with *change filled in, 0 when the map is gone, else -1: ETIMEDOUT,
  * or EINTR after any signal.
@@ -398,8 +404,8 @@ int kcmap_watch_next(struct kcmap_watch *watch, struct kcmap_change *change,
 		     int timeout);
 
 /*
- * The descriptor, for poll().  It is readable when something has changed since
- * kcmap_watch_next() has last failed with ETIMEDOUT.
+ * The descriptor, for poll(), and for passing it on.  It is readable when
+ * something has changed since kcmap_watch_next() has last failed with ETIMEDOUT.
  */
 int kcmap_watch_fd(const struct kcmap_watch *watch);
 
@@ -660,7 +666,7 @@ enum kcmap_operation {
 	KCMAP_OP_COUNT = 21,
 	KCMAP_OP_RANGE = 22,
 	KCMAP_OP_BATCH = 23,
-	KCMAP_OP_WATCH = 24,
+	KCMAP_OP_WATCH = 24,		/* also kcmap_watch_from_fd() */
 	KCMAP_OP_FEED = 25,
 	KCMAP_OP_MIRROR = 26,
 	KCMAP_OP_WAIT = 27,		/* also kcmap_wait_any() */

@@ -6,6 +6,7 @@
 #include "filter.h"
 #include "records.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <time.h>
@@ -16,6 +17,17 @@ struct kcmap_watch {
 };
 
 #define RECORD_MOST	((size_t)CMAP_FEED_BYTES_MAX)
+
+static int get_cursor(int fd, void *cursor, size_t len)
+{
+	struct cmap_feed_where where = {
+		.size = sizeof(where),
+		.cursor = ptr_to_u64(cursor),
+		.cursor_len = (uint32_t)len,
+	};
+
+	return ioctl(fd, CMAP_IOCTL_FEED_CURSOR, &where);
+}
 
 static int open_fd(struct kcmap *map, const struct kcmap_filter *filter,
 		   const void *cursor, size_t cursor_len)
@@ -38,6 +50,21 @@ static int open_fd(struct kcmap *map, const struct kcmap_filter *filter,
 	return kcmap_call_ours(map, CMAP_IOCTL_WATCH, &args);
 }
 
+/* A watch without a descriptor yet. */
+static struct kcmap_watch *watch_new(uint32_t shards, size_t record)
+{
+	struct kcmap_watch *watch = calloc(1, sizeof(*watch));
+
+	if (!watch)
+		return NULL;
+	watch->fd = -1;
+	if (kcmap_records_new(&watch->records, shards, record)) {
+		kcmap_watch_close(watch);
+		return NULL;
+	}
+	return watch;
+}
+
 API struct kcmap_watch *kcmap_watch_open(struct kcmap *map,
 					 const struct kcmap_filter *filter,
 					 const void *cursor, size_t cursor_len)
@@ -47,18 +74,64 @@ API struct kcmap_watch *kcmap_watch_open(struct kcmap *map,
 
 	if (kcmap_feed_of(map, &of))
 		return NULL;
-	watch = calloc(1, sizeof(*watch));
+	watch = watch_new(of.shards, of.record_max);
 	if (!watch)
 		return NULL;
-	watch->fd = -1;
-	watch->records.shards = of.shards;
-	if (!kcmap_records_new(&watch->records, of.shards,
-			       of.record_max))
-		watch->fd = open_fd(map, filter, cursor, cursor_len);
+	watch->fd = open_fd(map, filter, cursor, cursor_len);
 	if (watch->fd < 0) {
 		kcmap_watch_close(watch);
 		return NULL;
 	}
+	return watch;
+}
+
+/*
+ * The number of shards of a watch's map; 0 with errno set if the file is no watch.  A
+ * map's descriptor has cursors, too, but other commands besides.
+ */
+static uint32_t shards_of(int fd)
+{
+	struct cmap_stat stat = { .size = sizeof(stat) };
+	int err = ioctl(fd, CMAP_IOCTL_STAT, &stat);
+	struct cmap_feed_cursor *cursor;
+	uint32_t shards;
+
+	if (!err || errno != ENOTTY) {
+		if (!err || errno != EBADF)
+			errno = EINVAL;
+		return 0;
+	}
+	cursor = malloc(CMAP_FEED_CURSOR_BYTES((size_t)CMAP_SHARDS_MAX));
+	if (!cursor)
+		return 0;
+	/* It tells a cursor of another length from its own. */
+	for (shards = 1; err && shards <= CMAP_SHARDS_MAX; shards *= 2) {
+		err = get_cursor(fd, cursor, CMAP_FEED_CURSOR_BYTES(shards));
+		if (err && errno != EINVAL)
+			break;
+	}
+	shards = err ? 0 : cursor->shards;
+	if (err && errno == ENOTTY)
+		errno = EINVAL;
+	free(cursor);
+	return shards;
+}
+
+API struct kcmap_watch *kcmap_watch_from_fd(int fd)
+{
+	uint32_t shards = shards_of(fd);
+	struct kcmap_watch *watch;
+	int flags;
+
+	if (!shards)
+		return NULL;
+	flags = fcntl(fd, F_GETFL);
+	if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK))
+		return NULL;
+	/* Where a record is longer, the buffer becomes larger. */
+	watch = watch_new(shards, 0);
+	if (watch)
+		watch->fd = fd;
 	return watch;
 }
 
@@ -138,15 +211,10 @@ API ssize_t kcmap_watch_cursor(struct kcmap_watch *watch, void *cursor,
 			       size_t size)
 {
 	ssize_t len = kcmap_cursor_out(watch->records.shards, cursor, size);
-	struct cmap_feed_where where = {
-		.size = sizeof(where),
-		.cursor = ptr_to_u64(cursor),
-		.cursor_len = (uint32_t)len,
-	};
 
 	if (len < 0 || !cursor)
 		return len;
-	if (ioctl(watch->fd, CMAP_IOCTL_FEED_CURSOR, &where))
+	if (get_cursor(watch->fd, cursor, (size_t)len))
 		return -1;
 	kcmap_records_rewind(&watch->records, cursor);
 	return len;
