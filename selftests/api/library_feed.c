@@ -691,6 +691,58 @@ TEST_F_TIMEOUT(feed, f1_a_mirror_recovers_from_overruns, 240)
 	kcmap_close(map);
 }
 
+/* What is lost in one shard is made up for by a range over that shard. */
+TEST_F(feed, a_mirror_reads_what_it_lost)
+{
+	struct kcmap *map = small_feed(variant->flags);
+	struct kcmap_mirror_info info = { .sz = sizeof(info) };
+	struct table table = {};
+	struct kcmap_mirror *mirror;
+	uint64_t version, shard, read;
+	unsigned int i, in_shard = 0;
+	char key[16], value[1];
+
+	ASSERT_NE(NULL, map);
+	for (i = 0; i < KEYS; i++)
+		ASSERT_EQ(0, kcmap_set(map, key, mirror_key(key, i), "v", 1, &version));
+	shard = version % 2;
+	mirror = kcmap_mirror_new(map, NULL, &table_calls, &table);
+	ASSERT_NE(NULL, mirror);
+	ASSERT_EQ(KEYS, kcmap_mirror_update(mirror, 0));
+	kcmap_mirror_stat(mirror, &info);
+	EXPECT_EQ(KEYS, info.read);
+	read = info.read;
+
+	/* The last key is deleted, so its shard's ring loses that, too. */
+	ASSERT_EQ(0, kcmap_delete(map, key, strlen(key) + 1, NULL));
+	for (i = 0; i < KEYS - 1; i++) {
+		char other[16];
+		size_t len = mirror_key(other, i);
+
+		ASSERT_EQ(1, kcmap_get(map, other, len, value, 1, &version));
+		in_shard += version % 2 == shard;
+	}
+	for (i = 0; i < KEYS; i++) {
+		unsigned int n = 0;
+
+		mirror_key(key, i);
+		if (kcmap_get(map, key, strlen(key) + 1, value, 1, &version) < 0)
+			continue;
+		while (version % 2 == shard && n++ < 3)
+			ASSERT_EQ(0, kcmap_set(map, key, strlen(key) + 1, "w", 1,
+					       &version));
+	}
+	ASSERT_GE(kcmap_mirror_update(mirror, 0), 1);
+	kcmap_mirror_stat(mirror, &info);
+	EXPECT_GT(info.lost, 0);
+	EXPECT_EQ(2, info.ranges);
+	/* Without a window the order of entries is the kernel's secret. */
+	EXPECT_EQ(variant->flags ? KEYS - 1 : in_shard, info.read - read);
+	EXPECT_TRUE(table_is_map(&table, map, 0));
+	kcmap_mirror_free(mirror);
+	kcmap_close(map);
+}
+
 /* ---- the window's ring against the call ---- */
 
 struct told {

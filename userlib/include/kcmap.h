@@ -472,7 +472,8 @@ struct kcmap_mirror_info {
 	uint64_t entries;	/* in the table */
 	uint64_t changes;	/* read from the feed */
 	uint64_t lost;		/* changes that came too fast */
-	uint64_t ranges;	/* over the map, to make up for them */
+	uint64_t ranges;	/* over the map, or over shards, to make up for them */
+	uint64_t read;		/* entries that the ranges found */
 };
 
 int kcmap_mirror_stat(const struct kcmap_mirror *mirror,

@@ -96,6 +96,9 @@ static inline void kcmap_op_room(uint32_t *len, size_t size)
 	*len = size > UINT32_MAX ? UINT32_MAX : (uint32_t)size;
 }
 
+int kcmap_range_shards(struct kcmap_range *range, uint32_t first, uint32_t end,
+		       uint32_t shards);
+
 int kcmap_options_resolve(const struct kcmap_options *given,
 			  struct kcmap_options *options);
 int kcmap_fd_differs(int fd, const struct kcmap_options *options);

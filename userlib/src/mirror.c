@@ -4,13 +4,15 @@
  *
  * The watch is made first, then the map is read, then follow the changes that
  * the watch has seen.  A change is carried out unless the table has a later
- * version of the entry.  When changes were lost, the map is read once more.  The
- * entries that are then in the table but not found were deleted at some moment
- * since the watch was where it is; if they are there again, the watch has a
- * change that says so.
+ * version of the entry.  When changes were lost, the shards in which that
+ * happened are read once more, or without a window the whole map.  The entries
+ * that are then in the table but not found were deleted at some moment since the
+ * watch was where it is; if they are there again, the watch has a change that
+ * says so.
  */
 #include "filter.h"
 #include "mirror_keys.h"
+#include "records.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -22,12 +24,41 @@ struct kcmap_mirror {
 	struct kcmap_mirror_calls calls;
 	void *arg;
 	struct kcmap_mirror_keys keys;
-	int whole;		/* nothing is missing but what the watch has */
+	uint32_t shards;
+	uint32_t missing;	/* shards of which more is missing than the watch has */
+	uint64_t missing_bits[CMAP_SHARDS_MAX / 64];
 	int64_t called;		/* functions, in this update */
 	struct kcmap_mirror_info info;
 };
 
+/* Shards of a map of which something is missing. */
+static int is_missing(const struct kcmap_mirror *mirror, uint32_t shard)
+{
+	return mirror->missing_bits[shard / 64] >> shard % 64 & 1;
+}
+
+static void miss(struct kcmap_mirror *mirror, uint32_t shard)
+{
+	mirror->missing += !is_missing(mirror, shard);
+	mirror->missing_bits[shard / 64] |= 1ULL << shard % 64;
+}
+
+static void miss_all(struct kcmap_mirror *mirror)
+{
+	uint32_t shard;
+
+	for (shard = 0; shard < mirror->shards; shard++)
+		miss(mirror, shard);
+}
+
+/* All versions of an entry are its shard's. */
+static uint32_t shard_of(const struct kcmap_mirror *mirror, uint64_t version)
+{
+	return (uint32_t)(version & (mirror->shards - 1));
+}
+
 #define LEAST (offsetof(struct kcmap_mirror_calls, remove) + sizeof(void *))
+#define INFO_LEAST (offsetof(struct kcmap_mirror_info, ranges) + sizeof(uint64_t))
 
 /* ---- the caller's table ---- */
 
@@ -78,7 +109,7 @@ static void take_key(struct kcmap_mirror *mirror, const void *key, size_t len,
 		take_at(mirror, at);
 }
 
-/* Take what the last range has not found. */
+/* Take what the last range has not found, of the shards that it has read. */
 static void take_unseen(struct kcmap_mirror *mirror)
 {
 	struct kcmap_mirror_keys *keys = &mirror->keys;
@@ -88,7 +119,8 @@ static void take_unseen(struct kcmap_mirror *mirror)
 		struct kcmap_mirror_key **at = &keys->bucket[i];
 
 		while (*at) {
-			if ((*at)->seen == mirror->info.ranges)
+			if ((*at)->seen == mirror->info.ranges ||
+			    !is_missing(mirror, shard_of(mirror, (*at)->version)))
 				at = &(*at)->next;
 			else
 				take_at(mirror, at);
@@ -127,7 +159,8 @@ static int get_wanted_keys(struct kcmap_mirror *mirror)
 	return 0;
 }
 
-static int range_over(struct kcmap_mirror *mirror)
+/* Range over shards [first, *end), or over all: then that becomes *end. */
+static int range_over(struct kcmap_mirror *mirror, uint32_t first, uint32_t *end)
 {
 	const struct kcmap_wanted *wanted = mirror->wanted;
 	struct kcmap_range *range = kcmap_range_new(mirror->map, 0, NULL);
@@ -136,31 +169,51 @@ static int range_over(struct kcmap_mirror *mirror)
 
 	if (!range)
 		return -1;
+	if (!kcmap_range_shards(range, first, *end, mirror->shards))
+		*end = mirror->shards;
 	if (wanted->filter.kind != CMAP_FILTER_PREFIX ||
 	    !kcmap_range_prefix(range, (void *)(uintptr_t)wanted->key[0].key,
 				wanted->key[0].key_len)) {
-		while ((more = kcmap_range_next(range, &item)) > 0)
+		while ((more = kcmap_range_next(range, &item)) > 0) {
+			mirror->info.read++;
 			if (give_entry(mirror, &item)) {
 				more = -1;
 				break;
 			}
+		}
 	}
 	kcmap_range_free(range);
 	return more;
 }
 
-/* Read the whole map, to which the watch's changes are then added. */
+/* Shards in a row are read at once. */
+static int range_over_missing(struct kcmap_mirror *mirror)
+{
+	uint32_t first, end;
+
+	for (first = 0; first < mirror->shards; first = end + 1) {
+		end = first;
+		while (end < mirror->shards && is_missing(mirror, end))
+			end++;
+		if (end > first && range_over(mirror, first, &end))
+			return -1;
+	}
+	return 0;
+}
+
+/* Read what is missing, to which the watch's changes are then added. */
 static int make_whole(struct kcmap_mirror *mirror)
 {
 	int err;
 
 	mirror->info.ranges++;
 	err = mirror->wanted->filter.kind == CMAP_FILTER_KEYS ?
-	      get_wanted_keys(mirror) : range_over(mirror);
+	      get_wanted_keys(mirror) : range_over_missing(mirror);
 	if (err)
 		return -1;
 	take_unseen(mirror);
-	mirror->whole = 1;
+	mirror->missing = 0;
+	memset(mirror->missing_bits, 0, sizeof(mirror->missing_bits));
 	return 0;
 }
 
@@ -194,7 +247,7 @@ static int follow(struct kcmap_mirror *mirror, const struct kcmap_change *change
 {
 	if (change->cause == KCMAP_CAUSE_LOST) {
 		mirror->info.lost += change->lost;
-		mirror->whole = 0;
+		miss(mirror, shard_of(mirror, change->version));
 		return 0;
 	}
 	mirror->info.changes++;
@@ -207,7 +260,7 @@ static int follow(struct kcmap_mirror *mirror, const struct kcmap_change *change
 		return 0;
 	default:
 		/* A cause of a later module: what it did can be read. */
-		mirror->whole = 0;
+		miss(mirror, shard_of(mirror, change->version));
 		return 0;
 	}
 }
@@ -229,13 +282,13 @@ static int follow_all(struct kcmap_mirror *mirror)
 static int catch_up(struct kcmap_mirror *mirror)
 {
 	do {
-		if ((!mirror->whole && make_whole(mirror)) ||
+		if ((mirror->missing && make_whole(mirror)) ||
 		    follow_all(mirror)) {
 			/* What failed is found by the next range. */
-			mirror->whole = 0;
+			miss_all(mirror);
 			return -1;
 		}
-	} while (!mirror->whole);
+	} while (mirror->missing);
 	return 0;
 }
 
@@ -256,7 +309,7 @@ API int64_t kcmap_mirror_update(struct kcmap_mirror *mirror, int timeout)
 	if (more < 0)
 		return errno == ETIMEDOUT ? 0 : -1;
 	if (more && follow(mirror, &change)) {
-		mirror->whole = 0;
+		miss_all(mirror);
 		return -1;
 	}
 	return catch_up(mirror) ? -1 : mirror->called;
@@ -268,15 +321,20 @@ API struct kcmap_mirror *kcmap_mirror_new(struct kcmap *map,
 					  void *arg)
 {
 	struct kcmap_mirror *mirror;
+	struct kcmap_feed_of of;
 
 	if (calls->sz < LEAST || !calls->set || !calls->remove) {
 		errno = EINVAL;
 		return NULL;
 	}
+	if (kcmap_feed_of(map, &of))
+		return NULL;
 	mirror = calloc(1, sizeof(*mirror));
 	if (!mirror)
 		return NULL;
 	mirror->map = map;
+	mirror->shards = of.shards;
+	miss_all(mirror);
 	memcpy(&mirror->calls, calls, LEAST);
 	mirror->arg = arg;
 	mirror->wanted = kcmap_wanted_copy(filter);
@@ -293,15 +351,17 @@ API int kcmap_mirror_stat(const struct kcmap_mirror *mirror,
 			  struct kcmap_mirror_info *info)
 {
 	struct kcmap_mirror_info full = mirror->info;
+	size_t sz = info->sz;
 
-	if (info->sz < sizeof(full)) {
+	if (sz < INFO_LEAST) {
 		errno = EINVAL;
 		return -1;
 	}
-	memset((char *)info + sizeof(full), 0, info->sz - sizeof(full));
-	full.sz = info->sz;
+	full.sz = sz;
 	full.entries = mirror->keys.count;
-	memcpy(info, &full, sizeof(full));
+	if (sz > sizeof(full))
+		memset((char *)info + sizeof(full), 0, sz - sizeof(full));
+	memcpy(info, &full, sz < sizeof(full) ? sz : sizeof(full));
 	return 0;
 }
 

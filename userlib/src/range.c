@@ -20,6 +20,7 @@ struct kcmap_range {
 	struct kcmap_view *view;
 	struct cmap_cursor ahead;
 	struct cmap_cursor here;
+	uint64_t end;		/* the first position that is not wanted; or 0 */
 	int ended;
 	int begun;
 	uint32_t flags;
@@ -59,6 +60,23 @@ API struct kcmap_range *kcmap_range_new(struct kcmap *map, unsigned int flags,
 	}
 
 	return range;
+}
+
+/*
+ * Have a range, which has not begun, cover shards [first, end) alone.  Returns 0 if
+ * it covers all: without a window the order of positions may be a secret.
+ */
+int kcmap_range_shards(struct kcmap_range *range, uint32_t first, uint32_t end,
+		       uint32_t shards)
+{
+	if (!range->view)
+		return 0;
+	/* The topmost bits of a position are the shard. */
+	range->ahead.position = POSITION_END / shards * first;
+	range->ahead.tie = 0;
+	range->here = range->ahead;
+	range->end = POSITION_END / shards * end;
+	return 1;
 }
 
 API int kcmap_range_prefix(struct kcmap_range *range, const void *prefix,
@@ -109,6 +127,7 @@ static int enlarge_read(struct kcmap_bucket_read *read)
 static enum kcmap_outcome fill_window(struct kcmap_range *range)
 {
 	struct kcmap_bucket_read *read = &range->read;
+	uint64_t end = range->end ? range->end : POSITION_END;
 	uint64_t position = range->ahead.position;
 	enum kcmap_outcome outcome;
 
@@ -123,7 +142,7 @@ static enum kcmap_outcome fill_window(struct kcmap_range *range)
 
 	range->given = 0;
 	read->count = 0;
-	while (position < POSITION_END) {
+	while (position < end) {
 		outcome = kcmap_window_bucket(range->view, position, read);
 		if (outcome == KCMAP_TOO_SMALL && !enlarge_read(read))
 			continue;
@@ -243,6 +262,9 @@ API int kcmap_range_next(struct kcmap_range *range, struct kcmap_item *item)
 	if (!range->left && range->given == range->read.count && !range->ended &&
 	    fill_buffer(range))
 		return -1;
+	if (range->left && range->end &&
+	    range->next->cursor.position >= range->end)
+		range->ended = 1;
 	if (range->ended)
 		return 0;
 
