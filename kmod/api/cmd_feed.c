@@ -6,6 +6,7 @@
 #include "../core/map.h"
 #include "../core/op.h"
 #include "../core/reader.h"
+#include "../core/trace.h"
 #include "cmd.h"
 #include "uaccess.h"
 #include "watch.h"
@@ -205,6 +206,8 @@ static int read_from(struct cmap *map, struct cmap_feed_read *read,
 	cmap_reader_get(reader, cursor);
 	cmap_records_free(&records, map);
 	cmap_reader_free(reader);
+	if (read->count)
+		trace_cmap_feed_read(map, read->count, read->buf_len);
 
 	return read->count && err != -EFAULT ? 0 : err;
 }

@@ -4,6 +4,7 @@
  */
 #include "../core/limits.h"
 #include "../core/op.h"
+#include "../core/trace.h"
 #include "../core/wait.h"
 #include "cmd.h"
 #include "uaccess.h"
@@ -159,6 +160,7 @@ int cmap_cmd_wait(struct cmap_context *context, void __user *arg)
 	if (changed)
 		goto end;
 	changed = wait_counted(&call.waiter, wait.deadline);
+	trace_cmap_wait(context->map, wait.count, changed);
 	if (changed <= 0)
 		goto end;
 	wait.changed = changed;

@@ -5,6 +5,7 @@
 #include <linux/cmap.h>
 
 #include "../core/op.h"
+#include "../core/trace.h"
 #include "../core/wait.h"
 
 #include <linux/module.h>
@@ -40,6 +41,7 @@ int cmap_wait(struct cmap *map, const void *key, u32 key_len, u64 *version,
 		return changed;
 	cmap_wait_key_init(&waiter, 0, map, &hashed, *version);
 	changed = cmap_wait_keys(&waiter, deadline);
+	trace_cmap_wait(map, 1, changed);
 	if (changed < 0)
 		return changed;
 

@@ -6,6 +6,7 @@
 #include "../core/feed.h"
 #include "../core/limits.h"
 #include "../core/map.h"
+#include "../core/trace.h"
 #include "../core/watch.h"
 #include "uaccess.h"
 
@@ -98,6 +99,7 @@ static ssize_t watch_read_once(struct watch *watch, char __user *buf, u32 room,
 		result = watch_fill(watch, &records, room, again);
 	if (!result && records.count) {
 		result = records.used;
+		trace_cmap_feed_read(watch->watcher.map, records.count, result);
 		if (copy_to_user(buf, records.buf, records.used)) {
 			cmap_watcher_unread(&watch->watcher);
 			result = -EFAULT;

@@ -2,6 +2,7 @@
 #include "reader.h"
 #include "event.h"
 #include "feed.h"
+#include "trace.h"
 
 #include <linux/mm.h>
 #include <linux/sched.h>
@@ -192,6 +193,9 @@ static bool fill_from_shard(struct cmap_reader *reader, u32 shard,
 			memcpy(to, &head.record, sizeof(head.record));
 		else if (!cmap_feed_copy(feed, &head, to, 0, head.record.size))
 			continue;
+		if (step == CMAP_FEED_STEP_LOST)
+			trace_cmap_feed_lost(reader->map, head.record.first,
+					     head.record.version);
 		reader->at[shard] = head.after;
 		records->used += head.record.size;
 		records->count++;

@@ -132,6 +132,69 @@ DEFINE_EVENT(cmap_map, cmap_range,
 	TP_PROTO(const struct cmap *map, u64 count),
 	TP_ARGS(map, count));
 
+/* A read of the feed, by call or of a watch, that returned records. */
+TRACE_EVENT(cmap_feed_read,
+	TP_PROTO(const struct cmap *map, u32 count, u32 bytes),
+	TP_ARGS(map, count, bytes),
+	TP_STRUCT__entry(
+		__field(u64, id)
+		__field(u32, count)
+		__field(u32, bytes)
+		__array(char, name, CMAP_TRACE_NAME)
+	),
+	TP_fast_assign(
+		__entry->id = map->id;
+		__entry->count = count;
+		__entry->bytes = bytes;
+		cmap_map_copy_name(map, __entry->name, CMAP_TRACE_NAME);
+	),
+	TP_printk("map=%llu name=%s records=%u bytes=%u",
+		  __entry->id, __entry->name, __entry->count, __entry->bytes)
+);
+
+/* A reader that was too slow is told which records it has missed. */
+TRACE_EVENT(cmap_feed_lost,
+	TP_PROTO(const struct cmap *map, u64 first, u64 last),
+	TP_ARGS(map, first, last),
+	TP_STRUCT__entry(
+		__field(u64, id)
+		__field(u64, first)
+		__field(u64, last)
+		__field(u32, shard)
+		__array(char, name, CMAP_TRACE_NAME)
+	),
+	TP_fast_assign(
+		__entry->id = map->id;
+		__entry->first = first;
+		__entry->last = last;
+		__entry->shard = last & (map->shards - 1);
+		cmap_map_copy_name(map, __entry->name, CMAP_TRACE_NAME);
+	),
+	TP_printk("map=%llu name=%s shard=%u first=%llu last=%llu",
+		  __entry->id, __entry->name, __entry->shard, __entry->first,
+		  __entry->last)
+);
+
+/* The end of a wait: how many of the keys have changed, or a negative errno. */
+TRACE_EVENT(cmap_wait,
+	TP_PROTO(const struct cmap *map, u32 keys, int result),
+	TP_ARGS(map, keys, result),
+	TP_STRUCT__entry(
+		__field(u64, id)
+		__field(u32, keys)
+		__field(int, result)
+		__array(char, name, CMAP_TRACE_NAME)
+	),
+	TP_fast_assign(
+		__entry->id = map->id;
+		__entry->keys = keys;
+		__entry->result = result;
+		cmap_map_copy_name(map, __entry->name, CMAP_TRACE_NAME);
+	),
+	TP_printk("map=%llu name=%s keys=%u result=%d",
+		  __entry->id, __entry->name, __entry->keys, __entry->result)
+);
+
 #endif /* CMAP_TRACE_H */
 
 #ifndef CMAP_TRACE_WRITE

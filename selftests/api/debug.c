@@ -242,6 +242,44 @@ TEST_F(traced, compared_in_vain)
 	free(trace);
 }
 
+/* Reads of a feed, what they have lost, and waits. */
+TEST_F(traced, feeds_and_waits)
+{
+	struct cmap_create create = {
+		.size = sizeof(create), .shards = 1, .feed_bytes = 4096,
+	};
+	struct cmap_wait_key key = { .key = u64_of("k"), .key_len = 1 };
+	struct cmap_wait wait = {
+		.size = sizeof(wait), .keys = u64_of(&key), .count = 1,
+	};
+	struct cmap_watch args = {
+		.size = sizeof(args), .flags = CMAP_WATCH_NONBLOCK,
+	};
+	int fd = device(O_RDWR), watch, i;
+	char buf[8192], lost[64], *trace;
+
+	ASSERT_EQ(0, ioctl(fd, CMAP_IOCTL_CREATE, &create));
+	watch = ioctl(fd, CMAP_IOCTL_WATCH, &args);
+	ASSERT_GE(watch, 0);
+	ASSERT_EQ(-1, ioctl(fd, CMAP_IOCTL_WAIT, &wait));
+	/* Each record has 40 bytes. */
+	for (i = 0; i < 200; i++)
+		ASSERT_EQ(0, set(fd, "k", 1, "v", 1));
+	ASSERT_EQ(0, ioctl(fd, CMAP_IOCTL_WAIT, &wait));
+	ASSERT_GT(read(watch, buf, sizeof(buf)), 0);
+	trace = slurp(TRACING "/trace");
+
+	EXPECT_EVENT(trace, "wait", "result=-%d", ETIMEDOUT);
+	EXPECT_EVENT(trace, "wait", "result=%d", 1);
+	snprintf(lost, sizeof(lost), "shard=0 first=1 last=%llu\n",
+		 (unsigned long long)((struct cmap_feed_record *)buf)->version);
+	EXPECT_NE(NULL, strstr(trace, lost));
+	EXPECT_NE(NULL, strstr(trace, " cmap_feed_read: map="));
+	close(watch);
+	close(fd);
+	free(trace);
+}
+
 /* Sets in a row in a batch take another path. */
 TEST_F(traced, sets_in_a_row)
 {
