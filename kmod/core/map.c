@@ -24,7 +24,8 @@ static int resolve_feed(struct cmap_spec *spec)
 		return spec->feed_value_max ? -EINVAL : 0;
 	if (!is_power_of_2(spec->feed_bytes) ||
 	    spec->feed_bytes < CMAP_FEED_BYTES_MIN ||
-	    spec->feed_bytes > CMAP_FEED_BYTES_MAX)
+	    spec->feed_bytes > CMAP_FEED_BYTES_MAX ||
+	    value_max > CMAP_FEED_VALUE_MAX)
 		return -EINVAL;
 
 	spec->feed_bytes = max_t(u32, spec->feed_bytes, PAGE_SIZE);

@@ -30,6 +30,8 @@ static void bad_parameters(struct kunit *test)
 		{ .feed_bytes = CMAP_FEED_BYTES_MAX * 2 },
 		/* The largest record must fit four times. */
 		{ .feed_bytes = 1U << 16, .feed_value_max = 1U << 14 },
+		{ .feed_bytes = CMAP_FEED_BYTES_MAX,
+		  .feed_value_max = CMAP_FEED_VALUE_MAX + 1 },
 	};
 	u32 i;
 

@@ -203,6 +203,8 @@ static void bad_creates(struct __test_metadata *_metadata, int fd)
 		{ { .feed_bytes = 12288 }, -EINVAL },
 		{ { .feed_bytes = 2 * CMAP_FEED_BYTES_MAX }, -EINVAL },
 		{ { .feed_bytes = 65536, .feed_value_max = 16384 }, -EINVAL },
+		{ { .feed_bytes = CMAP_FEED_BYTES_MAX,
+		    .feed_value_max = CMAP_FEED_VALUE_MAX + 1 }, -EINVAL },
 	};
 	struct cmap_create create;
 	unsigned int i;

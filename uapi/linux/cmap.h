@@ -199,8 +199,9 @@ enum cmap_code {
  *	CMAP_FEED_BYTES_MIN to CMAP_FEED_BYTES_MAX, rounded up to a page; 0 for
  *	no feed.  Each shard takes one more page for the feed.  All of this is
  *	counted in @max_bytes
- * @feed_value_max: longest value that the feed's records contain; 0 for none.
- *	The largest record must fit four times into a ring (EINVAL)
+ * @feed_value_max: longest value that the feed's records contain, up to
+ *	CMAP_FEED_VALUE_MAX; 0 for none.  The largest record must fit four times
+ *	into a ring (EINVAL)
  *
  * The descriptor must be open for writing.  Owner and group of the map are the
  * caller's effective ones.  A named map lives until it is unlinked and nobody

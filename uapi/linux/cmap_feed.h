@@ -36,6 +36,9 @@
 #define CMAP_FEED_BYTES_MIN	4096U
 #define CMAP_FEED_BYTES_MAX	(1U << 22)
 
+/* Longest value in a record: a writer copies it while it holds its shard's lock. */
+#define CMAP_FEED_VALUE_MAX	65536U
+
 /* Keys in a filter. */
 #define CMAP_FEED_KEYS_MAX	128
 
