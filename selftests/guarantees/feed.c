@@ -321,16 +321,29 @@ TEST(a_record_costs_few_instructions)
 
 #define WRITERS 4
 #define KEYS 8
-#define LOG (1 << 16)
+#define ROW 64		/* writes of a batch */
 
 enum { WROTE, GOT, KILLED };
 
-/* What a writer has written last to each key, and the version of each write. */
+/* What each writer has written: the version of each of its writes. */
 struct writers {
-	struct {
-		uint64_t version[LOG];
-	} log[WRITERS];
+	uint64_t log;		/* room, for each */
+	uint64_t version[];
 };
+
+/* How many writes all races make together, for tests that run long. */
+static uint64_t writes_wanted(void)
+{
+	const char *given = getenv("CMAP_TEST_EVENTS");
+
+	return given ? strtoull(given, NULL, 0) : 6000;
+}
+
+static uint64_t *version_of(struct writers *writers, uint32_t writer,
+			    uint64_t number)
+{
+	return &writers->version[writer * writers->log + number];
+}
 
 /* The value of each write says who wrote it, and its number. */
 struct stamp {
@@ -338,21 +351,43 @@ struct stamp {
 	uint32_t number;
 };
 
-static void write_and_log(int fd, struct race *race, struct writers *writers,
-			  uint32_t writer, uint32_t from)
+/* Make some writes in a row, by one call. */
+static void write_row(int fd, struct writers *writers, uint32_t writer,
+		      uint32_t number, uint32_t count)
 {
-	uint32_t number;
+	struct stamp stamp[ROW];
+	struct cmap_op op[ROW];
+	uint32_t key[ROW], i;
+	struct cmap_ops batch = {
+		.size = sizeof(batch), .ops = u64_of(op), .count = count,
+		.op_size = sizeof(op[0]),
+	};
 
-	for (number = from; race_goes_on(race) && number < LOG; number++) {
-		struct stamp stamp = { writer, number };
-		uint32_t key = writer * KEYS + number % KEYS;
-		uint64_t version = 0;
+	for (i = 0; i < count; i++) {
+		stamp[i] = (struct stamp){ writer, number + i };
+		key[i] = writer * KEYS + (number + i) % KEYS;
+		op[i] = (struct cmap_op){
+			.size = sizeof(op[i]), .code = CMAP_CODE_SET,
+			.key = u64_of(&key[i]), .key_len = 4,
+			.value = u64_of(&stamp[i]), .value_len = sizeof(stamp[i]),
+		};
+	}
+	if (ioctl(fd, CMAP_IOCTL_BATCH, &batch))
+		_exit(1);
+	for (i = 0; i < count; i++)
+		__atomic_store_n(version_of(writers, writer, number + i),
+				 op[i].version, __ATOMIC_RELEASE);
+}
 
-		if (set_flags(fd, &key, 4, &stamp, sizeof(stamp), 0, &version))
-			_exit(1);
-		__atomic_store_n(&writers->log[writer].version[number], version,
-				 __ATOMIC_RELEASE);
-		race_did(race, WROTE);
+static void write_and_log(int fd, struct race *race, struct writers *writers,
+			  uint32_t writer, uint64_t from, uint32_t row)
+{
+	uint64_t number;
+
+	for (number = from; race_goes_on(race) && number + row <= writers->log;
+	     number += row) {
+		write_row(fd, writers, writer, number, row);
+		__atomic_fetch_add(&race->part[WROTE].done, row, __ATOMIC_RELAXED);
 	}
 	_exit(0);
 }
@@ -389,14 +424,14 @@ static int check_record(const struct cmap_feed_record *record, uint32_t shards,
 		return 4;
 	memcpy(&key, record_key(record), 4);
 	stamp = record_value(record);
-	if (key >= WRITERS * KEYS || stamp->number >= LOG ||
+	if (key >= WRITERS * KEYS || stamp->number >= writers->log ||
 	    key != stamp->writer * KEYS + stamp->number % KEYS)
 		return 5;
 	if (stamp->number + 1 <= seen->number[key])
 		return 6;
 	seen->number[key] = stamp->number + 1;
 	/* A writer that was killed, or has not come so far, did not log it. */
-	logged = __atomic_load_n(&writers->log[stamp->writer].version[stamp->number],
+	logged = __atomic_load_n(version_of(writers, stamp->writer, stamp->number),
 				 __ATOMIC_ACQUIRE);
 	return logged && logged != record->version ? 7 : 0;
 }
@@ -518,17 +553,17 @@ static void read_by_window(int fd, struct race *race, struct writers *writers,
 /* Writers are killed, and go on with a number that they cannot have reached. */
 static void kill_writers(int fd, struct race *race, struct writers *writers)
 {
-	uint32_t from = 0;
+	uint64_t from = 0;
 
-	while (race_goes_on(race) && from + 2000 < LOG) {
+	while (race_goes_on(race) && from + 2000 < writers->log) {
 		pid_t pid = fork();
 
 		if (!pid)
-			write_and_log(fd, race, writers, 0, from);
+			write_and_log(fd, race, writers, 0, from, 1);
 		usleep(2000);
 		kill(pid, SIGKILL);
 		waitpid(pid, NULL, 0);
-		while (from < LOG && writers->log[0].version[from])
+		while (from < writers->log && *version_of(writers, 0, from))
 			from++;
 		/* The write that it was in may have been made. */
 		from++;
@@ -537,9 +572,21 @@ static void kill_writers(int fd, struct race *race, struct writers *writers)
 	_exit(0);
 }
 
+static struct writers *writers_new(uint64_t writes)
+{
+	/* Each may have to make all of them. */
+	uint64_t log = writes < 1 << 16 ? 1 << 16 : writes + ROW;
+	struct writers *writers = shared_memory(sizeof(*writers) + WRITERS * log *
+						sizeof(writers->version[0]));
+
+	writers->log = log;
+	return writers;
+}
+
 static bool race_is_told_exactly(uint32_t shards, uint32_t bytes)
 {
-	struct writers *writers = shared_memory(sizeof(*writers));
+	uint64_t writes = writes_wanted() / 3;
+	struct writers *writers = writers_new(writes);
 	struct race *race = race_new(0.5);
 	int fd = new_feed(shards, bytes, 16);
 	struct cursor cursor;
@@ -548,7 +595,7 @@ static bool race_is_told_exactly(uint32_t shards, uint32_t bytes)
 
 	if (fd < 0 || cursor_of(fd, shards, &cursor))
 		return false;
-	race_wants(race, WROTE, 2000, "written");
+	race_wants(race, WROTE, writes, "written");
 	race_wants(race, GOT, 1000, "read");
 	race_wants(race, KILLED, 5, "killed");
 	for (i = 0; i < 3; i++)
@@ -562,10 +609,11 @@ static bool race_is_told_exactly(uint32_t shards, uint32_t bytes)
 		kill_writers(fd, race, writers);
 	for (i = 1; i < WRITERS; i++)
 		if (!fork())
-			write_and_log(fd, race, writers, i, 0);
+			write_and_log(fd, race, writers, i, 0, i == 1 ? 1 : ROW);
 	ok = race_ends(race, 5 + WRITERS);
 	close(fd);
-	munmap(writers, sizeof(*writers));
+	munmap(writers, sizeof(*writers) +
+	       WRITERS * writers->log * sizeof(writers->version[0]));
 	return ok;
 }
 
