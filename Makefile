@@ -20,6 +20,7 @@ help:
 	@echo '  make install      both, with headers, manual pages, completion and udev rule'
 	@echo '                    (DESTDIR, PREFIX and KDIR are honoured)'
 	@echo '  make uninstall    remove them'
+	@echo '  make deb          packages for this Debian, in build/deb'
 	@echo '  make check-host   load the module here and run the selftests'
 	@echo 'In virtual machines, which need no kernel module here:'
 	@echo '  make demo         processes count words in one map'
@@ -153,6 +154,10 @@ install: all
 	install -D -m 644 -t $(API)/$(RELEASE) $(HOST)/Module.symvers
 	@tools/registered '$(HOST)/kmod/cmap.ko'
 
+deb:
+	@tools/deps deb
+	@tools/deb
+
 # Earlier versions also installed the sample, and on some kernels in another directory.
 uninstall:
 	for k in $(DESTDIR)/lib/modules/*/updates/kmod $(DESTDIR)/lib/modules/*/extra/kmod; do \
@@ -174,5 +179,5 @@ clean:
 	rm -rf $(BUILD)
 
 .PHONY: all bench bench-host bench-programs bench-quick check check-all check-host \
-	check-long check-rest clean coverage demo deps-guest fuzz help install kunit lib \
+	check-long check-rest clean coverage deb demo deps-guest fuzz help install kunit lib \
 	modules shell uninstall user
