@@ -391,7 +391,8 @@ struct kcmap_watch *kcmap_watch_open(struct kcmap *map,
 
 /*
  * Use the descriptor of a watch that was inherited or received by SCM_RIGHTS.
- * On success the watch owns it.  Where it is is shared with all who have it.
+ * On success the watch owns it.  All who have the descriptor share its place in
+ * the feed.
  */
 struct kcmap_watch *kcmap_watch_from_fd(int fd);
 

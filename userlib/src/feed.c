@@ -160,8 +160,8 @@ static int is_wanted(const struct kcmap_feed *feed,
 	       kcmap_wanted_has(feed->wanted, change->key, change->key_len);
 }
 
-static __attribute__((noinline)) int next_slow(struct kcmap_feed *feed,
-					       struct kcmap_change *change)
+static __attribute_noinline__ int next_slow(struct kcmap_feed *feed,
+					    struct kcmap_change *change)
 {
 	int result;
 
