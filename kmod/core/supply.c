@@ -10,8 +10,9 @@
 #include "lack.h"
 #include "limits.h"
 #include "map.h"
-#include "registry.h"
 #include "maintain.h"
+#include "reclaim.h"
+#include "registry.h"
 
 #include <linux/bitops.h>
 #include <linux/cred.h>
@@ -34,25 +35,9 @@
 #define VAIN_MAX	16	/* tries when nothing was on its way, or helped */
 #define TRIES_MAX	64	/* tries in all, even if others wrote in between */
 #define LEAN_MAX	3	/* tries when the machine had no memory */
-#define IN_HAND_MAX	HZ	/* longest wait for memory that writers hold */
 #define ROUNDS_KILLED	8	/* of a killed writer: a write lacks few things */
 #define COLLECT_ROUNDS	64	/* rounds when no other task may get to run */
 #define EVACUATE_SHARES	4	/* steps, from the sparsest segments on */
-
-/*
- * Memory on its way back to a map and to the accounts above it.  Some of it
- * waits for a grace period, some is held by writers.
- */
-struct finding {
-	bool freed;			/* some memory has been freed already */
-	bool enough;			/* memory on its way back is enough */
-	bool sure;			/* the same without what writers hold */
-	struct cmap_coming pending;	/* free after a grace period */
-	struct cmap_coming in_hand;	/* held by writers */
-	u64 held;			/* of that by the waiting writer itself */
-	bool user;			/* the maps of the map's user were examined */
-	bool all;			/* all maps were examined */
-};
 
 /**
  * struct relief - a write that lacks something, and what was tried
@@ -93,7 +78,7 @@ struct relief {
 	unsigned int lean;
 	unsigned long since;
 	struct cmap_lack lack;
-	struct finding finding;
+	struct cmap_finding finding;
 	bool fits;
 };
 
@@ -210,16 +195,6 @@ static int wait_for_memory(const struct relief *relief)
 /* ---- nodes ---- */
 
 /*
- * True if no writer has taken or returned reserved memory for IN_HAND_MAX.
- * Queued writers then stop waiting for it.
- */
-static bool hands_are_stuck(const struct cmap_memory *memory)
-{
-	return time_after(jiffies,
-			  READ_ONCE(memory->hands_moved) + IN_HAND_MAX);
-}
-
-/*
  * True if this write has waited too long for memory that other writers hold.
  * They usually return it soon, but they may themselves wait for something.
  * Other writes to the map do not extend this wait.
@@ -228,10 +203,10 @@ static bool hands_are_slow(struct relief *relief)
 {
 	if (!relief->since)
 		relief->since = jiffies | 1;
-	return time_after(jiffies, relief->since + IN_HAND_MAX);
+	return time_after(jiffies, relief->since + CMAP_IN_HAND_MAX);
 }
 
-/* Wait for a grace period.  This time does not count towards IN_HAND_MAX. */
+/* Wait for a grace period.  This time does not count towards CMAP_IN_HAND_MAX. */
 static int wait_for_grace(struct relief *relief, unsigned long grace)
 {
 	unsigned long begin = jiffies;
@@ -255,67 +230,13 @@ static int await_node(struct relief *relief, int err)
 		return NO_HELP;
 	if (outlook.waits)
 		return wait_for_grace(relief, outlook.grace);
-	if (hands_are_stuck(&relief->map->memory) || hands_are_slow(relief))
+	if (cmap_hands_stuck(&relief->map->memory) || hands_are_slow(relief))
 		return NO_HELP;
 	usleep_range_state(NAP_US, 2 * NAP_US, TASK_KILLABLE);
 	return 0;
 }
 
 /* ---- memory ---- */
-
-/* Free what can be freed now.  Returns the bytes that a grace period will free. */
-static u64 reclaim_map(struct cmap *map, bool *freed)
-{
-	u64 pending = 0;
-	u32 i;
-
-	for (i = 0; i < map->shards && !fatal_signal_pending(current); i++)
-		pending += cmap_maintain_reclaim(map->shard[i], freed);
-	return pending;
-}
-
-/*
- * True if a map draws on an account above its own.  @which is only compared, as
- * it may be gone.
- */
-static bool draws_on(const struct cmap *map, const struct cmap_account *which)
-{
-	return which == &cmap_account_all ||
-	       which == READ_ONCE(map->memory.bill.account.parent);
-}
-
-/* Bytes of large values that writers hold and are about to return. */
-static u64 bytes_in_hand(const struct cmap_memory *memory)
-{
-	s64 bytes = atomic64_read(&memory->in_hand);
-
-	return bytes > 0 && !hands_are_stuck(memory) ? bytes : 0;
-}
-
-/*
- * Reclaim from all maps that draw on an account.  @in_hand is set to the bytes
- * that their writers hold.
- */
-static u64 reclaim_all(const struct cmap_account *account, bool *freed,
-		       u64 *in_hand)
-{
-	struct cmap *map;
-	u64 pending = 0;
-	u64 id = 0;
-
-	*in_hand = 0;
-	while ((map = cmap_names_next(&id))) {
-		if (draws_on(map, account)) {
-			pending += reclaim_map(map, freed);
-			*in_hand += bytes_in_hand(&map->memory);
-		}
-		cmap_map_put(map);
-		if (fatal_signal_pending(current))
-			break;
-	}
-
-	return pending;
-}
 
 /*
  * Empty sparse segments of a shard, and of other shards if that is not enough.
@@ -355,85 +276,6 @@ static u64 evacuate_for_write(struct relief *relief, u64 bytes, bool *later)
 
 	return evacuate_shards(relief->shard, map->shard, map->shards,
 			       max(bytes, all / 16), later);
-}
-
-/*
- * Examine the maps that draw on an account.  Returns false if that was done
- * before.
- */
-static bool look_above(struct finding *finding, const struct cmap_account *level)
-{
-	/* @level is only compared: a user's account may be freed at any time. */
-	if (level == &cmap_account_all) {
-		if (finding->all)
-			return false;
-		finding->all = true;
-		finding->pending.all = reclaim_all(level, &finding->freed,
-						   &finding->in_hand.all);
-	} else {
-		if (finding->user)
-			return false;
-		finding->user = true;
-		finding->pending.user = reclaim_all(level, &finding->freed,
-						    &finding->in_hand.user);
-	}
-	return true;
-}
-
-static u64 of_others(u64 in_hand, u64 held)
-{
-	return in_hand - min(held, in_hand);
-}
-
-/*
- * Check whether all levels of accounts have room once memory on its way back
- * has arrived.  If a level has none, all maps that draw on it are examined.
- * @hands: count memory that writers hold, too.
- */
-static bool accounts_have_room(struct cmap_account *account,
-			       const struct cmap_lack *lack, bool hands,
-			       struct finding *finding)
-{
-	const struct cmap_account *level;
-	struct cmap_coming coming;
-
-	do {
-		coming = finding->pending;
-		if (hands) {
-			coming.own += of_others(finding->in_hand.own,
-						finding->held);
-			coming.user += of_others(finding->in_hand.user,
-						 finding->held);
-			coming.all += of_others(finding->in_hand.all,
-						finding->held);
-		}
-		level = cmap_account_short(account, lack->bytes, lack->headroom,
-					   &coming);
-	} while (level && level != account && look_above(finding, level));
-
-	return !level;
-}
-
-/*
- * Find memory on its way back: in the map, and in other maps if a limit above
- * the map is reached.  @held: bytes held by the waiting writer itself.
- */
-static void look_for_memory(struct cmap *map, const struct cmap_lack *lack,
-			    u64 held, struct finding *finding)
-{
-	struct cmap_account *account = &map->memory.account;
-	u64 pending;
-	u64 hand;
-
-	*finding = (struct finding){ .held = held };
-	pending = reclaim_map(map, &finding->freed);
-	finding->pending = (struct cmap_coming){ pending, pending, pending };
-	hand = bytes_in_hand(&map->memory);
-	finding->in_hand = (struct cmap_coming){ hand, hand, hand };
-
-	finding->sure = accounts_have_room(account, lack, false, finding);
-	finding->enough = finding->sure ||
-			  accounts_have_room(account, lack, true, finding);
 }
 
 /* Changes with each write to the map. */
@@ -507,14 +349,14 @@ static int wait_for_readers(struct relief *relief, int err)
 static int reclaim_memory(struct relief *relief, int err)
 {
 	struct cmap_account *account = &relief->map->memory.account;
-	struct finding *finding = &relief->finding;
+	struct cmap_finding *finding = &relief->finding;
 
 	if (err == -ENOMEM && relief->lean++ >= LEAN_MAX)
 		return err;
 	relief->lack = cmap_shard_lack(relief->shard, relief->write);
-	look_for_memory(relief->map, &relief->lack,
-			cmap_shard_held_bytes(relief->shard, relief->write),
-			finding);
+	cmap_reclaim_look(relief->map, &relief->lack,
+			  cmap_shard_held_bytes(relief->shard, relief->write),
+			  finding);
 	if (fatal_signal_pending(current))
 		return -EINTR;
 	if (err == -ENOMEM && (finding->freed || finding->pending.own ||
@@ -529,7 +371,7 @@ static int reclaim_memory(struct relief *relief, int err)
 /* A relief: wait for memory on its way back to a limit that is reached. */
 static int await_memory(struct relief *relief, int err)
 {
-	const struct finding *finding = &relief->finding;
+	const struct cmap_finding *finding = &relief->finding;
 
 	if (!limit_reached(err) || relief->fits)
 		return NO_HELP;
@@ -902,7 +744,7 @@ static int await_account(const struct cmap_account *account)
 	bool freed = false;
 	u64 in_hand;
 
-	if (!reclaim_all(account, &freed, &in_hand) && !freed &&
+	if (!cmap_reclaim_all(account, &freed, &in_hand) && !freed &&
 	    atomic64_read(&account->returning) <= 0)
 		return -ENOENT;
 	return freed ? 0 : wait_for(account, start_poll_synchronize_rcu(),
