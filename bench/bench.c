@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 struct bench_options bench;
 
@@ -60,6 +61,27 @@ void pin(int cpu)
 	CPU_SET(cpu, &set);
 	/* On a machine with fewer CPUs the process stays where it is. */
 	sched_setaffinity(0, sizeof(set), &set);
+}
+
+pid_t fork_ready(void (*begin)(void))
+{
+	int ready[2];
+	pid_t child;
+	char c;
+
+	check(pipe(ready), "pipe");
+	child = fork();
+	check(child < 0, "fork");
+	if (!child) {
+		begin();
+		check(write(ready[1], "", 1) != 1, "write");
+		for (;;)
+			pause();
+	}
+	check(read(ready[0], &c, 1) != 1, "read");
+	close(ready[0]);
+	close(ready[1]);
+	return child;
 }
 
 uint64_t key_of(uint64_t n)

@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <sys/types.h>
 
 #define ROUNDS_MAX	101
 
@@ -29,6 +30,12 @@ int bench_option(int option, const char *arg);
 double now(void);
 void check(int failed, const char *what);
 void pin(int cpu);
+
+/*
+ * Fork a child that calls @begin, and then waits to be killed.  Returns when
+ * @begin has returned there.
+ */
+pid_t fork_ready(void (*begin)(void));
 
 /* The nth key.  Keys are spread over all 64 bits, in no order. */
 uint64_t key_of(uint64_t n);
