@@ -73,6 +73,15 @@
 				 IS_ENABLED(CONFIG_SPARC64))
 #endif
 
+#ifdef CMAP_HAVE_HRTIMER_SETUP
+#define cmap_hrtimer_setup	hrtimer_setup
+#else
+#define cmap_hrtimer_setup(timer, callback, clock, mode) do {		\
+	hrtimer_init(timer, clock, mode);				\
+	(timer)->function = callback;					\
+} while (0)
+#endif
+
 /* Versions and the window's words are 64 bits, which one load or store must access. */
 #ifndef CONFIG_64BIT
 #error "cmap needs a 64-bit kernel"

@@ -32,5 +32,8 @@ CMAP_COMPAT += $(call cmap-has,'vmf_insert_pfn_pmd.struct vm_fault .vmf. pfn_t '
 # The kernel says whether the data cache can alias.
 CMAP_COMPAT += $(call cmap-has,'define cpu_dcache_is_aliasing',linux/cacheinfo.h,CMAP_HAVE_CACHE_ALIASING)
 
+# Setting up a timer got a function that sets its callback, too.
+CMAP_COMPAT += $(call cmap-has,'void hrtimer_setup.struct hrtimer .timer',linux/hrtimer.h,CMAP_HAVE_HRTIMER_SETUP)
+
 # zap_vma_ptes() was renamed.
 CMAP_COMPAT += $(call cmap-has,'void zap_special_vma_range',linux/mm.h,CMAP_HAVE_ZAP_SPECIAL_VMA_RANGE)

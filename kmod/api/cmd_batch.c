@@ -4,6 +4,7 @@
 #include "command.h"
 #include "uaccess.h"
 
+#include <linux/minmax.h>
 #include <linux/sched/signal.h>
 #include <linux/sizes.h>
 #include <linux/slab.h>
@@ -11,7 +12,7 @@
 #include <uapi/linux/cmap.h>
 
 /* A batch is copied in, carried out and copied out in chunks of this many. */
-#define CHUNK_OPS	24
+#define CHUNK_OPS	16
 
 static int batch_check(const struct cmap_ops *batch)
 {
@@ -26,11 +27,11 @@ static int batch_check(const struct cmap_ops *batch)
 }
 
 /*
- * Results go into 36 bytes, from value_len to number.  If the first and the last of
- * these fields can be written, then all of them can.
+ * Results go into 52 bytes, from value_len to deadline, which older callers do not have.
+ * If the first and the last of these fields can be written, then all of them can.
  */
 static_assert(offsetof(struct cmap_op, value_len) == 28);
-static_assert(offsetofend(struct cmap_op, number) == 64);
+static_assert(offsetofend(struct cmap_op, deadline) == 80);
 
 /*
  * Copy in elements of the size of our structure.  Stop at the first one that cannot
@@ -49,7 +50,7 @@ static u32 batch_read_ops(struct cmap_op *op, u32 count,
 	for (; done < count; done++, op++, from++) {
 		cmap_user_get_struct(op, from, fault);
 		unsafe_put_user(op->value_len, &from->value_len, fault);
-		unsafe_put_user(op->number, &from->number, fault);
+		unsafe_put_user(op->deadline, &from->deadline, fault);
 	}
 fault:
 	user_access_end();
@@ -69,6 +70,8 @@ static bool batch_write_results(const struct cmap_op *op, u32 count, u32 stride,
 		unsafe_put_user(op->old_len, &to->old_len, fault);
 		unsafe_put_user(op->error, &to->error, fault);
 		unsafe_put_user(op->number, &to->number, fault);
+		if (likely(stride >= offsetofend(struct cmap_op, deadline)))
+			unsafe_put_user(op->deadline, &to->deadline, fault);
 	}
 	user_write_access_end();
 	return true;
@@ -78,31 +81,35 @@ fault:
 	return false;
 }
 
-/* Copy in an element that is longer than our structure; the rest must be zero. */
-static int batch_read_longer_op(struct cmap_op *op, u32 size,
-				const struct cmap_op __user *from)
+/*
+ * Copy in an element of another size than our structure.  If it is longer, the rest must
+ * be zero.
+ */
+static int batch_read_other_op(struct cmap_op *op, u32 size,
+			       const struct cmap_op __user *from)
 {
 	int zero;
 
-	if (copy_from_user(op, from, sizeof(*op)))
+	memset(op, 0, sizeof(*op));
+	if (copy_from_user(op, from, min_t(u32, size, sizeof(*op))))
 		return -EFAULT;
 	/* With another size the following bytes may be the next element. */
 	if (op->size != size)
 		return -EINVAL;
+	if (size <= sizeof(*op))
+		return 0;
 	zero = check_zeroed_user(from + 1, size - sizeof(*op));
 	return zero > 0 ? 0 : zero ?: -E2BIG;
 }
 
-static_assert(offsetofend(struct cmap_op, start) == sizeof(struct cmap_op));
-
 /* The same as batch_read_ops(), one at a time, for elements of any size. */
-static u32 batch_read_longer_ops(struct cmap_op *ops, u32 count, u32 stride,
+static u32 batch_read_other_ops(struct cmap_op *ops, u32 count, u32 stride,
 				 void __user *from)
 {
 	u32 i;
 
 	for (i = 0; i < count; i++, from += stride) {
-		int err = batch_read_longer_op(&ops[i], stride, from);
+		int err = batch_read_other_op(&ops[i], stride, from);
 
 		if (err == -EFAULT || !batch_write_results(&ops[i], 1, stride, from))
 			break;
@@ -123,7 +130,7 @@ static u32 batch_copy_in(struct cmap_op *ops, u32 count, u32 stride,
 	u32 i;
 
 	if (stride != sizeof(*ops))
-		return batch_read_longer_ops(ops, count, stride, from);
+		return batch_read_other_ops(ops, count, stride, from);
 
 	count = batch_read_ops(ops, count, from);
 	for (i = 0; i < count; i++)

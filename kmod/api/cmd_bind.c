@@ -74,6 +74,7 @@ int cmap_cmd_create(struct cmap_context *context, void __user *arg)
 	spec.feed_value_max = create.feed_value_max;
 	spec.max_entries = create.max_entries;
 	spec.max_bytes = create.max_bytes;
+	spec.default_ttl = create.default_ttl;
 
 	err = cmap_file_claim(context->file);
 	if (err)
@@ -263,6 +264,7 @@ static bool list_fill_record(const struct cmap *map, struct list_record *record)
 	entry->uid = from_kuid_munged(ns, READ_ONCE(map->uid));
 	entry->gid = from_kgid_munged(ns, READ_ONCE(map->gid));
 	entry->id = map->id;
+	cmap_map_expire(map, true);
 	entry->entries = cmap_map_entries(map);
 	entry->bytes = atomic64_read(&map->memory.account.bytes);
 	entry->max_entries = map->max_entries;

@@ -5,6 +5,7 @@
 #include "../core/scan.h"
 #include "../core/trace.h"
 #include "cmd.h"
+#include "time.h"
 #include "uaccess.h"
 
 #include <linux/err.h>
@@ -47,6 +48,7 @@ static bool range_add_record(struct range_chunk *chunk,
 	u32 size = range_record_size(node, chunk->flags);
 	struct cmap_entry *entry = (void *)chunk->buf + chunk->used;
 	u32 key_end = sizeof(*entry) + cmap_node_key_len(node);
+	u64 deadline = cmap_node_deadline(node);
 
 	if (size > chunk->size - chunk->used) {
 		chunk->needed = size;
@@ -59,6 +61,7 @@ static bool range_add_record(struct range_chunk *chunk,
 		.key_offset = sizeof(*entry),
 		.value_len = cmap_node_value_len(node),
 		.version = node->version,
+		.deadline = deadline ? cmap_time_from_clock(deadline) : 0,
 	};
 	cmap_scan_cursor(scan, found->position, found->tie, &entry->cursor);
 	memcpy(entry + 1, node->key, cmap_node_key_len(node));

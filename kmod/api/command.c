@@ -2,6 +2,7 @@
 #include "command.h"
 #include "../core/operation.h"
 #include "cmd.h"
+#include "time.h"
 #include "uaccess.h"
 
 #include <linux/fs.h>
@@ -58,6 +59,8 @@ static const struct cmap_door user_door = {
 	.write = user_write,
 	.write_nofault = user_write_nofault,
 	.prove = user_prove,
+	.to_clock = cmap_time_to_clock,
+	.from_clock = cmap_time_from_clock,
 };
 
 #define OP(_fn, ...)							\
@@ -177,7 +180,7 @@ static bool prepare_set(const struct cmap *map, const struct cmap_op *op,
 	struct cmap_write *write = &sets->write[i];
 
 	if (op->code != CMAP_CODE_SET || op->error ||
-	    cmap_op_begin_set(write, op))
+	    cmap_op_begin_set(&user_door, map, write, op))
 		return false;
 	if (op->key_len > sizeof(sets->input->key) ||
 	    op->value_len > sizeof(sets->input->value) ||
@@ -217,7 +220,7 @@ u32 cmap_command_set_many(struct cmap_context *context, struct cmap_op *op,
 			   context->gfp);
 	for (i = 0; i < n; i++) {
 		op[i].error = sets->err[i];
-		cmap_op_tell_version(&op[i], &sets->write[i], sets->err[i]);
+		cmap_op_tell(&user_door, &op[i], &sets->write[i], sets->err[i]);
 	}
 
 	return n;

@@ -20,7 +20,8 @@ struct cmap_op;
  * @flags: CMAP_OP_* that it accepts
  * @least: bytes of &struct cmap_op that the caller must provide
  * @out: offset of the first byte of the op that it may write; the last one is before
- *	@least.  For a command that changes the map both are multiples of 8
+ *	@least, but for @deadline.  For a command that changes the map both are multiples
+ *	of 8, for others @out may be one of 4
  * @op: carries it out, for a command with a &struct cmap_op
  * @own: carries it out, for a command with a structure of its own
  */

@@ -31,6 +31,7 @@ static void maps_show_map(struct seq_file *seq, const struct cmap *map)
 {
 	struct cmap_stat stat = {};
 	struct cmap_counters counters;
+	u32 i;
 
 	cmap_stat_fill(map, &stat);
 	cmap_stat_counters(map, &counters);
@@ -58,6 +59,13 @@ static void maps_show_map(struct seq_file *seq, const struct cmap *map)
 	seq_printf(seq, "reuse_percent: %llu\n",
 		   stat.allocs ? div64_u64(stat.reuses * 100, stat.allocs) : 0);
 	seq_printf(seq, "retries:       %llu\n", stat.retries);
+	seq_printf(seq, "default_ttl:   %llu\n", stat.default_ttl);
+	seq_printf(seq, "deadlines:     %llu\n", stat.deadlines);
+	seq_printf(seq, "expired:       %llu\n", stat.expired);
+	seq_puts(seq, "lateness:     ");
+	for (i = 0; i < CMAP_LATENESS_BUCKETS; i++)
+		seq_printf(seq, " %llu", stat.lateness[i]);
+	seq_putc(seq, '\n');
 	seq_printf(seq, "reads:         %llu\n",
 		   counters.hits + counters.misses);
 	seq_printf(seq, "hits:          %llu\n\n", counters.hits);

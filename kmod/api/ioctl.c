@@ -10,16 +10,16 @@
 #include <uapi/linux/cmap.h>
 
 /* These sizes are part of the ABI, and equal for 32-bit callers. */
-static_assert(sizeof(struct cmap_create) == 64);
+static_assert(sizeof(struct cmap_create) == 72);
 static_assert(sizeof(struct cmap_name) == 24);
 static_assert(sizeof(struct cmap_setattr) == 24);
 static_assert(sizeof(struct cmap_limits) == 96);
 static_assert(sizeof(struct cmap_list) == 48);
 static_assert(sizeof(struct cmap_list_entry) == 72);
-static_assert(sizeof(struct cmap_op) == 72);
-static_assert(sizeof(struct cmap_stat) == 152);
+static_assert(sizeof(struct cmap_op) == 88);
+static_assert(sizeof(struct cmap_stat) == 304);
 static_assert(sizeof(struct cmap_range) == 56);
-static_assert(sizeof(struct cmap_entry) == 40);
+static_assert(sizeof(struct cmap_entry) == 48);
 static_assert(sizeof(struct cmap_ops) == 32);
 static_assert(sizeof(struct cmap_feed_record) == 32);
 static_assert(sizeof(struct cmap_feed_cursor) == 16);
@@ -37,7 +37,7 @@ static_assert(sizeof(struct cmap_window_words) == 512);
 static_assert(sizeof(struct cmap_window_shard) == 8 * 524288);
 static_assert(sizeof(struct cmap_window_bucket) == 64);
 static_assert(sizeof(struct cmap_window_node) == 16);
-static_assert(sizeof(struct cmap_window_trailer) == 40);
+static_assert(sizeof(struct cmap_window_trailer) == 48);
 
 /*
  * Commands that a batch cannot contain: a batch; one that makes a descriptor,
@@ -73,12 +73,34 @@ static int ioctl_check_op(const struct cmap_command *command, u32 code,
 	       -EINVAL : 0;
 }
 
+static_assert(offsetof(struct cmap_op, deadline) % 8 == 0);
+
+/* Callers whose structure ends before @deadline do not get it. */
 static int ioctl_write_results(const struct cmap_command *command,
 			       void __user *arg, const struct cmap_op *op)
 {
-	return cmap_user_write(arg + command->out,
-			       (const void *)op + command->out,
-			       command->least - command->out);
+	const u64 *from = (const u64 *)op;
+	u64 __user *to = arg;
+	u32 i = command->out / 8;
+
+	if (!user_write_access_begin(arg, command->least))
+		return -EFAULT;
+	/* Only for a get. */
+	if (command->out % 8)
+		unsafe_put_user(((const u32 *)op)[2 * i++ + 1],
+				(u32 __user *)(arg + command->out), fault);
+	for (; i < command->least / 8; i++)
+		unsafe_put_user(from[i], to + i, fault);
+	if (likely(op->size >= offsetofend(struct cmap_op, deadline)))
+		unsafe_put_user(op->deadline,
+				to + offsetof(struct cmap_op, deadline) / 8,
+				fault);
+	user_write_access_end();
+	return 0;
+
+fault:
+	user_write_access_end();
+	return -EFAULT;
 }
 
 /* The slow path of ioctl_read_op(): another size than ours, or a fault. */
@@ -114,9 +136,13 @@ static int ioctl_read_op(const struct cmap_command *command, u32 code,
 	if (unlikely(op->size != sizeof(*op)))
 		goto fault;
 	err = ioctl_check_op(command, code, op);
-	if (!err && command->mode & FMODE_WRITE)
+	if (!err && command->mode & FMODE_WRITE) {
 		for (i = command->out / 8; i < command->least / 8; i++)
 			unsafe_put_user(((u64 *)op)[i], to + i, fault);
+		unsafe_put_user(op->deadline,
+				to + offsetof(struct cmap_op, deadline) / 8,
+				fault);
+	}
 	user_access_end();
 	return err;
 

@@ -46,6 +46,7 @@ struct cmap *cmap_create(const struct cmap_params *params)
 		.feed_value_max = params->feed_value_max,
 		.max_entries = params->max_entries,
 		.max_bytes = params->max_bytes,
+		.default_ttl = params->default_ttl,
 	};
 	struct cmap *map;
 	int err;
@@ -164,12 +165,20 @@ static inline int direct_write(u64 to, const void *from, u32 len)
 	return 0;
 }
 
+/* Kernel code's deadlines are those of the map's clock. */
+static inline u64 direct_clock(u64 deadline)
+{
+	return deadline;
+}
+
 static const struct cmap_door direct_door = {
 	.borrow = direct_borrow,
 	.borrow_both = direct_borrow_both,
 	.read = direct_read,
 	.write = direct_write,
 	.write_nofault = direct_write,
+	.to_clock = direct_clock,
+	.from_clock = direct_clock,
 };
 
 #define OP(_fn, _flags, ...)						\
@@ -530,6 +539,70 @@ int cmap_add(struct cmap *map, const void *key, u32 key_len, s64 delta,
 }
 EXPORT_SYMBOL_NS_GPL(cmap_add, CMAP_NAMESPACE);
 
+/**
+ * cmap_touch() - give an entry another deadline
+ * @map: the map
+ * @key: the key
+ * @key_len: bytes in it
+ * @ttl: for how many nanoseconds from now the entry lives; 0: it does not expire
+ * @version: set to the new version; may be NULL
+ * @gfp: GFP_KERNEL, GFP_NOFS, GFP_NOIO or GFP_ATOMIC
+ *
+ * Context: Process or softirq, as @gfp allows.
+ * Return: 0, -E2BIG, -EAGAIN, -EDQUOT, -EINTR, -EINVAL, -ENOENT, -ENOMEM or -ENOSPC.
+ */
+int cmap_touch(struct cmap *map, const void *key, u32 key_len, u64 ttl,
+	       u64 *version, gfp_t gfp)
+{
+	struct cmap_op op = {
+		OP_KEY(key, key_len), .deadline = ttl,
+		.flags = ttl ? CMAP_OP_TTL : CMAP_OP_DEADLINE,
+	};
+
+	might_alloc(gfp);
+	return kapi_tell_version(&op, version, kernel_touch(map, &op, gfp));
+}
+EXPORT_SYMBOL_NS_GPL(cmap_touch, CMAP_NAMESPACE);
+
+#define OP(_fn, ...)							\
+	static int any_##_fn(struct cmap *map, struct cmap_op *op,	\
+			     gfp_t gfp)					\
+	{								\
+		return cmap_op_##_fn(&direct_door, map, op, gfp);	\
+	}
+#include "../core/operation_table.h"
+
+#define OP(_fn, _flags, _code, ...)					\
+	[CMAP_CODE_##_code] = { .fn = any_##_fn, .flags = _flags },
+
+static const struct {
+	int (*fn)(struct cmap *map, struct cmap_op *op, gfp_t gfp);
+	u16 flags;
+} operations[] = {
+#include "../core/operation_table.h"
+};
+
+/**
+ * cmap_execute() - carry out an operation on a key, with all that it can be told
+ * @map: the map
+ * @op: the operation, see &struct cmap_op.  @code says which, from CMAP_CODE_GET to
+ *	CMAP_CODE_TOUCH.  Its pointers are addresses in the kernel, and deadlines are
+ *	those of CLOCK_BOOTTIME.  @size is not used, nor is @error
+ * @gfp: GFP_KERNEL, GFP_NOFS, GFP_NOIO or GFP_ATOMIC
+ *
+ * Context: Process or softirq, as @gfp allows.
+ * Return: as the operation's own function.
+ */
+int cmap_execute(struct cmap *map, struct cmap_op *op, gfp_t gfp)
+{
+	might_alloc(gfp);
+	if (op->code > CMAP_CODE_TOUCH || !operations[op->code].fn ||
+	    op->flags & ~operations[op->code].flags)
+		return -EINVAL;
+	return operations[op->code].fn(map, op, gfp);
+}
+EXPORT_SYMBOL_NS_GPL(cmap_execute, CMAP_NAMESPACE);
+
 /* ---- the whole map ---- */
 
 /**
@@ -551,6 +624,8 @@ EXPORT_SYMBOL_NS_GPL(cmap_clear, CMAP_NAMESPACE);
 /**
  * cmap_count() - count entries
  * @map: the map
+ *
+ * If many entries have just expired, some of them may be counted.
  *
  * Context: Process or softirq.
  * Return: how many there are.

@@ -122,7 +122,7 @@ struct cmap_subscription *cmap_subscribe(struct cmap *map, const void *prefix,
 	/* The largest record fits. */
 	err = cmap_records_new(&subscription->records,
 			       max_t(u32, SZ_16K,
-				     cmap_feed_record_size(map->key_max,
+				     cmap_feed_record_max(map->key_max,
 							   map->feed_value_max)));
 	if (!err)
 		err = cmap_watcher_begin(&subscription->watcher, map, filter,

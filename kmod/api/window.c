@@ -164,17 +164,6 @@ static int window_header_new(struct cmap *map, struct cmap_block **result)
 	return 0;
 }
 
-/* An earlier attempt that failed later may have made them already. */
-static int window_words_new(struct cmap *map)
-{
-	int err = 0;
-
-	if (!map->words)
-		map->words = cmap_block_alloc_shown(&map->memory, NUMA_NO_NODE,
-						    GFP_KERNEL, &err);
-	return err;
-}
-
 /*
  * Make all that a window needs, when the map is mapped for the first time.  If this
  * fails, views that were made are kept for the next attempt.  They are not charged to
@@ -193,7 +182,7 @@ static int window_open_locked(struct cmap *map)
 	if (!err)
 		err = window_mappings_new(map);
 	if (!err)
-		err = window_words_new(map);
+		err = cmap_clock_prepare(&map->clock, GFP_KERNEL);
 	if (!err)
 		err = window_header_new(map, &map->window);
 
@@ -259,7 +248,7 @@ static bool window_find_head(struct cmap *map, u64 at, struct run *run)
 		return true;
 	}
 	if (i == WORDS_PAGE) {
-		run_set_page(run, virt_to_page(map->words->base));
+		run_set_page(run, virt_to_page(map->clock.words->base));
 		return true;
 	}
 	i -= SHARDS_PAGE;

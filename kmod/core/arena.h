@@ -24,6 +24,7 @@
 #include <linux/spinlock.h>
 
 struct cmap_arena;
+struct cmap_clock;
 struct cmap_view;
 struct cmap_view_level;
 
@@ -97,6 +98,7 @@ struct cmap_class {
  * @lock: the shard's lock
  * @view: shows processes where segments are; NULL while none can look
  * @memory: where the pages come from
+ * @clock: says which nodes' deadlines are over; constant
  * @nid: memory node to prefer
  * @wipe: nodes are overwritten before they are used again
  * @hint: no granule below is free
@@ -118,6 +120,7 @@ struct cmap_arena {
 	spinlock_t *lock;
 	struct cmap_view *view;
 	struct cmap_memory *memory;
+	struct cmap_clock *clock;
 	int nid;
 	bool wipe;
 	u32 hint;

@@ -24,6 +24,7 @@
  * @CMAP_CHANGE_REPLACE: the entry gets another value
  * @CMAP_CHANGE_DELETE: the entry is deleted
  * @CMAP_CHANGE_CLEAR: the same, because the map is cleared
+ * @CMAP_CHANGE_EXPIRE: the same, because it has expired
  * @CMAP_CHANGE_MOVE: the entry gets another node; readers see no difference
  */
 enum cmap_change_kind {
@@ -31,6 +32,7 @@ enum cmap_change_kind {
 	CMAP_CHANGE_REPLACE,
 	CMAP_CHANGE_DELETE,
 	CMAP_CHANGE_CLEAR,
+	CMAP_CHANGE_EXPIRE,
 	CMAP_CHANGE_MOVE,
 };
 
@@ -41,7 +43,7 @@ enum cmap_change_kind {
  * @node: the new node, complete but for its version; NULL for a deletion
  * @ref: its ref
  * @tag: tag of its key's hash; for an insertion
- * @old: the slot's old node; for a deletion, and a replacement with @keep_old
+ * @old: the slot's old node; for all kinds but an insertion
  * @old_ref: its ref; for all kinds but an insertion
  * @keep_old: the caller reads the old node, and retires it
  */
@@ -121,6 +123,24 @@ static __always_inline void cmap_commit_report(struct cmap_shard *shard, u8 caus
 		cmap_event_gone(shard, cause, node, version);
 }
 
+/*
+ * Nodes that have a deadline are in the shard's wheel.  Either node may be NULL, if the
+ * compiler knows that.
+ */
+static __always_inline void
+cmap_commit_turn_wheel(struct cmap_shard *shard,
+		       const struct cmap_node *old, cmap_ref old_ref,
+		       const struct cmap_node *node, cmap_ref ref)
+{
+	u32 lengths = (old ? old->lengths : 0) | (node ? node->lengths : 0);
+
+	if (likely(!(lengths & CMAP_NODE_EXTENDED)))
+		return;
+	cmap_wheel_replace(shard->wheel,
+			   old && cmap_node_deadline(old) ? old_ref : 0,
+			   node && cmap_node_deadline(node) ? ref : 0);
+}
+
 /* Leave the old node to the caller, or retire it. */
 static __always_inline void
 cmap_commit_retire_old(struct cmap_shard *shard,
@@ -154,12 +174,16 @@ cmap_commit_locked(struct cmap_shard *shard, enum cmap_change_kind kind,
 
 	switch (kind) {
 	case CMAP_CHANGE_INSERT:
+		cmap_commit_turn_wheel(shard, NULL, 0, change->node,
+				       change->ref);
 		version = cmap_commit_version(shard, change->node);
 		cmap_table_fill(change->table, change->slot, change->node,
 				change->tag, change->ref);
 		cmap_commit_report(shard, CMAP_FEED_SET, change->node, version);
 		break;
 	case CMAP_CHANGE_REPLACE:
+		cmap_commit_turn_wheel(shard, change->old, change->old_ref,
+				       change->node, change->ref);
 		version = cmap_commit_version(shard, change->node);
 		cmap_slot_replace(change->slot, change->ref);
 		cmap_commit_report(shard, CMAP_FEED_SET, change->node, version);
@@ -167,16 +191,24 @@ cmap_commit_locked(struct cmap_shard *shard, enum cmap_change_kind kind,
 		break;
 	case CMAP_CHANGE_DELETE:
 	case CMAP_CHANGE_CLEAR:
+	case CMAP_CHANGE_EXPIRE:
 		cmap_table_delete(change->table, change->slot, change->old);
 		version = cmap_commit_version(shard, NULL);
 		cmap_commit_report(shard, kind == CMAP_CHANGE_CLEAR ?
-				   CMAP_FEED_CLEAR : CMAP_FEED_DELETE,
+				   CMAP_FEED_CLEAR :
+				   kind == CMAP_CHANGE_EXPIRE ?
+				   CMAP_FEED_EXPIRE : CMAP_FEED_DELETE,
 				   change->old, version);
+		cmap_commit_turn_wheel(shard, change->old, change->old_ref,
+				       NULL, 0);
 		cmap_commit_retire_old(shard, change);
 		break;
 	case CMAP_CHANGE_MOVE:
+		if (unlikely(cmap_node_deadline(change->old)))
+			cmap_wheel_move(shard->wheel, change->old_ref,
+					change->ref);
 		cmap_slot_replace(change->slot, change->ref);
-		cmap_commit_retire_old(shard, change);
+		cmap_arena_retire(&shard->arena, change->old_ref);
 		break;
 	}
 

@@ -14,7 +14,7 @@ static_assert(sizeof(struct cmap_window_feed) <= PAGE_SIZE);
 static_assert(offsetof(struct cmap_window_feed, end) % (2 * sizeof(u64)) == 0);
 static_assert(CMAP_FEED_BYTES_MIN / CMAP_FEED_PARTS >= 8);
 /* An offset of the value has 16 bits. */
-static_assert(sizeof(struct cmap_feed_record) + CMAP_KEY_MAX + 8 <= U16_MAX);
+static_assert(sizeof(struct cmap_feed_record) + CMAP_KEY_MAX + 16 <= U16_MAX);
 
 /* What stands at the end of the ring where a record did not fit. */
 struct pad {
@@ -145,8 +145,8 @@ static void clear_after(u8 *begin, u32 len)
 static void write_bytes(struct cmap_feed_record *record,
 			const struct cmap_node *node)
 {
-	u32 bytes = record->size - sizeof(*record);
-	u8 *key = (u8 *)(record + 1);
+	u32 bytes = record->size - record->key_offset;
+	u8 *key = (u8 *)record + record->key_offset;
 
 	memcpy(key, node->key, bytes);
 	clear_after(key, record->key_len);
@@ -172,7 +172,9 @@ void cmap_feed_write(struct cmap_feed *feed, u8 cause,
 	u32 key_len = cmap_node_key_len(node);
 	u32 value_len = cause == CMAP_FEED_SET ? cmap_node_value_len(node) : 0;
 	bool copied = cause == CMAP_FEED_SET && value_len <= feed->value_max;
-	u32 size = cmap_feed_record_size(key_len, copied ? value_len : 0);
+	u64 deadline = cause == CMAP_FEED_SET ? cmap_node_deadline(node) : 0;
+	u32 more = deadline ? sizeof(deadline) : 0;
+	u32 size = cmap_feed_record_size(key_len, copied ? value_len : 0) + more;
 	u64 start = feed->words->claimed;
 	struct cmap_feed_record *record;
 
@@ -186,13 +188,17 @@ void cmap_feed_write(struct cmap_feed *feed, u8 cause,
 		.size = size,
 		.key_len = key_len,
 		.cause = cause,
-		.flags = cause == CMAP_FEED_SET && !copied ?
-			 CMAP_FEED_NO_VALUE : 0,
+		.flags = (cause == CMAP_FEED_SET && !copied ?
+			  CMAP_FEED_NO_VALUE : 0) |
+			 (deadline ? CMAP_FEED_DEADLINE : 0),
 		.version = version,
 		.value_len = value_len,
-		.key_offset = sizeof(*record),
-		.value_offset = copied ? cmap_feed_record_size(key_len, 0) : 0,
+		.key_offset = sizeof(*record) + more,
+		.value_offset = copied ? cmap_feed_record_size(key_len, 0) + more :
+				0,
 	};
+	if (deadline)
+		*(u64 *)(record + 1) = deadline;
 	write_bytes(record, node);
 	cmap_feed_publish(feed, feed->words, start + size, version);
 }
@@ -297,12 +303,14 @@ static u32 room_after(const struct cmap_feed *feed, u64 position)
 /* Whether this can be the header of a record.  It may be a part of somebody's value. */
 static bool record_is_sane(const struct cmap_feed_record *record)
 {
-	u32 head = ALIGN(sizeof(*record) + record->key_len, 8);
+	u32 key = sizeof(*record) +
+		  (record->flags & CMAP_FEED_DEADLINE ? sizeof(u64) : 0);
+	u32 head = ALIGN(key + record->key_len, 8);
 	u64 value = record->value_offset ? ALIGN((u64)record->value_len, 8) : 0;
 
 	return record->cause != CMAP_FEED_PAD && record->cause != CMAP_FEED_LOST &&
 	       record->key_len <= CMAP_KEY_MAX &&
-	       record->key_offset == sizeof(*record) &&
+	       record->key_offset == key &&
 	       (!record->value_offset || record->value_offset == head) &&
 	       record->size == head + value;
 }
@@ -336,7 +344,8 @@ static bool head_at(const struct cmap_feed *feed, u64 position,
 
 	return still_there(feed, position) && record_is_sane(record) &&
 	       record->size <= room_after(feed, position) &&
-	       record->size <= (feed->mask + 1) / CMAP_FEED_RECORDS_MIN;
+	       record->size <= (feed->mask + 1) / CMAP_FEED_RECORDS_MIN +
+			       sizeof(u64);
 }
 
 /* Whether a position has the record of a version. */

@@ -49,7 +49,7 @@ struct cmap_feed {
 	struct cmap_block *words_block;
 };
 
-/* So many of the largest records fit into a ring. */
+/* So many of the largest records fit into a ring, but for their deadlines. */
 #define CMAP_FEED_RECORDS_MIN	4
 
 /* What a step of a reader found. */
@@ -90,11 +90,17 @@ bool cmap_feed_copy(const struct cmap_feed *feed,
 		    const struct cmap_feed_head *head, void *to, u32 offset,
 		    u32 bytes);
 
-/* Bytes in a record. */
+/* Bytes in a record without a deadline. */
 static inline u32 cmap_feed_record_size(u32 key_len, u32 value_len)
 {
 	return ALIGN(sizeof(struct cmap_feed_record) + key_len, 8) +
 	       ALIGN(value_len, 8);
+}
+
+/* Bytes in the largest record: it has a deadline, too. */
+static inline u32 cmap_feed_record_max(u32 key_max, u32 value_max)
+{
+	return cmap_feed_record_size(key_max, value_max) + sizeof(u64);
 }
 
 /*

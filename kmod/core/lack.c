@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "lack.h"
 #include "evacuate.h"
+#include "expire.h"
 #include "lock.h"
 #include "migrate.h"
 #include "trim.h"
@@ -67,10 +68,35 @@ static int allocate_pool(struct cmap_shard *shard, u32 high, gfp_t gfp)
 	return 0;
 }
 
+/* What a shard needs before its first entry with a deadline. */
+static int allocate_wheel(struct cmap_shard *shard, gfp_t gfp)
+{
+	struct cmap_clock *clock = shard->arena.clock;
+	struct cmap_wheel *wheel;
+	int err;
+
+	err = cmap_clock_prepare(clock, gfp);
+	if (err)
+		return err;
+	wheel = cmap_wheel_new(&shard->arena, clock, gfp, &err);
+	if (!wheel)
+		return err;
+
+	cmap_lock_bh(&shard->lock);
+	if (!shard->wheel) {
+		cmap_expire_begin(shard, wheel);
+		wheel = NULL;
+	}
+	spin_unlock_bh(&shard->lock);
+	cmap_wheel_free(wheel);
+
+	return 0;
+}
+
 static int allocate_node(struct cmap_shard *shard,
 			 const struct cmap_write *write, gfp_t gfp)
 {
-	u32 size = cmap_node_size(write->key.len, write->value_len);
+	u32 size = cmap_write_size(write);
 	struct cmap_refill refill;
 	int err;
 
@@ -121,6 +147,9 @@ int cmap_lack_allocate(struct cmap_shard *shard, struct cmap_write *write,
 	case CMAP_BLOCKED_ON_NODE:
 		err = allocate_node(shard, write, gfp);
 		break;
+	case CMAP_BLOCKED_ON_WHEEL:
+		err = allocate_wheel(shard, gfp);
+		break;
 	default:
 		return -EAGAIN;
 	}
@@ -147,8 +176,7 @@ struct cmap_lack cmap_shard_lack(struct cmap_shard *shard,
 
 	if (cmap_write_lacks_node(write))
 		return cmap_refill_lack(&shard->arena,
-					cmap_node_size(write->key.len,
-						       write->value_len),
+					cmap_write_size(write),
 					write->room);
 	if (write->blocked_on != CMAP_BLOCKED_ON_POOL)
 		return lack;
@@ -175,7 +203,7 @@ struct cmap_lack cmap_shard_lack(struct cmap_shard *shard,
 struct cmap_outlook cmap_shard_outlook(struct cmap_shard *shard,
 				       const struct cmap_write *write)
 {
-	u32 size = cmap_node_size(write->key.len, write->value_len);
+	u32 size = cmap_write_size(write);
 	struct cmap_outlook outlook = {};
 
 	/*
@@ -208,8 +236,7 @@ bool cmap_shard_spent(struct cmap_shard *shard, const struct cmap_write *write)
 
 	cmap_lock_bh(&shard->lock);
 	spent = cmap_arena_spent(&shard->arena,
-				 cmap_node_size(write->key.len,
-						write->value_len));
+				 cmap_write_size(write));
 	spin_unlock_bh(&shard->lock);
 
 	return spent;
@@ -228,7 +255,7 @@ bool cmap_shard_spent(struct cmap_shard *shard, const struct cmap_write *write)
 bool cmap_shard_emptying(struct cmap_shard *shard, const struct cmap_write *write,
 			 u64 *bytes)
 {
-	u32 size = cmap_node_size(write->key.len, write->value_len);
+	u32 size = cmap_write_size(write);
 	bool more;
 
 	cmap_lock_bh(&shard->lock);
@@ -257,11 +284,25 @@ bool cmap_shard_queue(struct cmap_shard *shard, const struct cmap_write *write,
 
 	cmap_lock_bh(&shard->lock);
 	queued = cmap_arena_queue(&shard->arena,
-				  cmap_node_size(write->key.len,
-						 write->value_len), count);
+				  cmap_write_size(write), count);
 	spin_unlock_bh(&shard->lock);
 
 	return queued;
+}
+
+/**
+ * cmap_shard_unqueue() - count a write that no longer queues for a node
+ * @shard: the shard
+ * @size: bytes in the node that it lacked when it was counted.  It may need another one
+ *	now, if others have changed the entry
+ *
+ * Context: Process; no lock.
+ */
+void cmap_shard_unqueue(struct cmap_shard *shard, u32 size)
+{
+	cmap_lock_bh(&shard->lock);
+	cmap_arena_queue(&shard->arena, size, -1);
+	spin_unlock_bh(&shard->lock);
 }
 
 /**
@@ -274,7 +315,7 @@ bool cmap_shard_queue(struct cmap_shard *shard, const struct cmap_write *write,
 void cmap_shard_serve(struct cmap_shard *shard, const struct cmap_write *write)
 {
 	u32 size = cmap_write_lacks_node(write) ?
-		   cmap_node_size(write->key.len, write->value_len) : 0;
+		   cmap_write_size(write) : 0;
 
 	cmap_lock_bh(&shard->lock);
 	cmap_arena_serve(&shard->arena, size);

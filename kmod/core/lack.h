@@ -25,6 +25,7 @@ bool cmap_shard_emptying(struct cmap_shard *shard, const struct cmap_write *writ
 bool cmap_shard_spent(struct cmap_shard *shard, const struct cmap_write *write);
 bool cmap_shard_queue(struct cmap_shard *shard, const struct cmap_write *write,
 		      int count);
+void cmap_shard_unqueue(struct cmap_shard *shard, u32 size);
 void cmap_shard_serve(struct cmap_shard *shard, const struct cmap_write *write);
 
 #endif /* CMAP_LACK_H */

@@ -13,15 +13,30 @@
  * so that the caller can keep them in registers.
  *
  * Context: RCU read section.
- * Return: the entry's node, valid until the end of the section; or NULL.
+ * Return: the entry's node, valid until the end of the section; or NULL if there is none
+ * or it has expired.
  */
 struct cmap_node *cmap_lookup_again(const struct cmap_table *table,
 				    const struct cmap_arena *arena,
 				    const void *data, u32 len, u64 hash)
 {
 	const struct cmap_key key = { .data = data, .len = len, .hash = hash };
-	struct cmap_table *from = (struct cmap_table *)table;
+	const struct cmap_bucket *first;
+	struct cmap_table *from;
+	struct cmap_node *node;
 	struct cmap_slot slot;
+	u64 word = 0;
+	int expired;
 
-	return cmap_table_find(&from, arena, &key, &slot);
+	do {
+		from = (struct cmap_table *)table;
+		node = cmap_table_find(&from, arena, &key, &slot);
+		if (!node || !cmap_node_is_extended(node))
+			return node;
+		first = cmap_table_bucket(from, cmap_table_index(from,
+							cmap_hash_high(hash)));
+		expired = cmap_lookup_expired(arena, first, &slot, node, &word);
+	} while (unlikely(expired < 0));
+
+	return expired ? NULL : node;
 }

@@ -9,6 +9,7 @@
 #ifndef CMAP_LOOKUP_H
 #define CMAP_LOOKUP_H
 
+#include "clock.h"
 #include "hash.h"
 #include "table.h"
 
@@ -164,6 +165,63 @@ cmap_table_find(struct cmap_table **table, const struct cmap_arena *arena,
 	}
 }
 
+/*
+ * Whether an entry has expired for whoever holds the shard's lock.  If not, readers see it
+ * until the lock is dropped, or until the holder changes it.
+ */
+static inline bool cmap_node_expired(const struct cmap_arena *arena,
+				     const struct cmap_node *node)
+{
+	u64 deadline = cmap_node_deadline(node);
+
+	return unlikely(deadline) && deadline <= cmap_clock_closing(arena->clock);
+}
+
+/**
+ * cmap_lookup_expired() - check whether an entry that was found has expired
+ * @arena: the shard's arena
+ * @first: the first bucket of its chain
+ * @slot: its slot
+ * @node: its node, as found in the slot
+ * @word: what the clock had published at the previous check of this read, 0 at the
+ *	first one; set to what it has published now
+ *
+ * The entry has not expired if its deadline is above the word: the word was not larger
+ * when the node was found.  It has expired if the node is still the slot's after the
+ * word was loaded, or if the word had reached the deadline at the previous check: the
+ * entry is either older than that check or has expired from the beginning.  Otherwise
+ * another entry has taken its place, and the deadline was over only after that.
+ *
+ * So a read looks again only if the word has grown since it began.
+ *
+ * Context: RCU read section.
+ * Return: 1 if it has expired, 0 if not, -EAGAIN if the key has to be looked up again.
+ */
+static inline int cmap_lookup_expired(const struct cmap_arena *arena,
+				      const struct cmap_bucket *first,
+				      const struct cmap_slot *slot,
+				      const struct cmap_node *node, u64 *word)
+{
+	u64 deadline = cmap_node_deadline(node), before = *word;
+	cmap_ref ref;
+
+	if (!deadline)
+		return 0;
+	/* G1 (a): after the ref, which was loaded with acquire semantics. */
+	*word = cmap_clock_word(arena->clock);
+	if (deadline > *word)
+		return 0;
+
+	/* G1 (b): before the second look at the ref and at the first bucket. */
+	smp_rmb();
+	ref = READ_ONCE(slot->bucket->ref[slot->i]);
+	if (READ_ONCE(first->head) & CMAP_BUCKET_MOVED)
+		return -EAGAIN;
+	if (deadline <= before || (ref && cmap_arena_node(arena, ref) == node))
+		return 1;
+	return -EAGAIN;
+}
+
 struct cmap_node *cmap_lookup_again(const struct cmap_table *table,
 				    const struct cmap_arena *arena,
 				    const void *data, u32 len, u64 hash);
@@ -175,7 +233,7 @@ struct cmap_node *cmap_lookup_again(const struct cmap_table *table,
  * @key: the key
  *
  * Only the most common case is inlined: the key's bucket was not moved, has no
- * chain, and the first slot with the key's tag has the key.  All other cases
+ * chain, and the first slot with the key's tag has the key, and no trailer.  All other cases
  * start again in a function call.  A loop here would keep its constants in
  * registers that every caller would have to save first.
  *
@@ -201,8 +259,8 @@ cmap_lookup_entry(const struct cmap_table *table,
 	match = cmap_bucket_match(bucket, cmap_hash_tag(key->hash));
 	if (match && likely(!(head & CMAP_BUCKET_MOVED))) {
 		node = cmap_match_node(bucket, arena, match);
-		if (likely(node && cmap_node_has_key(node, key->data,
-						     key->len)))
+		if (likely(node && cmap_node_has_key_plain(node, key->data,
+							   key->len)))
 			return node;
 	} else if (likely(!head)) {
 		return NULL;

@@ -258,13 +258,15 @@ u64 cmap_maintain_reclaim(struct cmap_shard *shard, bool *freed)
 static int move_node(struct cmap_shard *shard, cmap_ref ref)
 {
 	struct cmap_arena *arena = &shard->arena;
-	const struct cmap_node *node = cmap_arena_node(arena, ref);
+	struct cmap_node *node = cmap_arena_node(arena, ref);
 	/* A reserved node is filled without the lock. */
 	u32 high = READ_ONCE(node->hash_high);
 	struct cmap_bucket *bucket;
 	struct cmap_table *table;
 	struct cmap_slot slot;
-	struct cmap_change change = { .slot = &slot, .old_ref = ref };
+	struct cmap_change change = {
+		.slot = &slot, .old = node, .old_ref = ref,
+	};
 	u32 head;
 
 	/* Nodes can be reserved before the shard has a table. */

@@ -117,6 +117,7 @@ static int map_shards_alloc(struct cmap *map)
 				map->flags & CMAP_CREATE_WIPE);
 		cmap_maintain_init(shard);
 		shard->listeners = &map->events;
+		shard->arena.clock = &map->clock;
 		map->shard[i] = shard;
 		err = map_feed_alloc(map, shard, nid);
 		if (err)
@@ -169,6 +170,8 @@ static struct cmap *map_alloc(const struct cmap_spec *spec)
 	map->gid = spec->gid;
 	cmap_memory_init(&map->memory, spec->max_bytes,
 			 !(spec->flags & CMAP_CREATE_NO_WINDOW));
+	cmap_clock_init(&map->clock, &map->memory);
+	map->default_ttl = spec->default_ttl;
 	cmap_events_init(&map->events);
 	mutex_init(&map->window_mutex);
 	sema_init(&map->supply, 1);
@@ -280,6 +283,7 @@ void cmap_map_teardown(struct cmap *map)
 {
 	u32 i;
 
+	cmap_clock_stop(&map->clock);
 	cmap_events_close(&map->events);
 	for (i = 0; i < map->shards; i++) {
 		cmap_waiters_free(map->shard[i]);
@@ -291,7 +295,7 @@ void cmap_map_teardown(struct cmap *map)
 		cmap_shard_destroy(map->shard[i]);
 	map_feeds_free(map);
 	cmap_block_free(map->window);
-	cmap_block_free(map->words);
+	cmap_clock_free(&map->clock);
 	cmap_memory_exit(&map->memory);
 	cmap_uncharge(&map->memory.account, map_own_bytes(map));
 }

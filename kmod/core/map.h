@@ -6,6 +6,7 @@
 #define CMAP_MAP_H
 
 #include "block.h"
+#include "clock.h"
 #include "event.h"
 #include "hash.h"
 #include "quota.h"
@@ -41,6 +42,7 @@ struct cmap_spec {
 	u32 feed_value_max;
 	u64 max_entries;
 	u64 max_bytes;
+	u64 default_ttl;
 };
 
 /* A map's name.  It is constant: a map that is renamed gets another label. */
@@ -72,8 +74,11 @@ struct cmap_counters {
  * @quota: limit on entries
  * @events: who listens to changes
  * @memory: the map's memory, and the limit on it
+ * @clock: which deadlines are over; has the window's page of
+ *	&struct cmap_window_words
+ * @default_ttl: for how long an entry lives that is written without a deadline; 0: it
+ *	does not expire
  * @window: the window's header page; NULL until a process maps the map
- * @words: the window's page of &struct cmap_window_words, made with @window
  * @window_mutex: held while the window is made
  * @supply: held by the first writer in the queue of those that wait for memory
  * @short_of: how many writers wait or queue for something that they lack
@@ -114,12 +119,13 @@ struct cmap {
 	u32 value_max;
 	u32 feed_bytes;
 	u32 feed_value_max;
+	u64 default_ttl;
 	struct cmap_counters __percpu *counters;
 	struct cmap_quota quota;
 	struct cmap_events events;
 	struct cmap_memory memory;
+	struct cmap_clock clock;
 	struct cmap_block *window;
-	struct cmap_block *words;
 	struct mutex window_mutex;
 	struct semaphore supply;
 	atomic_t short_of;

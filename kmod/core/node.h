@@ -65,28 +65,34 @@ static_assert(sizeof(struct cmap_node) == 16);
  * @flags: CMAP_TRAILER_*: which of the following fields are in use
  * @owner: index of the owner
  * @deadline: the time from which on the entry is absent
+ * @next: the next node in a list of the shard's wheel, or 0, see wheel.h.  Not for
+ *	readers
+ * @prev: the previous node there, or the place of the list.  Not for readers
  * @generation: generation of the owner
  * @transaction: the transaction that writes this node
  * @old: the node that is the entry until that is committed, or 0
  * @padding: 0
  *
  * The trailer follows the value at a multiple of 8.  It has room for everything
- * that one entry can have at once.  It is as constant as the rest of the node.
+ * that one entry can have at once.  It is as constant as the rest of the node, but
+ * for the links, which change under the shard's lock.
  *
- * The kernel does not make extended nodes yet.  But code that copies a node, or
- * asks for its size, handles them.
+ * Most entries that have a trailer have nothing but a deadline.  So a trailer with no
+ * other flag ends before @generation.
  */
 struct cmap_trailer {
 	u32 flags;
 	u32 owner;
 	u64 deadline;
+	cmap_ref next;
+	cmap_ref prev;
 	u64 generation;
 	u64 transaction;
 	cmap_ref old;
 	u32 padding;
 };
 
-static_assert(sizeof(struct cmap_trailer) == 40);
+static_assert(sizeof(struct cmap_trailer) == 48);
 
 static inline u32 cmap_node_lengths(u32 key_len, u32 value_len)
 {
@@ -120,27 +126,24 @@ static inline u32 cmap_node_trailer_offset(u32 key_len, u32 value_len)
 	return ALIGN(cmap_node_size(key_len, value_len), 8);
 }
 
-/* Bytes in an extended node. */
-static inline u32 cmap_node_size_extended(u32 key_len, u32 value_len)
+/* Bytes in a trailer with some flags. */
+static inline u32 cmap_trailer_bytes(u32 flags)
+{
+	return flags & ~CMAP_TRAILER_DEADLINE ?
+	       sizeof(struct cmap_trailer) :
+	       offsetof(struct cmap_trailer, generation);
+}
+
+/* Bytes in a node with a trailer that has some flags. */
+static inline u32 cmap_node_size_extended(u32 key_len, u32 value_len, u32 flags)
 {
 	return cmap_node_trailer_offset(key_len, value_len) +
-	       sizeof(struct cmap_trailer);
+	       cmap_trailer_bytes(flags);
 }
 
 static inline bool cmap_node_is_extended(const struct cmap_node *node)
 {
 	return node->lengths & CMAP_NODE_EXTENDED;
-}
-
-/* Bytes in a node, of either kind. */
-static inline u32 cmap_node_bytes(const struct cmap_node *node)
-{
-	u32 key_len = cmap_node_key_len(node);
-	u32 value_len = cmap_node_value_len(node);
-
-	return unlikely(cmap_node_is_extended(node)) ?
-	       cmap_node_size_extended(key_len, value_len) :
-	       cmap_node_size(key_len, value_len);
 }
 
 /* The trailer of an extended node. */
@@ -150,6 +153,29 @@ cmap_node_trailer(const struct cmap_node *node)
 	return (void *)((u8 *)node +
 			cmap_node_trailer_offset(cmap_node_key_len(node),
 						 cmap_node_value_len(node)));
+}
+
+/* Bytes in a node, of either kind. */
+static inline u32 cmap_node_bytes(const struct cmap_node *node)
+{
+	u32 key_len = cmap_node_key_len(node);
+	u32 value_len = cmap_node_value_len(node);
+
+	return unlikely(cmap_node_is_extended(node)) ?
+	       cmap_node_size_extended(key_len, value_len,
+				       cmap_node_trailer(node)->flags) :
+	       cmap_node_size(key_len, value_len);
+}
+
+/* The deadline of a node's entry, or 0. */
+static inline u64 cmap_node_deadline(const struct cmap_node *node)
+{
+	const struct cmap_trailer *trailer;
+
+	if (likely(!cmap_node_is_extended(node)))
+		return 0;
+	trailer = cmap_node_trailer(node);
+	return trailer->flags & CMAP_TRAILER_DEADLINE ? trailer->deadline : 0;
 }
 
 /*
@@ -191,21 +217,34 @@ static inline void cmap_copy(void *to, const void *from, u32 len)
 }
 
 /* Most keys are a few whole words.  Compare those without a call. */
-static __always_inline bool cmap_node_has_key(const struct cmap_node *node,
-					      const void *key, u32 key_len)
+static __always_inline bool cmap_node_equals(const struct cmap_node *node,
+					     const void *key, u32 key_len)
 {
 	const u64 *a = (const u64 *)node->key;
 	const u64 *b = key;
 	u32 i;
 
-	if (cmap_node_key_len(node) != key_len)
-		return false;
 	if (key_len % sizeof(u64))
 		return !memcmp(a, b, key_len);
 	for (i = 0; i < key_len / sizeof(u64); i++)
 		if (a[i] != get_unaligned(&b[i]))
 			return false;
 	return true;
+}
+
+static __always_inline bool cmap_node_has_key(const struct cmap_node *node,
+					      const void *key, u32 key_len)
+{
+	return cmap_node_key_len(node) == key_len &&
+	       cmap_node_equals(node, key, key_len);
+}
+
+/* The same, but false if the node is extended.  It is one instruction less. */
+static __always_inline bool cmap_node_has_key_plain(const struct cmap_node *node,
+						    const void *key, u32 key_len)
+{
+	return node->lengths >> CMAP_VALUE_LEN_BITS == key_len &&
+	       cmap_node_equals(node, key, key_len);
 }
 
 #endif /* CMAP_NODE_H */

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "op.h"
+#include "stat.h"
 #include "supply.h"
 #include "trace.h"
 
@@ -8,6 +9,7 @@
 #include <uapi/linux/cmap.h>
 
 #define ATOMIC_ROUNDS		64	/* most tries where sleeping is not allowed */
+#define EXPIRE_ROUNDS		64	/* most times that a full map loses entries in vain */
 
 /**
  * cmap_op_trace_get() - trace a get
@@ -26,6 +28,79 @@ void cmap_op_trace_get(const struct cmap *map, struct cmap_key key,
 }
 
 /**
+ * cmap_op_set_deadline() - decide what a write does about the entry's deadline
+ * @map: the map
+ * @flags: CMAP_OP_*
+ * @deadline: with CMAP_OP_TTL a time to live, with CMAP_OP_DEADLINE a deadline of the
+ *	map's clock
+ * @write: the write
+ *
+ * Context: Any.
+ * Return: 0 or -EINVAL.
+ */
+int cmap_op_set_deadline(const struct cmap *map, u16 flags, u64 deadline,
+			 struct cmap_write *write)
+{
+	bool ttl = flags & CMAP_OP_TTL, until = flags & CMAP_OP_DEADLINE;
+
+	if ((ttl && until) || (ttl && !deadline))
+		return -EINVAL;
+	if (ttl)
+		write->deadline = cmap_clock_deadline(deadline);
+	else if (until)
+		write->deadline = min(deadline, CMAP_DEADLINE_MAX);
+	else
+		write->deadline = map->default_ttl ?
+				  cmap_clock_deadline(map->default_ttl) : 0;
+	write->flags |= CMAP_WRITE_TIMED;
+	if (flags & CMAP_OP_KEEP_DEADLINE)
+		write->flags |= CMAP_WRITE_KEEP;
+	return 0;
+}
+
+/* Whether a write failed for lack of what entries that have expired may still have. */
+static bool lacks_room(const struct cmap *map, int err)
+{
+	return (err == -ENOSPC || err == -EDQUOT || err == -ENOMEM) &&
+	       READ_ONCE(map->clock.word);
+}
+
+static int try_write(struct cmap *map, struct cmap_shard *shard,
+		     struct cmap_write *write, gfp_t gfp)
+{
+	int err = cmap_shard_try_write(shard, write, gfp);
+
+	return unlikely(err == -EAGAIN) ?
+	       cmap_supply_write(map, shard, write, gfp) : err;
+}
+
+/*
+ * The map is full, perhaps of entries that have expired.  Remove these, and try again.
+ * A refusal is final if nothing has expired since what had expired before was removed.
+ */
+static noinline int write_expired(struct cmap *map, struct cmap_shard *shard,
+				  struct cmap_write *write, int err, gfp_t gfp)
+{
+	bool patient = gfpflags_allow_blocking(gfp);
+	unsigned int rounds = 0;
+	bool all;
+	u64 word;
+
+	do {
+		if (patient && fatal_signal_pending(current))
+			return -EINTR;
+		word = cmap_clock_word(&map->clock);
+		all = cmap_map_expire(map, patient);
+		err = try_write(map, shard, write, gfp);
+		if (!lacks_room(map, err))
+			return err;
+	} while (all && word != cmap_clock_word(&map->clock) &&
+		 ++rounds < EXPIRE_ROUNDS);
+
+	return all || patient ? err : -EAGAIN;
+}
+
+/**
  * cmap_op_write() - carry out a write
  * @map: the map
  * @write: the write
@@ -37,12 +112,82 @@ void cmap_op_trace_get(const struct cmap *map, struct cmap_key key,
 int cmap_op_write(struct cmap *map, struct cmap_write *write, gfp_t gfp)
 {
 	struct cmap_shard *shard = cmap_op_shard(map, &write->key);
+	int err = try_write(map, shard, write, gfp);
+
+	if (unlikely(err) && lacks_room(map, err))
+		err = write_expired(map, shard, write, err, gfp);
+	cmap_trace_write(map, write, err);
+
+	return err;
+}
+
+/*
+ * Look at an entry that is to be touched.  A long value is copied into a reserved node.
+ * Then the write is made only if the entry still has the version that was copied.
+ */
+static int touch_prepare(struct cmap *map, struct cmap_write *write, gfp_t gfp)
+{
+	const struct cmap_node *node;
+	struct cmap_node *copy;
+	u64 version = 0;
+	u32 len = 0;
 	int err;
 
-	err = cmap_shard_try_write(shard, write, gfp);
-	if (unlikely(err == -EAGAIN))
-		err = cmap_supply_write(map, shard, write, gfp);
-	cmap_trace_write(map, write, err);
+	rcu_read_lock();
+	node = cmap_op_find(map, &write->key);
+	if (node) {
+		len = cmap_node_value_len(node);
+		version = node->version;
+	}
+	rcu_read_unlock();
+	write->value_len = len;
+	if (len <= CMAP_COPY_LOCKED_MAX ||
+	    (write->flags & CMAP_WRITE_VERSION && write->expected != version))
+		return 0;
+
+	copy = cmap_op_reserve(map, write, gfp, &err);
+	if (!copy)
+		return err;
+	rcu_read_lock();
+	node = cmap_op_find(map, &write->key);
+	if (node && node->version == version)
+		memcpy(cmap_node_value(copy), cmap_node_value(node), len);
+	rcu_read_unlock();
+	/* If it has changed in between the write will find that. */
+	write->flags |= CMAP_WRITE_VERSION;
+	write->expected = version;
+
+	return 0;
+}
+
+/**
+ * cmap_op_touch_entry() - give an entry another deadline
+ * @map: the map
+ * @write: the write, with CMAP_WRITE_TOUCH and the new deadline
+ * @gfp: GFP_KERNEL, or GFP_ATOMIC where sleeping is not allowed
+ *
+ * It starts over if the value was changed while it was copied, or became a long one.
+ *
+ * Context: Process or softirq, as @gfp allows; no lock.
+ * Return: 0 or a negative errno with nothing changed.
+ */
+int cmap_op_touch_entry(struct cmap *map, struct cmap_write *write, gfp_t gfp)
+{
+	const u16 flags = write->flags;
+	const u64 expected = flags & CMAP_WRITE_VERSION ? write->expected : 0;
+	unsigned int rounds = 0;
+	int err;
+
+	do {
+		write->flags = flags;
+		write->expected = expected;
+		err = touch_prepare(map, write, gfp) ?:
+		      cmap_op_write(map, write, gfp);
+		cmap_op_unreserve(map, write);
+		if (err != -ESTALE || (expected && write->version != expected))
+			break;
+		err = cmap_op_start_over(gfp, &rounds);
+	} while (!err);
 
 	return err;
 }
@@ -194,6 +339,7 @@ int cmap_op_compare_write(struct cmap *map, struct cmap_write *write,
 			write->version = node->version;
 			write->old_version = node->version;
 			write->old_len = cmap_node_value_len(node);
+			write->result = cmap_node_deadline(node);
 			write->expected = 0;
 			err = -ESTALE;
 		} else {
@@ -232,8 +378,15 @@ struct cmap_node *cmap_op_reserve(struct cmap *map, struct cmap_write *write,
 	struct cmap_node *node;
 
 	node = cmap_shard_try_reserve(shard, write);
-	return likely(node) ? node : cmap_supply_reserve(map, shard, write, gfp,
-							 err);
+	if (likely(node))
+		return node;
+	node = cmap_supply_reserve(map, shard, write, gfp, err);
+	if (node || !lacks_room(map, *err))
+		return node;
+	/* What entries that have expired take is perhaps enough. */
+	cmap_map_expire(map, gfpflags_allow_blocking(gfp));
+	node = cmap_shard_try_reserve(shard, write);
+	return node ? node : cmap_supply_reserve(map, shard, write, gfp, err);
 }
 
 /**

@@ -14,12 +14,6 @@
 
 DECLARE_TRACEPOINT(cmap_get);
 
-/*
- * Values up to this length are copied into their node under the shard's lock.
- * Longer ones are copied into a reserved node before the lock is taken.
- */
-#define CMAP_COPY_LOCKED_MAX	256
-
 /**
  * cmap_op_check_key() - check a key's length
  * @map: the map
@@ -136,6 +130,7 @@ struct cmap_output {
 	u32 room;		/* bytes there */
 	u32 len;		/* of the value */
 	u64 version;		/* of the entry */
+	u64 deadline;		/* of the entry, or 0 */
 };
 
 void cmap_op_trace_get(const struct cmap *map, struct cmap_key key,
@@ -163,7 +158,10 @@ cmap_op_note_get(struct cmap *map, const struct cmap_key *key, u32 value_len,
 		cmap_op_trace_get(map, *key, value_len, err, version);
 }
 
+int cmap_op_set_deadline(const struct cmap *map, u16 flags, u64 deadline,
+			 struct cmap_write *write);
 int cmap_op_write(struct cmap *map, struct cmap_write *write, gfp_t gfp);
+int cmap_op_touch_entry(struct cmap *map, struct cmap_write *write, gfp_t gfp);
 void cmap_op_write_many(struct cmap *map, struct cmap_write *write, int *err,
 			u32 count, gfp_t gfp);
 int cmap_op_start_over(gfp_t gfp, unsigned int *rounds);

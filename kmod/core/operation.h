@@ -33,8 +33,10 @@
  * @write_nofault: copies bytes out within an RCU read section
  * @prove: checks, as far as possible, that bytes can be written to an address, and
  *	faults the pages in
+ * @to_clock: makes a deadline of the map's clock from one of the caller's
+ * @from_clock: the other way round
  *
- * All functions return 0 or -EFAULT.
+ * All other functions return 0 or -EFAULT.
  */
 struct cmap_door {
 	bool faults;
@@ -46,6 +48,8 @@ struct cmap_door {
 	int (*write)(u64 to, const void *from, u32 len);
 	int (*write_nofault)(u64 to, const void *from, u32 len);
 	int (*prove)(u64 to, u32 len);
+	u64 (*to_clock)(u64 deadline);
+	u64 (*from_clock)(u64 deadline);
 };
 
 /* Buffers for input that a door has to copy. */
@@ -126,6 +130,33 @@ cmap_op_read_both(const struct cmap_door *door, struct cmap *map,
 				  write);
 }
 
+/* ---- deadlines ---- */
+
+/* What asks for a deadline, or against one. */
+#define CMAP_OP_TIMES							\
+	(CMAP_OP_TTL | CMAP_OP_DEADLINE | CMAP_OP_KEEP_DEADLINE)
+
+/* Decide what a write does about the entry's deadline.  Most have none. */
+static __always_inline int
+cmap_op_begin_deadline(const struct cmap_door *door, const struct cmap *map,
+		       const struct cmap_op *op, struct cmap_write *write)
+{
+	u64 deadline = op->deadline;
+
+	if (likely(!(op->flags & CMAP_OP_TIMES) && !map->default_ttl))
+		return 0;
+	if (op->flags & CMAP_OP_DEADLINE && deadline)
+		deadline = door->to_clock(deadline);
+	return cmap_op_set_deadline(map, op->flags, deadline, write);
+}
+
+static __always_inline void
+cmap_op_tell_deadline(const struct cmap_door *door, struct cmap_op *op,
+		      u64 deadline)
+{
+	op->deadline = likely(!deadline) ? 0 : door->from_clock(deadline);
+}
+
 /* ---- get ---- */
 
 static __always_inline int
@@ -159,6 +190,7 @@ cmap_op_peek(const struct cmap_door *door, struct cmap *map,
 	} else {
 		output->len = cmap_node_value_len(node);
 		output->version = node->version;
+		output->deadline = cmap_node_deadline(node);
 		if (wanted && output->len > output->room)
 			err = -EMSGSIZE;
 		else if (wanted && output->len)
@@ -224,6 +256,7 @@ cmap_op_get(const struct cmap_door *door, struct cmap *map, struct cmap_op *op,
 	if (!err || err == -EMSGSIZE) {
 		op->value_len = output.len;
 		op->version = output.version;
+		cmap_op_tell_deadline(door, op, output.deadline);
 	}
 
 	return err;
@@ -245,50 +278,57 @@ cmap_op_begin(struct cmap_write *write, u16 code, u16 flags)
 	write->value = NULL;
 	write->ref = 0;
 	write->version = 0;
+	write->result = 0;
 }
 
 /* With these results the write has a version: its own, or the entry's. */
 static __always_inline void
-cmap_op_tell_version(struct cmap_op *op, const struct cmap_write *write,
-		     int err)
+cmap_op_tell(const struct cmap_door *door, struct cmap_op *op,
+	     const struct cmap_write *write, int err)
 {
 	if (!err || err == -EEXIST || err == -ESTALE)
 		op->version = write->version;
+	if (!err || err == -EEXIST || err == -ESTALE || err == -ERANGE)
+		cmap_op_tell_deadline(door, op, write->result);
 }
 
 static __always_inline int
-cmap_op_finish(struct cmap *map, struct cmap_write *write, struct cmap_op *op,
-	       gfp_t gfp)
+cmap_op_finish(const struct cmap_door *door, struct cmap *map,
+	       struct cmap_write *write, struct cmap_op *op, gfp_t gfp)
 {
 	int err = cmap_op_write(map, write, gfp);
 
 	if (unlikely(write->ref))
 		cmap_op_unreserve(map, write);
-	cmap_op_tell_version(op, write, err);
+	cmap_op_tell(door, op, write, err);
 	return err;
 }
 
 /* Set up a set, and its condition. */
 static __always_inline int
-cmap_op_begin_set(struct cmap_write *write, const struct cmap_op *op)
+cmap_op_begin_set(const struct cmap_door *door, const struct cmap *map,
+		  struct cmap_write *write, const struct cmap_op *op)
 {
 	cmap_op_begin(write, CMAP_CODE_SET, 0);
-	switch (op->flags) {
+	switch (op->flags & ~CMAP_OP_TIMES) {
 	case 0:
-		return 0;
+		break;
 	case CMAP_OP_INSERT:
 		write->flags = CMAP_WRITE_ABSENT;
-		return 0;
+		break;
 	case CMAP_OP_REPLACE:
 		write->flags = CMAP_WRITE_PRESENT;
-		return 0;
+		break;
 	case CMAP_OP_VERSION:
 		write->flags = CMAP_WRITE_VERSION;
 		write->expected = op->version;
-		return op->version ? 0 : -EINVAL;
+		if (!op->version)
+			return -EINVAL;
+		break;
 	default:
 		return -EINVAL;
 	}
+	return cmap_op_begin_deadline(door, map, op, write);
 }
 
 static __always_inline int
@@ -299,9 +339,9 @@ cmap_op_set(const struct cmap_door *door, struct cmap *map, struct cmap_op *op,
 	struct cmap_input input __uninitialized;
 	int err;
 
-	err = cmap_op_begin_set(&write, op) ?:
+	err = cmap_op_begin_set(door, map, &write, op) ?:
 	      cmap_op_read_both(door, map, op, &input, &write, gfp);
-	return err ?: cmap_op_finish(map, &write, op, gfp);
+	return err ?: cmap_op_finish(door, map, &write, op, gfp);
 }
 
 static __always_inline int
@@ -321,7 +361,32 @@ cmap_op_delete(const struct cmap_door *door, struct cmap *map,
 	}
 
 	err = cmap_op_read_key(door, map, op, &input, &write.key);
-	return err ?: cmap_op_finish(map, &write, op, gfp);
+	return err ?: cmap_op_finish(door, map, &write, op, gfp);
+}
+
+/* Another deadline, the same value, a new version. */
+static __always_inline int
+cmap_op_touch(const struct cmap_door *door, struct cmap *map,
+	      struct cmap_op *op, gfp_t gfp)
+{
+	struct cmap_write write __uninitialized;
+	struct cmap_input input __uninitialized;
+	int err;
+
+	cmap_op_begin(&write, CMAP_CODE_TOUCH,
+		      CMAP_WRITE_PRESENT | CMAP_WRITE_TOUCH | CMAP_WRITE_TIMED);
+	write.deadline = 0;
+	if (op->flags & CMAP_OP_VERSION) {
+		if (!op->version)
+			return -EINVAL;
+		write.flags |= CMAP_WRITE_VERSION;
+		write.expected = op->version;
+	}
+	err = cmap_op_begin_deadline(door, map, op, &write) ?:
+	      cmap_op_read_key(door, map, op, &input, &write.key) ?:
+	      cmap_op_touch_entry(map, &write, gfp);
+	cmap_op_tell(door, op, &write, err);
+	return err;
 }
 
 static __always_inline int
@@ -336,10 +401,19 @@ cmap_op_add(const struct cmap_door *door, struct cmap *map, struct cmap_op *op,
 	write.value_len = sizeof(s64);
 	write.number = op->number;
 	write.start = op->start;
-	err = cmap_op_check_value(map, write.value_len) ?:
+	if (op->flags & CMAP_OP_CEILING) {
+		write.flags |= CMAP_WRITE_CEILING;
+		write.ceiling = op->ceiling;
+	}
+	/* Counting goes on until the deadline that the first count has set. */
+	write.deadline = 0;
+	if (!(op->flags & CMAP_OP_TIMES))
+		write.flags |= CMAP_WRITE_TIMED | CMAP_WRITE_KEEP;
+	err = cmap_op_begin_deadline(door, map, op, &write) ?:
+	      cmap_op_check_value(map, write.value_len) ?:
 	      cmap_op_read_key(door, map, op, &input, &write.key) ?:
-	      cmap_op_finish(map, &write, op, gfp);
-	if (!err)
+	      cmap_op_finish(door, map, &write, op, gfp);
+	if (!err || err == -ERANGE)
 		op->number = write.number;
 
 	return err;
@@ -413,6 +487,8 @@ cmap_op_write_and_give_old(const struct cmap_door *door, struct cmap *map,
 	old = write->old;
 	op->number = old != NULL;
 	op->old_len = old ? cmap_node_value_len(old) : 0;
+	cmap_op_tell_deadline(door, op, write->flags & CMAP_WRITE_DELETE ?
+			      cmap_node_deadline(old) : write->result);
 	if (old && cmap_op_wants_value(door, output) &&
 	    old->version != output->version)
 		err = door->write(output->at, cmap_node_value(old),
@@ -448,7 +524,8 @@ cmap_op_swap(const struct cmap_door *door, struct cmap *map, struct cmap_op *op,
 	int err;
 
 	cmap_op_begin(&write, CMAP_CODE_SWAP, 0);
-	err = cmap_op_output(door, &output, op->old, op->old_len) ?:
+	err = cmap_op_begin_deadline(door, map, op, &write) ?:
+	      cmap_op_output(door, &output, op->old, op->old_len) ?:
 	      cmap_op_read_both(door, map, op, &input, &write, gfp);
 	return err ?: cmap_op_write_and_give_old(door, map, &write, op,
 						 &output, gfp);
@@ -466,7 +543,8 @@ cmap_op_get_or_set(const struct cmap_door *door, struct cmap *map,
 	int err;
 
 	cmap_op_begin(&write, CMAP_CODE_GET_OR_SET, CMAP_WRITE_ABSENT);
-	err = cmap_op_output(door, &output, op->old, op->old_len) ?:
+	err = cmap_op_begin_deadline(door, map, op, &write) ?:
+	      cmap_op_output(door, &output, op->old, op->old_len) ?:
 	      cmap_op_read_both(door, map, op, &input, &write, gfp);
 	if (err)
 		return err;
@@ -478,12 +556,14 @@ cmap_op_get_or_set(const struct cmap_door *door, struct cmap *map,
 		if (got) {
 			write.version = output.version;
 			write.old_version = output.version;
+			write.result = output.deadline;
 			cmap_trace_write(map, &write, err);
 			break;
 		}
 		err = cmap_op_write(map, &write, gfp);
 		output.len = 0;
 		output.version = write.version;
+		output.deadline = write.result;
 		if (err != -EEXIST)
 			break;
 		err = cmap_op_start_over(gfp, &rounds);
@@ -494,6 +574,7 @@ cmap_op_get_or_set(const struct cmap_door *door, struct cmap *map,
 		op->old_len = output.len;
 		op->version = output.version;
 		op->number = got;
+		cmap_op_tell_deadline(door, op, output.deadline);
 	}
 
 	return err;
@@ -539,8 +620,7 @@ cmap_op_compare_and_write(const struct cmap_door *door, struct cmap *map,
 	if (copy)
 		cmap_op_free_copy(map, copy, op->old_len);
 	cmap_op_unreserve(map, write);
-	if (!err || err == -ESTALE)
-		op->version = write->version;
+	cmap_op_tell(door, op, write, err);
 
 	return err;
 }
@@ -554,7 +634,8 @@ cmap_op_compare_swap(const struct cmap_door *door, struct cmap *map,
 	int err;
 
 	cmap_op_begin(&write, CMAP_CODE_COMPARE_SWAP, 0);
-	err = cmap_op_read_both(door, map, op, &input, &write, gfp);
+	err = cmap_op_begin_deadline(door, map, op, &write) ?:
+	      cmap_op_read_both(door, map, op, &input, &write, gfp);
 	return err ?: cmap_op_compare_and_write(door, map, &write, op, gfp);
 }
 
@@ -585,6 +666,7 @@ static __always_inline int
 cmap_op_count(const struct cmap_door *door, struct cmap *map,
 	      struct cmap_op *op, gfp_t gfp)
 {
+	cmap_map_expire(map, gfpflags_allow_blocking(gfp));
 	op->number = cmap_map_entries(map);
 	return 0;
 }

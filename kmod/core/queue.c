@@ -8,6 +8,7 @@ struct workqueue_struct *cmap_queue_resize;
 struct workqueue_struct *cmap_queue_upkeep;
 struct workqueue_struct *cmap_queue_event;
 struct workqueue_struct *cmap_queue_wake;
+struct workqueue_struct *cmap_queue_expire;
 struct workqueue_struct *cmap_queue_free;
 struct workqueue_struct *cmap_queue_destroy;
 
@@ -39,12 +40,17 @@ int cmap_queue_init(void)
 	cmap_queue_wake = queue_new("cmap_wake");
 	if (!cmap_queue_wake)
 		goto destroy_event;
+	cmap_queue_expire = queue_new("cmap_expire");
+	if (!cmap_queue_expire)
+		goto destroy_wake;
 	cmap_queue_destroy = queue_new("cmap_destroy");
 	if (!cmap_queue_destroy)
-		goto destroy_wake;
+		goto destroy_expire;
 
 	return 0;
 
+destroy_expire:
+	destroy_workqueue(cmap_queue_expire);
 destroy_wake:
 	destroy_workqueue(cmap_queue_wake);
 destroy_event:
@@ -71,6 +77,7 @@ void cmap_queue_flush(void)
 {
 	rcu_barrier();
 	flush_workqueue(cmap_queue_destroy);
+	flush_workqueue(cmap_queue_expire);
 	flush_workqueue(cmap_queue_resize);
 	flush_workqueue(cmap_queue_upkeep);
 	/* Those works may have freed tables, after another grace period. */
@@ -86,6 +93,7 @@ void cmap_queue_flush(void)
 void cmap_queue_exit(void)
 {
 	destroy_workqueue(cmap_queue_destroy);
+	destroy_workqueue(cmap_queue_expire);
 	destroy_workqueue(cmap_queue_wake);
 	destroy_workqueue(cmap_queue_event);
 	destroy_workqueue(cmap_queue_free);

@@ -30,6 +30,9 @@ extern struct workqueue_struct *cmap_queue_event;
 /* Wakes waiters that are too many for a writer.  Each work is short. */
 extern struct workqueue_struct *cmap_queue_wake;
 
+/* Removes entries that have expired.  Each work is short. */
+extern struct workqueue_struct *cmap_queue_expire;
+
 /* Frees blocks and tables. */
 extern struct workqueue_struct *cmap_queue_free;
 

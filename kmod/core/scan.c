@@ -189,7 +189,42 @@ static u64 position_of(const struct cmap_scan *scan,
 	return cmap_position(cmap_hash_high(hash), cmap_hash_tag(hash));
 }
 
-static void read_chain(struct cmap_scan *scan, const struct cmap_shard *shard,
+/* Read a slot.  False if the bucket has to be read again. */
+static bool read_slot(struct cmap_scan *scan, const struct cmap_shard *shard,
+		      const struct cmap_bucket *first,
+		      const struct cmap_slot *slot)
+{
+	struct cmap_node *node;
+	u64 position, word = 0;
+	int expired = 0;
+	cmap_ref ref;
+
+	do {
+		if (READ_ONCE(first->head) & CMAP_BUCKET_MOVED && expired < 0)
+			return false;
+		/* Pairs with the release in cmap_slot_replace(). */
+		ref = smp_load_acquire(&slot->bucket->ref[slot->i]);
+		if (!ref)
+			return true;
+		node = cmap_arena_node(&shard->arena, ref);
+		expired = likely(!cmap_node_is_extended(node)) ? 0 :
+			  cmap_lookup_expired(&shard->arena, first, slot, node,
+					      &word);
+	} while (unlikely(expired < 0));
+	if (expired)
+		return true;
+
+	position = position_of(scan, first, slot, ref, node);
+	if (!already_returned(scan, position, node))
+		keep_found(scan, position, node);
+	return true;
+}
+
+/*
+ * Read a chain.  False if its bucket has been moved meanwhile, and an entry that seems to
+ * have expired may have another deadline there.
+ */
+static bool read_chain(struct cmap_scan *scan, const struct cmap_shard *shard,
 		       const struct cmap_table *table,
 		       struct cmap_bucket *bucket, u32 head)
 {
@@ -198,22 +233,14 @@ static void read_chain(struct cmap_scan *scan, const struct cmap_shard *shard,
 
 	for (;;) {
 		for (i = 0; i < CMAP_BUCKET_SLOTS; i++) {
-			/* Pairs with the release in cmap_slot_replace(). */
-			cmap_ref ref = smp_load_acquire(&bucket->ref[i]);
-			struct cmap_slot slot = { bucket, i };
-			struct cmap_node *node;
-			u64 position;
+			const struct cmap_slot slot = { bucket, i };
 
-			if (!ref)
-				continue;
-			node = cmap_arena_node(&shard->arena, ref);
-			position = position_of(scan, first, &slot, ref, node);
-			if (!already_returned(scan, position, node))
-				keep_found(scan, position, node);
+			if (!read_slot(scan, shard, first, &slot))
+				return false;
 		}
 		bucket = cmap_bucket_next(table, head);
 		if (!bucket)
-			return;
+			return true;
 		/* Pairs with the release in cmap_table_place(). */
 		head = smp_load_acquire(&bucket->head);
 	}
@@ -262,9 +289,11 @@ bool cmap_scan_next(struct cmap_scan *scan)
 	shard = cmap_map_shard(scan->map, high);
 	table = rcu_dereference(shard->table);
 	if (table) {
-		table = cmap_table_of(table, &shard->arena, high, &bucket,
-				      &head);
-		read_chain(scan, shard, table, bucket, head);
+		do {
+			scan->count = 0;
+			table = cmap_table_of(table, &shard->arena, high,
+					      &bucket, &head);
+		} while (!read_chain(scan, shard, table, bucket, head));
 		set_ties(scan);
 		end = cmap_table_bucket_end(table, high);
 	} else {

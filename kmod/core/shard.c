@@ -48,6 +48,7 @@ void cmap_shard_destroy(struct cmap_shard *shard)
 	if (table)
 		cmap_table_free(rcu_dereference_protected(table->next, 1));
 	cmap_table_free(table);
+	cmap_wheel_free(shard->wheel);
 	cmap_arena_destroy(&shard->arena);
 }
 

@@ -13,6 +13,7 @@
 
 #include "lookup.h"
 #include "quota.h"
+#include "wheel.h"
 
 #include <linux/cache.h>
 #include <linux/lockdep.h>
@@ -47,6 +48,7 @@ struct cmap_waiters;
  * @feed: the ring of records of changes, or NULL; constant
  * @listeners: the map's listeners; constant
  * @waiters: who waits for keys of this shard; NULL before the first one
+ * @wheel: the entries that have a deadline; NULL before the first one
  * @supply: held by the first writer in the queue for a node; nests outside the
  *	map's, and both outside @lock
  * @trim: frees memory
@@ -85,6 +87,7 @@ struct cmap_shard {
 	struct cmap_feed *feed;
 	struct cmap_events *listeners;
 	struct cmap_waiters *waiters;
+	struct cmap_wheel *wheel;
 	struct semaphore supply;
 
 	spinlock_t lock ____cacheline_aligned_in_smp;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "stat.h"
+#include "expire.h"
 #include "lock.h"
 #include "map.h"
 #include "write.h"
@@ -64,6 +65,26 @@ static u64 entries_before_epoch(const struct cmap *map,
 }
 
 /**
+ * cmap_map_expire() - remove the entries that have expired
+ * @map: the map
+ * @patient: the caller may sleep, and all are removed that had expired when this began;
+ *	else a few in each shard
+ *
+ * Context: Process or softirq; no lock.
+ * Return: false if some may be left, also after a fatal signal.
+ */
+bool cmap_map_expire(const struct cmap *map, bool patient)
+{
+	u64 word = cmap_clock_word(&map->clock);
+	bool all = true;
+	u32 i;
+
+	for (i = 0; word && i < map->shards; i++)
+		all &= cmap_expire_shard(map->shard[i], word, patient);
+	return all;
+}
+
+/**
  * cmap_map_entries() - count a map's entries
  * @map: the map
  *
@@ -109,11 +130,23 @@ static void stat_add_table(const struct cmap_table *table, struct cmap_stat *sta
 				  READ_ONCE(table->longest));
 }
 
+static void stat_add_wheel(const struct cmap_wheel *wheel, struct cmap_stat *stat)
+{
+	u32 i;
+
+	stat->deadlines += wheel->entries;
+	stat->expired += wheel->expired;
+	for (i = 0; i < CMAP_LATENESS_BUCKETS; i++)
+		stat->lateness[i] += wheel->lateness[i];
+}
+
 static void stat_add_shard(struct cmap_shard *shard, struct cmap_stat *stat)
 {
 	struct cmap_table *table;
 
 	cmap_lock_bh(&shard->lock);
+	if (shard->wheel)
+		stat_add_wheel(shard->wheel, stat);
 	table = cmap_shard_table_locked(shard);
 	while (table) {
 		stat_add_table(table, stat);
@@ -157,7 +190,9 @@ void cmap_stat_fill(const struct cmap *map, struct cmap_stat *stat)
 		.feed_bytes = map->feed_bytes,
 		.feed_value_max = map->feed_value_max,
 		.watches = atomic_read(&map->events.watchers),
+		.default_ttl = map->default_ttl,
 	};
+	cmap_map_expire(map, true);
 	stat->entries = cmap_map_entries(map);
 	for (i = 0; i < map->shards; i++)
 		stat_add_shard(map->shard[i], stat);

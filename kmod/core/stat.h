@@ -11,6 +11,7 @@ struct cmap;
 struct cmap_counters;
 struct cmap_stat;
 
+bool cmap_map_expire(const struct cmap *map, bool patient);
 u64 cmap_map_entries(const struct cmap *map);
 void cmap_stat_fill(const struct cmap *map, struct cmap_stat *stat);
 void cmap_stat_counters(const struct cmap *map, struct cmap_counters *sum);

@@ -46,7 +46,7 @@
  * @write: the write
  * @gfp: GFP_KERNEL, or GFP_ATOMIC where sleeping is not allowed
  * @counted: the write is counted in &struct cmap.short_of
- * @in_line: the write is registered in the queue for a node of its size
+ * @in_line: bytes in the node for which it is registered in the queue; 0: it is not
  * @queued: the write holds the shard's supply semaphore
  * @noio: from memalloc_noio_save(), if @queued
  * @sole: the write holds the map's supply semaphore, too
@@ -67,7 +67,7 @@ struct relief {
 	struct cmap_write *write;
 	gfp_t gfp;
 	bool counted;
-	bool in_line;
+	u32 in_line;
 	bool queued;
 	unsigned int noio;
 	bool sole;
@@ -128,7 +128,7 @@ static void relief_begin(struct relief *relief, struct cmap *map,
 static void relief_end(struct relief *relief)
 {
 	if (relief->in_line)
-		cmap_shard_queue(relief->shard, relief->write, -1);
+		cmap_shard_unqueue(relief->shard, relief->in_line);
 	if (relief->counted)
 		atomic_dec(&relief->map->short_of);
 	if (relief->sole)
@@ -498,9 +498,9 @@ static int wait_in_queue(struct relief *relief, enum queue_level level)
 /* Register a write that lacks a node, so that later ones do not overtake it. */
 static void get_in_line(struct relief *relief)
 {
-	if (!relief->in_line && cmap_write_lacks_node(relief->write))
-		relief->in_line = cmap_shard_queue(relief->shard,
-						   relief->write, 1);
+	if (!relief->in_line && cmap_write_lacks_node(relief->write) &&
+	    cmap_shard_queue(relief->shard, relief->write, 1))
+		relief->in_line = cmap_write_size(relief->write);
 }
 
 static int queue_up(struct relief *relief)

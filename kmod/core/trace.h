@@ -60,6 +60,7 @@ DECLARE_EVENT_CLASS(cmap_write,
 		__field(u64, version)
 		__field(u64, expected)
 		__field(u64, old_version)
+		__field(u64, deadline)
 		__field(u32, key_len)
 		__field(u32, value_len)
 		__field(int, result)
@@ -73,6 +74,7 @@ DECLARE_EVENT_CLASS(cmap_write,
 		__entry->expected = write->flags & CMAP_WRITE_VERSION ?
 				    write->expected : 0;
 		__entry->old_version = write->old_version;
+		__entry->deadline = write->result;
 		__entry->key_len = write->key.len;
 		__entry->value_len = write->flags & CMAP_WRITE_DELETE ?
 				     write->old_len : write->value_len;
@@ -80,7 +82,7 @@ DECLARE_EVENT_CLASS(cmap_write,
 		__entry->flags = write->flags & CMAP_WRITE_CONDITIONS;
 		cmap_map_copy_name(map, __entry->name, CMAP_TRACE_NAME);
 	),
-	TP_printk("map=%llu name=%s hash=%016llx key_len=%u value_len=%u result=%d version=%llu flags=%s expected=%llu old_version=%llu",
+	TP_printk("map=%llu name=%s hash=%016llx key_len=%u value_len=%u result=%d version=%llu flags=%s expected=%llu old_version=%llu deadline=%llu",
 		  __entry->id, __entry->name, __entry->hash,
 		  __entry->key_len, __entry->value_len, __entry->result,
 		  __entry->version,
@@ -89,7 +91,8 @@ DECLARE_EVENT_CLASS(cmap_write,
 				{ CMAP_OP_INSERT, "insert" },
 				{ CMAP_OP_REPLACE, "replace" },
 				{ CMAP_OP_VERSION, "version" }) : "none",
-		  __entry->expected, __entry->old_version)
+		  __entry->expected, __entry->old_version,
+		  __entry->deadline)
 );
 
 #define CMAP_TRACE_WRITE_OP(op)						\
@@ -106,6 +109,7 @@ CMAP_TRACE_WRITE_OP(compare_swap);
 CMAP_TRACE_WRITE_OP(compare_delete);
 CMAP_TRACE_WRITE_OP(get_or_set);
 CMAP_TRACE_WRITE_OP(add);
+CMAP_TRACE_WRITE_OP(touch);
 
 DECLARE_EVENT_CLASS(cmap_map,
 	TP_PROTO(const struct cmap *map, u64 count),
@@ -227,6 +231,9 @@ static inline void cmap_trace_write(const struct cmap *map,
 		break;
 	case CMAP_CODE_ADD:
 		trace_cmap_add(map, w, err);
+		break;
+	case CMAP_CODE_TOUCH:
+		trace_cmap_touch(map, w, err);
 		break;
 	}
 }

@@ -2,6 +2,7 @@
 #include "write.h"
 #include "alloc.h"
 #include "commit.h"
+#include "expire.h"
 #include "lock.h"
 #include "maintain.h"
 
@@ -18,6 +19,15 @@ static int blocked_on(struct cmap_write *write, int what)
 	return -EAGAIN;
 }
 
+/* Tell what a write found that is refused because of it. */
+static int refused(struct cmap_write *write, const struct cmap_node *node,
+		   int err)
+{
+	write->version = node->version;
+	write->result = cmap_node_deadline(node);
+	return err;
+}
+
 /* Whether the conditions of a write hold for the entry, NULL if absent. */
 static __always_inline int check_conditions(struct cmap_write *write,
 					    const struct cmap_node *node)
@@ -30,15 +40,11 @@ static __always_inline int check_conditions(struct cmap_write *write,
 
 	write->old_version = node->version;
 	write->old_len = cmap_node_value_len(node);
-	if (write->flags & CMAP_WRITE_ABSENT) {
-		write->version = node->version;
-		return -EEXIST;
-	}
+	if (write->flags & CMAP_WRITE_ABSENT)
+		return refused(write, node, -EEXIST);
 	if (write->flags & CMAP_WRITE_VERSION &&
-	    write->expected != node->version) {
-		write->version = node->version;
-		return -ESTALE;
-	}
+	    write->expected != node->version)
+		return refused(write, node, -ESTALE);
 	if (write->flags & CMAP_WRITE_KEEP_OLD &&
 	    write->old_room < cmap_node_value_len(node))
 		return -EMSGSIZE;
@@ -50,13 +56,61 @@ static int add_to_number(struct cmap_write *write, const struct cmap_node *node,
 			 s64 *sum)
 {
 	s64 value = write->start;
+	bool overflow;
 
 	if (node && cmap_node_value_len(node) != sizeof(value))
 		return -EDOM;
 	if (node)
 		value = *(const s64 *)cmap_node_value(node);
 
-	return check_add_overflow(value, write->number, sum) ? -EOVERFLOW : 0;
+	overflow = check_add_overflow(value, write->number, sum);
+	if (unlikely(write->flags & CMAP_WRITE_CEILING) && write->number > 0 &&
+	    (overflow || *sum > write->ceiling)) {
+		write->number = value;
+		write->result = node ? cmap_node_deadline(node) : 0;
+		return -ERANGE;
+	}
+	return overflow ? -EOVERFLOW : 0;
+}
+
+/*
+ * A touched entry keeps its value.  A long one comes in a reserved node: if there is
+ * none, the entry was short when the caller looked.
+ */
+static int keep_value(struct cmap_write *write, const struct cmap_node *node)
+{
+	if (write->ref)
+		return 0;
+	write->value_len = cmap_node_value_len(node);
+	if (write->value_len > CMAP_COPY_LOCKED_MAX)
+		return refused(write, node, -ESTALE);
+	write->value = cmap_node_value(node);
+	return 0;
+}
+
+/* Decide which deadline the entry gets, before anything is prepared for it. */
+static int choose_deadline(struct cmap_shard *shard, struct cmap_write *write,
+			   const struct cmap_node *node)
+{
+	write->result = node && write->flags & CMAP_WRITE_KEEP ?
+			cmap_node_deadline(node) : write->deadline;
+	if (!write->result) {
+		write->flags &= ~CMAP_WRITE_EXTENDED;
+		return 0;
+	}
+	write->flags |= CMAP_WRITE_EXTENDED;
+	return shard->wheel ? 0 : blocked_on(write, CMAP_BLOCKED_ON_WHEEL);
+}
+
+static void fill_trailer(struct cmap_node *node, const struct cmap_write *write)
+{
+	struct cmap_trailer *trailer;
+
+	node->lengths |= CMAP_NODE_EXTENDED;
+	trailer = cmap_node_trailer(node);
+	trailer->flags = CMAP_TRAILER_DEADLINE;
+	trailer->owner = 0;
+	trailer->deadline = write->result;
 }
 
 static void fill_key(struct cmap_node *node, const struct cmap_write *write)
@@ -73,7 +127,7 @@ static void fill_key(struct cmap_node *node, const struct cmap_write *write)
 static noinline int blocked_on_node(struct cmap_shard *shard,
 				    struct cmap_write *write, u32 room)
 {
-	u32 size = cmap_node_size(write->key.len, write->value_len);
+	u32 size = cmap_write_size(write);
 
 	write->room = room;
 	if (!(write->flags & CMAP_WRITE_QUEUED) &&
@@ -89,7 +143,7 @@ static noinline int blocked_on_node(struct cmap_shard *shard,
 static noinline cmap_ref take_larger(struct cmap_shard *shard,
 				     const struct cmap_write *write, cmap_ref old)
 {
-	u32 size = cmap_node_size(write->key.len, write->value_len);
+	u32 size = cmap_write_size(write);
 	u32 room = cmap_arena_room(&shard->arena, old);
 
 	if (!(write->flags & CMAP_WRITE_QUEUED) ||
@@ -107,7 +161,7 @@ static __always_inline struct cmap_node *
 prepare_node(struct cmap_shard *shard, struct cmap_write *write, cmap_ref old,
 	     cmap_ref *ref)
 {
-	u32 size = cmap_node_size(write->key.len, write->value_len);
+	u32 size = cmap_write_size(write);
 	struct cmap_node *node;
 
 	if (unlikely(write->ref)) {
@@ -115,7 +169,10 @@ prepare_node(struct cmap_shard *shard, struct cmap_write *write, cmap_ref old,
 		if (!old && !cmap_arena_may_insert(&shard->arena, *ref))
 			return NULL;
 		cmap_arena_in_hand(&shard->arena, *ref, false);
-		return cmap_arena_node(&shard->arena, *ref);
+		node = cmap_arena_node(&shard->arena, *ref);
+		if (write->flags & CMAP_WRITE_EXTENDED)
+			fill_trailer(node, write);
+		return node;
 	}
 
 	*ref = cmap_arena_take(&shard->arena, size, old,
@@ -127,6 +184,8 @@ prepare_node(struct cmap_shard *shard, struct cmap_write *write, cmap_ref old,
 	node = cmap_arena_node(&shard->arena, *ref);
 	fill_key(node, write);
 	cmap_copy(cmap_node_value(node), write->value, write->value_len);
+	if (unlikely(write->flags & CMAP_WRITE_EXTENDED))
+		fill_trailer(node, write);
 
 	return node;
 }
@@ -272,6 +331,11 @@ static __always_inline int write_locked(struct cmap_shard *shard,
 		node = cmap_table_find(&table, &shard->arena, &write->key,
 				       &slot);
 
+	if (node && unlikely(cmap_node_expired(&shard->arena, node))) {
+		cmap_expire_locked(shard, table, &slot, node);
+		node = NULL;
+	}
+
 	err = check_conditions(write, node);
 	if (!err && write->flags & CMAP_WRITE_ADD)
 		err = add_to_number(write, node, &sum);
@@ -282,6 +346,13 @@ static __always_inline int write_locked(struct cmap_shard *shard,
 		return blocked_on(write, CMAP_BLOCKED_ON_TABLE);
 	if (write->flags & CMAP_WRITE_DELETE)
 		return delete_entry(shard, write, table, &slot, node);
+	if (unlikely(write->flags & CMAP_WRITE_TIMED)) {
+		if (write->flags & CMAP_WRITE_TOUCH)
+			err = keep_value(write, node);
+		err = err ?: choose_deadline(shard, write, node);
+		if (err)
+			return err;
+	}
 	if (write->flags & CMAP_WRITE_ADD)
 		write->value = &sum;
 	if (node)
@@ -293,6 +364,10 @@ static __always_inline int write_locked(struct cmap_shard *shard,
 		if (!err)
 			write->number = sum;
 	}
+	/* If the new deadline has passed, the entry does not stay either. */
+	if (unlikely(write->flags & CMAP_WRITE_EXTENDED) && !err &&
+	    unlikely(write->result <= cmap_clock_closing(shard->arena.clock)))
+		cmap_expire_key(shard, &write->key);
 
 	return err;
 }
@@ -393,7 +468,8 @@ u32 cmap_shard_write_many(struct cmap_shard *shard, struct cmap_write *write,
 		u64 entries = shard->entries;
 
 		err[i] = write_locked(shard, &write[i]);
-		if (err[i] == -EAGAIN)
+		/* Entries that have expired may be all that makes the map full. */
+		if (err[i] == -EAGAIN || (err[i] == -ENOSPC && READ_ONCE(shard->arena.clock->word)))
 			break;
 		pending = assist_migration(shard, entries, err[i]);
 	}
@@ -449,14 +525,20 @@ static cmap_ref reserve_locked(struct cmap_shard *shard,
  *
  * The caller fills in the value, then either writes or unreserves.
  *
+ * If the entry may get a deadline there is room for it, whatever will be found.
+ *
  * Context: Process or softirq; no lock.
  * Return: the node; or NULL, and write->blocked_on says what the write lacks.
  */
 struct cmap_node *cmap_shard_try_reserve(struct cmap_shard *shard,
 					 struct cmap_write *write)
 {
-	u32 size = cmap_node_size(write->key.len, write->value_len);
 	struct cmap_node *node = NULL;
+	u32 size;
+
+	if (write->flags & CMAP_WRITE_TIMED)
+		write->flags |= CMAP_WRITE_EXTENDED;
+	size = cmap_write_size(write);
 
 	cmap_lock_bh(&shard->lock);
 	write->ref = reserve_locked(shard, write, size);
@@ -517,14 +599,20 @@ void cmap_shard_retire(struct cmap_shard *shard, cmap_ref ref)
 
 /* ---- clear ---- */
 
+/* How many entries were removed, and how many that had expired before. */
+struct cleared {
+	u64 removed;
+	u64 expired;
+};
+
 /*
  * Delete a chain's entries from a high half on.  Those before it were deleted when
  * their bucket was: the table has shrunk since.  What is there now came later.
  */
-static u64 clear_chain(struct cmap_shard *shard, struct cmap_table *table,
-		       struct cmap_bucket *bucket, u32 from)
+static void clear_chain(struct cmap_shard *shard, struct cmap_table *table,
+			struct cmap_bucket *bucket, u32 from,
+			struct cleared *cleared)
 {
-	u64 removed = 0;
 	unsigned int i;
 
 	for (; bucket; bucket = cmap_bucket_next(table, bucket->head)) {
@@ -541,11 +629,15 @@ static u64 clear_chain(struct cmap_shard *shard, struct cmap_table *table,
 			if (change.old->hash_high << shard->shard_bits < from)
 				continue;
 			change.old_ref = ref;
+			if (cmap_node_expired(&shard->arena, change.old)) {
+				cmap_expire_commit(shard, &change);
+				cleared->expired++;
+				continue;
+			}
 			cmap_commit_locked(shard, CMAP_CHANGE_CLEAR, &change);
-			removed++;
+			cleared->removed++;
 		}
 	}
-	return removed;
 }
 
 /**
@@ -555,11 +647,11 @@ static u64 clear_chain(struct cmap_shard *shard, struct cmap_table *table,
  *	It is the high half of the hash without the bits that choose the shard
  *
  * Context: Process; no lock.
- * Return: how many were deleted.
+ * Return: how many were deleted, without those that had expired.
  */
 u64 cmap_shard_clear(struct cmap_shard *shard, u64 *high)
 {
-	u64 removed = 0;
+	struct cleared cleared = {};
 	unsigned int i;
 	unsigned int pending;
 
@@ -573,17 +665,19 @@ u64 cmap_shard_clear(struct cmap_shard *shard, u64 *high)
 		struct cmap_table *table = cmap_shard_table_for(shard, at);
 		u32 index = cmap_table_index(table, at);
 
-		removed += clear_chain(shard, table,
-				       cmap_table_bucket(table, index), *high);
+		clear_chain(shard, table, cmap_table_bucket(table, index),
+			    *high, &cleared);
 		*high = ((u64)index + 1) << (32 - table->bits);
 	}
-	cmap_entries_end(shard, shard->entries - removed);
-	cmap_quota_return(shard->quota, &shard->credit, removed);
+	cmap_entries_end(shard, shard->entries - cleared.removed -
+				cleared.expired);
+	cmap_quota_return(shard->quota, &shard->credit,
+			  cleared.removed + cleared.expired);
 	pending = cmap_pending_assist(shard);
 	spin_unlock_bh(&shard->lock);
 
 	if (pending)
 		cmap_pending_start(shard, pending, GFP_KERNEL);
 
-	return removed;
+	return cleared.removed;
 }

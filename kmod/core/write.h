@@ -9,6 +9,12 @@
 
 #include <uapi/linux/cmap.h>
 
+/*
+ * Values up to this length are copied into their node under the shard's lock.
+ * Longer ones are copied into a reserved node before the lock is taken.
+ */
+#define CMAP_COPY_LOCKED_MAX	256
+
 /* &struct cmap_write.flags */
 #define CMAP_WRITE_ABSENT	(1U << 0)	/* only if there is no entry */
 #define CMAP_WRITE_PRESENT	(1U << 1)	/* only if there is one */
@@ -17,6 +23,11 @@
 #define CMAP_WRITE_ADD		(1U << 4)	/* the value grows by @number */
 #define CMAP_WRITE_KEEP_OLD	(1U << 5)	/* hand out the old node */
 #define CMAP_WRITE_QUEUED	(1U << 6)	/* first in the queue, or cannot queue */
+#define CMAP_WRITE_TIMED	(1U << 7)	/* the entry may get a deadline */
+#define CMAP_WRITE_KEEP		(1U << 8)	/* the entry keeps its deadline */
+#define CMAP_WRITE_EXTENDED	(1U << 9)	/* the new node has a trailer */
+#define CMAP_WRITE_TOUCH	(1U << 10)	/* the value stays */
+#define CMAP_WRITE_CEILING	(1U << 11)	/* the sum is at most @ceiling */
 
 /* The conditions have the bits that they have for users: traces show these. */
 #define CMAP_WRITE_CONDITIONS	(CMAP_WRITE_ABSENT | CMAP_WRITE_PRESENT | \
@@ -38,6 +49,12 @@ static_assert(CMAP_WRITE_VERSION == CMAP_OP_VERSION);
  * @expected: with CMAP_WRITE_VERSION: the version that the entry must have
  * @number: with CMAP_WRITE_ADD: what to add; out: the sum
  * @start: with CMAP_WRITE_ADD: value of an absent entry
+ * @ceiling: with CMAP_WRITE_CEILING: the largest sum.  After -ERANGE @number is the
+ *	present value
+ * @deadline: with CMAP_WRITE_TIMED: the entry's new deadline, or 0 for none.  With
+ *	CMAP_WRITE_KEEP it counts only if there is no entry
+ * @result: out: the deadline that the entry has now, also after -EEXIST, -ERANGE and
+ *	-ESTALE; 0 for none
  * @old_room: with CMAP_WRITE_KEEP_OLD: the longest old value that the caller takes
  * @version: out: version of this write; after -EEXIST and -ESTALE of the entry
  * @old_version: out: version of the entry that was found, which this write replaced
@@ -61,6 +78,9 @@ struct cmap_write {
 	u64 expected;
 	s64 number;
 	s64 start;
+	s64 ceiling;
+	u64 deadline;
+	u64 result;
 	u64 version;
 	u64 old_version;
 	struct cmap_node *old;
@@ -73,6 +93,7 @@ struct cmap_write {
 		CMAP_BLOCKED_ON_NODE,
 		CMAP_BLOCKED_ON_CREDIT,
 		CMAP_BLOCKED_ON_QUEUE,
+		CMAP_BLOCKED_ON_WHEEL,
 	} blocked_on;
 	u32 room;
 };
@@ -88,6 +109,21 @@ static inline bool cmap_write_lacks_node(const struct cmap_write *write)
 {
 	return write->blocked_on == CMAP_BLOCKED_ON_NODE ||
 	       write->blocked_on == CMAP_BLOCKED_ON_QUEUE;
+}
+
+/**
+ * cmap_write_size() - get the size of the node that a write needs
+ * @write: the write
+ *
+ * Context: Any.
+ * Return: bytes.
+ */
+static __always_inline u32 cmap_write_size(const struct cmap_write *write)
+{
+	return unlikely(write->flags & CMAP_WRITE_EXTENDED) ?
+	       cmap_node_size_extended(write->key.len, write->value_len,
+				       CMAP_TRAILER_DEADLINE) :
+	       cmap_node_size(write->key.len, write->value_len);
 }
 
 int cmap_shard_try_write(struct cmap_shard *shard, struct cmap_write *write,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Extended nodes.  The kernel does not make any yet, so the tests do.
+ * Extended nodes.  The kernel makes only those with a deadline, so the tests make others.
  */
 #include "full.h"
 #include "../core/class.h"
@@ -13,6 +13,9 @@
 #include <uapi/linux/cmap.h>
 
 #define LEN	100
+/* An entry with a deadline would have to be in the shard's wheel. */
+#define NO_DEADLINE	(~CMAP_TRAILER_DEADLINE)
+
 #define ROOM	(LEN + 4 + sizeof(struct cmap_trailer))	/* 104 is a multiple of 8 */
 
 /* The node of a key.  No other thread changes the map. */
@@ -94,17 +97,25 @@ static void trailers_have_their_place(struct kunit *test)
 			KUNIT_EXPECT_EQ(test, at % 8, 0);
 			KUNIT_EXPECT_GE(test, at, plain);
 			KUNIT_EXPECT_LT(test, at, plain + 8);
+			/* With nothing but a deadline it is shorter. */
+			cmap_node_trailer(node)->flags = CMAP_TRAILER_DEADLINE;
+			KUNIT_EXPECT_EQ(test, cmap_node_bytes(node), at + 24);
+			cmap_node_trailer(node)->flags |= CMAP_TRAILER_OWNER;
 			KUNIT_EXPECT_EQ(test, cmap_node_bytes(node),
 					at + sizeof(struct cmap_trailer));
 			KUNIT_EXPECT_EQ(test, cmap_node_bytes(node),
 					cmap_node_size_extended(key_len,
-								value_len));
+								value_len,
+								U32_MAX));
+			memset(cmap_node_trailer(node), 0,
+			       sizeof(struct cmap_trailer));
 		}
 	}
 	/* The largest extended node has a class, too. */
 	KUNIT_EXPECT_LT(test,
 			cmap_class_of(cmap_node_size_extended(CMAP_KEY_MAX,
-							      CMAP_VALUE_MAX)),
+							      CMAP_VALUE_MAX,
+							      U32_MAX)),
 			CMAP_CLASSES);
 }
 
@@ -175,7 +186,7 @@ static void copied_with_its_trailer(struct kunit *test)
 			KUNIT_ASSERT_EQ(test, full_delete(map, key), 0);
 			continue;
 		}
-		extend(test, map, key, U32_MAX);
+		extend(test, map, key, NO_DEADLINE);
 		before[key / step] = node_of(test, map, key);
 	}
 	do {
@@ -184,7 +195,7 @@ static void copied_with_its_trailer(struct kunit *test)
 		synchronize_rcu();
 	} while (later && ++rounds < 10);
 	for (key = 0; key < count; key += step) {
-		expect_extended(test, map, key, U32_MAX);
+		expect_extended(test, map, key, NO_DEADLINE);
 		moved += node_of(test, map, key) != before[key / step];
 	}
 	KUNIT_EXPECT_GT(test, moved, count / step / 2);

@@ -74,6 +74,7 @@
  * EOVERFLOW  add: the sum does not fit in a signed 64-bit number
  * EPERM      only the map's owner, or a caller with the capability, may change
  *            its name, owner, group or mode
+ * ERANGE     add: the sum would be above the ceiling
  * ESTALE     the entry's version, or value, is not the expected one
  * ETIMEDOUT  no key has changed until the deadline
  * EXFULL     too many keys whose hashes collide with this one
@@ -128,6 +129,7 @@ enum cmap_code {
 	CMAP_CODE_COMPARE_DELETE	= 0x16,
 	CMAP_CODE_GET_OR_SET		= 0x17,
 	CMAP_CODE_ADD			= 0x18,
+	CMAP_CODE_TOUCH			= 0x19,
 	/* on the map: struct cmap_op */
 	CMAP_CODE_CLEAR			= 0x20,
 	CMAP_CODE_COUNT			= 0x21,
@@ -157,6 +159,7 @@ enum cmap_code {
 #define CMAP_IOCTL_COMPARE_DELETE _IO(CMAP_IOC_MAGIC, CMAP_CODE_COMPARE_DELETE)
 #define CMAP_IOCTL_GET_OR_SET	_IO(CMAP_IOC_MAGIC, CMAP_CODE_GET_OR_SET)
 #define CMAP_IOCTL_ADD		_IO(CMAP_IOC_MAGIC, CMAP_CODE_ADD)
+#define CMAP_IOCTL_TOUCH	_IO(CMAP_IOC_MAGIC, CMAP_CODE_TOUCH)
 #define CMAP_IOCTL_CLEAR	_IO(CMAP_IOC_MAGIC, CMAP_CODE_CLEAR)
 #define CMAP_IOCTL_COUNT	_IO(CMAP_IOC_MAGIC, CMAP_CODE_COUNT)
 #define CMAP_IOCTL_STAT		_IO(CMAP_IOC_MAGIC, CMAP_CODE_STAT)
@@ -202,6 +205,8 @@ enum cmap_code {
  * @feed_value_max: longest value that the feed's records contain, up to
  *	CMAP_FEED_VALUE_MAX; 0 for none.  The largest record must fit four times
  *	into a ring (EINVAL)
+ * @default_ttl: time to live, in nanoseconds, of an entry that is written
+ *	without a deadline, see "Deadlines"; 0: it does not expire
  *
  * The descriptor must be open for writing.  Owner and group of the map are the
  * caller's effective ones.  A named map lives until it is unlinked and nobody
@@ -234,6 +239,7 @@ struct cmap_create {
 	__aligned_u64 max_bytes;
 	__u32 feed_bytes;
 	__u32 feed_value_max;
+	__aligned_u64 default_ttl;
 };
 
 /* &struct cmap_name.flags of CMAP_IOCTL_OPEN */
@@ -432,10 +438,42 @@ struct cmap_list_entry {
 	/* char name[]; */
 };
 
+/**
+ * DOC: Deadlines
+ *
+ * An entry can have a deadline.  When it is over, the entry expires: it is
+ * absent for every operation and every reader, by system call, through the
+ * window and in the kernel, from one and the same moment on, and never comes
+ * back.  Then the kernel removes it, which the feed reports as
+ * CMAP_FEED_EXPIRE, and which ends a wait for the key.
+ *
+ * Entries expire at the end of the millisecond (2^20 ns) of their deadline, as
+ * soon as the kernel's timer has run: &struct cmap_stat has a histogram of how
+ * late that was.  No entry expires early.  An entry that has expired and is not
+ * removed yet takes memory.  COUNT, and an insert that finds the map full,
+ * remove such entries first.
+ *
+ * A deadline is a time of CLOCK_BOOTTIME.  Setting the machine's clock changes
+ * nothing, and the time during which it sleeps counts.  Deadlines of commands
+ * are in the time namespace of the caller; others say that they are those of
+ * the map's clock, which is CLOCK_BOOTTIME in the initial time namespace.
+ *
+ * SET, SWAP, COMPARE_SWAP, GET_OR_SET if it sets, and TOUCH give the entry the
+ * deadline that the flags ask for.  Without a flag it is the map's default, see
+ * &struct cmap_create.default_ttl, or none: a plain SET removes a deadline.
+ * ADD without a flag keeps it; an absent entry gets the default.
+ *
+ * A sum of times that is too large counts as the latest time there is.
+ */
+
 /* &struct cmap_op.flags */
 #define CMAP_OP_INSERT		(1U << 0)	/* set: only if absent */
 #define CMAP_OP_REPLACE		(1U << 1)	/* set: only if present */
-#define CMAP_OP_VERSION		(1U << 2)	/* set, delete: this version */
+#define CMAP_OP_VERSION		(1U << 2)	/* set, delete, touch: this version */
+#define CMAP_OP_TTL		(1U << 3)	/* @deadline: ns from now, not 0 */
+#define CMAP_OP_DEADLINE	(1U << 4)	/* @deadline: a time; 0: none */
+#define CMAP_OP_KEEP_DEADLINE	(1U << 5)	/* if there is an entry: its own */
+#define CMAP_OP_CEILING		(1U << 6)	/* add: not above @ceiling */
 
 /**
  * struct cmap_op - one command on one key, alone or in a batch
@@ -461,6 +499,24 @@ struct cmap_list_entry {
  *	if there was a value, else 0; CLEAR: out: entries removed; COUNT: out:
  *	entries in the map
  * @start: ADD: the number that an absent entry counts as
+ * @deadline: in, with CMAP_OP_TTL: for how many nanoseconds from the call on the
+ *	entry lives; with CMAP_OP_DEADLINE: until when, or 0 for no deadline.
+ *	Out: the entry's deadline after GET and after a write that leaves an
+ *	entry; TAKE: that of the entry which it removed; with EEXIST, ERANGE and
+ *	ESTALE that of the entry there is; 0: none.  CLEAR and COUNT do not
+ *	set it, nor do other errors
+ * @ceiling: ADD with CMAP_OP_CEILING: the largest sum
+ *
+ * SET, SWAP, COMPARE_SWAP, GET_OR_SET and ADD take CMAP_OP_TTL, DEADLINE and
+ * KEEP_DEADLINE, and TOUCH the first two.  TTL and DEADLINE exclude each other.
+ * KEEP_DEADLINE with one of them means that it counts only if the key is absent;
+ * GET_OR_SET sets only then.  A deadline that has passed is no error: the write
+ * is made, and the entry expires at once.
+ *
+ * With CMAP_OP_CEILING an ADD of more than 0 whose sum would be above @ceiling
+ * fails (ERANGE) and sets @number to the number there is, which is @start if
+ * the key is absent.  Together with CMAP_OP_TTL and KEEP_DEADLINE it limits a
+ * rate: the first call begins a window of time, and @deadline says when it ends.
  *
  * A buffer pointer of 0 with length 0 asks only for the length.  If a buffer is
  * too short, the command sets the length field, and fails with EMSGSIZE.
@@ -476,6 +532,8 @@ struct cmap_list_entry {
  * GET_OR_SET                get, or set if the key is absent
  * ADD                       @number is added to the value, a signed 64-bit
  *                           number in the machine's byte order
+ * TOUCH                     the entry gets another deadline, and a new version;
+ *                           the value stays
  * CLEAR                     every entry that is there during the whole call is
  *                           removed
  * COUNT                     the number of entries after a set of writes: all
@@ -485,12 +543,12 @@ struct cmap_list_entry {
  * ========================= =================================================
  *
  * GET and COUNT need a descriptor open for reading; SET, DELETE, COMPARE_SWAP,
- * COMPARE_DELETE and CLEAR one for writing; TAKE, SWAP, GET_OR_SET and ADD one
+ * COMPARE_DELETE, TOUCH and CLEAR one for writing; TAKE, SWAP, GET_OR_SET and ADD one
  * for both.
  *
  * Errors: E2BIG, EBADF, EBADFD, EDOM (ADD), EDQUOT, EEXIST (SET), EFAULT,
- * EINTR, EINVAL, EMSGSIZE, ENOENT, ENOMEM, ENOSPC, EOVERFLOW (ADD), ESTALE,
- * EXFULL.
+ * EINTR, EINVAL, EMSGSIZE, ENOENT, ENOMEM, ENOSPC, EOVERFLOW (ADD), ERANGE
+ * (ADD), ESTALE, EXFULL.
  */
 struct cmap_op {
 	__u32 size;
@@ -506,7 +564,12 @@ struct cmap_op {
 	__s32 error;
 	__s64 number;
 	__s64 start;
+	__aligned_u64 deadline;
+	__s64 ceiling;
 };
+
+/* Entries in &struct cmap_stat.lateness */
+#define CMAP_LATENESS_BUCKETS	16
 
 /**
  * struct cmap_stat - properties, contents and memory of a map
@@ -537,6 +600,14 @@ struct cmap_op {
  * @feed_value_max: out: longest value that the feed's records contain
  * @watches: out: watches of this map
  * @__reserved: out: 0
+ * @default_ttl: out: time to live of entries that are written without a
+ *	deadline, in nanoseconds; 0: they do not expire
+ * @deadlines: out: entries that have a deadline, also if they have expired and
+ *	are not removed yet
+ * @expired: out: entries that have expired and are removed
+ * @lateness: out: of these, how many expired how long after their deadline:
+ *	@lateness[0] less than 1 ms, @lateness[i] less than 2^i ms, but not less
+ *	than 2^(i-1) ms; the last one also all that were later
  *
  * Errors: EBADFD, EFAULT, EINVAL.
  */
@@ -567,6 +638,10 @@ struct cmap_stat {
 	__u32 feed_value_max;
 	__u32 watches;
 	__u32 __reserved;
+	__aligned_u64 default_ttl;
+	__aligned_u64 deadlines;
+	__aligned_u64 expired;
+	__aligned_u64 lateness[CMAP_LATENESS_BUCKETS];
 };
 
 /**
@@ -630,6 +705,7 @@ struct cmap_range {
  *	CMAP_RANGE_KEYS
  * @version: the entry's version
  * @cursor: where to continue after this entry
+ * @deadline: the entry's deadline; 0: none
  */
 struct cmap_entry {
 	__u32 size;
@@ -639,6 +715,7 @@ struct cmap_entry {
 	__u32 value_offset;
 	__aligned_u64 version;
 	struct cmap_cursor cursor;
+	__aligned_u64 deadline;
 	/* __u8 key[]; padding; __u8 value[]; padding */
 };
 

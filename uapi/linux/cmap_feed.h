@@ -43,19 +43,21 @@
 #define CMAP_FEED_KEYS_MAX	128
 
 /*
- * &struct cmap_feed_record.cause.  4 to 7 are reserved for entries that expire,
- * that are evicted, whose owner ends, and for transactions.
+ * &struct cmap_feed_record.cause.  5 to 7 are reserved for entries that are
+ * evicted, whose owner ends, and for transactions.
  */
 enum cmap_feed_cause {
 	CMAP_FEED_PAD		= 0,	/* no record; only in a ring */
 	CMAP_FEED_SET		= 1,	/* the entry was added or replaced */
 	CMAP_FEED_DELETE	= 2,	/* the entry was deleted */
 	CMAP_FEED_CLEAR		= 3,	/* it was deleted by CMAP_IOCTL_CLEAR */
+	CMAP_FEED_EXPIRE	= 4,	/* it has expired, and was removed */
 	CMAP_FEED_LOST		= 255,	/* records are missing; not in a ring */
 };
 
 /* &struct cmap_feed_record.flags */
 #define CMAP_FEED_NO_VALUE	(1U << 0)	/* the value was left out */
+#define CMAP_FEED_DEADLINE	(1U << 1)	/* there is a deadline */
 
 /**
  * struct cmap_feed_record - one change of an entry
@@ -63,7 +65,9 @@ enum cmap_feed_cause {
  * @key_len: bytes in the key; 0 is an empty key
  * @cause: enum cmap_feed_cause
  * @flags: CMAP_FEED_NO_VALUE: the value is longer than the map's
- *	@feed_value_max
+ *	@feed_value_max.  CMAP_FEED_DEADLINE: SET: the entry has a deadline,
+ *	which follows this structure: 8 bytes, in nanoseconds of the map's
+ *	clock; @key_offset is then 8 larger
  * @version: the change's version, which is the version of the entry unless it
  *	was deleted.  LOST: the last version that is missing
  * @transaction: 0
@@ -75,7 +79,12 @@ enum cmap_feed_cause {
  *	it was left out.  Else 0
  *
  * Clearing a map makes a record for each entry that it removes.  An entry that
- * a write replaces by one with an equal value has changed, too.
+ * a write replaces by one with an equal value has changed, too.  So TOUCH makes
+ * a SET record, with the value that the entry has.
+ *
+ * An entry expires for all readers at one moment.  Its record follows when the
+ * entry is removed: at once, or after some milliseconds if many expire together.
+ * If the key is written before, the record comes first.
  *
  * LOST stands in the place of records that were overwritten before the reader
  * came to them: those with the versions @first, @first + n and so on up to

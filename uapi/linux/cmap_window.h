@@ -84,7 +84,9 @@
  * ask the kernel.  It never means that the key is absent.
  * If a trailer refers to a word of &struct cmap_window_words, that word is
  * loaded between the two loads of the ref.  So there is a moment at which the
- * slot had the ref and the word had the value.
+ * slot had the ref and the word had the value.  For a deadline: if
+ * @expired_before is not below it, the entry is absent at that moment.  A reader
+ * that finds no trailer need not load the word.
  *
  * Each load up to the second one of @head has acquire semantics.  Each "look
  * again" begins with a load fence.
@@ -157,11 +159,12 @@ struct cmap_window {
 /**
  * struct cmap_window_words - words that change for the whole map
  * @expired_before: nanoseconds of the map's clock.  An entry with a deadline at
- *	or before this is absent
+ *	or before this is absent.  It only grows, and is never later than the
+ *	clock.  0 before the first entry expires
  * @committed: the last transaction that was committed
  *
  * Each word has 256 bytes: no CPU has longer cache lines.  The rest of the page
- * is reserved for more words.  The kernel does not use these yet: both are 0.
+ * is reserved for more words.  The kernel does not use @committed yet: it is 0.
  */
 struct cmap_window_words {
 	__aligned_u64 expired_before;
@@ -277,20 +280,24 @@ struct cmap_window_node {
  * @flags: CMAP_WINDOW_DEADLINE and so on: which of the following fields are
  *	valid
  * @owner: index of the owner
- * @deadline: nanoseconds of the map's clock.  The entry is absent as soon as
+ * @deadline: nanoseconds of the map's clock: CLOCK_BOOTTIME of the initial time
+ *	namespace.  The entry is absent as soon as
  *	&struct cmap_window_words.expired_before reaches it
+ * @__links: the kernel's own.  It changes while the node can be found
  * @generation: the owner's generation
  * @transaction: while &struct cmap_window_words.committed is below this, the
  *	node @old is the entry
  * @old: the ref of the entry's previous node, or 0
  * @__reserved: 0
  *
- * The kernel does not write trailers yet.
+ * If @flags has only CMAP_WINDOW_DEADLINE, the trailer ends before @generation.
+ * The kernel does not write trailers with other flags yet.
  */
 struct cmap_window_trailer {
 	__u32 flags;
 	__u32 owner;
 	__aligned_u64 deadline;
+	__u32 __links[2];
 	__aligned_u64 generation;
 	__aligned_u64 transaction;
 	__u32 old;

@@ -64,6 +64,8 @@ struct cmap;
  * @feed_value_max: longest value in the feed's records
  * @max_entries: most entries; 0 for no limit
  * @max_bytes: most memory; 0 for no limit
+ * @default_ttl: for how many nanoseconds an entry lives that is written without a
+ *	deadline; 0: it does not expire
  */
 struct cmap_params {
 	const char *name;
@@ -76,6 +78,7 @@ struct cmap_params {
 	u32 feed_value_max;
 	u64 max_entries;
 	u64 max_bytes;
+	u64 default_ttl;
 };
 
 /**
@@ -164,6 +167,10 @@ int cmap_get_or_set(struct cmap *map, const void *key, u32 key_len,
 		    u64 *version, gfp_t gfp);
 int cmap_add(struct cmap *map, const void *key, u32 key_len, s64 delta,
 	     s64 start, s64 *sum, u64 *version, gfp_t gfp);
+
+int cmap_touch(struct cmap *map, const void *key, u32 key_len, u64 ttl,
+	       u64 *version, gfp_t gfp);
+int cmap_execute(struct cmap *map, struct cmap_op *op, gfp_t gfp);
 
 struct cmap_subscription;
 

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Removing entries that have expired.  Readers do not see them any more: clock.h says
+ * why.
+ */
+#ifndef CMAP_EXPIRE_H
+#define CMAP_EXPIRE_H
+
+#include "shard.h"
+
+struct cmap_change;
+
+void cmap_expire_begin(struct cmap_shard *shard, struct cmap_wheel *wheel);
+void cmap_expire_commit(struct cmap_shard *shard,
+			const struct cmap_change *change);
+void cmap_expire_locked(struct cmap_shard *shard, struct cmap_table *table,
+			const struct cmap_slot *slot, struct cmap_node *node);
+void cmap_expire_key(struct cmap_shard *shard, const struct cmap_key *key);
+bool cmap_expire_shard(struct cmap_shard *shard, u64 word, bool patient);
+
+#endif /* CMAP_EXPIRE_H */

@@ -1,0 +1,904 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * G1: what has expired for one reader has expired for all, and never comes back.
+ *
+ * Most tests stop the clock's timer, and publish times themselves: of any year.
+ */
+#include "full.h"
+#include "maps.h"
+#include "../core/expire.h"
+#include "../core/feed.h"
+#include "../core/filter.h"
+#include "../core/maintain.h"
+#include "../core/reader.h"
+#include "../core/scan.h"
+#include "../core/stat.h"
+#include "../core/wait.h"
+
+#include <linux/delay.h>
+#include <linux/ktime.h>
+
+#define SLOT		BIT_ULL(CMAP_SLOT_SHIFT)
+
+/* A time some slots after one that has not come yet. */
+#define AT(n)		((origin + (n)) * SLOT)
+
+static u64 origin;
+
+/* ---- what the tests share ---- */
+
+/* A map of which the test is the clock: it begins in a given slot. */
+static struct cmap *still_map(struct kunit *test, const struct cmap_spec *spec)
+{
+	struct cmap *map = cmap_map_new(spec);
+
+	KUNIT_ASSERT_FALSE(test, IS_ERR(map));
+	KUNIT_ASSERT_EQ(test, cmap_clock_prepare(&map->clock, GFP_KERNEL), 0);
+	map->clock.stopped = true;
+	origin = (ktime_get_boottime_ns() >> CMAP_SLOT_SHIFT) + 100000;
+	return map;
+}
+
+/* All slots before this one are over. */
+static void publish(struct cmap *map, u64 slot)
+{
+	WRITE_ONCE(map->clock.closing, cmap_slot_end(slot - 1));
+	WRITE_ONCE(*map->clock.word, cmap_slot_end(slot - 1));
+}
+
+static int write_key(struct cmap *map, struct cmap_write *write, u64 key)
+{
+	return cmap_op_key(map, &write->key, &key, sizeof(key)) ?:
+	       cmap_op_write(map, write, GFP_KERNEL);
+}
+
+/* Set a key to its own number, with a deadline or without. */
+static int set_until(struct cmap *map, u64 key, u64 deadline, u16 flags)
+{
+	struct cmap_write write = {
+		.code = CMAP_CODE_SET, .flags = CMAP_WRITE_TIMED | flags,
+		.deadline = deadline, .value = &key, .value_len = sizeof(key),
+	};
+
+	return write_key(map, &write, key);
+}
+
+static int touch(struct cmap *map, u64 key, u64 deadline)
+{
+	struct cmap_write write = {
+		.code = CMAP_CODE_TOUCH,
+		.flags = CMAP_WRITE_PRESENT | CMAP_WRITE_TOUCH |
+			 CMAP_WRITE_TIMED,
+		.deadline = deadline,
+	};
+
+	return cmap_op_key(map, &write.key, &key, sizeof(key)) ?:
+	       cmap_op_touch_entry(map, &write, GFP_KERNEL);
+}
+
+static bool has(struct cmap *map, u64 key)
+{
+	u64 number;
+	u32 len;
+
+	return !full_get(map, key, &len, &number);
+}
+
+static u64 deadline_of(struct cmap *map, u64 key)
+{
+	const struct cmap_node *node;
+	struct cmap_key k;
+	u64 deadline = 0;
+
+	cmap_op_hash(map, &k, &key, sizeof(key));
+	rcu_read_lock();
+	node = cmap_op_find(map, &k);
+	if (node)
+		deadline = cmap_node_deadline(node);
+	rcu_read_unlock();
+	return deadline;
+}
+
+static u64 entries(const struct cmap *map)
+{
+	return cmap_map_entries(map);
+}
+
+static u64 expired(const struct cmap *map)
+{
+	struct cmap_stat stat = {};
+
+	cmap_stat_fill(map, &stat);
+	return stat.expired;
+}
+
+/* ---- the wheel ---- */
+
+#define KEYS		400
+
+/* Deadlines near, far, and very far: the next digit of the slot is any. */
+static u64 random_deadline(struct test_context *ctx, u64 now)
+{
+	u64 ahead = ctx_random_u64(ctx) >> (1 + ctx_random(ctx, 63));
+
+	return min(now * SLOT + ahead, CMAP_DEADLINE_MAX);
+}
+
+static void random_change(struct kunit *test, struct cmap *map, u64 *deadline,
+			  u64 now)
+{
+	struct test_context *ctx = test->priv;
+	u64 key = ctx_random(ctx, KEYS);
+	bool there = deadline[key] > cmap_slot_end(now - 1);
+	u64 until = random_deadline(ctx, now);
+
+	switch (ctx_random(ctx, 6)) {
+	case 0:
+		KUNIT_ASSERT_EQ(test, touch(map, key, until),
+				there ? 0 : -ENOENT);
+		deadline[key] = there ? until : 0;
+		break;
+	case 1:
+		KUNIT_ASSERT_EQ(test, full_delete(map, key),
+				there ? 0 : -ENOENT);
+		deadline[key] = 0;
+		break;
+	case 2:
+		KUNIT_ASSERT_EQ(test, full_set(map, key, 8, key, GFP_KERNEL), 0);
+		deadline[key] = U64_MAX;
+		break;
+	case 3:
+		/* It is over already. */
+		until = ctx_random_u64(ctx) % (now * SLOT) + 1;
+		fallthrough;
+	default:
+		KUNIT_ASSERT_EQ(test, set_until(map, key, until, 0), 0);
+		deadline[key] = until;
+		break;
+	}
+}
+
+static void expect_model(struct kunit *test, struct cmap *map,
+			 const u64 *deadline, u64 now)
+{
+	u64 key, count = 0, timed = 0;
+	struct cmap_stat stat = {};
+
+	for (key = 0; key < KEYS; key++) {
+		bool there = deadline[key] > cmap_slot_end(now - 1);
+
+		KUNIT_ASSERT_EQ(test, has(map, key), there);
+		KUNIT_ASSERT_EQ(test, deadline_of(map, key),
+				there && deadline[key] != U64_MAX ?
+				deadline[key] : 0);
+		count += there;
+		timed += there && deadline[key] != U64_MAX;
+	}
+	KUNIT_ASSERT_EQ(test, full_count_by_scan(test, map), count);
+	/* This removes what has expired. */
+	cmap_stat_fill(map, &stat);
+	KUNIT_ASSERT_EQ(test, stat.entries, count);
+	KUNIT_ASSERT_EQ(test, stat.deadlines, timed);
+	for (key = 0; key < KEYS; key++)
+		KUNIT_ASSERT_EQ(test, has(map, key),
+				deadline[key] > cmap_slot_end(now - 1));
+}
+
+/*
+ * Entries expire at their deadlines, and not before, whatever lies between.  Time goes
+ * on in steps of all sizes, over all digits.
+ */
+static void expire_at_their_deadlines(struct kunit *test)
+{
+	static const u64 starts[] = {
+		1, 31, 1023, (1ULL << 20) - 2, (1ULL << 35) - 3, 1ULL << 42,
+	};
+	struct test_context *ctx = test->priv;
+	u64 *deadline = kunit_kcalloc(test, KEYS, sizeof(u64), GFP_KERNEL);
+	u32 i, step, change;
+
+	KUNIT_ASSERT_NOT_NULL(test, deadline);
+	for (i = 0; i < ARRAY_SIZE(starts); i++) {
+		struct cmap *map = still_map(test,
+				&(struct cmap_spec){ .shards = 2 });
+		u64 now = starts[i];
+
+		memset(deadline, 0, KEYS * sizeof(*deadline));
+		/* Make the wheels, which begin now.  They may as well begin earlier. */
+		publish(map, now);
+		for (step = 0; step < KEYS; step++)
+			set_until(map, step, 1, 0);
+		KUNIT_ASSERT_EQ(test, entries(map), 0);
+		map->shard[0]->wheel->base = now;
+		map->shard[1]->wheel->base = now - 1;
+		map->shard[0]->wheel->alarm.next = CMAP_NEVER;
+		map->shard[1]->wheel->alarm.next = CMAP_NEVER;
+		for (step = 0; step < 150 && now < 1ULL << 43; step++) {
+			for (change = 0; change < 100; change++)
+				random_change(test, map, deadline, now);
+			now += ctx_random_u64(ctx) >> (21 + ctx_random(ctx, 43));
+			now = min(now, (CMAP_DEADLINE_MAX >> CMAP_SLOT_SHIFT) + 1);
+			publish(map, now);
+			/* As the work does; it is not there. */
+			map->shard[0]->wheel->alarm.next = 0;
+			map->shard[1]->wheel->alarm.next = 0;
+			expect_model(test, map, deadline, now);
+		}
+		cmap_map_put(map);
+	}
+}
+
+/* Each hold of the lock removes, or moves, so many entries at most. */
+static void removed_in_bounded_steps(struct kunit *test)
+{
+	struct cmap *map = still_map(test, &(struct cmap_spec){ .shards = 1 });
+	u64 now = origin, key, before;
+	const u64 count = 5000;
+	u32 rounds = 0;
+	bool all;
+
+	publish(map, now);
+	for (key = 0; key < count; key++)
+		KUNIT_ASSERT_EQ(test, set_until(map, key, (now + 3000 + key % 100) *
+						SLOT, 0), 0);
+	publish(map, now + 3050);
+	do {
+		before = map->shard[0]->entries;
+		all = cmap_map_expire(map, false);
+		KUNIT_ASSERT_LE(test, before - map->shard[0]->entries, 32);
+	} while (!all && ++rounds < 1000);
+	KUNIT_EXPECT_TRUE(test, all);
+	KUNIT_EXPECT_EQ(test, entries(map), count / 2);
+	/* Everything was moved between lists, and half was removed. */
+	KUNIT_EXPECT_GE(test, rounds, (count + count / 2) / 32);
+	cmap_map_put(map);
+}
+
+/* The alarm is set for the slot in which the first entry expires. */
+static void alarm_is_set_for_the_first(struct kunit *test)
+{
+	struct cmap *map = still_map(test, &(struct cmap_spec){ .shards = 1 });
+	u64 now = origin;
+	struct cmap_wheel *wheel;
+
+	publish(map, now);
+	KUNIT_ASSERT_EQ(test, set_until(map, 1, (now + 100000) * SLOT + 5, 0), 0);
+	wheel = map->shard[0]->wheel;
+	KUNIT_EXPECT_EQ(test, wheel->alarm.next, cmap_slot_end(now + 100000));
+	KUNIT_EXPECT_EQ(test, map->clock.armed, cmap_slot_end(now + 100000));
+	/* A later one changes nothing. */
+	KUNIT_ASSERT_EQ(test, set_until(map, 2, (now + 100001) * SLOT, 0), 0);
+	KUNIT_EXPECT_EQ(test, wheel->alarm.next, cmap_slot_end(now + 100000));
+	/* An earlier one does. */
+	KUNIT_ASSERT_EQ(test, set_until(map, 3, (now + 7) * SLOT, 0), 0);
+	KUNIT_EXPECT_EQ(test, wheel->alarm.next, cmap_slot_end(now + 7));
+	KUNIT_EXPECT_EQ(test, map->clock.armed, cmap_slot_end(now + 7));
+	publish(map, now + 8);
+	cmap_map_expire(map, true);
+	KUNIT_EXPECT_EQ(test, cmap_wheel_next(wheel, *map->clock.word),
+			cmap_slot_end(now + 100000));
+	KUNIT_EXPECT_EQ(test, full_delete(map, 1), 0);
+	KUNIT_EXPECT_EQ(test, full_delete(map, 2), 0);
+	KUNIT_EXPECT_EQ(test, cmap_wheel_next(wheel, *map->clock.word),
+			CMAP_NEVER);
+	cmap_map_put(map);
+}
+
+/* ---- operations on an entry that has expired and is not removed yet ---- */
+
+static int write_with(struct cmap *map, u64 key, u16 code, u16 flags,
+		      struct cmap_write *write)
+{
+	*write = (struct cmap_write){
+		.code = code, .flags = flags, .value = &key,
+		.value_len = sizeof(key), .expected = 1, .number = 5,
+		.start = 100, .old_room = 8,
+	};
+	if (flags & CMAP_WRITE_ADD)
+		write->value = NULL;
+	return write_key(map, write, key);
+}
+
+/* Keys 0 to 19 have expired, and nobody has removed them. */
+static struct cmap *expired_map(struct kunit *test)
+{
+	struct cmap *map = still_map(test, &(struct cmap_spec){ .shards = 1 });
+	u64 now = origin, key;
+
+	publish(map, now);
+	for (key = 0; key < 20; key++)
+		KUNIT_ASSERT_EQ(test, set_until(map, key, now * SLOT + 3, 0), 0);
+	KUNIT_ASSERT_EQ(test, full_count_by_scan(test, map), 20);
+	publish(map, now + 1);
+	KUNIT_ASSERT_EQ(test, map->shard[0]->entries, 20);
+	return map;
+}
+
+static void absent_for_every_operation(struct kunit *test)
+{
+	struct cmap *map = expired_map(test);
+	struct cmap_write write;
+	u64 key;
+
+	for (key = 0; key < 20; key++)
+		KUNIT_EXPECT_FALSE(test, has(map, key));
+	KUNIT_EXPECT_EQ(test, full_count_by_scan(test, map), 0);
+	KUNIT_EXPECT_EQ(test, map->shard[0]->entries, 20);
+
+	KUNIT_EXPECT_EQ(test, write_with(map, 0, CMAP_CODE_SET,
+					 CMAP_WRITE_ABSENT, &write), 0);
+	KUNIT_EXPECT_EQ(test, write.old_version, 0);
+	KUNIT_EXPECT_EQ(test, write_with(map, 1, CMAP_CODE_SET,
+					 CMAP_WRITE_PRESENT, &write), -ENOENT);
+	KUNIT_EXPECT_EQ(test, write_with(map, 2, CMAP_CODE_SET,
+					 CMAP_WRITE_VERSION, &write), -ENOENT);
+	KUNIT_EXPECT_EQ(test, full_delete(map, 3), -ENOENT);
+	KUNIT_EXPECT_EQ(test, write_with(map, 4, CMAP_CODE_TAKE,
+					 CMAP_WRITE_DELETE | CMAP_WRITE_KEEP_OLD,
+					 &write), -ENOENT);
+	KUNIT_EXPECT_EQ(test, write_with(map, 5, CMAP_CODE_SWAP,
+					 CMAP_WRITE_KEEP_OLD, &write), 0);
+	KUNIT_EXPECT_NULL(test, write.old);
+	KUNIT_EXPECT_EQ(test, write_with(map, 6, CMAP_CODE_ADD, CMAP_WRITE_ADD,
+					 &write), 0);
+	KUNIT_EXPECT_EQ(test, write.number, 105);
+	KUNIT_EXPECT_EQ(test, touch(map, 7, U64_MAX / 4), -ENOENT);
+	key = 8;
+	KUNIT_EXPECT_EQ(test, cmap_op_key(map, &write.key, &key, 8), 0);
+	write.flags = CMAP_WRITE_DELETE;
+	KUNIT_EXPECT_EQ(test, cmap_op_compare_write(map, &write, &key, 8,
+						    GFP_KERNEL), -ENOENT);
+	/* The old deadline does not come back with KEEP. */
+	KUNIT_EXPECT_EQ(test, set_until(map, 9, 0, CMAP_WRITE_KEEP), 0);
+	KUNIT_EXPECT_EQ(test, deadline_of(map, 9), 0);
+	KUNIT_EXPECT_TRUE(test, has(map, 9));
+
+	KUNIT_EXPECT_EQ(test, full_count_by_scan(test, map), 4);
+	/* Clearing removes all, but these entries were gone before. */
+	KUNIT_EXPECT_EQ(test, cmap_map_clear(map), 4);
+	KUNIT_EXPECT_EQ(test, map->shard[0]->entries, 0);
+	KUNIT_EXPECT_EQ(test, expired(map), 20);
+	KUNIT_EXPECT_EQ(test, map->shard[0]->wheel->entries, 0);
+	cmap_map_put(map);
+}
+
+/* Whoever sets an entry decides on its deadline, or leaves it. */
+static void deadlines_are_set_and_kept(struct kunit *test)
+{
+	struct cmap *map = still_map(test, &(struct cmap_spec){ .shards = 1 });
+	struct cmap_write write;
+	const u64 far = U64_MAX / 8;
+
+	KUNIT_ASSERT_EQ(test, set_until(map, 1, far, 0), 0);
+	KUNIT_EXPECT_EQ(test, deadline_of(map, 1), far);
+	KUNIT_ASSERT_EQ(test, set_until(map, 1, far + 5, CMAP_WRITE_KEEP), 0);
+	KUNIT_EXPECT_EQ(test, deadline_of(map, 1), far);
+	KUNIT_ASSERT_EQ(test, touch(map, 1, far + 7), 0);
+	KUNIT_EXPECT_EQ(test, deadline_of(map, 1), far + 7);
+	KUNIT_ASSERT_EQ(test, write_with(map, 1, CMAP_CODE_ADD, CMAP_WRITE_ADD |
+					 CMAP_WRITE_TIMED | CMAP_WRITE_KEEP,
+					 &write), 0);
+	KUNIT_EXPECT_EQ(test, write.result, far + 7);
+	KUNIT_EXPECT_EQ(test, deadline_of(map, 1), far + 7);
+	/* Without KEEP, and without a deadline, it has none. */
+	KUNIT_ASSERT_EQ(test, full_set(map, 1, 8, 3, GFP_KERNEL), 0);
+	KUNIT_EXPECT_EQ(test, deadline_of(map, 1), 0);
+	KUNIT_EXPECT_EQ(test, map->shard[0]->wheel->entries, 0);
+	/* An absent key gets the deadline, also with KEEP; one that has none keeps that. */
+	KUNIT_ASSERT_EQ(test, set_until(map, 2, far, CMAP_WRITE_KEEP), 0);
+	KUNIT_EXPECT_EQ(test, deadline_of(map, 2), far);
+	KUNIT_ASSERT_EQ(test, set_until(map, 1, far, CMAP_WRITE_KEEP), 0);
+	KUNIT_EXPECT_EQ(test, deadline_of(map, 1), 0);
+	/* A refused write says which deadline there is. */
+	KUNIT_EXPECT_EQ(test, write_with(map, 2, CMAP_CODE_SET,
+					 CMAP_WRITE_ABSENT, &write), -EEXIST);
+	KUNIT_EXPECT_EQ(test, write.result, far);
+	KUNIT_EXPECT_EQ(test, touch(map, 2, 0), 0);
+	KUNIT_EXPECT_EQ(test, deadline_of(map, 2), 0);
+	KUNIT_EXPECT_EQ(test, map->shard[0]->wheel->entries, 0);
+	cmap_map_put(map);
+}
+
+/* A sum above the ceiling is refused, and changes nothing. */
+static void sums_below_a_ceiling(struct kunit *test)
+{
+	struct cmap *map = still_map(test, &(struct cmap_spec){ .shards = 1 });
+	const u16 flags = CMAP_WRITE_ADD | CMAP_WRITE_CEILING |
+			  CMAP_WRITE_TIMED | CMAP_WRITE_KEEP;
+	u64 key = 7, number;
+	u32 len, i;
+
+	for (i = 0; i < 6; i++) {
+		struct cmap_write write = {
+			.code = CMAP_CODE_ADD, .flags = flags, .number = 1,
+			.value_len = 8, .ceiling = 3, .deadline = AT(1000),
+		};
+		int err = write_key(map, &write, key);
+
+		KUNIT_EXPECT_EQ(test, err, i < 3 ? 0 : -ERANGE);
+		KUNIT_EXPECT_EQ(test, write.number, min(i + 1, 3U));
+		KUNIT_EXPECT_EQ(test, write.result, AT(1000));
+	}
+	KUNIT_EXPECT_EQ(test, full_get(map, key, &len, &number), 0);
+	KUNIT_EXPECT_EQ(test, number, 3);
+	/* The next window begins when this one is over. */
+	publish(map, origin + 1001);
+	{
+		struct cmap_write write = {
+			.code = CMAP_CODE_ADD, .flags = flags, .number = 1,
+			.value_len = 8, .ceiling = 3, .deadline = AT(2000),
+		};
+
+		KUNIT_EXPECT_EQ(test, write_key(map, &write, key), 0);
+		KUNIT_EXPECT_EQ(test, write.number, 1);
+		KUNIT_EXPECT_EQ(test, write.result, AT(2000));
+		/* A sum that no number can be is above the ceiling, too. */
+		write.number = S64_MAX;
+		KUNIT_EXPECT_EQ(test, write_key(map, &write, key), -ERANGE);
+		/* Less is never refused. */
+		write.number = -5;
+		write.ceiling = -100;
+		KUNIT_EXPECT_EQ(test, write_key(map, &write, key), 0);
+		KUNIT_EXPECT_EQ(test, write.number, -4);
+	}
+	cmap_map_put(map);
+}
+
+/* A long value is copied into a node that is reserved for it. */
+static void long_values_are_touched(struct kunit *test)
+{
+	struct cmap *map = still_map(test, &(struct cmap_spec){ .shards = 1 });
+	static const u32 lens[] = { 0, 8, 256, 257, 4000, 40000, 100000 };
+	u64 number;
+	u32 i, len;
+
+	for (i = 0; i < ARRAY_SIZE(lens); i++)
+		KUNIT_ASSERT_EQ(test, full_set(map, i, lens[i], i, GFP_KERNEL),
+				0);
+	for (i = 0; i < ARRAY_SIZE(lens); i++) {
+		KUNIT_EXPECT_EQ(test, touch(map, i, AT(50)), 0);
+		KUNIT_EXPECT_EQ(test, deadline_of(map, i), AT(50));
+		KUNIT_EXPECT_EQ(test, touch(map, i, AT(60)), 0);
+		KUNIT_EXPECT_EQ(test, full_get(map, i, &len, &number), 0);
+		KUNIT_EXPECT_EQ(test, len, lens[i]);
+		if (len)
+			KUNIT_EXPECT_EQ(test, number, i);
+	}
+	publish(map, origin + 61);
+	cmap_map_expire(map, true);
+	KUNIT_EXPECT_EQ(test, map->shard[0]->entries, 0);
+	cmap_map_put(map);
+}
+
+/* ---- memory and limits ---- */
+
+/* A full map takes another entry if one of its entries has expired. */
+static void expired_entries_make_room(struct kunit *test)
+{
+	const struct cmap_spec spec = { .shards = 4, .max_entries = 1000 };
+	struct cmap *map = still_map(test, &spec);
+	u64 key;
+
+	for (key = 0; key < 1000; key++)
+		KUNIT_ASSERT_EQ(test, set_until(map, key, AT(10), 0), 0);
+	KUNIT_EXPECT_EQ(test, full_set(map, key, 8, key, GFP_KERNEL), -ENOSPC);
+	publish(map, origin + 11);
+	KUNIT_EXPECT_EQ(test, full_set(map, key, 8, key, GFP_KERNEL), 0);
+	KUNIT_EXPECT_EQ(test, entries(map), 1);
+	for (key = 0; key < 999; key++)
+		KUNIT_ASSERT_EQ(test, full_set(map, key, 8, key, GFP_KERNEL), 0);
+	KUNIT_EXPECT_EQ(test, full_set(map, key, 8, key, GFP_KERNEL), -ENOSPC);
+	cmap_map_put(map);
+}
+
+/* The same for memory. */
+static void expired_entries_give_memory(struct kunit *test)
+{
+	struct cmap *map = still_map(test, &(struct cmap_spec){
+				.shards = 1, .max_bytes = SZ_1M });
+	u64 n, key;
+
+	for (n = 0; !set_until(map, n, AT(10), 0); n++)
+		;
+	KUNIT_ASSERT_GT(test, n, 1000);
+	publish(map, origin + 11);
+	for (key = n; key < n + n / 2; key++)
+		KUNIT_ASSERT_EQ(test, set_until(map, key, AT(20), 0), 0);
+	KUNIT_EXPECT_EQ(test, entries(map), n / 2);
+	cmap_map_put(map);
+}
+
+/* Each allocation of a first entry with a deadline fails in turn. */
+static void fails_before_anything_is_seen(struct kunit *test)
+{
+	u32 skip, failed, i;
+	int err;
+
+	for (skip = 0; skip < 100; skip++) {
+		struct cmap *map = full_new(test, 1, 0);
+
+		KUNIT_ASSERT_EQ(test, full_set(map, 1, 8, 1, GFP_KERNEL), 0);
+		for (i = 0; i < 2; i++) {
+			fail_allocs(skip, U32_MAX);
+			err = set_until(map, 1, U64_MAX / 8, 0);
+			failed = fail_allocs_end();
+			KUNIT_EXPECT_EQ(test, err, failed ? -ENOMEM : 0);
+			KUNIT_EXPECT_EQ(test, deadline_of(map, 1),
+					failed ? 0 : U64_MAX / 8);
+			if (!failed)
+				break;
+		}
+		cmap_map_put(map);
+		if (!failed)
+			break;
+	}
+	KUNIT_EXPECT_GT(test, skip, 2);
+}
+
+/* Nodes that are moved to other segments stay in the wheel. */
+static void expire_after_evacuation(struct kunit *test)
+{
+	struct cmap *map = still_map(test, &(struct cmap_spec){ .shards = 1 });
+	const u64 count = 20000, step = 20;
+	u32 rounds = 0;
+	bool later;
+	u64 key;
+
+	for (key = 0; key < count; key++)
+		KUNIT_ASSERT_EQ(test, set_until(map, key, AT(100 + key % 500),
+						0), 0);
+	for (key = 0; key < count; key++)
+		if (key % step)
+			KUNIT_ASSERT_EQ(test, full_delete(map, key), 0);
+	do {
+		later = false;
+		cmap_maintain_evacuate(map->shard[0], 8, U64_MAX, true, &later);
+		synchronize_rcu();
+		/* Some expire in between. */
+		publish(map, origin + 100 + rounds * 20);
+		cmap_map_expire(map, true);
+	} while (later && ++rounds < 10);
+	publish(map, origin + 300);
+	for (key = 0; key < count; key += step)
+		KUNIT_ASSERT_EQ(test, has(map, key), key % 500 >= 200);
+	KUNIT_EXPECT_EQ(test, entries(map), map->shard[0]->wheel->entries);
+	publish(map, origin + 1000);
+	cmap_map_expire(map, true);
+	KUNIT_EXPECT_EQ(test, map->shard[0]->entries, 0);
+	KUNIT_EXPECT_EQ(test, map->shard[0]->wheel->entries, 0);
+	cmap_map_put(map);
+}
+
+/* What has expired is overwritten in a map that wipes. */
+static void wiped_when_expired(struct kunit *test)
+{
+	struct cmap *map = still_map(test, &(struct cmap_spec){
+				.shards = 1, .flags = CMAP_CREATE_WIPE });
+	u64 key, bytes;
+	u32 rounds = 0;
+
+	/* So few that the table stays: that is not wiped. */
+	for (key = 0; key < 20; key++)
+		KUNIT_ASSERT_EQ(test, set_until(map, key, AT(10), 0), 0);
+	bytes = atomic64_read(&map->memory.account.bytes);
+	publish(map, origin + 11);
+	count_unwiped();
+	cmap_map_expire(map, true);
+	KUNIT_EXPECT_EQ(test, entries(map), 0);
+	/* Each run of the trim wipes what waited for a grace period before. */
+	while (atomic64_read(&map->memory.account.bytes) == bytes &&
+	       rounds++ < 20) {
+		wait_for_frees();
+		flush_delayed_work(&map->shard[0]->trim);
+	}
+	/*
+	 * What is left are the links of free nodes, at most 4 bytes each.  A deadline
+	 * alone has more bytes that are not 0.
+	 */
+	KUNIT_EXPECT_LE(test, count_unwiped_end(), 20 * sizeof(cmap_ref));
+	KUNIT_EXPECT_LT(test, atomic64_read(&map->memory.account.bytes), bytes);
+	cmap_map_put(map);
+}
+
+/* ---- feed and waits ---- */
+
+/* Each entry that expires has one record, and each that is set has its deadline. */
+static void feed_says_expire(struct kunit *test)
+{
+	const struct cmap_spec spec = {
+		.shards = 1, .feed_bytes = 65536, .feed_value_max = 16,
+	};
+	struct cmap *map = still_map(test, &spec);
+	struct cmap_filter *filter = cmap_filter_new(map, CMAP_FILTER_ALL, 0, 0);
+	struct cmap_reader *reader = cmap_reader_new(map, filter);
+	struct cmap_records records = { .looks = U64_MAX };
+	const struct cmap_feed_record *record;
+	u64 key, until, n = 0;
+
+	KUNIT_ASSERT_EQ(test, cmap_records_new(&records, SZ_64K), 0);
+	for (key = 0; key < 50; key++)
+		KUNIT_ASSERT_EQ(test, set_until(map, key, AT(10) + key, 0), 0);
+	KUNIT_ASSERT_EQ(test, full_set(map, 50, 8, 50, GFP_KERNEL), 0);
+	publish(map, origin + 11);
+	/* A write first removes what has expired. */
+	KUNIT_ASSERT_EQ(test, full_set(map, 7, 8, 7, GFP_KERNEL), 0);
+	cmap_map_expire(map, true);
+	cmap_reader_fill(reader, &records);
+	KUNIT_EXPECT_EQ(test, records.count, 50 + 1 + 1 + 1 + 49);
+
+	record = (void *)records.buf;
+	for (n = 0; n < records.count; n++) {
+		memcpy(&key, (void *)record + record->key_offset, 8);
+		if (n < 51) {
+			KUNIT_EXPECT_EQ(test, record->cause, CMAP_FEED_SET);
+			KUNIT_EXPECT_EQ(test, key, n);
+			KUNIT_EXPECT_EQ(test, record->flags,
+					n < 50 ? CMAP_FEED_DEADLINE : 0);
+			KUNIT_EXPECT_EQ(test, record->key_offset,
+					n < 50 ? 40 : 32);
+			memcpy(&until, record + 1, 8);
+			if (n < 50)
+				KUNIT_EXPECT_EQ(test, until, AT(10) + n);
+			memcpy(&until, (void *)record + record->value_offset, 8);
+			KUNIT_EXPECT_EQ(test, until, key);
+		} else {
+			KUNIT_EXPECT_EQ(test, record->cause, n == 52 ?
+					CMAP_FEED_SET : CMAP_FEED_EXPIRE);
+			KUNIT_EXPECT_EQ(test, record->value_len, n == 52 ? 8 : 0);
+			if (n <= 52)
+				KUNIT_EXPECT_EQ(test, key, 7);
+		}
+		record = (void *)record + record->size;
+	}
+	cmap_records_free(&records, map);
+	cmap_reader_free(reader);
+	cmap_filter_free(filter);
+	cmap_map_put(map);
+}
+
+static int wait_key(struct cmap *map, u64 key, u64 version, u64 ns)
+{
+	struct cmap_waiter_key wait;
+	struct cmap_waiter waiter = { .count = 1, .key = &wait };
+	struct cmap_key k;
+
+	cmap_op_hash(map, &k, &key, sizeof(key));
+	cmap_wait_key_init(&waiter, 0, map, &k, version);
+	return cmap_wait_look(&waiter) ?: ns ?
+	       cmap_wait_keys(&waiter, ktime_add_ns(ktime_get(), ns)) : 0;
+}
+
+/* A key that expires changes, whoever removes it. */
+static void waits_end_when_it_expires(struct kunit *test)
+{
+	struct cmap *map = still_map(test, &(struct cmap_spec){ .shards = 1 });
+	struct cmap_write write = {
+		.code = CMAP_CODE_SET, .flags = CMAP_WRITE_TIMED,
+		.deadline = AT(10), .value = "", .value_len = 0,
+	};
+	struct cmap *live;
+
+	KUNIT_ASSERT_EQ(test, write_key(map, &write, 5), 0);
+	KUNIT_EXPECT_EQ(test, wait_key(map, 5, write.version, 0), 0);
+	publish(map, origin + 11);
+	KUNIT_EXPECT_EQ(test, wait_key(map, 5, write.version, 0), 1);
+	KUNIT_EXPECT_EQ(test, map->shard[0]->entries, 0);
+	cmap_map_put(map);
+
+	/* With a clock that goes, a waiter is woken. */
+	live = full_new(test, 1, 0);
+	write.deadline = cmap_clock_deadline(50 * NSEC_PER_MSEC);
+	KUNIT_ASSERT_EQ(test, write_key(live, &write, 5), 0);
+	KUNIT_EXPECT_EQ(test, wait_key(live, 5, write.version,
+				       30 * NSEC_PER_SEC), 1);
+	KUNIT_EXPECT_GE(test, ktime_get_boottime_ns(), write.deadline);
+	cmap_map_put(live);
+}
+
+/* ---- the timer ---- */
+
+/* The timer publishes, the work removes, and then nothing runs any more. */
+static void timer_runs_when_something_is_due(struct kunit *test)
+{
+	struct cmap *map = full_new(test, 2, 0);
+	u64 key, begin = ktime_get_boottime_ns(), word;
+	u32 tries = 0;
+
+	for (key = 0; key < 500; key++)
+		KUNIT_ASSERT_EQ(test, set_until(map, key, begin +
+						(20 + key % 40) * NSEC_PER_MSEC,
+						0), 0);
+	KUNIT_ASSERT_EQ(test, set_until(map, key, begin + 3600 * NSEC_PER_SEC, 0),
+			0);
+	KUNIT_EXPECT_TRUE(test, hrtimer_active(&map->clock.timer));
+	while (expired(map) < 500 && ++tries < 1000)
+		msleep(20);
+	KUNIT_EXPECT_EQ(test, expired(map), 500);
+	KUNIT_EXPECT_EQ(test, entries(map), 1);
+	/* It never was ahead of the clock. */
+	word = cmap_clock_word(&map->clock);
+	KUNIT_EXPECT_LT(test, word, ktime_get_boottime_ns());
+	msleep(50);
+	KUNIT_EXPECT_EQ(test, map->clock.working, 0);
+	word = cmap_clock_word(&map->clock);
+	msleep(100);
+	/* The next one is due in an hour. */
+	KUNIT_EXPECT_EQ(test, cmap_clock_word(&map->clock), word);
+	KUNIT_EXPECT_GT(test, map->clock.armed, begin + 3599 * NSEC_PER_SEC);
+	KUNIT_EXPECT_EQ(test, full_delete(map, 500), 0);
+	cmap_map_put(map);
+}
+
+/* ---- races ---- */
+
+#define RACE_ROUNDS	20000
+
+static struct cmap *race;
+static bool race_over;
+static atomic_t race_absent;
+static atomic64_t race_reads;
+
+/*
+ * The key has a deadline that is not over at any time: it is touched before the old one
+ * is.  And tables move all the time.
+ */
+static void race_writer(struct kunit *test)
+{
+	u64 now, key = 1;
+	u32 i;
+
+	for (i = 0; i < RACE_ROUNDS; i++) {
+		now = 100 + 2 * i;
+		KUNIT_ASSERT_EQ(test, i % 2 ? touch(race, key, (now + 3) * SLOT) :
+				set_until(race, key, (now + 3) * SLOT, 0), 0);
+		publish(race, now + 2);
+		if (i % 2000 < 1000)
+			full_set(race, 1000 + i % 2000, 8, 1, GFP_KERNEL);
+		else
+			full_delete(race, 1000 + i % 2000 - 1000);
+	}
+	WRITE_ONCE(race_over, true);
+}
+
+static void race_reader(void)
+{
+	const struct cmap_cursor start = {};
+	struct cmap_scan *scan = kzalloc(sizeof(*scan), GFP_KERNEL);
+	u64 found, reads = 0;
+	u32 i;
+
+	while (scan && !READ_ONCE(race_over)) {
+		if (!has(race, 1))
+			atomic_inc(&race_absent);
+		reads++;
+		if (reads % 64)
+			continue;
+		cmap_scan_begin(scan, race, &start);
+		found = 0;
+		do {
+			rcu_read_lock();
+			if (!cmap_scan_next(scan)) {
+				rcu_read_unlock();
+				break;
+			}
+			for (i = 0; i < scan->count; i++)
+				found += !memcmp(scan->found[i].node->key,
+						 &(u64){ 1 }, 8);
+			cmap_scan_pass(scan);
+			rcu_read_unlock();
+		} while (true);
+		if (found != 1)
+			atomic_inc(&race_absent);
+	}
+	atomic64_add(reads, &race_reads);
+	kfree(scan);
+}
+
+static void race_thread_run(struct kunit *test, unsigned int thread)
+{
+	if (!thread)
+		race_writer(test);
+	else
+		race_reader();
+}
+
+static void touched_in_time_is_never_absent(struct kunit *test)
+{
+	race = still_map(test, &(struct cmap_spec){ .shards = 1 });
+	race_over = false;
+	atomic_set(&race_absent, 0);
+	atomic64_set(&race_reads, 0);
+	publish(race, 100);
+	KUNIT_ASSERT_EQ(test, set_until(race, 1, 103 * SLOT, 0), 0);
+	run_threads(test, 4, race_thread_run);
+	KUNIT_EXPECT_EQ(test, atomic_read(&race_absent), 0);
+	kunit_info(test, "%llu reads, %llu tables\n",
+		   (u64)atomic64_read(&race_reads),
+		   race->shard[0]->grows + race->shard[0]->shrinks);
+	cmap_map_put(race);
+}
+
+static struct {
+	u64 deadline;
+	bool held;	/* a writer has found the entry, and holds the lock */
+	bool tried;
+	u64 word;	/* when it drops the lock */
+} decided;
+
+/* The timer runs where it was set: not on the CPU of the one who holds the lock. */
+static void decide_thread(struct kunit *test, unsigned int thread)
+{
+	struct cmap_shard *shard = race->shard[0];
+
+	if (!thread) {
+		u64 deadline = cmap_clock_deadline(30 * NSEC_PER_MSEC);
+
+		KUNIT_EXPECT_EQ(test, set_until(race, 1, deadline, 0), 0);
+		/* Pairs with the acquire below. */
+		smp_store_release(&decided.deadline, deadline);
+		while (!READ_ONCE(decided.tried))
+			msleep(20);
+		return;
+	}
+	/* Pairs with the release above: the entry is there. */
+	while (!smp_load_acquire(&decided.deadline))
+		cpu_relax();
+	spin_lock_bh(&shard->lock);
+	decided.held = cmap_clock_closing(&race->clock) < decided.deadline;
+	if (decided.held)
+		mdelay(80);
+	decided.word = cmap_clock_word(&race->clock);
+	spin_unlock_bh(&shard->lock);
+	WRITE_ONCE(decided.tried, true);
+}
+
+/* What a writer has found stays there for readers until the writer is done with it. */
+static void found_entries_do_not_expire_meanwhile(struct kunit *test)
+{
+	u32 tries = 0;
+
+	if (num_online_cpus() < 2)
+		kunit_skip(test, "needs two CPUs");
+	do {
+		race = full_new(test, 1, 0);
+		memset(&decided, 0, sizeof(decided));
+		run_threads(test, 2, decide_thread);
+		if (decided.held)
+			KUNIT_EXPECT_LT(test, decided.word, decided.deadline);
+		/* Then it expires. */
+		while (has(race, 1))
+			msleep(20);
+		cmap_map_put(race);
+	} while (!decided.held && ++tries < 20);
+	KUNIT_EXPECT_TRUE(test, decided.held);
+}
+
+static struct kunit_case cases[] = {
+	KUNIT_CASE(expire_at_their_deadlines),
+	KUNIT_CASE(removed_in_bounded_steps),
+	KUNIT_CASE(alarm_is_set_for_the_first),
+	KUNIT_CASE(absent_for_every_operation),
+	KUNIT_CASE(deadlines_are_set_and_kept),
+	KUNIT_CASE(sums_below_a_ceiling),
+	KUNIT_CASE(long_values_are_touched),
+	KUNIT_CASE(expired_entries_make_room),
+	KUNIT_CASE(expired_entries_give_memory),
+	KUNIT_CASE(fails_before_anything_is_seen),
+	KUNIT_CASE(expire_after_evacuation),
+	KUNIT_CASE(wiped_when_expired),
+	KUNIT_CASE(feed_says_expire),
+	KUNIT_CASE(waits_end_when_it_expires),
+	KUNIT_CASE(timer_runs_when_something_is_due),
+	KUNIT_CASE(found_entries_do_not_expire_meanwhile),
+	KUNIT_CASE(touched_in_time_is_never_absent),
+	{}
+};
+
+static struct kunit_suite suite = {
+	.name = "cmap_expire",
+	.init = full_init,
+	.exit = full_exit,
+	.test_cases = cases,
+};
+
+kunit_test_suite(suite);
