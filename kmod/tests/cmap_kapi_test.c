@@ -14,6 +14,7 @@
 #include <linux/err.h>
 #include <linux/interrupt.h>
 #include <linux/irqflags.h>
+#include <linux/ktime.h>
 #include <linux/module.h>
 #include <linux/rcupdate.h>
 #include <linux/slab.h>
@@ -64,6 +65,58 @@ static void test_one_key(struct cmap *map, gfp_t gfp)
 	CHECK(cmap_delete(map, "k", 1, CMAP_OP_INSERT, NULL, gfp) == -EINVAL);
 	CHECK(cmap_delete(map, "k", 1, 0, NULL, gfp) == 0);
 	CHECK(cmap_delete(map, "k", 1, 0, NULL, gfp) == -ENOENT);
+	CHECK(cmap_count(map) == 0);
+}
+
+static u64 deadline_of(struct cmap *map, gfp_t gfp)
+{
+	struct cmap_op op = {
+		.code = CMAP_CODE_GET, .key = (uintptr_t)"k", .key_len = 1,
+	};
+	char buf[16];
+
+	op.value = (uintptr_t)buf;
+	op.value_len = sizeof(buf);
+	return cmap_execute(map, &op, gfp) ? U64_MAX : op.deadline;
+}
+
+/* Deadlines.  They work in every context, and leave the map empty. */
+static void test_deadlines(struct cmap *map, gfp_t gfp)
+{
+	struct cmap_op op = {
+		.code = CMAP_CODE_ADD, .key = (uintptr_t)"k", .key_len = 1,
+		.flags = CMAP_OP_TTL | CMAP_OP_KEEP_DEADLINE | CMAP_OP_CEILING,
+		.deadline = NSEC_PER_SEC * 1000, .ceiling = 2, .number = 1,
+	};
+	u64 begin = ktime_get_boottime_ns(), v1 = 0, v2 = 0;
+	struct cmap_value value;
+
+	CHECK(cmap_touch(map, "k", 1, 1, NULL, gfp) == -ENOENT);
+	CHECK(cmap_execute(map, &op, gfp) == 0 && op.number == 1);
+	CHECK(op.deadline >= begin + NSEC_PER_SEC * 1000);
+	CHECK(deadline_of(map, gfp) == op.deadline);
+	op.deadline = 1;
+	CHECK(cmap_execute(map, &op, gfp) == 0 && op.number == 2);
+	op.number = 1;
+	op.deadline = 1;
+	CHECK(cmap_execute(map, &op, gfp) == -ERANGE && op.number == 2);
+	CHECK(deadline_of(map, gfp) == op.deadline);
+	CHECK(cmap_touch(map, "k", 1, 0, &v1, gfp) == 0);
+	CHECK(deadline_of(map, gfp) == 0);
+	CHECK(cmap_touch(map, "k", 1, NSEC_PER_SEC, &v2, gfp) == 0 && v2 > v1);
+	rcu_read_lock();
+	CHECK(cmap_lookup(map, "k", 1, &value) && value.version == v2);
+	rcu_read_unlock();
+	/* A deadline that has passed. */
+	op.code = CMAP_CODE_SET;
+	op.flags = CMAP_OP_DEADLINE;
+	op.deadline = 1;
+	CHECK(cmap_execute(map, &op, gfp) == 0);
+	op.code = CMAP_CODE_CLEAR;
+	op.flags = 0;
+	CHECK(cmap_execute(map, &op, gfp) == -EINVAL);
+	op.code = CMAP_CODE_DELETE;
+	cmap_execute(map, &op, gfp);
 	CHECK(cmap_count(map) == 0);
 }
 
@@ -362,6 +415,11 @@ static int call_set_long(struct cmap *map, gfp_t gfp)
 	return cmap_set(map, "new", 3, big, sizeof(big), 0, NULL, gfp);
 }
 
+static int call_touch(struct cmap *map, gfp_t gfp)
+{
+	return cmap_touch(map, "short", 5, 1ULL << 50, NULL, gfp);
+}
+
 static int call_delete(struct cmap *map, gfp_t gfp)
 {
 	return cmap_delete(map, "long", 4, 0, NULL, gfp);
@@ -437,6 +495,8 @@ static const struct {
 	{ "set_long", call_set_long },
 	{ "set_atomic", call_set, true },
 	{ "set_long_atomic", call_set_long, true },
+	{ "touch", call_touch },
+	{ "touch_atomic", call_touch, true },
 	{ "delete", call_delete },
 	{ "take", call_take },
 	{ "swap", call_swap },
@@ -603,6 +663,7 @@ static int __init kapi_test_init(void)
 
 	test_one_key(map, GFP_KERNEL);
 	test_exchange(map, GFP_KERNEL);
+	test_deadlines(map, GFP_KERNEL);
 	test_empty_key(map, GFP_KERNEL);
 	test_bad_keys();
 	test_reads_without_interrupts(map);
@@ -612,6 +673,7 @@ static int __init kapi_test_init(void)
 	local_bh_disable();
 	test_one_key(map, GFP_ATOMIC);
 	test_exchange(map, GFP_ATOMIC);
+	test_deadlines(map, GFP_ATOMIC);
 	test_empty_key(map, GFP_ATOMIC);
 	test_long(map, GFP_ATOMIC);
 	test_many(map, GFP_ATOMIC);

@@ -12,7 +12,9 @@
 		sizeof(((struct _struct *)0)->_field),			\
 	}
 
-#define SET_FLAGS	(CMAP_OP_INSERT | CMAP_OP_REPLACE | CMAP_OP_VERSION)
+#define TIMES		(CMAP_OP_TTL | CMAP_OP_DEADLINE | CMAP_OP_KEEP_DEADLINE)
+#define SET_FLAGS	(CMAP_OP_INSERT | CMAP_OP_REPLACE | CMAP_OP_VERSION | TIMES)
+#define TOUCH_FLAGS	(CMAP_OP_VERSION | CMAP_OP_TTL | CMAP_OP_DEADLINE)
 #define CREATE_FLAGS	(CMAP_CREATE_FIXED_KEY | CMAP_CREATE_FIXED_VALUE | \
 			 CMAP_CREATE_NO_WINDOW | CMAP_CREATE_WIPE)
 
@@ -48,6 +50,8 @@
 			FIELD(cmap_op, error, ARG_ZERO, 0),		\
 			FIELD(cmap_op, number, ARG_NUMBER, 0),		\
 			FIELD(cmap_op, start, ARG_NUMBER, 0),		\
+			FIELD(cmap_op, deadline, ARG_NUMBER, 0),	\
+			FIELD(cmap_op, ceiling, ARG_NUMBER, 0),		\
 		},							\
 	}
 #define OP(_name, _code, _weight, _flags)				\
@@ -91,7 +95,8 @@ const struct fuzz_type fuzz_types[] = {
 	      FIELD(cmap_create, max_entries, ARG_SMALL, 0),
 	      FIELD(cmap_create, max_bytes, ARG_PAGES, 0),
 	      FIELD(cmap_create, feed_bytes, ARG_PAGES, 0),
-	      FIELD(cmap_create, feed_value_max, ARG_LEN, 0)),
+	      FIELD(cmap_create, feed_value_max, ARG_LEN, 0),
+	      FIELD(cmap_create, default_ttl, ARG_NUMBER, 0)),
 	IOCTL("openmap", OPEN, 10, cmap_name,
 	      FIELD(cmap_name, flags, ARG_BITS, CMAP_OPEN_TRUSTED),
 	      FIELD(cmap_name, name, ARG_NAME, 0),
@@ -126,11 +131,12 @@ const struct fuzz_type fuzz_types[] = {
 	OP("set", SET, 40, SET_FLAGS),
 	OP("delete", DELETE, 15, CMAP_OP_VERSION),
 	OP("take", TAKE, 12, 0),
-	OP("swap", SWAP, 12, 0),
-	OP("compare_swap", COMPARE_SWAP, 12, 0),
+	OP("swap", SWAP, 12, TIMES),
+	OP("compare_swap", COMPARE_SWAP, 12, TIMES),
 	OP("compare_delete", COMPARE_DELETE, 8, 0),
-	OP("get_or_set", GET_OR_SET, 12, 0),
-	OP("add", ADD, 12, 0),
+	OP("get_or_set", GET_OR_SET, 12, TIMES),
+	OP("add", ADD, 12, TIMES | CMAP_OP_CEILING),
+	OP("expire", TOUCH, 12, TOUCH_FLAGS),
 	OP("clear", CLEAR, 5, 0),
 	OP("count", COUNT, 3, 0),
 	IOCTL("stat", STAT, 5, cmap_stat,

@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 #define FUZZ_CALLS	24	/* in a program, at most */
-#define FUZZ_ARGS	16	/* of a call, at most */
+#define FUZZ_ARGS	18	/* of a call, at most */
 #define FUZZ_REPEAT	64	/* repetitions of a call, at most */
 
 struct fuzz_call {

@@ -377,7 +377,7 @@ TEST_F(fail, d2_kernel_api)
 {
 	static const char * const names[] = {
 		"create", "open", "get", "set", "set_long", "set_atomic",
-		"set_long_atomic", "delete", "take", "swap", "compare_swap",
+		"set_long_atomic", "touch", "touch_atomic", "delete", "take", "swap", "compare_swap",
 		"compare_delete", "get_or_set", "add", "add_atomic", "clear",
 		"range", "range_atomic",
 	};

@@ -29,6 +29,37 @@ static int sys_insert(struct subject *s)
 	return set_flags(s->fd, "new", 3, big, SOME, CMAP_OP_INSERT, NULL);
 }
 
+/* The first deadline in the map: it takes a wheel, and the page with the clock. */
+static int sys_set_ttl(struct subject *s)
+{
+	struct cmap_op op = op_on("short");
+
+	op.flags = CMAP_OP_TTL;
+	op.deadline = 1ULL << 50;
+	op.value = u64_of(big);
+	op.value_len = SOME;
+	return op_call(s->fd, CMAP_IOCTL_SET, &op);
+}
+
+static int touch(struct subject *s, const char *key)
+{
+	struct cmap_op op = op_on(key);
+
+	op.flags = CMAP_OP_TTL;
+	op.deadline = 1ULL << 50;
+	return op_call(s->fd, CMAP_IOCTL_TOUCH, &op);
+}
+
+static int sys_touch(struct subject *s)
+{
+	return touch(s, "short");
+}
+
+static int sys_touch_long(struct subject *s)
+{
+	return touch(s, "long");
+}
+
 static int sys_delete(struct subject *s)
 {
 	return delete(s->fd, "long", 4);
@@ -322,7 +353,8 @@ static int sys_fault_by_kernel(struct subject *s)
 
 const struct call sys_calls[] = {
 	SYS(set, 0), SYS(set, EMPTY), SYS(set_long, 0), SYS(set_long, EMPTY),
-	SYS(replace, 0), SYS(insert, 0), SYS(delete, 0), SYS(get, 0),
+	SYS(replace, 0), SYS(insert, 0), SYS(set_ttl, 0), SYS(touch, 0),
+	SYS(touch_long, 0), SYS(delete, 0), SYS(get, 0),
 	SYS(take, 0), SYS(swap, 0), SYS(compare_swap, 0),
 	SYS(compare_delete, 0), SYS(get_or_set_gets, 0),
 	SYS(get_or_set_sets, 0), SYS(add, 0), SYS(add_absent, 0),

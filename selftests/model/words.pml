@@ -6,7 +6,7 @@
  * of the ref.  Then the ref was in its slot at the moment of the word's value.
  *
  * Nodes do not change here, and all loads and stores are in order: window.pml
- * models both.  The kernel has no such entries yet.
+ * models both.  The kernel makes only entries with a deadline.
  */
 
 #ifndef WRITES
