@@ -2,6 +2,7 @@
 #include "../core/map.h"
 #include "../core/stat.h"
 #include "cmd.h"
+#include "time.h"
 #include "uaccess.h"
 
 #include <linux/uaccess.h>
@@ -21,10 +22,12 @@ int cmap_cmd_stat(struct cmap_context *context, void __user *arg)
 
 	size = min_t(u32, stat.size, sizeof(stat));
 	/* A caller that asks only for the id need not wait for sums over shards. */
-	if (size == offsetofend(struct cmap_stat, id))
+	if (size == offsetofend(struct cmap_stat, id)) {
 		stat.id = context->map->id;
-	else
+	} else {
 		cmap_stat_fill(context->map, &stat);
+		stat.clock_offset = cmap_time_offset();
+	}
 
 	return copy_to_user(arg + offsetof(struct cmap_stat, id), &stat.id,
 			    size - offsetof(struct cmap_stat, id)) ?

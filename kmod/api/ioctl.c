@@ -17,7 +17,7 @@ static_assert(sizeof(struct cmap_limits) == 96);
 static_assert(sizeof(struct cmap_list) == 48);
 static_assert(sizeof(struct cmap_list_entry) == 72);
 static_assert(sizeof(struct cmap_op) == 88);
-static_assert(sizeof(struct cmap_stat) == 304);
+static_assert(sizeof(struct cmap_stat) == 312);
 static_assert(sizeof(struct cmap_range) == 56);
 static_assert(sizeof(struct cmap_entry) == 48);
 static_assert(sizeof(struct cmap_ops) == 32);

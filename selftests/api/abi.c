@@ -82,7 +82,7 @@ TEST_F(abi, layout)
 	EXPECT_EQ(24, sizeof(struct cmap_setattr));
 	EXPECT_EQ(96, sizeof(struct cmap_limits));
 	EXPECT_EQ(88, sizeof(struct cmap_op));
-	EXPECT_EQ(304, sizeof(struct cmap_stat));
+	EXPECT_EQ(312, sizeof(struct cmap_stat));
 	EXPECT_EQ(56, sizeof(struct cmap_range));
 	EXPECT_EQ(48, sizeof(struct cmap_entry));
 	EXPECT_EQ(32, sizeof(struct cmap_ops));

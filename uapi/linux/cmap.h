@@ -608,6 +608,9 @@ struct cmap_op {
  * @lateness: out: of these, how many expired how long after their deadline:
  *	@lateness[0] less than 1 ms, @lateness[i] less than 2^i ms, but not less
  *	than 2^(i-1) ms; the last one also all that were later
+ * @clock_offset: out: what to add to a time of the map's clock, as the window
+ *	and the feed have it, to get one of CLOCK_BOOTTIME in the time namespace
+ *	of the caller
  *
  * Errors: EBADFD, EFAULT, EINVAL.
  */
@@ -642,6 +645,7 @@ struct cmap_stat {
 	__aligned_u64 deadlines;
 	__aligned_u64 expired;
 	__aligned_u64 lateness[CMAP_LATENESS_BUCKETS];
+	__s64 clock_offset;
 };
 
 /**
