@@ -127,7 +127,7 @@ TEST_F(lib, range)
 	/* After each item, a new range continues where the first one stands. */
 	range = kcmap_range_new(self->map, 0, NULL);
 	for (n = 0; kcmap_range_next(range, &item) == 1; n++) {
-		EXPECT_EQ(0, item.__reserved[0] | item.__reserved[2]);
+		EXPECT_EQ(0, item.__reserved[0] | item.__reserved[1] | item.deadline);
 		if (item.key_len == sizeof(i)) {
 			memcpy(&i, item.key, sizeof(i));
 			seen[i]++;

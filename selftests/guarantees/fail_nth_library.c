@@ -115,6 +115,31 @@ static int lib_add(struct subject *s)
 	return LIBRARY(kcmap_add(s->handle, "new", 3, 1, 1, NULL, NULL));
 }
 
+static int lib_touch(struct subject *s)
+{
+	return LIBRARY(kcmap_touch(s->handle, "long", 4, 3600 * KCMAP_SECOND,
+				   NULL));
+}
+
+static int lib_get_deadline(struct subject *s)
+{
+	uint64_t deadline = 42;
+
+	return LIBRARY(kcmap_get_deadline(s->handle, "long", 4, &deadline,
+					  NULL)) ?: CHECK(!deadline);
+}
+
+static int lib_write(struct subject *s)
+{
+	const struct kcmap_command command = {
+		.sz = sizeof(command), .operation = KCMAP_OP_INSERT,
+		.flags = KCMAP_WRITE_TTL, .ttl = 3600 * KCMAP_SECOND,
+		.key = "new", .key_len = 3, .value = big, .value_len = SOME,
+	};
+
+	return LIBRARY(kcmap_write(s->handle, &command, NULL));
+}
+
 static int lib_clear(struct subject *s)
 {
 	return LIBRARY(kcmap_clear(s->handle));
@@ -210,6 +235,7 @@ const struct call lib_calls[] = {
 	LIB(get), LIB(get_dup), LIB(visit), LIB(get_many), LIB(set),
 	LIB(insert), LIB(replace), LIB(delete), LIB(take), LIB(swap),
 	LIB(get_or_set), LIB(compare_swap), LIB(compare_delete), LIB(add),
+	LIB(touch), LIB(get_deadline), LIB(write),
 	LIB(clear), LIB(count), LIB(stat), LIB(range), LIB(batch), LIB(open),
 	LIB(from_fd), LIB(rename), LIB(chmod), LIB(limits),
 };

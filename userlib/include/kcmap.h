@@ -9,6 +9,9 @@
  *
  * Where a call takes "uint64_t *version", NULL means that the caller does not
  * want it.
+ *
+ * Times are in nanoseconds.  A deadline is a time of CLOCK_BOOTTIME, and 0 means
+ * that there is none.
  */
 #ifndef LIBKCMAP_KCMAP_H
 #define LIBKCMAP_KCMAP_H
@@ -57,7 +60,11 @@ struct kcmap_options {
 	uint32_t __reserved;	/* 0 */
 	uint32_t feed_bytes;	/* of the feed, for each shard; default: none */
 	uint32_t feed_value_max; /* longest value in the feed; default: 0 */
+	uint64_t default_ttl;	/* of entries, in nanoseconds; default: no end */
 };
+
+#define KCMAP_SECOND		UINT64_C(1000000000)	/* in nanoseconds */
+#define KCMAP_MILLISECOND	UINT64_C(1000000)
 
 /*
  * Open the map called @name as open(2) would.
@@ -98,6 +105,7 @@ bool kcmap_created(const struct kcmap *map);
 #define KCMAP_DIFFER_MAX_BYTES		(1 << 5)
 #define KCMAP_DIFFER_FEED_BYTES		(1 << 6)
 #define KCMAP_DIFFER_FEED_VALUE_MAX	(1 << 7)
+#define KCMAP_DIFFER_DEFAULT_TTL	(1 << 8)
 
 /*
  * Returns which options the map does not meet; 0 if it meets all.  Each flag
@@ -167,7 +175,7 @@ struct kcmap_lookup {
 	int error;		/* 0 or an errno, as from kcmap_get() */
 	size_t len;		/* of the value, also with EMSGSIZE, else 0 */
 	uint64_t version;	/* 0 unless found */
-	uint64_t __reserved[1];	/* 0 */
+	uint64_t deadline;	/* 0 unless found, or if it has none */
 };
 
 /*
@@ -231,6 +239,77 @@ int kcmap_compare_delete(struct kcmap *map, const void *key, size_t key_len,
 int kcmap_add(struct kcmap *map, const void *key, size_t key_len,
 	      int64_t delta, int64_t start, int64_t *sum, uint64_t *version);
 
+/*
+ * Give an entry another deadline, @ttl nanoseconds from now.  Its value stays,
+ * its version is new.
+ */
+int kcmap_touch(struct kcmap *map, const void *key, size_t key_len,
+		uint64_t ttl, uint64_t *version);
+
+/* Find out when an entry expires; 0 if it does not. */
+int kcmap_get_deadline(struct kcmap *map, const void *key, size_t key_len,
+		       uint64_t *deadline, uint64_t *version);
+
+/* ---- writes with options ---- */
+
+/* kcmap_command.flags: which of its members count.  The others must be 0. */
+#define KCMAP_WRITE_VERSION	  (1U << 2)	/* @expected_version */
+#define KCMAP_WRITE_TTL		  (1U << 3)	/* @ttl */
+#define KCMAP_WRITE_DEADLINE	  (1U << 4)	/* @deadline */
+#define KCMAP_WRITE_KEEP_DEADLINE (1U << 5)	/* an entry keeps its deadline */
+#define KCMAP_WRITE_CEILING	  (1U << 6)	/* @ceiling */
+
+/*
+ * A write with everything that one can have.  Zero it, set sz to sizeof(struct
+ * kcmap_command), and fill in what the operation needs.
+ *
+ * With KEEP_DEADLINE, @ttl or @deadline counts only if the key is absent.
+ * Without any flag for a deadline, add keeps the one that the entry has.  All
+ * other operations, and add where the key is absent, give the entry the map's
+ * default, and without that no deadline.
+ */
+struct kcmap_command {
+	size_t sz;
+	int operation;		/* KCMAP_OP_SET, ... */
+	uint32_t flags;		/* KCMAP_WRITE_* */
+	const void *key;
+	size_t key_len;
+	const void *value;	/* set and the like: the new value */
+	size_t value_len;
+	const void *expected;	/* compare_swap, compare_delete */
+	size_t expected_len;
+	void *old;		/* swap, get_or_set, take: buffer for a value */
+	size_t old_size;
+	int64_t delta;		/* add */
+	int64_t start;		/* add: what an absent entry counts as */
+	int64_t ceiling;	/* add: a sum above this is refused (ERANGE) */
+	uint64_t ttl;		/* nanoseconds from now, not 0 */
+	uint64_t deadline;	/* 0: none */
+	uint64_t expected_version;	/* set, delete, touch */
+};
+
+/*
+ * What a command has done.  With EMSGSIZE, @value_len is set, too.  With EEXIST
+ * and ESTALE, @version and @deadline are those of the entry that is there; with
+ * ERANGE, @number and @deadline are.
+ */
+struct kcmap_result {
+	int error;		/* 0 or an errno */
+	bool existed;		/* swap, get_or_set, take: there was a value */
+	size_t value_len;	/* get, take, swap, get_or_set: its length */
+	int64_t number;		/* add: the sum; clear, count: how many */
+	uint64_t version;
+	uint64_t deadline;	/* of the entry, or of the one taken; 0: none */
+	uint64_t __reserved[3];	/* 0 */
+};
+
+/*
+ * Carry out a write: set, insert, replace, delete, take, swap, compare_swap,
+ * compare_delete, get_or_set, add or touch.  @result may be NULL.
+ */
+int kcmap_write(struct kcmap *map, const struct kcmap_command *command,
+		struct kcmap_result *result);
+
 /* ---- the whole map ---- */
 
 /* Remove every entry that is there throughout the call.  Returns how many. */
@@ -238,6 +317,8 @@ int64_t kcmap_clear(struct kcmap *map);
 
 /* How many entries there are. */
 int64_t kcmap_count(struct kcmap *map);
+
+#define KCMAP_LATENESS_BUCKETS	16	/* the last one has all later ones, too */
 
 /*
  * Properties and contents of a map.  First set sz to sizeof(struct kcmap_info).
@@ -268,6 +349,11 @@ struct kcmap_info {
 	uint32_t feed_value_max;
 	uint32_t watches;
 	uint32_t __reserved;
+	uint64_t default_ttl;
+	uint64_t deadlines;	/* entries that have a deadline */
+	uint64_t expired;	/* entries that have expired and are removed */
+	/* of these: [0] less than 1 ms late, [i] less than 2^i ms */
+	uint64_t lateness[KCMAP_LATENESS_BUCKETS];
 };
 
 int kcmap_stat(struct kcmap *map, struct kcmap_info *info);
@@ -305,7 +391,8 @@ struct kcmap_item {
 	const void *value;	/* NULL if only keys were asked for */
 	size_t value_len;
 	uint64_t version;
-	uint64_t __reserved[3];	/* 0 */
+	uint64_t deadline;	/* 0: none */
+	uint64_t __reserved[2];	/* 0 */
 };
 
 #define KCMAP_RANGE_KEYS	(1U << 0)	/* kcmap_range_new() */
@@ -345,6 +432,7 @@ enum kcmap_cause {
 	KCMAP_CAUSE_SET = 1,		/* the entry was added or replaced */
 	KCMAP_CAUSE_DELETE = 2,		/* the entry was deleted */
 	KCMAP_CAUSE_CLEAR = 3,		/* kcmap_clear() deleted it */
+	KCMAP_CAUSE_EXPIRE = 4,		/* it has expired and was removed */
 	KCMAP_CAUSE_LOST = 255,		/* changes that cannot be read any more */
 };
 
@@ -358,7 +446,8 @@ struct kcmap_change {
 	uint64_t version;	/* of the change; LOST: of the last one */
 	uint64_t first;		/* LOST: version of the first one */
 	uint64_t lost;		/* LOST: how many changes */
-	uint64_t __reserved[2];	/* 0 */
+	uint64_t deadline;	/* SET: when the entry expires; 0: never */
+	uint64_t __reserved[1];	/* 0 */
 };
 
 /* kcmap_filter.kind */
@@ -568,6 +657,10 @@ int kcmap_batch_compare_delete(struct kcmap_batch *batch, const void *key,
 			       size_t expected_len);
 int kcmap_batch_add(struct kcmap_batch *batch, const void *key, size_t key_len,
 		    int64_t delta, int64_t start);
+int kcmap_batch_touch(struct kcmap_batch *batch, const void *key,
+		      size_t key_len, uint64_t ttl);
+int kcmap_batch_write(struct kcmap_batch *batch,
+		      const struct kcmap_command *command);
 int kcmap_batch_clear(struct kcmap_batch *batch);
 int kcmap_batch_count(struct kcmap_batch *batch);
 
@@ -577,16 +670,7 @@ int kcmap_batch_count(struct kcmap_batch *batch);
  */
 int kcmap_batch_submit(struct kcmap_batch *batch, struct kcmap *map);
 
-/* The result of one command; value_len is also set with EMSGSIZE. */
-struct kcmap_result {
-	int error;		/* 0 or an errno */
-	bool existed;		/* swap, get_or_set, take: there was a value */
-	size_t value_len;	/* get, take, swap, get_or_set: its length */
-	int64_t number;		/* add: the sum; clear, count: how many */
-	uint64_t version;
-	uint64_t __reserved[4];	/* 0 */
-};
-
+/* The result of one command. */
 int kcmap_batch_result(const struct kcmap_batch *batch, unsigned int index,
 		       struct kcmap_result *result);
 
@@ -653,7 +737,7 @@ enum kcmap_operation {
 	KCMAP_OP_CHMOD = 6,
 	KCMAP_OP_CHOWN = 7,
 	KCMAP_OP_STAT = 8,
-	KCMAP_OP_GET = 9,		/* also kcmap_get_many(), kcmap_visit() */
+	KCMAP_OP_GET = 9,		/* also _get_many(), _get_deadline(), _visit() */
 	KCMAP_OP_SET = 10,		/* also kcmap_set_version() */
 	KCMAP_OP_INSERT = 11,
 	KCMAP_OP_REPLACE = 12,
@@ -672,6 +756,7 @@ enum kcmap_operation {
 	KCMAP_OP_FEED = 25,
 	KCMAP_OP_MIRROR = 26,
 	KCMAP_OP_WAIT = 27,		/* also kcmap_wait_any() */
+	KCMAP_OP_TOUCH = 28,
 };
 
 /* No text of kcmap_strerror() is longer. */

@@ -2,7 +2,6 @@
 #include "internal.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 struct kcmap_batch {
 	unsigned int capacity;
@@ -200,6 +199,27 @@ API int kcmap_batch_add(struct kcmap_batch *batch, const void *key,
 	return append_op(batch, CMAP_CODE_ADD, &op);
 }
 
+API int kcmap_batch_touch(struct kcmap_batch *batch, const void *key,
+			  size_t key_len, uint64_t ttl)
+{
+	struct cmap_op op = {};
+
+	if (kcmap_op_key(&op, key, key_len))
+		return -1;
+	kcmap_op_touch(&op, ttl);
+	return append_op(batch, CMAP_CODE_TOUCH, &op);
+}
+
+API int kcmap_batch_write(struct kcmap_batch *batch,
+			  const struct kcmap_command *command)
+{
+	struct cmap_op op;
+
+	if (kcmap_op_from(&op, command))
+		return -1;
+	return append_op(batch, op.code, &op);
+}
+
 API int kcmap_batch_clear(struct kcmap_batch *batch)
 {
 	return append_op(batch, CMAP_CODE_CLEAR, &(struct cmap_op){});
@@ -231,37 +251,10 @@ API int kcmap_batch_submit(struct kcmap_batch *batch, struct kcmap *map)
 API int kcmap_batch_result(const struct kcmap_batch *batch, unsigned int index,
 			   struct kcmap_result *result)
 {
-	const struct cmap_op *op;
-	bool told;
-
 	if (index >= batch->count) {
 		errno = EINVAL;
 		return -1;
 	}
-
-	op = &batch->ops[index];
-	/*
-	 * With any other error, the length field still holds the buffer's size.
-	 */
-	told = !op->error || op->error == -EMSGSIZE;
-	memset(result, 0, sizeof(*result));
-	result->error = -op->error;
-	result->number = op->number;
-	result->version = op->version;
-	switch (op->code) {
-	case CMAP_CODE_GET:
-		result->value_len = told ? op->value_len : 0;
-		break;
-	case CMAP_CODE_SWAP:
-	case CMAP_CODE_GET_OR_SET:
-		result->existed = op->number;
-		result->value_len = told ? op->old_len : 0;
-		break;
-	case CMAP_CODE_TAKE:
-		result->existed = !op->error;
-		result->value_len = told ? op->old_len : 0;
-		break;
-	}
-
+	kcmap_op_result(&batch->ops[index], result);
 	return 0;
 }

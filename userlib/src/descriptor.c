@@ -92,6 +92,7 @@ static int is_answer(int err)
 	case ENOENT:
 	case ENOMEM:
 	case ENOSPC:
+	case ERANGE:
 	case ESTALE:
 	case ETIMEDOUT:
 		return 1;

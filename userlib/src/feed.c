@@ -250,6 +250,7 @@ API struct kcmap_feed *kcmap_feed_open(struct kcmap *map,
 		return NULL;
 	feed->map = map;
 	feed->of = of;
+	feed->records.clock_offset = of.clock_offset;
 	feed->cursor_len = len;
 	/* See kcmap_ring_read(). */
 	record = of.bytes / 4 > of.record_max ? of.bytes / 4 : of.record_max;

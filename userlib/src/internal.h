@@ -33,10 +33,27 @@ struct kcmap {
 	bool created;	/* by this handle's kcmap_open() */
 	dev_t device;	/* with id: which map the descriptor was opened for */
 	uint64_t id;
+	int64_t clock_offset;	/* see kcmap_deadline_of() */
 	int no_window;	/* why reads are system calls for good: an errno; or 0 */
 	unsigned int reads_without;	/* until mapping is tried again */
 	struct kcmap_view *view;	/* NULL until the first read */
 };
+
+/*
+ * A deadline of the window or the feed, which is a time of the map's clock, as a
+ * time of CLOCK_BOOTTIME in the time namespace in which the map was opened.
+ */
+static inline uint64_t kcmap_deadline_of(uint64_t deadline, int64_t offset)
+{
+	int64_t sum;
+
+	if (!deadline)
+		return 0;
+	/* The latest and the earliest time stand for all beyond, as in the kernel. */
+	if (__builtin_add_overflow((int64_t)deadline, offset, &sum))
+		return INT64_MAX;
+	return sum > 0 ? (uint64_t)sum : 1;
+}
 
 static inline uint64_t ptr_to_u64(const void *p)
 {
@@ -98,6 +115,17 @@ static inline void kcmap_op_room(uint32_t *len, size_t size)
 
 int kcmap_range_shards(struct kcmap_range *range, uint32_t first, uint32_t end,
 		       uint32_t shards);
+
+int kcmap_op_from(struct cmap_op *op, const struct kcmap_command *command);
+void *kcmap_get_dup_deadline(struct kcmap *map, const void *key, size_t key_len,
+			     size_t *len, uint64_t *version, uint64_t *deadline);
+
+void kcmap_op_touch(struct cmap_op *op, uint64_t ttl);
+void kcmap_op_result(const struct cmap_op *op, struct kcmap_result *result);
+
+/* ---- structures that begin with their size ---- */
+
+int kcmap_struct_in(void *to, size_t size, size_t least, const void *given);
 
 int kcmap_options_resolve(const struct kcmap_options *given,
 			  struct kcmap_options *options);

@@ -150,6 +150,17 @@ API int kcmap_compare_delete(struct kcmap *map, const void *key, size_t key_len,
 	return call_for_key(map, CMAP_IOCTL_COMPARE_DELETE, &op, version);
 }
 
+API int kcmap_touch(struct kcmap *map, const void *key, size_t key_len,
+		    uint64_t ttl, uint64_t *version)
+{
+	struct cmap_op op = {};
+
+	if (kcmap_op_key(&op, key, key_len))
+		return -1;
+	kcmap_op_touch(&op, ttl);
+	return call_for_key(map, CMAP_IOCTL_TOUCH, &op, version);
+}
+
 API int kcmap_add(struct kcmap *map, const void *key, size_t key_len,
 		  int64_t delta, int64_t start, int64_t *sum, uint64_t *version)
 {

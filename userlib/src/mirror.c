@@ -137,8 +137,8 @@ static int get_entry(struct kcmap_mirror *mirror, const void *key, size_t len)
 	void *value;
 	int err;
 
-	value = kcmap_get_dup(mirror->map, key, len, &item.value_len,
-			      &item.version);
+	value = kcmap_get_dup_deadline(mirror->map, key, len, &item.value_len,
+				       &item.version, &item.deadline);
 	if (!value)
 		return errno == ENOENT ? 0 : -1;
 	item.value = value;
@@ -228,7 +228,7 @@ static int follow_set(struct kcmap_mirror *mirror,
 	struct kcmap_item item = {
 		.key = change->key, .key_len = change->key_len,
 		.value = change->value, .value_len = change->value_len,
-		.version = change->version,
+		.version = change->version, .deadline = change->deadline,
 	};
 	int there;
 
@@ -256,6 +256,7 @@ static int follow(struct kcmap_mirror *mirror, const struct kcmap_change *change
 		return follow_set(mirror, change);
 	case KCMAP_CAUSE_DELETE:
 	case KCMAP_CAUSE_CLEAR:
+	case KCMAP_CAUSE_EXPIRE:
 		take_key(mirror, change->key, change->key_len, change->version);
 		return 0;
 	default:

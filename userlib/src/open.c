@@ -28,6 +28,7 @@ static int handle_bind(struct kcmap *map, int fd)
 	map->fd = fd;
 	map->device = file.st_rdev;
 	map->id = stat.id;
+	map->clock_offset = stat.clock_offset;
 	return 0;
 }
 
@@ -94,6 +95,7 @@ static int bind_new(int fd, const char *name,
 		.max_bytes = options->max_bytes,
 		.feed_bytes = options->feed_bytes,
 		.feed_value_max = options->feed_value_max,
+		.default_ttl = options->default_ttl,
 	};
 
 	if (name && name_length(name, &args.name_len))

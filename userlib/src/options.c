@@ -7,35 +7,40 @@
 #define LEAST (offsetof(struct kcmap_options, mode) + sizeof(mode_t))
 
 /* No padding behind the last member: no check would look at it. */
-_Static_assert(offsetof(struct kcmap_options, feed_value_max) +
-	       sizeof(uint32_t) ==
+_Static_assert(offsetof(struct kcmap_options, default_ttl) +
+	       sizeof(uint64_t) ==
 	       sizeof(struct kcmap_options), "kcmap_options");
 
 /*
- * Convert the caller's options to our size.  A shorter structure is extended
- * with zeroes.  A longer one must hold only zeroes beyond what we know.
+ * Convert a caller's structure, which begins with its size, to our @size.  One
+ * that is shorter, but at least @least bytes, is extended with zeroes.  A longer
+ * one must hold only zeroes beyond what we know.
  */
+int kcmap_struct_in(void *to, size_t size, size_t least, const void *given)
+{
+	const unsigned char *bytes = given;
+	size_t given_size, i;
+
+	memcpy(&given_size, given, sizeof(given_size));
+	for (i = size; i < given_size; i++)
+		if (bytes[i])
+			given_size = 0;
+	if (given_size < least) {
+		errno = EINVAL;
+		return -1;
+	}
+	if (given_size < size)
+		memset((char *)to + given_size, 0, size - given_size);
+	memcpy(to, given, given_size < size ? given_size : size);
+	return 0;
+}
+
 int kcmap_options_resolve(const struct kcmap_options *given,
 			  struct kcmap_options *options)
 {
-	const unsigned char *bytes = (const unsigned char *)given;
-	size_t i;
-
 	memset(options, 0, sizeof(*options));
-	if (given) {
-		if (given->sz < LEAST) {
-			errno = EINVAL;
-			return -1;
-		}
-		for (i = sizeof(*options); i < given->sz; i++) {
-			if (bytes[i]) {
-				errno = EINVAL;
-				return -1;
-			}
-		}
-		memcpy(options, given, given->sz < sizeof(*options) ?
-				       given->sz : sizeof(*options));
-	}
+	if (given && kcmap_struct_in(options, sizeof(*options), LEAST, given))
+		return -1;
 	if (options->__reserved) {
 		errno = EINVAL;
 		return -1;
@@ -85,6 +90,8 @@ int kcmap_fd_differs(int fd, const struct kcmap_options *options)
 		differ |= KCMAP_DIFFER_FEED_BYTES;
 	if (option_differs(options->feed_value_max, stat.feed_value_max))
 		differ |= KCMAP_DIFFER_FEED_VALUE_MAX;
+	if (option_differs(options->default_ttl, stat.default_ttl))
+		differ |= KCMAP_DIFFER_DEFAULT_TTL;
 	return differ;
 }
 

@@ -171,6 +171,8 @@ static void give_gathered(struct kcmap_range *range, struct kcmap_item *item)
 		      NULL : key + ((entry->key_len + 7) & ~7U);
 	item->value_len = entry->value_len;
 	item->version = entry->version;
+	item->deadline = kcmap_deadline_of(entry->deadline,
+					   range->map->clock_offset);
 	memset(item->__reserved, 0, sizeof(item->__reserved));
 	range->here.position = entry->position;
 	range->here.tie = TIE_LAST;
@@ -226,6 +228,13 @@ static int fill_records(struct kcmap_range *range)
 	}
 }
 
+/* An older module has no deadlines. */
+static int has_deadline(const struct cmap_entry *entry)
+{
+	return entry->key_offset >= offsetof(struct cmap_entry, deadline) +
+				    sizeof(entry->deadline);
+}
+
 static void give_record(struct kcmap_range *range, struct kcmap_item *item)
 {
 	const struct cmap_entry *entry = range->next;
@@ -236,6 +245,7 @@ static void give_record(struct kcmap_range *range, struct kcmap_item *item)
 		      (const char *)entry + entry->value_offset : NULL;
 	item->value_len = entry->value_len;
 	item->version = entry->version;
+	item->deadline = has_deadline(entry) ? entry->deadline : 0;
 	memset(item->__reserved, 0, sizeof(item->__reserved));
 
 	range->here = entry->cursor;

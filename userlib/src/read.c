@@ -58,39 +58,92 @@ static __always_inline enum step choose_slot(struct read *read)
 	return place_node(&read->bucket, &read->node);
 }
 
-static __always_inline enum step finish_read(const struct read *read,
-					     const struct kcmap_want *want,
-					     struct kcmap_got *got)
+/*
+ * Whether an extended entry is there, and all of it can be read; FURTHER if not,
+ * or if it has more than a deadline.  The view is loaded again, so that a read of
+ * a plain entry need not keep it.
+ */
+static __always_inline enum step check_deadline(const struct kcmap *map,
+						const struct node *node,
+						const struct extent *extent,
+						uint64_t *deadline)
 {
-	const struct bucket *bucket = &read->bucket;
-	const struct node *node = &read->node;
-	struct extent extent;
-	const char *value;
-	uint32_t lengths;
+	const struct cmap_window_trailer *trailer = trailer_of(node, extent);
+	uint64_t raw;
 
-	if (unlikely(open_node(bucket, node, &got->version) != OK))
-		return AGAIN;
-	lengths = LOAD(&node->at->lengths);
-	if (unlikely(!is_plain(lengths, want->key_len)))
+	if (unlikely(offset_in_granule(node->ref) + trailer_offset(extent) +
+		     TRAILER_READ > GRANULE))
 		return FURTHER;
-	get_extent(lengths, want->key_len, &extent);
-	if (unlikely(!can_read_node(bucket, node, got->version, &extent)))
-		return AGAIN;
+	if (unlikely(LOAD(&trailer->flags) != CMAP_WINDOW_DEADLINE))
+		return FURTHER;
+	raw = LOAD(&trailer->deadline);
+	*deadline = kcmap_deadline_of(raw, map->clock_offset);
+	return unlikely(has_expired(LOAD(&map->view), raw)) ? FURTHER : OK;
+}
+
+/* Hand out the value of a node that can be read, if it has the key. */
+static __always_inline enum step finish_value(const struct read *read,
+					      const struct kcmap_want *want,
+					      const struct extent *extent,
+					      struct kcmap_got *got)
+{
+	const struct node *node = &read->node;
+	const char *value = (const char *)node->at + extent->offset;
+
 	if (unlikely(!same_key(node, want->key, want->key_len)))
 		return FURTHER;
-	got->len = extent.len;
-	value = (const char *)node->at + extent.offset;
+	got->len = extent->len;
 	if (want->visit)
 		want->visit(value, got->len, want->arg);
 	else if (likely(got->len <= want->size))
 		copy_bytes(want->buf, value, got->len);
 	else
 		return FURTHER;
-	return likely(node_unchanged(bucket, node, got->version)) ? OK : AGAIN;
+	return likely(node_unchanged(&read->bucket, node, got->version)) ?
+	       OK : AGAIN;
+}
+
+/*
+ * Plain and extended entries each have all the code for themselves: then neither
+ * has to keep what only the other one needs.
+ */
+static __always_inline enum step finish_read(const struct kcmap *map,
+					     const struct read *read,
+					     const struct kcmap_want *want,
+					     struct kcmap_got *got)
+{
+	const struct bucket *bucket = &read->bucket;
+	const struct node *node = &read->node;
+	struct extent extent;
+	uint32_t lengths;
+
+	got->version = LOAD_ACQUIRE(&node->at->version);
+	lengths = LOAD(&node->at->lengths);
+	if (likely(is_plain(lengths, want->key_len))) {
+		if (unlikely(!in_place(bucket, node) || !got->version))
+			return AGAIN;
+		get_extent(lengths, want->key_len, &extent);
+		if (unlikely(!can_read_node(bucket, node, got->version,
+					    &extent)))
+			return AGAIN;
+		got->deadline = 0;
+		return finish_value(read, want, &extent, got);
+	}
+
+	if (unlikely(!is_extended(lengths, want->key_len)))
+		return FURTHER;
+	get_extent(lengths, want->key_len, &extent);
+	/* Before the ref is looked at again: see has_expired(). */
+	if (unlikely(check_deadline(map, node, &extent, &got->deadline) != OK))
+		return FURTHER;
+	if (unlikely(!in_place(bucket, node) || !got->version))
+		return AGAIN;
+	return finish_value(read, want, &extent, got);
 }
 
 /* All three steps. */
-static __always_inline enum step read_fast(struct kcmap_view *view,
+static __always_inline enum step read_fast(const struct kcmap *map,
+					   struct kcmap_view *view,
 					   const struct kcmap_want *want,
 					   struct kcmap_got *got)
 {
@@ -106,7 +159,7 @@ static __always_inline enum step read_fast(struct kcmap_view *view,
 		step = choose_slot(&read);
 	if (likely(step == OK)) {
 		prefetch_rest(&read.node);
-		step = finish_read(&read, want, got);
+		step = finish_read(map, &read, want, got);
 	}
 	return step;
 }
@@ -130,6 +183,7 @@ read_by_call(struct kcmap *map, const void *key, size_t key_len, void *buf,
 	err = kcmap_call(map, CMAP_IOCTL_GET, &op);
 	got->len = op.value_len;
 	got->version = op.version;
+	got->deadline = op.deadline;
 	return err;
 }
 
@@ -161,9 +215,13 @@ read_slow(struct kcmap *map, const void *key, size_t key_len, void *buf,
 	/* Without a buffer only the length is asked for. */
 	if (view && (buf || !size) && key_fits(view, key_len))
 		outcome = kcmap_window_read(view, &want, got);
-	if (outcome == KCMAP_CALL &&
-	    read_by_call(map, key, key_len, buf, size, got))
-		return -1;
+	if (outcome == KCMAP_CALL) {
+		if (read_by_call(map, key, key_len, buf, size, got))
+			return -1;
+	} else if (outcome != KCMAP_ABSENT) {
+		got->deadline = kcmap_deadline_of(got->deadline,
+						  map->clock_offset);
+	}
 	if (outcome == KCMAP_ABSENT || outcome == KCMAP_TOO_SMALL) {
 		errno = outcome == KCMAP_ABSENT ? ENOENT : EMSGSIZE;
 		return -1;
@@ -175,7 +233,7 @@ read_slow(struct kcmap *map, const void *key, size_t key_len, void *buf,
 
 static __attribute_noinline__ ssize_t
 get_slow(struct kcmap *map, const void *key, size_t key_len, void *buf,
-	 size_t size, uint64_t *version, enum step step)
+	 size_t size, uint64_t *version, uint64_t *deadline, enum step step)
 {
 	struct kcmap_got got;
 
@@ -183,12 +241,15 @@ get_slow(struct kcmap *map, const void *key, size_t key_len, void *buf,
 		return -1;
 	if (version)
 		*version = got.version;
+	if (deadline)
+		*deadline = got.deadline;
 	return (ssize_t)got.len;
 }
 
 static __always_inline ssize_t get_value(struct kcmap *map, const void *key,
 					 size_t key_len, void *buf,
-					 size_t size, uint64_t *version)
+					 size_t size, uint64_t *version,
+					 uint64_t *deadline)
 {
 	struct kcmap_view *view = LOAD_ACQUIRE(&map->view);
 	const struct kcmap_want want = {
@@ -198,10 +259,12 @@ static __always_inline ssize_t get_value(struct kcmap *map, const void *key,
 	struct kcmap_got got;
 
 	if (likely(view && buf)) {
-		step = read_fast(view, &want, &got);
+		step = read_fast(map, view, &want, &got);
 		if (likely(step == OK)) {
 			if (version)
 				*version = got.version;
+			if (deadline)
+				*deadline = got.deadline;
 			return (ssize_t)got.len;
 		}
 		if (likely(step == NONE)) {
@@ -210,7 +273,7 @@ static __always_inline ssize_t get_value(struct kcmap *map, const void *key,
 		}
 	}
 
-	return get_slow(map, key, key_len, buf, size, version, step);
+	return get_slow(map, key, key_len, buf, size, version, deadline, step);
 }
 
 API ssize_t kcmap_get(struct kcmap *map, const void *key, size_t key_len,
@@ -220,12 +283,28 @@ API ssize_t kcmap_get(struct kcmap *map, const void *key, size_t key_len,
 	 * With a constant length the compiler makes the code a third shorter.
 	 */
 	if (likely(key_len == 8))
-		return get_value(map, key, 8, buf, size, version);
-	return get_value(map, key, key_len, buf, size, version);
+		return get_value(map, key, 8, buf, size, version, NULL);
+	return get_value(map, key, key_len, buf, size, version, NULL);
 }
 
-API void *kcmap_get_dup(struct kcmap *map, const void *key, size_t key_len,
-			size_t *len, uint64_t *version)
+/* Out of line: kcmap_get() of a plain entry is what has to be fast. */
+static __attribute_noinline__ ssize_t
+get_with_deadline(struct kcmap *map, const void *key, size_t key_len, void *buf,
+		  size_t size, uint64_t *version, uint64_t *deadline)
+{
+	return get_value(map, key, key_len, buf, size, version, deadline);
+}
+
+API int kcmap_get_deadline(struct kcmap *map, const void *key, size_t key_len,
+			   uint64_t *deadline, uint64_t *version)
+{
+	return get_with_deadline(map, key, key_len, NULL, 0, version,
+				 deadline) < 0 ? -1 : 0;
+}
+
+/* kcmap_get_dup() that tells the deadline as well. */
+void *kcmap_get_dup_deadline(struct kcmap *map, const void *key, size_t key_len,
+			     size_t *len, uint64_t *version, uint64_t *deadline)
 {
 	ssize_t size = kcmap_get(map, key, key_len, NULL, 0, version);
 	char *buf = NULL;
@@ -239,8 +318,8 @@ API void *kcmap_get_dup(struct kcmap *map, const void *key, size_t key_len,
 		if (!larger)
 			break;
 		buf = larger;
-		got = kcmap_get(map, key, key_len, buf, (size_t)size + 1,
-				version);
+		got = get_with_deadline(map, key, key_len, buf,
+					(size_t)size + 1, version, deadline);
 		if (got >= 0) {
 			*len = (size_t)got;
 			return buf;
@@ -252,6 +331,15 @@ API void *kcmap_get_dup(struct kcmap *map, const void *key, size_t key_len,
 
 	free(buf);
 	return NULL;
+}
+
+API void *kcmap_get_dup(struct kcmap *map, const void *key, size_t key_len,
+			size_t *len, uint64_t *version)
+{
+	uint64_t deadline;
+
+	return kcmap_get_dup_deadline(map, key, key_len, len, version,
+				      &deadline);
 }
 
 /* ---- in place ---- */
@@ -330,7 +418,7 @@ API int kcmap_visit(struct kcmap *map, const void *key, size_t key_len,
 	struct kcmap_got got;
 
 	if (likely(view))
-		step = read_fast(view, &want, &got);
+		step = read_fast(map, view, &want, &got);
 	if (likely(step == OK)) {
 		if (version)
 			*version = got.version;
@@ -366,6 +454,7 @@ look_up_slow(struct kcmap *map, struct kcmap_lookup *lookup, enum step step)
 	lookup->error = err ? errno : 0;
 	lookup->len = !err || lookup->error == EMSGSIZE ? got.len : 0;
 	lookup->version = err ? 0 : got.version;
+	lookup->deadline = err ? 0 : got.deadline;
 	errno = saved;
 }
 
@@ -442,7 +531,8 @@ static __always_inline void choose_slots(struct group *group, size_t n)
 	}
 }
 
-static __always_inline enum step finish_lookup(const struct read *read,
+static __always_inline enum step finish_lookup(const struct kcmap *map,
+					       const struct read *read,
 					       struct kcmap_lookup *lookup,
 					       size_t key_len)
 {
@@ -451,11 +541,12 @@ static __always_inline enum step finish_lookup(const struct read *read,
 		.buf = lookup->buf, .size = room_of(lookup),
 	};
 	struct kcmap_got got;
-	enum step step = finish_read(read, &want, &got);
+	enum step step = finish_read(map, read, &want, &got);
 
 	if (likely(step == OK)) {
 		lookup->len = got.len;
 		lookup->version = got.version;
+		lookup->deadline = got.deadline;
 		lookup->error = 0;
 	}
 	return step;
@@ -474,8 +565,8 @@ static __always_inline ssize_t finish_group(struct kcmap *map,
 
 		if (likely(step == OK))
 			step = likely(lookup->key_len == 8) ?
-			       finish_lookup(&group->read[i], lookup, 8) :
-			       finish_lookup(&group->read[i], lookup,
+			       finish_lookup(map, &group->read[i], lookup, 8) :
+			       finish_lookup(map, &group->read[i], lookup,
 					     lookup->key_len);
 		if (likely(step == OK)) {
 			found++;
@@ -483,6 +574,7 @@ static __always_inline ssize_t finish_group(struct kcmap *map,
 			lookup->error = ENOENT;
 			lookup->len = 0;
 			lookup->version = 0;
+			lookup->deadline = 0;
 		} else {
 			look_up_slow(map, lookup, step);
 			found += !lookup->error;

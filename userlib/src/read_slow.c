@@ -118,11 +118,39 @@ static enum step go_on(const struct kcmap_view *view,
 /* ---- one key ---- */
 
 /*
- * Hand out the value of a node that has the key; FURTHER if it has another key.
- * An extended entry has more than a value, and only the kernel knows what that
- * means.
+ * Read what follows the value.  OK, NONE if the entry has expired, AGAIN, or ASK
+ * if the entry has something that only the kernel knows.
  */
-static enum step take_value(const struct bucket *bucket,
+static enum step read_trailer(const struct kcmap_view *view,
+			      const struct bucket *bucket,
+			      const struct node *node, uint64_t version,
+			      const struct extent *extent, uint64_t *deadline)
+{
+	const struct cmap_window_trailer *trailer = trailer_of(node, extent);
+	struct extent whole = {
+		.offset = trailer_offset(extent), .len = TRAILER_READ,
+	};
+	uint32_t flags;
+	int expired;
+
+	if (!can_read_node(bucket, node, version, &whole))
+		return AGAIN;
+	flags = LOAD(&trailer->flags);
+	*deadline = LOAD(&trailer->deadline);
+	expired = has_expired(view, *deadline);
+	if (!in_place(bucket, node) || !node_unchanged(bucket, node, version))
+		return AGAIN;
+	if (flags != CMAP_WINDOW_DEADLINE)
+		return ASK;
+	return expired ? NONE : OK;
+}
+
+/*
+ * Hand out the value of a node that has the key; FURTHER if it has another key,
+ * or if the entry has expired.
+ */
+static enum step take_value(const struct kcmap_view *view,
+			    const struct bucket *bucket,
 			    const struct node *node, uint64_t version,
 			    const struct kcmap_want *want,
 			    struct kcmap_got *got)
@@ -130,6 +158,7 @@ static enum step take_value(const struct bucket *bucket,
 	uint32_t lengths = LOAD(&node->at->lengths);
 	struct extent extent;
 	const char *value;
+	enum step step;
 
 	if (CMAP_WINDOW_KEY_LEN(lengths) != want->key_len)
 		return FURTHER;
@@ -138,8 +167,13 @@ static enum step take_value(const struct bucket *bucket,
 		return AGAIN;
 	if (!same_key(node, want->key, want->key_len))
 		return FURTHER;
-	if (lengths & CMAP_WINDOW_EXTENDED)
-		return ASK;
+	got->deadline = 0;
+	if (lengths & CMAP_WINDOW_EXTENDED) {
+		step = read_trailer(view, bucket, node, version, &extent,
+				    &got->deadline);
+		if (step != OK)
+			return step == NONE ? FURTHER : step;
+	}
 
 	value = (const char *)node->at + extent.offset;
 	if (want->visit)
@@ -167,7 +201,7 @@ static enum step try_slots(struct kcmap_view *view, const struct bucket *bucket,
 			continue;
 		if (step != OK)
 			return step;
-		step = take_value(bucket, &node, version, want, got);
+		step = take_value(view, bucket, &node, version, want, got);
 		if (step != FURTHER)
 			return step;
 		if (!node_unchanged(bucket, &node, version))
@@ -251,7 +285,8 @@ static int has_prefix(const struct kcmap_bucket_read *read,
 		!memcmp(key_of(node), read->prefix, read->prefix_len));
 }
 
-static enum step gather_node(const struct bucket *bucket,
+static enum step gather_node(const struct kcmap_view *view,
+			     const struct bucket *bucket,
 			     const struct node *node, const uint16_t *tag,
 			     uint64_t version, uint64_t from,
 			     struct kcmap_bucket_read *read)
@@ -260,16 +295,22 @@ static enum step gather_node(const struct bucket *bucket,
 	uint32_t lengths = LOAD(&node->at->lengths);
 	size_t key_len = CMAP_WINDOW_KEY_LEN(lengths), key_room;
 	struct extent extent;
+	enum step step;
 
 	get_extent(lengths, key_len, &extent);
 	if (!can_read_node(bucket, node, version, &extent) ||
 	    !position_of(bucket, node, tag, &entry->position) ||
 	    !node_unchanged(bucket, node, version))
 		return AGAIN;
-	if (lengths & CMAP_WINDOW_EXTENDED)
-		return ASK;
 	if (entry->position < from)
 		return OK;
+	entry->deadline = 0;
+	if (lengths & CMAP_WINDOW_EXTENDED) {
+		step = read_trailer(view, bucket, node, version, &extent,
+				    &entry->deadline);
+		if (step != OK)
+			return step == NONE ? OK : step;
+	}
 	/* Only the node's own key decides. */
 	if (!has_prefix(read, node, key_len))
 		return node_unchanged(bucket, node, version) ? OK : AGAIN;
@@ -310,7 +351,7 @@ static enum step gather_slots(struct kcmap_view *view,
 			return step;
 		if (read->count == KCMAP_GATHER_MAX)
 			return FURTHER;
-		step = gather_node(bucket, &node, &at->tag[i], version, from,
+		step = gather_node(view, bucket, &node, &at->tag[i], version, from,
 				   read);
 		if (step != OK)
 			return step;

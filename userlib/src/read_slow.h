@@ -30,6 +30,7 @@ struct kcmap_want {
 struct kcmap_got {
 	size_t len;
 	uint64_t version;
+	uint64_t deadline;	/* 0: none */
 };
 
 enum kcmap_outcome kcmap_window_read(struct kcmap_view *view,
@@ -40,6 +41,7 @@ enum kcmap_outcome kcmap_window_read(struct kcmap_view *view,
 struct kcmap_gathered {
 	uint64_t position;
 	uint64_t version;
+	uint64_t deadline;
 	uint32_t key_len;
 	uint32_t value_len;
 	size_t at;		/* of the key in the buffer; the value follows */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #define BUF_SIZE	65536
+#define DEADLINE_BYTES	8	/* behind the record's structure */
 #define LATER_FIELDS	4096	/* room for what a later kernel may add */
 
 static size_t words(size_t bytes)
@@ -27,8 +28,9 @@ int kcmap_feed_of(const struct kcmap *map, struct kcmap_feed_of *of)
 		.map = stat.id,
 		.shards = stat.shards,
 		.bytes = stat.feed_bytes,
+		.clock_offset = stat.clock_offset,
 		.record_max = (uint32_t)(words(sizeof(struct cmap_feed_record) +
-					       stat.key_max) +
+					       DEADLINE_BYTES + stat.key_max) +
 					 words(stat.feed_value_max)),
 	};
 	return 0;
@@ -79,6 +81,18 @@ int kcmap_record_valid(const struct cmap_feed_record *record, size_t room)
 		       record->flags & CMAP_FEED_NO_VALUE;
 	return value_end >= key_end && value_end <= record->size &&
 	       record->value_len <= record->size - value_end;
+}
+
+/* The deadline of a record that is valid. */
+static uint64_t deadline_in(const struct cmap_feed_record *record)
+{
+	uint64_t deadline;
+
+	if (!(record->flags & CMAP_FEED_DEADLINE) ||
+	    record->key_offset < sizeof(*record) + DEADLINE_BYTES)
+		return 0;
+	memcpy(&deadline, record + 1, sizeof(deadline));
+	return deadline;
 }
 
 static void fill_in_value(const struct cmap_feed_record *record,
@@ -134,8 +148,11 @@ int kcmap_records_next(struct kcmap_records *records,
 	} else {
 		change->key = (const char *)record + record->key_offset;
 		change->key_len = record->key_len;
-		if (record->cause == CMAP_FEED_SET)
+		if (record->cause == CMAP_FEED_SET) {
 			fill_in_value(record, change);
+			change->deadline = kcmap_deadline_of(deadline_in(record),
+							     records->clock_offset);
+		}
 	}
 	return 1;
 }

@@ -21,6 +21,7 @@ struct kcmap_records {
 	uint32_t shards;
 	/* Where the reader of a ring is; NULL: the cursor is after all records. */
 	struct cmap_feed_position *reader;
+	int64_t clock_offset;	/* see kcmap_deadline_of() */
 };
 
 /* What is known about a map's feed. */
@@ -29,6 +30,7 @@ struct kcmap_feed_of {
 	uint32_t shards;
 	uint32_t bytes;		/* in each ring */
 	uint32_t record_max;	/* bytes in the largest record */
+	int64_t clock_offset;
 };
 
 int kcmap_feed_of(const struct kcmap *map, struct kcmap_feed_of *of);

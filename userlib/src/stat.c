@@ -12,6 +12,8 @@
 #define LEAST_USAGE							\
 	(offsetof(struct kcmap_usage, all_max_bytes) + sizeof(uint64_t))
 
+_Static_assert(KCMAP_LATENESS_BUCKETS == CMAP_LATENESS_BUCKETS, "lateness");
+
 #define STRING(x) #x
 #define STRING_OF(x) STRING(x)
 
@@ -81,6 +83,10 @@ API int kcmap_stat(struct kcmap *map, struct kcmap_info *info)
 	full.feed_bytes = stat.feed_bytes;
 	full.feed_value_max = stat.feed_value_max;
 	full.watches = stat.watches;
+	full.default_ttl = stat.default_ttl;
+	full.deadlines = stat.deadlines;
+	full.expired = stat.expired;
+	memcpy(full.lateness, stat.lateness, sizeof(full.lateness));
 
 	copy_out(info, info->sz, &full, sizeof(full));
 	return 0;

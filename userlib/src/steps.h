@@ -299,6 +299,41 @@ static __always_inline void get_extent(uint32_t lengths, size_t key_len,
 	extent->len = CMAP_WINDOW_VALUE_LEN(lengths);
 }
 
+/* Bytes of a trailer up to and including the deadline: what is read of it. */
+#define TRAILER_READ							\
+	(offsetof(struct cmap_window_trailer, deadline) + sizeof(uint64_t))
+
+_Static_assert(TRAILER_READ <= 24, "one cache line more at most");
+
+/* Whether the key has this length, and a trailer follows the value. */
+static __always_inline int is_extended(uint32_t lengths, size_t key_len)
+{
+	return lengths >> 21 == (key_len | CMAP_WINDOW_EXTENDED >> 21);
+}
+
+/* Where the trailer is, from the node. */
+static __always_inline size_t trailer_offset(const struct extent *extent)
+{
+	return (extent->offset + extent->len + 7) & ~(size_t)7;
+}
+
+static __always_inline const struct cmap_window_trailer *
+trailer_of(const struct node *node, const struct extent *extent)
+{
+	return (const void *)((const char *)node->at + trailer_offset(extent));
+}
+
+/*
+ * Whether the map's clock has reached a deadline.  The word is loaded after the
+ * ref was found in its slot.  The caller looks at the slot once more afterwards,
+ * so there is a moment at which the entry was there and this was the answer.
+ */
+static __always_inline int has_expired(const struct kcmap_view *view,
+				       uint64_t deadline)
+{
+	return deadline <= LOAD_ACQUIRE(&view->words->expired_before);
+}
+
 /* Whether memory from a ref to @end is within the nodes of the ref's level. */
 static __attribute_noinline__ int in_level(uint32_t ref, size_t end)
 {

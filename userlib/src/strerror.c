@@ -19,20 +19,23 @@
 #define ON_FEED		(OF(WATCH) | OF(FEED) | OF(MIRROR))
 #define READS		(OF(GET) | OF(COUNT) | OF(RANGE) | ON_FEED | OF(WAIT))
 #define WRITES		(OF(SET) | OF(INSERT) | OF(REPLACE) | OF(DELETE) | \
-			 OF(COMPARE_SWAP) | OF(COMPARE_DELETE) | OF(CLEAR))
+			 OF(COMPARE_SWAP) | OF(COMPARE_DELETE) | OF(CLEAR) | \
+			 OF(TOUCH))
 #define DOES_BOTH	(OF(TAKE) | OF(SWAP) | OF(GET_OR_SET) | OF(ADD))
 /* Operations that can create an entry. */
 #define MAKES_ENTRIES	(OF(SET) | OF(INSERT) | OF(SWAP) | OF(GET_OR_SET) | \
 			 OF(ADD))
-/* Those that change an entry's value and never create one. */
-#define CHANGES_ENTRIES	(OF(REPLACE) | OF(COMPARE_SWAP))
-#define ON_KEY_ALONE	(OF(GET) | OF(DELETE) | OF(TAKE) | OF(WAIT))
+/* Those that change an entry and never create one. */
+#define CHANGES_ENTRIES	(OF(REPLACE) | OF(COMPARE_SWAP) | OF(TOUCH))
+#define ON_KEY_ALONE	(OF(GET) | OF(DELETE) | OF(TAKE) | OF(WAIT) | OF(TOUCH))
 #define ON_VALUE	(OF(SET) | OF(INSERT) | OF(REPLACE) | OF(SWAP) | \
 			 OF(COMPARE_SWAP) | OF(COMPARE_DELETE) |	  \
 			 OF(GET_OR_SET))
 #define ON_KEY		(ON_KEY_ALONE | ON_VALUE | OF(ADD))
+/* Those of kcmap_write(). */
+#define HAS_OPTIONS	(ON_KEY & ~(OF(GET) | OF(WAIT)))
 
-#define OPERATIONS	28	/* the number of operations */
+#define OPERATIONS	29	/* the number of operations */
 
 _Static_assert(OPERATIONS <= 32, "a set of operations has 32 bits");
 
@@ -99,8 +102,10 @@ static const struct meaning {
 	{ EINVAL, OF(UNLINK) | OF(RENAME), "not a name for a map" },
 	{ EINVAL, OF(CHMOD), "the mode has other bits than 0666" },
 	{ EINVAL, OF(CHOWN), "no such user or group" },
-	{ EINVAL, OF(SET) | OF(DELETE), "a length is not the map's fixed one%f; or the expected version is 0" },
+	{ EINVAL, OF(SET) | OF(DELETE), "a length is not the map's fixed one%f; or the expected version or a time to live is 0, or another option is not valid" },
+	{ EINVAL, OF(TOUCH), "a length is not the map's fixed one%f; or the time to live is 0, or another option is not valid" },
 	{ EINVAL, OF(WAIT), "a length is not the map's fixed one%f; or the keys are none, or too many" },
+	{ EINVAL, HAS_OPTIONS, "a length is not the map's fixed one%f; or an option is not valid" },
 	{ EINVAL, ON_KEY, "a length is not the map's fixed one%f" },
 	{ EINVAL, ON_FEED, "the filter is not valid; or the cursor is not one of this map" },
 	{ EINVAL, ANY, "a size, flag, name, length or parameter is not valid" },
@@ -133,7 +138,8 @@ static const struct meaning {
 	  "a sandbox (seccomp) denies the system call" },
 	{ EPERM, ANY, "only the map's owner may do this; or a sandbox (seccomp) denies it" },
 	{ EPROTONOSUPPORT, ANY, "module and library know different formats of the window, so reads are system calls; install both of one release" },
-	{ ESTALE, OF(SET) | OF(DELETE), "the entry's version is not the expected one" },
+	{ ERANGE, ANY, "the sum would be above the ceiling" },
+	{ ESTALE, OF(SET) | OF(DELETE) | OF(TOUCH), "the entry's version is not the expected one" },
 	{ ESTALE, OF(COMPARE_SWAP) | OF(COMPARE_DELETE), "the value is not the expected one" },
 	{ ESTALE, ANY, "the entry's version, or value, is not the expected one" },
 	{ ETIMEDOUT, ANY, "nothing has changed in this time" },

@@ -254,6 +254,8 @@ static int header_valid(const struct cmap_window *header, uint64_t id)
 	return page >= PAGE_LEAST && page <= PAGE_MOST && !(page & (page - 1)) &&
 	       header->shards_offset && header->shards_offset <= PAGE_MOST &&
 	       header->shards_offset % page == 0 &&
+	       header->words_offset % page == 0 &&
+	       header->words_offset < header->shards_offset &&
 	       header->shard_bits < 16 &&
 	       header->shards == 1U << header->shard_bits &&
 	       header->key_max && header->key_max <= CMAP_KEY_MAX &&
@@ -346,6 +348,8 @@ struct kcmap_view *kcmap_view_open(const struct kcmap *map)
 			header.key_max : 0;
 	view->key_span = header.key_max - view->key_min;
 	view->page = header.page_bytes;
+	view->words = (const void *)((const char *)view->header +
+				     header.words_offset);
 	view->feed_bytes = header.feed_bytes;
 	view->fd = map->fd;
 	view->device = map->device;

@@ -58,6 +58,7 @@ static __always_inline size_t kcmap_current_of(uint16_t table)
 
 struct kcmap_view {
 	const struct cmap_window *header;
+	const struct cmap_window_words *words;
 	size_t header_size;
 	struct kcmap_hash hash;
 	unsigned int shard_bits;

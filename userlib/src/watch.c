@@ -77,6 +77,7 @@ API struct kcmap_watch *kcmap_watch_open(struct kcmap *map,
 	watch = watch_new(of.shards, of.record_max);
 	if (!watch)
 		return NULL;
+	watch->records.clock_offset = of.clock_offset;
 	watch->fd = open_fd(map, filter, cursor, cursor_len);
 	if (watch->fd < 0) {
 		kcmap_watch_close(watch);

@@ -94,8 +94,49 @@ static void batch_lengths(void)
 		for (j = 0; j < 3; j++) {
 			memset(&result, 0xff, sizeof(result));
 			WANT(!kcmap_batch_result(batch, j, &result));
-			WANT(result.error == answer && !result.__reserved[3]);
+			WANT(result.error == answer && !result.__reserved[2] && !result.deadline);
 			WANT(result.value_len == (answer == ENOENT ? 0 : 8));
+		}
+	}
+	kcmap_batch_free(batch);
+}
+
+/* What was asked for is not reported as a result. */
+static void results_of_errors(void)
+{
+	static const struct {
+		int error;
+		bool version, deadline, number;
+	} errors[] = {
+		{ 0, true, true, true }, { EEXIST, true, true, false },
+		{ ESTALE, true, true, false }, { ERANGE, false, true, true },
+		{ ENOENT, false, false, false }, { ENOSPC, false, false, false },
+		{ EINVAL, false, false, false }, { EDOM, false, false, false },
+	};
+	struct kcmap map = { .fd = fd, .id = WINDOW_ID, .no_window = ENODEV };
+	struct kcmap_command command = {
+		.sz = sizeof(command), .operation = KCMAP_OP_ADD,
+		.flags = KCMAP_WRITE_TTL | KCMAP_WRITE_VERSION, .ttl = 5,
+		.expected_version = 6, .delta = 7, .key = "key", .key_len = 3,
+	};
+	struct kcmap_batch *batch = kcmap_batch_new(1);
+	struct kcmap_result result[2];
+	unsigned int i, j;
+
+	for (i = 0; i < sizeof(errors) / sizeof(*errors); i++) {
+		answer = errors[i].error;
+		memset(result, 0xff, sizeof(result));
+		WANT(kcmap_write(&map, &command, &result[0]) == (answer ? -1 : 0));
+		kcmap_batch_reset(batch);
+		WANT(!kcmap_batch_write(batch, &command));
+		WANT(kcmap_batch_submit(batch, &map) == 1);
+		WANT(!kcmap_batch_result(batch, 0, &result[1]));
+		/* The kernel of this test leaves in the fields what it got. */
+		for (j = 0; j < 2; j++) {
+			WANT(result[j].error == answer);
+			WANT(result[j].version == (errors[i].version ? 6 : 0));
+			WANT(result[j].deadline == (errors[i].deadline ? 5 : 0));
+			WANT(result[j].number == (errors[i].number ? 7 : 0));
 		}
 	}
 	kcmap_batch_free(batch);
@@ -377,9 +418,11 @@ static void unknown_to_this_reader(void)
 	words()->expired_before = words()->committed = UINT64_MAX / 2;
 	extend(node, 0);
 	asks(&map, "a trailer without flags");
-	for (bit = 0; bit < 32; bit++) {
+	for (bit = 1; bit < 32; bit++) {
 		extend(node, 1U << bit);
 		asks(&map, "a trailer's flag");
+		extend(node, 1U << bit | CMAP_WINDOW_DEADLINE);
+		asks(&map, "a trailer's flag beside a deadline");
 	}
 	extend(node, UINT32_MAX);
 	asks(&map, "all flags of a trailer");
@@ -397,6 +440,117 @@ static void unknown_to_this_reader(void)
 	map = map_of_file();
 	shard(s)->table |= CMAP_WINDOW_TABLE_NOT_YET;
 	asks(&map, "a table that cannot be read yet");
+	over(&map);
+}
+
+#define DEADLINE	1000
+
+static void count_bytes(const void *value, size_t len, void *arg)
+{
+	(void)value;
+	*(size_t *)arg = len;
+}
+
+/* Entry 40 is there, with this deadline, or it is absent, for all ways to read. */
+static void reads_say(struct kcmap *map, int there, uint64_t deadline)
+{
+	struct kcmap_range *range = kcmap_range_new(map, 0, NULL);
+	char key[KEY_MAX + 1], value[VALUE_MAX];
+	uint64_t told = 42, version = 42, in_range = 0;
+	size_t len = key_of(40, key), visited = 0, size;
+	struct kcmap_lookup lookup = {
+		.key = key, .key_len = len, .buf = value, .size = VALUE_MAX,
+		.version = 42, .deadline = 42,
+	};
+	struct kcmap_item item;
+	int found = 0, n = 0;
+	void *dup;
+
+	asked = 0;
+	errno = 0;
+	WANT(get(map) == (there ? 40 : -1) && errno == (there ? 0 : ENOENT));
+	WANT(kcmap_get_many(map, &lookup, 1) == there);
+	WANT(lookup.error == (there ? 0 : ENOENT) &&
+	     lookup.len == (there ? 40U : 0U));
+	WANT(lookup.version == (there ? 41U : 0U));
+	WANT(lookup.deadline == (there ? deadline : 0));
+	WANT(kcmap_visit(map, key, len, count_bytes, &visited, NULL) ==
+	     (there ? 0 : -1) && (!there || visited == 40));
+	WANT(kcmap_get_deadline(map, key, len, &told, &version) ==
+	     (there ? 0 : -1));
+	WANT(told == (there ? deadline : 42) && version == (there ? 41U : 42U));
+	dup = kcmap_get_dup_deadline(map, key, len, &size, &version, &told);
+	WANT(!dup == !there && (!there || (size == 40 && told == deadline)));
+	free(dup);
+	for (; kcmap_range_next(range, &item) > 0; n++) {
+		if (item.key_len != len || memcmp(item.key, key, len))
+			continue;
+		found++;
+		in_range = item.deadline;
+		WANT(!item.__reserved[0] && !item.__reserved[1]);
+	}
+	WANT(found == there && n == KEYS - !there && in_range == (there ? deadline : 0));
+	kcmap_range_free(range);
+	WANT(!asked);
+}
+
+/* An entry with a deadline is decided here, without asking the kernel. */
+static void deadlines(void)
+{
+	struct kcmap map = map_of_file();
+	int round;
+
+	/* In the first round nothing is mapped yet. */
+	for (round = 0; round < 3; round++) {
+		set_deadline(node_of(40), DEADLINE);
+		words()->expired_before = 0;
+		reads_say(&map, 1, DEADLINE);
+		words()->expired_before = DEADLINE - 1;
+		reads_say(&map, 1, DEADLINE);
+		words()->expired_before = DEADLINE;
+		reads_say(&map, 0, 0);
+		words()->expired_before = UINT64_MAX;
+		reads_say(&map, 0, 0);
+		/* Plain entries, and those of other keys, do not expire. */
+		node_of(40)->lengths &= ~CMAP_WINDOW_EXTENDED;
+		reads_say(&map, 1, 0);
+		set_deadline(node_of(38), DEADLINE);
+		WANT(get(&map) == 40);
+		node_of(38)->lengths &= ~CMAP_WINDOW_EXTENDED;
+	}
+	words()->expired_before = 0;
+	over(&map);
+
+	/* In another time namespace, the same moment has another number. */
+	map = map_of_file();
+	map.clock_offset = 500;
+	set_deadline(node_of(40), DEADLINE);
+	reads_say(&map, 1, DEADLINE + 500);
+	map.clock_offset = -300;
+	reads_say(&map, 1, DEADLINE - 300);
+	node_of(40)->lengths &= ~CMAP_WINDOW_EXTENDED;
+	reads_say(&map, 1, 0);
+	over(&map);
+}
+
+/* A trailer can be in another granule than the node, or in both. */
+static void deadline_across_granules(void)
+{
+	struct kcmap map = map_of_file();
+	uint32_t *slot = slot_of(40), was = *slot, ref, s = shard_of(40);
+
+	warm(&map);
+	for (ref = (ODD << 13) + 8192 - 16; ref < (ODD << 13) + 8192; ref++) {
+		memcpy(node_at(s, ref), node_of(40), 16 + 8 + 40);
+		set_deadline(node_at(s, ref), DEADLINE);
+		*slot = ref;
+		words()->expired_before = DEADLINE - 1;
+		reads_say(&map, 1, DEADLINE);
+		words()->expired_before = DEADLINE;
+		reads_say(&map, 0, 0);
+	}
+	words()->expired_before = 0;
+	*slot = was;
 	over(&map);
 }
 
@@ -538,6 +692,7 @@ int main(void)
 	test("lookups", lookups);
 	test("lookups by system call", lookups_by_call);
 	test("lengths in a batch", batch_lengths);
+	test("results of errors", results_of_errors);
 	test("what a header may say", header_bounds);
 	test("a window of another format", other_format);
 	test("no memory for a while", no_memory);
@@ -545,6 +700,8 @@ int main(void)
 	test("places with pages of 4, 16 and 64 KiB", places_of_all_page_sizes);
 	test("one mapping for a region", one_mapping_for_a_region);
 	test("what this reader does not know it asks", unknown_to_this_reader);
+	test("deadlines are decided without a call", deadlines);
+	test("a deadline in the next granule", deadline_across_granules);
 	test("what others have is nothing to a key", extended_neighbour);
 	test("others of the same tag", extended_of_same_tag);
 	test("a quarter of all mappings", limit_on_mappings);

@@ -70,6 +70,18 @@ static uint64_t some_table(void)
 	return table_word(number, 5 + any() % 4, any() % 4);
 }
 
+#define DEADLINES	16	/* of the entries */
+
+/* Every other entry gets a deadline, some before and some after the present. */
+static void add_deadlines(void)
+{
+	uint32_t i;
+
+	for (i = 0; i < KEYS; i += 2)
+		set_deadline(node_of(i), 1 + i % DEADLINES);
+	words()->expired_before = any() % DEADLINES / 2;
+}
+
 static void spoil(void)
 {
 	uint32_t i = (uint32_t)(any() % SHARDS);
@@ -78,7 +90,7 @@ static void spoil(void)
 	char *node = (char *)node_of((uint32_t)(any() % KEYS));
 
 	bucket += any() % (1 << TABLE_BITS);
-	switch (any() % 12) {
+	switch (any() % 14) {
 	case 0:		/* a table of some shape */
 		s->table = some_table();
 		break;
@@ -104,6 +116,13 @@ static void spoil(void)
 	case 10:
 		*(uint32_t *)(node + any() % 12 * 4) =
 			(uint32_t)(any() >> any() % 64);
+		break;
+	case 11:	/* trailers, and other lengths before them */
+		*(uint32_t *)(node + any() % 80 * 4) =
+			any() % 2 ? CMAP_WINDOW_DEADLINE : (uint32_t)any();
+		break;
+	case 12:
+		words()->expired_before = any() % 8 ? any() % DEADLINES : any();
 		break;
 	default:
 		*(uint64_t *)node_at(i, (any() % 2 ? EVEN : ODD) << 13 |
@@ -135,7 +154,6 @@ static unsigned long reads;	/* by the reader, for the other threads */
  * secret, the reader misses every key until it opens a new view.  So the secret
  * changes by the reader's count of reads, and seldom enough that one read in
  * sixteen is such a miss, however slow the reader is.
- * makes one read in sixteen such a miss, however slow the reader is.
  */
 static void *spoiler(void *seed)
 {
@@ -153,6 +171,7 @@ static void *spoiler(void *seed)
 				forget();
 			}
 			make(secret[0], secret[1]);
+			add_deadlines();
 		}
 		spoil();
 		if (i % 16 == 0)

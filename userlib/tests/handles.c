@@ -257,7 +257,7 @@ static void empty_keys(void)
 	while (range && (more = kcmap_range_next(range, &item)) > 0) {
 		WANT(item.key && !item.key_len);
 		WANT(item.value && !item.value_len);
-		WANT(!item.__reserved[0] && !item.__reserved[2]);
+		WANT(!item.__reserved[0] && !item.__reserved[1]);
 		seen++;
 	}
 	WANT(!more && !asked);
@@ -309,6 +309,13 @@ static void sizes(void)
 	options.sz--;
 	WANT(kcmap_options_resolve(&options, &resolved) == -1 &&
 	     errno == EINVAL);
+	/* The size before deadlines, and what stands behind it in memory. */
+	options = (struct kcmap_options){
+		.sz = offsetof(struct kcmap_options, default_ttl),
+		.default_ttl = 5, .feed_value_max = 6,
+	};
+	WANT(!kcmap_options_resolve(&options, &resolved));
+	WANT(!resolved.default_ttl && resolved.feed_value_max == 6);
 }
 
 int main(void)

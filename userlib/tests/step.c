@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
  * A reader is stopped at one instruction of a read after the other.  Then its entry
- * becomes an extended one or a plain one, or another key's extended entry gets
- * its node.  When the reader continues, it must return a value that the key had
- * at some moment of the read.  If the entry was extended, the reader must have
- * asked the kernel.
+ * becomes an extended one or a plain one, or expires, or another key's extended
+ * entry gets its node.  When the reader continues, it must return a value that
+ * the key had at some moment of the read, or absence if it was absent at some
+ * moment.  If the entry has a trailer that the reader does not know, the reader
+ * must have asked the kernel, and must not have if it does.
  *
- * The module does not make extended entries yet.  So the window is a file in
- * memory, and this test is the kernel.  selftests/window/window_step.c is the
- * same test for what the module makes.
+ * The window is a file in memory, and this test is the kernel.
+ * selftests/window/window_step.c is the same test for what the module makes.
  */
 #include "tracer.h"
 #include "wrap.h"
@@ -27,6 +27,11 @@
 
 enum how { GET, VISIT, MANY };
 
+/* What follows an entry's value: nothing, all there can be, or a deadline. */
+enum kind { PLAIN, UNKNOWN, DEADLINE };
+
+#define LIFE		1000	/* from a write until its deadline */
+
 /* Memory that both processes have. */
 static struct shared {
 	enum how how;
@@ -38,7 +43,6 @@ static struct shared {
 	uint8_t stamp;
 	/* the entry now */
 	bool there;
-	bool extended;
 	uint8_t now;
 	uint32_t ref;
 } *shared;
@@ -152,7 +156,8 @@ static void reader(void)
 static uint32_t *slot;		/* the entry's */
 
 /* Write a node in the kernel's order. */
-static void fill(uint32_t ref, uint32_t n, uint8_t stamp, bool extended)
+static void fill(uint32_t ref, uint32_t n, uint8_t stamp, enum kind kind,
+		 uint64_t deadline)
 {
 	struct cmap_window_node *node = node_at(shard_of(n), ref);
 	char key[KEY_MAX + 1];
@@ -163,68 +168,135 @@ static void fill(uint32_t ref, uint32_t n, uint8_t stamp, bool extended)
 	node->lengths = (uint32_t)key_len << 21 | LEN;
 	memcpy(node + 1, key, key_len);
 	memset((char *)(node + 1) + ((key_len + 7) & ~(size_t)7), stamp, LEN);
-	if (extended)
+	if (kind == UNKNOWN)
 		extend(node, UINT32_MAX);
+	if (kind == DEADLINE)
+		set_deadline(node, deadline);
 	node->version = 1000U + stamp;
 }
 
-static void replace(bool extended)
+static void replace_until(enum kind kind, uint64_t deadline)
 {
 	shared->now = (uint8_t)(shared->now % 100 + 1);
 	shared->ref = shared->ref == ONE ? TWO : ONE;
-	shared->extended = extended;
 	shared->there = true;
-	fill(shared->ref, KEY, shared->now, extended);
+	fill(shared->ref, KEY, shared->now, kind, deadline);
 	*slot = shared->ref;
 }
 
-/* Another key of the same length gets the entry's former node. */
-static void reuse(bool extended)
+static void replace(enum kind kind)
 {
-	fill(shared->ref == ONE ? TWO : ONE, KEY + 3, 200, extended);
+	replace_until(kind, words()->expired_before + LIFE);
+}
+
+/* Another key of the same length gets the entry's former node. */
+static void reuse(enum kind kind)
+{
+	fill(shared->ref == ONE ? TWO : ONE, KEY + 3, 200, kind,
+	     words()->expired_before + LIFE);
 }
 
 static const struct change {
 	const char *name;
-	bool from, to;			/* extended */
-	enum { REPLACED, REUSED, REUSED_EXTENDED, GONE } what;
+	enum kind from, to;
+	enum { REPLACED, REUSED, REUSED_EXTENDED, GONE, EXPIRES,
+	       EXPIRES_REPLACED, REPLACED_IN_TIME, BORN_DEAD } what;
 } changes[] = {
-	{ "a plain entry is replaced by an extended one", false, true, REPLACED },
-	{ "an extended one by a plain one", true, false, REPLACED },
-	{ "an extended one by an extended one", true, true, REPLACED },
-	{ "and its node used again", true, true, REUSED },
-	{ "a plain one, and its node used again for an extended one",
-	  false, false, REUSED_EXTENDED },
-	{ "an extended one is deleted", true, true, GONE },
+	{ "a plain entry is replaced by an unknown one", PLAIN, UNKNOWN, REPLACED },
+	{ "an unknown one by a plain one", UNKNOWN, PLAIN, REPLACED },
+	{ "an unknown one by an unknown one", UNKNOWN, UNKNOWN, REPLACED },
+	{ "and its node used again", UNKNOWN, UNKNOWN, REUSED },
+	{ "a plain one, and its node used again for an unknown one",
+	  PLAIN, PLAIN, REUSED_EXTENDED },
+	{ "an unknown one is deleted", UNKNOWN, UNKNOWN, GONE },
+	{ "one with a deadline is replaced by a plain one", DEADLINE, PLAIN, REPLACED },
+	{ "a plain one by one with a deadline", PLAIN, DEADLINE, REPLACED },
+	{ "one with a deadline by another", DEADLINE, DEADLINE, REPLACED },
+	{ "and its node used again", DEADLINE, DEADLINE, REUSED },
+	{ "one with a deadline is deleted", DEADLINE, DEADLINE, GONE },
+	{ "its deadline passes", DEADLINE, DEADLINE, EXPIRES },
+	{ "its deadline passes, and it is set anew", DEADLINE, DEADLINE,
+	  EXPIRES_REPLACED },
+	{ "it is replaced before its deadline passes", DEADLINE, DEADLINE,
+	  REPLACED_IN_TIME },
+	{ "it is replaced by one whose deadline has passed", DEADLINE, DEADLINE,
+	  BORN_DEAD },
 };
+
+/* The kernel's clock goes on to the deadline of what was written last. */
+static void expire(void)
+{
+	words()->expired_before += LIFE;
+	shared->there = false;
+}
 
 static void carry_out(const struct change *change)
 {
-	if (change->what == GONE) {
+	switch (change->what) {
+	case GONE:
 		shared->there = false;
 		*slot = 0;
-		return;
+		break;
+	case EXPIRES:
+		expire();
+		break;
+	case EXPIRES_REPLACED:
+		expire();
+		replace(change->to);
+		break;
+	case REPLACED_IN_TIME:
+		/* The key is never absent. */
+		replace_until(change->to, words()->expired_before + 2 * LIFE);
+		words()->expired_before += LIFE;
+		break;
+	case BORN_DEAD:
+		/* Nobody may ever see this value. */
+		words()->expired_before += LIFE / 2;
+		replace_until(change->to, words()->expired_before);
+		shared->there = false;
+		break;
+	default:
+		replace(change->to);
+		if (change->what != REPLACED)
+			reuse(change->what == REUSED_EXTENDED ? UNKNOWN :
+							       change->to);
 	}
-	replace(change->to);
-	if (change->what != REPLACED)
-		reuse(change->what == REUSED_EXTENDED);
 }
 
 /* ---- the tracer ---- */
 
+static bool can_be_absent(const struct change *change)
+{
+	return change->what == GONE || change->what == EXPIRES ||
+	       change->what == EXPIRES_REPLACED || change->what == BORN_DEAD;
+}
+
 /* Whether the result of the read was right at some moment of it. */
 static bool right(const struct change *change, uint8_t before, bool came_by)
 {
+	bool known = change->from != UNKNOWN && change->to != UNKNOWN;
+
 	if (shared->torn)
 		return false;
+	/* The window alone tells all about what the reader knows, and only that. */
+	if (known && shared->asked && (!came_by || change->what != REUSED_EXTENDED))
+		return false;
 	if (shared->len < 0)
-		return came_by && change->what == GONE;
-	/* The window alone cannot tell the value of an extended entry. */
-	if (change->from && (change->to || !came_by) && !shared->asked)
+		return came_by && can_be_absent(change);
+	if (change->from == UNKNOWN && (change->to == UNKNOWN || !came_by) &&
+	    !shared->asked)
 		return false;
-	if (!change->from && !change->to && !came_by && shared->asked)
-		return false;
-	return shared->stamp == before || (came_by && shared->stamp == shared->now);
+	return shared->stamp == before ||
+	       (came_by && change->what != BORN_DEAD &&
+		shared->stamp == shared->now);
+}
+
+/* What the key has after the change, for a read that nothing disturbs. */
+static bool right_afterwards(void)
+{
+	return run_on() && !shared->torn &&
+	       (shared->there ? shared->len == LEN && shared->stamp == shared->now :
+				shared->len < 0);
 }
 
 /*
@@ -250,17 +322,22 @@ static int try_at(const struct change *change, unsigned int n)
 		return run_on() && right(change, before, false) &&
 		       run_on() ? 0 : -1;
 	carry_out(change);
-	return run_on() && right(change, before, true) && run_on() ? 1 : -1;
+	/* What has expired does not come back. */
+	return run_on() && right(change, before, true) && run_on() &&
+	       right_afterwards() && run_on() ? 1 : -1;
 }
 
-static bool every(const struct change *change, enum how how)
+static bool every(const struct change *change, enum how how, bool slow)
 {
 	/*
 	 * Every third instruction, or fewer if a read has many: each stop takes as
 	 * many steps as there are before it.  Each run has other ones.
 	 */
-	static const unsigned int strides[][3] = { { 3, 3, 11 }, { 17, 17, 41 } };
-	unsigned int stride = strides[change->from][how];
+	static const unsigned int strides[][3] = {
+		[PLAIN] = { 3, 3, 11 }, [UNKNOWN] = { 17, 17, 41 },
+		[DEADLINE] = { 3, 3, 11 },
+	};
+	unsigned int stride = strides[slow ? UNKNOWN : change->from][how];
 	unsigned int n = (unsigned int)getpid() % stride;
 	int got;
 
@@ -274,21 +351,31 @@ static bool every(const struct change *change, enum how how)
 	return !got && n >= 100;
 }
 
-static uint32_t *slot_of(uint32_t n)
+/*
+ * Give the entry the last slot of its bucket, and another key's entry with the same
+ * tag the first one.  The fast path looks only at that.
+ */
+static bool avoid_fast_path(void)
 {
-	uint32_t s = shard_of(n), i;
-	struct cmap_window_bucket *bucket = table_at(s, shard(s)->table);
+	struct cmap_window_bucket *bucket = (void *)((uintptr_t)slot & ~(uintptr_t)63);
+	uint32_t last = CMAP_WINDOW_SLOTS - 1, other = KEY + 1;
 
-	bucket += hash_of(n) << SHARD_BITS >> (64 - TABLE_BITS);
-	for (i = 0; i < CMAP_WINDOW_SLOTS; i++)
-		if (bucket->ref[i] == ref_of(n))
-			return &bucket->ref[i];
-	return NULL;
+	while (other < KEYS && shard_of(other) != shard_of(KEY))
+		other++;
+	if (other == KEYS || bucket->ref[last])
+		return false;
+	bucket->tag[0] = bucket->tag[last] = (uint16_t)hash_of(KEY);
+	bucket->ref[last] = *slot;
+	*slot = 0;
+	slot = &bucket->ref[last];
+	bucket->ref[0] = ref_of(other);
+	return true;
 }
 
 int main(void)
 {
 	static const char *const hows[] = { "get", "visit", "get_many" };
+	unsigned int n = sizeof(changes) / sizeof(*changes);
 	unsigned int i, how, number = 0, failed = 0;
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
@@ -299,21 +386,29 @@ int main(void)
 	slot = slot_of(KEY);
 	if (!slot)
 		return 1;
-	replace(false);
+	replace(PLAIN);
 	stay_on_one_cpu();
 	pid = fork();
 	if (!pid)
 		reader();
 	if (!stopped())
 		return perror("reader"), 1;
-	for (i = 0; i < sizeof(changes) / sizeof(*changes); i++) {
+	for (i = 0; i < n; i++) {
 		for (how = GET; how <= MANY; how++) {
-			bool ok = every(&changes[i], how);
+			bool ok = every(&changes[i], how, false);
 
 			printf("%sok %u %s: %s\n", ok ? "" : "not ", ++number,
 			       hows[how], changes[i].name);
 			failed += !ok;
 		}
+	}
+	failed += !avoid_fast_path();
+	for (i = 0; i < n; i++) {
+		bool ok = every(&changes[i], GET, true);
+
+		printf("%sok %u slow get: %s\n", ok ? "" : "not ", ++number,
+		       changes[i].name);
+		failed += !ok;
 	}
 	kill(pid, SIGKILL);
 	return failed ? 1 : 0;

@@ -68,7 +68,7 @@ static void each_means_something(const struct kcmap *map)
 	int op;
 
 	for (i = 0; i < sizeof(errors) / sizeof(*errors); i++) {
-		for (op = KCMAP_OP_ANY; op <= KCMAP_OP_WAIT; op++) {
+		for (op = KCMAP_OP_ANY; op <= KCMAP_OP_TOUCH; op++) {
 			memset(buf, 'x', sizeof(buf));
 			kcmap_strerror(errors[i], op, map, buf, sizeof(buf));
 			if (!strcmp(buf, strerror(errors[i])))
@@ -88,11 +88,11 @@ static void others_are_strerrors(void)
 	int op;
 
 	for (i = 0; i < sizeof(errors) / sizeof(*errors); i++)
-		for (op = -1; op <= KCMAP_OP_WAIT + 40; op++)
+		for (op = -1; op <= KCMAP_OP_TOUCH + 40; op++)
 			expect(errors[i], op, NULL, strerror(errors[i]));
 	/* An unknown operation rules nothing out. */
 	expect(ENOENT, -1, NULL, "no such key, or no map of that name");
-	expect(ENOENT, KCMAP_OP_WAIT + 1, NULL,
+	expect(ENOENT, KCMAP_OP_TOUCH + 1, NULL,
 	       "no such key, or no map of that name");
 }
 
@@ -109,6 +109,10 @@ static void operations_make_a_difference(void)
 	expect(EEXIST, KCMAP_OP_RENAME, NULL,
 	       "a map of that name exists already");
 	expect(ENOENT, KCMAP_OP_TAKE, NULL, "no such key");
+	expect(ENOENT, KCMAP_OP_TOUCH, NULL, "no such key");
+	expect(EBADF, KCMAP_OP_TOUCH, NULL,
+	       "the map is not open for writing, or its descriptor was closed");
+	expect(ERANGE, KCMAP_OP_ADD, NULL, "the sum would be above the ceiling");
 	expect(ESTALE, KCMAP_OP_SET, NULL,
 	       "the entry's version is not the expected one");
 	expect(ESTALE, KCMAP_OP_COMPARE_SWAP, NULL,

@@ -258,6 +258,28 @@ static inline struct cmap_window_words *words(void)
 	return (void *)at_offset(header()->words_offset);
 }
 
+/* Give an entry a deadline and nothing else. */
+static inline void set_deadline(struct cmap_window_node *node, uint64_t deadline)
+{
+	extend(node, CMAP_WINDOW_DEADLINE)->deadline = deadline;
+}
+
+/* The slot of an entry that put_at() has put in its first bucket. */
+static inline uint32_t *slot_of(uint32_t i)
+{
+	uint64_t hash = hash_of(i), table;
+	uint32_t s = shard_of(i), slot;
+	struct cmap_window_bucket *bucket;
+
+	table = shard(s)->table;
+	bucket = table_at(s, table) +
+		 (hash << SHARD_BITS >> (64 - CMAP_WINDOW_TABLE_BITS(table)));
+	for (slot = 0; slot < CMAP_WINDOW_SLOTS; slot++)
+		if (bucket->ref[slot] == ref_of(i))
+			return &bucket->ref[slot];
+	return NULL;
+}
+
 static void make_header(uint64_t k0, uint64_t k1)
 {
 	*header() = (struct cmap_window){
