@@ -156,11 +156,87 @@ check "wait until it is gone" "cmap: n: no such key" 1 sh -c '(sleep 1; cmap del
 check "wait until it is there" "seven" 0 sh -c '(sleep 1; cmap insert colours n seven) & cmap wait colours n; status=$?; wait; exit $status'
 check "wait in no map" "cmap: nomap: no map of that name" 1 cmap wait nomap n
 check "delete" "" 0 cmap delete colours n
+
+# ttl_is LEAST MOST MAP KEY: whether what is left is in between, in seconds.
+ttl_is() {
+	cmap ttl "$3" "$4" | awk -v least="$1" -v most="$2" \
+		'{ print ($1 > least && $1 <= most && /^[0-9]+\.[0-9][0-9][0-9]$/) }'
+}
+
+# gone MAP KEY: what get says once the key has expired.
+gone() {
+	i=0
+	while cmap get "$1" "$2" >/dev/null 2>&1 && [ $i -lt 300 ]; do
+		sleep 0.1
+		i=$((i + 1))
+	done
+	cmap get "$1" "$2"
+}
+
+check "no deadline" "never" 0 cmap ttl colours sky
+check "the time of no key" "cmap: nokey: no such key" 1 cmap ttl colours nokey
+check "a time to live" "" 0 cmap --ttl 1.5 set colours sky blue
+check "a unit, behind the command" "" 0 cmap set colours sky blue --ttl=90m
+check "what is left" "1" 0 ttl_is 5000 5400 colours sky
+check "a set ends it" "never" 0 sh -c 'cmap set colours sky blue && cmap ttl colours sky'
+check "touch" "" 0 cmap touch --ttl 1d colours sky
+check "what is left then" "1" 0 ttl_is 86000 86400 colours sky
+check "the value stays" "blue" 0 cmap get colours sky
+check "range with times" "k	v	never
+n	2	never
+sky	blue	86" 0 sh -c "cmap add colours n 2 >/dev/null; cmap range colours --with-ttl | sort | sed 's/86[0-9.]*$/86/'; cmap delete colours n"
+check "touch without a time" "cmap: touch: colours has no default time to live, so --ttl is needed" 64 cmap touch colours sky
+check "touch for ever" "never" 0 sh -c 'cmap touch colours sky --ttl never && cmap ttl colours sky'
+check "touch what is not" "cmap: nokey: no such key" 1 cmap touch colours nokey --ttl 5
+cmap touch --ttl 500ms colours sky
+check "and gone" "cmap: sky: no such key" 1 gone colours sky
+check "insert in its place" "" 0 cmap insert --ttl 1h colours sky green
+check "not twice" "cmap: sky: the key exists already" 2 cmap insert --ttl 1h colours sky green
+check "replace" "1" 0 sh -c 'cmap replace colours sky red --ttl 2h && cmap ttl colours sky | grep -c "^7[12]"'
+check "a time that is none" "cmap: soon: not a time, as 1.5 or 500ms" 64 cmap set colours sky blue --ttl soon
+check "no time" "cmap: 0: too small or too large" 64 cmap touch --ttl 0 colours sky
+check "an option of another command" "cmap: get: takes no --ttl; see cmap --help" 64 cmap get colours sky --ttl 5
+check "an option that is none" "1" 0 sh -c 'cmap set colours sky --blue 2>&1 | grep -c unknown'
+check "an argument like an option" "--blue" 0 sh -c 'cmap set colours sky -- --blue && cmap get colours sky && cmap set colours sky blue'
+check "add up to a ceiling" "1
+2
+cmap: hits: the sum would be above the ceiling" 4 sh -c 'cmap add colours hits --ceiling 2 --ttl 1h &&
+	cmap add colours hits --ceiling=2 --ttl=9h && cmap add colours hits --ceiling 2'
+check "the first began the time" "1" 0 ttl_is 3500 3600 colours hits
+cmap delete colours hits
+check "a default" "default_ttl:   1800.000" 0 sh -c 'cmap create --default-ttl 30m short && cmap stat short | grep ^default'
+check "of what is set" "1" 0 sh -c 'cmap set short k v && cmap ttl short k | grep -c "^1[78]"'
+check "touch with the default" "1" 0 sh -c 'cmap touch --ttl 9h short k && cmap touch short k && cmap ttl short k | grep -c "^1[78]"'
+check "it is another" "cmap: short: exists; default-ttl is another" 2 cmap create short --exists --default-ttl 5
+check "statistics" "deadlines:     1
+expired:       0
+lateness:" 0 sh -c "cmap stat short | grep -e ^dead -e ^exp -e ^late | sed 's/ *\$//'"
+cmap unlink short
+cmap --shards=1 --feed-bytes=4096 --feed-value-max=20 create changes
+cmap watch changes >/tmp/watched 2>/tmp/watching &
+pid=$!
+until grep -q watching /tmp/watching; do sleep 0.1; done
+cmap set changes k v
+cmap touch changes k --ttl 100ms
+i=0
+while [ $i -lt 300 ] && ! grep -q expire /tmp/watched; do sleep 0.1; i=$((i + 1)); done
+cmap unlink changes
+wait $pid
+check "watch tells" "set	k	v
+set	k	v
+expire	k" 0 cat /tmp/watched
 check "clear" "2" 0 cmap clear colours
 check "unlink" "" 0 cmap unlink colours
 check "unlink again" "cmap: colours: no map of that name" 1 cmap unlink colours
 check "example counter" "4000" 0 example-counter
 check "example cache" "Ada has 150" 0 example-cache
+check "example sessions" "ada is logged in
+log in again" 0 example-sessions 2000
+check "example limiter" "request 1: passed
+request 2: passed
+request 3: passed
+request 4: too many
+request 5: too many" 0 example-limiter
 check "example pass_fd" "received: hello" 0 example-pass_fd
 example-flags serve
 example-flags set shop/currency EUR

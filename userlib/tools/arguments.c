@@ -6,6 +6,8 @@
 #include <limits.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sysexits.h>
 
 enum {
@@ -17,6 +19,10 @@ enum {
 	OPT_FEED_BYTES,
 	OPT_FEED_VALUE_MAX,
 	OPT_TIMEOUT,
+	OPT_DEFAULT_TTL,
+	OPT_TTL,
+	OPT_WITH_TTL,
+	OPT_CEILING,
 };
 
 static const struct argp_option options[] = {
@@ -31,6 +37,13 @@ static const struct argp_option options[] = {
 	  "create: bytes of changes to keep for watches, for each shard", 0 },
 	{ "feed-value-max", OPT_FEED_VALUE_MAX, "N", 0,
 	  "create: longest value to keep with a change", 0 },
+	{ "default-ttl", OPT_DEFAULT_TTL, "TIME", 0,
+	  "create: how long entries live that get no other time", 0 },
+	{ "ttl", OPT_TTL, "TIME", 0,
+	  "set, insert, replace, add, touch: how long the entry lives, or never to end", 0 },
+	{ "ceiling", OPT_CEILING, "N", 0, "add: refuse a sum above N", 0 },
+	{ "with-ttl", OPT_WITH_TTL, NULL, 0,
+	  "range: print how long each entry lives", 0 },
 	{ "no-window", OPT_NO_WINDOW, NULL, 0,
 	  "create: a map that is read by system calls only", 0 },
 	{ "timeout", OPT_TIMEOUT, "MS", 0,
@@ -57,6 +70,8 @@ static const char doc[] =
 	"  delete MAP KEY        delete an entry\n"
 	"  take MAP KEY          print a value and delete the entry\n"
 	"  add MAP KEY [N]       add N (1) to a number, print the sum\n"
+	"  touch MAP KEY         give an entry another time to live\n"
+	"  ttl MAP KEY           print for how many seconds an entry lives, or never to end\n"
 	"  count MAP             print the number of entries\n"
 	"  clear MAP             delete all entries, print how many there were\n"
 	"  range MAP [PREFIX]    print every key and value\n"
@@ -65,8 +80,13 @@ static const char doc[] =
 	"\n"
 	"In names, keys and values \\xHH stands for any byte and \\\\ for a backslash;\n"
 	"'' is the empty key.  PREFIX limits a command to keys that begin with it.\n"
+	"TIME is in seconds, as 1.5, or has a unit: 500ms, 10s, 5m, 24h, 30d.\n"
+	"Long options can also come after the command.  What begins with one dash there is\n"
+	"an argument, and so is all that follows --.\n"
 	"Exit status: 0, 1 if there is no such key or map, 2 for other errors, 3 if a wait\n"
-	"has timed out.";
+	"has timed out, 4 if a sum would be above --ceiling.";
+
+static error_t parse_rest(struct argp_state *state);
 
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
@@ -112,10 +132,22 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case OPT_TIMEOUT:
 		args->timeout = (int)parse_number(arg, 0, 0, INT_MAX);
 		break;
-	case ARGP_KEY_ARGS:
-		args->argc = state->argc - state->next;
-		args->argv = state->argv + state->next;
+	case OPT_DEFAULT_TTL:
+		args->options.default_ttl = parse_time(arg);
 		break;
+	case OPT_TTL:
+		args->given |= TAKES_TTL;
+		args->ttl = strcmp(arg, "never") ? parse_time(arg) : 0;
+		break;
+	case OPT_CEILING:
+		args->given |= TAKES_CEILING;
+		args->ceiling = parse_number(arg, 0, INT64_MIN, INT64_MAX);
+		break;
+	case OPT_WITH_TTL:
+		args->with_ttl = 1;
+		break;
+	case ARGP_KEY_ARGS:
+		return parse_rest(state);
 	case ARGP_KEY_NO_ARGS:
 		argp_usage(state);
 		break;
@@ -129,6 +161,83 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 static const struct argp argp = {
 	options, parse, "COMMAND [ARGUMENT...]", doc, NULL, NULL, NULL,
 };
+
+/*
+ * The option that a word names, as getopt_long(3) finds it: by its whole name, or by
+ * a beginning that no other option has.  Ends the program if there is none.
+ */
+static const struct argp_option *option_of(struct argp_state *state,
+					   const char *name, size_t len)
+{
+	const struct argp_option *option, *found = NULL;
+	unsigned int n = 0;
+
+	for (option = options; option->name; option++) {
+		if (strncmp(option->name, name, len))
+			continue;
+		found = option;
+		n++;
+		if (!option->name[len]) {
+			n = 1;
+			break;
+		}
+	}
+	if (n != 1)
+		argp_error(state, "option '--%.*s' is %s", (int)len, name,
+			   n ? "ambiguous" : "unknown; -- goes before arguments that begin so");
+	return found;
+}
+
+/* Carry out a long option behind the command.  Returns the words that it takes. */
+static int parse_behind(struct argp_state *state, char **word, int left)
+{
+	char *name = *word + 2, *value = strchr(name, '=');
+	size_t len = value ? (size_t)(value - name) : strlen(name);
+	const struct argp_option *option;
+	int words = 1;
+
+	if (!strcmp(name, "help"))
+		argp_state_help(state, stdout, ARGP_HELP_STD_HELP);
+	option = option_of(state, name, len);
+	if (value) {
+		value++;
+		if (!option->arg)
+			argp_error(state, "option '--%s' takes no argument",
+				   option->name);
+	} else if (option->arg) {
+		if (left < 2)
+			argp_error(state, "option '--%s' needs an argument",
+				   option->name);
+		value = word[1];
+		words = 2;
+	}
+	parse(option->key, value, state);
+	return words;
+}
+
+/*
+ * The command and what follows: its arguments, and long options in between.  One dash
+ * begins a number, a key or a value, and so do two after a lone "--".
+ */
+static error_t parse_rest(struct argp_state *state)
+{
+	struct arguments *args = state->input;
+	char **words = state->argv + state->next;
+	int n = state->argc - state->next, i = 0, only_arguments = 0;
+
+	args->argv = words;
+	while (i < n) {
+		if (only_arguments || strncmp(words[i], "--", 2)) {
+			args->argv[args->argc++] = words[i++];
+		} else if (!words[i][2]) {
+			only_arguments = 1;
+			i++;
+		} else {
+			i += parse_behind(state, &words[i], n - i);
+		}
+	}
+	return 0;
+}
 
 static void print_version(FILE *stream, struct argp_state *state)
 {
@@ -144,6 +253,6 @@ void arguments_parse(struct arguments *args, int argc, char **argv)
 	};
 	argp_program_version_hook = print_version;
 	argp_err_exit_status = EX_USAGE;
-	/* After the command, a dash may begin a number, a key or a value. */
+	/* After the command, a dash may begin an argument: see parse_rest(). */
 	argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, args);
 }

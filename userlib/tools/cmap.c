@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
+#include <time.h>
 
 /* A map's name; the caller frees it. */
 static char *unescape_name(const char *text)
@@ -142,6 +143,8 @@ static void die_of_difference(const char *text, struct kcmap *map, int differ,
 	if (differ & KCMAP_DIFFER_FEED_VALUE_MAX)
 		print_difference("feed-value-max", options->feed_value_max,
 				 info.feed_value_max);
+	if (differ & KCMAP_DIFFER_DEFAULT_TTL)
+		fputs("; default-ttl is another", stderr);
 	if (options->flags & ~info.flags & KCMAP_NO_WINDOW)
 		fputs("; it has a window", stderr);
 	if (options->flags & ~info.flags & KCMAP_WIPE)
@@ -309,16 +312,38 @@ static void do_wait(const struct arguments *args)
 	print_value_and_close(map, key, value, len);
 }
 
-static void set_by(const struct arguments *args,
-		   int (*set)(struct kcmap *map, const void *key,
-			      size_t key_len, const void *value, size_t len,
-			      uint64_t *version))
+/* The command's options for a deadline. */
+static struct kcmap_command command_with(const struct arguments *args, int operation,
+					 struct bytes key)
+{
+	struct kcmap_command command = {
+		.sz = sizeof(command), .operation = operation,
+		.key = key.data, .key_len = key.len,
+	};
+
+	if (args->given & TAKES_TTL && args->ttl) {
+		command.flags |= KCMAP_WRITE_TTL;
+		command.ttl = args->ttl;
+	} else if (args->given & TAKES_TTL) {
+		command.flags |= KCMAP_WRITE_DEADLINE;
+	}
+	if (args->given & TAKES_CEILING) {
+		command.flags |= KCMAP_WRITE_CEILING;
+		command.ceiling = args->ceiling;
+	}
+	return command;
+}
+
+static void set_by(const struct arguments *args, int operation)
 {
 	struct kcmap *map = open_map(args->argv[1], O_WRONLY);
 	struct bytes key = unescape(args->argv[2]);
 	struct bytes value = unescape(args->argv[3]);
+	struct kcmap_command command = command_with(args, operation, key);
 
-	if (set(map, key.data, key.len, value.data, value.len, NULL))
+	command.value = value.data;
+	command.value_len = value.len;
+	if (kcmap_write(map, &command, NULL))
 		die(args->argv[2]);
 	free(key.data);
 	free(value.data);
@@ -327,17 +352,69 @@ static void set_by(const struct arguments *args,
 
 static void do_set(const struct arguments *args)
 {
-	set_by(args, kcmap_set);
+	set_by(args, KCMAP_OP_SET);
 }
 
 static void do_insert(const struct arguments *args)
 {
-	set_by(args, kcmap_insert);
+	set_by(args, KCMAP_OP_INSERT);
 }
 
 static void do_replace(const struct arguments *args)
 {
-	set_by(args, kcmap_replace);
+	set_by(args, KCMAP_OP_REPLACE);
+}
+
+static void do_touch(const struct arguments *args)
+{
+	struct kcmap *map = open_map(args->argv[1], O_WRONLY);
+	struct bytes key = unescape(args->argv[2]);
+	struct kcmap_command command = command_with(args, KCMAP_OP_TOUCH, key);
+	struct kcmap_info info = { .sz = sizeof(info) };
+
+	/* Whoever prolongs a session must not make it last for ever by accident. */
+	if (!command.flags) {
+		if (kcmap_stat(map, &info))
+			die(args->argv[1]);
+		if (!info.default_ttl) {
+			fprintf(stderr, "cmap: touch: %s has no default time to live, so --ttl is needed\n",
+				args->argv[1]);
+			exit(EX_USAGE);
+		}
+	}
+	if (kcmap_write(map, &command, NULL))
+		die(args->argv[2]);
+	free(key.data);
+	kcmap_close(map);
+}
+
+/* Print how long an entry lives from now on. */
+static void print_ttl(uint64_t deadline)
+{
+	struct timespec ts;
+	uint64_t now;
+
+	if (!deadline) {
+		fputs("never", stdout);
+		return;
+	}
+	clock_gettime(CLOCK_BOOTTIME, &ts);
+	now = (uint64_t)ts.tv_sec * KCMAP_SECOND + (uint64_t)ts.tv_nsec;
+	print_time(deadline > now ? deadline - now : 0);
+}
+
+static void do_ttl(const struct arguments *args)
+{
+	struct kcmap *map = open_map(args->argv[1], O_RDONLY);
+	struct bytes key = unescape(args->argv[2]);
+	uint64_t deadline;
+
+	if (kcmap_get_deadline(map, key.data, key.len, &deadline, NULL))
+		die(args->argv[2]);
+	print_ttl(deadline);
+	putchar('\n');
+	free(key.data);
+	kcmap_close(map);
 }
 
 static void do_take(const struct arguments *args)
@@ -377,11 +454,16 @@ static void do_add(const struct arguments *args)
 			1;
 	struct kcmap *map = open_map(args->argv[1], O_RDWR);
 	struct bytes key = unescape(args->argv[2]);
-	int64_t sum;
+	struct kcmap_command command = command_with(args, KCMAP_OP_ADD, key);
+	struct kcmap_result result;
 
-	if (kcmap_add(map, key.data, key.len, delta, 0, &sum, NULL))
+	command.delta = delta;
+	/* The time begins with the first addition; later ones do not prolong it. */
+	if (command.flags & (KCMAP_WRITE_TTL | KCMAP_WRITE_DEADLINE))
+		command.flags |= KCMAP_WRITE_KEEP_DEADLINE;
+	if (kcmap_write(map, &command, &result))
 		die(args->argv[2]);
-	printf("%" PRId64 "\n", sum);
+	printf("%" PRId64 "\n", result.number);
 	free(key.data);
 	kcmap_close(map);
 }
@@ -432,6 +514,10 @@ static void do_range(const struct arguments *args)
 			putchar('\t');
 			print_value(item.value, item.value_len);
 		}
+		if (args->with_ttl) {
+			putchar('\t');
+			print_ttl(item.deadline);
+		}
 		putchar('\n');
 	}
 	if (more)
@@ -454,6 +540,9 @@ static void print_change(const struct kcmap_change *change, int keys_only)
 		break;
 	case KCMAP_CAUSE_CLEAR:
 		fputs("clear\t", stdout);
+		break;
+	case KCMAP_CAUSE_EXPIRE:
+		fputs("expire\t", stdout);
 		break;
 	case KCMAP_CAUSE_LOST:
 		printf("lost\t%" PRIu64 " changes\n", change->lost);
@@ -517,6 +606,20 @@ static void do_watch(const struct arguments *args)
 	kcmap_watch_close(watch);
 }
 
+/* How many entries expired less than so many milliseconds after their deadline. */
+static void print_lateness(const struct kcmap_info *info)
+{
+	unsigned int i;
+
+	printf("lateness:     ");
+	for (i = 0; i < KCMAP_LATENESS_BUCKETS - 1; i++)
+		if (info->lateness[i])
+			printf(" <%ums:%" PRIu64, 1U << i, info->lateness[i]);
+	if (info->lateness[i])
+		printf(" later:%" PRIu64, info->lateness[i]);
+	putchar('\n');
+}
+
 static void do_stat(const struct arguments *args)
 {
 	struct kcmap *map = open_map(args->argv[1], O_RDONLY);
@@ -538,6 +641,11 @@ static void do_stat(const struct arguments *args)
 	printf("feed_bytes:    %u\n", info.feed_bytes);
 	printf("feed_value_max: %u\n", info.feed_value_max);
 	printf("watches:       %u\n", info.watches);
+	printf("default_ttl:   ");
+	print_time(info.default_ttl);
+	printf("\ndeadlines:     %" PRIu64 "\n", info.deadlines);
+	printf("expired:       %" PRIu64 "\n", info.expired);
+	print_lateness(&info);
 	printf("entries:       %" PRIu64 "\n", info.entries);
 	printf("bytes:         %" PRIu64 "\n", info.bytes);
 	printf("table_bytes:   %" PRIu64 "\n", info.table_bytes);
@@ -557,27 +665,30 @@ static const struct command {
 	int least;		/* the least number of arguments */
 	int most;
 	void (*run)(const struct arguments *args);
+	unsigned int takes;	/* TAKES_* */
 } commands[] = {
-	{ "list", KCMAP_OP_LIST, 0, 0, do_list },
-	{ "create", KCMAP_OP_OPEN, 1, 1, do_create },
-	{ "unlink", KCMAP_OP_UNLINK, 1, 1, do_unlink },
-	{ "rename", KCMAP_OP_RENAME, 2, 2, do_rename },
-	{ "chmod", KCMAP_OP_CHMOD, 2, 2, do_chmod },
-	{ "chown", KCMAP_OP_CHOWN, 2, 2, do_chown },
-	{ "limits", KCMAP_OP_LIMITS, 0, 0, do_limits },
-	{ "get", KCMAP_OP_GET, 2, 2, do_get },
-	{ "wait", KCMAP_OP_WAIT, 2, 2, do_wait },
-	{ "set", KCMAP_OP_SET, 3, 3, do_set },
-	{ "insert", KCMAP_OP_INSERT, 3, 3, do_insert },
-	{ "replace", KCMAP_OP_REPLACE, 3, 3, do_replace },
-	{ "delete", KCMAP_OP_DELETE, 2, 2, do_delete },
-	{ "take", KCMAP_OP_TAKE, 2, 2, do_take },
-	{ "add", KCMAP_OP_ADD, 2, 3, do_add },
-	{ "count", KCMAP_OP_COUNT, 1, 1, do_count },
-	{ "clear", KCMAP_OP_CLEAR, 1, 1, do_clear },
-	{ "range", KCMAP_OP_RANGE, 1, 2, do_range },
-	{ "watch", KCMAP_OP_WATCH, 1, 2, do_watch },
-	{ "stat", KCMAP_OP_STAT, 1, 1, do_stat },
+	{ "list", KCMAP_OP_LIST, 0, 0, do_list, 0 },
+	{ "create", KCMAP_OP_OPEN, 1, 1, do_create, 0 },
+	{ "unlink", KCMAP_OP_UNLINK, 1, 1, do_unlink, 0 },
+	{ "rename", KCMAP_OP_RENAME, 2, 2, do_rename, 0 },
+	{ "chmod", KCMAP_OP_CHMOD, 2, 2, do_chmod, 0 },
+	{ "chown", KCMAP_OP_CHOWN, 2, 2, do_chown, 0 },
+	{ "limits", KCMAP_OP_LIMITS, 0, 0, do_limits, 0 },
+	{ "get", KCMAP_OP_GET, 2, 2, do_get, 0 },
+	{ "wait", KCMAP_OP_WAIT, 2, 2, do_wait, 0 },
+	{ "set", KCMAP_OP_SET, 3, 3, do_set, TAKES_TTL },
+	{ "insert", KCMAP_OP_INSERT, 3, 3, do_insert, TAKES_TTL },
+	{ "replace", KCMAP_OP_REPLACE, 3, 3, do_replace, TAKES_TTL },
+	{ "delete", KCMAP_OP_DELETE, 2, 2, do_delete, 0 },
+	{ "take", KCMAP_OP_TAKE, 2, 2, do_take, 0 },
+	{ "add", KCMAP_OP_ADD, 2, 3, do_add, TAKES_TTL | TAKES_CEILING },
+	{ "touch", KCMAP_OP_TOUCH, 2, 2, do_touch, TAKES_TTL },
+	{ "ttl", KCMAP_OP_GET, 2, 2, do_ttl, 0 },
+	{ "count", KCMAP_OP_COUNT, 1, 1, do_count, 0 },
+	{ "clear", KCMAP_OP_CLEAR, 1, 1, do_clear, 0 },
+	{ "range", KCMAP_OP_RANGE, 1, 2, do_range, 0 },
+	{ "watch", KCMAP_OP_WATCH, 1, 2, do_watch, 0 },
+	{ "stat", KCMAP_OP_STAT, 1, 1, do_stat, 0 },
 };
 
 int main(int argc, char **argv)
@@ -597,6 +708,13 @@ int main(int argc, char **argv)
 			fprintf(stderr,
 				"cmap: %s: wrong number of arguments; see cmap --help\n",
 				command->name);
+			return EX_USAGE;
+		}
+		if (args.given & ~command->takes) {
+			fprintf(stderr, "cmap: %s: takes no %s; see cmap --help\n",
+				command->name,
+				args.given & ~command->takes & TAKES_TTL ?
+				"--ttl" : "--ceiling");
 			return EX_USAGE;
 		}
 		doing.operation = command->operation;

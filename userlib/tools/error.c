@@ -13,7 +13,8 @@ struct doing doing;
 
 void die(const char *what)
 {
-	int err = errno, status = err == ENOENT ? EXIT_NO_KEY : EXIT_FAILED;
+	int err = errno, status = err == ENOENT ? EXIT_NO_KEY :
+				  err == ERANGE ? EXIT_CEILING : EXIT_FAILED;
 	char why[KCMAP_STRERROR_MAX];
 
 	/*

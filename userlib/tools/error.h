@@ -10,6 +10,7 @@
 #define EXIT_NO_KEY	1	/* the one failure that scripts test for */
 #define EXIT_FAILED	2
 #define EXIT_TIMEOUT	3
+#define EXIT_CEILING	4	/* a sum would be above the ceiling */
 
 /* The current operation and its map, for die(). */
 struct doing {

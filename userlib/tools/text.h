@@ -19,6 +19,8 @@ struct bytes {
 
 struct bytes unescape(const char *text);
 int64_t parse_number(const char *text, int base, int64_t least, int64_t most);
+uint64_t parse_time(const char *text);
+void print_time(uint64_t nanoseconds);
 void print_bytes(const void *data, size_t len);
 void print_value(const void *value, size_t len);
 
