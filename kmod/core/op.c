@@ -252,8 +252,8 @@ int cmap_op_start_over(gfp_t gfp, unsigned int *rounds)
  * cmap_op_copy_value() - copy a value to a kernel buffer
  * @map: the map
  * @key: the key
- * @output: where the value is wanted.  @len is the length that it had last; @len
- *	and @version are set
+ * @output: where the value is wanted.  @len is the length that it had last; @len,
+ *	@version and @deadline are set
  * @gfp: GFP_KERNEL
  * @copy: set to the copy, to be freed by cmap_op_free_copy()
  * @size: set to the size of the buffer
@@ -280,6 +280,7 @@ int cmap_op_copy_value(struct cmap *map, const struct cmap_key *key,
 		if (node) {
 			output->len = cmap_node_value_len(node);
 			output->version = node->version;
+			output->deadline = cmap_node_deadline(node);
 			if (output->len <= *size)
 				memcpy(*copy, cmap_node_value(node),
 				       output->len);

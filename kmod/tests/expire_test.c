@@ -470,6 +470,31 @@ static void long_values_are_touched(struct kunit *test)
 	cmap_map_put(map);
 }
 
+/* A copied value comes with its own deadline, not with one that was seen before. */
+static void copies_have_their_deadline(struct kunit *test)
+{
+	struct cmap *map = still_map(test, &(struct cmap_spec){ .shards = 1 });
+	struct cmap_output output = { .room = 8, .len = 8, .deadline = AT(5) };
+	struct cmap_key k;
+	u64 key = 1;
+	u32 size;
+	void *copy;
+
+	cmap_op_hash(map, &k, &key, sizeof(key));
+	KUNIT_ASSERT_EQ(test, set_until(map, key, AT(10), 0), 0);
+	KUNIT_ASSERT_EQ(test, cmap_op_copy_value(map, &k, &output, GFP_KERNEL,
+						 &copy, &size), 0);
+	KUNIT_EXPECT_EQ(test, output.deadline, AT(10));
+	cmap_op_free_copy(map, copy, size);
+
+	KUNIT_ASSERT_EQ(test, full_set(map, key, 8, key, GFP_KERNEL), 0);
+	KUNIT_ASSERT_EQ(test, cmap_op_copy_value(map, &k, &output, GFP_KERNEL,
+						 &copy, &size), 0);
+	KUNIT_EXPECT_EQ(test, output.deadline, 0);
+	cmap_op_free_copy(map, copy, size);
+	cmap_map_put(map);
+}
+
 /* ---- memory and limits ---- */
 
 /* A full map takes another entry if one of its entries has expired. */
@@ -881,6 +906,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(deadlines_are_set_and_kept),
 	KUNIT_CASE(sums_below_a_ceiling),
 	KUNIT_CASE(long_values_are_touched),
+	KUNIT_CASE(copies_have_their_deadline),
 	KUNIT_CASE(expired_entries_make_room),
 	KUNIT_CASE(expired_entries_give_memory),
 	KUNIT_CASE(fails_before_anything_is_seen),
