@@ -544,9 +544,11 @@ EXPORT_SYMBOL_NS_GPL(cmap_add, CMAP_NAMESPACE);
  * @map: the map
  * @key: the key
  * @key_len: bytes in it
- * @ttl: for how many nanoseconds from now the entry lives; 0: it does not expire
+ * @ttl: for how many nanoseconds from now the entry lives; not 0
  * @version: set to the new version; may be NULL
  * @gfp: GFP_KERNEL, GFP_NOFS, GFP_NOIO or GFP_ATOMIC
+ *
+ * cmap_execute() with CMAP_OP_DEADLINE can also make the entry live for ever.
  *
  * Context: Process or softirq, as @gfp allows.
  * Return: 0, -E2BIG, -EAGAIN, -EDQUOT, -EINTR, -EINVAL, -ENOENT, -ENOMEM or -ENOSPC.
@@ -556,7 +558,7 @@ int cmap_touch(struct cmap *map, const void *key, u32 key_len, u64 ttl,
 {
 	struct cmap_op op = {
 		OP_KEY(key, key_len), .deadline = ttl,
-		.flags = ttl ? CMAP_OP_TTL : CMAP_OP_DEADLINE,
+		.flags = CMAP_OP_TTL,
 	};
 
 	might_alloc(gfp);

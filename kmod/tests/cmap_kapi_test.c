@@ -101,7 +101,13 @@ static void test_deadlines(struct cmap *map, gfp_t gfp)
 	op.deadline = 1;
 	CHECK(cmap_execute(map, &op, gfp) == -ERANGE && op.number == 2);
 	CHECK(deadline_of(map, gfp) == op.deadline);
-	CHECK(cmap_touch(map, "k", 1, 0, &v1, gfp) == 0);
+	CHECK(cmap_touch(map, "k", 1, 0, &v1, gfp) == -EINVAL);
+	CHECK(deadline_of(map, gfp) == op.deadline);
+	op.code = CMAP_CODE_TOUCH;
+	op.flags = CMAP_OP_DEADLINE;
+	op.deadline = 0;
+	CHECK(cmap_execute(map, &op, gfp) == 0);
+	v1 = op.version;
 	CHECK(deadline_of(map, gfp) == 0);
 	CHECK(cmap_touch(map, "k", 1, NSEC_PER_SEC, &v2, gfp) == 0 && v2 > v1);
 	rcu_read_lock();
