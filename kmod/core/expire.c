@@ -116,8 +116,9 @@ static bool expire_step(struct cmap_shard *shard, u64 word, bool work)
 		WRITE_ONCE(wheel->alarm.next, cmap_wheel_next(wheel, word));
 	pending = cmap_pending(shard);
 	spin_unlock_bh(&shard->lock);
+	/* Whoever removes these entries need not be their writer, and does not pay. */
 	if (pending)
-		cmap_pending_start(shard, pending, GFP_ATOMIC);
+		cmap_pending_queue(shard, pending);
 
 	return more;
 }

@@ -469,6 +469,23 @@ static void ask_for_pool(struct cmap_shard *shard, gfp_t gfp)
 }
 
 /**
+ * cmap_pending_queue() - have pending work done by the shard's works
+ * @shard: the shard
+ * @pending: CMAP_PENDING_*
+ *
+ * This is for callers that must not pay for memory, as they are not the writers.
+ *
+ * Context: Process or softirq.
+ */
+void cmap_pending_queue(struct cmap_shard *shard, unsigned int pending)
+{
+	if (pending & CMAP_PENDING_TRIM)
+		queue_delayed_work(cmap_queue_upkeep, &shard->trim, TRIM_DELAY);
+	if (pending & CMAP_PENDING_RESIZE)
+		queue_delayed_work(cmap_queue_resize, &shard->resize, 0);
+}
+
+/**
  * cmap_pending_start() - do pending work, or have it done
  * @shard: the shard
  * @pending: CMAP_PENDING_*
@@ -484,24 +501,20 @@ void cmap_pending_start(struct cmap_shard *shard, unsigned int pending,
 {
 	bool small;
 
-	if (pending & CMAP_PENDING_TRIM)
-		queue_delayed_work(cmap_queue_upkeep, &shard->trim, TRIM_DELAY);
 	/* In a softirq there is no task that could pay. */
 	if (pending & CMAP_PENDING_AHEAD && gfpflags_allow_blocking(gfp))
 		start_ahead(shard);
 	if (pending & CMAP_PENDING_POOL)
 		ask_for_pool(shard, gfp);
-	if (!(pending & CMAP_PENDING_RESIZE))
-		return;
-
-	rcu_read_lock();
-	small = rcu_dereference(shard->table)->bits <= WRITER_BITS_MAX;
-	rcu_read_unlock();
-
-	/* Even if the work is queued: it may not get to run soon. */
-	if (small)
-		cmap_migrate_begin(shard, gfp);
-	queue_delayed_work(cmap_queue_resize, &shard->resize, 0);
+	if (pending & CMAP_PENDING_RESIZE) {
+		rcu_read_lock();
+		small = rcu_dereference(shard->table)->bits <= WRITER_BITS_MAX;
+		rcu_read_unlock();
+		/* Even if the work is queued: it may not get to run soon. */
+		if (small)
+			cmap_migrate_begin(shard, gfp);
+	}
+	cmap_pending_queue(shard, pending);
 }
 
 /**

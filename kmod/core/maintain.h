@@ -26,6 +26,7 @@ u64 cmap_maintain_evacuate(struct cmap_shard *shard, u32 share, u64 bytes,
 
 unsigned int cmap_pending(struct cmap_shard *shard);
 unsigned int cmap_pending_assist(struct cmap_shard *shard);
+void cmap_pending_queue(struct cmap_shard *shard, unsigned int pending);
 void cmap_pending_start(struct cmap_shard *shard, unsigned int pending,
 			gfp_t gfp);
 

@@ -533,6 +533,25 @@ static void expired_entries_give_memory(struct kunit *test)
 	cmap_map_put(map);
 }
 
+/* Who counts entries does not pay for the smaller table that is enough afterwards. */
+static void removal_allocates_nothing(struct kunit *test)
+{
+	struct cmap *map = still_map(test, &(struct cmap_spec){ .shards = 1 });
+	u64 key;
+
+	for (key = 0; key < 2000; key++)
+		KUNIT_ASSERT_EQ(test, set_until(map, key, AT(10), 0), 0);
+	flush_delayed_work(&map->shard[0]->resize);
+	publish(map, origin + 11);
+	fail_allocs(0, U32_MAX);
+	cmap_map_expire(map, true);
+	KUNIT_EXPECT_EQ(test, fail_allocs_end(), 0);
+	flush_delayed_work(&map->shard[0]->resize);
+	KUNIT_EXPECT_EQ(test, entries(map), 0);
+	KUNIT_EXPECT_GT(test, map->shard[0]->shrinks, 0);
+	cmap_map_put(map);
+}
+
 /* Each allocation of a first entry with a deadline fails in turn. */
 static void fails_before_anything_is_seen(struct kunit *test)
 {
@@ -909,6 +928,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(copies_have_their_deadline),
 	KUNIT_CASE(expired_entries_make_room),
 	KUNIT_CASE(expired_entries_give_memory),
+	KUNIT_CASE(removal_allocates_nothing),
 	KUNIT_CASE(fails_before_anything_is_seen),
 	KUNIT_CASE(expire_after_evacuation),
 	KUNIT_CASE(wiped_when_expired),
