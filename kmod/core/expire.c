@@ -130,11 +130,13 @@ static void expire_work(struct work_struct *work)
 	struct cmap_shard *shard = container_of(wheel->arena, struct cmap_shard,
 						arena);
 	ktime_t end = ktime_add_ms(ktime_get(), WORK_MS);
+	unsigned int holds = 0;
 	bool more;
 
 	do {
 		more = expire_step(shard, cmap_clock_word(wheel->clock), true);
-		cond_resched();
+		if (more)
+			cmap_maintain_pause(&holds);
 	} while (more && ktime_before(ktime_get(), end));
 	/* The timer may have queued it already, and counted that. */
 	if (!more || !queue_work(cmap_queue_expire, &wheel->alarm.work))
@@ -173,13 +175,14 @@ bool cmap_expire_shard(struct cmap_shard *shard, u64 word, bool patient)
 {
 	/* Pairs with the release in cmap_expire_begin(). */
 	const struct cmap_wheel *wheel = smp_load_acquire(&shard->wheel);
+	unsigned int holds = 0;
 
 	if (!wheel || READ_ONCE(wheel->alarm.next) > word)
 		return true;
 	while (expire_step(shard, word, false)) {
 		if (!patient || fatal_signal_pending(current))
 			return false;
-		cond_resched();
+		cmap_maintain_pause(&holds);
 	}
 	return true;
 }

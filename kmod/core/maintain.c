@@ -194,6 +194,22 @@ static void ahead_work(struct work_struct *work)
 /* ---- giving memory back ---- */
 
 /**
+ * cmap_maintain_pause() - let writers take a shard's lock between two holds of it
+ * @holds: how often this was called; 0 at first
+ *
+ * Locks are not fair everywhere, see move_rest(), so now and then this sleeps.
+ *
+ * Context: Process; no lock.
+ */
+void cmap_maintain_pause(unsigned int *holds)
+{
+	if (++*holds % WORK_HOLDS == 0)
+		usleep_range(PAUSE_US, 4 * PAUSE_US);
+	else
+		cond_resched();
+}
+
+/**
  * cmap_maintain_trim() - free the segments without live nodes
  * @shard: the shard
  *
@@ -359,8 +375,8 @@ u64 cmap_maintain_evacuate(struct cmap_shard *shard, u32 share, u64 bytes,
 		}
 		spin_unlock_bh(&shard->lock);
 
-		if (chosen && !urgent && ++holds % WORK_HOLDS == 0)
-			usleep_range(PAUSE_US, 4 * PAUSE_US);
+		if (chosen && !urgent)
+			cmap_maintain_pause(&holds);
 		else
 			cond_resched();
 	}

@@ -19,6 +19,7 @@ struct cmap_shard;
 
 void cmap_maintain_init(struct cmap_shard *shard);
 void cmap_maintain_close(struct cmap_shard *shard);
+void cmap_maintain_pause(unsigned int *holds);
 bool cmap_maintain_trim(struct cmap_shard *shard);
 u64 cmap_maintain_reclaim(struct cmap_shard *shard, bool *freed);
 u64 cmap_maintain_evacuate(struct cmap_shard *shard, u32 share, u64 bytes,
