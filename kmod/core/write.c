@@ -143,7 +143,7 @@ static noinline int blocked_on_node(struct cmap_shard *shard,
 static noinline cmap_ref take_larger(struct cmap_shard *shard,
 				     const struct cmap_write *write, cmap_ref old)
 {
-	u32 size = cmap_write_size(write);
+	u32 size = cmap_write_size_new(write);
 	u32 room = cmap_arena_room(&shard->arena, old);
 
 	if (!(write->flags & CMAP_WRITE_QUEUED) ||
@@ -161,7 +161,7 @@ static __always_inline struct cmap_node *
 prepare_node(struct cmap_shard *shard, struct cmap_write *write, cmap_ref old,
 	     cmap_ref *ref)
 {
-	u32 size = cmap_write_size(write);
+	u32 size = cmap_write_size_new(write);
 	struct cmap_node *node;
 
 	if (unlikely(write->ref)) {
@@ -538,12 +538,14 @@ struct cmap_node *cmap_shard_try_reserve(struct cmap_shard *shard,
 
 	if (write->flags & CMAP_WRITE_TIMED)
 		write->flags |= CMAP_WRITE_EXTENDED;
-	size = cmap_write_size(write);
+	size = cmap_write_size_new(write);
 
 	cmap_lock_bh(&shard->lock);
 	write->ref = reserve_locked(shard, write, size);
-	if (write->ref)
+	if (write->ref) {
+		write->ref_room = cmap_arena_room(&shard->arena, write->ref);
 		node = cmap_arena_node(&shard->arena, write->ref);
+	}
 	spin_unlock_bh(&shard->lock);
 
 	if (node)

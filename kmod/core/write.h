@@ -46,6 +46,7 @@ static_assert(CMAP_WRITE_VERSION == CMAP_OP_VERSION);
  * @value_len: bytes in the new value
  * @ref: instead of @value: a filled node from cmap_shard_try_reserve(); the write
  *	takes it over on success
+ * @ref_room: with @ref: how many bytes fit there
  * @expected: with CMAP_WRITE_VERSION: the version that the entry must have
  * @number: with CMAP_WRITE_ADD: what to add; out: the sum
  * @start: with CMAP_WRITE_ADD: value of an absent entry
@@ -96,6 +97,7 @@ struct cmap_write {
 		CMAP_BLOCKED_ON_WHEEL,
 	} blocked_on;
 	u32 room;
+	u32 ref_room;
 };
 
 /**
@@ -112,18 +114,33 @@ static inline bool cmap_write_lacks_node(const struct cmap_write *write)
 }
 
 /**
+ * cmap_write_size_new() - get the size of the node that a write takes
+ * @write: the write, which has no reserved node
+ *
+ * Context: Any.
+ * Return: bytes.
+ */
+static __always_inline u32 cmap_write_size_new(const struct cmap_write *write)
+{
+	return unlikely(write->flags & CMAP_WRITE_EXTENDED) ?
+	       cmap_node_size_extended(write->key.len, write->value_len,
+				       CMAP_TRAILER_DEADLINE) :
+	       cmap_node_size(write->key.len, write->value_len);
+}
+
+/**
  * cmap_write_size() - get the size of the node that a write needs
  * @write: the write
+ *
+ * A reserved node can be larger than the entry that it becomes.  What the write lacks
+ * then are nodes like that one.
  *
  * Context: Any.
  * Return: bytes.
  */
 static __always_inline u32 cmap_write_size(const struct cmap_write *write)
 {
-	return unlikely(write->flags & CMAP_WRITE_EXTENDED) ?
-	       cmap_node_size_extended(write->key.len, write->value_len,
-				       CMAP_TRAILER_DEADLINE) :
-	       cmap_node_size(write->key.len, write->value_len);
+	return write->ref ? write->ref_room : cmap_write_size_new(write);
 }
 
 int cmap_shard_try_write(struct cmap_shard *shard, struct cmap_write *write,

@@ -533,6 +533,46 @@ static void expired_entries_give_memory(struct kunit *test)
 	cmap_map_put(map);
 }
 
+/*
+ * A long value is put into a node with room for a deadline.  If it gets none, and others
+ * need such nodes more, what the write lacks are still nodes of that size.
+ */
+static void lacks_what_it_has_reserved(struct kunit *test)
+{
+	struct cmap *map = still_map(test, &(struct cmap_spec){ .shards = 1 });
+	struct cmap_write write = {
+		.code = CMAP_CODE_SET,
+		.flags = CMAP_WRITE_TIMED | CMAP_WRITE_KEEP,
+	};
+	struct cmap_shard *shard = map->shard[0];
+	u32 plain, extended;
+	u64 key = 1;
+	int err;
+
+	KUNIT_ASSERT_EQ(test, set_until(map, 2, AT(10), 0), 0);
+	KUNIT_ASSERT_EQ(test, cmap_op_key(map, &write.key, &key, 8), 0);
+	for (write.value_len = 1000;; write.value_len++) {
+		plain = cmap_class_of(cmap_node_size(8, write.value_len));
+		extended = cmap_class_of(cmap_node_size_extended(8,
+				write.value_len, CMAP_TRAILER_DEADLINE));
+		if (plain != extended)
+			break;
+	}
+	KUNIT_ASSERT_NOT_NULL(test, cmap_op_reserve(map, &write, GFP_KERNEL,
+						    &err));
+	KUNIT_EXPECT_EQ(test, cmap_class_of(cmap_write_size(&write)), extended);
+	shard->arena.classes[extended].reserve = U16_MAX;
+	KUNIT_EXPECT_EQ(test, cmap_shard_try_write(shard, &write, GFP_KERNEL),
+			-EAGAIN);
+	KUNIT_EXPECT_TRUE(test, cmap_write_lacks_node(&write));
+	KUNIT_EXPECT_EQ(test, cmap_class_of(cmap_write_size(&write)), extended);
+	shard->arena.classes[extended].reserve = 0;
+	KUNIT_EXPECT_EQ(test, cmap_shard_try_write(shard, &write, GFP_KERNEL), 0);
+	KUNIT_EXPECT_EQ(test, deadline_of(map, key), 0);
+	cmap_op_unreserve(map, &write);
+	cmap_map_put(map);
+}
+
 /* Who counts entries does not pay for the smaller table that is enough afterwards. */
 static void removal_allocates_nothing(struct kunit *test)
 {
@@ -928,6 +968,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(copies_have_their_deadline),
 	KUNIT_CASE(expired_entries_make_room),
 	KUNIT_CASE(expired_entries_give_memory),
+	KUNIT_CASE(lacks_what_it_has_reserved),
 	KUNIT_CASE(removal_allocates_nothing),
 	KUNIT_CASE(fails_before_anything_is_seen),
 	KUNIT_CASE(expire_after_evacuation),
