@@ -124,6 +124,20 @@ static inline u64 cmap_clock_closing(const struct cmap_clock *clock)
 	return READ_ONCE(clock->closing);
 }
 
+/**
+ * cmap_clock_used() - check whether entries may have expired
+ * @clock: the clock
+ *
+ * A map that is mapped has a word, also if no entry ever had a deadline.
+ *
+ * Context: Any.
+ * Return: false if no entry has had a deadline.
+ */
+static inline bool cmap_clock_used(const struct cmap_clock *clock)
+{
+	return READ_ONCE(clock->alarms);
+}
+
 /* The value of the word when a slot is over. */
 static inline u64 cmap_slot_end(u64 slot)
 {

@@ -62,7 +62,7 @@ int cmap_op_set_deadline(const struct cmap *map, u16 flags, u64 deadline,
 static bool lacks_room(const struct cmap *map, int err)
 {
 	return (err == -ENOSPC || err == -EDQUOT || err == -ENOMEM) &&
-	       READ_ONCE(map->clock.word);
+	       cmap_clock_used(&map->clock);
 }
 
 static int try_write(struct cmap *map, struct cmap_shard *shard,

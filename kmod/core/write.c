@@ -469,7 +469,8 @@ u32 cmap_shard_write_many(struct cmap_shard *shard, struct cmap_write *write,
 
 		err[i] = write_locked(shard, &write[i]);
 		/* Entries that have expired may be all that makes the map full. */
-		if (err[i] == -EAGAIN || (err[i] == -ENOSPC && READ_ONCE(shard->arena.clock->word)))
+		if (err[i] == -EAGAIN ||
+		    (err[i] == -ENOSPC && cmap_clock_used(shard->arena.clock)))
 			break;
 		pending = assist_migration(shard, entries, err[i]);
 	}

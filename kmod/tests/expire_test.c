@@ -533,6 +533,28 @@ static void expired_entries_give_memory(struct kunit *test)
 	cmap_map_put(map);
 }
 
+/* A write that is refused in a map without deadlines is not made twice. */
+static void plain_maps_are_not_searched(struct kunit *test)
+{
+	u32 failed[2], i;
+
+	for (i = 0; i < 2; i++) {
+		struct cmap *map = full_new(test, 1, 0);
+
+		/* As a mapping of the map does. */
+		if (i)
+			KUNIT_ASSERT_EQ(test, cmap_clock_prepare(&map->clock,
+								 GFP_KERNEL), 0);
+		fail_allocs(0, U32_MAX);
+		KUNIT_EXPECT_EQ(test, full_set(map, 1, 8, 1, GFP_KERNEL),
+				-ENOMEM);
+		failed[i] = fail_allocs_end();
+		cmap_map_put(map);
+	}
+	KUNIT_EXPECT_GT(test, failed[0], 0);
+	KUNIT_EXPECT_EQ(test, failed[0], failed[1]);
+}
+
 /*
  * A long value is put into a node with room for a deadline.  If it gets none, and others
  * need such nodes more, what the write lacks are still nodes of that size.
@@ -968,6 +990,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(copies_have_their_deadline),
 	KUNIT_CASE(expired_entries_make_room),
 	KUNIT_CASE(expired_entries_give_memory),
+	KUNIT_CASE(plain_maps_are_not_searched),
 	KUNIT_CASE(lacks_what_it_has_reserved),
 	KUNIT_CASE(removal_allocates_nothing),
 	KUNIT_CASE(fails_before_anything_is_seen),
