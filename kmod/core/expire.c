@@ -103,15 +103,22 @@ static bool expire_some(struct cmap_shard *shard, u64 word)
 	return !steps;
 }
 
-/* One hold of the lock.  @work: this is the shard's work, which sets the alarm. */
-static bool expire_step(struct cmap_shard *shard, u64 word, bool work)
+/*
+ * One hold of the lock.  @work: this is the shard's work, which sets the alarm.
+ * @removed grows by what was removed.
+ */
+static bool expire_step(struct cmap_shard *shard, u64 word, bool work,
+			u64 *removed)
 {
 	struct cmap_wheel *wheel = shard->wheel;
 	unsigned int pending;
+	u64 entries;
 	bool more;
 
 	cmap_lock_bh(&shard->lock);
+	entries = shard->entries;
 	more = expire_some(shard, word);
+	*removed += entries - shard->entries;
 	if (work && !more)
 		WRITE_ONCE(wheel->alarm.next, cmap_wheel_next(wheel, word));
 	pending = cmap_pending(shard);
@@ -131,10 +138,12 @@ static void expire_work(struct work_struct *work)
 						arena);
 	ktime_t end = ktime_add_ms(ktime_get(), WORK_MS);
 	unsigned int holds = 0;
+	u64 removed = 0;
 	bool more;
 
 	do {
-		more = expire_step(shard, cmap_clock_word(wheel->clock), true);
+		more = expire_step(shard, cmap_clock_word(wheel->clock), true,
+				   &removed);
 		if (more)
 			cmap_maintain_pause(&holds);
 	} while (more && ktime_before(ktime_get(), end));
@@ -157,8 +166,26 @@ void cmap_expire_begin(struct cmap_shard *shard, struct cmap_wheel *wheel)
 	/* Not later: entries that are not over for writers belong behind it. */
 	wheel->base = (cmap_clock_closing(wheel->clock) + 1) >> CMAP_SLOT_SHIFT;
 	cmap_alarm_add(wheel->clock, &wheel->alarm, &shard->lock, expire_work);
-	/* Pairs with the acquire in cmap_expire_shard(). */
+	/* Pairs with the acquire in cmap_expire_some(). */
 	smp_store_release(&shard->wheel, wheel);
+}
+
+/**
+ * cmap_expire_some() - remove some entries that have expired, in one hold of the lock
+ * @shard: the shard
+ * @word: what the clock has published
+ * @removed: grows by how many were removed
+ *
+ * Context: Process or softirq; no lock.
+ * Return: true if there may be more.
+ */
+bool cmap_expire_some(struct cmap_shard *shard, u64 word, u64 *removed)
+{
+	/* Pairs with the release in cmap_expire_begin(). */
+	const struct cmap_wheel *wheel = smp_load_acquire(&shard->wheel);
+
+	return wheel && READ_ONCE(wheel->alarm.next) <= word &&
+	       expire_step(shard, word, false, removed);
 }
 
 /**
@@ -173,13 +200,10 @@ void cmap_expire_begin(struct cmap_shard *shard, struct cmap_wheel *wheel)
  */
 bool cmap_expire_shard(struct cmap_shard *shard, u64 word, bool patient)
 {
-	/* Pairs with the release in cmap_expire_begin(). */
-	const struct cmap_wheel *wheel = smp_load_acquire(&shard->wheel);
 	unsigned int holds = 0;
+	u64 removed = 0;
 
-	if (!wheel || READ_ONCE(wheel->alarm.next) > word)
-		return true;
-	while (expire_step(shard, word, false)) {
+	while (cmap_expire_some(shard, word, &removed)) {
 		if (!patient || fatal_signal_pending(current))
 			return false;
 		cmap_maintain_pause(&holds);

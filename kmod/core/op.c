@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "op.h"
+#include "expire.h"
+#include "maintain.h"
 #include "stat.h"
 #include "supply.h"
 #include "trace.h"
@@ -74,30 +76,118 @@ static int try_write(struct cmap *map, struct cmap_shard *shard,
 	       cmap_supply_write(map, shard, write, gfp) : err;
 }
 
-/*
- * The map is full, perhaps of entries that have expired.  Remove these, and try again.
- * A refusal is final if nothing has expired since what had expired before was removed.
- */
-static noinline int write_expired(struct cmap *map, struct cmap_shard *shard,
-				  struct cmap_write *write, int err, gfp_t gfp)
+static int try_reserve(struct cmap *map, struct cmap_shard *shard,
+		       struct cmap_write *write, gfp_t gfp)
 {
-	bool patient = gfpflags_allow_blocking(gfp);
-	unsigned int rounds = 0;
-	bool all;
+	int err = 0;
+
+	if (unlikely(!cmap_shard_try_reserve(shard, write)))
+		cmap_supply_reserve(map, shard, write, gfp, &err);
+	return err;
+}
+
+/* ---- a map is full, perhaps of entries that have expired ---- */
+
+/**
+ * struct sweep - removing what has expired for a write that was refused
+ * @map: the map
+ * @shard: the write's shard
+ * @write: the write
+ * @gfp: as for the write
+ * @try: tries it again
+ * @err: why it was refused last
+ * @word: what has expired by this one is removed
+ * @removed: how many entries were removed
+ * @tried: how many of these before the last try
+ * @left: something may be left
+ */
+struct sweep {
+	struct cmap *map;
+	struct cmap_shard *shard;
+	struct cmap_write *write;
+	gfp_t gfp;
+	int (*try)(struct cmap *map, struct cmap_shard *shard,
+		   struct cmap_write *write, gfp_t gfp);
+	int err;
 	u64 word;
+	u64 removed;
+	u64 tried;
+	bool left;
+};
+
+/* Try again.  True if that decides: the write is made, or refused for another reason. */
+static bool sweep_try(struct sweep *sweep)
+{
+	sweep->tried = sweep->removed;
+	sweep->err = sweep->try(sweep->map, sweep->shard, sweep->write,
+				sweep->gfp);
+	return !lacks_room(sweep->map, sweep->err);
+}
+
+/*
+ * Remove what has expired in a shard, until the write has room.  A try can wait for grace
+ * periods, so each waits for twice as many entries as the one before.  True if a try
+ * decides.
+ */
+static bool sweep_shard(struct sweep *sweep, struct cmap_shard *shard)
+{
+	unsigned int holds = 0;
+	bool more;
+
+	for (;;) {
+		more = cmap_expire_some(shard, sweep->word, &sweep->removed);
+		if (sweep->removed > 2 * sweep->tried && sweep_try(sweep))
+			return true;
+		if (!more)
+			return false;
+		if (!gfpflags_allow_blocking(sweep->gfp) ||
+		    fatal_signal_pending(current)) {
+			sweep->left = true;
+			return false;
+		}
+		cmap_maintain_pause(&holds);
+	}
+}
+
+/*
+ * Sweep the map, from the write's shard on.  If others have removed all that had expired,
+ * that can have made room for an entry, but not memory before the last try has ended.
+ */
+static bool sweep_map(struct sweep *sweep)
+{
+	const struct cmap *map = sweep->map;
+	u32 i;
+
+	sweep->removed = 0;
+	sweep->tried = 0;
+	sweep->left = false;
+	sweep->word = cmap_clock_word(&map->clock);
+	for (i = 0; i < map->shards; i++)
+		if (sweep_shard(sweep, map->shard[(sweep->shard->index + i) %
+						  map->shards]))
+			return true;
+	return (sweep->removed > sweep->tried || sweep->err == -ENOSPC) &&
+	       sweep_try(sweep);
+}
+
+/* A refusal is final if nothing has expired since what had expired before was removed. */
+static noinline int make_room(struct sweep *sweep)
+{
+	const struct cmap_clock *clock = &sweep->map->clock;
+	bool patient = gfpflags_allow_blocking(sweep->gfp);
+	unsigned int rounds = 0;
 
 	do {
 		if (patient && fatal_signal_pending(current))
 			return -EINTR;
-		word = cmap_clock_word(&map->clock);
-		all = cmap_map_expire(map, patient);
-		err = try_write(map, shard, write, gfp);
-		if (!lacks_room(map, err))
-			return err;
-	} while (all && word != cmap_clock_word(&map->clock) &&
+		if (sweep_map(sweep))
+			return sweep->err;
+	} while (!sweep->left && sweep->word != cmap_clock_word(clock) &&
 		 ++rounds < EXPIRE_ROUNDS);
 
-	return all || patient ? err : -EAGAIN;
+	if (!sweep->left)
+		return sweep->err;
+	return patient ? -EINTR : -EAGAIN;
 }
 
 /**
@@ -115,7 +205,8 @@ int cmap_op_write(struct cmap *map, struct cmap_write *write, gfp_t gfp)
 	int err = try_write(map, shard, write, gfp);
 
 	if (unlikely(err) && lacks_room(map, err))
-		err = write_expired(map, shard, write, err, gfp);
+		err = make_room(&(struct sweep){ map, shard, write, gfp,
+						 try_write, err });
 	cmap_trace_write(map, write, err);
 
 	return err;
@@ -376,18 +467,12 @@ struct cmap_node *cmap_op_reserve(struct cmap *map, struct cmap_write *write,
 				  gfp_t gfp, int *err)
 {
 	struct cmap_shard *shard = cmap_op_shard(map, &write->key);
-	struct cmap_node *node;
 
-	node = cmap_shard_try_reserve(shard, write);
-	if (likely(node))
-		return node;
-	node = cmap_supply_reserve(map, shard, write, gfp, err);
-	if (node || !lacks_room(map, *err))
-		return node;
-	/* What entries that have expired take is perhaps enough. */
-	cmap_map_expire(map, gfpflags_allow_blocking(gfp));
-	node = cmap_shard_try_reserve(shard, write);
-	return node ? node : cmap_supply_reserve(map, shard, write, gfp, err);
+	*err = try_reserve(map, shard, write, gfp);
+	if (unlikely(*err) && lacks_room(map, *err))
+		*err = make_room(&(struct sweep){ map, shard, write, gfp,
+						  try_reserve, *err });
+	return *err ? NULL : cmap_arena_node(&shard->arena, write->ref);
 }
 
 /**
