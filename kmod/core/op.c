@@ -63,7 +63,8 @@ int cmap_op_set_deadline(const struct cmap *map, u16 flags, u64 deadline,
 /* Whether a write failed for lack of what entries that have expired may still have. */
 static bool lacks_room(const struct cmap *map, int err)
 {
-	return (err == -ENOSPC || err == -EDQUOT || err == -ENOMEM) &&
+	return (err == -ENOSPC || err == -EDQUOT || err == -ENOMEM ||
+		err == -EXFULL) &&
 	       cmap_clock_used(&map->clock);
 }
 
@@ -150,24 +151,25 @@ static bool sweep_shard(struct sweep *sweep, struct cmap_shard *shard)
 }
 
 /*
- * Sweep the map, from the write's shard on.  If others have removed all that had expired,
- * that can have made room for an entry, but not memory before the last try has ended.
+ * Sweep the map, from the write's shard on, or that shard alone if a chain is full.  If
+ * others have removed all that had expired, that can have made room for an entry, but not
+ * memory before the last try has ended.
  */
 static bool sweep_map(struct sweep *sweep)
 {
 	const struct cmap *map = sweep->map;
-	u32 i;
+	u32 i, shards = sweep->err == -EXFULL ? 1 : map->shards;
 
 	sweep->removed = 0;
 	sweep->tried = 0;
 	sweep->left = false;
 	sweep->word = cmap_clock_word(&map->clock);
-	for (i = 0; i < map->shards; i++)
+	for (i = 0; i < shards; i++)
 		if (sweep_shard(sweep, map->shard[(sweep->shard->index + i) %
 						  map->shards]))
 			return true;
-	return (sweep->removed > sweep->tried || sweep->err == -ENOSPC) &&
-	       sweep_try(sweep);
+	return (sweep->removed > sweep->tried || sweep->err == -ENOSPC ||
+		sweep->err == -EXFULL) && sweep_try(sweep);
 }
 
 /* A refusal is final if nothing has expired since what had expired before was removed. */

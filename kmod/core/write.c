@@ -468,9 +468,10 @@ u32 cmap_shard_write_many(struct cmap_shard *shard, struct cmap_write *write,
 		u64 entries = shard->entries;
 
 		err[i] = write_locked(shard, &write[i]);
-		/* Entries that have expired may be all that makes the map full. */
+		/* Entries that have expired may be all that makes the map full, or a chain. */
 		if (err[i] == -EAGAIN ||
-		    (err[i] == -ENOSPC && cmap_clock_used(shard->arena.clock)))
+		    ((err[i] == -ENOSPC || err[i] == -EXFULL) &&
+		     cmap_clock_used(shard->arena.clock)))
 			break;
 		pending = assist_migration(shard, entries, err[i]);
 	}

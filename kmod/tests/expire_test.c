@@ -519,6 +519,35 @@ static void expired_entries_make_room(struct kunit *test)
 	cmap_map_put(map);
 }
 
+static int set_colliding(struct cmap *map, u64 key, u64 deadline)
+{
+	struct cmap_write write = {
+		.code = CMAP_CODE_SET, .flags = CMAP_WRITE_TIMED,
+		.deadline = deadline, .value = &key, .value_len = sizeof(key),
+		.key = { .data = &key, .len = sizeof(key),
+			 .hash = 7ULL << 32 | key },
+	};
+
+	return cmap_op_write(map, &write, GFP_KERNEL);
+}
+
+/* The same for a chain, which is as long as it can be. */
+static void expired_entries_leave_their_chain(struct kunit *test)
+{
+	struct cmap *map = still_map(test, &(struct cmap_spec){ .shards = 1 });
+	const u64 full = CMAP_BUCKET_SLOTS * (1 + CMAP_CHAIN_MAX);
+	u64 key;
+
+	for (key = 0; key < full; key++)
+		KUNIT_ASSERT_EQ(test, set_colliding(map, key, AT(10 + key)), 0);
+	KUNIT_EXPECT_EQ(test, set_colliding(map, key, AT(1000)), -EXFULL);
+	publish(map, origin + 11);
+	KUNIT_EXPECT_EQ(test, set_colliding(map, key, AT(1000)), 0);
+	KUNIT_EXPECT_EQ(test, map->shard[0]->entries, full);
+	KUNIT_EXPECT_EQ(test, set_colliding(map, ++key, AT(1000)), -EXFULL);
+	cmap_map_put(map);
+}
+
 /* The same for memory. */
 static void expired_entries_give_memory(struct kunit *test)
 {
@@ -993,6 +1022,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(long_values_are_touched),
 	KUNIT_CASE(copies_have_their_deadline),
 	KUNIT_CASE(expired_entries_make_room),
+	KUNIT_CASE(expired_entries_leave_their_chain),
 	KUNIT_CASE(expired_entries_give_memory),
 	KUNIT_CASE(plain_maps_are_not_searched),
 	KUNIT_CASE(lacks_what_it_has_reserved),
