@@ -17,7 +17,7 @@ int cmap_cmd_stat(struct cmap_context *context, void __user *arg)
 	err = cmap_copy_in(&stat, arg, id);
 	if (err)
 		return err;
-	if (stat.flags)
+	if (stat.flags & ~CMAP_STAT_BRIEF)
 		return -EINVAL;
 
 	size = min_t(u32, stat.size, sizeof(stat));

@@ -164,7 +164,8 @@ static void stat_add_shard(struct cmap_shard *shard, struct cmap_stat *stat)
 /**
  * cmap_stat_fill() - report a map's properties, contents and memory
  * @map: the map
- * @stat: all fields are set but size and flags
+ * @stat: all fields are set but size and flags; sums over shards are 0 with
+ *	CMAP_STAT_BRIEF
  *
  * Context: Process; no lock.
  */
@@ -174,6 +175,7 @@ void cmap_stat_fill(const struct cmap *map, struct cmap_stat *stat)
 
 	*stat = (struct cmap_stat){
 		.size = stat->size,
+		.flags = stat->flags,
 		.id = map->id,
 		.create_flags = map->flags,
 		.mode = READ_ONCE(map->mode),
@@ -192,6 +194,8 @@ void cmap_stat_fill(const struct cmap *map, struct cmap_stat *stat)
 		.watches = atomic_read(&map->events.watchers),
 		.default_ttl = map->default_ttl,
 	};
+	if (stat->flags & CMAP_STAT_BRIEF)
+		return;
 	cmap_map_expire(map, true);
 	stat->entries = cmap_map_entries(map);
 	for (i = 0; i < map->shards; i++)

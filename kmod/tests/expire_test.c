@@ -362,6 +362,24 @@ static void absent_for_every_operation(struct kunit *test)
 	cmap_map_put(map);
 }
 
+/* Who asks only what a map is does not wait until what has expired is removed. */
+static void brief_statistics_remove_nothing(struct kunit *test)
+{
+	struct cmap *map = expired_map(test);
+	struct cmap_stat stat = { .flags = CMAP_STAT_BRIEF };
+
+	cmap_stat_fill(map, &stat);
+	KUNIT_EXPECT_EQ(test, stat.id, map->id);
+	KUNIT_EXPECT_EQ(test, stat.key_max, map->key_max);
+	KUNIT_EXPECT_EQ(test, stat.entries, 0);
+	KUNIT_EXPECT_EQ(test, map->shard[0]->entries, 20);
+	stat.flags = 0;
+	cmap_stat_fill(map, &stat);
+	KUNIT_EXPECT_EQ(test, stat.expired, 20);
+	KUNIT_EXPECT_EQ(test, map->shard[0]->entries, 0);
+	cmap_map_put(map);
+}
+
 /* Whoever sets an entry decides on its deadline, or leaves it. */
 static void deadlines_are_set_and_kept(struct kunit *test)
 {
@@ -1017,6 +1035,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(removed_in_bounded_steps),
 	KUNIT_CASE(alarm_is_set_for_the_first),
 	KUNIT_CASE(absent_for_every_operation),
+	KUNIT_CASE(brief_statistics_remove_nothing),
 	KUNIT_CASE(deadlines_are_set_and_kept),
 	KUNIT_CASE(sums_below_a_ceiling),
 	KUNIT_CASE(long_values_are_touched),

@@ -255,7 +255,7 @@ TEST_F(abi, d3_flags_and_reserved)
 	};
 	struct cmap_limits limits = { .size = sizeof(limits), .flags = 1 };
 	struct cmap_list list = { .size = sizeof(list), .flags = 1 };
-	struct cmap_stat stat = { .size = sizeof(stat), .flags = 1 };
+	struct cmap_stat stat = { .size = sizeof(stat), .flags = 2 };
 	struct cmap_range range = { .size = sizeof(range), .flags = 2 };
 	struct cmap_ops ops = { .size = sizeof(ops), .flags = 1 };
 	unsigned int i;

@@ -140,7 +140,7 @@ const struct fuzz_type fuzz_types[] = {
 	OP("clear", CLEAR, 5, 0),
 	OP("count", COUNT, 3, 0),
 	IOCTL("stat", STAT, 5, cmap_stat,
-	      FIELD(cmap_stat, flags, ARG_ZERO, 0)),
+	      FIELD(cmap_stat, flags, ARG_BITS, CMAP_STAT_BRIEF)),
 	IOCTL("range", RANGE, 12, cmap_range,
 	      FIELD(cmap_range, flags, ARG_BITS, CMAP_RANGE_KEYS),
 	      FIELD(cmap_range, buf, ARG_OUT, 0),

@@ -568,13 +568,17 @@ struct cmap_op {
 	__s64 ceiling;
 };
 
+/* &struct cmap_stat.flags: count nothing, so remove no expired entries either */
+#define CMAP_STAT_BRIEF		(1U << 0)
+
 /* Entries in &struct cmap_stat.lateness */
 #define CMAP_LATENESS_BUCKETS	16
 
 /**
  * struct cmap_stat - properties, contents and memory of a map
  * @size: sizeof(struct cmap_stat); at least up to and including @id
- * @flags: 0
+ * @flags: 0; or CMAP_STAT_BRIEF: then @entries and all other numbers that are
+ *	sums over the map's shards are 0
  * @id: out: number of the map, unique while the module is loaded
  * @create_flags: out: CMAP_CREATE_*
  * @mode: out: permission bits

@@ -20,10 +20,18 @@ static struct kcmap *handle_new(int no_window)
 /* Attach the handle to a descriptor bound to a map. -1 with errno set. */
 static int handle_bind(struct kcmap *map, int fd)
 {
-	struct cmap_stat stat = { .size = sizeof(stat) };
+	struct cmap_stat stat = {
+		.size = sizeof(stat), .flags = CMAP_STAT_BRIEF,
+	};
 	struct stat file;
+	int err = ioctl(fd, CMAP_IOCTL_STAT, &stat);
 
-	if (ioctl(fd, CMAP_IOCTL_STAT, &stat) || fstat(fd, &file))
+	/* An older module has neither this flag nor deadlines. */
+	if (err && errno == EINVAL) {
+		stat.flags = 0;
+		err = ioctl(fd, CMAP_IOCTL_STAT, &stat);
+	}
+	if (err || fstat(fd, &file))
 		return -1;
 	map->fd = fd;
 	map->device = file.st_rdev;
