@@ -17,11 +17,19 @@ static void arm_locked(struct cmap_clock *clock, u64 next)
 			      HRTIMER_MODE_ABS_SOFT);
 }
 
-/* Note how late the slots up to @last are published. */
+/*
+ * Note how late the slots up to @last are published.  These are many if nothing was due for
+ * long, or if the timer could not run: then their entries have one time of publication.
+ */
 static void note_late(struct cmap_clock *clock, u64 first, u64 last, u64 now)
 {
 	u64 slot = max(first + CMAP_CLOCK_SLOTS, last + 1) - CMAP_CLOCK_SLOTS;
 
+	if (slot > first) {
+		WRITE_ONCE(clock->pause.first, first);
+		WRITE_ONCE(clock->pause.last, last);
+		WRITE_ONCE(clock->pause.now, now);
+	}
 	for (; slot <= last; slot++)
 		WRITE_ONCE(clock->late[slot % CMAP_CLOCK_SLOTS],
 			   min_t(u64, (now - cmap_slot_end(slot)) >>
@@ -50,19 +58,28 @@ static void close_deadlines(struct cmap_clock *clock, u64 word)
 	}
 }
 
-/*
- * Publish all slots that are over.  The word only grows.  Only the timer does this, which
- * holds no lock: it takes those of shards, outside of the clock's.
+/**
+ * cmap_clock_publish() - publish all slots that are over
+ * @clock: the clock, which has a word
+ * @now: the time
+ *
+ * The word only grows.  Only the timer calls this, and tests that have stopped it.
+ *
+ * Context: Softirq, or softirqs disabled; no lock: this takes those of shards, outside of
+ * the clock's.
  */
-static void publish(struct cmap_clock *clock)
+void cmap_clock_publish(struct cmap_clock *clock, u64 now)
 {
 	u64 first = (*clock->word + 1) >> CMAP_SLOT_SHIFT;
-	u64 slots = ktime_get_boottime_ns() >> CMAP_SLOT_SHIFT;
+	u64 slots = now >> CMAP_SLOT_SHIFT;
+	u64 begin = ktime_get_boottime_ns();
 
 	if (slots <= first)
 		return;
 	close_deadlines(clock, cmap_slot_end(slots - 1));
-	note_late(clock, first, slots - 1, ktime_get_boottime_ns());
+	/* Who waits for writers is late by that, too. */
+	note_late(clock, first, slots - 1,
+		  now + (ktime_get_boottime_ns() - begin));
 	/* What writers have done that decided before can be seen. */
 	smp_store_release(clock->word, cmap_slot_end(slots - 1));
 }
@@ -92,7 +109,7 @@ static enum hrtimer_restart clock_timer(struct hrtimer *timer)
 {
 	struct cmap_clock *clock = container_of(timer, struct cmap_clock, timer);
 
-	publish(clock);
+	cmap_clock_publish(clock, ktime_get_boottime_ns());
 	spin_lock(&clock->lock);
 	WRITE_ONCE(clock->armed, CMAP_NEVER);
 	/* G1 (c): either this sees an alarm's time, or who set it sees @armed. */
@@ -272,7 +289,7 @@ void cmap_alarm_ended(struct cmap_clock *clock)
  * @clock: the clock
  * @deadline: the entry's deadline, which is over
  *
- * If that was more than a second ago, the result is that of a later slot.
+ * If it was published more than a second ago, the result can be that of a later slot.
  *
  * Context: Process or softirq.
  * Return: nanoseconds from the deadline until the word reached it.
@@ -281,10 +298,14 @@ u64 cmap_clock_lateness(const struct cmap_clock *clock, u64 deadline)
 {
 	u64 slot = deadline >> CMAP_SLOT_SHIFT;
 	u64 late = READ_ONCE(clock->late[slot % CMAP_CLOCK_SLOTS]);
+	u64 now = READ_ONCE(clock->pause.now);
 
 	/* A writer removes it before it is published. */
 	if (deadline > cmap_clock_word(clock))
 		late = 0;
+	else if (slot >= READ_ONCE(clock->pause.first) &&
+		 slot <= READ_ONCE(clock->pause.last) && deadline < now)
+		return now - deadline;
 	return cmap_slot_end(slot) - deadline + (late << CMAP_CLOCK_LATE_SHIFT);
 }
 

@@ -67,6 +67,8 @@ struct cmap_alarm {
  * @working: how many works of alarms have been started and not ended
  * @stopped: the timer is set no more
  * @late: how late each of the last slots was published, by the slot's number
+ * @pause: the last publication of more slots than @late has: the first and the last of
+ *	them, and when it was
  * @timer: the timer
  */
 struct cmap_clock {
@@ -80,11 +82,17 @@ struct cmap_clock {
 	u32 working;
 	bool stopped;
 	u16 *late;
+	struct {
+		u64 first;
+		u64 last;
+		u64 now;
+	} pause;
 	struct hrtimer timer;
 };
 
 void cmap_clock_init(struct cmap_clock *clock, struct cmap_memory *memory);
 int cmap_clock_prepare(struct cmap_clock *clock, gfp_t gfp);
+void cmap_clock_publish(struct cmap_clock *clock, u64 now);
 void cmap_clock_stop(struct cmap_clock *clock);
 void cmap_clock_free(struct cmap_clock *clock);
 

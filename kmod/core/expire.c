@@ -12,6 +12,18 @@
 #define EXPIRE_STEPS	32	/* per lock hold: entries removed, or spread */
 #define WORK_MS		10	/* before a work lets others run */
 
+static void commit_expired(struct cmap_shard *shard,
+			   const struct cmap_change *change, u64 late)
+{
+	cmap_wheel_note_expired(shard->wheel, late);
+	cmap_commit_locked(shard, CMAP_CHANGE_EXPIRE, change);
+}
+
+static u64 lateness(const struct cmap_shard *shard, const struct cmap_node *node)
+{
+	return cmap_clock_lateness(shard->arena.clock, cmap_node_deadline(node));
+}
+
 /**
  * cmap_expire_commit() - remove an entry that has expired
  * @shard: the shard
@@ -26,8 +38,25 @@ void cmap_expire_commit(struct cmap_shard *shard,
 {
 	lockdep_assert_held(&shard->lock);
 
-	cmap_wheel_note_expired(shard->wheel, cmap_node_deadline(change->old));
-	cmap_commit_locked(shard, CMAP_CHANGE_EXPIRE, change);
+	commit_expired(shard, change, lateness(shard, change->old));
+}
+
+static void remove_entry(struct cmap_shard *shard, struct cmap_table *table,
+			 const struct cmap_slot *slot, struct cmap_node *node,
+			 u64 late)
+{
+	const struct cmap_change change = {
+		.table = table,
+		.slot = slot,
+		.old = node,
+		.old_ref = slot->bucket->ref[slot->i],
+	};
+
+	cmap_entries_begin(shard);
+	cmap_quota_deleting(shard->quota, &shard->credit);
+	commit_expired(shard, &change, late);
+	cmap_entries_end(shard, shard->entries - 1);
+	cmap_quota_return(shard->quota, &shard->credit, 1);
 }
 
 /**
@@ -42,20 +71,22 @@ void cmap_expire_commit(struct cmap_shard *shard,
 void cmap_expire_locked(struct cmap_shard *shard, struct cmap_table *table,
 			const struct cmap_slot *slot, struct cmap_node *node)
 {
-	const struct cmap_change change = {
-		.table = table,
-		.slot = slot,
-		.old = node,
-		.old_ref = slot->bucket->ref[slot->i],
-	};
-
 	lockdep_assert_held(&shard->lock);
 
-	cmap_entries_begin(shard);
-	cmap_quota_deleting(shard->quota, &shard->credit);
-	cmap_expire_commit(shard, &change);
-	cmap_entries_end(shard, shard->entries - 1);
-	cmap_quota_return(shard->quota, &shard->credit, 1);
+	remove_entry(shard, table, slot, node, lateness(shard, node));
+}
+
+/* Find a key's entry, if it has expired. */
+static struct cmap_node *find_expired(struct cmap_shard *shard,
+				      const struct cmap_key *key,
+				      struct cmap_table **table,
+				      struct cmap_slot *slot)
+{
+	struct cmap_node *node;
+
+	*table = cmap_shard_table_locked(shard);
+	node = *table ? cmap_table_find(table, &shard->arena, key, slot) : NULL;
+	return node && cmap_node_expired(&shard->arena, node) ? node : NULL;
 }
 
 /**
@@ -67,15 +98,37 @@ void cmap_expire_locked(struct cmap_shard *shard, struct cmap_table *table,
  */
 void cmap_expire_key(struct cmap_shard *shard, const struct cmap_key *key)
 {
-	struct cmap_table *table = cmap_shard_table_locked(shard);
-	struct cmap_node *node;
+	struct cmap_table *table;
 	struct cmap_slot slot;
+	struct cmap_node *node;
 
 	lockdep_assert_held(&shard->lock);
 
-	node = table ? cmap_table_find(&table, &shard->arena, key, &slot) : NULL;
-	if (node && cmap_node_expired(&shard->arena, node))
+	node = find_expired(shard, key, &table, &slot);
+	if (node)
 		cmap_expire_locked(shard, table, &slot, node);
+}
+
+/**
+ * cmap_expire_written() - remove an entry whose deadline was over when it was written
+ * @shard: the shard
+ * @key: its key
+ *
+ * It expires at once, so it is not late.
+ *
+ * Context: The shard's lock.
+ */
+void cmap_expire_written(struct cmap_shard *shard, const struct cmap_key *key)
+{
+	struct cmap_table *table;
+	struct cmap_slot slot;
+	struct cmap_node *node;
+
+	lockdep_assert_held(&shard->lock);
+
+	node = find_expired(shard, key, &table, &slot);
+	if (node)
+		remove_entry(shard, table, &slot, node, 0);
 }
 
 static void remove_ref(struct cmap_shard *shard, cmap_ref ref)

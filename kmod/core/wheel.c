@@ -326,14 +326,13 @@ u64 cmap_wheel_next(const struct cmap_wheel *wheel, u64 word)
 /**
  * cmap_wheel_note_expired() - count an entry that has expired and is removed
  * @wheel: the wheel
- * @deadline: the entry's deadline
+ * @late: how many nanoseconds after its deadline it expired
  *
  * Context: The shard's lock.
  */
-void cmap_wheel_note_expired(struct cmap_wheel *wheel, u64 deadline)
+void cmap_wheel_note_expired(struct cmap_wheel *wheel, u64 late)
 {
-	u64 ms = div_u64(cmap_clock_lateness(wheel->clock, deadline),
-			 NSEC_PER_MSEC);
+	u64 ms = div_u64(late, NSEC_PER_MSEC);
 
 	lockdep_assert_held(wheel->arena->lock);
 

@@ -63,6 +63,6 @@ void cmap_wheel_replace(struct cmap_wheel *wheel, cmap_ref old, cmap_ref ref);
 void cmap_wheel_move(struct cmap_wheel *wheel, cmap_ref from, cmap_ref to);
 cmap_ref cmap_wheel_due(struct cmap_wheel *wheel, u64 word, u32 *steps);
 u64 cmap_wheel_next(const struct cmap_wheel *wheel, u64 word);
-void cmap_wheel_note_expired(struct cmap_wheel *wheel, u64 deadline);
+void cmap_wheel_note_expired(struct cmap_wheel *wheel, u64 late);
 
 #endif /* CMAP_WHEEL_H */

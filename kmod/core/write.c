@@ -367,7 +367,7 @@ static __always_inline int write_locked(struct cmap_shard *shard,
 	/* If the new deadline has passed, the entry does not stay either. */
 	if (unlikely(write->flags & CMAP_WRITE_EXTENDED) && !err &&
 	    unlikely(write->result <= cmap_clock_closing(shard->arena.clock)))
-		cmap_expire_key(shard, &write->key);
+		cmap_expire_written(shard, &write->key);
 
 	return err;
 }

@@ -46,6 +46,14 @@ static void publish(struct cmap *map, u64 slot)
 	WRITE_ONCE(*map->clock.word, cmap_slot_end(slot - 1));
 }
 
+/* The same, as the timer does it if it runs when this slot begins. */
+static void publish_late(struct cmap *map, u64 slot)
+{
+	local_bh_disable();
+	cmap_clock_publish(&map->clock, slot * SLOT);
+	local_bh_enable();
+}
+
 static int write_key(struct cmap *map, struct cmap_write *write, u64 key)
 {
 	return cmap_op_key(map, &write->key, &key, sizeof(key)) ?:
@@ -281,6 +289,44 @@ static void alarm_is_set_for_the_first(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, full_delete(map, 2), 0);
 	KUNIT_EXPECT_EQ(test, cmap_wheel_next(wheel, *map->clock.word),
 			CMAP_NEVER);
+	cmap_map_put(map);
+}
+
+/* The lateness of all entries that have expired. */
+static void expect_late(struct kunit *test, struct cmap *map, u64 now,
+			unsigned int bucket, u64 count)
+{
+	const struct cmap_wheel *wheel = map->shard[0]->wheel;
+
+	publish_late(map, now);
+	cmap_map_expire(map, true);
+	KUNIT_EXPECT_EQ(test, wheel->lateness[bucket], count);
+}
+
+/* A machine that did not get to publish for long is late by all of that. */
+static void lateness_has_no_bound(struct kunit *test)
+{
+	struct cmap *map = still_map(test, &(struct cmap_spec){ .shards = 1 });
+	u64 key, sum = 0;
+	u32 i;
+
+	publish(map, origin);
+	/* About 50, 5000 and 30000 slots late; a slot has 1.05 ms. */
+	for (key = 0; key < 3; key++)
+		KUNIT_ASSERT_EQ(test, set_until(map, key, AT(key), 0), 0);
+	expect_late(test, map, origin + 52, 6, 3);
+	KUNIT_ASSERT_EQ(test, set_until(map, 4, AT(1000), 0), 0);
+	KUNIT_ASSERT_EQ(test, set_until(map, 5, AT(1500), 0), 0);
+	expect_late(test, map, origin + 6000, 13, 2);
+	KUNIT_ASSERT_EQ(test, set_until(map, 6, AT(7000), 0), 0);
+	expect_late(test, map, origin + 37000, 15, 1);
+	/* What is over when it is written is not late. */
+	KUNIT_ASSERT_EQ(test, set_until(map, 7, 1, 0), 0);
+	KUNIT_ASSERT_EQ(test, set_until(map, 8, AT(8000), 0), 0);
+	KUNIT_EXPECT_EQ(test, map->shard[0]->wheel->lateness[0], 2);
+	for (i = 0; i < CMAP_LATENESS_BUCKETS; i++)
+		sum += map->shard[0]->wheel->lateness[i];
+	KUNIT_EXPECT_EQ(test, sum, 8);
 	cmap_map_put(map);
 }
 
@@ -1034,6 +1080,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(expire_at_their_deadlines),
 	KUNIT_CASE(removed_in_bounded_steps),
 	KUNIT_CASE(alarm_is_set_for_the_first),
+	KUNIT_CASE(lateness_has_no_bound),
 	KUNIT_CASE(absent_for_every_operation),
 	KUNIT_CASE(brief_statistics_remove_nothing),
 	KUNIT_CASE(deadlines_are_set_and_kept),

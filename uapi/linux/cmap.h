@@ -611,7 +611,8 @@ struct cmap_op {
  * @expired: out: entries that have expired and are removed
  * @lateness: out: of these, how many expired how long after their deadline:
  *	@lateness[0] less than 1 ms, @lateness[i] less than 2^i ms, but not less
- *	than 2^(i-1) ms; the last one also all that were later
+ *	than 2^(i-1) ms; the last one also all that were later.  Entries that
+ *	were written with a deadline that was over are in @lateness[0]
  * @clock_offset: out: what to add to a time of the map's clock, as the window
  *	and the feed have it, to get one of CLOCK_BOOTTIME in the time namespace
  *	of the caller
