@@ -264,8 +264,7 @@ static bool list_fill_record(const struct cmap *map, struct list_record *record)
 	entry->uid = from_kuid_munged(ns, READ_ONCE(map->uid));
 	entry->gid = from_kgid_munged(ns, READ_ONCE(map->gid));
 	entry->id = map->id;
-	cmap_map_expire(map, true);
-	entry->entries = cmap_map_entries(map);
+	entry->entries = cmap_map_count(map, true);
 	entry->bytes = atomic64_read(&map->memory.account.bytes);
 	entry->max_entries = map->max_entries;
 	entry->max_bytes = map->memory.account.max;

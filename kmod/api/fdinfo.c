@@ -75,7 +75,7 @@ void cmap_fdinfo_show(struct seq_file *seq, struct file *file)
 		   cmap_map_named(map) && READ_ONCE(map->unlinked));
 	seq_printf(seq, "cmap-access:\t%s\n", fdinfo_access(file));
 	seq_printf(seq, "cmap-flags:\t%#x\n", map->flags);
-	seq_printf(seq, "cmap-entries:\t%llu\n", cmap_map_entries(map));
+	seq_printf(seq, "cmap-entries:\t%llu\n", cmap_map_count(map, true));
 	seq_printf(seq, "cmap-max-entries:\t%llu\n", map->max_entries);
 	seq_printf(seq, "cmap-bytes:\t%lld\n",
 		   atomic64_read(&map->memory.account.bytes));

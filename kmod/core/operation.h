@@ -666,8 +666,7 @@ static __always_inline int
 cmap_op_count(const struct cmap_door *door, struct cmap *map,
 	      struct cmap_op *op, gfp_t gfp)
 {
-	cmap_map_expire(map, gfpflags_allow_blocking(gfp));
-	op->number = cmap_map_entries(map);
+	op->number = cmap_map_count(map, gfpflags_allow_blocking(gfp));
 	return 0;
 }
 

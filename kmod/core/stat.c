@@ -8,10 +8,12 @@
 #include <linux/bitops.h>
 #include <linux/cred.h>
 #include <linux/processor.h>
+#include <linux/sched/signal.h>
 #include <linux/user_namespace.h>
 #include <uapi/linux/cmap.h>
 
 #define COUNT_TRIES	64	/* while another count is under way */
+#define COUNT_ROUNDS	8	/* while entries expire */
 
 /* ---- counting ---- */
 
@@ -120,6 +122,34 @@ u64 cmap_map_entries(const struct cmap *map)
 	return entries;
 }
 
+/**
+ * cmap_map_count() - count a map's entries that have not expired
+ * @map: the map
+ * @patient: the caller may sleep; else some may be counted that have just expired
+ *
+ * If more expires meanwhile, a part of that may have been removed, so this counts again.
+ *
+ * Context: Process or softirq; no lock.
+ * Return: as cmap_map_entries().  If entries go on to expire, some that expire at one
+ * moment may be counted and others not.
+ */
+u64 cmap_map_count(const struct cmap *map, bool patient)
+{
+	unsigned int rounds = 0;
+	u64 word, entries;
+
+	do {
+		word = cmap_clock_word(&map->clock);
+		cmap_map_expire(map, patient);
+		entries = cmap_map_entries(map);
+		/* Who removed an entry that was not counted has seen its word before. */
+		smp_rmb();
+	} while (patient && word != cmap_clock_word(&map->clock) &&
+		 ++rounds < COUNT_ROUNDS && !fatal_signal_pending(current));
+
+	return entries;
+}
+
 /* ---- reports ---- */
 
 static void stat_add_table(const struct cmap_table *table, struct cmap_stat *stat)
@@ -196,8 +226,7 @@ void cmap_stat_fill(const struct cmap *map, struct cmap_stat *stat)
 	};
 	if (stat->flags & CMAP_STAT_BRIEF)
 		return;
-	cmap_map_expire(map, true);
-	stat->entries = cmap_map_entries(map);
+	stat->entries = cmap_map_count(map, true);
 	for (i = 0; i < map->shards; i++)
 		stat_add_shard(map->shard[i], stat);
 }

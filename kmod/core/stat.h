@@ -13,6 +13,7 @@ struct cmap_stat;
 
 bool cmap_map_expire(const struct cmap *map, bool patient);
 u64 cmap_map_entries(const struct cmap *map);
+u64 cmap_map_count(const struct cmap *map, bool patient);
 void cmap_stat_fill(const struct cmap *map, struct cmap_stat *stat);
 void cmap_stat_counters(const struct cmap *map, struct cmap_counters *sum);
 

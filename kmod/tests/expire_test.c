@@ -419,6 +419,7 @@ static void brief_statistics_remove_nothing(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, stat.key_max, map->key_max);
 	KUNIT_EXPECT_EQ(test, stat.entries, 0);
 	KUNIT_EXPECT_EQ(test, map->shard[0]->entries, 20);
+	KUNIT_EXPECT_EQ(test, cmap_map_count(map, true), 0);
 	stat.flags = 0;
 	cmap_stat_fill(map, &stat);
 	KUNIT_EXPECT_EQ(test, stat.expired, 20);

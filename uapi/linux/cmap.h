@@ -539,7 +539,9 @@ struct cmap_list_entry {
  * COUNT                     the number of entries after a set of writes: all
  *                           that had ended when the call began, perhaps some
  *                           that were under way during it, and with each of
- *                           these all that had ended before it began
+ *                           these all that had ended before it began.  If
+ *                           entries expire all the time, some that expire at
+ *                           one moment may be counted and others not
  * ========================= =================================================
  *
  * GET and COUNT need a descriptor open for reading; SET, DELETE, COMPARE_SWAP,
