@@ -11,7 +11,7 @@
 
 static void arm_locked(struct cmap_clock *clock, u64 next)
 {
-	WRITE_ONCE(clock->armed, next);
+	clock->armed = next;
 	if (next < KTIME_MAX && !clock->stopped)
 		hrtimer_start(&clock->timer, ns_to_ktime(next + 1),
 			      HRTIMER_MODE_ABS_SOFT);
@@ -36,25 +36,46 @@ static void note_late(struct cmap_clock *clock, u64 first, u64 last, u64 now)
 				      CMAP_CLOCK_LATE_SHIFT, U16_MAX));
 }
 
+static struct cmap_alarm *first_locked(const struct cmap_clock *clock)
+{
+	return rb_entry_safe(rb_first_cached(&clock->waiting),
+			     struct cmap_alarm, node);
+}
+
+/* Chain the alarms of all shards in which something is due. */
+static struct cmap_alarm *due_locked(struct cmap_clock *clock, u64 word)
+{
+	struct cmap_alarm *alarm, *due = NULL;
+
+	list_for_each_entry(alarm, &clock->ringing, ringing) {
+		alarm->due = due;
+		due = alarm;
+	}
+	for (alarm = first_locked(clock); alarm && alarm->next <= word;
+	     alarm = rb_entry_safe(rb_next(&alarm->node), struct cmap_alarm,
+				   node)) {
+		alarm->due = due;
+		due = alarm;
+	}
+	return due;
+}
+
 /*
  * Announce that deadlines up to @word are over, and wait for writers that have decided
  * before.  A writer that has not seen this has found an entry whose alarm is seen here:
- * it was set, with a full barrier, before the entry could be found.
+ * it was set, under the clock's lock, before the entry could be found (G1 c).
  */
 static void close_deadlines(struct cmap_clock *clock, u64 word)
 {
-	struct cmap_alarm *alarm;
+	struct cmap_alarm *due;
 
 	WRITE_ONCE(clock->closing, word);
-	/* G1 (d). */
-	smp_mb();
-	/* Pairs with the release in cmap_alarm_add(). */
-	for (alarm = smp_load_acquire(&clock->alarms); alarm;
-	     alarm = alarm->link) {
-		if (READ_ONCE(alarm->next) > word)
-			continue;
-		spin_lock(alarm->lock);
-		spin_unlock(alarm->lock);
+	spin_lock(&clock->lock);
+	due = due_locked(clock, word);
+	spin_unlock(&clock->lock);
+	for (; due; due = due->due) {
+		spin_lock(due->lock);
+		spin_unlock(due->lock);
 	}
 }
 
@@ -84,23 +105,29 @@ void cmap_clock_publish(struct cmap_clock *clock, u64 now)
 	smp_store_release(clock->word, cmap_slot_end(slots - 1));
 }
 
+static void unwait_locked(struct cmap_clock *clock, struct cmap_alarm *alarm)
+{
+	if (RB_EMPTY_NODE(&alarm->node))
+		return;
+	rb_erase_cached(&alarm->node, &clock->waiting);
+	RB_CLEAR_NODE(&alarm->node);
+}
+
 /* Start the works of all shards in which something is due.  Returns the next time. */
 static u64 ring_locked(struct cmap_clock *clock, u64 word)
 {
-	u64 next = CMAP_NEVER;
 	struct cmap_alarm *alarm;
+	u64 next;
 
-	for (alarm = clock->alarms; alarm; alarm = alarm->link) {
-		u64 at = READ_ONCE(alarm->next);
-
-		if (at > word)
-			next = min(next, at);
-		else if (!clock->stopped &&
-			 queue_work(cmap_queue_expire, &alarm->work))
-			clock->working++;
+	while ((alarm = first_locked(clock)) && alarm->next <= word &&
+	       !clock->stopped) {
+		unwait_locked(clock, alarm);
+		list_add_tail(&alarm->ringing, &clock->ringing);
+		queue_work(cmap_queue_expire, &alarm->work);
 	}
+	next = alarm ? alarm->next : CMAP_NEVER;
 	/* What else is due in these shards is not known yet. */
-	if (clock->working)
+	if (!list_empty(&clock->ringing))
 		next = min(next, word + (1ULL << CMAP_SLOT_SHIFT));
 	return next;
 }
@@ -111,9 +138,6 @@ static enum hrtimer_restart clock_timer(struct hrtimer *timer)
 
 	cmap_clock_publish(clock, ktime_get_boottime_ns());
 	spin_lock(&clock->lock);
-	WRITE_ONCE(clock->armed, CMAP_NEVER);
-	/* G1 (c): either this sees an alarm's time, or who set it sees @armed. */
-	smp_mb();
 	arm_locked(clock, ring_locked(clock, *clock->word));
 	spin_unlock(&clock->lock);
 
@@ -131,6 +155,8 @@ void cmap_clock_init(struct cmap_clock *clock, struct cmap_memory *memory)
 {
 	clock->memory = memory;
 	clock->armed = CMAP_NEVER;
+	clock->waiting = RB_ROOT_CACHED;
+	INIT_LIST_HEAD(&clock->ringing);
 	spin_lock_init(&clock->lock);
 	cmap_hrtimer_setup(&clock->timer, clock_timer, CLOCK_BOOTTIME,
 			   HRTIMER_MODE_ABS_SOFT);
@@ -226,12 +252,32 @@ void cmap_alarm_add(struct cmap_clock *clock, struct cmap_alarm *alarm,
 {
 	alarm->next = CMAP_NEVER;
 	alarm->lock = lock;
+	RB_CLEAR_NODE(&alarm->node);
+	INIT_LIST_HEAD(&alarm->ringing);
 	INIT_WORK(&alarm->work, work);
 	spin_lock(&clock->lock);
 	alarm->link = clock->alarms;
-	/* Pairs with the acquire in close_deadlines(). */
-	smp_store_release(&clock->alarms, alarm);
+	WRITE_ONCE(clock->alarms, alarm);
 	spin_unlock(&clock->lock);
+}
+
+static bool rings_before(struct rb_node *a, const struct rb_node *b)
+{
+	return rb_entry(a, struct cmap_alarm, node)->next <
+	       rb_entry(b, struct cmap_alarm, node)->next;
+}
+
+/* Have an alarm wait for @next.  If it rings, its work looks itself when it ends. */
+static void wait_locked(struct cmap_clock *clock, struct cmap_alarm *alarm,
+			u64 next)
+{
+	unwait_locked(clock, alarm);
+	WRITE_ONCE(alarm->next, next);
+	if (next == CMAP_NEVER || !list_empty(&alarm->ringing))
+		return;
+	rb_add_cached(&alarm->node, &clock->waiting, rings_before);
+	if (next < clock->armed)
+		arm_locked(clock, next);
 }
 
 /**
@@ -247,41 +293,36 @@ void cmap_alarm_set(struct cmap_clock *clock, struct cmap_alarm *alarm,
 {
 	if (next >= alarm->next)
 		return;
-	WRITE_ONCE(alarm->next, next);
-	/* G1 (c) and (d). */
-	smp_mb();
-	if (next >= READ_ONCE(clock->armed))
-		return;
-
 	spin_lock(&clock->lock);
-	if (next < clock->armed)
-		arm_locked(clock, next);
+	wait_locked(clock, alarm, next);
 	spin_unlock(&clock->lock);
 }
 
 /**
- * cmap_alarm_ended() - note that the work of an alarm has ended
+ * cmap_alarm_ended() - note that nothing is due in a shard any more
  * @clock: the clock
+ * @alarm: the alarm, whose work ends
+ * @next: the value of the word at which it rings next; CMAP_NEVER if it does not
  *
- * When the last one ends it is known when something is due next.
+ * When the last work ends it is known when something is due next.
  *
- * Context: Process; no lock.
+ * Context: The shard's lock.
  */
-void cmap_alarm_ended(struct cmap_clock *clock)
+void cmap_alarm_ended(struct cmap_clock *clock, struct cmap_alarm *alarm,
+		      u64 next)
 {
-	u64 next;
+	const struct cmap_alarm *first;
 
-	spin_lock_bh(&clock->lock);
-	if (!--clock->working) {
-		WRITE_ONCE(clock->armed, CMAP_NEVER);
-		/* G1 (c). */
-		smp_mb();
-		next = ring_locked(clock, READ_ONCE(*clock->word));
-		if (next == CMAP_NEVER)
+	spin_lock(&clock->lock);
+	list_del_init(&alarm->ringing);
+	wait_locked(clock, alarm, next);
+	if (list_empty(&clock->ringing)) {
+		first = first_locked(clock);
+		if (!first)
 			hrtimer_try_to_cancel(&clock->timer);
-		arm_locked(clock, next);
+		arm_locked(clock, first ? first->next : CMAP_NEVER);
 	}
-	spin_unlock_bh(&clock->lock);
+	spin_unlock(&clock->lock);
 }
 
 /**

@@ -18,8 +18,11 @@
  * and not yet for readers is removed by the writer that finds it, which is when it
  * expires.
  *
- * Removing what has expired is left to the shards' works.  As long as one of these has not finished, it is not known what
- * else is due, so the timer goes on with each slot.
+ * Removing what has expired is left to the shards' works.  As long as one of these has not
+ * finished, it is not known what else is due, so the timer goes on with each slot.
+ *
+ * Alarms that wait are in a tree, by time.  So what the timer does depends on the number
+ * of shards in which something is due, and not on that of all shards.
  */
 #ifndef CMAP_CLOCK_H
 #define CMAP_CLOCK_H
@@ -27,6 +30,8 @@
 #include "block.h"
 
 #include <linux/hrtimer.h>
+#include <linux/list.h>
+#include <linux/rbtree.h>
 #include <linux/spinlock.h>
 #include <linux/workqueue.h>
 
@@ -43,13 +48,20 @@
 /**
  * struct cmap_alarm - when something is due in a shard
  * @link: the next alarm of the clock
+ * @node: in the clock's tree, while it waits
+ * @ringing: in the clock's list, from when it rings until its work ends
+ * @due: only for the timer: the next alarm in whose shard something is due
  * @next: the value that the word has when something is due; CMAP_NEVER if nothing is.
- *	It may be too early, never too late.  The shard's lock protects it
+ *	It may be too early, never too late.  It is changed under the shard's lock and
+ *	the clock's, so either protects it
  * @lock: the shard's lock
  * @work: removes what has expired, and then sets @next
  */
 struct cmap_alarm {
 	struct cmap_alarm *link;
+	struct rb_node node;
+	struct list_head ringing;
+	struct cmap_alarm *due;
 	u64 next;
 	spinlock_t *lock;
 	struct work_struct work;
@@ -62,9 +74,10 @@ struct cmap_alarm {
  * @words: the page with the word
  * @memory: the map's memory
  * @lock: protects the fields below; taken inside of a shard's lock, and in softirq
- * @alarms: the alarms; there only come more.  The timer reads them without @lock
+ * @alarms: the alarms; there only come more
+ * @waiting: those that wait, by @next
+ * @ringing: those whose works have been started and not ended
  * @armed: for which value of the word the timer is set, or CMAP_NEVER
- * @working: how many works of alarms have been started and not ended
  * @stopped: the timer is set no more
  * @late: how late each of the last slots was published, by the slot's number
  * @pause: the last publication of more slots than @late has: the first and the last of
@@ -78,8 +91,9 @@ struct cmap_clock {
 	struct cmap_memory *memory;
 	spinlock_t lock;
 	struct cmap_alarm *alarms;
+	struct rb_root_cached waiting;
+	struct list_head ringing;
 	u64 armed;
-	u32 working;
 	bool stopped;
 	u16 *late;
 	struct {
@@ -100,7 +114,8 @@ void cmap_alarm_add(struct cmap_clock *clock, struct cmap_alarm *alarm,
 		    spinlock_t *lock, work_func_t work);
 void cmap_alarm_set(struct cmap_clock *clock, struct cmap_alarm *alarm,
 		    u64 next);
-void cmap_alarm_ended(struct cmap_clock *clock);
+void cmap_alarm_ended(struct cmap_clock *clock, struct cmap_alarm *alarm,
+		      u64 next);
 u64 cmap_clock_lateness(const struct cmap_clock *clock, u64 deadline);
 u64 cmap_clock_deadline(u64 ttl);
 

@@ -173,7 +173,8 @@ static bool expire_step(struct cmap_shard *shard, u64 word, bool work,
 	more = expire_some(shard, word);
 	*removed += entries - shard->entries;
 	if (work && !more)
-		WRITE_ONCE(wheel->alarm.next, cmap_wheel_next(wheel, word));
+		cmap_alarm_ended(wheel->clock, &wheel->alarm,
+				 cmap_wheel_next(wheel, word));
 	pending = cmap_pending(shard);
 	spin_unlock_bh(&shard->lock);
 	/* Whoever removes these entries need not be their writer, and does not pay. */
@@ -200,9 +201,8 @@ static void expire_work(struct work_struct *work)
 		if (more)
 			cmap_maintain_pause(&holds);
 	} while (more && ktime_before(ktime_get(), end));
-	/* The timer may have queued it already, and counted that. */
-	if (!more || !queue_work(cmap_queue_expire, &wheel->alarm.work))
-		cmap_alarm_ended(wheel->clock);
+	if (more)
+		queue_work(cmap_queue_expire, &wheel->alarm.work);
 }
 
 /**
