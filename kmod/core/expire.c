@@ -76,17 +76,13 @@ void cmap_expire_locked(struct cmap_shard *shard, struct cmap_table *table,
 	remove_entry(shard, table, slot, node, lateness(shard, node));
 }
 
-/* Find a key's entry, if it has expired. */
-static struct cmap_node *find_expired(struct cmap_shard *shard,
-				      const struct cmap_key *key,
-				      struct cmap_table **table,
-				      struct cmap_slot *slot)
+static struct cmap_node *find_entry(struct cmap_shard *shard,
+				    const struct cmap_key *key,
+				    struct cmap_table **table,
+				    struct cmap_slot *slot)
 {
-	struct cmap_node *node;
-
 	*table = cmap_shard_table_locked(shard);
-	node = *table ? cmap_table_find(table, &shard->arena, key, slot) : NULL;
-	return node && cmap_node_expired(&shard->arena, node) ? node : NULL;
+	return *table ? cmap_table_find(table, &shard->arena, key, slot) : NULL;
 }
 
 /**
@@ -104,8 +100,8 @@ void cmap_expire_key(struct cmap_shard *shard, const struct cmap_key *key)
 
 	lockdep_assert_held(&shard->lock);
 
-	node = find_expired(shard, key, &table, &slot);
-	if (node)
+	node = find_entry(shard, key, &table, &slot);
+	if (node && cmap_node_expired(&shard->arena, node))
 		cmap_expire_locked(shard, table, &slot, node);
 }
 
@@ -114,7 +110,8 @@ void cmap_expire_key(struct cmap_shard *shard, const struct cmap_key *key)
  * @shard: the shard
  * @key: its key
  *
- * It expires at once, so it is not late.
+ * It expires at once, so it is not late.  Nobody waits for the clock, which may not have
+ * been published for long: the entry is gone before the lock is dropped.
  *
  * Context: The shard's lock.
  */
@@ -126,7 +123,7 @@ void cmap_expire_written(struct cmap_shard *shard, const struct cmap_key *key)
 
 	lockdep_assert_held(&shard->lock);
 
-	node = find_expired(shard, key, &table, &slot);
+	node = find_entry(shard, key, &table, &slot);
 	if (node)
 		remove_entry(shard, table, &slot, node, 0);
 }

@@ -6,6 +6,7 @@
 #include "supply.h"
 #include "trace.h"
 
+#include <linux/ktime.h>
 #include <linux/sched.h>
 #include <linux/sched/signal.h>
 #include <uapi/linux/cmap.h>
@@ -57,6 +58,9 @@ int cmap_op_set_deadline(const struct cmap *map, u16 flags, u64 deadline,
 	write->flags |= CMAP_WRITE_TIMED;
 	if (flags & CMAP_OP_KEEP_DEADLINE)
 		write->flags |= CMAP_WRITE_KEEP;
+	/* The clock does not say so if nothing was due for long. */
+	if (until && deadline && deadline <= ktime_get_boottime_ns())
+		write->flags |= CMAP_WRITE_OVER;
 	return 0;
 }
 

@@ -313,6 +313,18 @@ static int insert_entry(struct cmap_shard *shard, struct cmap_write *write,
 	return 0;
 }
 
+/*
+ * Whether the deadline that the entry has got is over already.  If the entry kept its own,
+ * @deadline does not count.
+ */
+static bool written_over(const struct cmap_shard *shard,
+			 const struct cmap_write *write)
+{
+	return write->result <= cmap_clock_closing(shard->arena.clock) ||
+	       (write->flags & CMAP_WRITE_OVER &&
+		write->result == write->deadline);
+}
+
 static __always_inline int write_locked(struct cmap_shard *shard,
 					struct cmap_write *write)
 {
@@ -366,7 +378,7 @@ static __always_inline int write_locked(struct cmap_shard *shard,
 	}
 	/* If the new deadline has passed, the entry does not stay either. */
 	if (unlikely(write->flags & CMAP_WRITE_EXTENDED) && !err &&
-	    unlikely(write->result <= cmap_clock_closing(shard->arena.clock)))
+	    unlikely(written_over(shard, write)))
 		cmap_expire_written(shard, &write->key);
 
 	return err;

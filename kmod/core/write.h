@@ -28,6 +28,7 @@
 #define CMAP_WRITE_EXTENDED	(1U << 9)	/* the new node has a trailer */
 #define CMAP_WRITE_TOUCH	(1U << 10)	/* the value stays */
 #define CMAP_WRITE_CEILING	(1U << 11)	/* the sum is at most @ceiling */
+#define CMAP_WRITE_OVER		(1U << 12)	/* @deadline has passed */
 
 /* The conditions have the bits that they have for users: traces show these. */
 #define CMAP_WRITE_CONDITIONS	(CMAP_WRITE_ABSENT | CMAP_WRITE_PRESENT | \

@@ -458,6 +458,32 @@ TEST(g1_deadline_that_has_passed)
 	close(fd);
 }
 
+/*
+ * The clock's word stands while nothing is due.  Such an entry does not wait for it, and
+ * was not late by all that time.
+ */
+TEST(g1_deadline_that_has_passed_while_idle)
+{
+	struct cmap_op op = { .flags = CMAP_OP_DEADLINE | CMAP_OP_KEEP_DEADLINE };
+	uint64_t version = 0;
+	int fd = new_map();
+
+	EXPECT_EQ(0, set_with(fd, 1, CMAP_OP_DEADLINE, 1));
+	EXPECT_FALSE(there(fd, 1));
+	EXPECT_EQ(0, set_with(fd, 1, CMAP_OP_TTL, 3600 * SECOND));
+	EXPECT_EQ(0, set_with(fd, 2, CMAP_OP_DEADLINE, boottime() - MS));
+	EXPECT_FALSE(there(fd, 2));
+	EXPECT_EQ(2, map_stat(fd).expired);
+	EXPECT_EQ(2, map_stat(fd).lateness[0]);
+	/* An entry that keeps its own deadline stays. */
+	op.deadline = 1;
+	op.value = u64_of(&version);
+	op.value_len = sizeof(version);
+	EXPECT_EQ(0, key_op(fd, CMAP_IOCTL_SET, &op, 1));
+	EXPECT_TRUE(there(fd, 1));
+	close(fd);
+}
+
 /* Only expired entries make the map full: then it is not. */
 TEST(g1_full_of_expired_entries)
 {
