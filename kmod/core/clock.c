@@ -162,6 +162,32 @@ void cmap_clock_init(struct cmap_clock *clock, struct cmap_memory *memory)
 			   HRTIMER_MODE_ABS_SOFT);
 }
 
+#define LATE_BYTES	(CMAP_CLOCK_SLOTS * sizeof(u16))
+
+/* Who maps the map may cause this.  So it is not charged to the map, as the word's page. */
+static u16 *late_new(struct cmap_clock *clock, gfp_t gfp, int *err)
+{
+	u16 *late;
+
+	*err = cmap_charge(clock->memory->account.parent, LATE_BYTES);
+	if (*err)
+		return NULL;
+	late = kzalloc(LATE_BYTES, cmap_gfp(gfp));
+	if (!late) {
+		cmap_uncharge(clock->memory->account.parent, LATE_BYTES);
+		*err = -ENOMEM;
+	}
+	return late;
+}
+
+static void late_free(struct cmap_clock *clock, u16 *late)
+{
+	if (!late)
+		return;
+	cmap_uncharge(clock->memory->account.parent, LATE_BYTES);
+	kfree(late);
+}
+
 /**
  * cmap_clock_prepare() - make the word, if there is none
  * @clock: the clock
@@ -172,7 +198,6 @@ void cmap_clock_init(struct cmap_clock *clock, struct cmap_memory *memory)
  */
 int cmap_clock_prepare(struct cmap_clock *clock, gfp_t gfp)
 {
-	const size_t bytes = CMAP_CLOCK_SLOTS * sizeof(*clock->late);
 	struct cmap_block *block;
 	u16 *late;
 	int err;
@@ -181,12 +206,12 @@ int cmap_clock_prepare(struct cmap_clock *clock, gfp_t gfp)
 	if (smp_load_acquire(&clock->word))
 		return 0;
 
-	late = kzalloc(bytes, cmap_gfp(gfp));
+	late = late_new(clock, gfp, &err);
 	if (!late)
-		return -ENOMEM;
+		return err;
 	block = cmap_block_alloc_shown(clock->memory, NUMA_NO_NODE, gfp, &err);
 	if (!block) {
-		kfree(late);
+		late_free(clock, late);
 		return err;
 	}
 
@@ -203,7 +228,7 @@ int cmap_clock_prepare(struct cmap_clock *clock, gfp_t gfp)
 	}
 	spin_unlock_bh(&clock->lock);
 	cmap_block_free(block);
-	kfree(late);
+	late_free(clock, late);
 
 	return 0;
 }
@@ -235,7 +260,7 @@ void cmap_clock_stop(struct cmap_clock *clock)
 void cmap_clock_free(struct cmap_clock *clock)
 {
 	cmap_block_free(clock->words);
-	kfree(clock->late);
+	late_free(clock, clock->late);
 }
 
 /**
