@@ -15,8 +15,13 @@
 static void commit_expired(struct cmap_shard *shard,
 			   const struct cmap_change *change, u64 late)
 {
+	u64 version;
+
 	cmap_wheel_note_expired(shard->wheel, late);
-	cmap_commit_locked(shard, CMAP_CHANGE_EXPIRE, change);
+	version = cmap_commit_locked(shard, CMAP_CHANGE_EXPIRE, change);
+	/* Within the lock the node stays as it was, but for its link. */
+	if (tracepoint_enabled(cmap_expire))
+		cmap_expire_trace(shard, change->old, version, late);
 }
 
 static u64 lateness(const struct cmap_shard *shard, const struct cmap_node *node)

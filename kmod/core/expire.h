@@ -8,7 +8,11 @@
 
 #include "shard.h"
 
+#include <linux/tracepoint-defs.h>
+
 struct cmap_change;
+
+DECLARE_TRACEPOINT(cmap_expire);
 
 void cmap_expire_begin(struct cmap_shard *shard, struct cmap_wheel *wheel);
 void cmap_expire_commit(struct cmap_shard *shard,
@@ -19,5 +23,8 @@ void cmap_expire_key(struct cmap_shard *shard, const struct cmap_key *key);
 void cmap_expire_written(struct cmap_shard *shard, const struct cmap_key *key);
 bool cmap_expire_some(struct cmap_shard *shard, u64 word, u64 *removed);
 bool cmap_expire_shard(struct cmap_shard *shard, u64 word, bool patient);
+/* In trace.c: what it prints of the map is not known here. */
+void cmap_expire_trace(const struct cmap_shard *shard,
+		       const struct cmap_node *node, u64 version, u64 late);
 
 #endif /* CMAP_EXPIRE_H */

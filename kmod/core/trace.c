@@ -1,3 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0
 #define CREATE_TRACE_POINTS
 #include "trace.h"
+#include "expire.h"
+
+/**
+ * cmap_expire_trace() - trace the removal of an entry that has expired
+ * @shard: the shard
+ * @node: the entry's node
+ * @version: the removal's version
+ * @late: how many nanoseconds after its deadline it expired
+ *
+ * Context: The shard's lock.
+ */
+void cmap_expire_trace(const struct cmap_shard *shard,
+		       const struct cmap_node *node, u64 version, u64 late)
+{
+	trace_cmap_expire(container_of(shard->arena.clock, struct cmap, clock),
+			  node, version, late);
+}

@@ -280,6 +280,41 @@ TEST_F(traced, feeds_and_waits)
 	free(trace);
 }
 
+/* An entry that expires, and one that is over when it is written. */
+TEST_F(traced, entries_that_expire)
+{
+	struct cmap_op op = {
+		.key = u64_of("k"), .key_len = 1, .flags = CMAP_OP_TTL,
+		.value = u64_of("value"), .value_len = 5,
+	};
+	unsigned long long version[2], deadline[2];
+	char expected[256], *trace;
+	struct cmap_stat stat;
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		op.deadline = i ? 1 : 1000000;
+		if (i)
+			op.flags = CMAP_OP_DEADLINE;
+		ASSERT_EQ(0, op_call(self->fd, CMAP_IOCTL_SET, &op));
+		version[i] = op.version;
+		deadline[i] = op.deadline;
+		do {
+			stat = map_stat(self->fd);
+		} while (stat.expired <= (unsigned int)i);
+	}
+	trace = slurp(TRACING "/trace");
+	for (i = 0; i < 2; i++) {
+		snprintf(expected, sizeof(expected),
+			 "key_len=1 value_len=5 version=%llu old_version=%llu deadline=%llu late=",
+			 version[i] + stat.shards, version[i], deadline[i]);
+		EXPECT_NE(NULL, strstr(trace, expected));
+	}
+	EXPECT_NE(NULL, strstr(trace, "deadline=1 late=0\n"));
+	EXPECT_NE(NULL, strstr(trace, " cmap_expire: map="));
+	free(trace);
+}
+
 /* Sets in a row in a batch take another path. */
 TEST_F(traced, sets_in_a_row)
 {
