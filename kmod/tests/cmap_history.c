@@ -118,6 +118,74 @@ static int runner_give_old(struct runner *runner, struct history_op *op, int err
 	return min(err, 0);
 }
 
+static const u16 codes[HISTORY_KINDS] = {
+	[HISTORY_SET] = CMAP_CODE_SET,
+	[HISTORY_INSERT] = CMAP_CODE_SET,
+	[HISTORY_REPLACE] = CMAP_CODE_SET,
+	[HISTORY_SET_VERSION] = CMAP_CODE_SET,
+	[HISTORY_SWAP] = CMAP_CODE_SWAP,
+	[HISTORY_COMPARE_SWAP] = CMAP_CODE_COMPARE_SWAP,
+	[HISTORY_GET_OR_SET] = CMAP_CODE_GET_OR_SET,
+	[HISTORY_ADD] = CMAP_CODE_ADD,
+	[HISTORY_TOUCH] = CMAP_CODE_TOUCH,
+};
+
+static const u16 conditions[HISTORY_KINDS] = {
+	[HISTORY_INSERT] = CMAP_OP_INSERT,
+	[HISTORY_REPLACE] = CMAP_OP_REPLACE,
+	[HISTORY_SET_VERSION] = CMAP_OP_VERSION,
+};
+
+static u64 address(const void *p)
+{
+	return (unsigned long)p;
+}
+
+/* What an operation writes has a deadline. */
+static int runner_write_timed(struct runner *runner, struct history_op *op,
+			      const u8 *key, u32 key_len, gfp_t gfp)
+{
+	struct cmap_op c = {
+		.code = codes[op->kind],
+		.flags = conditions[op->kind] | history_times(op),
+		.key = address(key), .key_len = key_len,
+		.deadline = op->deadline,
+	};
+	int err;
+
+	if (history_writes_value(op->kind)) {
+		c.value = address(runner->in);
+		c.value_len = history_fill(op->in, runner->in);
+	}
+	switch (op->kind) {
+	case HISTORY_SET_VERSION:
+		c.version = op->expect;
+		break;
+	case HISTORY_COMPARE_SWAP:
+		c.old = address(runner->expect);
+		c.old_len = history_fill(op->expect, runner->expect);
+		break;
+	case HISTORY_SWAP:
+	case HISTORY_GET_OR_SET:
+		c.old = address(runner->out);
+		c.old_len = HISTORY_VALUE_MAX;
+		break;
+	case HISTORY_ADD:
+		c.number = op->in;
+		c.start = op->expect;
+		break;
+	}
+
+	err = cmap_execute(runner->map, &c, gfp);
+	if (!err && op->kind == HISTORY_ADD)
+		op->out = c.number;
+	else if (!err && c.number && c.old == address(runner->out))
+		op->out = history_value_of(runner->out, c.old_len);
+	if (!err || err == -EEXIST || err == -ESTALE)
+		op->version = c.version;
+	return err;
+}
+
 static int runner_write(struct runner *runner, struct history_op *op, const u8 *key,
 			u32 key_len, gfp_t gfp)
 {
@@ -188,6 +256,23 @@ static int runner_write_version(struct runner *runner, struct history_op *op,
 	return err;
 }
 
+static int runner_call(struct runner *runner, struct history_op *op, const u8 *key,
+		       u32 key_len, gfp_t gfp)
+{
+	if (history_times(op))
+		return runner_write_timed(runner, op, key, key_len, gfp);
+	switch (op->kind) {
+	case HISTORY_GET:
+	case HISTORY_LENGTH:
+		return runner_get(runner, op, key, key_len);
+	case HISTORY_SET_VERSION:
+	case HISTORY_DELETE_VERSION:
+		return runner_write_version(runner, op, key, key_len, gfp);
+	default:
+		return runner_write(runner, op, key, key_len, gfp);
+	}
+}
+
 static void runner_do_op(struct runner *runner, gfp_t gfp)
 {
 	struct history_log *log = runner->log;
@@ -196,19 +281,10 @@ static void runner_do_op(struct runner *runner, gfp_t gfp)
 	u8 key[HISTORY_KEY_MAX];
 	u32 key_len = history_key(op->key, key);
 
+	op->word = log->timed ? READ_ONCE(runner->area->word) : 0;
 	op->begin = runner_tick(runner);
-	switch (op->kind) {
-	case HISTORY_GET:
-	case HISTORY_LENGTH:
-		op->err = runner_get(runner, op, key, key_len);
-		break;
-	case HISTORY_SET_VERSION:
-	case HISTORY_DELETE_VERSION:
-		op->err = runner_write_version(runner, op, key, key_len, gfp);
-		break;
-	default:
-		op->err = runner_write(runner, op, key, key_len, gfp);
-	}
+	op->err = runner_call(runner, op, key, key_len, gfp);
+	op->now = history_after(log);
 	op->end = runner_tick(runner);
 	history_learn(log, op);
 }
@@ -237,6 +313,7 @@ static void runner_range(struct runner *runner, gfp_t gfp)
 	if (!look)
 		return;
 	look->runner = runner;
+	look->seen.word = READ_ONCE(runner->area->word);
 	look->begin = runner_tick(runner);
 	if (!cmap_range(runner->map, &cursor, runner_see, look, gfp))
 		history_note_seen(runner->log, runner->door, look->begin,

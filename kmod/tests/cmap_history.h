@@ -16,6 +16,14 @@
 #include <linux/ioctl.h>
 #include <linux/types.h>
 
+#ifdef __KERNEL__
+#include <linux/ktime.h>
+#include <uapi/linux/cmap.h>
+#else
+#include <linux/cmap.h>
+#include <time.h>
+#endif
+
 enum history_kind {
 	HISTORY_NOTHING,	/* the process died before the call */
 	HISTORY_GET,
@@ -31,7 +39,8 @@ enum history_kind {
 	HISTORY_COMPARE_SWAP,
 	HISTORY_COMPARE_DELETE,
 	HISTORY_GET_OR_SET,
-	HISTORY_ADD,
+	HISTORY_ADD,		/* keeps the entry's deadline */
+	HISTORY_TOUCH,		/* another deadline, the same value */
 	HISTORY_CLEAR,		/* deletes each key, at different moments */
 	HISTORY_KINDS
 };
@@ -65,6 +74,10 @@ enum history_door {
  * @door: enum history_door
  * @place: position in a batch, from 1, as elements are carried out in order; else 0
  * @pending: the process died during the call: it took effect before @end, or never
+ * @word: in a log with deadlines: what the map's clock had published before the call
+ * @now: the time of CLOCK_BOOTTIME after the return
+ * @deadline: the deadline to write, 0 for none
+ * @told: the deadline returned, plus 1; 0 if none was asked for
  */
 struct history_op {
 	__u64 begin;
@@ -79,6 +92,10 @@ struct history_op {
 	__u8 door;
 	__u8 place;
 	__u64 pending;
+	__u64 word;
+	__u64 now;
+	__u64 deadline;
+	__u64 told;
 };
 
 #define HISTORY_KEYS	16
@@ -91,6 +108,7 @@ struct history_op {
  * @id: the worker's number, unique, from 1
  * @keys: how many keys it uses
  * @classes: how many classes of length its values have
+ * @timed: entries get deadlines
  * @written: how many values it has made so far
  * @value: for each key, the value that it saw last
  * @version: for each key, the version that it saw last
@@ -103,6 +121,7 @@ struct history_log {
 	__u32 id;
 	__u32 keys;
 	__u64 classes;
+	__u64 timed;
 	__u64 written;
 	__u64 value[HISTORY_KEYS];
 	__u64 version[HISTORY_KEYS];
@@ -115,6 +134,8 @@ struct history_log {
  * @progress: records written by the workers that set the pace
  * @goal: how many records these will write
  * @stop: not 0 when workers without a fixed number of records shall end
+ * @word: what the map's clock has published, as the last process has seen it.  The
+ *	word only grows, so later it is not smaller
  */
 struct history_area {
 	__u64 clock;
@@ -123,6 +144,7 @@ struct history_area {
 	__u64 __pad1[7];
 	__u64 goal;
 	__u64 stop;
+	__u64 word;
 };
 
 /**
@@ -222,6 +244,27 @@ static inline __u64 history_value_of(const void *from, __u64 len)
 	return value;
 }
 
+/* ---- time ---- */
+
+/* CLOCK_BOOTTIME, by which entries expire. */
+static inline __u64 history_now(void)
+{
+#ifdef __KERNEL__
+	return ktime_get_boottime_ns();
+#else
+	struct timespec ts;
+
+	clock_gettime(CLOCK_BOOTTIME, &ts);
+	return ts.tv_sec * 1000000000ULL + ts.tv_nsec;
+#endif
+}
+
+/* The time after a return, if it matters. */
+static inline __u64 history_after(const struct history_log *log)
+{
+	return log->timed ? history_now() : 0;
+}
+
 /* ---- the next operation ---- */
 
 static inline __u64 history_random(struct history_log *log)
@@ -260,6 +303,33 @@ static inline int history_writes_value(unsigned int kind)
 	return 0;
 }
 
+/*
+ * A deadline for what an operation writes.  Most are over soon, one of eight is over
+ * already, and a quarter of the entries have none.
+ */
+static inline __u64 history_new_deadline(struct history_log *log)
+{
+	__u64 r = history_random(log), now;
+
+	if (!log->timed || r % 8 < 2)
+		return 0;
+	now = history_now();
+	if (r % 8 == 2)
+		return now - (r >> 8) % 2000000;
+	return now + (r >> 8) % (r % 8 == 3 ? 20000000 : 3000000);
+}
+
+/* The flags with which a write gets its deadline: those of the ABI. */
+static inline __u16 history_times(const struct history_op *op)
+{
+	if (op->kind == HISTORY_TOUCH)
+		return CMAP_OP_DEADLINE;
+	if (!op->deadline)
+		return 0;
+	return op->kind == HISTORY_ADD ?
+	       CMAP_OP_DEADLINE | CMAP_OP_KEEP_DEADLINE : CMAP_OP_DEADLINE;
+}
+
 /* Choose an operation's arguments.  Conditions are on what the worker saw last. */
 static inline void history_give(struct history_log *log, struct history_op *op,
 				unsigned int classes)
@@ -281,12 +351,16 @@ static inline void history_give(struct history_log *log, struct history_op *op,
 	}
 	if (history_writes_value(op->kind))
 		op->in = history_new_value(log, classes);
+	if (history_writes_value(op->kind) || op->kind == HISTORY_ADD ||
+	    op->kind == HISTORY_TOUCH)
+		op->deadline = history_new_deadline(log);
 }
 
 /*
  * Begin a record: choose the operation and the key.  Half of the operations are
  * reads, and half use the same key as the one before.  Values have classes below
- * @classes.
+ * @classes.  Where entries have deadlines, seven of eight are reads, or none would
+ * live that long.
  */
 static inline struct history_op *history_choose(struct history_log *log,
 						unsigned int door,
@@ -299,7 +373,8 @@ static inline struct history_op *history_choose(struct history_log *log,
 	if (r & 2 && log->count)
 		key = op[-1].key;
 	*op = (struct history_op){
-		.kind = r & 1 ? HISTORY_GET : HISTORY_LENGTH +
+		.kind = r & 1 || (log->timed && r & 0xc0000000) ?
+			HISTORY_GET : HISTORY_LENGTH +
 				(r >> 8) % (HISTORY_CLEAR - HISTORY_LENGTH),
 		.key = key,
 		.door = door,
@@ -330,7 +405,7 @@ static inline void history_learn(struct history_log *log,
 		return;
 	if (op->version)
 		log->version[op->key] = op->version;
-	if (op->err || op->kind == HISTORY_LENGTH)
+	if (op->err || op->kind == HISTORY_LENGTH || op->kind == HISTORY_TOUCH)
 		return;
 	if (op->out && op->kind != HISTORY_SWAP)
 		log->value[op->key] = op->out;
@@ -338,8 +413,12 @@ static inline void history_learn(struct history_log *log,
 		log->value[op->key] = op->in;
 }
 
-/* What a range returned for the keys of a history, and when. */
+/*
+ * What a range returned for the keys of a history, and when.  @word is from before the
+ * range.
+ */
 struct history_seen {
+	__u64 word;
 	__u64 value[HISTORY_KEYS];	/* 0: the key was not returned */
 	__u64 version[HISTORY_KEYS];
 	__u64 begin[HISTORY_KEYS];
@@ -372,10 +451,13 @@ static inline void history_note_seen(struct history_log *log,
 				     unsigned int door, __u64 begin, __u64 end,
 				     const struct history_seen *seen)
 {
+	__u64 now = history_after(log);
 	unsigned int i;
 
 	for (i = 0; i < log->keys; i++)
 		log->op[log->count++] = (struct history_op){
+			.word = seen->word,
+			.now = now,
 			.begin = seen->value[i] ? seen->begin[i] : begin,
 			.end = seen->value[i] ? seen->end[i] : end,
 			.out = seen->value[i],

@@ -44,6 +44,7 @@ struct choice {
  * @tried_size: its size, a power of two
  * @tried_count: configurations of this part in the table
  * @part: the part's number
+ * @touches: it has touches, so one value can have several versions
  * @too_hard: the memory did not suffice
  */
 struct search {
@@ -63,6 +64,7 @@ struct search {
 	uint32_t tried_size;
 	uint32_t tried_count;
 	uint64_t part;
+	bool touches;
 	bool too_hard;
 };
 
@@ -95,6 +97,8 @@ static uint64_t number_of_state(const struct linear_state *state,
 	uint64_t x = mix(state->value + which * 0x9e3779b97f4a7c15ULL + 1);
 
 	x = mix(x + state->version);
+	x = mix(x + state->deadline);
+	x = mix(x + state->time);
 	return mix(x + state->last);
 }
 
@@ -177,7 +181,8 @@ static bool same_state(const struct linear_state *a,
 		       const struct linear_state *b)
 {
 	return a->value == b->value && a->version == b->version &&
-	       a->last == b->last;
+	       a->last == b->last && a->deadline == b->deadline &&
+	       a->time == b->time;
 }
 
 /*
@@ -185,15 +190,14 @@ static bool same_state(const struct linear_state *a,
  * whatever follows in another order can follow here, too.  That does not hold
  * if it tells a version without telling which entry had it.
  */
-static bool is_free(const struct history_op *op, enum linear_step step,
-		    const struct linear_state *before,
-		    const struct linear_state *after)
+static bool is_free(const struct search *s, const struct history_op *op,
+		    enum linear_step step, const struct linear_state *after)
 {
 	if (step != LINEAR_SAME || op->pending || op->kind == HISTORY_CLEAR)
 		return false;
-	return same_state(before, after) ||
-	       (!op->err && (op->kind == HISTORY_GET ||
-			     op->kind == HISTORY_GET_OR_SET));
+	return same_state(&s->state, after) ||
+	       (!op->err && !s->touches &&
+		(op->kind == HISTORY_GET || op->kind == HISTORY_GET_OR_SET));
 }
 
 /* Do all operations that need no choice. */
@@ -212,8 +216,8 @@ static void do_free_ones(struct search *s)
 			enum linear_step step = LINEAR_CANNOT;
 
 			if (is_ready(s, i))
-				step = linear_apply(&s->op[i], &after);
-			if (is_free(&s->op[i], step, &s->state, &after)) {
+				step = linear_apply(&s->op[i], &after, false);
+			if (is_free(s, &s->op[i], step, &after)) {
 				s->state = after;
 				put_done(s, i);
 				again = true;
@@ -265,9 +269,12 @@ static struct front front_of(const struct search *s)
 	return front;
 }
 
-/* Whether an operation can be next, and the state that results. */
+/*
+ * Whether an operation can be next, and the state that results.  @expire: the entry
+ * expires before.
+ */
 static bool can_be_next(const struct search *s, const struct front *front,
-			uint32_t i, struct linear_state *after)
+			uint32_t i, bool expire, struct linear_state *after)
 {
 	const struct history_op *op = &s->op[i];
 	enum linear_step step;
@@ -276,7 +283,7 @@ static bool can_be_next(const struct search *s, const struct front *front,
 	if (version_made(op) > front->version || !is_ready(s, i))
 		return false;
 	*after = s->state;
-	step = linear_apply(op, after);
+	step = linear_apply(op, after, expire);
 	if (step == LINEAR_CANNOT)
 		return false;
 	return step == LINEAR_CHANGED || op->kind == HISTORY_CLEAR ||
@@ -304,15 +311,19 @@ static bool take(struct search *s, uint32_t option)
 {
 	struct front front = front_of(s);
 	struct linear_state after;
+	unsigned int expire;
 	uint32_t i;
 
 	for (i = s->next[s->n]; i != s->n && s->op[i].begin <= front.end;
 	     i = s->next[i]) {
-		if (!can_be_next(s, &front, i, &after) || option--)
-			continue;
-		s->state = after;
-		put_done(s, i);
-		return true;
+		for (expire = 0; expire < 2; expire++) {
+			if (!can_be_next(s, &front, i, expire, &after) ||
+			    option--)
+				continue;
+			s->state = after;
+			put_done(s, i);
+			return true;
+		}
 	}
 	for (i = s->next[s->n]; i != s->n && s->op[i].begin <= front.end;
 	     i = s->next[i]) {
@@ -366,6 +377,13 @@ static bool add_state(struct linear_states *states,
 	return true;
 }
 
+/* All operations of later parts end later, so they cannot be too early. */
+static bool add_end(struct linear_states *ends, struct linear_state state)
+{
+	state.time = 0;
+	return add_state(ends, &state);
+}
+
 /*
  * Search all orders that are possible from one state, and add the states at the
  * end to @ends.  Returns early, with everything as it is, at s->stop.
@@ -383,7 +401,7 @@ static void search_from(struct search *s, const struct linear_state *state,
 			return;
 		on = is_new(s);
 		if (on && s->done == s->n) {
-			s->too_hard |= !add_state(ends, &s->state);
+			s->too_hard |= !add_end(ends, s->state);
 			on = false;
 		}
 	} while (!s->too_hard && ((on && choose(s, 0)) || choose_other(s)));
@@ -394,9 +412,12 @@ static void begin_part(struct search *s)
 {
 	uint32_t i;
 
+	s->touches = false;
 	for (i = 0; i <= s->n; i++) {
 		s->next[i] = i == s->n ? 0 : i + 1;
 		s->prev[i] = i ? i - 1 : s->n;
+		if (i < s->n && s->op[i].kind == HISTORY_TOUCH)
+			s->touches = true;
 	}
 	s->done = 0;
 	s->best = 0;
@@ -421,6 +442,8 @@ static void print_state(FILE *out, const struct linear_state *state)
 		fprintf(out, "absent, ");
 	if (state->version)
 		fprintf(out, "version %llu, ", state->version);
+	if (state->deadline)
+		fprintf(out, "until %llu, ", state->deadline);
 	fprintf(out, "versions up to %llu)\n", state->last);
 }
 

@@ -13,7 +13,8 @@
  * possible at a cut are carried over to the next part.  So memory is needed for
  * the longest part, not for the whole history.
  *
- * Each write must have a different value, because values identify the writes.
+ * Each write but a touch must have a different value, because values identify the
+ * writes.
  */
 #ifndef CMAP_LINEAR_H
 #define CMAP_LINEAR_H

@@ -36,14 +36,36 @@ static enum linear_step seen(struct linear_state *state, uint64_t version)
 	return has_version(state, version) ? LINEAR_SAME : LINEAR_CANNOT;
 }
 
-static enum linear_step write(struct linear_state *state, uint64_t value,
-			      uint64_t version)
+static enum linear_step write_until(struct linear_state *state, uint64_t value,
+				    uint64_t version, uint64_t deadline)
 {
 	if (!new_version(state, version))
 		return LINEAR_CANNOT;
 	state->value = value;
 	state->version = value ? version : 0;
+	state->deadline = value ? deadline : 0;
 	return LINEAR_CHANGED;
+}
+
+static enum linear_step write(struct linear_state *state,
+			      const struct history_op *op, uint64_t value)
+{
+	return write_until(state, value, op->version, op->deadline);
+}
+
+static enum linear_step delete(struct linear_state *state,
+			       const struct history_op *op)
+{
+	return write_until(state, 0, op->version, 0);
+}
+
+/* A read returned the version, and perhaps the deadline. */
+static enum linear_step read_entry(struct linear_state *state,
+				   const struct history_op *op)
+{
+	if (op->told && op->told - 1 != state->deadline)
+		return LINEAR_CANNOT;
+	return seen(state, op->version);
 }
 
 static enum linear_step yes_if(bool condition)
@@ -125,41 +147,41 @@ static enum linear_step apply_to_entry(const struct history_op *op,
 
 	switch (op->kind) {
 	case HISTORY_GET:
-		return op->out == value ? seen(state, op->version) :
-					  LINEAR_CANNOT;
+		return op->out == value ? read_entry(state, op) : LINEAR_CANNOT;
 	case HISTORY_LENGTH:
-		return op->out == history_len(value) ?
-		       seen(state, op->version) : LINEAR_CANNOT;
+		return op->out == history_len(value) ? read_entry(state, op) :
+						       LINEAR_CANNOT;
 	case HISTORY_GET_OR_SET:
 		return op->out == value ? seen(state, op->version) :
 					  LINEAR_CANNOT;
 	case HISTORY_SET:
 	case HISTORY_REPLACE:
-		return write(state, op->in, op->version);
+		return write(state, op, op->in);
 	case HISTORY_SET_VERSION:
 		return has_version(state, op->expect) ?
-		       write(state, op->in, op->version) : LINEAR_CANNOT;
+		       write(state, op, op->in) : LINEAR_CANNOT;
 	case HISTORY_DELETE:
 	case HISTORY_CLEAR:
-		return write(state, 0, op->version);
+		return delete(state, op);
 	case HISTORY_DELETE_VERSION:
-		return has_version(state, op->expect) ?
-		       write(state, 0, op->version) : LINEAR_CANNOT;
+		return has_version(state, op->expect) ? delete(state, op) :
+							LINEAR_CANNOT;
 	case HISTORY_TAKE:
-		return op->out == value ? write(state, 0, op->version) :
-					  LINEAR_CANNOT;
+		return op->out == value ? delete(state, op) : LINEAR_CANNOT;
 	case HISTORY_SWAP:
-		return op->out == value ? write(state, op->in, op->version) :
+		return op->out == value ? write(state, op, op->in) :
 					  LINEAR_CANNOT;
 	case HISTORY_COMPARE_SWAP:
-		return op->expect == value ?
-		       write(state, op->in, op->version) : LINEAR_CANNOT;
-	case HISTORY_COMPARE_DELETE:
-		return op->expect == value ? write(state, 0, op->version) :
+		return op->expect == value ? write(state, op, op->in) :
 					     LINEAR_CANNOT;
+	case HISTORY_COMPARE_DELETE:
+		return op->expect == value ? delete(state, op) : LINEAR_CANNOT;
 	case HISTORY_ADD:
 		return !history_class(value) && op->out == value + op->in ?
-		       write(state, op->out, op->version) : LINEAR_CANNOT;
+		       write_until(state, op->out, op->version,
+				   state->deadline) : LINEAR_CANNOT;
+	case HISTORY_TOUCH:
+		return write(state, op, value);
 	}
 
 	return LINEAR_CANNOT;
@@ -172,14 +194,13 @@ static enum linear_step apply_to_nothing(const struct history_op *op,
 	switch (op->kind) {
 	case HISTORY_SET:
 	case HISTORY_INSERT:
-		return write(state, op->in, op->version);
+		return write(state, op, op->in);
 	case HISTORY_SWAP:
 	case HISTORY_GET_OR_SET:
-		return op->out ? LINEAR_CANNOT :
-				 write(state, op->in, op->version);
+		return op->out ? LINEAR_CANNOT : write(state, op, op->in);
 	case HISTORY_ADD:
 		return op->out == op->expect + op->in ?
-		       write(state, op->out, op->version) : LINEAR_CANNOT;
+		       write(state, op, op->out) : LINEAR_CANNOT;
 	case HISTORY_CLEAR:
 		return LINEAR_SAME;
 	}
@@ -195,7 +216,7 @@ static enum linear_step apply_to_nothing(const struct history_op *op,
 static enum linear_step apply_pending(const struct history_op *op,
 				      struct linear_state *state)
 {
-	uint64_t value = state->value, new = op->in;
+	uint64_t value = state->value, new = op->in, deadline = op->deadline;
 
 	switch (op->kind) {
 	case HISTORY_SET:
@@ -236,7 +257,12 @@ static enum linear_step apply_pending(const struct history_op *op,
 	case HISTORY_ADD:
 		if (history_class(value))
 			return LINEAR_SAME;
+		if (value)
+			deadline = state->deadline;
 		new = (value ?: op->expect) + op->in;
+		break;
+	case HISTORY_TOUCH:
+		new = value;
 		break;
 	default:
 		return LINEAR_SAME;
@@ -244,10 +270,10 @@ static enum linear_step apply_pending(const struct history_op *op,
 	if (!new && !value)
 		return LINEAR_SAME;
 
-	return write(state, new, 0);
+	return write_until(state, new, 0, deadline);
 }
 
-enum linear_step linear_apply(const struct history_op *op,
+static enum linear_step apply(const struct history_op *op,
 			      struct linear_state *state)
 {
 	if (op->pending)
@@ -256,6 +282,25 @@ enum linear_step linear_apply(const struct history_op *op,
 		return apply_failed(op, state);
 	return state->value ? apply_to_entry(op, state) :
 			      apply_to_nothing(op, state);
+}
+
+enum linear_step linear_apply(const struct history_op *op,
+			      struct linear_state *state, bool expire)
+{
+	uint64_t deadline = state->deadline;
+
+	if (op->now < state->time)
+		return LINEAR_CANNOT;
+	if (!expire)
+		return deadline && deadline <= op->word ? LINEAR_CANNOT :
+							  apply(op, state);
+	if (!deadline || deadline > op->now)
+		return LINEAR_CANNOT;
+	state->value = 0;
+	state->version = 0;
+	state->deadline = 0;
+	state->time = deadline;
+	return apply(op, state) == LINEAR_CANNOT ? LINEAR_CANNOT : LINEAR_CHANGED;
 }
 
 /* ---- printing ---- */
@@ -276,6 +321,7 @@ static const char * const kinds[HISTORY_KINDS] = {
 	[HISTORY_COMPARE_DELETE] = "compare-delete",
 	[HISTORY_GET_OR_SET] = "get-or-set",
 	[HISTORY_ADD] = "add",
+	[HISTORY_TOUCH] = "touch",
 	[HISTORY_CLEAR] = "clear",
 };
 
@@ -299,6 +345,8 @@ void linear_print(FILE *out, const struct history_op *op)
 		fprintf(out, " in %llx", op->in);
 	if (op->expect)
 		fprintf(out, " expect %llx", op->expect);
+	if (op->deadline)
+		fprintf(out, " until %llu", op->deadline);
 	if (op->pending) {
 		fprintf(out, ", killed");
 	} else {
@@ -311,7 +359,11 @@ void linear_print(FILE *out, const struct history_op *op)
 			fprintf(out, " out %llx", op->out);
 		if (op->version)
 			fprintf(out, " version %llu", op->version);
+		if (op->told)
+			fprintf(out, " deadline %llu", op->told - 1);
 	}
+	if (op->now)
+		fprintf(out, ", time %llu .. %llu", op->word, op->now);
 	fprintf(out, " (%s", doors[op->door]);
 	if (op->place)
 		fprintf(out, ", element %u", op->place);

@@ -8,6 +8,7 @@
 
 #include "linear_state.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 
 enum linear_step {
@@ -21,11 +22,14 @@ enum linear_step {
  * @op: the operation
  * @state: the key's state; what the operation reveals of the version is stored
  *	there even if nothing else changes
+ * @expire: the entry expires before.  That is possible once its deadline is over
+ *	by the machine's clock.  It must have happened when the map's clock had
+ *	published that before the call
  *
  * Return: whether the result was possible, and whether the state changed.
  */
 enum linear_step linear_apply(const struct history_op *op,
-			      struct linear_state *state);
+			      struct linear_state *state, bool expire);
 
 /* Print an operation, on one line. */
 void linear_print(FILE *out, const struct history_op *op);

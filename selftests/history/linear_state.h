@@ -12,11 +12,15 @@
  * @value: its value; 0: the key is absent
  * @version: the version of its entry; 0: not known
  * @last: the highest known version of the key; later ones are higher
+ * @deadline: when its entry expires; 0: never
+ * @time: an entry expired that had this deadline, so it is not earlier
  */
 struct linear_state {
 	__u64 value;
 	__u64 version;
 	__u64 last;
+	__u64 deadline;
+	__u64 time;
 };
 
 #define LINEAR_STATES	64

@@ -373,6 +373,103 @@ TEST(clear_takes_each_key_once)
 		   OP(10, 11, GET, .err = -ENOENT));
 }
 
+/* The clock has published W before the call, and it is N after the return. */
+#define TIME(w, n) .word = w, .now = n
+
+TEST(expires_at_its_deadline)
+{
+	/* Not before, and no later than the clock says. */
+	EXPECT_GOOD(OP(1, 2, SET, .in = A, .deadline = 50, TIME(10, 11)),
+		    OP(3, 4, GET, .out = A, TIME(20, 49)),
+		    OP(5, 6, GET, .err = -ENOENT, TIME(50, 60)));
+	EXPECT_BAD(OP(1, 2, SET, .in = A, .deadline = 50, TIME(10, 11)),
+		   OP(3, 4, GET, .err = -ENOENT, TIME(20, 49)));
+	EXPECT_BAD(OP(1, 2, SET, .in = A, .deadline = 50, TIME(10, 11)),
+		   OP(3, 4, GET, .out = A, TIME(50, 51)));
+	/* In between, whoever reads decides. */
+	EXPECT_GOOD(OP(1, 2, SET, .in = A, .deadline = 50, TIME(10, 11)),
+		    OP(3, 4, GET, .out = A, TIME(49, 70)),
+		    OP(5, 6, GET, .err = -ENOENT, TIME(49, 80)));
+	/* An entry without a deadline stays. */
+	EXPECT_BAD(OP(1, 2, SET, .in = A, TIME(10, 11)),
+		   OP(3, 4, GET, .err = -ENOENT, TIME(20, 49)));
+}
+
+TEST(what_has_expired_never_comes_back)
+{
+	EXPECT_BAD(OP(1, 2, SET, .in = A, .deadline = 50, TIME(10, 11)),
+		   OP(3, 4, GET, .err = -ENOENT, TIME(49, 70)),
+		   OP(5, 6, GET, .out = A, TIME(49, 80)));
+	/* Whoever began later by the clock cannot have found it before. */
+	EXPECT_BAD(OP(1, 2, SET, .in = A, .deadline = 50, TIME(10, 11)),
+		   OP(3, 9, GET, .err = -ENOENT, TIME(20, 70)),
+		   OP(4, 8, INSERT, .in = B, TIME(20, 49)));
+	/* Two readers disagree. */
+	EXPECT_GOOD(OP(1, 2, SET, .in = A, .deadline = 50, TIME(10, 11)),
+		    OP(3, 9, GET, .err = -ENOENT, TIME(49, 70)),
+		    OP(5, 6, GET, .out = A, TIME(49, 60)));
+	EXPECT_BAD(OP(1, 2, SET, .in = A, .deadline = 50, TIME(10, 11)),
+		   OP(3, 9, GET, .err = -ENOENT, TIME(49, 70)),
+		   OP(10, 11, GET, .out = A, TIME(49, 80)));
+	/* Nor by a touch, nor by an add. */
+	EXPECT_BAD(OP(1, 2, SET, .in = A, .deadline = 50, TIME(10, 11)),
+		   OP(3, 4, GET, .err = -ENOENT, TIME(49, 70)),
+		   OP(5, 6, TOUCH, .deadline = 90, TIME(49, 80)));
+	EXPECT_BAD(OP(1, 2, SET, .in = A, .deadline = 50, TIME(10, 11)),
+		   OP(3, 4, ADD, .in = 1, .expect = B, .out = A + 1, TIME(50, 51)));
+	EXPECT_GOOD(OP(1, 2, SET, .in = A, .deadline = 50, TIME(10, 11)),
+		    OP(3, 4, ADD, .in = 1, .expect = B, .out = B + 1, TIME(49, 51)));
+}
+
+TEST(writes_set_and_keep_deadlines)
+{
+	/* A touch in time. */
+	EXPECT_GOOD(OP(1, 2, SET, .in = A, .deadline = 50, TIME(10, 11)),
+		    OP(3, 4, TOUCH, .deadline = 90, TIME(20, 30)),
+		    OP(5, 6, GET, .out = A, .told = 91, TIME(60, 70)));
+	EXPECT_BAD(OP(1, 2, SET, .in = A, .deadline = 50, TIME(10, 11)),
+		   OP(3, 4, TOUCH, .deadline = 90, TIME(20, 30)),
+		   OP(5, 6, GET, .err = -ENOENT, TIME(60, 70)));
+	/* A set removes it, an add keeps it. */
+	EXPECT_GOOD(OP(1, 2, SET, .in = A, .deadline = 50, TIME(10, 11)),
+		    OP(3, 4, SET, .in = B, TIME(20, 30)),
+		    OP(5, 6, GET, .out = B, .told = 1, TIME(60, 70)));
+	EXPECT_GOOD(OP(1, 2, SET, .in = A, .deadline = 50, TIME(10, 11)),
+		    OP(3, 4, ADD, .in = 1, .out = A + 1, .deadline = 99, TIME(20, 30)),
+		    OP(5, 6, GET, .err = -ENOENT, TIME(60, 70)));
+	EXPECT_BAD(OP(1, 2, SET, .in = A, .deadline = 50, TIME(10, 11)),
+		   OP(3, 4, ADD, .in = 1, .out = A + 1, TIME(20, 30)),
+		   OP(5, 6, GET, .out = A + 1, TIME(60, 70)));
+	/* What a read tells of it must be so. */
+	EXPECT_BAD(OP(1, 2, SET, .in = A, .deadline = 50, TIME(10, 11)),
+		   OP(3, 4, GET, .out = A, .told = 61, TIME(20, 30)));
+	/* A deadline that has passed: the entry is gone at once. */
+	EXPECT_GOOD(OP(1, 2, SET, .in = A, TIME(10, 11)),
+		    OP(3, 4, SET, .in = B, .deadline = 20, TIME(30, 40)),
+		    OP(5, 6, GET, .err = -ENOENT, TIME(30, 40)));
+}
+
+TEST(expiry_beside_killed_ones)
+{
+	/* An add counts on, or begins anew after the deadline, or never was. */
+	const struct history_op begin =
+		OP(1, 2, SET, .in = A, .deadline = 50, TIME(10, 11));
+	const struct history_op killed =
+		OP(3, 9, ADD, .in = 1, .expect = B, .deadline = 90, .pending = 1,
+		   TIME(40, 60));
+
+	EXPECT_GOOD(begin, killed, OP(10, 11, GET, .out = A, TIME(40, 60)));
+	EXPECT_GOOD(begin, killed, OP(10, 11, GET, .out = A + 1, TIME(40, 60)));
+	EXPECT_GOOD(begin, killed, OP(10, 11, GET, .out = B + 1, TIME(60, 61)));
+	EXPECT_GOOD(begin, killed, OP(10, 11, GET, .err = -ENOENT, TIME(60, 61)));
+	EXPECT_BAD(begin, killed, OP(10, 11, GET, .out = A + 1, TIME(60, 61)));
+	/* A touch gives one value two versions. */
+	EXPECT_GOOD(OP(1, 20, SET, .in = A, .pending = 1),
+		    OP(2, 21, TOUCH, .pending = 1),
+		    OP(3, 22, GET, .out = A, .version = 8),
+		    OP(4, 23, GET, .out = A, .version = 4));
+}
+
 TEST(states_are_carried_over_cuts)
 {
 	/*
@@ -425,7 +522,11 @@ static bool any_order(const struct history_op *op, unsigned int n,
 		if (op[i].pending &&
 		    any_order(op, n, done | 1U << i, state))
 			return true;
-		if (linear_apply(&op[i], &after) != LINEAR_CANNOT &&
+		if (linear_apply(&op[i], &after, false) != LINEAR_CANNOT &&
+		    any_order(op, n, done | 1U << i, after))
+			return true;
+		after = state;
+		if (linear_apply(&op[i], &after, true) != LINEAR_CANNOT &&
 		    any_order(op, n, done | 1U << i, after))
 			return true;
 	}
@@ -463,6 +564,13 @@ static void random_op(struct history_op *op, uint64_t *seed, unsigned int n)
 		op->out = 0x100 * ((r >> 44) % 5) + (op->kind == HISTORY_ADD);
 	if (!op->out && (op->kind == HISTORY_GET || op->kind == HISTORY_TAKE))
 		op->err = -ENOENT;
+	/* The clock of deadlines is that of begins and ends, or is behind it. */
+	op->word = op->begin - (r >> 46) % 2;
+	op->now = op->end;
+	if (op->kind >= HISTORY_SET && (r >> 48) % 2)
+		op->deadline = 1 + (r >> 49) % (2 * n + 6);
+	if (op->kind == HISTORY_GET && !op->err && (r >> 53) % 8 == 0)
+		op->told = 1 + (r >> 48) % 4;
 	/* ESTALE always tells the entry's version. */
 	if (((r >> 50) % 3 == 0 && op->err != -ENOENT &&
 	     op->kind != HISTORY_CLEAR) || op->err == -ESTALE)
@@ -482,12 +590,13 @@ static void make_plausible(struct history_op *op, unsigned int n,
 	for (i = 0; i < n; i++) {
 		struct linear_state after = state;
 
-		if (linear_apply(&op[i], &after) == LINEAR_CANNOT &&
+		if (linear_apply(&op[i], &after, false) == LINEAR_CANNOT &&
 		    random_next(seed) >> 8 & 3) {
 			op[i].kind = HISTORY_GET;
 			op[i].err = state.value ? 0 : -ENOENT;
 			op[i].out = state.value;
 			op[i].version = state.value ? state.version : 0;
+			op[i].told = state.value ? state.deadline + 1 : 0;
 			op[i].pending = 0;
 			after = state;
 		}
@@ -568,13 +677,15 @@ static void choose_kind(struct history_op *op, unsigned int choice,
 
 /*
  * A history that is linearizable by construction: each operation takes effect
- * at a chosen moment within its interval.
+ * at a chosen moment within its interval.  Half of the entries have deadlines, by
+ * the same clock.
  */
 static void make_history(struct history_op *op, unsigned int n, bool versions,
 			 uint64_t *seed)
 {
 	uint64_t free_at[WORKERS] = {};
 	uint64_t value = 0, version = 0, seen[WORKERS] = {}, last = 0;
+	uint64_t deadline = 0;
 	unsigned int i;
 
 	for (i = 0; i < n; i++) {
@@ -596,11 +707,20 @@ static void make_history(struct history_op *op, unsigned int n, bool versions,
 		if (op[i].begin > at)
 			op[i].begin = at;
 		free_at[w] = op[i].end;
+		op[i].word = op[i].begin;
+		op[i].now = op[i].end;
+		if (deadline && deadline <= at)
+			deadline = value = 0;
 		choose_kind(&op[i], (r >> 32) % 8, value);
 		seen[w] = value;
+		if (op[i].kind == HISTORY_GET && value)
+			op[i].told = deadline + 1;
+		else if (op[i].in && r >> 40 & 1)
+			op[i].deadline = at + (r >> 41) % 2000;
 		if (!op[i].err && op[i].kind != HISTORY_GET) {
 			value = op[i].in;
 			version = ++last;
+			deadline = op[i].deadline;
 		}
 		if (versions && op[i].err != -ENOENT)
 			op[i].version = version;
@@ -634,7 +754,7 @@ TEST(long_histories)
 	/* An operation that is under way all the time prevents cuts. */
 	op[LONG_N] = (struct history_op){
 		.begin = 1, .end = 200 * LONG_N, .kind = HISTORY_SET,
-		.in = HISTORY_NEVER, .pending = 1,
+		.in = HISTORY_NEVER, .pending = 1, .now = 200 * LONG_N,
 	};
 	EXPECT_EQ(LINEAR_YES, check_copy(op, LONG_N + 1, &work));
 	EXPECT_EQ(LONG_N + 1, work.longest);
@@ -653,6 +773,7 @@ TEST(falsified_responses_are_found)
 	static const unsigned int least[FALSEHOODS] = {
 		[OTHER_VALUE] = 990, [OTHER_WRITTEN] = 990,
 		[OTHER_VERSION] = 970, [FOUND_NOTHING] = 400,
+		[CAME_LATE] = 990,
 	};
 	unsigned int found[FALSEHOODS] = {}, i, n = 400, f;
 	struct history_op *op = calloc(n, sizeof(*op));

@@ -14,6 +14,32 @@
 #define SHORT_LEN	4096
 #define RANGE_LEN	(2 * HISTORY_VALUE_MAX)
 
+#define PAGE		4096UL
+
+/* What the map's clock has published.  Kernel code has it from here. */
+static uint64_t published(const struct recorder *r)
+{
+	uint64_t word;
+
+	if (!r->words)
+		return 0;
+	word = __atomic_load_n(&r->words->expired_before, __ATOMIC_ACQUIRE);
+	__atomic_store_n(&r->area->word, word, __ATOMIC_RELAXED);
+	return word;
+}
+
+static void begin_op(struct recorder *r, struct history_op *op)
+{
+	op->word = published(r);
+	op->begin = history_tick(r->area);
+}
+
+static void end_op(struct recorder *r, struct history_op *op)
+{
+	op->now = history_after(r->log);
+	op->end = history_tick(r->area);
+}
+
 /* ---- single calls ---- */
 
 static void by_ioctl(struct recorder *r, struct history_op *op)
@@ -23,18 +49,18 @@ static void by_ioctl(struct recorder *r, struct history_op *op)
 	int err;
 
 	recorder_fill(&c, op, buf);
-	op->begin = history_tick(r->area);
+	begin_op(r, op);
 	err = call(r->fd, _IO(CMAP_IOC_MAGIC, c.code), &c);
 	recorder_note(op, &c, err, buf);
-	op->end = history_tick(r->area);
+	end_op(r, op);
 }
 
 static void by_library(struct recorder *r, struct kcmap *map,
 		       struct history_op *op)
 {
-	op->begin = history_tick(r->area);
+	begin_op(r, op);
 	recorder_call_library(map, op, &r->buf[0]);
-	op->end = history_tick(r->area);
+	end_op(r, op);
 }
 
 /* ---- several operations in one call ---- */
@@ -42,18 +68,22 @@ static void by_library(struct recorder *r, struct kcmap *map,
 /* All operations chosen since @from are called now, or have returned. */
 static void begin_all(struct recorder *r, uint64_t from)
 {
-	uint64_t now = history_tick(r->area);
+	uint64_t word = published(r), now = history_tick(r->area);
 
-	for (; from < r->log->count; from++)
+	for (; from < r->log->count; from++) {
+		r->log->op[from].word = word;
 		r->log->op[from].begin = now;
+	}
 }
 
 static void end_all(struct recorder *r, uint64_t from)
 {
+	uint64_t after = history_after(r->log);
 	uint64_t now = history_tick(r->area), i;
 
 	for (i = from; i < r->log->count; i++) {
 		history_learn(r->log, &r->log->op[i]);
+		r->log->op[i].now = after;
 		r->log->op[i].end = now;
 	}
 }
@@ -135,6 +165,15 @@ static void by_library_batch(struct recorder *r)
 
 /* ---- reads through the window ---- */
 
+/* Whatever was chosen, this is a read. */
+static void look_only(struct history_op *op, unsigned int kind)
+{
+	op->kind = kind;
+	op->in = 0;
+	op->expect = 0;
+	op->deadline = 0;
+}
+
 static void get_many(struct recorder *r)
 {
 	unsigned int n = 1 + history_random(r->log) % RECORDER_BATCH, i;
@@ -145,9 +184,7 @@ static void get_many(struct recorder *r)
 		struct history_op *op = history_choose(r->log, HISTORY_WINDOW,
 						       1);
 
-		op->kind = HISTORY_GET;
-		op->in = 0;
-		op->expect = 0;
+		look_only(op, HISTORY_GET);
 		recorder_prepare(&r->buf[i], op, SHORT_LEN);
 		lookups[i] = (struct kcmap_lookup){
 			.key = r->buf[i].key, .key_len = r->buf[i].key_len,
@@ -165,8 +202,10 @@ static void get_many(struct recorder *r)
 						   lookups[i].len);
 		else if (op->err == -EMSGSIZE)
 			op->out = lookups[i].len;
-		if (!op->err)
+		if (!op->err) {
 			op->version = lookups[i].version;
+			op->told = lookups[i].deadline + 1;
+		}
 	}
 	end_all(r, from);
 }
@@ -196,13 +235,13 @@ static void visit(struct recorder *r, struct history_op *op)
 	uint64_t x = history_random(r->log);
 	struct visit visit = { .pause = x % 256 ? 0 : (x >> 8) % 100000 };
 
-	op->begin = history_tick(r->area);
+	begin_op(r, op);
 	if (kcmap_visit(r->window, b->key, b->key_len, visit_value, &visit,
 			(uint64_t *)&op->version))
 		op->err = -errno;
 	else
 		op->out = visit.value;
-	op->end = history_tick(r->area);
+	end_op(r, op);
 }
 
 void recorder_look(struct recorder *r)
@@ -215,9 +254,7 @@ void recorder_look(struct recorder *r)
 		return;
 	}
 	op = history_choose(r->log, HISTORY_WINDOW, 1);
-	op->kind = x >> 8 & 7 ? HISTORY_GET : HISTORY_LENGTH;
-	op->in = 0;
-	op->expect = 0;
+	look_only(op, x >> 8 & 7 ? HISTORY_GET : HISTORY_LENGTH);
 	recorder_prepare(&r->buf[0], op, x >> 12 & 15 ? LONG_LEN : SHORT_LEN);
 	if (op->kind == HISTORY_GET && x >> 16 & 1)
 		visit(r, op);
@@ -253,8 +290,8 @@ static void see_records(struct history_seen *seen, const char *p,
 static void range(struct recorder *r)
 {
 	struct cmap_range range = { .size = sizeof(range) };
+	struct history_seen seen = { .word = published(r) };
 	uint64_t first = history_tick(r->area), begin = first;
-	struct history_seen seen = {};
 
 	if (!r->range)
 		r->range = malloc(RANGE_LEN);
@@ -273,9 +310,9 @@ static void range(struct recorder *r)
 
 static void iterate(struct recorder *r)
 {
+	struct history_seen seen = { .word = published(r) };
 	uint64_t begin = history_tick(r->area);
 	struct kcmap_range *range = kcmap_range_new(r->window, 0, NULL);
-	struct history_seen seen = {};
 	struct kcmap_item item;
 	int got;
 
@@ -348,6 +385,16 @@ static struct recorder_buf *new_bufs(void)
 	return buf;
 }
 
+static int map_words(struct recorder *r)
+{
+	r->header = mmap(NULL, PAGE, PROT_READ, MAP_SHARED, r->fd, 0);
+	if (r->header == MAP_FAILED)
+		return -errno;
+	r->words = mmap(NULL, PAGE, PROT_READ, MAP_SHARED, r->fd,
+			r->header->words_offset);
+	return r->words == MAP_FAILED ? -errno : 0;
+}
+
 int recorder_init(struct recorder *r, struct history_area *area,
 		  struct history_log *log, const char *name)
 {
@@ -366,13 +413,17 @@ int recorder_init(struct recorder *r, struct history_area *area,
 	/* Make sure that reads use the window. */
 	if (kcmap_window_stat(r->window, &stat))
 		return -errno;
-	return open_named(r->fd, name);
+	return open_named(r->fd, name) ?: log->timed ? map_words(r) : 0;
 }
 
 void recorder_close(struct recorder *r)
 {
 	unsigned int i;
 
+	if (r->words) {
+		munmap((void *)r->words, PAGE);
+		munmap((void *)r->header, PAGE);
+	}
 	close(r->fd);
 	kcmap_close(r->library);
 	kcmap_close(r->window);

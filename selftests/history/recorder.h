@@ -15,6 +15,8 @@
 /* Most records of one step: a batch that has a clear in it. */
 #define RECORDER_STEP	(RECORDER_BATCH + HISTORY_KEYS)
 
+struct cmap_window;
+struct cmap_window_words;
 struct kcmap;
 
 /**
@@ -26,6 +28,8 @@ struct kcmap;
  * @window: the map, for the library with the window
  * @buf: values to write, read and compare with, one for each batch element
  * @range: the buffer for ranges
+ * @header: the map's window, if entries have deadlines; it leads to @words
+ * @words: the page of words
  */
 struct recorder {
 	struct history_area *area;
@@ -35,6 +39,8 @@ struct recorder {
 	struct kcmap *window;
 	struct recorder_buf *buf;
 	char *range;
+	const struct cmap_window *header;
+	const struct cmap_window_words *words;
 };
 
 /* Open the map of that name.  Returns 0 or a negative errno. */

@@ -21,6 +21,7 @@ static const unsigned int codes[HISTORY_KINDS] = {
 	[HISTORY_COMPARE_DELETE] = CMAP_CODE_COMPARE_DELETE,
 	[HISTORY_GET_OR_SET] = CMAP_CODE_GET_OR_SET,
 	[HISTORY_ADD] = CMAP_CODE_ADD,
+	[HISTORY_TOUCH] = CMAP_CODE_TOUCH,
 	[HISTORY_CLEAR] = CMAP_CODE_CLEAR,
 };
 
@@ -54,7 +55,8 @@ void recorder_fill(struct cmap_op *c, const struct history_op *op,
 	*c = (struct cmap_op){
 		.size = sizeof(*c),
 		.code = codes[op->kind],
-		.flags = op_flags[op->kind],
+		.flags = op_flags[op->kind] | history_times(op),
+		.deadline = op->deadline,
 		.key = u64_of(buf->key), .key_len = buf->key_len,
 	};
 	switch (op->kind) {
@@ -99,6 +101,8 @@ void recorder_note(struct history_op *op, const struct cmap_op *c, int err,
 	uint32_t len = op->kind == HISTORY_GET ? c->value_len : c->old_len;
 
 	op->err = err;
+	if (!err && (op->kind == HISTORY_LENGTH || op->kind == HISTORY_GET))
+		op->told = c->deadline + 1;
 	switch (op->kind) {
 	case HISTORY_LENGTH:
 		op->out = err ? 0 : c->value_len;
@@ -204,6 +208,52 @@ static int write_by_library(struct kcmap *map, struct history_op *op,
 	return -1;
 }
 
+static const int operations[HISTORY_KINDS] = {
+	[HISTORY_SET] = KCMAP_OP_SET,
+	[HISTORY_INSERT] = KCMAP_OP_INSERT,
+	[HISTORY_REPLACE] = KCMAP_OP_REPLACE,
+	[HISTORY_SET_VERSION] = KCMAP_OP_SET,
+	[HISTORY_SWAP] = KCMAP_OP_SWAP,
+	[HISTORY_COMPARE_SWAP] = KCMAP_OP_COMPARE_SWAP,
+	[HISTORY_GET_OR_SET] = KCMAP_OP_GET_OR_SET,
+	[HISTORY_ADD] = KCMAP_OP_ADD,
+	[HISTORY_TOUCH] = KCMAP_OP_TOUCH,
+};
+
+/* A write that has a deadline, as the library takes it. */
+static struct kcmap_command command_of(const struct history_op *op,
+				       struct recorder_buf *b)
+{
+	struct kcmap_command command = {
+		.sz = sizeof(command), .operation = operations[op->kind],
+		.flags = history_times(op), .deadline = op->deadline,
+		.key = b->key, .key_len = b->key_len,
+		.value = b->in, .value_len = b->in_len,
+		.expected = b->expect, .expected_len = b->expect_len,
+		.old = b->out, .old_size = b->room,
+	};
+
+	if (op->kind == HISTORY_ADD) {
+		command.delta = op->in;
+		command.start = op->expect;
+	}
+	if (op->kind == HISTORY_SET_VERSION) {
+		command.flags |= KCMAP_WRITE_VERSION;
+		command.expected_version = op->expect;
+	}
+	return command;
+}
+
+static void write_with_deadline(struct kcmap *map, struct history_op *op,
+				struct recorder_buf *b)
+{
+	struct kcmap_command command = command_of(op, b);
+	struct kcmap_result result;
+
+	kcmap_write(map, &command, &result);
+	recorder_note_result(op, &result, b);
+}
+
 void recorder_call_library(struct kcmap *map, struct history_op *op,
 			  struct recorder_buf *b)
 {
@@ -211,6 +261,10 @@ void recorder_call_library(struct kcmap *map, struct history_op *op,
 	size_t len = b->room;
 	int there;
 
+	if (history_times(op)) {
+		write_with_deadline(map, op, b);
+		return;
+	}
 	switch (op->kind) {
 	case HISTORY_GET:
 	case HISTORY_LENGTH:
@@ -241,6 +295,12 @@ void recorder_call_library(struct kcmap *map, struct history_op *op,
 int recorder_append(struct kcmap_batch *batch, const struct history_op *op,
 		  struct recorder_buf *b)
 {
+	struct kcmap_command command;
+
+	if (history_times(op)) {
+		command = command_of(op, b);
+		return kcmap_batch_write(batch, &command);
+	}
 	switch (op->kind) {
 	case HISTORY_GET:
 		return kcmap_batch_get(batch, b->key, b->key_len, b->out,
@@ -297,6 +357,7 @@ void recorder_note_result(struct history_op *op, const struct kcmap_result *resu
 		.value_len = result->value_len,
 		.old_len = result->value_len,
 		.version = result->version,
+		.deadline = result->deadline,
 		.number = op->kind == HISTORY_ADD ? result->number :
 						    result->existed,
 	};
