@@ -92,6 +92,8 @@ static __always_inline enum step finish_value(const struct read *read,
 
 	if (unlikely(!same_key(node, want->key, want->key_len)))
 		return FURTHER;
+	/* The key first: in the other order the compiler takes more instructions. */
+	__asm__ volatile("");
 	got->len = extent->len;
 	if (want->visit)
 		want->visit(value, got->len, want->arg);
@@ -279,6 +281,10 @@ static __always_inline ssize_t get_value(struct kcmap *map, const void *key,
 API ssize_t kcmap_get(struct kcmap *map, const void *key, size_t key_len,
 		      void *buf, size_t size, uint64_t *version)
 {
+	/* Once for both, which is a test less. */
+	if (unlikely(!buf))
+		return get_slow(map, key, key_len, buf, size, version, NULL,
+				FURTHER);
 	/*
 	 * With a constant length the compiler makes the code a third shorter.
 	 */
