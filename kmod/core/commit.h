@@ -128,17 +128,15 @@ static __always_inline void cmap_commit_report(struct cmap_shard *shard, u8 caus
  * compiler knows that.
  */
 static __always_inline void
-cmap_commit_turn_wheel(struct cmap_shard *shard,
-		       const struct cmap_node *old, cmap_ref old_ref,
+cmap_commit_turn_wheel(struct cmap_shard *shard, const struct cmap_node *old,
 		       const struct cmap_node *node, cmap_ref ref)
 {
 	u32 lengths = (old ? old->lengths : 0) | (node ? node->lengths : 0);
 
 	if (likely(!(lengths & CMAP_NODE_EXTENDED)))
 		return;
-	cmap_wheel_replace(shard->wheel,
-			   old && cmap_node_deadline(old) ? old_ref : 0,
-			   node && cmap_node_deadline(node) ? ref : 0);
+	cmap_wheel_replace(shard->wheel, old ? cmap_node_timed(old) : NULL, ref,
+			   node ? cmap_node_timed(node) : NULL);
 }
 
 /* Leave the old node to the caller, or retire it. */
@@ -174,16 +172,15 @@ cmap_commit_locked(struct cmap_shard *shard, enum cmap_change_kind kind,
 
 	switch (kind) {
 	case CMAP_CHANGE_INSERT:
-		cmap_commit_turn_wheel(shard, NULL, 0, change->node,
-				       change->ref);
+		cmap_commit_turn_wheel(shard, NULL, change->node, change->ref);
 		version = cmap_commit_version(shard, change->node);
 		cmap_table_fill(change->table, change->slot, change->node,
 				change->tag, change->ref);
 		cmap_commit_report(shard, CMAP_FEED_SET, change->node, version);
 		break;
 	case CMAP_CHANGE_REPLACE:
-		cmap_commit_turn_wheel(shard, change->old, change->old_ref,
-				       change->node, change->ref);
+		cmap_commit_turn_wheel(shard, change->old, change->node,
+				       change->ref);
 		version = cmap_commit_version(shard, change->node);
 		cmap_slot_replace(change->slot, change->ref);
 		cmap_commit_report(shard, CMAP_FEED_SET, change->node, version);
@@ -199,12 +196,11 @@ cmap_commit_locked(struct cmap_shard *shard, enum cmap_change_kind kind,
 				   kind == CMAP_CHANGE_EXPIRE ?
 				   CMAP_FEED_EXPIRE : CMAP_FEED_DELETE,
 				   change->old, version);
-		cmap_commit_turn_wheel(shard, change->old, change->old_ref,
-				       NULL, 0);
+		cmap_commit_turn_wheel(shard, change->old, NULL, 0);
 		cmap_commit_retire_old(shard, change);
 		break;
 	case CMAP_CHANGE_MOVE:
-		if (unlikely(cmap_node_deadline(change->old)))
+		if (unlikely(cmap_node_timed(change->old)))
 			cmap_wheel_move(shard->wheel, change->old_ref,
 					change->ref);
 		cmap_slot_replace(change->slot, change->ref);

@@ -141,7 +141,7 @@ static void remove_ref(struct cmap_shard *shard, cmap_ref ref)
 
 	if (WARN_ON_ONCE(!cmap_table_find_ref(table, node->hash_high, ref,
 					      &slot))) {
-		cmap_wheel_replace(shard->wheel, ref, 0);
+		cmap_wheel_replace(shard->wheel, cmap_node_timed(node), 0, NULL);
 		return;
 	}
 	cmap_expire_locked(shard, table, &slot, node);

@@ -167,15 +167,24 @@ static inline u32 cmap_node_bytes(const struct cmap_node *node)
 	       cmap_node_size(key_len, value_len);
 }
 
+/* The trailer of a node whose entry has a deadline, or NULL. */
+static inline struct cmap_trailer *
+cmap_node_timed(const struct cmap_node *node)
+{
+	struct cmap_trailer *trailer;
+
+	if (likely(!cmap_node_is_extended(node)))
+		return NULL;
+	trailer = cmap_node_trailer(node);
+	return trailer->flags & CMAP_TRAILER_DEADLINE ? trailer : NULL;
+}
+
 /* The deadline of a node's entry, or 0. */
 static inline u64 cmap_node_deadline(const struct cmap_node *node)
 {
-	const struct cmap_trailer *trailer;
+	const struct cmap_trailer *trailer = cmap_node_timed(node);
 
-	if (likely(!cmap_node_is_extended(node)))
-		return 0;
-	trailer = cmap_node_trailer(node);
-	return trailer->flags & CMAP_TRAILER_DEADLINE ? trailer->deadline : 0;
+	return unlikely(trailer) ? trailer->deadline : 0;
 }
 
 /*

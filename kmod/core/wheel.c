@@ -59,11 +59,10 @@ static u64 due_of(const struct cmap_wheel *wheel, u32 digit, u32 value)
 			     CMAP_SLOT_SHIFT);
 }
 
-/* Add an entry to its list.  Returns the list. */
-static u32 enter(struct cmap_wheel *wheel, cmap_ref ref)
+/* Add an entry to the list that it belongs to. */
+static void enter(struct cmap_wheel *wheel, cmap_ref ref,
+		  struct cmap_trailer *trailer, u32 list)
 {
-	struct cmap_trailer *trailer = trailer_at(wheel, ref);
-	u32 list = list_of(wheel, trailer->deadline);
 	cmap_ref first = wheel->head[list];
 
 	trailer->next = first;
@@ -77,13 +76,10 @@ static u32 enter(struct cmap_wheel *wheel, cmap_ref ref)
 	}
 	wheel->soonest[list] = min(wheel->soonest[list], trailer->deadline);
 	wheel->head[list] = ref;
-
-	return list;
 }
 
-static void leave(struct cmap_wheel *wheel, cmap_ref ref)
+static void leave(struct cmap_wheel *wheel, const struct cmap_trailer *trailer)
 {
-	const struct cmap_trailer *trailer = trailer_at(wheel, ref);
 	cmap_ref next = trailer->next, prev = trailer->prev;
 	u32 list = prev - 1;
 
@@ -163,46 +159,47 @@ static void take_place(struct cmap_wheel *wheel, cmap_ref ref,
  * the old one's place.  If the old one is still in the list that is being spread, so is
  * the new one then, and will be moved from there.
  */
-static u32 reenter(struct cmap_wheel *wheel, cmap_ref old, cmap_ref ref)
+static void reenter(struct cmap_wheel *wheel, const struct cmap_trailer *old,
+		    cmap_ref ref, struct cmap_trailer *trailer, u32 list)
 {
-	struct cmap_trailer *trailer = trailer_at(wheel, ref);
-	const struct cmap_trailer *from = trailer_at(wheel, old);
-	u32 list = list_of(wheel, trailer->deadline);
-
-	if (list != list_of(wheel, from->deadline)) {
+	if (list != list_of(wheel, old->deadline)) {
 		leave(wheel, old);
-		return enter(wheel, ref);
+		enter(wheel, ref, trailer, list);
+		return;
 	}
-	take_place(wheel, ref, trailer, from);
+	take_place(wheel, ref, trailer, old);
 	wheel->soonest[list] = min(wheel->soonest[list], trailer->deadline);
-	return list;
 }
 
 /**
  * cmap_wheel_replace() - add, remove or replace an entry that has a deadline
  * @wheel: the wheel; not used if there is nothing to do
- * @old: the entry's old node, which is not retired yet; 0 if it had no deadline
- * @ref: the entry's new node; 0 if it has no deadline
+ * @old: trailer of the entry's old node, which is not retired yet; NULL if it had no
+ *	deadline
+ * @ref: the entry's new node
+ * @trailer: its trailer; NULL if it has no deadline
  *
  * Context: The shard's lock.
  */
-void cmap_wheel_replace(struct cmap_wheel *wheel, cmap_ref old, cmap_ref ref)
+void cmap_wheel_replace(struct cmap_wheel *wheel, const struct cmap_trailer *old,
+			cmap_ref ref, struct cmap_trailer *trailer)
 {
 	u32 list;
 
-	if (!old && !ref)
+	if (!old && !trailer)
 		return;
 	lockdep_assert_held(wheel->arena->lock);
 
-	if (!ref) {
+	if (!trailer) {
 		leave(wheel, old);
 		wheel->entries--;
 		return;
 	}
+	list = list_of(wheel, trailer->deadline);
 	if (old) {
-		list = reenter(wheel, old, ref);
+		reenter(wheel, old, ref, trailer, list);
 	} else {
-		list = enter(wheel, ref);
+		enter(wheel, ref, trailer, list);
 		wheel->entries++;
 	}
 	cmap_alarm_set(wheel->clock, &wheel->alarm,
@@ -256,13 +253,15 @@ static bool spread_one(struct cmap_wheel *wheel)
 	u32 list = wheel->spreading * CMAP_WHEEL_VALUES +
 		   digit_of(wheel->base, wheel->spreading);
 	cmap_ref ref = wheel->head[list];
+	struct cmap_trailer *trailer;
 
 	if (!ref) {
 		wheel->spreading = 0;
 		return false;
 	}
-	leave(wheel, ref);
-	enter(wheel, ref);
+	trailer = trailer_at(wheel, ref);
+	leave(wheel, trailer);
+	enter(wheel, ref, trailer, list_of(wheel, trailer->deadline));
 	return true;
 }
 

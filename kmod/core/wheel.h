@@ -59,7 +59,8 @@ struct cmap_wheel *cmap_wheel_new(struct cmap_arena *arena,
 				  struct cmap_clock *clock, gfp_t gfp, int *err);
 void cmap_wheel_free(struct cmap_wheel *wheel);
 
-void cmap_wheel_replace(struct cmap_wheel *wheel, cmap_ref old, cmap_ref ref);
+void cmap_wheel_replace(struct cmap_wheel *wheel, const struct cmap_trailer *old,
+			cmap_ref ref, struct cmap_trailer *trailer);
 void cmap_wheel_move(struct cmap_wheel *wheel, cmap_ref from, cmap_ref to);
 cmap_ref cmap_wheel_due(struct cmap_wheel *wheel, u64 word, u32 *steps);
 u64 cmap_wheel_next(const struct cmap_wheel *wheel, u64 word);
