@@ -82,8 +82,9 @@ DECLARE_EVENT_CLASS(cmap_write,
 		__entry->flags = write->flags & CMAP_WRITE_CONDITIONS;
 		cmap_map_copy_name(map, __entry->name, CMAP_TRACE_NAME);
 	),
-	TP_printk("map=%llu name=%s hash=%016llx key_len=%u value_len=%u result=%d version=%llu flags=%s expected=%llu old_version=%llu deadline=%llu",
+	TP_printk("map=%llu name=%s hash=%016llx deadline=%llu key_len=%u value_len=%u result=%d version=%llu flags=%s expected=%llu old_version=%llu",
 		  __entry->id, __entry->name, __entry->hash,
+		  __entry->deadline,
 		  __entry->key_len, __entry->value_len, __entry->result,
 		  __entry->version,
 		  __entry->flags ?
@@ -91,8 +92,7 @@ DECLARE_EVENT_CLASS(cmap_write,
 				{ CMAP_OP_INSERT, "insert" },
 				{ CMAP_OP_REPLACE, "replace" },
 				{ CMAP_OP_VERSION, "version" }) : "none",
-		  __entry->expected, __entry->old_version,
-		  __entry->deadline)
+		  __entry->expected, __entry->old_version)
 );
 
 #define CMAP_TRACE_WRITE_OP(op)						\
