@@ -33,7 +33,8 @@ help:
 	@echo '  make coverage     report which lines of the module the tests run'
 	@echo '  make check-6.1    the selftests on one kernel; T="a b" chooses'
 	@echo '  make fuzz         for FUZZ_SECONDS (3600): random calls, invalid windows'
-	@echo '  make shell        a shell in a guest with the module, tool and examples'
+	@echo '  make shell        a shell in a guest with the module, tool, manual and examples;'
+	@echo '                    RUN="a b" brings programs of your own'
 	@echo '  make bench        compare cmap with BPF maps, LMDB, memcached, Redis and a'
 	@echo '                    table in shared memory; bench-quick takes 5 minutes,'
 	@echo '                    bench-host runs here, where the module is loaded'
@@ -108,10 +109,10 @@ demo:
 	selftests/demo/run
 
 shell:
-	tools/deps guest
+	tools/deps shell
 	$(MAKE) -s modules-6.12 lib
 	$(MAKE) -s -C userlib O=$(LIB) examples
-	tools/vm/run --kernel 6.12 --shell
+	tools/vm/run --kernel 6.12 $(foreach f,$(RUN),--program $(f)) --shell
 
 bench-programs: lib
 	tools/deps bench
