@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# The cmap tool and the examples of the library, in a guest.
+# The cmap tool and the examples of the library, in a guest.  tool_data.sh goes on.
 
 number=0
 status=0
@@ -35,14 +35,14 @@ check "full" "cmap: more: the map is full: it has its max_entries (3)" 2 cmap se
 check "a key that is too long" "cmap: KEY: key longer than the map's key_max (512)" 2 \
 	sh -c 'key=$(printf %0513d 0); why=$(cmap get colours "$key" 2>&1); status=$?
 		echo "$why" | sed "s/0\{513\}/KEY/"; exit $status'
-check "insert what is there" "cmap: sky: the key exists already" 2 cmap insert colours sky red
+check "insert what is there" "cmap: sky: the key exists already" 4 cmap insert colours sky red
 check "replace what is not" "cmap: grass: no such key" 1 cmap replace colours grass green
 check "take, insert and replace" "blue
 red" 0 sh -c 'cmap take colours sky && cmap insert colours sky green &&
 	cmap replace colours sky red && cmap take colours sky; cmap set colours sky blue'
 check "count" "3" 0 cmap count colours
 check "range" "k	a\\x00\\\\b
-n	42
+n	*\\x00\\x00\\x00\\x00\\x00\\x00\\x00
 sky	blue" 0 sh -c 'cmap range colours | sort'
 check "range of keys" "k
 n
@@ -50,7 +50,7 @@ sky" 0 sh -c 'cmap --keys range colours | sort'
 check "the empty key" "nothing" 0 \
 	sh -c "cmap delete colours k && cmap set colours '' nothing && cmap get colours ''"
 check "range with the empty key" "	nothing
-n	42
+n	*\\x00\\x00\\x00\\x00\\x00\\x00\\x00
 sky	blue" 0 sh -c 'cmap range colours | sort'
 check "the empty key alone" "
 n
@@ -58,17 +58,17 @@ sky" 0 sh -c 'cmap --keys range colours | LC_ALL=C sort'
 check "add to the empty key" "cmap: '': the value is not a number of 8 bytes" 2 cmap add colours ''
 check "the empty key again" "cmap: '': no such key" 1 \
 	sh -c "cmap delete colours '' && cmap set colours k v && cmap get colours ''"
-check "list" "0640 root     root              3 colours" 0 \
-	sh -c "cmap list | grep colours | sed 's/ *[0-9]* colours/ colours/'"
+check "list" "0640 root root 3 colours" 0 \
+	sh -c "cmap list | grep colours | tr -s ' ' | sed 's/ [0-9]* colours/ colours/'"
 check "a value that begins with a dash" "-v" 0 \
 	sh -c 'cmap set colours sky -v && cmap get colours sky && cmap set colours sky blue'
-check "a name with a line in it" "0600 root     root              0 a\\x0ab\\\\c" 0 \
-	sh -c "cmap create 'a\\x0ab\\\\c' && cmap list | grep x0ab | sed 's/ *[0-9]* a/ a/'"
+check "a name with a line in it" "0600 root root 0 a\\x0ab\\\\c" 0 \
+	sh -c "cmap create 'a\\x0ab\\\\c' && cmap list | grep x0ab | tr -s ' ' | sed 's/ [0-9]* a/ a/'"
 check "is set, counted and removed by what list says" "1" 0 \
 	sh -c "cmap set 'a\\x0ab\\\\c' k v && cmap count 'a\\x0ab\\\\c' && cmap unlink 'a\\x0ab\\\\c'"
 # A terminal takes the byte 0x9b for the start of a control sequence.
-check "a name that a terminal would obey" "0600 root     root              0 c\\x9b2J" 0 \
-	sh -c "cmap create 'c\\x9b2J' && cmap list | grep x9b | sed 's/ *[0-9]* c/ c/'"
+check "a name that a terminal would obey" "0600 root root 0 c\\x9b2J" 0 \
+	sh -c "cmap create 'c\\x9b2J' && cmap list | grep x9b | tr -s ' ' | sed 's/ [0-9]* c/ c/'"
 check "a value that a terminal would obey" "\\x9b2J\\xc3\\xa9" 0 \
 	sh -c "cmap set 'c\\x9b2J' '\\xff' '\\x9b2J\\xc3\\xa9' && cmap get 'c\\x9b2J' '\\xff'"
 check "goes in as it came out" "\\xff	\\x9b2J\\xc3\\xa9" 0 \
@@ -104,9 +104,10 @@ check "watch without a feed" "cmap: colours: the map was created without a feed"
 
 # watched ARGUMENT... : watch "changes", and make some.
 watched() {
+	rm -f /tmp/watching
 	cmap "$@" >/tmp/watched 2>/tmp/watching &
 	pid=$!
-	until grep -q watching /tmp/watching; do sleep 0.1; done
+	until grep -qs watching /tmp/watching; do sleep 0.1; done
 	cmap set changes a/1 one
 	cmap set changes b "a value that is too long"
 	cmap set changes 'a/\x01' '\x9b'
@@ -139,9 +140,10 @@ check "watch a prefix, printing keys, until a signal" "set	a/1
 set	a/\\x01
 delete	a/1
 clear	a/\\x01" 0 cat /tmp/watched
+rm -f /tmp/watching
 cmap watch changes >/tmp/watched 2>/tmp/watching &
 pid=$!
-until grep -q watching /tmp/watching; do sleep 0.1; done
+until grep -qs watching /tmp/watching; do sleep 0.1; done
 kill -STOP $pid
 for i in $(seq 200); do cmap set changes key "$i"; done
 kill -CONT $pid
@@ -154,7 +156,7 @@ check "wait, and time out" "" 3 cmap --timeout=1 wait colours sky
 check "wait for a change" "green" 0 sh -c '(sleep 1; cmap set colours sky green) & cmap wait colours sky; status=$?; wait; exit $status'
 check "wait until it is gone" "cmap: n: no such key" 1 sh -c '(sleep 1; cmap delete colours n) & cmap wait colours n; status=$?; wait; exit $status'
 check "wait until it is there" "seven" 0 sh -c '(sleep 1; cmap insert colours n seven) & cmap wait colours n; status=$?; wait; exit $status'
-check "wait in no map" "cmap: nomap: no map of that name" 1 cmap wait nomap n
+check "wait in no map" "cmap: nomap: no map of that name" 5 cmap wait nomap n
 check "delete" "" 0 cmap delete colours n
 
 # ttl_is LEAST MOST MAP KEY: whether what is left is in between, in seconds.
@@ -183,7 +185,7 @@ check "touch" "" 0 cmap touch --ttl 1d colours sky
 check "what is left then" "1" 0 ttl_is 86000 86400 colours sky
 check "the value stays" "blue" 0 cmap get colours sky
 check "range with times" "k	v	never
-n	2	never
+n	\\x02\\x00\\x00\\x00\\x00\\x00\\x00\\x00	never
 sky	blue	86" 0 sh -c "cmap add colours n 2 >/dev/null; cmap range colours --with-ttl | sort | sed 's/86[0-9.]*$/86/'; cmap delete colours n"
 check "touch without a time" "cmap: touch: colours has no default time to live, so --ttl is needed" 64 cmap touch colours sky
 check "touch for ever" "never" 0 sh -c 'cmap touch colours sky --ttl never && cmap ttl colours sky'
@@ -191,12 +193,13 @@ check "touch what is not" "cmap: nokey: no such key" 1 cmap touch colours nokey 
 cmap touch --ttl 500ms colours sky
 check "and gone" "cmap: sky: no such key" 1 gone colours sky
 check "insert in its place" "" 0 cmap insert --ttl 1h colours sky green
-check "not twice" "cmap: sky: the key exists already" 2 cmap insert --ttl 1h colours sky green
+check "not twice" "cmap: sky: the key exists already" 4 cmap insert --ttl 1h colours sky green
 check "replace" "1" 0 sh -c 'cmap replace colours sky red --ttl 2h && cmap ttl colours sky | grep -c "^7[12]"'
 check "a time that is none" "cmap: soon: not a time, as 1.5 or 500ms" 64 cmap set colours sky blue --ttl soon
 check "no time" "cmap: 0: too small or too large" 64 cmap touch --ttl 0 colours sky
-check "an option of another command" "cmap: get: takes no --ttl; see cmap --help" 64 cmap get colours sky --ttl 5
-check "an option that is none" "1" 0 sh -c 'cmap set colours sky --blue 2>&1 | grep -c unknown'
+check "an option of another command" "1" 0 \
+	sh -c "cmap get colours sky --ttl 5 2>&1 | grep -c \"^cmap get: unrecognized option '--ttl'\""
+check "an option that is none" "1" 0 sh -c 'cmap set colours sky --blue 2>&1 | grep -c unrecognized'
 check "an argument like an option" "--blue" 0 sh -c 'cmap set colours sky -- --blue && cmap get colours sky && cmap set colours sky blue'
 check "add up to a ceiling" "1
 2
@@ -213,9 +216,10 @@ expired:       0
 lateness:" 0 sh -c "cmap stat short | grep -e ^dead -e ^exp -e ^late | sed 's/ *\$//'"
 cmap unlink short
 cmap --shards=1 --feed-bytes=4096 --feed-value-max=20 create changes
+rm -f /tmp/watching
 cmap watch changes >/tmp/watched 2>/tmp/watching &
 pid=$!
-until grep -q watching /tmp/watching; do sleep 0.1; done
+until grep -qs watching /tmp/watching; do sleep 0.1; done
 cmap set changes k v
 cmap touch changes k --ttl 100ms
 i=0
@@ -227,7 +231,7 @@ set	k	v
 expire	k" 0 cat /tmp/watched
 check "clear" "2" 0 cmap clear colours
 check "unlink" "" 0 cmap unlink colours
-check "unlink again" "cmap: colours: no map of that name" 1 cmap unlink colours
+check "unlink again" "cmap: colours: no map of that name" 5 cmap unlink colours
 check "example counter" "4000" 0 example-counter
 check "example cache" "Ada has 150" 0 example-cache
 check "example sessions" "ada is logged in
@@ -265,4 +269,4 @@ device_after() {
 }
 check "another driver has the device's minor" "0" 0 device_after cmap_minor_test
 check "and nobody has" "f7" 0 sh -c 'insmod /ko/cmap.ko && stat -c %T /dev/cmap && rmmod cmap'
-exit $status
+[ $status = 0 ]

@@ -7,10 +7,11 @@
 
 #include <kcmap.h>
 
-#define EXIT_NO_KEY	1	/* the one failure that scripts test for */
+#define EXIT_NO_KEY	1
 #define EXIT_FAILED	2
 #define EXIT_TIMEOUT	3
-#define EXIT_CEILING	4	/* a sum would be above the ceiling */
+#define EXIT_CONDITION	4	/* a condition did not hold, so nothing was written */
+#define EXIT_NO_MAP	5
 
 /* The current operation and its map, for die(). */
 struct doing {
@@ -20,8 +21,14 @@ struct doing {
 
 extern struct doing doing;
 
-void die(const char *what);
-void die_opening(const char *what);
-void die_printing(void);
+void error_init(void);
+int status_of(int error, enum kcmap_operation operation);
+void warn_of(const char *what, int error);
+_Noreturn void die(const char *what);
+_Noreturn void die_opening(const char *what);
+_Noreturn void die_printing(void);
+_Noreturn void die_of_usage(const char *what, const char *why);
+_Noreturn void die_because(const char *what, const char *why);
+_Noreturn void die_of_file(const char *file);
 
 #endif /* CMAP_TOOL_ERROR_H */
