@@ -103,9 +103,96 @@ for type in text hex i64 json; do
 		[ \"\$( { cmap list; cmap list --json; for o in '' --json --with-ttl; do
 			cmap range 'w\\x1b\\x9b' --type $type \$o; cmap range 'w\\x1b\\x9b' --key-type $type \$o; done
 			cmap get 'w\\x1b\\x9b' 'k\\x1b]0;\\x07\\xc2\\x9b' --type $type
-			cmap stat 'w\\x1b\\x9b' --json; cmap bigkeys 'w\\x1b\\x9b'; } | LC_ALL=C tr -d '\\n\\t -~' | wc -c)\" = 0 ] && echo yes"
+			cmap stat 'w\\x1b\\x9b' --json; cmap bigkeys 'w\\x1b\\x9b'; cmap export 'w\\x1b\\x9b'
+			cmap export 'w\\x1b\\x9b' --json; } | LC_ALL=C tr -d '\\n\\t -~' | wc -c)\" = 0 ] && echo yes"
 done
 cmap unlink 'w\x1b\x9b'
+
+# ---- export and import ----
+
+cmap create source --max-bytes 10M --max-entries 1000 --mode 640 --wipe
+i=0
+while [ $i -lt 300 ]; do
+	printf 'set k%d value-%d\\x00\\xff\\x0a\\\\\\x22\n' $i $i
+	i=$((i + 1))
+done >/tmp/commands
+printf "set '' ''\nset \\\\x0a\\\\x00 \\\\xc3\\\\xa9\nset timed v 1h\n" >>/tmp/commands
+check "batch" "303 ok" 0 sh -c "cmap batch source /tmp/commands | sort | uniq -c | sed 's/^ *//'"
+sorted() { cmap range "$1" | sort | md5sum; }
+for how in '' --json; do
+	check "export ${how:-text}" "" 0 cmap export source /tmp/exported $how
+	check "with the map's mode" "640" 0 stat -c %a /tmp/exported
+	check "import" "303" 0 cmap import --create target /tmp/exported
+	check "is the same" "$(sorted source)" 0 sorted target
+	check "with times to live" "1" 0 sh -c 'cmap ttl target timed | grep -c "^3[56]"'
+	check "the map, too" "mode:           0640
+wipe:          yes
+max_entries:   1000
+max_bytes:     10485760" 0 sh -c "cmap stat target | grep -e ^mode -e ^wipe -e ^max_ | sed 's/^mode: /mode:  /'"
+	check "import once more" "303" 0 cmap import target /tmp/exported
+	check "and keep what is there" "1" 0 sh -c "cmap delete target k7; cmap import target --keep /tmp/exported"
+	check "in a pipe" "303" 0 sh -c "cmap clear target >/dev/null; cmap export source $how | cmap import target"
+	check "is the same, too" "$(sorted source)" 0 sorted target
+	check "cut off" "2" 0 sh -c 'head -c 5000 /tmp/exported | cmap import target >/dev/null 2>/tmp/err; echo $?'
+	check "says where" "1" 0 sh -c 'grep -cE "^cmap: -: line [0-9]+: " /tmp/err'
+	check "without its end" "1" 0 sh -c "sed '\$d' /tmp/exported | cmap import target 2>&1 | grep -c 'a part of it is missing'"
+	cmap unlink target
+done
+check "what mdb_dump writes" "2" 0 sh -c "printf 'VERSION=3\nformat=bytevalue\ntype=btree\nmapsize=1048576\nmaxreaders=126\ndb_pagesize=4096\nHEADER=END\n 61\n 00ff\n 6263\n \nDATA=END\n' | cmap import --create target"
+check "is read" "a	\\x00\\xff
+bc	" 0 sh -c 'cmap range target | sort'
+check "and printed" "1" 0 sh -c "printf 'VERSION=3\nformat=print\ntype=btree\nHEADER=END\n \\\\0a\\\\\\\\x\n v\nDATA=END\n' | cmap import target"
+check "with its escapes" "v" 0 cmap get target '\x0a\\x'
+check "JSON lines of others" "2" 0 sh -c 'printf "{\"kind\":\"entry\",\"key\":\"x\",\"value\":\"\\\\u00e9\\\\u0000\"}\n{\"kind\":\"entry\",\"key_hex\":\"ff\",\"value\":\"y\",\"ttl\":90.5}\n" | cmap import target'
+check "are read" "\\xc3\\xa9\\x00" 0 cmap get target x
+check "a time of theirs" "1" 0 sh -c "cmap ttl target '\\xff' | grep -cE '^(90|89)'"
+check "a line that is none" "cmap: -: line 1: an entry needs key or key_hex, and value or value_hex, which are strings" 2 \
+	sh -c 'echo "{\"kind\":\"entry\",\"key\":1,\"value\":\"\"}" | cmap import target'
+check "a file that is none" "cmap: -: line 1: not a line of a header, NAME=VALUE" 2 sh -c 'echo nonsense | cmap import target'
+check "an empty file" "cmap: /dev/null: line 1: the file is empty" 2 cmap import target /dev/null
+check "a map that is full" "1" 0 sh -c "cmap create small --max-entries 2; cmap import small /tmp/exported 2>&1 | grep -cE '^cmap: /tmp/exported: line [0-9]+: the map is full'; cmap unlink small"
+check "output that cannot be written" "2" 0 sh -c 'cmap export source /dev/full/x 2>/dev/null; echo $?'
+
+# ---- batch ----
+
+check "a batch" "ok
+ok	7
+ok	v
+failed	no such key
+ok
+ok	w
+ok
+failed	the key exists already" 1 sh -c "cmap clear target >/dev/null; printf '%s\n' '# a comment' 'set a v' \
+	'incr n 7' '' 'take a' 'get a' 'set b w' 'get b' 'delete b' 'insert n x' | cmap batch target"
+check "its JSON" '{"kind":"result","line":1,"ok":true,"number":8}
+{"kind":"result","line":2,"ok":false,"why":"no such key"}' 1 sh -c "printf 'add n\nget none\n' | cmap batch target --json"
+check "a line that is wrong" "cmap: -: line 2: no such command; see cmap(1)" 2 sh -c "printf 'add n\nfly n\n' | cmap batch target 2>&1 | tail -n 1; exit 2"
+cmap unlink target
+
+# ---- watch ----
+
+cmap create --shards 1 --feed-bytes 4096 --feed-value-max 20 changes
+rm -f /tmp/watching
+cmap watch changes --json --type u64 >/tmp/watched 2>/tmp/watching &
+pid=$!
+until grep -qs watching /tmp/watching; do sleep 0.1; done
+cmap add changes n 5 >/dev/null
+cmap set changes long "a value that is too long"
+cmap delete changes n
+until grep -q delete /tmp/watched; do sleep 0.1; done
+check "watch as JSON" '{"kind":"change","key":"n","value":5,"version":N,"cause":"set","value_bytes":8}
+{"kind":"change","key":"long","version":N,"cause":"set","value_bytes":24}
+{"kind":"change","key":"n","version":N,"cause":"delete"}' 0 sh -c "sed -E 's/\"version\":[0-9]+/\"version\":N/' /tmp/watched"
+kill $pid
+wait $pid
+# A reader that closes its end, with no change after that.
+check "watch ends quietly with its reader" "set	k	v" 0 sh -c 'rm -f /tmp/watching; { cmap watch changes 2>/tmp/watching; echo $? >/tmp/status; } |
+	{ until grep -qs watching /tmp/watching; do sleep 0.1; done; cmap set changes k v; head -n 1; exec <&-; }
+	sed /watching/d /tmp/watching'
+check "by the signal for that" "141" 0 cat /tmp/status
+check "also if that is ignored" "0" 0 sh -c 'trap "" PIPE; { cmap range source 2>/tmp/err; } | true; wc -c </tmp/err'
+check "wait as JSON" '{"kind":"entry","key":"k","value":"w","version":N}' 0 \
+	sh -c "(sleep 1; cmap set changes k w) & cmap wait changes k --json | sed -E 's/\"version\":[0-9]+/\"version\":N/'; wait"
 
 cmap list | sed '1d;$d;s/^\([^ ]* *\)\{4\}[0-9]* //' | while IFS= read -r map; do
 	cmap unlink -- "$map"

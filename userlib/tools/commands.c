@@ -82,6 +82,13 @@ const struct command commands[] = {
 	{ "watch", "MAP [PREFIX]", "print changes as they are made",
 	  GROUP_CONTENTS, KCMAP_OP_WATCH, 1, 2, do_watch,
 	  TYPES | TAKES(KEYS) | TAKES(COUNT) | LISTS, 0 },
+	{ "export", "MAP [FILE]", "write all entries, without loss",
+	  GROUP_CONTENTS, KCMAP_OP_RANGE, 1, 2, do_export, TAKES(JSON) | TAKES(NO_TTL), 1 },
+	{ "import", "MAP [FILE]", "read them, print how many were written",
+	  GROUP_CONTENTS, KCMAP_OP_SET, 1, 2, do_import,
+	  TAKES(CREATE) | TAKES(KEEP) | TAKES(NO_TTL), 0 },
+	{ "batch", "MAP [FILE]", "carry out commands from a file",
+	  GROUP_CONTENTS, KCMAP_OP_BATCH, 1, 2, do_batch, TYPES | TAKES(JSON), 0 },
 
 	{ "limits", "", "print how much your own maps use and may use",
 	  GROUP_MACHINE, KCMAP_OP_LIMITS, 0, 0, do_limits, TAKES(JSON) | TAKES(HUMAN), 1 },

@@ -46,4 +46,9 @@ void do_bigkeys(const struct arguments *args);
 void do_wait(const struct arguments *args);
 void do_watch(const struct arguments *args);
 
+/* export.c, import.c, batch.c */
+void do_export(const struct arguments *args);
+void do_import(const struct arguments *args);
+void do_batch(const struct arguments *args);
+
 #endif /* CMAP_TOOL_COMMANDS_H */
