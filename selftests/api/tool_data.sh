@@ -103,7 +103,7 @@ for type in text hex i64 json; do
 		[ \"\$( { cmap list; cmap list --json; for o in '' --json --with-ttl; do
 			cmap range 'w\\x1b\\x9b' --type $type \$o; cmap range 'w\\x1b\\x9b' --key-type $type \$o; done
 			cmap get 'w\\x1b\\x9b' 'k\\x1b]0;\\x07\\xc2\\x9b' --type $type
-			cmap stat 'w\\x1b\\x9b' --json; cmap bigkeys 'w\\x1b\\x9b'; cmap export 'w\\x1b\\x9b'
+			cmap stat 'w\\x1b\\x9b' --json; cmap metrics; cmap bigkeys 'w\\x1b\\x9b'; cmap export 'w\\x1b\\x9b'
 			cmap export 'w\\x1b\\x9b' --json; } | LC_ALL=C tr -d '\\n\\t -~' | wc -c)\" = 0 ] && echo yes"
 done
 cmap unlink 'w\x1b\x9b'
@@ -193,6 +193,29 @@ check "by the signal for that" "141" 0 cat /tmp/status
 check "also if that is ignored" "0" 0 sh -c 'trap "" PIPE; { cmap range source 2>/tmp/err; } | true; wc -c </tmp/err'
 check "wait as JSON" '{"kind":"entry","key":"k","value":"w","version":N}' 0 \
 	sh -c "(sleep 1; cmap set changes k w) & cmap wait changes k --json | sed -E 's/\"version\":[0-9]+/\"version\":N/'; wait"
+
+# ---- the machine ----
+
+rm -f /tmp/watching
+cmap watch changes >/dev/null 2>/tmp/watching &
+pid=$!
+until grep -qs watching /tmp/watching; do sleep 0.1; done
+check "holders of a map" "1" 0 sh -c "cmap holders changes | grep -cE '^ *$pid cmap +fd [0-9]+ +watch +[0-9]+ *$'"
+check "holders as JSON" "1" 0 sh -c "cmap holders --json | grep -c '\"pid\":$pid,\"command\":\"cmap\",\"holds\":\"fd'"
+kill $pid
+wait $pid
+check "top" "ENTRIES BYTES CHANGE/S WRITES/S EXPIRED/S WATCHES NAME" 0 \
+	sh -c 'cmap top -i 0.2 -n 1 | head -n 1 | tr -s " " | sed "s/^ //"'
+check "top as JSON" "1" 0 sh -c "(sleep 0.3; cmap batch changes /tmp/commands >/dev/null) & cmap top -j -i 2 -n 1 | grep '\"changes\"' | grep -cE '\"writes\":[1-9]'; wait"
+check "metrics" "cmap_map_entries{map=\"source\"} 303
+cmap_map_limit_entries{map=\"source\"} 1000" 0 sh -c "cmap metrics | grep -E '^cmap_map_(limit_)?entries.*source'"
+check "end" "# EOF" 0 sh -c 'cmap metrics | tail -n 1'
+check "a counter" "1" 0 sh -c "cmap metrics | grep -cE '^cmap_map_written_total.map=\"source\". [0-9]+$'"
+check "a file of metrics" "# EOF" 0 sh -c 'cmap metrics --textfile /tmp/cmap.prom && tail -n 1 /tmp/cmap.prom'
+check "that others can read" "644" 0 stat -c %a /tmp/cmap.prom
+check "and nothing beside it" "/tmp/cmap.prom" 0 sh -c 'ls /tmp/cmap.prom*'
+check "no directory for it" "cmap: /none/x: No such file or directory" 2 cmap metrics --textfile /none/x
+check "bench" "7" 0 sh -c 'cmap bench --seconds 0.01 --json | grep -c "^{\"kind\":\"measurement\",\"operation\":\".*\",\"nanoseconds\":[0-9.]*}$"'
 
 cmap list | sed '1d;$d;s/^\([^ ]* *\)\{4\}[0-9]* //' | while IFS= read -r map; do
 	cmap unlink -- "$map"

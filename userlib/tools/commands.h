@@ -21,6 +21,9 @@ void do_limits(const struct arguments *args);
 /* properties.c */
 void do_stat(const struct arguments *args);
 
+/* top.c */
+void do_top(const struct arguments *args);
+
 /* entries.c */
 void do_get(const struct arguments *args);
 void do_delete(const struct arguments *args);
@@ -50,5 +53,10 @@ void do_watch(const struct arguments *args);
 void do_export(const struct arguments *args);
 void do_import(const struct arguments *args);
 void do_batch(const struct arguments *args);
+
+/* holders.c, metrics.c, selftest.c */
+void do_holders(const struct arguments *args);
+void do_metrics(const struct arguments *args);
+void do_bench(const struct arguments *args);
 
 #endif /* CMAP_TOOL_COMMANDS_H */
