@@ -217,6 +217,48 @@ check "and nothing beside it" "/tmp/cmap.prom" 0 sh -c 'ls /tmp/cmap.prom*'
 check "no directory for it" "cmap: /none/x: No such file or directory" 2 cmap metrics --textfile /none/x
 check "bench" "7" 0 sh -c 'cmap bench --seconds 0.01 --json | grep -c "^{\"kind\":\"measurement\",\"operation\":\".*\",\"nanoseconds\":[0-9.]*}$"'
 
+# ---- garbage, the same in each run ----
+
+# garbage SEED BYTES: bytes of which many mean something.
+garbage() {
+	awk -v seed="$1" -v n="$2" 'BEGIN {
+		srand(seed)
+		words = "VERSION=3|HEADER=END|DATA=END|format=print|cmap_ttl=5|{\"kind\":\"entry\",|\"key\":\"a\"}| 6|\\5c|\\x|\\|=| ||\n|\n|\n|set |get |add |99999999999999999999|-1|''"
+		m = split(words, word, "|")
+		for (i = 0; i < n; i++) {
+			if (rand() < 0.7)
+				printf "%s", word[int(rand() * m) + 1]
+			else
+				printf "\\%03o", int(rand() * 256)
+		}
+	}' | sed 's/\\x/\\\\x/g; s/\\5c/\\\\5c/g' >/tmp/format
+	printf "$(cat /tmp/format | tr -d '%')"
+}
+
+cmap create garbage
+bad=''
+seed=1
+while [ $seed -le 10 ]; do
+	garbage $seed 60 >/tmp/garbage 2>/dev/null
+	for command in "import garbage" "import --create garbage" "batch garbage" "batch --json garbage" \
+			"set garbage key --file"; do
+		cmap $command /tmp/garbage >/tmp/out 2>&1
+		code=$?
+		[ $code -le 5 ] || bad="$bad $seed:$command:$code"
+		visible </tmp/out || bad="$bad $seed:$command:output"
+	done
+	word=$(tr -d '\000' </tmp/garbage)
+	for command in get set count stat list create; do
+		cmap $command "$word" "$word" </dev/null >/tmp/out 2>&1
+		code=$?
+		[ $code -le 5 ] || [ $code = 64 ] || bad="$bad $seed:$command:$code"
+		visible </tmp/out || bad="$bad $seed:$command:output"
+	done
+	sed "$((seed + 5))s/./$(printf '\\%03o' $((seed + 40)))/2" /tmp/exported | cmap import garbage >/tmp/out 2>&1
+	[ $? -le 5 ] || bad="$bad $seed:damaged"
+	seed=$((seed + 1))
+done
+check "garbage does no harm" "" 0 echo "$bad"
 cmap list | sed '1d;$d;s/^\([^ ]* *\)\{4\}[0-9]* //' | while IFS= read -r map; do
 	cmap unlink -- "$map"
 done
