@@ -75,6 +75,7 @@ int cmap_cmd_create(struct cmap_context *context, void __user *arg)
 	spec.max_entries = create.max_entries;
 	spec.max_bytes = create.max_bytes;
 	spec.default_ttl = create.default_ttl;
+	spec.description = create.description;
 
 	err = cmap_file_claim(context->file);
 	if (err)

@@ -10,14 +10,14 @@
 #include <uapi/linux/cmap.h>
 
 /* These sizes are part of the ABI, and equal for 32-bit callers. */
-static_assert(sizeof(struct cmap_create) == 72);
+static_assert(sizeof(struct cmap_create) == 136);
 static_assert(sizeof(struct cmap_name) == 24);
 static_assert(sizeof(struct cmap_setattr) == 24);
 static_assert(sizeof(struct cmap_limits) == 96);
 static_assert(sizeof(struct cmap_list) == 48);
 static_assert(sizeof(struct cmap_list_entry) == 72);
 static_assert(sizeof(struct cmap_op) == 88);
-static_assert(sizeof(struct cmap_stat) == 312);
+static_assert(sizeof(struct cmap_stat) == 376);
 static_assert(sizeof(struct cmap_range) == 56);
 static_assert(sizeof(struct cmap_entry) == 48);
 static_assert(sizeof(struct cmap_ops) == 32);

@@ -47,6 +47,7 @@ struct cmap *cmap_create(const struct cmap_params *params)
 		.max_entries = params->max_entries,
 		.max_bytes = params->max_bytes,
 		.default_ttl = params->default_ttl,
+		.description = params->description,
 	};
 	struct cmap *map;
 	int err;

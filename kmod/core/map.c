@@ -172,6 +172,8 @@ static struct cmap *map_alloc(const struct cmap_spec *spec)
 			 !(spec->flags & CMAP_CREATE_NO_WINDOW));
 	cmap_clock_init(&map->clock, &map->memory);
 	map->default_ttl = spec->default_ttl;
+	if (spec->description)
+		memcpy(map->description, spec->description, sizeof(map->description));
 	cmap_events_init(&map->events);
 	mutex_init(&map->window_mutex);
 	sema_init(&map->supply, 1);

@@ -43,6 +43,7 @@ struct cmap_spec {
 	u64 max_entries;
 	u64 max_bytes;
 	u64 default_ttl;
+	const u8 *description;	/* CMAP_DESCRIPTION_SIZE bytes, or NULL */
 };
 
 /* A map's name.  It is constant: a map that is renamed gets another label. */
@@ -92,6 +93,8 @@ struct cmap_counters {
  * @payer: object cgroup of the map's creator, which pays for large tables
  * @destroy: frees the map, after a grace period
  * @last_bytes: bytes charged when the last reference was dropped
+ * @description: what the creator says of keys and values; no code of the kernel's
+ *	looks at it
  * @user: the user who pays, or NULL for none
  * @kernel: made by kernel code
  * @label: the name, or NULL; read under RCU
@@ -137,6 +140,7 @@ struct cmap {
 	struct obj_cgroup *payer;
 	struct rcu_work destroy;
 	u64 last_bytes;
+	u8 description[CMAP_DESCRIPTION_SIZE];
 	struct cmap_user *user;
 	bool kernel;
 	struct cmap_label __rcu *label;

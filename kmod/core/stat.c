@@ -224,6 +224,7 @@ void cmap_stat_fill(const struct cmap *map, struct cmap_stat *stat)
 		.watches = atomic_read(&map->events.watchers),
 		.default_ttl = map->default_ttl,
 	};
+	memcpy(stat->description, map->description, sizeof(stat->description));
 	if (stat->flags & CMAP_STAT_BRIEF)
 		return;
 	stat->entries = cmap_map_count(map, true);

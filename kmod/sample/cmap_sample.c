@@ -64,6 +64,7 @@ static int __init sample_init(void)
 		.mode = 0644,
 		.key_max = 24,
 		.value_max = sizeof(s64),
+		.description = "key=text value=i64",
 	};
 	int err;
 

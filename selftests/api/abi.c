@@ -75,14 +75,14 @@ FIXTURE_TEARDOWN(abi)
 
 TEST_F(abi, layout)
 {
-	EXPECT_EQ(72, sizeof(struct cmap_create));
+	EXPECT_EQ(136, sizeof(struct cmap_create));
 	EXPECT_EQ(24, sizeof(struct cmap_name));
 	EXPECT_EQ(48, sizeof(struct cmap_list));
 	EXPECT_EQ(72, sizeof(struct cmap_list_entry));
 	EXPECT_EQ(24, sizeof(struct cmap_setattr));
 	EXPECT_EQ(96, sizeof(struct cmap_limits));
 	EXPECT_EQ(88, sizeof(struct cmap_op));
-	EXPECT_EQ(312, sizeof(struct cmap_stat));
+	EXPECT_EQ(376, sizeof(struct cmap_stat));
 	EXPECT_EQ(56, sizeof(struct cmap_range));
 	EXPECT_EQ(48, sizeof(struct cmap_entry));
 	EXPECT_EQ(32, sizeof(struct cmap_ops));

@@ -325,6 +325,31 @@ TEST_F(lib, open_says_what_is_there)
 	EXPECT_EQ(0, kcmap_unlink("lib_there"));
 }
 
+TEST(description)
+{
+	struct kcmap_options options = {
+		.sz = sizeof(options), .description = "key=text value=i64",
+	};
+	struct kcmap *map = kcmap_open(NULL, O_RDWR | O_CREAT, &options);
+	struct kcmap_info info = { .sz = sizeof(info) };
+
+	ASSERT_NE(NULL, map);
+	ASSERT_EQ(0, kcmap_stat(map, &info));
+	EXPECT_STREQ("key=text value=i64", info.description);
+	EXPECT_EQ(0, kcmap_options_differ(map, &options));
+	options.description[0] = 'K';
+	EXPECT_EQ(KCMAP_DIFFER_DESCRIPTION, kcmap_options_differ(map, &options));
+	/* None is asked for. */
+	memset(options.description, 0, sizeof(options.description));
+	EXPECT_EQ(0, kcmap_options_differ(map, &options));
+	/* Something behind the end, and no end. */
+	options.description[5] = 'x';
+	ERR(EINVAL, kcmap_options_differ(map, &options));
+	memset(options.description, 'x', sizeof(options.description));
+	ERR(EINVAL, kcmap_options_differ(map, &options));
+	kcmap_close(map);
+}
+
 TEST_F(lib, create_takes_no_other_users_map)
 {
 	pid_t pid = fork();

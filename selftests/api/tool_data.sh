@@ -43,6 +43,20 @@ check "the size of a unit" "max_bytes:     1536" 0 \
 check "and out" "max_bytes:     64M" 0 \
 	sh -c 'cmap create units --max-bytes 65536K && cmap stat units --human | grep max_bytes; cmap unlink units'
 
+check "a map says its types" "6" 0 sh -c 'cmap create typed --type i64 --key-type u64 && cmap set typed 1 6 && cmap get typed 1'
+check "add goes by it" "7" 0 cmap add typed 1
+check "range, too" "1	7" 0 cmap range typed
+check "unless told otherwise" "\\x01\\x00\\x00\\x00\\x00\\x00\\x00\\x00	0700000000000000" 0 cmap range typed --key-type text --type hex
+check "what is of another type" "64" 0 sh -c 'cmap set typed one 6 2>/dev/null; echo $?'
+check "stat tells" "description:   key=u64 value=i64" 0 sh -c 'cmap stat typed | grep ^desc'
+check "it is another" "cmap: typed: exists; types are \"key=u64 value=i64\", not \"value=text\"" 2 cmap create typed --exists --type text
+for how in '' --json; do
+	check "export takes it along ${how:-as text}" "description:   key=u64 value=i64" 0 \
+		sh -c "cmap export typed $how | cmap import --create untyped >/dev/null; cmap stat untyped | grep ^desc; cmap unlink untyped"
+done
+cmap unlink typed
+check "the kernel's maps say it, too" "1" 0 sh -c 'insmod /ko/cmap_sample.ko; ping -q -c 1 127.0.0.1 >/dev/null; cmap range kernel:packets | grep -cE "icmp.*	[1-9][0-9]*$"; rmmod cmap_sample'
+
 # ---- conditions and exit codes ----
 
 check "cas" "new" 0 sh -c 'cmap set data c old && cmap cas data c old new && cmap get data c'

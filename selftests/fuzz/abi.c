@@ -12,6 +12,10 @@
 		sizeof(((struct _struct *)0)->_field),			\
 	}
 
+/* The first eight bytes of an array. */
+#define BEGIN_OF(_struct, _field, _kind, _limit)			\
+	{ #_field, _kind, _limit, offsetof(struct _struct, _field), 8 }
+
 #define TIMES		(CMAP_OP_TTL | CMAP_OP_DEADLINE | CMAP_OP_KEEP_DEADLINE)
 #define SET_FLAGS	(CMAP_OP_INSERT | CMAP_OP_REPLACE | CMAP_OP_VERSION | TIMES)
 #define TOUCH_FLAGS	(CMAP_OP_VERSION | CMAP_OP_TTL | CMAP_OP_DEADLINE)
@@ -96,7 +100,8 @@ const struct fuzz_type fuzz_types[] = {
 	      FIELD(cmap_create, max_bytes, ARG_PAGES, 0),
 	      FIELD(cmap_create, feed_bytes, ARG_PAGES, 0),
 	      FIELD(cmap_create, feed_value_max, ARG_LEN, 0),
-	      FIELD(cmap_create, default_ttl, ARG_NUMBER, 0)),
+	      FIELD(cmap_create, default_ttl, ARG_NUMBER, 0),
+	      BEGIN_OF(cmap_create, description, ARG_NUMBER, 0)),
 	IOCTL("openmap", OPEN, 10, cmap_name,
 	      FIELD(cmap_name, flags, ARG_BITS, CMAP_OPEN_TRUSTED),
 	      FIELD(cmap_name, name, ARG_NAME, 0),

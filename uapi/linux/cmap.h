@@ -104,6 +104,9 @@
 #define CMAP_SHARDS_MAX		1024
 #define CMAP_BATCH_MAX		65536	/* commands in one batch */
 
+/* Bytes in the description of a map. */
+#define CMAP_DESCRIPTION_SIZE	64
+
 #define CMAP_IOC_MAGIC		0xC9
 
 /*
@@ -207,6 +210,9 @@ enum cmap_code {
  *	into a ring (EINVAL)
  * @default_ttl: time to live, in nanoseconds, of an entry that is written
  *	without a deadline, see "Deadlines"; 0: it does not expire
+ * @description: what keys and values are, for programs that show the map.  To
+ *	the kernel it means nothing.  Bytes of 0 for none.  cmap(7) says what the
+ *	library and its tool make of it
  *
  * The descriptor must be open for writing.  Owner and group of the map are the
  * caller's effective ones.  A named map lives until it is unlinked and nobody
@@ -240,6 +246,7 @@ struct cmap_create {
 	__u32 feed_bytes;
 	__u32 feed_value_max;
 	__aligned_u64 default_ttl;
+	__u8 description[CMAP_DESCRIPTION_SIZE];
 };
 
 /* &struct cmap_name.flags of CMAP_IOCTL_OPEN */
@@ -618,6 +625,7 @@ struct cmap_op {
  * @clock_offset: out: what to add to a time of the map's clock, as the window
  *	and the feed have it, to get one of CLOCK_BOOTTIME in the time namespace
  *	of the caller
+ * @description: out: as the map was created with
  *
  * Errors: EBADFD, EFAULT, EINVAL.
  */
@@ -653,6 +661,7 @@ struct cmap_stat {
 	__aligned_u64 expired;
 	__aligned_u64 lateness[CMAP_LATENESS_BUCKETS];
 	__s64 clock_offset;
+	__u8 description[CMAP_DESCRIPTION_SIZE];
 };
 
 /**

@@ -61,6 +61,7 @@ struct kcmap_options {
 	uint32_t feed_bytes;	/* of the feed, for each shard; default: none */
 	uint32_t feed_value_max; /* longest value in the feed; default: 0 */
 	uint64_t default_ttl;	/* of entries, in nanoseconds; default: no end */
+	char description[64];	/* what keys and values are: see cmap(7) */
 };
 
 #define KCMAP_SECOND		UINT64_C(1000000000)	/* in nanoseconds */
@@ -106,6 +107,7 @@ bool kcmap_created(const struct kcmap *map);
 #define KCMAP_DIFFER_FEED_BYTES		(1 << 6)
 #define KCMAP_DIFFER_FEED_VALUE_MAX	(1 << 7)
 #define KCMAP_DIFFER_DEFAULT_TTL	(1 << 8)
+#define KCMAP_DIFFER_DESCRIPTION	(1 << 9)
 
 /*
  * Returns which options the map does not meet; 0 if it meets all.  Each flag
@@ -354,6 +356,7 @@ struct kcmap_info {
 	uint64_t expired;	/* entries that have expired and are removed */
 	/* of these: [0] less than 1 ms late, [i] less than 2^i ms */
 	uint64_t lateness[KCMAP_LATENESS_BUCKETS];
+	char description[64];	/* of the creator; ends with a NUL */
 };
 
 int kcmap_stat(struct kcmap *map, struct kcmap_info *info);

@@ -106,6 +106,7 @@ static int bind_new(int fd, const char *name,
 		.default_ttl = options->default_ttl,
 	};
 
+	memcpy(args.description, options->description, sizeof(args.description));
 	if (name && name_length(name, &args.name_len))
 		return -1;
 	return ioctl(fd, CMAP_IOCTL_CREATE, &args);

@@ -7,9 +7,11 @@
 #define LEAST (offsetof(struct kcmap_options, mode) + sizeof(mode_t))
 
 /* No padding behind the last member: no check would look at it. */
-_Static_assert(offsetof(struct kcmap_options, default_ttl) +
-	       sizeof(uint64_t) ==
+_Static_assert(offsetof(struct kcmap_options, description) +
+	       sizeof(((struct kcmap_options *)0)->description) ==
 	       sizeof(struct kcmap_options), "kcmap_options");
+_Static_assert(sizeof(((struct kcmap_options *)0)->description) ==
+	       CMAP_DESCRIPTION_SIZE, "description");
 
 /*
  * Convert a caller's structure, which begins with its size, to our @size.  One
@@ -35,13 +37,26 @@ int kcmap_struct_in(void *to, size_t size, size_t least, const void *given)
 	return 0;
 }
 
+static bool is_zero(const char *bytes, size_t len)
+{
+	while (len--)
+		if (bytes[len])
+			return false;
+	return true;
+}
+
 int kcmap_options_resolve(const struct kcmap_options *given,
 			  struct kcmap_options *options)
 {
+	size_t size;
+
 	memset(options, 0, sizeof(*options));
 	if (given && kcmap_struct_in(options, sizeof(*options), LEAST, given))
 		return -1;
-	if (options->__reserved) {
+	/* Of a description, nothing stands behind its end. */
+	size = strnlen(options->description, sizeof(options->description));
+	if (options->__reserved || size == sizeof(options->description) ||
+	    !is_zero(options->description + size, sizeof(options->description) - size)) {
 		errno = EINVAL;
 		return -1;
 	}
@@ -92,6 +107,9 @@ int kcmap_fd_differs(int fd, const struct kcmap_options *options)
 		differ |= KCMAP_DIFFER_FEED_VALUE_MAX;
 	if (option_differs(options->default_ttl, stat.default_ttl))
 		differ |= KCMAP_DIFFER_DEFAULT_TTL;
+	if (*options->description && memcmp(options->description, stat.description,
+					    sizeof(stat.description)))
+		differ |= KCMAP_DIFFER_DESCRIPTION;
 	return differ;
 }
 

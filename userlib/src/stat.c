@@ -87,6 +87,8 @@ API int kcmap_stat(struct kcmap *map, struct kcmap_info *info)
 	full.deadlines = stat.deadlines;
 	full.expired = stat.expired;
 	memcpy(full.lateness, stat.lateness, sizeof(full.lateness));
+	/* The kernel takes any bytes, also without an end. */
+	memcpy(full.description, stat.description, sizeof(full.description) - 1);
 
 	copy_out(info, info->sz, &full, sizeof(full));
 	return 0;

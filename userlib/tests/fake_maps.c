@@ -240,6 +240,7 @@ int kcmap_stat(struct kcmap *map, struct kcmap_info *info)
 	info->entries = map->n;
 	info->bytes = 4096 * 400;
 	info->allocs = version;
+	memcpy(info->description, map->options.description, sizeof(info->description));
 	return 0;
 }
 

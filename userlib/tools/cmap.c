@@ -2,6 +2,7 @@
 /*
  * cmap - look at maps and change them from the shell.
  */
+#include "description.h"
 #include "error.h"
 #include "options.h"
 #include "text.h"
@@ -18,6 +19,7 @@ int main(int argc, char **argv)
 	error_init();
 	options_init();
 	command = options_parse(&args, argc, argv);
+	description_apply(&args, command);
 	doing.operation = command->operation;
 	command->run(&args);
 	/* The error came earlier, and its errno is no longer known. */

@@ -16,7 +16,7 @@ const struct command commands[] = {
 	{ "list", "", "list the named maps",
 	  GROUP_MAPS, KCMAP_OP_LIST, 0, 0, do_list, LISTS | TAKES(HUMAN), 1 },
 	{ "create", "MAP", "create an empty map",
-	  GROUP_MAPS, KCMAP_OP_OPEN, 1, 1, do_create, TAKES(EXISTS) | CREATES, 0 },
+	  GROUP_MAPS, KCMAP_OP_OPEN, 1, 1, do_create, TAKES(EXISTS) | CREATES | TYPES, 0 },
 	{ "unlink", "MAP", "remove a map's name",
 	  GROUP_MAPS, KCMAP_OP_UNLINK, 1, 1, do_unlink, 0, 0 },
 	{ "rename", "MAP NAME", "give a map another name",

@@ -98,6 +98,11 @@ static void print_header(FILE *out, const char *name, const struct kcmap_info *i
 		if (exported_get(&options, it))
 			fprintf(out, "cmap_%s=%" PRIu64 "\n", it->name,
 				exported_get(&options, it));
+	if (*info->description) {
+		fputs("cmap_description=", out);
+		print_dump(out, (const unsigned char *)info->description,
+			   strlen(info->description));
+	}
 	fputs("HEADER=END\n", out);
 }
 

@@ -180,34 +180,6 @@ static int set_option(struct kcmap_options *options, const char *name, const cha
 	return 0;
 }
 
-/* Read the header.  Returns whether bytes are digits only. */
-static int read_header(struct importing *in)
-{
-	int is_hex = 1;
-	char *line = in->text, *value;
-
-	do {
-		value = strchr(line, '=');
-		if (!value)
-			die_of_line(in, in->line, "not a line of a header, NAME=VALUE");
-		*value++ = '\0';
-		if (!strcmp(line, "HEADER") && !strcmp(value, "END"))
-			return is_hex;
-		if (!strcmp(line, "VERSION") && strcmp(value, "3"))
-			die_of_line(in, in->line, "another version of the format, not 3");
-		if (!strcmp(line, "format") && strcmp(value, "print") &&
-		    strcmp(value, "bytevalue"))
-			die_of_line(in, in->line, "a format that is neither print nor bytevalue");
-		if (!strcmp(line, "duplicates") && strcmp(value, "0"))
-			die_of_line(in, in->line, "several values for a key");
-		if (!strcmp(line, "format"))
-			is_hex = !strcmp(value, "bytevalue");
-		else if (!strncmp(line, "cmap_", 5) && set_option(&in->options, line + 5, value))
-			die_of_line(in, in->line, "not a number, or too large");
-	} while ((line = next_line(in)));
-	die_of_line(in, in->line, "the file ends in its header");
-}
-
 static struct bytes read_dump(struct importing *in, const char *line, int is_hex)
 {
 	struct bytes bytes = { calloc(1, strlen(line) + 1), 0 };
@@ -234,6 +206,44 @@ static struct bytes read_dump(struct importing *in, const char *line, int is_hex
 		}
 	}
 	return bytes;
+}
+
+static void set_description(struct importing *in, struct bytes text)
+{
+	if (text.len >= sizeof(in->options.description) || strlen(text.data) != text.len)
+		die_of_line(in, in->line, "not a description, of up to 63 bytes without a NUL");
+	strcpy(in->options.description, text.data);
+	free(text.data);
+}
+
+/* Read the header.  Returns whether bytes are digits only. */
+static int read_header(struct importing *in)
+{
+	int is_hex = 1;
+	char *line = in->text, *value;
+
+	do {
+		value = strchr(line, '=');
+		if (!value)
+			die_of_line(in, in->line, "not a line of a header, NAME=VALUE");
+		*value++ = '\0';
+		if (!strcmp(line, "HEADER") && !strcmp(value, "END"))
+			return is_hex;
+		if (!strcmp(line, "VERSION") && strcmp(value, "3"))
+			die_of_line(in, in->line, "another version of the format, not 3");
+		if (!strcmp(line, "format") && strcmp(value, "print") &&
+		    strcmp(value, "bytevalue"))
+			die_of_line(in, in->line, "a format that is neither print nor bytevalue");
+		if (!strcmp(line, "duplicates") && strcmp(value, "0"))
+			die_of_line(in, in->line, "several values for a key");
+		if (!strcmp(line, "format"))
+			is_hex = !strcmp(value, "bytevalue");
+		else if (!strcmp(line, "cmap_description"))
+			set_description(in, read_dump(in, value, 0));
+		else if (!strncmp(line, "cmap_", 5) && set_option(&in->options, line + 5, value))
+			die_of_line(in, in->line, "not a number, or too large");
+	} while ((line = next_line(in)));
+	die_of_line(in, in->line, "the file ends in its header");
 }
 
 static void import_dump(struct importing *in)
@@ -291,12 +301,12 @@ static struct json_object *parse_line(struct importing *in, const char *line)
 	return record;
 }
 
-/* A key or a value: a string, or its bytes as digits. */
+/* A string, or its bytes as digits. */
 static struct bytes bytes_of(struct importing *in, struct json_object *record, const char *name)
 {
 	struct json_object *text = member(record, name, json_type_string), *digits;
 	struct bytes bytes = { NULL, 0 };
-	char hex[16];
+	char hex[32];
 
 	snprintf(hex, sizeof(hex), "%s_hex", name);
 	digits = member(record, hex, json_type_string);
@@ -338,6 +348,9 @@ static void options_of_record(struct importing *in, struct json_object *record)
 		if (set_option(&in->options, it->name, text))
 			die_of_line(in, in->line, "a property of the map that is not valid");
 	}
+	if (json_object_object_get_ex(record, "description", &value) ||
+	    json_object_object_get_ex(record, "description_hex", &value))
+		set_description(in, bytes_of(in, record, "description"));
 	if (json_object_object_get_ex(record, "window", &value) && !json_object_get_boolean(value))
 		in->options.flags |= KCMAP_NO_WINDOW;
 	if (json_object_object_get_ex(record, "default_ttl", &value)) {

@@ -3,6 +3,7 @@
  * Commands that create maps and change what they are.
  */
 #include "commands.h"
+#include "description.h"
 #include "error.h"
 #include "number.h"
 #include "open.h"
@@ -18,6 +19,14 @@
 static void print_difference(FILE *out, const char *what, uint64_t asked, uint64_t is)
 {
 	fprintf(out, "; %s is %" PRIu64 ", not %" PRIu64, what, is, asked);
+}
+
+static void print_description(FILE *out, const struct kcmap_info *info,
+			      const struct kcmap_options *options)
+{
+	fputs("; types are \"", out);
+	print_escaped(out, info->description, strlen(info->description));
+	fprintf(out, "\", not \"%s\"", options->description);
 }
 
 /* The map exists, and does not have the options that were asked for. */
@@ -50,6 +59,8 @@ static void die_of_difference(const char *text, struct kcmap *map, int differ,
 				 info.feed_value_max);
 	if (differ & KCMAP_DIFFER_DEFAULT_TTL)
 		fputs("; default-ttl is another", out);
+	if (differ & KCMAP_DIFFER_DESCRIPTION)
+		print_description(out, &info, options);
 	if (options->flags & ~info.flags & KCMAP_NO_WINDOW)
 		fputs("; it has a window", out);
 	if (options->flags & ~info.flags & KCMAP_WIPE)
@@ -63,19 +74,21 @@ void do_create(const struct arguments *args)
 {
 	char *name = unescape_name(args->argv[1]);
 	int excl = given(args, EXISTS) ? 0 : O_EXCL, differ;
-	struct kcmap *map = kcmap_open(name, O_RDWR | O_CREAT | excl |
-				       KCMAP_O_NO_WINDOW | KCMAP_O_ANY_OPTIONS,
-				       &args->options);
+	struct kcmap_options options = args->options;
+	struct kcmap *map;
 
+	description_make(&options, args);
+	map = kcmap_open(name, O_RDWR | O_CREAT | excl | KCMAP_O_NO_WINDOW |
+			 KCMAP_O_ANY_OPTIONS, &options);
 	if (!map)
 		die(args->argv[1]);
 	if (!kcmap_created(map)) {
-		differ = kcmap_options_differ(map, &args->options);
+		differ = kcmap_options_differ(map, &options);
 		if (differ < 0)
 			die(args->argv[1]);
 		if (differ)
 			die_of_difference(args->argv[1], map, differ,
-					  &args->options);
+					  &options);
 	}
 	if (given(args, EXISTS))
 		puts(kcmap_created(map) ? "created" : "exists");

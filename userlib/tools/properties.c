@@ -115,6 +115,12 @@ static void print_properties(const struct kcmap_info *info, const struct kcmap_i
 	print_line("owner", text);
 	print_line("key_max", format_size(text, info->key_max, human));
 	print_line("value_max", format_size(text, info->value_max, human));
+	if (*info->description) {
+		char *description = escaped(info->description, strlen(info->description));
+
+		print_line("description", description);
+		free(description);
+	}
 	print_line("window", info->flags & KCMAP_NO_WINDOW ? "no" : "yes");
 	print_line("wipe", info->flags & KCMAP_WIPE ? "yes" : "no");
 	print_numbers(limits, COUNT_OF(limits), info, NULL, 1, human);
@@ -145,6 +151,8 @@ struct json_object *properties_record(const char *name, const struct kcmap_info 
 	json_add_text(record, "mode", text);
 	json_add_number(record, "uid", info->uid);
 	json_add_number(record, "gid", info->gid);
+	json_add_bytes(record, "description", TYPE_TEXT, info->description,
+		       strlen(info->description));
 	json_add_number(record, "key_max", info->key_max);
 	json_add_number(record, "value_max", info->value_max);
 	json_add_truth(record, "fixed_key", info->flags & KCMAP_FIXED_KEY);

@@ -25,6 +25,21 @@ enum type type_of_name(const char *name)
 	die_of_usage(name, "not a type: text, hex, u64, i64 or json");
 }
 
+const char *name_of_type(enum type type)
+{
+	return names[type];
+}
+
+/* Set *@type if there is a type of this name. */
+void type_if_known(const char *name, size_t len, enum type *type)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(names) / sizeof(*names); i++)
+		if (strlen(names[i]) == len && !strncmp(name, names[i], len))
+			*type = (enum type)i;
+}
+
 /* ---- from text ---- */
 
 static const char *read_hex(const char *text, struct bytes *bytes)

@@ -17,6 +17,8 @@ enum type {
 };
 
 enum type type_of_name(const char *name);
+const char *name_of_type(enum type type);
+void type_if_known(const char *name, size_t len, enum type *type);
 const char *type_read(enum type type, const char *text, struct bytes *bytes);
 struct bytes type_parse(enum type type, const char *text);
 int type_fits(enum type type, const void *data, size_t len);

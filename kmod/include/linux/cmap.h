@@ -66,6 +66,7 @@ struct cmap;
  * @max_bytes: most memory; 0 for no limit
  * @default_ttl: for how many nanoseconds an entry lives that is written without a
  *	deadline; 0: it does not expire
+ * @description: what keys and values are, as cmap(7) says, for example "value=i64"
  */
 struct cmap_params {
 	const char *name;
@@ -79,6 +80,7 @@ struct cmap_params {
 	u64 max_entries;
 	u64 max_bytes;
 	u64 default_ttl;
+	u8 description[CMAP_DESCRIPTION_SIZE];
 };
 
 /**
