@@ -81,7 +81,7 @@ static bool waits_until_gone(int fd, uint64_t key)
 }
 
 /* The word by which all readers decide, as a process sees it. */
-static const volatile uint64_t *map_word(int fd)
+static const uint64_t *map_word(int fd)
 {
 	const struct cmap_window *window = mmap(NULL, 4096, PROT_READ,
 						MAP_SHARED, fd, 0);
@@ -94,7 +94,7 @@ static const volatile uint64_t *map_word(int fd)
 	return words == MAP_FAILED ? NULL : (const void *)&words->expired_before;
 }
 
-static uint64_t load(const volatile uint64_t *word)
+static uint64_t load(const uint64_t *word)
 {
 	return __atomic_load_n(word, __ATOMIC_ACQUIRE);
 }
@@ -510,11 +510,11 @@ TEST(g1_full_of_expired_entries)
 TEST(idle_means_idle)
 {
 	int fd = new_map();
-	const volatile uint64_t *word = map_word(fd);
+	const uint64_t *word = map_word(fd);
 	uint64_t before;
 
 	ASSERT_NE(NULL, word);
-	EXPECT_EQ(0, *word);
+	EXPECT_EQ(0, load(word));
 	EXPECT_EQ(0, set_with(fd, 1, CMAP_OP_TTL, 3600 * SECOND));
 	EXPECT_EQ(0, set_with(fd, 2, CMAP_OP_TTL, 20 * MS));
 	EXPECT_TRUE(waits_until_gone(fd, 2));
@@ -641,7 +641,7 @@ struct shared {
 static int reads_agree(int fd, struct race *race, const struct shared *shared,
 		       unsigned int seed)
 {
-	const volatile uint64_t *word = map_word(fd);
+	const uint64_t *word = map_word(fd);
 
 	while (word && race_goes_on(race)) {
 		uint64_t key = rand_r(&seed) % KEYS, before, after;

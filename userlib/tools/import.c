@@ -212,7 +212,7 @@ static void set_description(struct importing *in, struct bytes text)
 {
 	if (text.len >= sizeof(in->options.description) || strlen(text.data) != text.len)
 		die_of_line(in, in->line, "not a description, of up to 63 bytes without a NUL");
-	strcpy(in->options.description, text.data);
+	memcpy(in->options.description, text.data, text.len + 1);
 	free(text.data);
 }
 
