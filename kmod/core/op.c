@@ -473,12 +473,21 @@ struct cmap_node *cmap_op_reserve(struct cmap *map, struct cmap_write *write,
 				  gfp_t gfp, int *err)
 {
 	struct cmap_shard *shard = cmap_op_shard(map, &write->key);
+	struct cmap_node *node;
 
 	*err = try_reserve(map, shard, write, gfp);
 	if (unlikely(*err) && lacks_room(map, *err))
 		*err = make_room(&(struct sweep){ map, shard, write, gfp,
 						  try_reserve, *err });
-	return *err ? NULL : cmap_arena_node(&shard->arena, write->ref);
+	if (unlikely(*err))
+		return NULL;
+
+	/* The node stays where it is.  The segment table may be replaced. */
+	rcu_read_lock();
+	node = cmap_arena_node(&shard->arena, write->ref);
+	rcu_read_unlock();
+
+	return node;
 }
 
 /**
