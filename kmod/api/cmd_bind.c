@@ -38,10 +38,31 @@ static char *name_copy_in(u64 from, u32 len)
 	return name;
 }
 
+/* What the map shall be that the caller asks for, and belongs to. */
+static struct cmap_spec spec_of(const struct cmap_create *create, const char *name)
+{
+	return (struct cmap_spec){
+		.name = name,
+		.flags = create->flags,
+		.mode = create->mode & ~current_umask(),
+		.uid = current_fsuid(),
+		.gid = current_fsgid(),
+		.key_max = create->key_max,
+		.value_max = create->value_max,
+		.shards = create->shards,
+		.feed_bytes = create->feed_bytes,
+		.feed_value_max = create->feed_value_max,
+		.max_entries = create->max_entries,
+		.max_bytes = create->max_bytes,
+		.default_ttl = create->default_ttl,
+		.description = create->description,
+	};
+}
+
 int cmap_cmd_create(struct cmap_context *context, void __user *arg)
 {
-	struct cmap_spec spec = {};
 	struct cmap_create create;
+	struct cmap_spec spec;
 	struct cmap *map;
 	char *name = NULL;
 	int err;
@@ -62,21 +83,7 @@ int cmap_cmd_create(struct cmap_context *context, void __user *arg)
 		}
 	}
 
-	spec.name = name;
-	spec.flags = create.flags;
-	spec.mode = create.mode & ~current_umask();
-	spec.uid = current_fsuid();
-	spec.gid = current_fsgid();
-	spec.key_max = create.key_max;
-	spec.value_max = create.value_max;
-	spec.shards = create.shards;
-	spec.feed_bytes = create.feed_bytes;
-	spec.feed_value_max = create.feed_value_max;
-	spec.max_entries = create.max_entries;
-	spec.max_bytes = create.max_bytes;
-	spec.default_ttl = create.default_ttl;
-	spec.description = create.description;
-
+	spec = spec_of(&create, name);
 	err = cmap_file_claim(context->file);
 	if (err)
 		goto free_name;
