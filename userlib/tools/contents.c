@@ -17,26 +17,27 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Print the number that a call on the whole map returns. */
+static void print_number(const struct arguments *args, int access,
+			 int64_t (*call)(struct kcmap *map))
+{
+	struct kcmap *map = open_map(args->argv[1], access);
+	int64_t number = call(map);
+
+	if (number < 0)
+		die(args->argv[1]);
+	printf("%" PRId64 "\n", number);
+	kcmap_close(map);
+}
+
 void do_count(const struct arguments *args)
 {
-	struct kcmap *map = open_map(args->argv[1], O_RDONLY);
-	int64_t count = kcmap_count(map);
-
-	if (count < 0)
-		die(args->argv[1]);
-	printf("%" PRId64 "\n", count);
-	kcmap_close(map);
+	print_number(args, O_RDONLY, kcmap_count);
 }
 
 void do_clear(const struct arguments *args)
 {
-	struct kcmap *map = open_map(args->argv[1], O_WRONLY);
-	int64_t count = kcmap_clear(map);
-
-	if (count < 0)
-		die(args->argv[1]);
-	printf("%" PRId64 "\n", count);
-	kcmap_close(map);
+	print_number(args, O_WRONLY, kcmap_clear);
 }
 
 /* Whether an entry is one of those that the user looks for. */
