@@ -190,16 +190,17 @@ static struct bytes read_dump(struct importing *in, const char *line, int is_hex
 	if (*line != ' ')
 		die_of_line(in, in->line, "not a key or a value: it does not begin with a space");
 	while (*p) {
-		int escaped = *p == '\\';
+		int escaped = *p == '\\', byte;
 
 		if (escaped && p[1] == '\\' && !is_hex) {
 			bytes.data[bytes.len++] = '\\';
 			p += 2;
 		} else if (escaped || is_hex) {
 			p += escaped;
-			if (hex_digit(p[0]) < 0 || hex_digit(p[1]) < 0 || (escaped && is_hex))
+			byte = hex_byte(p);
+			if (byte < 0 || (escaped && is_hex))
 				die_of_line(in, in->line, "not two hexadecimal digits for a byte");
-			bytes.data[bytes.len++] = (char)(hex_digit(p[0]) << 4 | hex_digit(p[1]));
+			bytes.data[bytes.len++] = (char)byte;
 			p += 2;
 		} else {
 			bytes.data[bytes.len++] = *p++;

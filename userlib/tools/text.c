@@ -13,13 +13,13 @@ struct bytes unescape(const char *text)
 	if (!bytes.data)
 		die("memory");
 	while (*text) {
+		int byte = text[0] == '\\' && text[1] == 'x' ? hex_byte(text + 2) : -1;
+
 		if (text[0] == '\\' && text[1] == '\\') {
 			bytes.data[bytes.len++] = '\\';
 			text += 2;
-		} else if (text[0] == '\\' && text[1] == 'x' &&
-			   hex_digit(text[2]) >= 0 && hex_digit(text[3]) >= 0) {
-			bytes.data[bytes.len++] = (char)(hex_digit(text[2]) << 4 |
-							 hex_digit(text[3]));
+		} else if (byte >= 0) {
+			bytes.data[bytes.len++] = (char)byte;
 			text += 4;
 		} else {
 			bytes.data[bytes.len++] = *text++;

@@ -45,13 +45,13 @@ void type_if_known(const char *name, size_t len, enum type *type)
 static const char *read_hex(const char *text, struct bytes *bytes)
 {
 	size_t len = strlen(text);
+	int byte;
 
 	*bytes = (struct bytes){ calloc(1, len / 2 + 1), 0 };
 	if (!bytes->data)
 		die("memory");
-	for (; text[0] && hex_digit(text[0]) >= 0 && hex_digit(text[1]) >= 0; text += 2)
-		bytes->data[bytes->len++] = (char)(hex_digit(text[0]) << 4 |
-						   hex_digit(text[1]));
+	for (; (byte = hex_byte(text)) >= 0; text += 2)
+		bytes->data[bytes->len++] = (char)byte;
 	return *text ? "not hexadecimal digits, two for each byte" : NULL;
 }
 

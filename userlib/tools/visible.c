@@ -23,11 +23,19 @@ void text_is_ascii(void)
 	takes_utf8 = 0;
 }
 
-int hex_digit(char c)
+static int hex_digit(char c)
 {
 	return isdigit((unsigned char)c) ? c - '0' :
 	       isxdigit((unsigned char)c) ? tolower((unsigned char)c) - 'a' + 10 :
 	       -1;
+}
+
+/* The byte whose two hexadecimal digits a text begins with, or -1 if it does not. */
+int hex_byte(const char *text)
+{
+	int high = hex_digit(text[0]), low = high < 0 ? -1 : hex_digit(text[1]);
+
+	return low < 0 ? -1 : high << 4 | low;
 }
 
 /* How many bytes the first character has, and its number; 0 if it is not valid UTF-8. */

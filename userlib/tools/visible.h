@@ -16,7 +16,7 @@
 
 void text_init(void);
 void text_is_ascii(void);
-int hex_digit(char c);
+int hex_byte(const char *text);
 size_t utf8_decode(const void *data, size_t len, uint32_t *character);
 void print_escaped(FILE *out, const void *data, size_t len);
 void print_message(FILE *out, const void *data, size_t len);
