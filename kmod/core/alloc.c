@@ -360,6 +360,15 @@ bool cmap_arena_makes_up(u32 room, u32 size)
 	return old == new || (old > new && cmap_class_is_large(new));
 }
 
+/*
+ * Too many nodes are free.  Trim now, and again when a sixteenth of all nodes has
+ * been freed since: what kept a segment at the last run may be over.
+ */
+static bool trim_is_due(const struct cmap_class *class)
+{
+	return (class->free - class->sparse) % (class->sparse / 4 + 1) == 0;
+}
+
 /**
  * cmap_arena_retire() - free a node that readers may still be in
  * @arena: the arena
@@ -383,7 +392,8 @@ void cmap_arena_retire(struct cmap_arena *arena, cmap_ref ref)
 	if (likely(!segment->evacuated)) {
 		struct cmap_class *class = &arena->classes[segment->class];
 
-		if (unlikely(++class->free == class->sparse))
+		if (unlikely(++class->free >= class->sparse) &&
+		    trim_is_due(class))
 			arena->needs_trim = true;
 		if (!segment->listed)
 			cmap_segment_list(arena, segment);

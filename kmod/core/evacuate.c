@@ -22,6 +22,21 @@ bool cmap_arena_sparse(const struct cmap_arena *arena)
 }
 
 /*
+ * Check whether nodes are taken from a segment.  The first one with freed nodes may
+ * be emptied in the background, if there are nodes that were never used: copies go
+ * there then.  Otherwise three segments of a class could be left, however few
+ * entries they have.
+ */
+static bool nodes_are_taken(const struct cmap_class *class,
+			    const struct cmap_segment *segment, bool urgent)
+{
+	if (segment->index == class->bump || segment->index == class->spare)
+		return true;
+	return segment->index == class->head &&
+	       (urgent || !(class->bump || class->spare));
+}
+
+/*
  * Check whether a segment should be emptied.  The segments that nodes are taken
  * from are excluded, as their nodes would have to be moved twice.
  */
@@ -34,8 +49,7 @@ static bool should_evacuate(const struct cmap_arena *arena,
 	if (segment->evacuated || !segment->live ||
 	    segment->live * 8ULL > (u64)segment->capacity * share)
 		return false;
-	if (segment->index == class->head || segment->index == class->bump ||
-	    segment->index == class->spare)
+	if (nodes_are_taken(class, segment, urgent))
 		return false;
 	if (!urgent && class->free <= class->sparse)
 		return false;
