@@ -3,6 +3,7 @@
  * Named maps: owners, groups and modes, open, unlink, list.
  */
 #include "lockdep.h"
+#include "race.h"
 #include "user.h"
 #include "kselftest_harness.h"
 
@@ -294,21 +295,25 @@ TEST_F(names, list_without_room)
 /* Many create, open and remove one name at once; each create has one winner. */
 TEST_F(names, race_for_a_name)
 {
+	struct race *race = race_new(0.25);
 	int i;
 
+	race_wants(race, 0, 200, "created");
+	race_wants(race, 1, 10, "opened by another one");
 	for (i = 0; i < 4; i++) {
-		double end = now() + race_seconds() / 4;
-
 		if (fork())
 			continue;
-		while (now() < end) {
+		while (race_goes_on(race)) {
 			int fd = device(O_RDWR);
 			int err = create_named(fd, NAME, 0600);
+			bool created = !err;
 
 			if (err == -EEXIST)
 				err = open_named(fd, NAME);
 			if (err && err != -ENOENT)
 				_exit(1);
+			if (!err)
+				race_did(race, created ? 0 : 1);
 			if (!err && set(fd, &i, sizeof(i), &i, sizeof(i)))
 				_exit(2);
 			err = unlink_named(NAME);
@@ -318,7 +323,7 @@ TEST_F(names, race_for_a_name)
 		}
 		_exit(0);
 	}
-	EXPECT_TRUE(children_ok(4));
+	EXPECT_TRUE(race_ends(race, 4));
 }
 
 /* ---- maps of other users ---- */
@@ -523,15 +528,17 @@ TEST_F(names, renamed_while_others_look)
 	static const char * const name[] = {
 		NAME, "a_much_longer_name_than_the_other_one_of_names_test",
 	};
-	double end = now() + race_seconds();
-	int i, n;
+	struct race *race = race_new(1);
+	int i, n, err;
 
+	race_wants(race, 0, 500, "lists");
+	race_wants(race, 1, 500, "renames");
 	ASSERT_EQ(0, create_named(self->fd, NAME, 0600));
 	ASSERT_EQ(0, set(self->fd, "k", 1, "v", 1));
 	for (i = 0; i < 2; i++) {
 		if (fork())
 			continue;
-		while (now() < end) {
+		while (race_goes_on(race)) {
 			struct cmap_list list = { .size = sizeof(list) };
 			char buf[512];
 			struct cmap_list_entry *e = (void *)buf;
@@ -549,13 +556,18 @@ TEST_F(names, renamed_while_others_look)
 			    open_named(fd, name[0]))
 				printf("# missed it five times\n");
 			close(fd);
+			race_did(race, 0);
 		}
 		_exit(0);
 	}
-	for (n = 1; now() < end; n++)
-		ASSERT_EQ(0, name_call(self->fd, CMAP_IOCTL_RENAME,
-				       name[n & 1]));
-	EXPECT_TRUE(children_ok(2));
+	for (n = 1; race_goes_on(race); n++) {
+		err = name_call(self->fd, CMAP_IOCTL_RENAME, name[n & 1]);
+		EXPECT_EQ(0, err);
+		if (err)
+			race_stop(race);
+		race_did(race, 1);
+	}
+	EXPECT_TRUE(race_ends(race, 2));
 	if (!(n & 1))
 		EXPECT_EQ(0, name_call(self->fd, CMAP_IOCTL_RENAME, NAME));
 }
@@ -789,24 +801,28 @@ TEST_F(namespaces, trusted_open_from_outside)
 /* Names are created and opened in namespaces that come and go. */
 TEST_F(namespaces, race_with_their_end)
 {
-	double end = now() + race_seconds();
+	struct race *race = race_new(1);
 	int i;
 
+	if (access("/proc/self/ns/net", F_OK))
+		SKIP(return, "no namespaces");
+	race_wants(race, 0, 30, "namespaces");
 	for (i = 0; i < 3; i++) {
 		if (fork())
 			continue;
-		while (now() < end) {
+		while (race_goes_on(race)) {
 			if (unshare(CLONE_NEWNET))
-				_exit(0);
+				_exit(2);
 			if (create_named(device(O_RDWR), NAME, 0600) ||
 			    names_seen() != 1 ||
 			    open_named(device(O_RDWR), NAME))
 				_exit(1);
 			closefrom(self->fd + 1);
+			race_did(race, 0);
 		}
 		_exit(0);
 	}
-	EXPECT_TRUE(children_ok(3));
+	EXPECT_TRUE(race_ends(race, 3));
 }
 
 /*

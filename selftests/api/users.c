@@ -8,6 +8,7 @@
  *
  * deadline: 120
  */
+#include "race.h"
 #include "user.h"
 #include "kselftest_harness.h"
 
@@ -422,27 +423,31 @@ TEST_F(users, chown_moves_what_there_is_and_what_comes)
 TEST_F(users, chown_while_others_write)
 {
 	static char value[2000];
-	double end = now() + race_seconds();
+	struct race *race = race_new(1);
 	int fd = new_map(), i, n;
 	uint64_t seed = 88;
 
+	race_wants(race, 0, 2000, "writes");
+	race_wants(race, 1, 150, "changes of owner");
 	for (i = 0; i < 2; i++) {
 		if (fork())
 			continue;
-		while (now() < end) {
+		while (race_goes_on(race)) {
 			n = random_next(&seed) % 3000;
 			if (n & 1)
 				delete(fd, &n, sizeof(n));
 			else
 				set(fd, &n, sizeof(n), value, n % 2000);
 			seed += i;
+			race_did(race, 0);
 		}
 		_exit(0);
 	}
-	for (i = 0; now() < end; i++)
+	for (i = 0; race_goes_on(race); i++) {
 		EXPECT_EQ(0, chown_map(fd, USER + i % 3));
-	EXPECT_TRUE(children_ok(2));
-	EXPECT_GT(i, 100);
+		race_did(race, 1);
+	}
+	EXPECT_TRUE(race_ends(race, 2));
 	ASSERT_EQ(0, chown_map(fd, USER));
 	EXPECT_TRUE(pays_for(USER, fd));
 	for (i = 1; i < 3; i++) {

@@ -6,6 +6,7 @@
  * deadline: 240
  */
 #include "places.h"
+#include "race.h"
 #include "kselftest_harness.h"
 
 #include <pthread.h>
@@ -203,7 +204,7 @@ TEST(mmap_lifetime)
 
 /* ---- memory that comes and goes under mappings ---- */
 
-static double end;
+static struct race *race;
 
 static bool holds(const char *p, size_t size, const char *what)
 {
@@ -218,7 +219,7 @@ static int look_on(int fd)
 	uint64_t seed = getpid(), r;
 	int bad = 0;
 
-	while (now() < end) {
+	while (race_goes_on(race)) {
 		size_t size = GRANULE;
 		uint32_t granule;
 		uint64_t table;
@@ -247,6 +248,7 @@ static int look_on(int fd)
 		munmap(p, size);
 		while (waitpid(-1, &(int){ 0 }, WNOHANG) > 0)
 			;
+		race_did(race, 0);
 	}
 	return bad;
 }
@@ -255,13 +257,14 @@ static void come_and_go(int fd, const char *value, size_t size)
 {
 	int i = 0, n;
 
-	while (now() < end) {
+	while (race_goes_on(race)) {
 		size_t len = 1 + (i * 997) % size;
 
 		for (n = 0; n < 300; n++)
 			set(fd, &n, sizeof(n), value, len);
 		if (i++ & 1)
 			clear(fd);
+		race_did(race, 1);
 	}
 }
 
@@ -273,7 +276,9 @@ TEST(resize_use_after_free)
 	memset(value, 'v', sizeof(value));
 	for (i = 0; i + sizeof(SECRET) < sizeof(secret); i += sizeof(SECRET))
 		memcpy(secret + i, SECRET, sizeof(SECRET));
-	end = now() + race_seconds();
+	race = race_new(1);
+	race_wants(race, 0, 200, "mappings");
+	race_wants(race, 1, 20, "times filled");
 	for (i = 0; i < 2; i++)
 		if (!fork())
 			_exit(look_on(fd));
@@ -282,7 +287,7 @@ TEST(resize_use_after_free)
 		_exit(0);
 	}
 	come_and_go(fd, value, sizeof(value));
-	EXPECT_TRUE(children_ok(3));
+	EXPECT_TRUE(race_ends(race, 3));
 	EXPECT_EQ(count(fd), range_all(fd, 65536, NULL, NULL));
 	close(fd);
 	close(hidden);
@@ -294,12 +299,14 @@ TEST(resize_use_after_free)
  */
 TEST(offset_reuse)
 {
-	int fd = new_map_of_one_shard(), bad = 0, looks = 0;
+	int fd = new_map_of_one_shard(), bad = 0;
 	uint64_t nodes;
 	pid_t child;
 	char *p;
 
-	end = now() + race_seconds();
+	race = race_new(1);
+	race_wants(race, 0, 100, "looks");
+	race_wants(race, 1, 20, "maps of others");
 	/* Use the numbers that other maps use, and free them. */
 	ASSERT_EQ(0, fill(fd, 20, 'v', 3000));
 	nodes = nodes_of(fd, 0);
@@ -308,25 +315,29 @@ TEST(offset_reuse)
 	ASSERT_TRUE(shrinks_to(fd, 20000));
 	child = fork();
 	if (!child) {
-		while (now() < end) {
+		while (race_goes_on(race)) {
 			int mine = new_map_of_one_shard();
 
 			fill(mine, 20, 's', 3000);
 			clear(mine);
 			close(mine);
+			race_did(race, 1);
 		}
 		_exit(0);
 	}
-	while (now() < end) {
+	while (race_goes_on(race)) {
 		p = map_at(fd, nodes, GRANULE);
-		ASSERT_NE(MAP_FAILED, p);
+		if (p == MAP_FAILED) {
+			bad++;
+			race_stop(race);
+			break;
+		}
 		bad += !all_zero(p, GRANULE);
 		munmap(p, GRANULE);
-		looks++;
+		race_did(race, 0);
 	}
 	EXPECT_EQ(0, bad);
-	EXPECT_GT(looks, 0);
-	EXPECT_TRUE(children_ok(1));
+	EXPECT_TRUE(race_ends(race, 1));
 	close(fd);
 }
 
@@ -346,7 +357,7 @@ static double time_to_free(int fd)
 TEST(many_mappings_of_another_map)
 {
 	int fd = new_map_of_one_shard(), mine = new_map_of_one_shard(), i;
-	double alone, beside;
+	double alone, beside, end;
 
 	/* Large values, so that each has a block of its own. */
 	ASSERT_EQ(0, fill(fd, 1, 'v', 8));

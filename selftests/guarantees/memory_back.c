@@ -21,6 +21,9 @@ static long available_kb(void)
 	return at ? atol(at + 8) : 0;
 }
 
+/* In each third of the time. */
+#define ENOUGH_WRITES	5000
+
 /* Replacing for a long time needs no more memory than for a short time. */
 TEST(e1_replaced_nodes_are_reused)
 {
@@ -30,12 +33,13 @@ TEST(e1_replaced_nodes_are_reused)
 	char value[200] = {};
 	uint32_t key;
 
-	while (now() < end)
+	while (now() < end || map_stat(fd).allocs < ENOUGH_WRITES)
 		for (key = 0; key < 100; key++)
 			ASSERT_EQ(0, set(fd, &key, 4, value, sizeof(value)));
 	halfway = map_stat(fd).bytes;
-	for (i = 0; i < 2; i++)
-		for (end = now() + race_seconds(); now() < end;)
+	for (i = 2; i < 4; i++)
+		for (end = now() + race_seconds();
+		     now() < end || map_stat(fd).allocs < i * ENOUGH_WRITES;)
 			for (key = 0; key < 100; key++)
 				ASSERT_EQ(0, set(fd, &key, 4, value,
 						 sizeof(value)));

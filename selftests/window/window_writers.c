@@ -208,7 +208,7 @@ TEST(first_reads_while_tables_move)
 	writer = fork();
 	if (!writer)
 		grow_and_shrink(fd);
-	while (now() < end) {
+	while (now() < end || reads < 100 * STABLE || map_stat(fd).grows < 10) {
 		map = kcmap_from_fd(dup(fd));
 		ASSERT_NE(NULL, map);
 		for (key = 0; key < STABLE; key++, reads++)
@@ -217,7 +217,8 @@ TEST(first_reads_while_tables_move)
 	}
 	kill(writer, SIGKILL);
 	waitpid(writer, NULL, 0);
-	TH_LOG("%lu reads", reads);
+	TH_LOG("%lu reads while tables grew %llu times", reads,
+	       (unsigned long long)map_stat(fd).grows);
 	EXPECT_EQ(0, missing);
 	close(fd);
 }
