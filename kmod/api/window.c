@@ -174,6 +174,8 @@ static int window_open_locked(struct cmap *map)
 	int err = 0;
 	u32 i;
 
+	lockdep_assert_held(&map->window_mutex);
+
 	if (map->window)
 		return 0;
 

@@ -3,6 +3,7 @@
 #include "queue.h"
 
 #include <linux/ktime.h>
+#include <linux/lockdep.h>
 #include <linux/minmax.h>
 #include <linux/overflow.h>
 #include <linux/slab.h>
@@ -11,6 +12,8 @@
 
 static void arm_locked(struct cmap_clock *clock, u64 next)
 {
+	lockdep_assert_held(&clock->lock);
+
 	clock->armed = next;
 	if (next < KTIME_MAX && !clock->stopped)
 		hrtimer_start(&clock->timer, ns_to_ktime(next + 1),
@@ -38,6 +41,8 @@ static void note_late(struct cmap_clock *clock, u64 first, u64 last, u64 now)
 
 static struct cmap_alarm *first_locked(const struct cmap_clock *clock)
 {
+	lockdep_assert_held(&clock->lock);
+
 	return rb_entry_safe(rb_first_cached(&clock->waiting),
 			     struct cmap_alarm, node);
 }
@@ -46,6 +51,8 @@ static struct cmap_alarm *first_locked(const struct cmap_clock *clock)
 static struct cmap_alarm *due_locked(struct cmap_clock *clock, u64 word)
 {
 	struct cmap_alarm *alarm, *due = NULL;
+
+	lockdep_assert_held(&clock->lock);
 
 	list_for_each_entry(alarm, &clock->ringing, ringing) {
 		alarm->due = due;
@@ -107,6 +114,8 @@ void cmap_clock_publish(struct cmap_clock *clock, u64 now)
 
 static void unwait_locked(struct cmap_clock *clock, struct cmap_alarm *alarm)
 {
+	lockdep_assert_held(&clock->lock);
+
 	if (RB_EMPTY_NODE(&alarm->node))
 		return;
 	rb_erase_cached(&alarm->node, &clock->waiting);
@@ -118,6 +127,8 @@ static u64 ring_locked(struct cmap_clock *clock, u64 word)
 {
 	struct cmap_alarm *alarm;
 	u64 next;
+
+	lockdep_assert_held(&clock->lock);
 
 	while ((alarm = first_locked(clock)) && alarm->next <= word &&
 	       !clock->stopped) {
@@ -275,6 +286,8 @@ void cmap_clock_free(struct cmap_clock *clock)
 void cmap_alarm_add(struct cmap_clock *clock, struct cmap_alarm *alarm,
 		    spinlock_t *lock, work_func_t work)
 {
+	lockdep_assert_held(lock);
+
 	alarm->next = CMAP_NEVER;
 	alarm->lock = lock;
 	RB_CLEAR_NODE(&alarm->node);
@@ -296,6 +309,8 @@ static bool rings_before(struct rb_node *a, const struct rb_node *b)
 static void wait_locked(struct cmap_clock *clock, struct cmap_alarm *alarm,
 			u64 next)
 {
+	lockdep_assert_held(&clock->lock);
+
 	unwait_locked(clock, alarm);
 	WRITE_ONCE(alarm->next, next);
 	if (next == CMAP_NEVER || !list_empty(&alarm->ringing))
@@ -316,6 +331,8 @@ static void wait_locked(struct cmap_clock *clock, struct cmap_alarm *alarm,
 void cmap_alarm_set(struct cmap_clock *clock, struct cmap_alarm *alarm,
 		    u64 next)
 {
+	lockdep_assert_held(alarm->lock);
+
 	if (next >= alarm->next)
 		return;
 	spin_lock(&clock->lock);
@@ -337,6 +354,8 @@ void cmap_alarm_ended(struct cmap_clock *clock, struct cmap_alarm *alarm,
 		      u64 next)
 {
 	const struct cmap_alarm *first;
+
+	lockdep_assert_held(alarm->lock);
 
 	spin_lock(&clock->lock);
 	list_del_init(&alarm->ringing);

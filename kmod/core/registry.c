@@ -627,6 +627,8 @@ static int set_attr_locked(struct cmap *map, const struct cmap_attr *attr,
 	int err = may_set_attr(map, attr);
 	kuid_t payer;
 
+	lockdep_assert_held(&names_mutex);
+
 	if (!err && changes_payer(map, attr, &payer)) {
 		/* Another task has changed the owner or removed the name. */
 		if (!*user || !uid_eq((*user)->uid, payer))

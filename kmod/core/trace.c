@@ -15,6 +15,8 @@
 void cmap_expire_trace(const struct cmap_shard *shard,
 		       const struct cmap_node *node, u64 version, u64 late)
 {
+	lockdep_assert_held(&shard->lock);
+
 	trace_cmap_expire(container_of(shard->arena.clock, struct cmap, clock),
 			  node, version, late);
 }

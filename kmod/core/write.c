@@ -517,6 +517,8 @@ static cmap_ref reserve_locked(struct cmap_shard *shard,
 	bool queued = write->flags & CMAP_WRITE_QUEUED;
 	cmap_ref old = 0, ref;
 
+	lockdep_assert_held(&shard->lock);
+
 	ref = cmap_arena_take(&shard->arena, size, 0, queued);
 	if (unlikely(!ref))
 		old = find_old(shard, write);
