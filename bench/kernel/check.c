@@ -26,7 +26,7 @@ struct subject {
 	u32 key_size;
 };
 
-static int fails(const struct subject *subject, const char *what, u32 number)
+static int check_fails(const struct subject *subject, const char *what, u32 number)
 {
 	pr_err("%s, keys of %u bytes: %s is wrong at key %u\n",
 	       subject->peer->name, subject->key_size, what, number);
@@ -34,8 +34,8 @@ static int fails(const struct subject *subject, const char *what, u32 number)
 }
 
 /* The same operation on numbers [from, to), which must return @expected. */
-static int each(const struct subject *subject, u32 op, u32 from, u32 to,
-		u32 salt, int expected)
+static int check_each(const struct subject *subject, u32 op, u32 from, u32 to,
+		      u32 salt, int expected)
 {
 	static const char * const names[] = {
 		[BENCH_LOOKUP] = "lookup", [BENCH_INSERT] = "insert",
@@ -52,11 +52,11 @@ static int each(const struct subject *subject, u32 op, u32 from, u32 to,
 				 subject->key_size, BENCH_STEP(op, i), salt,
 				 &sum);
 		if (err != expected)
-			return fails(subject, names[op], i);
+			return check_fails(subject, names[op], i);
 		bench_value_set(&value, i, salt);
 		if (op == BENCH_LOOKUP && !err &&
 		    sum != bench_value_sum(value.word))
-			return fails(subject, "value", i);
+			return check_fails(subject, "value", i);
 	}
 	cond_resched();
 
@@ -67,22 +67,22 @@ static int check_table(const struct subject *s)
 {
 	u32 half = ENTRIES / 2;
 
-	return each(s, BENCH_LOOKUP, 0, ENTRIES, 0, -ENOENT) ?:
-	       each(s, BENCH_REPLACE, 0, 10, 1, -ENOENT) ?:
-	       each(s, BENCH_INSERT, 0, ENTRIES, 1, 0) ?:
-	       each(s, BENCH_INSERT, 0, ENTRIES, 2, -EEXIST) ?:
-	       each(s, BENCH_LOOKUP, 0, ENTRIES, 1, 0) ?:
-	       each(s, BENCH_LOOKUP, ENTRIES, 2 * ENTRIES, 0, -ENOENT) ?:
-	       each(s, BENCH_REPLACE, 0, half, 3, 0) ?:
-	       each(s, BENCH_LOOKUP, 0, half, 3, 0) ?:
-	       each(s, BENCH_LOOKUP, half, ENTRIES, 1, 0) ?:
-	       each(s, BENCH_REMOVE, 0, half, 0, 0) ?:
-	       each(s, BENCH_REMOVE, 0, half, 0, -ENOENT) ?:
-	       each(s, BENCH_REPLACE, 0, half, 4, -ENOENT) ?:
-	       each(s, BENCH_LOOKUP, 0, half, 0, -ENOENT) ?:
-	       each(s, BENCH_LOOKUP, half, ENTRIES, 1, 0) ?:
-	       each(s, BENCH_INSERT, 0, half, 5, 0) ?:
-	       each(s, BENCH_LOOKUP, 0, half, 5, 0);
+	return check_each(s, BENCH_LOOKUP, 0, ENTRIES, 0, -ENOENT) ?:
+	       check_each(s, BENCH_REPLACE, 0, 10, 1, -ENOENT) ?:
+	       check_each(s, BENCH_INSERT, 0, ENTRIES, 1, 0) ?:
+	       check_each(s, BENCH_INSERT, 0, ENTRIES, 2, -EEXIST) ?:
+	       check_each(s, BENCH_LOOKUP, 0, ENTRIES, 1, 0) ?:
+	       check_each(s, BENCH_LOOKUP, ENTRIES, 2 * ENTRIES, 0, -ENOENT) ?:
+	       check_each(s, BENCH_REPLACE, 0, half, 3, 0) ?:
+	       check_each(s, BENCH_LOOKUP, 0, half, 3, 0) ?:
+	       check_each(s, BENCH_LOOKUP, half, ENTRIES, 1, 0) ?:
+	       check_each(s, BENCH_REMOVE, 0, half, 0, 0) ?:
+	       check_each(s, BENCH_REMOVE, 0, half, 0, -ENOENT) ?:
+	       check_each(s, BENCH_REPLACE, 0, half, 4, -ENOENT) ?:
+	       check_each(s, BENCH_LOOKUP, 0, half, 0, -ENOENT) ?:
+	       check_each(s, BENCH_LOOKUP, half, ENTRIES, 1, 0) ?:
+	       check_each(s, BENCH_INSERT, 0, half, 5, 0) ?:
+	       check_each(s, BENCH_LOOKUP, 0, half, 5, 0);
 }
 
 static int check_peer(const struct bench_peer *peer, u32 key_size)
@@ -113,8 +113,8 @@ static int check_peer(const struct bench_peer *peer, u32 key_size)
  * Pearson's statistic.  With so many ranks, one that is right exceeds their
  * number by six times the root of twice that once in a thousand million.
  */
-static int compare(const char *name, const u32 *seen,
-		   const struct bench_zipf *zipf)
+static int check_compare(const char *name, const u32 *seen,
+			 const struct bench_zipf *zipf)
 {
 	u64 total = zipf ? zipf->sum[RANKS - 1] : RANKS;
 	u64 limit = RANKS + 6 * int_sqrt(2 * RANKS);
@@ -170,12 +170,12 @@ static int check_numbers(void)
 	err = check_sum(zipf, 7728953217) ?: check_sum(large, 15391849746);
 	for (i = 0; i < DRAWS; i++)
 		seen[bench_zipf_rank(zipf, &random)]++;
-	err = err ?: compare("Zipf's", seen, zipf);
+	err = err ?: check_compare("Zipf's", seen, zipf);
 
 	memset(seen, 0, RANKS * sizeof(*seen));
 	for (i = 0; i < DRAWS; i++)
 		seen[bench_below(&random, RANKS)]++;
-	err = err ?: compare("uniform", seen, NULL);
+	err = err ?: check_compare("uniform", seen, NULL);
 
 	/* Scattered ranks are as many numbers as there were ranks. */
 	memset(seen, 0, RANKS * sizeof(*seen));

@@ -44,7 +44,7 @@ u32 bench_below(struct rnd_state *random, u32 bound)
 	return (u64)prandom_u32_state(random) * bound >> 32;
 }
 
-static void add(struct bench_script *script, u32 op, u32 number)
+static void draw_add(struct bench_script *script, u32 op, u32 number)
 {
 	if (script->count < script->room)
 		script->step[script->count++] = BENCH_STEP(op, number);
@@ -66,7 +66,7 @@ void bench_draw_same(struct bench_script *script, u32 op, u32 first, u32 count)
 	script->count = 0;
 	script->misses = false;
 	for (i = 0; i < count; i++)
-		add(script, op, first + i);
+		draw_add(script, op, first + i);
 }
 
 /**
@@ -87,9 +87,9 @@ void bench_draw_bursts(struct bench_script *script, u32 first, u32 burst,
 	script->misses = false;
 	while (script->count + 2 * burst <= count) {
 		for (i = 0; i < burst; i++)
-			add(script, BENCH_INSERT, first + i);
+			draw_add(script, BENCH_INSERT, first + i);
 		for (i = 0; i < burst; i++)
-			add(script, BENCH_REMOVE, first + i);
+			draw_add(script, BENCH_REMOVE, first + i);
 	}
 }
 
@@ -117,7 +117,7 @@ void bench_draw_random(struct bench_script *script, struct rnd_state *random,
 				    bench_below(random, entries);
 		bool replace = bench_below(random, 100) < percent_replace;
 
-		add(script, replace ? BENCH_REPLACE : BENCH_LOOKUP, number);
+		draw_add(script, replace ? BENCH_REPLACE : BENCH_LOOKUP, number);
 	}
 }
 
@@ -138,8 +138,8 @@ void bench_draw_misses(struct bench_script *script, struct rnd_state *random,
 	script->count = 0;
 	script->misses = true;
 	for (i = 0; i < count; i++)
-		add(script, BENCH_LOOKUP,
-		    2 * entries + bench_below(random, entries));
+		draw_add(script, BENCH_LOOKUP,
+			 2 * entries + bench_below(random, entries));
 }
 
 /**
@@ -168,13 +168,13 @@ void bench_draw_churn(struct bench_script *script, struct rnd_state *random,
 		u32 there = inserted - removed;
 
 		if (bench_below(random, 100) < percent_replace)
-			add(script, BENCH_REPLACE,
-			    bench_below(random, entries));
+			draw_add(script, BENCH_REPLACE,
+				 bench_below(random, entries));
 		else if (!there || (there < spare && bench_below(random, 2)))
-			add(script, BENCH_INSERT, first + inserted++ % spare);
+			draw_add(script, BENCH_INSERT, first + inserted++ % spare);
 		else
-			add(script, BENCH_REMOVE, first + removed++ % spare);
+			draw_add(script, BENCH_REMOVE, first + removed++ % spare);
 	}
 	while (removed != inserted)
-		add(script, BENCH_REMOVE, first + removed++ % spare);
+		draw_add(script, BENCH_REMOVE, first + removed++ % spare);
 }

@@ -60,7 +60,7 @@ static int check_writers(const struct bench_plan *plan)
 	return err ?: bench_suite_writers(&once);
 }
 
-static int run(const char *what)
+static int bench_run(const char *what)
 {
 	struct bench_plan plan = {
 		.rounds = clamp(rounds, 1U, BENCH_ROUNDS_MAX),
@@ -106,7 +106,7 @@ static ssize_t run_write(struct file *file, const char __user *data,
 
 	if (mutex_lock_interruptible(&running))
 		return -EINTR;
-	err = run(strim(what));
+	err = bench_run(strim(what));
 	mutex_unlock(&running);
 
 	return err ?: size;

@@ -39,7 +39,7 @@ static void *create_with(const struct bench_shape *shape, u32 flags)
 	return map;
 }
 
-static void *create(const struct bench_shape *shape)
+static void *bpf_peer_create(const struct bench_shape *shape)
 {
 	return create_with(shape, 0);
 }
@@ -52,12 +52,12 @@ static void *create_alloc(const struct bench_shape *shape)
 	return create_with(shape, BPF_F_NO_PREALLOC);
 }
 
-static void destroy(void *map)
+static void bpf_peer_destroy(void *map)
 {
 	bpf_map_put(map);
 }
 
-static bool lookup(void *p, const void *key, u64 *sum)
+static bool bpf_peer_lookup(void *p, const void *key, u64 *sum)
 {
 	struct bpf_map *map = p;
 	void *value;
@@ -71,8 +71,8 @@ static bool lookup(void *p, const void *key, u64 *sum)
 	return value;
 }
 
-static int update(struct bpf_map *map, const void *key, const void *value,
-		  u64 flags)
+static int bpf_peer_update(struct bpf_map *map, const void *key, const void *value,
+			   u64 flags)
 {
 	int err;
 
@@ -84,17 +84,17 @@ static int update(struct bpf_map *map, const void *key, const void *value,
 	return err;
 }
 
-static int insert(void *map, const void *key, const void *value)
+static int bpf_peer_insert(void *map, const void *key, const void *value)
 {
-	return update(map, key, value, BPF_NOEXIST);
+	return bpf_peer_update(map, key, value, BPF_NOEXIST);
 }
 
-static int replace(void *map, const void *key, const void *value)
+static int bpf_peer_replace(void *map, const void *key, const void *value)
 {
-	return update(map, key, value, BPF_EXIST);
+	return bpf_peer_update(map, key, value, BPF_EXIST);
 }
 
-static int remove(void *p, const void *key)
+static int bpf_peer_remove(void *p, const void *key)
 {
 	struct bpf_map *map = p;
 	int err;
@@ -114,15 +114,15 @@ MODULE_IMPORT_NS(BPF_INTERNAL);
 
 #else
 
-#define create		none
-#define create_alloc	none
-#define destroy		NULL
-#define lookup		NULL
-#define insert		NULL
-#define replace		NULL
-#define remove		NULL
+#define bpf_peer_create		bpf_peer_none
+#define create_alloc		bpf_peer_none
+#define bpf_peer_destroy	NULL
+#define bpf_peer_lookup	NULL
+#define bpf_peer_insert	NULL
+#define bpf_peer_replace	NULL
+#define bpf_peer_remove	NULL
 
-static void *none(const struct bench_shape *shape)
+static void *bpf_peer_none(const struct bench_shape *shape)
 {
 	return ERR_PTR(-EOPNOTSUPP);
 }
@@ -133,20 +133,20 @@ static void *none(const struct bench_shape *shape)
 const struct bench_peer bench_bpf = {
 	.name = "BPF",
 	.misses = true,
-	.create = create,
-	.destroy = destroy,
-	.lookup = lookup,
-	.insert = insert,
-	.replace = replace,
-	.remove = remove,
+	.create = bpf_peer_create,
+	.destroy = bpf_peer_destroy,
+	.lookup = bpf_peer_lookup,
+	.insert = bpf_peer_insert,
+	.replace = bpf_peer_replace,
+	.remove = bpf_peer_remove,
 };
 
 const struct bench_peer bench_bpf_alloc = {
 	.name = "BPF, no prealloc",
 	.create = create_alloc,
-	.destroy = destroy,
-	.lookup = lookup,
-	.insert = insert,
-	.replace = replace,
-	.remove = remove,
+	.destroy = bpf_peer_destroy,
+	.lookup = bpf_peer_lookup,
+	.insert = bpf_peer_insert,
+	.replace = bpf_peer_replace,
+	.remove = bpf_peer_remove,
 };

@@ -12,7 +12,7 @@ struct table {
 	u32 key_size;
 } __aligned(BENCH_APART);
 
-static void *create(const struct bench_shape *shape)
+static void *cmap_peer_create(const struct bench_shape *shape)
 {
 	struct cmap_params params = { .shards = shape->shards };
 	struct table *table = kzalloc(sizeof(*table), GFP_KERNEL);
@@ -31,7 +31,7 @@ static void *create(const struct bench_shape *shape)
 	return table;
 }
 
-static void destroy(void *p)
+static void cmap_peer_destroy(void *p)
 {
 	struct table *table = p;
 
@@ -39,7 +39,7 @@ static void destroy(void *p)
 	kfree(table);
 }
 
-static bool lookup(void *p, const void *key, u64 *sum)
+static bool cmap_peer_lookup(void *p, const void *key, u64 *sum)
 {
 	struct table *table = p;
 	struct cmap_value value;
@@ -54,7 +54,7 @@ static bool lookup(void *p, const void *key, u64 *sum)
 	return found;
 }
 
-static int insert(void *p, const void *key, const void *value)
+static int cmap_peer_insert(void *p, const void *key, const void *value)
 {
 	struct table *table = p;
 
@@ -62,7 +62,7 @@ static int insert(void *p, const void *key, const void *value)
 			BENCH_VALUE_SIZE, CMAP_OP_INSERT, NULL, GFP_KERNEL);
 }
 
-static int replace(void *p, const void *key, const void *value)
+static int cmap_peer_replace(void *p, const void *key, const void *value)
 {
 	struct table *table = p;
 
@@ -70,7 +70,7 @@ static int replace(void *p, const void *key, const void *value)
 			BENCH_VALUE_SIZE, CMAP_OP_REPLACE, NULL, GFP_KERNEL);
 }
 
-static int remove(void *p, const void *key)
+static int cmap_peer_remove(void *p, const void *key)
 {
 	struct table *table = p;
 
@@ -80,10 +80,10 @@ static int remove(void *p, const void *key)
 
 const struct bench_peer bench_cmap = {
 	.name = "cmap",
-	.create = create,
-	.destroy = destroy,
-	.lookup = lookup,
-	.insert = insert,
-	.replace = replace,
-	.remove = remove,
+	.create = cmap_peer_create,
+	.destroy = cmap_peer_destroy,
+	.lookup = cmap_peer_lookup,
+	.insert = cmap_peer_insert,
+	.replace = cmap_peer_replace,
+	.remove = cmap_peer_remove,
 };

@@ -64,7 +64,7 @@ static struct table *new_table(const struct bench_shape *shape)
 	return table;
 }
 
-static void destroy(void *p)
+static void hlist_peer_destroy(void *p)
 {
 	struct table *table = p;
 	struct hlist_node *next;
@@ -99,8 +99,8 @@ static struct bucket *bucket_of(const struct table *table, const void *key)
 }
 
 /* Under the lock, or RCU. */
-static struct item *find(const struct table *table,
-			 const struct bucket *bucket, const void *key)
+static struct item *hlist_peer_find(const struct table *table,
+				    const struct bucket *bucket, const void *key)
 {
 	struct item *item;
 
@@ -171,7 +171,7 @@ static __always_inline bool do_lookup(enum style style, struct table *table,
 	struct item *item;
 
 	read_lock_style(style, table);
-	item = find(table, bucket, key);
+	item = hlist_peer_find(table, bucket, key);
 	if (item)
 		*sum += bench_value_sum(item->value);
 	read_unlock_style(style, table);
@@ -190,7 +190,7 @@ static __always_inline int do_insert(enum style style, struct table *table,
 		return -ENOMEM;
 
 	write_lock_style(style, table, bucket);
-	old = find(table, bucket, key);
+	old = hlist_peer_find(table, bucket, key);
 	if (!old)
 		hlist_add_head_rcu(&item->node, &bucket->head);
 	write_unlock_style(style, table, bucket);
@@ -211,7 +211,7 @@ static __always_inline int do_replace(enum style style, struct table *table,
 		return -ENOMEM;
 
 	write_lock_style(style, table, bucket);
-	old = find(table, bucket, key);
+	old = hlist_peer_find(table, bucket, key);
 	if (old)
 		hlist_replace_rcu(&old->node, &item->node);
 	write_unlock_style(style, table, bucket);
@@ -230,7 +230,7 @@ static __always_inline int do_remove(enum style style, struct table *table,
 	struct item *item;
 
 	write_lock_style(style, table, bucket);
-	item = find(table, bucket, key);
+	item = hlist_peer_find(table, bucket, key);
 	if (item)
 		hlist_del_rcu(&item->node);
 	write_unlock_style(style, table, bucket);
@@ -265,7 +265,7 @@ const struct bench_peer bench_hlist_##id = {				\
 	.name = text,							\
 	.fixed = true,							\
 	.create = id##_create,						\
-	.destroy = destroy,						\
+	.destroy = hlist_peer_destroy,					\
 	.lookup = id##_lookup,						\
 	.insert = id##_insert,						\
 	.replace = id##_replace,					\

@@ -55,7 +55,7 @@ PARAMS(100);
 	result;							\
 })
 
-static void *create(const struct bench_shape *shape)
+static void *rhashtable_peer_create(const struct bench_shape *shape)
 {
 	struct table *table = kzalloc(sizeof(*table), GFP_KERNEL);
 	const struct rhashtable_params *params = &params_100;
@@ -82,7 +82,7 @@ static void free_item(void *item, void *arg)
 	kfree(item);
 }
 
-static void destroy(void *p)
+static void rhashtable_peer_destroy(void *p)
 {
 	struct table *table = p;
 
@@ -103,7 +103,7 @@ static struct item *new_item(const struct table *table, const void *key,
 	return item;
 }
 
-static bool lookup(void *p, const void *key, u64 *sum)
+static bool rhashtable_peer_lookup(void *p, const void *key, u64 *sum)
 {
 	struct table *table = p;
 	struct item *item;
@@ -117,7 +117,7 @@ static bool lookup(void *p, const void *key, u64 *sum)
 	return item;
 }
 
-static int insert(void *p, const void *key, const void *value)
+static int rhashtable_peer_insert(void *p, const void *key, const void *value)
 {
 	struct table *table = p;
 	struct item *item = new_item(table, key, value);
@@ -134,7 +134,7 @@ static int insert(void *p, const void *key, const void *value)
 }
 
 /* Someone may be faster, and replace or remove what was found. */
-static int replace(void *p, const void *key, const void *value)
+static int rhashtable_peer_replace(void *p, const void *key, const void *value)
 {
 	struct table *table = p;
 	struct item *item = new_item(table, key, value);
@@ -163,7 +163,7 @@ static int replace(void *p, const void *key, const void *value)
 	return err;
 }
 
-static int remove(void *p, const void *key)
+static int rhashtable_peer_remove(void *p, const void *key)
 {
 	struct table *table = p;
 	struct item *item;
@@ -183,10 +183,10 @@ static int remove(void *p, const void *key)
 
 const struct bench_peer RHASHTABLE_PEER = {
 	.name = RHASHTABLE_NAME,
-	.create = create,
-	.destroy = destroy,
-	.lookup = lookup,
-	.insert = insert,
-	.replace = replace,
-	.remove = remove,
+	.create = rhashtable_peer_create,
+	.destroy = rhashtable_peer_destroy,
+	.lookup = rhashtable_peer_lookup,
+	.insert = rhashtable_peer_insert,
+	.replace = rhashtable_peer_replace,
+	.remove = rhashtable_peer_remove,
 };

@@ -10,13 +10,13 @@ static const hsiphash_key_t secret = {
 	{ 0x0706050403020100UL, 0x0f0e0d0c0b0a0908UL }
 };
 
-static inline u32 hash(const void *key, u32 len, u32 seed)
+static inline u32 siphash_peer_hash(const void *key, u32 len, u32 seed)
 {
 	return hsiphash(key, len, &secret);
 }
 
 #define RHASHTABLE_PEER	bench_siphash
 #define RHASHTABLE_NAME	"rhashtable, SipHash"
-#define RHASHTABLE_HASH	hash
+#define RHASHTABLE_HASH	siphash_peer_hash
 
 #include "peer_rhashtable.c"

@@ -19,7 +19,7 @@ static unsigned long index_of(const void *key)
 	return *(const u64 *)key;
 }
 
-static void *create(const struct bench_shape *shape)
+static void *xarray_peer_create(const struct bench_shape *shape)
 {
 	/* Alone in its cache lines, as the other peers' tables are. */
 	struct xarray *xa = kmalloc(BENCH_APART, GFP_KERNEL);
@@ -30,7 +30,7 @@ static void *create(const struct bench_shape *shape)
 	return xa;
 }
 
-static void destroy(void *xa)
+static void xarray_peer_destroy(void *xa)
 {
 	unsigned long index;
 	struct item *item;
@@ -50,7 +50,7 @@ static struct item *new_item(const void *value)
 	return item;
 }
 
-static bool lookup(void *xa, const void *key, u64 *sum)
+static bool xarray_peer_lookup(void *xa, const void *key, u64 *sum)
 {
 	struct item *item;
 
@@ -63,7 +63,7 @@ static bool lookup(void *xa, const void *key, u64 *sum)
 	return item;
 }
 
-static int insert(void *xa, const void *key, const void *value)
+static int xarray_peer_insert(void *xa, const void *key, const void *value)
 {
 	struct item *item = new_item(value);
 	int err;
@@ -77,7 +77,7 @@ static int insert(void *xa, const void *key, const void *value)
 	return err == -EBUSY ? -EEXIST : err;
 }
 
-static int replace(void *xa, const void *key, const void *value)
+static int xarray_peer_replace(void *xa, const void *key, const void *value)
 {
 	struct item *item = new_item(value);
 	struct item *old = NULL;
@@ -98,7 +98,7 @@ static int replace(void *xa, const void *key, const void *value)
 	return old ? 0 : -ENOENT;
 }
 
-static int remove(void *xa, const void *key)
+static int xarray_peer_remove(void *xa, const void *key)
 {
 	struct item *item = xa_erase(xa, index_of(key));
 
@@ -111,10 +111,10 @@ static int remove(void *xa, const void *key)
 const struct bench_peer bench_xarray = {
 	.name = "XArray",
 	.integers = true,
-	.create = create,
-	.destroy = destroy,
-	.lookup = lookup,
-	.insert = insert,
-	.replace = replace,
-	.remove = remove,
+	.create = xarray_peer_create,
+	.destroy = xarray_peer_destroy,
+	.lookup = xarray_peer_lookup,
+	.insert = xarray_peer_insert,
+	.replace = xarray_peer_replace,
+	.remove = xarray_peer_remove,
 };

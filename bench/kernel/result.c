@@ -36,7 +36,7 @@ void bench_series_add(struct bench_series *series, u64 value)
 		series->value[series->count++] = value;
 }
 
-static int compare(const void *a, const void *b)
+static int compare_numbers(const void *a, const void *b)
 {
 	u64 x = *(const u64 *)a, y = *(const u64 *)b;
 
@@ -62,7 +62,7 @@ int bench_result_add(const struct bench_what *what, struct bench_series *series)
 	if (!result)
 		return -ENOMEM;
 
-	sort(series->value, n, sizeof(*series->value), compare, NULL);
+	sort(series->value, n, sizeof(*series->value), compare_numbers, NULL);
 	result->what = *what;
 	strscpy(result->peer, what->peer, sizeof(result->peer));
 	strscpy(result->operation, what->operation, sizeof(result->operation));

@@ -37,7 +37,7 @@ struct times {
 	struct bench_series series[2][PHASES][ARRAY_SIZE(shares)];
 };
 
-static void draw(struct bench_tables *tables, enum phase phase, u32 many)
+static void growth_draw(struct bench_tables *tables, enum phase phase, u32 many)
 {
 	struct bench_script *write = &tables->script[0];
 
@@ -54,8 +54,8 @@ static void draw(struct bench_tables *tables, enum phase phase, u32 many)
 				  many / 2, 0);
 }
 
-static void add(struct bench_series *series,
-		const struct bench_histogram *histogram)
+static void growth_add(struct bench_series *series,
+		       const struct bench_histogram *histogram)
 {
 	u32 i;
 
@@ -65,8 +65,8 @@ static void add(struct bench_series *series,
 						    shares[i].share) * 1000);
 }
 
-static int run(struct bench_tables *tables, u32 peer, enum phase phase,
-	       struct times *times)
+static int growth_run(struct bench_tables *tables, u32 peer, enum phase phase,
+		      struct times *times)
 {
 	struct bench_histogram *histogram[2] = {};
 	u32 threads = min(2U, tables->threads);
@@ -85,7 +85,7 @@ static int run(struct bench_tables *tables, u32 peer, enum phase phase,
 	err = err ?: bench_workers_run(&job);
 	for (i = 0; i < threads; i++) {
 		if (!err && times)
-			add(times->series[i][phase], histogram[i]);
+			growth_add(times->series[i][phase], histogram[i]);
 		kvfree(histogram[i]);
 	}
 
@@ -93,7 +93,7 @@ static int run(struct bench_tables *tables, u32 peer, enum phase phase,
 }
 
 /* Each peer for itself, for others' tables would only be in the caches. */
-static int rounds(struct bench_tables *tables, u32 many, struct times *times)
+static int growth_rounds(struct bench_tables *tables, u32 many, struct times *times)
 {
 	const struct bench_plan *plan = tables->plan;
 	u32 round, i;
@@ -103,8 +103,8 @@ static int rounds(struct bench_tables *tables, u32 many, struct times *times)
 		for (i = 0; i < plan->peers; i++) {
 			err = bench_tables_fill(tables, i, 0, many + FEW);
 			for (phase = 0; phase < PHASES && !err; phase++) {
-				draw(tables, phase, many);
-				err = run(tables, i, phase, &times[i]);
+				growth_draw(tables, phase, many);
+				err = growth_run(tables, i, phase, &times[i]);
 			}
 			bench_tables_empty(tables, i);
 			if (err)
@@ -115,8 +115,8 @@ static int rounds(struct bench_tables *tables, u32 many, struct times *times)
 	return 0;
 }
 
-static int report(const struct bench_tables *tables, u32 peer, u32 many,
-		  const char *name, u32 share, struct bench_series *series)
+static int growth_report(const struct bench_tables *tables, u32 peer, u32 many,
+			 const char *name, u32 share, struct bench_series *series)
 {
 	char operation[48];
 	struct bench_what what = {
@@ -143,12 +143,12 @@ static int report_all(const struct bench_tables *tables, u32 many,
 	for (phase = 0; phase < PHASES; phase++)
 		for (share = 0; share < ARRAY_SIZE(shares); share++)
 			for (i = 0; i < tables->plan->peers && !err; i++)
-				err = report(tables, i, many, writes[phase],
-					     share,
-					     &times[i].series[0][phase][share]) ?:
-				      report(tables, i, many, reads[phase],
-					     share,
-					     &times[i].series[1][phase][share]);
+				err = growth_report(tables, i, many, writes[phase],
+						    share,
+						    &times[i].series[0][phase][share]) ?:
+				      growth_report(tables, i, many, reads[phase],
+						    share,
+						    &times[i].series[1][phase][share]);
 
 	return err;
 }
@@ -180,7 +180,7 @@ int bench_suite_growth(const struct bench_plan *plan)
 	if (!times)
 		return -ENOMEM;
 	err = bench_tables_init(&tables, &growing, FEW, 8, bench_cpus()) ?:
-	      rounds(&tables, many, times) ?:
+	      growth_rounds(&tables, many, times) ?:
 	      report_all(&tables, many, times);
 	bench_tables_free(&tables);
 	kvfree(times);

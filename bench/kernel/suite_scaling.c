@@ -20,8 +20,8 @@ static const char * const names[] = {
 	[WRITERS] = "replace, all write",
 };
 
-static int run(struct bench_tables *tables, u32 peer, u32 threads, enum kind kind,
-	       struct bench_series *series)
+static int scaling_run(struct bench_tables *tables, u32 peer, u32 threads, enum kind kind,
+		       struct bench_series *series)
 {
 	struct bench_job job = bench_tables_job(tables, peer, threads);
 	int err;
@@ -39,8 +39,8 @@ static int run(struct bench_tables *tables, u32 peer, u32 threads, enum kind kin
 	return err;
 }
 
-static int report(const struct bench_tables *tables, u32 peer, u32 threads,
-		  enum kind kind, u32 shards, struct bench_series *series)
+static int scaling_report(const struct bench_tables *tables, u32 peer, u32 threads,
+			  enum kind kind, u32 shards, struct bench_series *series)
 {
 	char operation[48];
 
@@ -53,7 +53,7 @@ static int report(const struct bench_tables *tables, u32 peer, u32 threads,
 				   series);
 }
 
-static int measure(struct bench_tables *tables, enum kind kind, u32 threads)
+static int scaling_measure(struct bench_tables *tables, enum kind kind, u32 threads)
 {
 	const struct bench_plan *plan = tables->plan;
 	struct bench_series *series;
@@ -70,11 +70,11 @@ static int measure(struct bench_tables *tables, enum kind kind, u32 threads)
 					  NULL, tables->entries, plan->steps,
 					  kind == WRITERS ? 100 : 0);
 		for (i = 0; i < plan->peers && !err; i++)
-			err = run(tables, i, threads, kind,
-				  round ? &series[i] : NULL);
+			err = scaling_run(tables, i, threads, kind,
+					  round ? &series[i] : NULL);
 	}
 	for (i = 0; i < plan->peers && !err; i++)
-		err = report(tables, i, threads, kind, 0, &series[i]);
+		err = scaling_report(tables, i, threads, kind, 0, &series[i]);
 	kfree(series);
 
 	return err;
@@ -95,7 +95,7 @@ static int by_cpus(const struct bench_plan *plan)
 		for (threads = 1; threads <= tables.threads && !err;
 		     threads = threads < tables.threads ?
 			       min(2 * threads, tables.threads) : U32_MAX)
-			err = measure(&tables, kind, threads);
+			err = scaling_measure(&tables, kind, threads);
 	}
 	bench_tables_free(&tables);
 
@@ -127,12 +127,12 @@ static int by_shards(const struct bench_plan *plan)
 					  NULL, tables.entries, plan->steps,
 					  100);
 		for (i = 0; i < shards_plan.peers && !err; i++)
-			err = run(&tables, i, tables.threads, WRITERS,
-				  round ? &series[i] : NULL);
+			err = scaling_run(&tables, i, tables.threads, WRITERS,
+					  round ? &series[i] : NULL);
 	}
 	for (i = 0; i < shards_plan.peers && !err; i++)
-		err = report(&tables, i, tables.threads, WRITERS, 1 << i,
-			     &series[i]);
+		err = scaling_report(&tables, i, tables.threads, WRITERS, 1 << i,
+				     &series[i]);
 	bench_tables_free(&tables);
 	kfree(series);
 

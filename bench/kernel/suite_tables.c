@@ -65,16 +65,16 @@ static const struct operation operations[] = {
 static const char memory_name[] = "memory beyond key and value";
 
 /* So many new entries does each thread insert at most. */
-static u32 extra(const struct bench_tables *tables)
+static u32 tables_extra(const struct bench_tables *tables)
 {
 	return min(tables->plan->steps, tables->entries / 4);
 }
 
-static void draw(struct bench_tables *tables, const struct operation *operation,
-		 const struct bench_zipf *zipf, u32 thread)
+static void tables_draw(struct bench_tables *tables, const struct operation *operation,
+			const struct bench_zipf *zipf, u32 thread)
 {
 	struct bench_script *script = &tables->script[thread];
-	u32 first = tables->entries + thread * extra(tables);
+	u32 first = tables->entries + thread * tables_extra(tables);
 	u32 count = script->room;
 
 	zipf = operation->zipf ? zipf : NULL;
@@ -85,7 +85,7 @@ static void draw(struct bench_tables *tables, const struct operation *operation,
 		break;
 	case MISS:
 		bench_draw_misses(script, &tables->random,
-				  tables->entries + tables->threads * extra(tables),
+				  tables->entries + tables->threads * tables_extra(tables),
 				  count);
 		break;
 	case REPLACE:
@@ -93,10 +93,10 @@ static void draw(struct bench_tables *tables, const struct operation *operation,
 				  tables->entries, count, 100);
 		break;
 	case INSERT:
-		bench_draw_same(script, BENCH_INSERT, first, extra(tables));
+		bench_draw_same(script, BENCH_INSERT, first, tables_extra(tables));
 		break;
 	case REMOVE:
-		bench_draw_same(script, BENCH_REMOVE, first, extra(tables));
+		bench_draw_same(script, BENCH_REMOVE, first, tables_extra(tables));
 		break;
 	case READ_95:
 		bench_draw_random(script, &tables->random, zipf,
@@ -115,8 +115,8 @@ static void draw(struct bench_tables *tables, const struct operation *operation,
 	}
 }
 
-static int run(struct bench_tables *tables, u32 peer, u32 threads, bool writes,
-	       struct bench_series *series)
+static int tables_run(struct bench_tables *tables, u32 peer, u32 threads, bool writes,
+		      struct bench_series *series)
 {
 	struct bench_job job = bench_tables_job(tables, peer, threads);
 	int err;
@@ -135,9 +135,9 @@ static int run(struct bench_tables *tables, u32 peer, u32 threads, bool writes,
 }
 
 /* All peers, in turn, over and over again. */
-static int rounds(struct bench_tables *tables, const struct operation *operation,
-		  const struct bench_zipf *zipf, u32 threads,
-		  struct bench_series *series)
+static int tables_rounds(struct bench_tables *tables, const struct operation *operation,
+			 const struct bench_zipf *zipf, u32 threads,
+			 struct bench_series *series)
 {
 	const struct bench_plan *plan = tables->plan;
 	u32 round, i;
@@ -145,12 +145,12 @@ static int rounds(struct bench_tables *tables, const struct operation *operation
 
 	for (round = 0; round <= plan->rounds; round++) {
 		for (i = 0; i < threads; i++)
-			draw(tables, operation, zipf, i);
+			tables_draw(tables, operation, zipf, i);
 		for (i = 0; i < plan->peers; i++) {
 			if (!tables->table[i])
 				continue;
-			err = run(tables, i, threads, operation->writes,
-				  round ? &series[i] : NULL);
+			err = tables_run(tables, i, threads, operation->writes,
+					 round ? &series[i] : NULL);
 			if (err)
 				return err;
 		}
@@ -181,9 +181,9 @@ static int rounds_in_pairs(struct bench_tables *tables, u32 threads,
 					k ? &removes[i] : &inserts[i];
 
 				for (thread = 0; thread < threads; thread++)
-					draw(tables, &pair[k], NULL, thread);
-				err = run(tables, i, threads, true,
-					  round ? series : NULL);
+					tables_draw(tables, &pair[k], NULL, thread);
+				err = tables_run(tables, i, threads, true,
+						 round ? series : NULL);
 				if (err)
 					return err;
 			}
@@ -193,17 +193,17 @@ static int rounds_in_pairs(struct bench_tables *tables, u32 threads,
 	return 0;
 }
 
-static int report(const struct bench_tables *tables,
-		  const struct operation *operation, u32 threads,
-		  struct bench_series *series)
+static int tables_report(const struct bench_tables *tables,
+			 const struct operation *operation, u32 threads,
+			 struct bench_series *series)
 {
 	return bench_tables_results(tables, operation->name,
 				    operation->zipf ? "zipf" : "uniform",
 				    threads, series);
 }
 
-static int measure(struct bench_tables *tables, const struct operation *operation,
-		   const struct bench_zipf *zipf, u32 threads)
+static int tables_measure(struct bench_tables *tables, const struct operation *operation,
+			  const struct bench_zipf *zipf, u32 threads)
 {
 	struct bench_series *series;
 	u32 peers = tables->plan->peers;
@@ -217,18 +217,18 @@ static int measure(struct bench_tables *tables, const struct operation *operatio
 
 	if (operation->kind == INSERT)
 		err = rounds_in_pairs(tables, threads, series, series + peers) ?:
-		      report(tables, operation, threads, series) ?:
-		      report(tables, operation + 1, threads, series + peers);
+		      tables_report(tables, operation, threads, series) ?:
+		      tables_report(tables, operation + 1, threads, series + peers);
 	else
-		err = rounds(tables, operation, zipf, threads, series) ?:
-		      report(tables, operation, threads, series);
+		err = tables_rounds(tables, operation, zipf, threads, series) ?:
+		      tables_report(tables, operation, threads, series);
 	kfree(series);
 
 	return err;
 }
 
-static bool wanted(const struct bench_plan *plan, const struct size *size,
-		   const struct operation *operation)
+static bool tables_wanted(const struct bench_plan *plan, const struct size *size,
+			  const struct operation *operation)
 {
 	if (size->operations == LOOKUPS && operation->writes)
 		return false;
@@ -244,11 +244,11 @@ static int measure_all(struct bench_tables *tables, const struct size *size,
 	int err = 0;
 
 	for (i = 0; i < ARRAY_SIZE(operations) && !err; i++) {
-		if (!wanted(tables->plan, size, &operations[i]))
+		if (!tables_wanted(tables->plan, size, &operations[i]))
 			continue;
 		for (threads = 1; threads <= all && !err;
 		     threads += max(1U, all - 1))
-			err = measure(tables, &operations[i], zipf, threads);
+			err = tables_measure(tables, &operations[i], zipf, threads);
 	}
 
 	return err;
@@ -279,7 +279,7 @@ static u64 free_bytes(void)
 static int fill_all(struct bench_tables *tables, const struct size *size)
 {
 	bool memory = size->memory && bench_wanted(tables->plan, memory_name);
-	u32 capacity = tables->entries + tables->threads * extra(tables);
+	u32 capacity = tables->entries + tables->threads * tables_extra(tables);
 	u32 i;
 	int err = 0;
 
@@ -318,7 +318,7 @@ static bool any_wanted(const struct bench_plan *plan, const struct size *size)
 	u32 i;
 
 	for (i = 0; i < ARRAY_SIZE(operations); i++)
-		if (wanted(plan, size, &operations[i]))
+		if (tables_wanted(plan, size, &operations[i]))
 			return true;
 	return size->memory && bench_wanted(plan, memory_name);
 }

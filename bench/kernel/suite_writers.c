@@ -80,7 +80,7 @@ static void name_of(const struct bench_plan *plan, const char *operation,
 	snprintf(name, room, "%s%s", operation, plan->busy ? ", busy host" : "");
 }
 
-static bool wanted(const struct bench_plan *plan, enum kind kind)
+static bool writers_wanted(const struct bench_plan *plan, enum kind kind)
 {
 	char name[48];
 
@@ -96,26 +96,26 @@ static bool wanted(const struct bench_plan *plan, enum kind kind)
 }
 
 /* So many new entries does each thread insert at most. */
-static u32 extra(const struct bench_tables *tables)
+static u32 writers_extra(const struct bench_tables *tables)
 {
 	return min(tables->plan->steps / 2, tables->entries / 4);
 }
 
-static void draw(struct bench_tables *tables, enum kind kind, u32 thread,
-		 u32 threads)
+static void writers_draw(struct bench_tables *tables, enum kind kind, u32 thread,
+			 u32 threads)
 {
 	struct bench_script *script = &tables->script[thread];
-	u32 first = tables->entries + thread * extra(tables);
+	u32 first = tables->entries + thread * writers_extra(tables);
 	u32 count = script->room / DIV_ROUND_UP(threads, bench_cpus());
 
 	switch (kind) {
 	case BURSTS:
-		bench_draw_bursts(script, first, extra(tables), count);
+		bench_draw_bursts(script, first, writers_extra(tables), count);
 		break;
 	case CHURN:
 	case MIX:
 		bench_draw_churn(script, &tables->random, tables->entries, first,
-				 min(SPARE, extra(tables)), count,
+				 min(SPARE, writers_extra(tables)), count,
 				 kind == MIX ? 50 : 0);
 		break;
 	case REPLACE:
@@ -135,8 +135,8 @@ static void draw(struct bench_tables *tables, enum kind kind, u32 thread,
  * burst only the operation itself counts: its time by one thread's clock, divided
  * by the threads, which do as much at the same time.
  */
-static void add(const struct bench_job *job, struct bench_series *series,
-		struct bench_series *removes)
+static void writers_add(const struct bench_job *job, struct bench_series *series,
+			struct bench_series *removes)
 {
 	u64 inserted = job->op_steps[BENCH_INSERT] * job->threads;
 	u64 removed = job->op_steps[BENCH_REMOVE] * job->threads;
@@ -151,8 +151,8 @@ static void add(const struct bench_job *job, struct bench_series *series,
 			 div64_u64(job->op_ns[BENCH_REMOVE] * 1000, removed));
 }
 
-static int run(struct bench_tables *tables, u32 peer, enum kind kind, u32 threads,
-	       struct bench_series *series, struct bench_series *removes)
+static int writers_run(struct bench_tables *tables, u32 peer, enum kind kind, u32 threads,
+		       struct bench_series *series, struct bench_series *removes)
 {
 	struct bench_job job = bench_tables_job(tables, peer, threads);
 	int err;
@@ -166,13 +166,13 @@ static int run(struct bench_tables *tables, u32 peer, enum kind kind, u32 thread
 	if (kind != HIT)
 		bench_settle();
 	if (series)
-		add(&job, series, removes);
+		writers_add(&job, series, removes);
 
 	return 0;
 }
 
-static int report(const struct bench_tables *tables, const char *operation,
-		  u32 threads, struct bench_series *series)
+static int writers_report(const struct bench_tables *tables, const char *operation,
+			  u32 threads, struct bench_series *series)
 {
 	char name[48];
 
@@ -181,21 +181,21 @@ static int report(const struct bench_tables *tables, const char *operation,
 }
 
 /* All peers, in turn, over and over again. */
-static int rounds(struct bench_tables *tables, enum kind kind, u32 threads,
-		  struct bench_series *series)
+static int writers_rounds(struct bench_tables *tables, enum kind kind, u32 threads,
+			  struct bench_series *series)
 {
 	u32 round, i, peers = tables->plan->peers;
 	int err;
 
 	for (round = 0; round <= tables->plan->rounds; round++) {
 		for (i = 0; i < threads; i++)
-			draw(tables, kind, i, threads);
+			writers_draw(tables, kind, i, threads);
 		for (i = 0; i < peers; i++) {
 			if (!tables->table[i])
 				continue;
-			err = run(tables, i, kind, threads,
-				  round ? &series[i] : NULL,
-				  &series[peers + i]);
+			err = writers_run(tables, i, kind, threads,
+					  round ? &series[i] : NULL,
+					  &series[peers + i]);
 			if (err)
 				return err;
 		}
@@ -204,7 +204,7 @@ static int rounds(struct bench_tables *tables, enum kind kind, u32 threads,
 	return 0;
 }
 
-static int measure(struct bench_tables *tables, enum kind kind, u32 threads)
+static int writers_measure(struct bench_tables *tables, enum kind kind, u32 threads)
 {
 	struct bench_series *series;
 	u32 peers = tables->plan->peers;
@@ -214,14 +214,14 @@ static int measure(struct bench_tables *tables, enum kind kind, u32 threads)
 	if (!series)
 		return -ENOMEM;
 
-	err = rounds(tables, kind, threads, series);
+	err = writers_rounds(tables, kind, threads, series);
 	if (!err && kind != BURSTS)
-		err = report(tables, names[kind], threads, series);
+		err = writers_report(tables, names[kind], threads, series);
 	else if (!err)
-		err = report(tables, burst_names[BENCH_INSERT], threads,
-			     series) ?:
-		      report(tables, burst_names[BENCH_REMOVE], threads,
-			     series + peers);
+		err = writers_report(tables, burst_names[BENCH_INSERT], threads,
+				     series) ?:
+		      writers_report(tables, burst_names[BENCH_REMOVE], threads,
+				     series + peers);
 	kfree(series);
 
 	return err;
@@ -236,7 +236,7 @@ static int measure_size(const struct bench_plan *plan, const struct size *size)
 	for (i = 0; i < THREADS; i++)
 		for (kind = 0; kind < KINDS; kind++)
 			if (kinds_of(plan, size, i) & BIT(kind) &&
-			    wanted(plan, kind))
+			    writers_wanted(plan, kind))
 				most = 1 << i;
 	if (!most || size->entries > plan->most ||
 	    (plan->quick && !size->quick))
@@ -246,12 +246,12 @@ static int measure_size(const struct bench_plan *plan, const struct size *size)
 				most);
 	for (i = 0; i < plan->peers && !err; i++)
 		err = bench_tables_fill(&tables, i, 0,
-					size->entries + most * extra(&tables));
+					size->entries + most * writers_extra(&tables));
 	for (i = 0; i <= ilog2(most); i++)
 		for (kind = 0; kind < KINDS && !err; kind++)
 			if (kinds_of(plan, size, i) & BIT(kind) &&
-			    wanted(plan, kind))
-				err = measure(&tables, kind, 1 << i);
+			    writers_wanted(plan, kind))
+				err = writers_measure(&tables, kind, 1 << i);
 	bench_tables_free(&tables);
 
 	return err;

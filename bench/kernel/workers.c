@@ -145,8 +145,8 @@ static void let_others_run(void)
 		schedule();
 }
 
-static void follow(struct tally *tally, const struct bench_job *job,
-		   const struct bench_script *script)
+static void worker_follow(struct tally *tally, const struct bench_job *job,
+			  const struct bench_script *script)
 {
 	int expected = script->misses ? -ENOENT : 0;
 	u32 i, end = 0, count = script->count;
@@ -194,7 +194,7 @@ static void follow_bursts(struct tally *tally, const struct bench_job *job,
 	}
 }
 
-static int work(void *arg)
+static int worker_run(void *arg)
 {
 	struct worker *worker = arg;
 	struct shared *shared = worker->shared;
@@ -213,7 +213,7 @@ static int work(void *arg)
 	else if (job.bursts)
 		follow_bursts(&tally, &job, &script);
 	else
-		follow(&tally, &job, &script);
+		worker_follow(&tally, &job, &script);
 	worker->ended = ktime_get_ns();
 	worker->tally = tally;
 	kthread_complete_and_exit(&worker->end, 0);
@@ -242,8 +242,8 @@ static int write_now_and_then(void *arg)
 	kthread_complete_and_exit(&worker->end, 0);
 }
 
-static int start(struct worker *worker, struct shared *shared,
-		 int (*function)(void *), unsigned int cpu)
+static int workers_start(struct worker *worker, struct shared *shared,
+			 int (*function)(void *), unsigned int cpu)
 {
 	worker->shared = shared;
 	init_completion(&worker->end);
@@ -268,8 +268,8 @@ static int start_all(struct shared *shared, struct worker *workers, u32 all)
 			workers[i].script = &job->script[i];
 		if (!writer && job->histogram)
 			workers[i].histogram = job->histogram[i];
-		err = start(&workers[i], shared,
-			    writer ? write_now_and_then : work, cpu);
+		err = workers_start(&workers[i], shared,
+				    writer ? write_now_and_then : worker_run, cpu);
 		if (err)
 			goto stop;
 		cpu = cpumask_next(cpu, cpu_online_mask);
@@ -287,7 +287,7 @@ stop:
 	return err;
 }
 
-static void complain(const struct bench_job *job, const struct tally *tally)
+static void worker_complain(const struct bench_job *job, const struct tally *tally)
 {
 	pr_err("%s: %u steps went wrong; first was %u of key %u: %d\n",
 	       job->peer->name, tally->failed,
@@ -307,7 +307,7 @@ static int add_up(struct bench_job *job, const struct worker *workers, u32 all)
 		const struct tally *tally = &workers[i].tally;
 
 		if (tally->failed)
-			complain(job, tally);
+			worker_complain(job, tally);
 		failed += tally->failed;
 		missed += tally->missed;
 		if (i == job->threads)

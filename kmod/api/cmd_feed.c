@@ -24,8 +24,8 @@
 /* ---- filters ---- */
 
 /* Check the keys, and get their length together; or -E2BIG or -EINVAL. */
-static int keys_check(const struct cmap *map, u32 kind,
-		      const struct cmap_feed_key *keys, u32 count)
+static int feed_keys_check(const struct cmap *map, u32 kind,
+			   const struct cmap_feed_key *keys, u32 count)
 {
 	u32 sum = 0;
 	u32 i;
@@ -49,7 +49,7 @@ static struct cmap_filter *filter_from_keys(const struct cmap *map, u32 kind,
 					    const struct cmap_feed_key *keys,
 					    u32 count)
 {
-	int bytes = keys_check(map, kind, keys, count);
+	int bytes = feed_keys_check(map, kind, keys, count);
 	struct cmap_filter *filter;
 	u32 i;
 

@@ -34,8 +34,8 @@ struct wait_call {
 };
 
 /* Check the keys.  Returns their length together; or -E2BIG or -EINVAL. */
-static int keys_check(const struct cmap *map, const struct cmap_wait_key *key,
-		      u32 count)
+static int wait_keys_check(const struct cmap *map, const struct cmap_wait_key *key,
+			   u32 count)
 {
 	int sum = 0, err;
 	u32 i;
@@ -49,8 +49,8 @@ static int keys_check(const struct cmap *map, const struct cmap_wait_key *key,
 	return sum;
 }
 
-static int keys_copy_in(const struct cmap *map, struct wait_call *call,
-			u32 count)
+static int wait_keys_copy_in(const struct cmap *map, struct wait_call *call,
+			     u32 count)
 {
 	u8 *at = call->bytes;
 	struct cmap_key key;
@@ -70,8 +70,8 @@ static int keys_copy_in(const struct cmap *map, struct wait_call *call,
 }
 
 /* Set up a call: the keys are checked and copied in. */
-static int call_begin(const struct cmap *map, struct wait_call *call,
-		      const struct cmap_wait *wait)
+static int wait_call_begin(const struct cmap *map, struct wait_call *call,
+			   const struct cmap_wait *wait)
 {
 	int bytes;
 
@@ -83,7 +83,7 @@ static int call_begin(const struct cmap *map, struct wait_call *call,
 	if (cmap_user_read(call->user, u64_to_user_ptr(wait->keys),
 			   wait->count * sizeof(*call->user)))
 		return -EFAULT;
-	bytes = keys_check(map, call->user, wait->count);
+	bytes = wait_keys_check(map, call->user, wait->count);
 	if (bytes < 0)
 		return bytes;
 
@@ -95,10 +95,10 @@ static int call_begin(const struct cmap *map, struct wait_call *call,
 					  CMAP_GFP_KERNEL);
 	if (!call->bytes || !call->waiter.key)
 		return -ENOMEM;
-	return keys_copy_in(map, call, wait->count);
+	return wait_keys_copy_in(map, call, wait->count);
 }
 
-static void call_end(struct wait_call *call)
+static void wait_call_end(struct wait_call *call)
 {
 	if (call->waiter.key != &call->one.key)
 		kvfree(call->waiter.key);
@@ -129,7 +129,7 @@ static int wait_counted(struct cmap_waiter *waiter, u64 deadline)
 }
 
 /* Mark the keys that have changed, and copy them out. */
-static int keys_copy_out(const struct wait_call *call, u64 to)
+static int wait_keys_copy_out(const struct wait_call *call, u64 to)
 {
 	u32 i;
 
@@ -156,7 +156,7 @@ int cmap_cmd_wait(struct cmap_context *context, void __user *arg)
 	call.user = NULL;
 	call.bytes = NULL;
 	call.waiter.key = NULL;
-	changed = call_begin(context->map, &call, &wait);
+	changed = wait_call_begin(context->map, &call, &wait);
 	if (changed)
 		goto end;
 	changed = wait_counted(&call.waiter, wait.deadline);
@@ -164,10 +164,10 @@ int cmap_cmd_wait(struct cmap_context *context, void __user *arg)
 	if (changed <= 0)
 		goto end;
 	wait.changed = changed;
-	changed = keys_copy_out(&call, wait.keys) ?:
+	changed = wait_keys_copy_out(&call, wait.keys) ?:
 		  cmap_copy_out((struct cmap_wait __user *)arg, &wait, changed,
 				changed);
 end:
-	call_end(&call);
+	wait_call_end(&call);
 	return changed;
 }

@@ -22,7 +22,7 @@ static gfp_t pages_gfp(gfp_t gfp, unsigned int order)
 	return gfp;
 }
 
-static gfp_t zeroed(gfp_t gfp, bool zero)
+static gfp_t gfp_with_zero(gfp_t gfp, bool zero)
 {
 	return zero ? gfp | __GFP_ZERO : gfp;
 }
@@ -133,7 +133,7 @@ struct cmap_block *cmap_block_alloc(struct cmap_memory *memory, int nid,
 				    u32 pages, bool zero, gfp_t gfp, int *err)
 {
 	return charge_and_alloc(memory, &memory->account, nid, pages,
-				zeroed(gfp, zero), err);
+				gfp_with_zero(gfp, zero), err);
 }
 
 /**
@@ -153,7 +153,7 @@ struct cmap_block *cmap_block_alloc_charged(struct cmap_memory *memory,
 					    gfp_t gfp)
 {
 	return block_alloc(memory, &memory->account, nid, pages,
-			   zeroed(gfp, zero));
+			   gfp_with_zero(gfp, zero));
 }
 
 /**
@@ -173,7 +173,7 @@ struct cmap_block *cmap_block_alloc_shown(struct cmap_memory *memory, int nid,
 					  gfp_t gfp, int *err)
 {
 	return charge_and_alloc(memory, memory->account.parent, nid, 1,
-				zeroed(gfp, true), err);
+				gfp_with_zero(gfp, true), err);
 }
 
 /**

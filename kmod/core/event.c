@@ -179,8 +179,8 @@ void cmap_event_arm(struct cmap_shard *shard)
  * Write a record, wake those who wait for the key, and if the shard is armed, disarm it
  * and have the listeners look.  Each of these may not be needed.
  */
-static noinline void report(struct cmap_shard *shard, u8 cause,
-			    const struct cmap_node *node, u64 version)
+static noinline void event_report(struct cmap_shard *shard, u8 cause,
+				  const struct cmap_node *node, u64 version)
 {
 	lockdep_assert_held(&shard->lock);
 
@@ -214,7 +214,7 @@ void cmap_event_set(struct cmap_shard *shard, const struct cmap_node *node,
 	if (unlikely(shard->events != CMAP_EVENT_FEED) ||
 	    unlikely(!cmap_feed_write_fast(shard->feed, CMAP_FEED_SET, true,
 					   node, version)))
-		report(shard, CMAP_FEED_SET, node, version);
+		event_report(shard, CMAP_FEED_SET, node, version);
 }
 
 /**
@@ -236,5 +236,5 @@ void cmap_event_gone(struct cmap_shard *shard, u8 cause,
 	if (unlikely(shard->events != CMAP_EVENT_FEED) ||
 	    unlikely(!cmap_feed_write_fast(shard->feed, cause, false, node,
 					   version)))
-		report(shard, cause, node, version);
+		event_report(shard, cause, node, version);
 }

@@ -24,7 +24,7 @@ static void commit_expired(struct cmap_shard *shard,
 		cmap_expire_trace(shard, change->old, version, late);
 }
 
-static u64 lateness(const struct cmap_shard *shard, const struct cmap_node *node)
+static u64 entry_lateness(const struct cmap_shard *shard, const struct cmap_node *node)
 {
 	return cmap_clock_lateness(shard->arena.clock, cmap_node_deadline(node));
 }
@@ -43,7 +43,7 @@ void cmap_expire_commit(struct cmap_shard *shard,
 {
 	lockdep_assert_held(&shard->lock);
 
-	commit_expired(shard, change, lateness(shard, change->old));
+	commit_expired(shard, change, entry_lateness(shard, change->old));
 }
 
 static void remove_entry(struct cmap_shard *shard, struct cmap_table *table,
@@ -78,7 +78,7 @@ void cmap_expire_locked(struct cmap_shard *shard, struct cmap_table *table,
 {
 	lockdep_assert_held(&shard->lock);
 
-	remove_entry(shard, table, slot, node, lateness(shard, node));
+	remove_entry(shard, table, slot, node, entry_lateness(shard, node));
 }
 
 static struct cmap_node *find_entry(struct cmap_shard *shard,

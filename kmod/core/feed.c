@@ -104,7 +104,7 @@ void cmap_feed_free(struct cmap_feed *feed)
  * The next record does not fit behind the last one.  Go on at the beginning of the
  * ring, and return its position.
  */
-static u64 wrap(struct cmap_feed *feed, u64 position)
+static u64 feed_wrap(struct cmap_feed *feed, u64 position)
 {
 	u32 offset = position & feed->mask;
 	u32 rest = feed->mask + 1 - offset;
@@ -179,7 +179,7 @@ void cmap_feed_write(struct cmap_feed *feed, u8 cause,
 	struct cmap_feed_record *record;
 
 	if ((start & feed->mask) + size > feed->mask + 1ULL)
-		start = wrap(feed, start);
+		start = feed_wrap(feed, start);
 	if (start >= feed->part_end)
 		begin_part(feed, start, version);
 

@@ -54,7 +54,7 @@ static bool look_present(struct cmap_waiter_key *key)
 }
 
 /* Look whether the key has changed.  If not, and if asked to, enter it. */
-static bool look_locked(struct cmap_waiter_key *key, bool enter)
+static bool wait_look_locked(struct cmap_waiter_key *key, bool enter)
 {
 	const struct cmap_shard *shard = key->shard;
 	const struct cmap_node *node;
@@ -90,7 +90,7 @@ static u32 look_at_all(struct cmap_waiter *waiter)
 
 		if (!look_present(key)) {
 			cmap_lock_bh(&key->shard->lock);
-			look_locked(key, false);
+			wait_look_locked(key, false);
 			spin_unlock_bh(&key->shard->lock);
 		}
 		changed += key->changed;
@@ -105,14 +105,14 @@ static u32 look_and_enter(struct cmap_waiter *waiter)
 
 	/*
 	 * Whoever wakes the waiter after this stores @woken after it, too, unless the
-	 * look finds his change: see look_locked().
+	 * look finds his change: see wait_look_locked().
 	 */
 	WRITE_ONCE(waiter->woken, false);
 	for (i = 0; i < waiter->count; i++) {
 		struct cmap_waiter_key *key = &waiter->key[i];
 
 		cmap_lock_bh(&key->shard->lock);
-		changed += look_locked(key, !changed);
+		changed += wait_look_locked(key, !changed);
 		spin_unlock_bh(&key->shard->lock);
 	}
 	return changed;

@@ -13,7 +13,7 @@
  * before: the caller wakes the watcher.  If there is more to look at than one look may,
  * the work looks again.
  */
-static bool look_locked(struct cmap_watcher *watcher)
+static bool watcher_look_locked(struct cmap_watcher *watcher)
 {
 	u64 looks = LOOK_BYTES;
 
@@ -55,7 +55,7 @@ static bool watcher_look(struct cmap_listener *listener)
 	smp_mb();
 	if (mutex_trylock(&watcher->lock)) {
 		WRITE_ONCE(watcher->missed, false);
-		found = look_locked(watcher);
+		found = watcher_look_locked(watcher);
 		watcher_unlock(watcher);
 	}
 
@@ -164,7 +164,7 @@ void cmap_watcher_read(struct cmap_watcher *watcher,
 	cmap_reader_get(watcher->reader, watcher->before);
 	cmap_reader_fill(watcher->reader, records);
 	WRITE_ONCE(watcher->waiting, !records->more);
-	found = look_locked(watcher);
+	found = watcher_look_locked(watcher);
 	watcher_unlock(watcher);
 
 	/* What came since is news to those who have been told of the rest. */
@@ -200,7 +200,7 @@ bool cmap_watcher_ready(struct cmap_watcher *watcher)
 	bool found, ready;
 
 	mutex_lock(&watcher->lock);
-	found = look_locked(watcher);
+	found = watcher_look_locked(watcher);
 	ready = !watcher->waiting;
 	watcher_unlock(watcher);
 

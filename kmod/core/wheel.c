@@ -60,8 +60,8 @@ static u64 due_of(const struct cmap_wheel *wheel, u32 digit, u32 value)
 }
 
 /* Add an entry to the list that it belongs to. */
-static void enter(struct cmap_wheel *wheel, cmap_ref ref,
-		  struct cmap_trailer *trailer, u32 list)
+static void wheel_enter(struct cmap_wheel *wheel, cmap_ref ref,
+			struct cmap_trailer *trailer, u32 list)
 {
 	cmap_ref first = wheel->head[list];
 
@@ -78,7 +78,7 @@ static void enter(struct cmap_wheel *wheel, cmap_ref ref,
 	wheel->head[list] = ref;
 }
 
-static void leave(struct cmap_wheel *wheel, const struct cmap_trailer *trailer)
+static void wheel_leave(struct cmap_wheel *wheel, const struct cmap_trailer *trailer)
 {
 	cmap_ref next = trailer->next, prev = trailer->prev;
 	u32 list = prev - 1;
@@ -140,9 +140,9 @@ void cmap_wheel_free(struct cmap_wheel *wheel)
 }
 
 /* Put a node in the place of another one in its list. */
-static void take_place(struct cmap_wheel *wheel, cmap_ref ref,
-		       struct cmap_trailer *trailer,
-		       const struct cmap_trailer *old)
+static void wheel_take_place(struct cmap_wheel *wheel, cmap_ref ref,
+			     struct cmap_trailer *trailer,
+			     const struct cmap_trailer *old)
 {
 	trailer->next = old->next;
 	trailer->prev = old->prev;
@@ -159,15 +159,15 @@ static void take_place(struct cmap_wheel *wheel, cmap_ref ref,
  * the old one's place.  If the old one is still in the list that is being spread, so is
  * the new one then, and will be moved from there.
  */
-static void reenter(struct cmap_wheel *wheel, const struct cmap_trailer *old,
-		    cmap_ref ref, struct cmap_trailer *trailer, u32 list)
+static void wheel_reenter(struct cmap_wheel *wheel, const struct cmap_trailer *old,
+			  cmap_ref ref, struct cmap_trailer *trailer, u32 list)
 {
 	if (list != list_of(wheel, old->deadline)) {
-		leave(wheel, old);
-		enter(wheel, ref, trailer, list);
+		wheel_leave(wheel, old);
+		wheel_enter(wheel, ref, trailer, list);
 		return;
 	}
-	take_place(wheel, ref, trailer, old);
+	wheel_take_place(wheel, ref, trailer, old);
 	wheel->soonest[list] = min(wheel->soonest[list], trailer->deadline);
 }
 
@@ -191,15 +191,15 @@ void cmap_wheel_replace(struct cmap_wheel *wheel, const struct cmap_trailer *old
 	lockdep_assert_held(wheel->arena->lock);
 
 	if (!trailer) {
-		leave(wheel, old);
+		wheel_leave(wheel, old);
 		wheel->entries--;
 		return;
 	}
 	list = list_of(wheel, trailer->deadline);
 	if (old) {
-		reenter(wheel, old, ref, trailer, list);
+		wheel_reenter(wheel, old, ref, trailer, list);
 	} else {
-		enter(wheel, ref, trailer, list);
+		wheel_enter(wheel, ref, trailer, list);
 		wheel->entries++;
 	}
 	cmap_alarm_set(wheel->clock, &wheel->alarm,
@@ -221,7 +221,7 @@ void cmap_wheel_move(struct cmap_wheel *wheel, cmap_ref from, cmap_ref to)
 {
 	lockdep_assert_held(wheel->arena->lock);
 
-	take_place(wheel, to, trailer_at(wheel, to), trailer_at(wheel, from));
+	wheel_take_place(wheel, to, trailer_at(wheel, to), trailer_at(wheel, from));
 }
 
 /* The first used value of a digit, from one on; CMAP_WHEEL_VALUES if there is none. */
@@ -260,8 +260,8 @@ static bool spread_one(struct cmap_wheel *wheel)
 		return false;
 	}
 	trailer = trailer_at(wheel, ref);
-	leave(wheel, trailer);
-	enter(wheel, ref, trailer, list_of(wheel, trailer->deadline));
+	wheel_leave(wheel, trailer);
+	wheel_enter(wheel, ref, trailer, list_of(wheel, trailer->deadline));
 	return true;
 }
 

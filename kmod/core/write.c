@@ -20,8 +20,8 @@ static int blocked_on(struct cmap_write *write, int what)
 }
 
 /* Tell what a write found that is refused because of it. */
-static int refused(struct cmap_write *write, const struct cmap_node *node,
-		   int err)
+static int write_refused(struct cmap_write *write, const struct cmap_node *node,
+			 int err)
 {
 	write->version = node->version;
 	write->result = cmap_node_deadline(node);
@@ -41,10 +41,10 @@ static __always_inline int check_conditions(struct cmap_write *write,
 	write->old_version = node->version;
 	write->old_len = cmap_node_value_len(node);
 	if (write->flags & CMAP_WRITE_ABSENT)
-		return refused(write, node, -EEXIST);
+		return write_refused(write, node, -EEXIST);
 	if (write->flags & CMAP_WRITE_VERSION &&
 	    write->expected != node->version)
-		return refused(write, node, -ESTALE);
+		return write_refused(write, node, -ESTALE);
 	if (write->flags & CMAP_WRITE_KEEP_OLD &&
 	    write->old_room < cmap_node_value_len(node))
 		return -EMSGSIZE;
@@ -83,7 +83,7 @@ static int keep_value(struct cmap_write *write, const struct cmap_node *node)
 		return 0;
 	write->value_len = cmap_node_value_len(node);
 	if (write->value_len > CMAP_COPY_LOCKED_MAX)
-		return refused(write, node, -ESTALE);
+		return write_refused(write, node, -ESTALE);
 	write->value = cmap_node_value(node);
 	return 0;
 }

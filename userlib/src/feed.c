@@ -143,7 +143,7 @@ static int fill_by_calls(struct kcmap_feed *feed)
 
 /* ---- the calls ---- */
 
-static int fill(struct kcmap_feed *feed)
+static int feed_fill(struct kcmap_feed *feed)
 {
 	enum kcmap_outcome outcome = KCMAP_CALL;
 
@@ -170,7 +170,7 @@ static __attribute_noinline__ int next_slow(struct kcmap_feed *feed,
 		if (result > 0 && is_wanted(feed, change))
 			return 1;
 		if (!result)
-			result = fill(feed);
+			result = feed_fill(feed);
 	} while (result > 0);
 
 	return result;
@@ -219,7 +219,7 @@ static int set_cursor(struct kcmap_feed *feed, const void *cursor,
  * Set the cursor, and have the kernel check it and the filter: it is asked for
  * what fits no buffer.
  */
-static int begin(struct kcmap_feed *feed, const void *cursor, size_t cursor_len)
+static int feed_begin(struct kcmap_feed *feed, const void *cursor, size_t cursor_len)
 {
 	size_t size = feed->records.size;
 	struct cmap_feed_read args;
@@ -256,7 +256,7 @@ API struct kcmap_feed *kcmap_feed_open(struct kcmap *map,
 	record = of.bytes / 4 > of.record_max ? of.bytes / 4 : of.record_max;
 	feed->wanted = kcmap_wanted_copy(filter);
 	if (!feed->wanted || kcmap_records_new(&feed->records, of.shards, record) ||
-	    begin(feed, cursor, cursor_len)) {
+	    feed_begin(feed, cursor, cursor_len)) {
 		kcmap_feed_close(feed);
 		return NULL;
 	}

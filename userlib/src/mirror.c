@@ -37,7 +37,7 @@ static int is_missing(const struct kcmap_mirror *mirror, uint32_t shard)
 	return mirror->missing_bits[shard / 64] >> shard % 64 & 1;
 }
 
-static void miss(struct kcmap_mirror *mirror, uint32_t shard)
+static void mirror_miss(struct kcmap_mirror *mirror, uint32_t shard)
 {
 	mirror->missing += !is_missing(mirror, shard);
 	mirror->missing_bits[shard / 64] |= 1ULL << shard % 64;
@@ -48,7 +48,7 @@ static void miss_all(struct kcmap_mirror *mirror)
 	uint32_t shard;
 
 	for (shard = 0; shard < mirror->shards; shard++)
-		miss(mirror, shard);
+		mirror_miss(mirror, shard);
 }
 
 /* All versions of an entry are its shard's. */
@@ -243,11 +243,11 @@ static int follow_set(struct kcmap_mirror *mirror,
 	return there < 0 ? -1 : 0;
 }
 
-static int follow(struct kcmap_mirror *mirror, const struct kcmap_change *change)
+static int mirror_follow(struct kcmap_mirror *mirror, const struct kcmap_change *change)
 {
 	if (change->cause == KCMAP_CAUSE_LOST) {
 		mirror->info.lost += change->lost;
-		miss(mirror, shard_of(mirror, change->version));
+		mirror_miss(mirror, shard_of(mirror, change->version));
 		return 0;
 	}
 	mirror->info.changes++;
@@ -261,7 +261,7 @@ static int follow(struct kcmap_mirror *mirror, const struct kcmap_change *change
 		return 0;
 	default:
 		/* A cause of a later module: what it did can be read. */
-		miss(mirror, shard_of(mirror, change->version));
+		mirror_miss(mirror, shard_of(mirror, change->version));
 		return 0;
 	}
 }
@@ -273,7 +273,7 @@ static int follow_all(struct kcmap_mirror *mirror)
 	int more;
 
 	while ((more = kcmap_watch_next(mirror->watch, &change, 0)) > 0)
-		if (follow(mirror, &change))
+		if (mirror_follow(mirror, &change))
 			return -1;
 	/* 0: the map is gone, with all that could change. */
 	return more < 0 && errno != ETIMEDOUT ? -1 : 0;
@@ -309,7 +309,7 @@ API int64_t kcmap_mirror_update(struct kcmap_mirror *mirror, int timeout)
 	more = kcmap_watch_next(mirror->watch, &change, timeout);
 	if (more < 0)
 		return errno == ETIMEDOUT ? 0 : -1;
-	if (more && follow(mirror, &change)) {
+	if (more && mirror_follow(mirror, &change)) {
 		miss_all(mirror);
 		return -1;
 	}

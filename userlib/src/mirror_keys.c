@@ -47,7 +47,7 @@ struct kcmap_mirror_key **kcmap_mirror_find(const struct kcmap_mirror_keys *keys
 }
 
 /* Without memory for more buckets, the chains get longer. */
-static void grow(struct kcmap_mirror_keys *keys)
+static void mirror_keys_grow(struct kcmap_mirror_keys *keys)
 {
 	size_t buckets = 2 * keys->buckets, i;
 	struct kcmap_mirror_key **bucket = calloc(buckets, sizeof(*bucket));
@@ -78,7 +78,7 @@ struct kcmap_mirror_key *kcmap_mirror_add(struct kcmap_mirror_keys *keys,
 	if (!added)
 		return NULL;
 	if (keys->count >= keys->buckets)
-		grow(keys);
+		mirror_keys_grow(keys);
 	added->hash = kcmap_hash(&keys->hash, key, len);
 	added->len = len;
 	if (len)

@@ -8,7 +8,7 @@
 #define DEADLINE_BYTES	8	/* behind the record's structure */
 #define LATER_FIELDS	4096	/* room for what a later kernel may add */
 
-static size_t words(size_t bytes)
+static size_t feed_words(size_t bytes)
 {
 	return (bytes + 7) & ~(size_t)7;
 }
@@ -29,9 +29,9 @@ int kcmap_feed_of(const struct kcmap *map, struct kcmap_feed_of *of)
 		.shards = stat.shards,
 		.bytes = stat.feed_bytes,
 		.clock_offset = stat.clock_offset,
-		.record_max = (uint32_t)(words(sizeof(struct cmap_feed_record) +
-					       DEADLINE_BYTES + stat.key_max) +
-					 words(stat.feed_value_max)),
+		.record_max = (uint32_t)(feed_words(sizeof(struct cmap_feed_record) +
+						    DEADLINE_BYTES + stat.key_max) +
+					 feed_words(stat.feed_value_max)),
 	};
 	return 0;
 }
@@ -107,8 +107,8 @@ static void fill_in_value(const struct cmap_feed_record *record,
  * Move on past a record, which is valid.  Returns 0 if it is not the next one of its
  * ring.
  */
-static int pass(struct kcmap_records *records,
-		const struct cmap_feed_record *record)
+static int records_pass(struct kcmap_records *records,
+			const struct cmap_feed_record *record)
 {
 	struct cmap_feed_position *reader = records->reader;
 
@@ -133,7 +133,7 @@ int kcmap_records_next(struct kcmap_records *records,
 	size_t left = kcmap_records_left(records);
 
 	if (left < sizeof(*record) || !kcmap_record_valid(record, left) ||
-	    !pass(records, record)) {
+	    !records_pass(records, record)) {
 		records->next = records->end;
 		errno = EBADMSG;
 		return left && !records->reader ? -1 : 0;

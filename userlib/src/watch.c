@@ -163,7 +163,7 @@ static int wait_until(int fd, int64_t deadline)
 }
 
 /* Read records.  1, 0 if the map is gone, or -1 with errno set. */
-static int fill(struct kcmap_watch *watch)
+static int watch_fill(struct kcmap_watch *watch)
 {
 	struct kcmap_records *records = &watch->records;
 	ssize_t len;
@@ -188,7 +188,7 @@ API int kcmap_watch_next(struct kcmap_watch *watch, struct kcmap_change *change,
 	int result;
 
 	while (!kcmap_records_left(&watch->records)) {
-		result = fill(watch);
+		result = watch_fill(watch);
 		if (result > 0)
 			break;
 		if (!result || errno != EAGAIN)

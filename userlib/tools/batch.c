@@ -78,7 +78,7 @@ static _Noreturn void die_of_line(const struct batching *all, const char *why)
 /* ---- reading ---- */
 
 /* Split at spaces and tabs; '' is the empty word.  Returns how many words there are. */
-static int split(char *text, char **words)
+static int split_line(char *text, char **words)
 {
 	int n = 0;
 
@@ -177,7 +177,7 @@ static void add_line(struct batching *all, char *text)
 	int n, added;
 
 	*line = (struct line){ .number = all->number };
-	n = split(text, line->words);
+	n = split_line(text, line->words);
 	if (!n || *line->words[0] == '#')
 		return;
 	line->verb = verb_of_name(line->words[0]);
@@ -257,7 +257,7 @@ static void end_line(struct batching *all, unsigned int i)
 	free(line->old);
 }
 
-static void submit(struct batching *all)
+static void submit_batch(struct batching *all)
 {
 	unsigned int i;
 	int done = all->n ? kcmap_batch_submit(all->batch, all->map) : 0;
@@ -308,9 +308,9 @@ void do_batch(const struct arguments *args)
 		all.number++;
 		add_line(&all, text);
 		if (all.n == GROUP || all.old_bytes >= VALUES_BYTES)
-			submit(&all);
+			submit_batch(&all);
 	}
-	submit(&all);
+	submit_batch(&all);
 	free(text);
 	kcmap_batch_free(all.batch);
 	kcmap_close(all.map);

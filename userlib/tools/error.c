@@ -71,7 +71,7 @@ int status_of(int error, enum kcmap_operation operation)
 }
 
 /* An argument in a message is one line, and an empty one can be seen. */
-static void say(const char *what, const char *why)
+static void say_error(const char *what, const char *why)
 {
 	const char *line;
 
@@ -86,7 +86,7 @@ void warn_of(const char *what, int error)
 {
 	char why[KCMAP_STRERROR_MAX];
 
-	say(what, kcmap_strerror(error, doing.operation, doing.map, why, sizeof(why)));
+	say_error(what, kcmap_strerror(error, doing.operation, doing.map, why, sizeof(why)));
 }
 
 void die(const char *what)
@@ -129,18 +129,18 @@ void die_printing(void)
 
 void die_of_file(const char *file)
 {
-	say(file, strerror(errno));
+	say_error(file, strerror(errno));
 	exit(EXIT_FAILED);
 }
 
 void die_of_usage(const char *what, const char *why)
 {
-	say(what, why);
+	say_error(what, why);
 	exit(EX_USAGE);
 }
 
 void die_because(const char *what, const char *why)
 {
-	say(what, why);
+	say_error(what, why);
 	exit(EXIT_FAILED);
 }

@@ -277,8 +277,8 @@ static void import_dump(struct importing *in)
 
 /* ---- JSON ---- */
 
-static struct json_object *member(struct json_object *record, const char *name,
-				  enum json_type type)
+static struct json_object *member_of(struct json_object *record, const char *name,
+				     enum json_type type)
 {
 	struct json_object *value;
 
@@ -296,7 +296,8 @@ static struct json_object *parse_line(struct importing *in, const char *line)
 		die("memory");
 	json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
 	record = len < INT_MAX ? json_tokener_parse_ex(tokener, line, (int)len + 1) : NULL;
-	if (!json_object_is_type(record, json_type_object) || !member(record, "kind", json_type_string))
+	if (!json_object_is_type(record, json_type_object) ||
+	    !member_of(record, "kind", json_type_string))
 		die_of_line(in, in->line, "not a JSON object that has a kind");
 	json_tokener_free(tokener);
 	return record;
@@ -305,12 +306,12 @@ static struct json_object *parse_line(struct importing *in, const char *line)
 /* A string, or its bytes as digits. */
 static struct bytes bytes_of(struct importing *in, struct json_object *record, const char *name)
 {
-	struct json_object *text = member(record, name, json_type_string), *digits;
+	struct json_object *text = member_of(record, name, json_type_string), *digits;
 	struct bytes bytes = { NULL, 0 };
 	char hex[32];
 
 	snprintf(hex, sizeof(hex), "%s_hex", name);
-	digits = member(record, hex, json_type_string);
+	digits = member_of(record, hex, json_type_string);
 	if (!text == !digits)
 		die_of_line(in, in->line, "an entry needs key or key_hex, and value or value_hex, which are strings");
 	if (text) {
@@ -389,8 +390,8 @@ static void import_json(struct importing *in)
 
 	do {
 		struct json_object *record = parse_line(in, line);
-		const char *kind = json_object_get_string(member(record, "kind",
-								 json_type_string));
+		const char *kind = json_object_get_string(member_of(record, "kind",
+								    json_type_string));
 
 		if (!strcmp(kind, "map") && in->line == 1) {
 			options_of_record(in, record);

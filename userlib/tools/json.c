@@ -10,7 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void add(struct json_object *record, const char *member, struct json_object *value)
+static void json_append(struct json_object *record, const char *member,
+			struct json_object *value)
 {
 	if (!value || json_object_object_add(record, member, value))
 		die("memory");
@@ -28,22 +29,22 @@ struct json_object *json_record(const char *kind)
 
 void json_add_text(struct json_object *record, const char *member, const char *text)
 {
-	add(record, member, json_object_new_string(text));
+	json_append(record, member, json_object_new_string(text));
 }
 
 void json_add_number(struct json_object *record, const char *member, uint64_t number)
 {
-	add(record, member, json_object_new_uint64(number));
+	json_append(record, member, json_object_new_uint64(number));
 }
 
 void json_add_signed(struct json_object *record, const char *member, int64_t number)
 {
-	add(record, member, json_object_new_int64(number));
+	json_append(record, member, json_object_new_int64(number));
 }
 
 void json_add_truth(struct json_object *record, const char *member, int truth)
 {
-	add(record, member, json_object_new_boolean(truth));
+	json_append(record, member, json_object_new_boolean(truth));
 }
 
 void json_add_real(struct json_object *record, const char *member, double number)
@@ -51,7 +52,7 @@ void json_add_real(struct json_object *record, const char *member, double number
 	char text[64];
 
 	snprintf(text, sizeof(text), "%.3f", number);
-	add(record, member, json_object_new_double_s(number, text));
+	json_append(record, member, json_object_new_double_s(number, text));
 }
 
 /* A time in seconds, exact to the nanosecond. */
@@ -61,7 +62,7 @@ void json_add_seconds(struct json_object *record, const char *member, uint64_t t
 
 	snprintf(text, sizeof(text), "%" PRIu64 ".%09u", time / KCMAP_SECOND,
 		 (unsigned int)(time % KCMAP_SECOND));
-	add(record, member, json_object_new_double_s((double)time / 1e9, text));
+	json_append(record, member, json_object_new_double_s((double)time / 1e9, text));
 }
 
 /* For how long an entry lives.  Without a deadline it has no such member. */
@@ -108,7 +109,7 @@ static void add_json(struct json_object *record, const char *member, const void 
 	if (!object)
 		die("memory");
 	json_object_set_serializer(object, print_as_it_is, text, free_text);
-	add(record, member, object);
+	json_append(record, member, object);
 }
 
 static void add_hex(struct json_object *record, const char *member, const void *data, size_t len)
@@ -133,7 +134,7 @@ void json_add_bytes(struct json_object *record, const char *member, enum type ty
 	    (type == TYPE_TEXT && (!is_utf8(data, len) || len > INT_MAX))) {
 		add_hex(record, member, data, len);
 	} else if (type == TYPE_TEXT) {
-		add(record, member, json_object_new_string_len(data, (int)len));
+		json_append(record, member, json_object_new_string_len(data, (int)len));
 	} else if (type == TYPE_JSON) {
 		add_json(record, member, data, len);
 	} else {

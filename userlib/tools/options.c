@@ -241,7 +241,7 @@ struct parsing {
 };
 
 /* The word that the user wrote. */
-static char *unguarded(const struct parsing *parsing, char *word)
+static char *unguarded_word(const struct parsing *parsing, char *word)
 {
 	int i;
 
@@ -260,7 +260,7 @@ static error_t parse_command(int key, char *arg, struct argp_state *state)
 
 	switch (key) {
 	case ARGP_KEY_ARG:
-		args->argv[args->argc++] = unguarded(parsing, arg);
+		args->argv[args->argc++] = unguarded_word(parsing, arg);
 		return 0;
 	case ARGP_KEY_END:
 		if (args->argc - 1 < command->least || args->argc - 1 > command->most)
@@ -270,7 +270,7 @@ static error_t parse_command(int key, char *arg, struct argp_state *state)
 		for (i = 0; i < N_OPTIONS; i++) {
 			if (options[i].key != key || !(command->takes & UINT64_C(1) << i))
 				continue;
-			set_option(args, (enum option_index)i, unguarded(parsing, arg));
+			set_option(args, (enum option_index)i, unguarded_word(parsing, arg));
 			return 0;
 		}
 		return ARGP_ERR_UNKNOWN;
@@ -313,7 +313,7 @@ static int is_argument(const struct command *command, const char *word)
 	return 1;
 }
 
-static char *guard(struct parsing *parsing, const char *word)
+static char *guard_word(struct parsing *parsing, const char *word)
 {
 	char *guarded;
 
@@ -430,7 +430,7 @@ const struct command *options_parse(struct arguments *args, int argc, char **arg
 	for (i = 1; i < at; i++)
 		words[n++] = argv[i];
 	for (i = at + 1; i < argc; i++)
-		words[n++] = is_argument(command, argv[i]) ? guard(&parsing, argv[i]) : argv[i];
+		words[n++] = is_argument(command, argv[i]) ? guard_word(&parsing, argv[i]) : argv[i];
 	parse_words(&parsing, n, words);
 	return command;
 }

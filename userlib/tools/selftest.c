@@ -28,7 +28,7 @@ struct bench {
 	uint32_t keys[GROUP];
 };
 
-static void fail(const char *what)
+static void bench_fail(const char *what)
 {
 	if (!errno)
 		die_because(what, "it did not return what was written");
@@ -55,7 +55,7 @@ static void set_one(struct bench *bench)
 
 	make_value(value, key);
 	if (kcmap_set(bench->map, &key, sizeof(key), value, VALUE, NULL))
-		fail("set");
+		bench_fail("set");
 }
 
 static void get_from(struct kcmap *map, struct bench *bench)
@@ -67,7 +67,7 @@ static void get_from(struct kcmap *map, struct bench *bench)
 	make_value(want, key);
 	if (kcmap_get(map, &key, sizeof(key), value, VALUE, NULL) != VALUE ||
 	    memcmp(value, want, VALUE))
-		fail("get");
+		bench_fail("get");
 }
 
 static void get_one(struct bench *bench)
@@ -86,7 +86,7 @@ static void get_absent(struct bench *bench)
 
 	errno = 0;
 	if (kcmap_get(bench->map, &key, sizeof(key), NULL, 0, NULL) >= 0 || errno != ENOENT)
-		fail("get of no key");
+		bench_fail("get of no key");
 }
 
 static void get_many(struct bench *bench)
@@ -104,11 +104,11 @@ static void get_many(struct bench *bench)
 	}
 	errno = 0;
 	if (kcmap_get_many(bench->map, lookups, GROUP) != GROUP)
-		fail("get of many");
+		bench_fail("get of many");
 	for (i = 0; i < GROUP; i++) {
 		make_value(want, bench->keys[i]);
 		if (memcmp(want, bench->values[i], VALUE))
-			fail("get of many");
+			bench_fail("get of many");
 	}
 }
 
@@ -124,13 +124,13 @@ static void set_many(struct bench *bench)
 				bench->values[i], VALUE);
 	}
 	if (kcmap_batch_submit(bench->batch, bench->map) != GROUP)
-		fail("batch");
+		bench_fail("batch");
 }
 
 static void add_one(struct bench *bench)
 {
 	if (kcmap_add(bench->map, "n", 1, 1, 0, NULL, NULL))
-		fail("add");
+		bench_fail("add");
 }
 
 static const struct measurement {
@@ -150,7 +150,7 @@ static const struct measurement {
 #define N_MEASUREMENTS	(sizeof(measurements) / sizeof(*measurements))
 
 /* Nanoseconds for a key.  Each part is long enough for the clock not to count. */
-static double measure(struct bench *bench, const struct measurement *what, uint64_t time)
+static double bench_measure(struct bench *bench, const struct measurement *what, uint64_t time)
 {
 	uint64_t begin = clock_now(), end, n = 0;
 	unsigned int i;
@@ -200,8 +200,8 @@ void do_bench(const struct arguments *args)
 	if (!given(args, JSON))
 		table = table_new(columns, 3);
 	for (i = 0; i < N_MEASUREMENTS; i++) {
-		double ns = measure(bench, &measurements[i],
-				    args->seconds ? args->seconds : KCMAP_SECOND / 5);
+		double ns = bench_measure(bench, &measurements[i],
+					  args->seconds ? args->seconds : KCMAP_SECOND / 5);
 
 		snprintf(each, sizeof(each), "%.0f", ns);
 		snprintf(rate, sizeof(rate), "%.0f", 1e9 / ns);

@@ -84,7 +84,7 @@ static void look_at_all(struct looks *looks)
 		die("list");
 }
 
-static void forget(struct looks *looks)
+static void forget_names(struct looks *looks)
 {
 	while (looks->n)
 		free(looks->all[--looks->n].name);
@@ -209,10 +209,10 @@ void do_top(const struct arguments *args)
 		look_at_all(now);
 		find_rates(now, before);
 		print_looks(args, now);
-		forget(before);
+		forget_names(before);
 		n++;
 	} while (n != args->limit);
-	forget(&two[n % 2]);
+	forget_names(&two[n % 2]);
 	free(two[0].all);
 	free(two[1].all);
 }
