@@ -3,8 +3,8 @@
  * cmap - look at maps and change them from the shell.
  */
 #include "description.h"
+#include "dispatch.h"
 #include "error.h"
-#include "options.h"
 #include "text.h"
 
 #include <errno.h>
@@ -17,7 +17,7 @@ int main(int argc, char **argv)
 
 	text_init();
 	error_init();
-	options_init();
+	options_init(commands);
 	command = options_parse(&args, argc, argv);
 	description_apply(&args, command);
 	doing.operation = command->operation;

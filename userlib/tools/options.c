@@ -97,8 +97,15 @@ static const char notes[] =
 	"has timed out, 4 if a condition did not hold, 5 if there is no such map,\n"
 	"64 for wrong usage.";
 
-void options_init(void)
+static const struct command *all_commands;
+
+/*
+ * Set up the parser for a table of commands.  That table knows do_help(), so it is not
+ * known here by its name.
+ */
+void options_init(const struct command *table)
 {
+	all_commands = table;
 	argp_err_exit_status = EX_USAGE;
 	/* With it, options would end at the first argument. */
 	unsetenv("POSIXLY_CORRECT");
@@ -108,7 +115,7 @@ const struct command *command_of_name(const char *name)
 {
 	const struct command *command;
 
-	for (command = commands; command->name; command++)
+	for (command = all_commands; command->name; command++)
 		if (!strcmp(command->name, name))
 			return command;
 	return NULL;
@@ -338,7 +345,7 @@ static char *list_commands(void)
 		die("memory");
 	for (group = 0; group < GROUPS; group++) {
 		fprintf(out, "%s\n", headings[group]);
-		for (command = commands; command->name; command++) {
+		for (command = all_commands; command->name; command++) {
 			if ((int)command->group != group)
 				continue;
 			snprintf(line, sizeof(line), "%s %s", command->name, command->arguments);
@@ -430,7 +437,8 @@ const struct command *options_parse(struct arguments *args, int argc, char **arg
 	for (i = 1; i < at; i++)
 		words[n++] = argv[i];
 	for (i = at + 1; i < argc; i++)
-		words[n++] = is_argument(command, argv[i]) ? guard_word(&parsing, argv[i]) : argv[i];
+		words[n++] = is_argument(command, argv[i]) ?
+			     guard_word(&parsing, argv[i]) : argv[i];
 	parse_words(&parsing, n, words);
 	return command;
 }
@@ -443,7 +451,7 @@ static void print_commands(void)
 	const struct command *command;
 	size_t i;
 
-	for (command = commands; command->name; command++) {
+	for (command = all_commands; command->name; command++) {
 		printf("%s\t%s\t", command->name, command->arguments);
 		for (i = 0; i < N_OPTIONS; i++) {
 			if (!(command->takes & UINT64_C(1) << i))

@@ -91,9 +91,7 @@ struct command {
 	int has_short;		/* one dash begins an option, not an argument */
 };
 
-extern const struct command commands[];
-
-void options_init(void);
+void options_init(const struct command *table);
 const struct command *command_of_name(const char *name);
 const struct command *options_parse(struct arguments *args, int argc, char **argv);
 void do_help(const struct arguments *args);

@@ -3,6 +3,7 @@
  * The table of all commands.  A command is a line here and a function in the file of
  * its subject; help and completion know it from here.
  */
+#include "dispatch.h"
 #include "commands.h"
 
 #define CREATES		(TAKES(MODE) | TAKES(KEY_MAX) | TAKES(VALUE_MAX) | TAKES(MAX_ENTRIES) | \
