@@ -192,3 +192,29 @@ void result_one(const struct what *what, double value)
 
 	result(what, &series);
 }
+
+void pair_print(const char *name, const struct pair *pair, double bar)
+{
+	printf("  %-30s %10.1f %10.1f  %6.3f   (%.3f to %.3f)", name,
+	       series_median(&pair->a), series_median(&pair->b),
+	       series_median(&pair->ratio), series_min(&pair->ratio),
+	       series_max(&pair->ratio));
+	if (bar > 0)
+		printf("  bar %g%s", bar,
+		       series_median(&pair->ratio) > bar ? " MISSED" : "");
+	printf("\n");
+	fflush(stdout);
+}
+
+void pair_result(const struct what *what, const char *b, const char *ratio,
+		 const char *ratio_unit, const struct pair *pair)
+{
+	struct what other = *what;
+
+	result(what, &pair->a);
+	other.peer = b;
+	result(&other, &pair->b);
+	other.peer = ratio;
+	other.unit = ratio_unit;
+	result(&other, &pair->ratio);
+}

@@ -74,4 +74,25 @@ struct what {
 void result(const struct what *what, const struct series *series);
 void result_one(const struct what *what, double value);
 
+/* Times of two things that are measured in turn, and the ratio of each two. */
+struct pair {
+	struct series a;
+	struct series b;
+	struct series ratio;
+};
+
+static inline void pair_add(struct pair *pair, double a, double b)
+{
+	series_add(&pair->a, a);
+	series_add(&pair->b, b);
+	series_add(&pair->ratio, a / b);
+}
+
+/* Print a row with the medians.  If there is a bar, say whether the ratio is above it. */
+void pair_print(const char *name, const struct pair *pair, double bar);
+
+/* Print the results: @what is that of @a; @b and the ratio have other peers. */
+void pair_result(const struct what *what, const char *b, const char *ratio,
+		 const char *ratio_unit, const struct pair *pair);
+
 #endif /* BENCH_H */

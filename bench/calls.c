@@ -220,30 +220,23 @@ static double time_of(void (*fn)(void))
 static void compare(const char *name, double calls, void (*a)(void),
 		    void (*b)(void))
 {
-	struct series as = {}, bs = {}, ratios = {};
-	struct what what = {
+	const struct what what = {
 		.suite = "calls", .peer = "cmap call", .operation = name,
 		.distribution = "uniform", .unit = unit, .threads = 1,
 	};
+	struct pair pair = {};
 	int i;
 
 	a();
 	b();
 	for (i = 0; i < bench.rounds; i++) {
-		series_add(&as, time_of(a) / calls * 1e9);
-		series_add(&bs, time_of(b) / calls * 1e9);
-		series_add(&ratios, as.value[i] / bs.value[i]);
+		double time_a = time_of(a) / calls * 1e9;
+
+		pair_add(&pair, time_a, time_of(b) / calls * 1e9);
 	}
-	printf("  %-28s %8.0f %8.0f    %5.2f   (%.2f to %.2f)\n", name,
-	       series_median(&as), series_median(&bs), series_median(&ratios),
-	       series_min(&ratios), series_max(&ratios));
-	result(&what, &as);
-	what.peer = "BPF call";
-	result(&what, &bs);
-	what.peer = "cmap call to BPF call";
-	what.unit = !strcmp(unit, "ns") ? "ratio" : "ratio of instructions";
-	result(&what, &ratios);
-	fflush(stdout);
+	pair_print(name, &pair, 0);
+	pair_result(&what, "BPF call", "cmap call to BPF call",
+		    !strcmp(unit, "ns") ? "ratio" : "ratio of instructions", &pair);
 }
 
 /* ---- memory ---- */
@@ -366,8 +359,8 @@ int main(int argc, char **argv)
 	compare_memory();
 	printf("  %llu entries of 8 + %d bytes; medians of %d rounds, in turns\n\n",
 	       (unsigned long long)bench.entries, VALUE_SIZE, bench.rounds);
-	printf("  %s for one %*s %8s %8s    %5s\n", unit,
-	       (int)(19 - strlen(unit)), "", "cmap", "BPF", "ratio");
+	printf("  %s for one %*s %10s %10s  %6s\n", unit,
+	       (int)(21 - strlen(unit)), "", "cmap", "BPF", "ratio");
 	compare("get", bench.calls, cmap_lookups, bpf_lookups);
 	compare("get, absent", bench.calls, cmap_misses, bpf_misses);
 	compare("set", bench.calls, cmap_updates, bpf_updates);

@@ -135,34 +135,23 @@ static double time_of(void (*fn)(void))
 static void compare(const char *name, void (*with)(void), void (*without)(void),
 		    double bar)
 {
-	struct series as = {}, bs = {}, ratios = {};
-	struct what what = {
+	const struct what what = {
 		.suite = "expiry", .peer = "with a deadline", .operation = name,
 		.distribution = "uniform", .unit = unit, .threads = 1,
 	};
+	struct pair pair = {};
 	int i;
 
 	time_of(with);
 	time_of(without);
 	for (i = 0; i < bench.rounds; i++) {
-		series_add(&as, time_of(with));
-		series_add(&bs, time_of(without));
-		series_add(&ratios, as.value[i] / bs.value[i]);
+		double time_with = time_of(with);
+
+		pair_add(&pair, time_with, time_of(without));
 	}
-	printf("  %-24s %9.1f %9.1f   %6.3f  (%.3f to %.3f)", name,
-	       series_median(&as), series_median(&bs), series_median(&ratios),
-	       series_min(&ratios), series_max(&ratios));
-	if (bar > 0)
-		printf("  bar %g%s", bar,
-		       series_median(&ratios) > bar ? " MISSED" : "");
-	printf("\n");
-	result(&what, &as);
-	what.peer = "without";
-	result(&what, &bs);
-	what.peer = "with to without";
-	what.unit = !strcmp(unit, "ns") ? "ratio" : "ratio of instructions";
-	result(&what, &ratios);
-	fflush(stdout);
+	pair_print(name, &pair, bar);
+	pair_result(&what, "without", "with to without",
+		    !strcmp(unit, "ns") ? "ratio" : "ratio of instructions", &pair);
 }
 
 static void costs(void)
@@ -179,7 +168,7 @@ static void costs(void)
 				NULL) || kcmap_write(timed, &with_ttl, NULL),
 		      "fill");
 	}
-	printf("  %-24s %9s %9s   %6s\n", unit, "with", "without", "ratio");
+	printf("  %-30s %10s %10s  %6s\n", unit, "with", "without", "ratio");
 	compare("get", get_with_deadline, get_plain, BAR_GET);
 	compare("get, 64 at once", many_with_deadline, many_plain, 0);
 	compare("set", set_with_ttl, set_plain, BAR_SET);

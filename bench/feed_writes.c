@@ -58,33 +58,24 @@ static double time_sets(void)
 	return (now() - begin) / bench.calls;
 }
 
-static void print(const char *name, const char *with, const struct series *a,
-		  const char *without, const struct series *b,
-		  const struct series *ratios, int threads)
+static void print(const char *name, const char *with, const char *without,
+		  const struct pair *pair, int threads)
 {
 	char both[80];
-	struct what what = {
+	const struct what what = {
 		.suite = "feeds", .peer = with, .operation = name,
 		.distribution = "uniform", .unit = feed_unit, .threads = threads,
 	};
 
-	printf("  %-30s %10.1f %10.1f  %6.3f   (%.3f to %.3f)\n", with,
-	       series_median(a), series_median(b), series_median(ratios),
-	       series_min(ratios), series_max(ratios));
-	result(&what, a);
-	what.peer = without;
-	result(&what, b);
 	snprintf(both, sizeof(both), "%s to %s", with, without);
-	what.peer = both;
-	what.unit = "ratio";
-	result(&what, ratios);
-	fflush(stdout);
+	pair_print(with, pair, 0);
+	pair_result(&what, without, both, "ratio", pair);
 }
 
 /* Time sets, while @with has set up something, and while it has not. */
 static void compare(const char *name, void (*with)(void), void (*without)(void))
 {
-	struct series a = {}, b = {}, ratios = {};
+	struct pair pair = {};
 	int round;
 
 	for (round = -1; round < bench.rounds; round++) {
@@ -96,13 +87,10 @@ static void compare(const char *name, void (*with)(void), void (*without)(void))
 		without();
 		time_sets();
 		without_it = time_sets() * 1e9;
-		if (round < 0)
-			continue;
-		series_add(&a, with_it);
-		series_add(&b, without_it);
-		series_add(&ratios, with_it / without_it);
+		if (round >= 0)
+			pair_add(&pair, with_it, without_it);
 	}
-	print("set", name, &a, "without", &b, &ratios, 1);
+	print("set", name, "without", &pair, 1);
 }
 
 /* ---- the feed itself ---- */
@@ -120,20 +108,21 @@ static void make_no_feed(void)
 
 static void compare_feed(void)
 {
-	struct series a = {}, b = {}, ratios = {};
+	struct pair pair = {};
 	int round;
 
 	for (round = 0; round < bench.rounds; round++) {
+		double with_it;
+
 		make_feed();
 		time_sets();
-		series_add(&a, time_sets() * 1e9);
+		with_it = time_sets() * 1e9;
 		make_no_feed();
 		time_sets();
-		series_add(&b, time_sets() * 1e9);
+		pair_add(&pair, with_it, time_sets() * 1e9);
 		kcmap_close(map);
-		series_add(&ratios, a.value[round] / b.value[round]);
 	}
-	print("set", "a feed", &a, "no feed", &b, &ratios, 1);
+	print("set", "a feed", "no feed", &pair, 1);
 }
 
 /* ---- watches of other keys ---- */
@@ -271,18 +260,18 @@ static double rate_of(int writers)
 
 static void compare_writers(const char *name, uint32_t feed_bytes, bool apart)
 {
-	struct series one = {}, two = {}, ratios = {};
+	struct pair pair = {};
 	int round;
 
 	open_map(feed_bytes, 2);
 	choose_keys(apart);
 	rate_of(2);
 	for (round = 0; round < bench.rounds; round++) {
-		series_add(&one, rate_of(1));
-		series_add(&two, rate_of(2));
-		series_add(&ratios, two.value[round] / one.value[round]);
+		double one = rate_of(1);
+
+		pair_add(&pair, rate_of(2), one);
 	}
-	print("sets a second", name, &two, "one writer", &one, &ratios, 2);
+	print("sets a second", name, "one writer", &pair, 2);
 	kcmap_close(map);
 }
 

@@ -220,8 +220,8 @@ static double time_of(reader *fn, enum kind kind)
 static void compare(const char *name, enum kind kind, const char *a_name,
 		    reader *a, const char *b_name, reader *b, double bar)
 {
-	struct series as = {}, bs = {}, ratios = {};
-	struct what what = {
+	struct pair pair = {};
+	const struct what what = {
 		.suite = suite, .operation = kind == ABSENT ? "get, absent" :
 							      "get",
 		.distribution = name, .unit = "ns", .threads = 1,
@@ -235,26 +235,21 @@ static void compare(const char *name, enum kind kind, const char *a_name,
 	time_of(a, kind);
 	time_of(b, kind);
 	for (i = 0; i < bench.rounds; i++) {
-		series_add(&as, time_of(a, kind));
-		series_add(&bs, time_of(b, kind));
-		series_add(&ratios, bs.value[i] / as.value[i]);
+		series_add(&pair.a, time_of(a, kind));
+		series_add(&pair.b, time_of(b, kind));
+		series_add(&pair.ratio, pair.b.value[i] / pair.a.value[i]);
 	}
 	printf("  %-8s %-24s %7.1f   %-12s %8.1f  %6.2f  (%.2f to %.2f)",
-	       name, a_name, series_median(&as), b_name, series_median(&bs),
-	       series_median(&ratios), series_min(&ratios),
-	       series_max(&ratios));
+	       name, a_name, series_median(&pair.a), b_name, series_median(&pair.b),
+	       series_median(&pair.ratio), series_min(&pair.ratio),
+	       series_max(&pair.ratio));
 	if (bar > 0)
 		printf("  bar %g%s", bar,
-		       series_median(&ratios) < bar ? " MISSED" : "");
+		       series_median(&pair.ratio) < bar ? " MISSED" : "");
 	printf("\n");
-	result(&what, &as);
-	what.peer = b_name;
-	result(&what, &bs);
-	snprintf(both, sizeof(both), "%s, not %s", a_name, b_name);
-	what.peer = both;
-	what.unit = "times";
-	result(&what, &ratios);
 	fflush(stdout);
+	snprintf(both, sizeof(both), "%s, not %s", a_name, b_name);
+	pair_result(&what, b_name, both, "times", &pair);
 }
 
 static void overwritten(const char *operation, const char *unit, double value)

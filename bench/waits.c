@@ -109,24 +109,11 @@ static double time_turns(const int cpu[2], void (*wake)(int who),
 	return begin / bench.calls / 2;
 }
 
-/* Record a series of @what, that of another peer, and the ratios of the two. */
-static void results(struct what what, const struct series *series, const char *other,
-		    const struct series *others, const char *both,
-		    const struct series *ratios)
-{
-	result(&what, series);
-	what.peer = other;
-	result(&what, others);
-	what.peer = both;
-	what.unit = "ratio";
-	result(&what, ratios);
-}
-
 static void compare_turns(const char *name, int cpu0, int cpu1)
 {
-	struct series keys = {}, events = {}, ratios = {};
+	struct pair pair = {};
 	const int cpu[2] = { cpu0, cpu1 };
-	struct what what = {
+	const struct what what = {
 		.suite = "waits", .peer = "cmap", .operation = name,
 		.distribution = "-", .unit = unit, .threads = 2,
 	};
@@ -135,17 +122,12 @@ static void compare_turns(const char *name, int cpu0, int cpu1)
 	time_turns(cpu, key_wake, key_wait);
 	time_turns(cpu, eventfd_wake, eventfd_wait);
 	for (i = 0; i < bench.rounds; i++) {
-		series_add(&keys, time_turns(cpu, key_wake, key_wait) * 1e9);
-		series_add(&events,
-			   time_turns(cpu, eventfd_wake, eventfd_wait) * 1e9);
-		series_add(&ratios, keys.value[i] / events.value[i]);
+		double keys = time_turns(cpu, key_wake, key_wait) * 1e9;
+
+		pair_add(&pair, keys, time_turns(cpu, eventfd_wake, eventfd_wait) * 1e9);
 	}
-	printf("  %-28s %8.0f %8.0f    %5.2f   (%.2f to %.2f)\n", name,
-	       series_median(&keys), series_median(&events),
-	       series_median(&ratios), series_min(&ratios),
-	       series_max(&ratios));
-	results(what, &keys, "eventfd", &events, "cmap to eventfd", &ratios);
-	fflush(stdout);
+	pair_print(name, &pair, 0);
+	pair_result(&what, "eventfd", "cmap to eventfd", "ratio", &pair);
 }
 
 /* ---- a writer, and those who wait for other keys ---- */
@@ -187,30 +169,29 @@ static void start_waiters(void)
 /* The same map throughout: it has had waiters, and has none now. */
 static void compare_writer(void)
 {
-	struct series with = {}, without = {}, ratios = {};
-	struct what what = {
+	struct pair pair = {};
+	const struct what what = {
 		.suite = "waits", .peer = "with waiters", .operation = "set",
 		.distribution = "uniform", .unit = unit, .threads = 1,
 	};
+	char name[32];
 	int i;
 
 	pin(0);
 	for (i = 0; i < bench.rounds; i++) {
 		pid_t child = fork_ready(start_waiters);
+		double with;
 
 		time_sets();
-		series_add(&with, time_sets() * 1e9);
+		with = time_sets() * 1e9;
 		kill(child, SIGKILL);
 		waitpid(child, NULL, 0);
 		time_sets();
-		series_add(&without, time_sets() * 1e9);
-		series_add(&ratios, with.value[i] / without.value[i]);
+		pair_add(&pair, with, time_sets() * 1e9);
 	}
-	printf("  set, %4d wait for others    %8.0f %8.0f    %5.2f   (%.2f to %.2f)\n",
-	       waiters, series_median(&with), series_median(&without),
-	       series_median(&ratios), series_min(&ratios),
-	       series_max(&ratios));
-	results(what, &with, "without waiters", &without, "with to without", &ratios);
+	snprintf(name, sizeof(name), "set, %d wait for others", waiters);
+	pair_print(name, &pair, 0);
+	pair_result(&what, "without waiters", "with to without", "ratio", &pair);
 }
 
 int main(int argc, char **argv)
@@ -233,12 +214,12 @@ int main(int argc, char **argv)
 	event[1] = eventfd(0, 0);
 	check(event[0] < 0 || event[1] < 0, "eventfd");
 
-	printf("  %-28s %8s %8s    %5s\n", "from a wake-up to the waiter",
+	printf("  %-30s %10s %10s  %6s\n", "from a wake-up to the waiter",
 	       "cmap", "eventfd", "ratio");
 	if (sysconf(_SC_NPROCESSORS_ONLN) > 1)
 		compare_turns("wake-up on another CPU", 0, 1);
 	compare_turns("wake-up on the same CPU", 0, 0);
-	printf("  %-28s %8s %8s    %5s\n", "writer", "with", "without",
+	printf("  %-30s %10s %10s  %6s\n", "writer", "with", "without",
 	       "ratio");
 	compare_writer();
 	kcmap_close(map);
