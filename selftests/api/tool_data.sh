@@ -59,8 +59,10 @@ check "the kernel's maps say it, too" "1" 0 sh -c 'insmod /ko/cmap_sample.ko; pi
 
 # ---- conditions and exit codes ----
 
-check "cas" "new" 0 sh -c 'cmap set data c old && cmap cas data c old new && cmap get data c'
-check "cas of another value" "cmap: c: the value is not the expected one" 4 cmap cas data c old newer
+check "compare_swap" "new" 0 sh -c 'cmap set data c old && cmap compare_swap data c old new && cmap get data c'
+check "cas" "newer" 0 sh -c 'cmap cas data c new newer && cmap get data c'
+check "compare_swap in a batch" "ok" 0 sh -c 'echo compare_swap c newer new | cmap batch data'
+check "compare_swap of another value" "cmap: c: the value is not the expected one" 4 cmap compare_swap data c old newer
 check "cas of no key" "cmap: nokey: no such key" 1 cmap cas data nokey old new
 check "swap" "new" 0 cmap swap data c newest
 check "swap of no key" "" 0 cmap swap data fresh first

@@ -34,6 +34,7 @@ static const struct verb {
 	{ "delete", KCMAP_OP_DELETE, 2, 2, 0 },
 	{ "take", KCMAP_OP_TAKE, 2, 2, 1 },
 	{ "swap", KCMAP_OP_SWAP, 3, 3, 1 },
+	{ "compare_swap", KCMAP_OP_COMPARE_SWAP, 4, 4, 0 },
 	{ "cas", KCMAP_OP_COMPARE_SWAP, 4, 4, 0 },
 	{ "add", KCMAP_OP_ADD, 2, 3, 0 },
 	{ "incr", KCMAP_OP_ADD, 2, 3, 0 },

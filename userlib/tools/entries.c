@@ -146,7 +146,7 @@ void do_replace(const struct arguments *args)
 	set_by(args, KCMAP_OP_REPLACE);
 }
 
-void do_cas(const struct arguments *args)
+void do_compare_swap(const struct arguments *args)
 {
 	struct bytes expected = type_parse(args->type, args->argv[3]);
 	struct writing writing;

@@ -349,7 +349,11 @@ static char *list_commands(void)
 			if ((int)command->group != group)
 				continue;
 			snprintf(line, sizeof(line), "%s %s", command->name, command->arguments);
-			fprintf(out, "  %-28s %s\n", line, command->does);
+			/* What is too long for its column has a line of its own. */
+			if (strlen(line) > 28)
+				fprintf(out, "  %s\n%31s%s\n", line, "", command->does);
+			else
+				fprintf(out, "  %-28s %s\n", line, command->does);
 		}
 		putc('\n', out);
 	}
