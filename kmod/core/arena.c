@@ -16,7 +16,7 @@
  * @arena: the arena
  * @lock: the shard's lock
  * @memory: where its pages come from
- * @nid: memory node to prefer
+ * @nid: NUMA node to prefer
  * @wipe: overwrite nodes before they are used again, and soon in any case
  *
  * Context: Any.

@@ -99,7 +99,7 @@ struct cmap_class {
  * @view: shows processes where segments are; NULL while none can look
  * @memory: where the pages come from
  * @clock: says which nodes' deadlines are over; constant
- * @nid: memory node to prefer
+ * @nid: NUMA node to prefer
  * @wipe: nodes are overwritten before they are used again
  * @hint: no granule below is free
  * @victim: index of the segment that is being evacuated, or 0

@@ -14,7 +14,7 @@
  * @memory: where memory comes from
  * @quota: the map's limit on entries
  * @payer: pays for tables that the work allocates, or NULL
- * @nid: memory node to prefer
+ * @nid: NUMA node to prefer
  * @wipe: overwrite what is deleted
  *
  * Context: Process.

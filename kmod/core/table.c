@@ -133,7 +133,7 @@ uncharge:
 /**
  * cmap_table_new() - make an empty table
  * @memory: where the pages come from
- * @nid: memory node to prefer
+ * @nid: NUMA node to prefer
  * @bits: log2 of the number of buckets,
  *	CMAP_TABLE_BITS_MIN..CMAP_TABLE_BITS_MAX
  * @shard_bits: hash bits that chose the shard
@@ -279,7 +279,7 @@ u64 cmap_pool_bytes(const struct cmap_table *table)
 /**
  * cmap_pool_prepare() - allocate buckets for a table's pool
  * @memory: where the pages come from
- * @nid: memory node to prefer
+ * @nid: NUMA node to prefer
  * @pool_bits: of the table
  * @gfp: GFP_KERNEL, or GFP_ATOMIC where sleeping is not allowed
  * @err: set on failure to -EDQUOT, -ENOMEM or -ENOSPC

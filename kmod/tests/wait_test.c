@@ -331,53 +331,53 @@ static void many_wait_for_one_key(struct kunit *test)
 #define BITS_APART	(CMAP_WAITER_BUCKETS * 32)	/* the same bucket and bit */
 
 /* Waiters that do not sleep.  The first one in is the last in the bucket's list. */
-struct crowd {
+struct many {
 	struct cmap_waiter waiter[CROWD];
 	struct cmap_waiter_key key[CROWD];
 };
 
 /* The first one waits for @text, the others for keys with hashes @apart apart. */
-static struct crowd *crowd_enter(struct kunit *test, u32 count, const char *text,
-				 u32 apart)
+static struct many *many_enter(struct kunit *test, u32 count, const char *text,
+			       u32 apart)
 {
-	struct crowd *crowd = kunit_kzalloc(test, sizeof(*crowd), GFP_KERNEL);
+	struct many *many = kunit_kzalloc(test, sizeof(*many), GFP_KERNEL);
 	struct cmap_shard *shard = shared.map->shard[0];
 	struct cmap_key key;
 	u32 i;
 
-	KUNIT_ASSERT_NOT_NULL(test, crowd);
+	KUNIT_ASSERT_NOT_NULL(test, many);
 	KUNIT_ASSERT_EQ(test, cmap_waiters_prepare(shard), 0);
 	cmap_op_hash(shared.map, &key, text, strlen(text));
 	cmap_lock_bh(&shard->lock);
 	for (i = 0; i < count; i++) {
-		crowd->waiter[i].task = current;
-		crowd->waiter[i].count = 1;
-		crowd->waiter[i].key = &crowd->key[i];
-		cmap_wait_key_init(&crowd->waiter[i], 0, shared.map, &key, 0);
-		cmap_waiters_enter(&crowd->key[i]);
+		many->waiter[i].task = current;
+		many->waiter[i].count = 1;
+		many->waiter[i].key = &many->key[i];
+		cmap_wait_key_init(&many->waiter[i], 0, shared.map, &key, 0);
+		cmap_waiters_enter(&many->key[i]);
 		key.hash += (u64)apart << 32;
 	}
 	spin_unlock_bh(&shard->lock);
 
-	return crowd;
+	return many;
 }
 
-static u32 crowd_woken(const struct crowd *crowd)
+static u32 many_woken(const struct many *many)
 {
 	u32 i, woken = 0;
 
 	for (i = 0; i < CROWD; i++)
-		woken += READ_ONCE(crowd->waiter[i].woken);
+		woken += READ_ONCE(many->waiter[i].woken);
 	return woken;
 }
 
-static void crowd_leave(struct crowd *crowd)
+static void many_leave(struct many *many)
 {
 	u32 i;
 
 	for (i = 0; i < CROWD; i++)
-		if (crowd->key[i].entered)
-			cmap_waiters_leave(&crowd->key[i]);
+		if (many->key[i].entered)
+			cmap_waiters_leave(&many->key[i]);
 }
 
 /*
@@ -387,7 +387,7 @@ static void crowd_leave(struct crowd *crowd)
 static void writer_looks_at_few(struct kunit *test)
 {
 	struct cmap_shard *shard;
-	struct crowd *crowd;
+	struct many *many;
 	u32 count, at_once;
 
 	shared_begin(test, 1, 0);
@@ -395,17 +395,17 @@ static void writer_looks_at_few(struct kunit *test)
 	for (count = CMAP_WAITER_LOOKS - 1; count <= CROWD; count++) {
 		bool few = count <= CMAP_WAITER_LOOKS;
 
-		crowd = crowd_enter(test, count, "a", BITS_APART);
+		many = many_enter(test, count, "a", BITS_APART);
 		cmap_lock_bh(&shard->lock);
 		cmap_waiters_wake(shard->waiters,
-				  cmap_hash_high(crowd->key[0].key.hash), 0);
-		at_once = crowd_woken(crowd);
+				  cmap_hash_high(many->key[0].key.hash), 0);
+		at_once = many_woken(many);
 		spin_unlock_bh(&shard->lock);
 		KUNIT_EXPECT_EQ(test, at_once, few ? 1 : 0);
 		/* The work wakes all, also those who wait for other keys. */
 		flush_work(&shard->waiters->work);
-		KUNIT_EXPECT_EQ(test, crowd_woken(crowd), few ? 1 : count);
-		crowd_leave(crowd);
+		KUNIT_EXPECT_EQ(test, many_woken(many), few ? 1 : count);
+		many_leave(many);
 	}
 	shared_end(test);
 }
@@ -414,22 +414,22 @@ static void writer_looks_at_few(struct kunit *test)
 static void end_of_a_wait_looks_at_few(struct kunit *test)
 {
 	struct cmap_waiters *waiters;
-	struct crowd *crowd;
+	struct many *many;
 	u32 high, bucket;
 
 	shared_begin(test, 1, 0);
 	/* So many keys have different bits of one bucket. */
-	crowd = crowd_enter(test, CMAP_WAITER_LOOKS + 2, "a",
-			    CMAP_WAITER_BUCKETS);
+	many = many_enter(test, CMAP_WAITER_LOOKS + 2, "a",
+			 CMAP_WAITER_BUCKETS);
 	waiters = shared.map->shard[0]->waiters;
-	high = cmap_hash_high(crowd->key[0].key.hash);
+	high = cmap_hash_high(many->key[0].key.hash);
 	bucket = cmap_waiters_bucket(high);
-	cmap_waiters_leave(&crowd->key[0]);
+	cmap_waiters_leave(&many->key[0]);
 	KUNIT_EXPECT_TRUE(test, waiters->filter[bucket] & cmap_waiters_bit(high));
-	cmap_waiters_leave(&crowd->key[1]);
+	cmap_waiters_leave(&many->key[1]);
 	KUNIT_EXPECT_EQ(test, hweight32(waiters->filter[bucket]),
 			CMAP_WAITER_LOOKS);
-	crowd_leave(crowd);
+	many_leave(many);
 	shared_end(test);
 }
 

@@ -407,23 +407,23 @@ TEST(writes_to_a_map_with_a_feed)
 
 #define CROWD	200
 
-struct crowd {
+struct many {
 	int fd;
 	const void *key;
 	size_t len;
 	atomic_uint begun, ended, failed;
 };
 
-static void *wait_in_crowd(void *arg)
+static void *wait_with_many(void *arg)
 {
-	struct crowd *crowd = arg;
+	struct many *many = arg;
 	uint64_t version = 0;
 
-	crowd->begun++;
-	if (wait_one(crowd->fd, crowd->key, crowd->len, &version, FOREVER) ||
+	many->begun++;
+	if (wait_one(many->fd, many->key, many->len, &version, FOREVER) ||
 	    !version)
-		crowd->failed++;
-	crowd->ended++;
+		many->failed++;
+	many->ended++;
 	return NULL;
 }
 
@@ -439,25 +439,25 @@ static bool all_wait(unsigned int n)
 
 TEST(many_wait_for_one_key)
 {
-	struct crowd crowd = { .fd = new_map(), .key = "a", .len = 1 };
+	struct many many = { .fd = new_map(), .key = "a", .len = 1 };
 	pthread_t thread[CROWD];
 	unsigned int i;
 
 	ASSERT_EQ(0, limits_now().waiters);
 	for (i = 0; i < CROWD; i++)
-		ASSERT_EQ(0, pthread_create(&thread[i], NULL, wait_in_crowd,
-					    &crowd));
+		ASSERT_EQ(0, pthread_create(&thread[i], NULL, wait_with_many,
+					    &many));
 	EXPECT_TRUE(all_wait(CROWD));
 	/* Others' changes wake nobody. */
 	for (i = 0; i < 1000; i++)
-		ASSERT_EQ(0, set(crowd.fd, &i, 4, "", 0));
-	EXPECT_EQ(0, (unsigned int)crowd.ended);
-	ASSERT_EQ(0, set_text(crowd.fd, "a"));
+		ASSERT_EQ(0, set(many.fd, &i, 4, "", 0));
+	EXPECT_EQ(0, (unsigned int)many.ended);
+	ASSERT_EQ(0, set_text(many.fd, "a"));
 	for (i = 0; i < CROWD; i++)
 		pthread_join(thread[i], NULL);
-	EXPECT_EQ(0, (unsigned int)crowd.failed);
+	EXPECT_EQ(0, (unsigned int)many.failed);
 	EXPECT_EQ(0, limits_now().waiters);
-	close(crowd.fd);
+	close(many.fd);
 }
 
 /* Waiters that are killed at any moment leave nothing, and wake no one else less. */
@@ -634,20 +634,20 @@ TEST(limits)
 TEST(closed_meanwhile)
 {
 	int fd = device(O_RDWR), writer = device(O_RDWR);
-	struct crowd crowd = { .fd = fd, .key = "a", .len = 1 };
+	struct many many = { .fd = fd, .key = "a", .len = 1 };
 	pthread_t thread;
 
 	ASSERT_EQ(0, create_named(fd, "wait", 0600));
 	ASSERT_EQ(0, open_named(writer, "wait"));
-	ASSERT_EQ(0, pthread_create(&thread, NULL, wait_in_crowd, &crowd));
+	ASSERT_EQ(0, pthread_create(&thread, NULL, wait_with_many, &many));
 	EXPECT_TRUE(all_wait(1));
 	ASSERT_EQ(0, close(fd));
 	ASSERT_EQ(0, unlink_named("wait"));
 	usleep(10000);
-	EXPECT_EQ(0, (unsigned int)crowd.ended);
+	EXPECT_EQ(0, (unsigned int)many.ended);
 	ASSERT_EQ(0, set_text(writer, "a"));
 	pthread_join(thread, NULL);
-	EXPECT_EQ(0, (unsigned int)crowd.failed);
+	EXPECT_EQ(0, (unsigned int)many.failed);
 	close(writer);
 }
 
