@@ -14,6 +14,7 @@
 #define SEGMENT_ORDER_MAX	(get_order(SZ_2M))
 #define SEGMENT_ORDER_QUICK	(get_order(SZ_64K))
 #define SEGTAB_SIZE_MIN		8U
+#define ROOM_SHARE		8	/* one segment takes one part in this many */
 
 /*
  * A segment is an eighth of the memory of its class, so that at most that much
@@ -132,6 +133,23 @@ static bool nodes_zeroed(const struct cmap_arena *arena)
 }
 
 /*
+ * A segment takes no more than an eighth of the room that the limits leave, or else
+ * as little as it can.  Writers that delete an entry and set it again have made room
+ * for themselves: if one of them took the room of several for a large segment, the
+ * others would be refused, and nobody could use what is idle in it.
+ */
+static u32 modest_pages(const struct cmap_arena *arena, u32 pages, u32 least)
+{
+	struct cmap_account *account = &arena->memory->account;
+
+	while (pages > least &&
+	       !cmap_account_fits(account, ROOM_SHARE * (u64)pages * PAGE_SIZE,
+				  false))
+		pages /= 2;
+	return max(pages, least);
+}
+
+/*
  * If a block is too large for the page allocator or for the account, try half
  * of it.
  */
@@ -210,6 +228,8 @@ static int segment_new(struct cmap_arena *arena, u32 class, gfp_t gfp,
 
 	if (segtab_cramped(arena))
 		pages = max_t(u32, pages, CMAP_GRANULE_BYTES / PAGE_SIZE);
+	else
+		pages = modest_pages(arena, pages, least);
 	segment = segment_alloc(arena, class, gfp, &err);
 	if (!segment)
 		return err;

@@ -104,6 +104,56 @@ static void who_deletes_and_sets_again_has_room(struct kunit *test)
 	hold_contest(test, 2, SZ_2M, 100000, 30, true);
 }
 
+#define SEVERAL	6	/* writers, and lengths */
+
+/* In six size classes. */
+static u32 one_of_several(u64 key)
+{
+	return 9000 + key / SEVERAL % SEVERAL * 4000;
+}
+
+/* Delete and set keys of one's own, each of which keeps its length. */
+static void contend_with_several(struct kunit *test, unsigned int thread)
+{
+	u64 i, key;
+
+	for (i = 0; i < contest.rounds; i++) {
+		key = i * 7 % (contest.keys / SEVERAL) * SEVERAL + thread;
+		KUNIT_EXPECT_EQ(test, full_delete(contest.map, key), 0);
+		while (full_set(contest.map, key, one_of_several(key), i,
+				GFP_KERNEL)) {
+			atomic_inc(&contest.refused);
+			cond_resched();
+		}
+	}
+}
+
+/*
+ * Where values have several lengths, a writer that had given up a small segment got
+ * a large one, with the room that others had made for themselves.  These were
+ * refused, one in 300, and nobody could use what was idle in the large one.
+ */
+static void values_of_several_lengths_have_room(struct kunit *test)
+{
+	unsigned int round;
+	struct cmap *map;
+	u64 n;
+
+	for (round = 0; round < 3; round++) {
+		map = full_new(test, 4, 6 * SZ_1M);
+		for (n = 0; !full_set(map, n, one_of_several(n), n, GFP_KERNEL); n++)
+			;
+		contest.map = map;
+		contest.keys = n;
+		contest.rounds = 500;
+		atomic_set(&contest.refused, 0);
+		run_threads(test, SEVERAL, contend_with_several);
+		kunit_info(test, "%llu keys", n);
+		KUNIT_EXPECT_EQ(test, atomic_read(&contest.refused), 0);
+		cmap_map_put(map);
+	}
+}
+
 static int replace_on(void *arg)
 {
 	u64 i = 0;
@@ -792,6 +842,7 @@ static void full_is_said_without_sleeping(struct kunit *test)
 static struct kunit_case cases[] = {
 	KUNIT_CASE_SLOW(all_who_replace_in_a_full_map_can),
 	KUNIT_CASE_SLOW(who_deletes_and_sets_again_has_room),
+	KUNIT_CASE_SLOW(values_of_several_lengths_have_room),
 	KUNIT_CASE_SLOW(nobody_waits_for_one_behind),
 	KUNIT_CASE_SLOW(who_queues_is_served_before_others),
 	KUNIT_CASE(who_lacks_credit_keeps_nobody_waiting),
