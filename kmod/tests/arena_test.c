@@ -524,6 +524,31 @@ static void no_memory(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, reached, 10);
 }
 
+/*
+ * A short value in place of a large one lacks no more than that one gives back.  More
+ * would be refused, though the headroom has it.
+ */
+static void lack_of_a_shorter_value(struct kunit *test)
+{
+	static const u32 sizes[] = { 100, 4000, 30000 };
+	struct test_arena *ta = ta_new(test, false);
+	const u32 old = 40000;
+	u32 i;
+
+	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
+		struct cmap_lack lack = cmap_refill_lack(&ta->arena, sizes[i], old);
+
+		KUNIT_EXPECT_TRUE(test, lack.headroom);
+		KUNIT_EXPECT_GT(test, lack.bytes, sizes[i]);
+		KUNIT_EXPECT_LE(test, lack.bytes, ALIGN(old + old / 16, PAGE_SIZE));
+		/* An insert has to leave nodes for replacements, and headroom is not its. */
+		KUNIT_EXPECT_GE(test, cmap_refill_lack(&ta->arena, sizes[i], 0).bytes,
+				lack.bytes);
+		KUNIT_EXPECT_FALSE(test, cmap_refill_lack(&ta->arena, sizes[i], 0).headroom);
+	}
+	cmap_arena_destroy(&ta->arena);
+}
+
 /* If large blocks cannot be allocated, small segments are used. */
 static void smaller_segments(struct kunit *test)
 {
@@ -717,6 +742,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(trim_leaves_what_is_ahead),
 	KUNIT_CASE(account_limit),
 	KUNIT_CASE(no_memory),
+	KUNIT_CASE(lack_of_a_shorter_value),
 	KUNIT_CASE(smaller_segments),
 	KUNIT_CASE(softirq_clears_little),
 	KUNIT_CASE_SLOW(at_random),

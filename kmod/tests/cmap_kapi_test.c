@@ -129,6 +129,7 @@ static void test_deadlines(struct cmap *map, gfp_t gfp)
 /* Calls that return the old value, or compare it. */
 static void test_exchange(struct cmap *map, gfp_t gfp)
 {
+	u64 version, seen = 0;
 	char buf[16];
 	u32 len;
 	s64 sum;
@@ -147,6 +148,11 @@ static void test_exchange(struct cmap *map, gfp_t gfp)
 	len = sizeof(buf);
 	CHECK(cmap_get_or_set(map, "k", 1, "x", 1, buf, &len, NULL, gfp) == 1);
 	CHECK(len == 1 && buf[0] == '4');
+	/* Without room the entry's length and version are returned all the same. */
+	CHECK(cmap_get(map, "k", 1, buf, &len, &version) == 0 && len == 1);
+	len = 0;
+	CHECK(cmap_get_or_set(map, "k", 1, "x", 1, buf, &len, &seen, gfp) == -EMSGSIZE);
+	CHECK(len == 1 && seen == version);
 	CHECK(cmap_get_or_set(map, "g", 1, "5", 1, buf, &len, NULL, gfp) == 0);
 	CHECK(cmap_compare_delete(map, "g", 1, "x", 1, NULL, gfp) == -ESTALE);
 	CHECK(cmap_compare_delete(map, "g", 1, "5", 1, NULL, gfp) == 0);
@@ -546,6 +552,9 @@ static const struct kernel_param_ops call_ops = { .set = call };
 module_param_cb(call, &call_ops, NULL, 0200);
 MODULE_PARM_DESC(call, "Name of a call to make");
 
+/* More than a subscription's buffer of 16 KiB has room for. */
+#define LATE_RECORDS	500
+
 /* What a subscriber has heard of. */
 struct heard {
 	struct completion last;
@@ -604,6 +613,56 @@ static void test_subscribe(struct cmap *without)
 	CHECK(!cmap_delete(map, "a2", 2, 0, NULL, GFP_KERNEL));
 	CHECK(heard.records == 41);
 put:
+	cmap_put(map);
+}
+
+/* What a subscriber to all keys has heard of, who begins when all has been written. */
+struct heard_late {
+	struct completion written;
+	struct completion all;
+	u32 records;
+};
+
+static void hear_late(void *arg, const struct cmap_feed_record *record)
+{
+	struct heard_late *heard = arg;
+
+	wait_for_completion(&heard->written);
+	/* The next one need not wait. */
+	complete(&heard->written);
+	if (++heard->records == LATE_RECORDS)
+		complete(&heard->all);
+}
+
+/* A subscriber who is behind hears all: of so many that one run does not get them. */
+static void test_subscribe_to_all(void)
+{
+	const struct cmap_params params = {
+		.shards = 1, .feed_bytes = 1 << 17, .feed_value_max = 100,
+	};
+	struct cmap *map = cmap_create(&params);
+	struct cmap_subscription *subscription;
+	struct heard_late heard = {};
+	u32 i;
+
+	CHECK(!IS_ERR(map));
+	if (IS_ERR(map))
+		return;
+	init_completion(&heard.written);
+	init_completion(&heard.all);
+	CHECK(cmap_subscribe(map, big, CMAP_KEY_MAX + 1, hear_late, &heard) ==
+	      ERR_PTR(-E2BIG));
+	subscription = cmap_subscribe(map, NULL, 0, hear_late, &heard);
+	CHECK(!IS_ERR(subscription));
+	if (!IS_ERR(subscription)) {
+		for (i = 0; i < LATE_RECORDS; i++)
+			CHECK(!cmap_set(map, &i, sizeof(i), big, 100, 0, NULL,
+					GFP_KERNEL));
+		complete(&heard.written);
+		CHECK(wait_for_completion_timeout(&heard.all, 300 * HZ));
+		cmap_unsubscribe(subscription);
+		CHECK(heard.records == LATE_RECORDS);
+	}
 	cmap_put(map);
 }
 
@@ -691,6 +750,7 @@ static int __init kapi_test_init(void)
 	test_limit();
 	test_range_of_nothing();
 	test_subscribe(map);
+	test_subscribe_to_all();
 	cmap_put(map);
 
 	if (failed_line)

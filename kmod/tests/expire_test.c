@@ -191,6 +191,34 @@ static void alarm_is_set_for_the_first(struct kunit *test)
 	cmap_map_put(map);
 }
 
+/* As long as a list is being spread, something may be due at once. */
+static void next_while_a_list_is_spread(struct kunit *test)
+{
+	struct cmap *map = still_map(test, &(struct cmap_spec){ .shards = 1 });
+	u64 now = still_origin, word;
+	struct cmap_wheel *wheel;
+	cmap_ref due = 1;
+	u32 i, steps;
+
+	still_publish(map, now);
+	for (i = 0; i < 3; i++)
+		KUNIT_ASSERT_EQ(test, still_set_until(map, i, AT(1000 + i), 0), 0);
+	wheel = map->shard[0]->wheel;
+	still_publish(map, now + 2000);
+	word = *map->clock.word;
+	spin_lock_bh(&map->shard[0]->lock);
+	for (i = 0; i < 10 && !wheel->spreading; i++) {
+		steps = 1;
+		due = cmap_wheel_due(wheel, word, &steps);
+	}
+	KUNIT_EXPECT_EQ(test, due, 0);
+	KUNIT_EXPECT_EQ(test, cmap_wheel_next(wheel, word), word);
+	spin_unlock_bh(&map->shard[0]->lock);
+	KUNIT_EXPECT_TRUE(test, cmap_map_expire(map, true));
+	KUNIT_EXPECT_EQ(test, still_entries(map), 0);
+	cmap_map_put(map);
+}
+
 /* The lateness of all entries that have expired. */
 static void expect_late(struct kunit *test, struct cmap *map, u64 now,
 			unsigned int bucket, u64 count)
@@ -763,6 +791,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(expire_at_their_deadlines),
 	KUNIT_CASE(removed_in_bounded_steps),
 	KUNIT_CASE(alarm_is_set_for_the_first),
+	KUNIT_CASE(next_while_a_list_is_spread),
 	KUNIT_CASE(alarms_wait_in_order),
 	KUNIT_CASE(lateness_has_no_bound),
 	KUNIT_CASE(absent_for_every_operation),

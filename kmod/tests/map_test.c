@@ -223,6 +223,31 @@ static void count_of_before_an_epoch(struct kunit *test)
 	cmap_map_put(map);
 }
 
+/* A count gives up on a moment for all shards if another count does not get to run. */
+static void count_beside_a_count_that_does_not_run(struct kunit *test)
+{
+	const struct cmap_spec spec = { .shards = 4 };
+	struct cmap *map = map_new(test, &spec);
+	struct cmap_shard *shard = map->shard[2];
+	u64 version, changes;
+	u8 key[MODEL_KEY_MAX];
+	u32 i;
+
+	for (i = 0; i < 50; i++)
+		KUNIT_ASSERT_EQ(test, map_set(map, key, model_key(i, key), &version), 0);
+	/* As if a writer were under way, and the other count had been interrupted. */
+	changes = shard->changes;
+	WRITE_ONCE(shard->changes, changes + 1);
+	KUNIT_ASSERT_FALSE(test, test_and_set_bit_lock(0, &map->quota.counting));
+	KUNIT_EXPECT_EQ(test, cmap_map_entries(map), 50);
+	/* It is the other one that ends. */
+	KUNIT_EXPECT_TRUE(test, test_bit(0, &map->quota.counting));
+	clear_bit_unlock(0, &map->quota.counting);
+	WRITE_ONCE(shard->changes, changes);
+	KUNIT_EXPECT_EQ(test, cmap_map_entries(map), 50);
+	cmap_map_put(map);
+}
+
 /*
  * A write that finds no credit, while a write of another shard is pending, must not be
  * refused.  It must not wait for ever either.
@@ -457,6 +482,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(entries_limit),
 	KUNIT_CASE(at_the_limit_nobody_looks_for_credit),
 	KUNIT_CASE(count_of_before_an_epoch),
+	KUNIT_CASE(count_beside_a_count_that_does_not_run),
 	KUNIT_CASE(waits_for_credit_with_an_end),
 	KUNIT_CASE_SLOW(bytes_limit),
 	KUNIT_CASE(bytes_limit_without_sleeping),

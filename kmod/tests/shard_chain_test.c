@@ -4,6 +4,7 @@
  * keys that collide (a flood), and tables that grow and shrink meanwhile.
  */
 #include "test_shard.h"
+#include "../core/lack.h"
 #include "../core/queue.h"
 #include "../core/maintain.h"
 #include "../core/write.h"
@@ -132,6 +133,36 @@ static void pool_taken_and_no_work(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, ts_set(ts, &key, "v", 1, GFP_KERNEL), 0);
 	KUNIT_EXPECT_EQ(test, ts->shard->entries, CMAP_BUCKET_SLOTS + 1);
 	KUNIT_EXPECT_EQ(test, ts->shard->grows, 0);
+	ts_free(ts);
+}
+
+/*
+ * What a write lacks is what the next step allocates: a part of the pool, if that can
+ * grow; else another table, and then that table's pool.
+ */
+static void lack_of_a_pool(struct kunit *test)
+{
+	struct test_shard *ts = ts_new(test, 1, false);
+	struct cmap_write write = { .blocked_on = CMAP_BLOCKED_ON_POOL };
+	struct cmap_table *table, *next;
+	u8 buf[MODEL_KEY_MAX];
+
+	ts_each(test, ts, TS_SET, some_keys_at(0, 2 * CMAP_BUCKET_SLOTS, 0));
+	table = ts_table(ts);
+	write.key = ts_key_at(0, 0, buf);
+	table->pool_chunks_max++;
+	KUNIT_EXPECT_EQ(test, cmap_shard_lack(ts->shard, &write).bytes,
+			cmap_pool_bytes(table));
+	table->pool_chunks_max--;
+	KUNIT_ASSERT_EQ(test, table->pool_chunks, table->pool_chunks_max);
+	table->pool_used = cmap_pool_capacity(table);
+	KUNIT_EXPECT_EQ(test, cmap_shard_lack(ts->shard, &write).bytes,
+			cmap_table_array_bytes(table->bits));
+	next = ts_new_table(test, ts, table->bits);
+	rcu_assign_pointer(table->next, next);
+	KUNIT_EXPECT_EQ(test, cmap_shard_lack(ts->shard, &write).bytes,
+			cmap_pool_bytes(next));
+	KUNIT_EXPECT_EQ(test, ts_resize(ts->shard), 0);
 	ts_free(ts);
 }
 
@@ -542,6 +573,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(pool_taken_by_empty_chains),
 	KUNIT_CASE(pool_taken_by_empty_chains_atomic),
 	KUNIT_CASE(pool_taken_and_no_work),
+	KUNIT_CASE(lack_of_a_pool),
 	KUNIT_CASE(pool_nearly_taken),
 	KUNIT_CASE(pool_taken_for_good),
 	KUNIT_CASE(pool_extended_by_another),

@@ -6,7 +6,7 @@
  *
  * Memory of an anonymous map was only visible in MemFree once.
  */
-#include "cmap_test.h"
+#include "feed.h"
 #include "kselftest_harness.h"
 
 /* The text after @word at the beginning of a line; NULL if there is none. */
@@ -93,6 +93,31 @@ TEST(of_anonymous_maps_and_of_none)
 	EXPECT_STREQ("", text(fd, "cmap-name:\t"));
 	EXPECT_EQ(0, figure(fd, "cmap-unlinked:\t"));
 	EXPECT_STREQ("none", text(fd, "cmap-window:\t"));
+	close(fd);
+}
+
+/* A watch has a descriptor of its own, which keeps its map. */
+TEST(of_watches)
+{
+	static const char * const kinds[] = { "all", "prefix", "keys" };
+	int fd = new_feed(2, 65536, 100), watch[3], i;
+	struct filter prefix = {}, keys = {};
+
+	ASSERT_LE(0, fd);
+	filter_add(&prefix, CMAP_FILTER_PREFIX, "k", 1);
+	filter_add(&keys, CMAP_FILTER_KEYS, "other", 5);
+	watch[0] = watch_new(fd, NULL, CMAP_WATCH_NONBLOCK);
+	watch[1] = watch_new(fd, &prefix, CMAP_WATCH_NONBLOCK);
+	watch[2] = watch_new(fd, &keys, CMAP_WATCH_NONBLOCK);
+	ASSERT_EQ(0, set(fd, "key", 3, "value", 5));
+	for (i = 0; i < 3; i++) {
+		ASSERT_LE(0, watch[i]);
+		EXPECT_EQ(i < 2 ? POLLIN : 0, ready_within(watch[i], 0));
+		EXPECT_EQ(map_stat(fd).id, figure(watch[i], "cmap-id:\t"));
+		EXPECT_STREQ(kinds[i], text(watch[i], "cmap-filter:\t"));
+		EXPECT_EQ(i < 2, figure(watch[i], "cmap-readable:\t"));
+		close(watch[i]);
+	}
 	close(fd);
 }
 

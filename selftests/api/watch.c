@@ -11,6 +11,7 @@
 
 #include <signal.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 
 #define PARAMETERS "/sys/module/cmap/parameters/"
 
@@ -268,6 +269,23 @@ TEST_F(watch, limits)
 	most = set_number(PARAMETERS "max_watches", before);
 	EXPECT_EQ(-ENFILE, watch_new(self->fd, NULL, 0));
 	set_number(PARAMETERS "max_watches", most);
+	EXPECT_EQ(before, limits_now().all_watches);
+}
+
+/* A watch that gets no descriptor leaves nothing behind. */
+TEST_F(watch, no_descriptor_is_left)
+{
+	uint32_t before = limits_now().all_watches;
+	struct rlimit old, least = { 0, 0 };
+	struct filter filter = {};
+
+	filter_add(&filter, CMAP_FILTER_PREFIX, "key", 3);
+	ASSERT_EQ(0, getrlimit(RLIMIT_NOFILE, &old));
+	least.rlim_max = old.rlim_max;
+	ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &least));
+	EXPECT_EQ(-EMFILE, watch_new(self->fd, NULL, 0));
+	EXPECT_EQ(-EMFILE, watch_new(self->fd, &filter, 0));
+	ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &old));
 	EXPECT_EQ(before, limits_now().all_watches);
 }
 

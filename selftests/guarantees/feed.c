@@ -212,6 +212,10 @@ TEST_F(feed, d3_bad_cursors_and_filters)
 	};
 	EXPECT_EQ(-EFAULT, watch_new(self->fd, &filter, 0));
 	filter.args = (struct cmap_feed_filter){};
+	filter_add(&filter, CMAP_FILTER_KEYS, nowhere(), 1);
+	EXPECT_EQ(-EFAULT, watch_new(self->fd, &filter, 0));
+	EXPECT_EQ(-EFAULT, feed_read(self->fd, &cursor, &filter, buf, BUF, &read));
+	filter.args = (struct cmap_feed_filter){};
 
 	filter.args.kind = CMAP_FILTER_KEYS;
 	EXPECT_EQ(-EINVAL, watch_new(self->fd, &filter, 0));
@@ -228,6 +232,117 @@ TEST_F(feed, d3_bad_cursors_and_filters)
 	EXPECT_EQ(-EINVAL, watch_new(self->fd, NULL, 2));
 	close(other);
 	close(none);
+}
+
+TEST_F(feed, d3_cursors_that_cannot_be_read)
+{
+	struct cmap_watch watch = {
+		.size = sizeof(watch), .cursor = u64_of(nowhere()),
+		.cursor_len = CMAP_FEED_CURSOR_BYTES(1),
+	};
+	struct cmap_feed_read read = {
+		.size = sizeof(read), .buf = u64_of(buf), .buf_len = BUF,
+		.cursor = u64_of(nowhere()),
+		.cursor_len = CMAP_FEED_CURSOR_BYTES(1),
+	};
+
+	EXPECT_EQ(-EFAULT, call(self->fd, CMAP_IOCTL_WATCH, &watch));
+	EXPECT_EQ(-EFAULT, call(self->fd, CMAP_IOCTL_FEED_READ, &read));
+	watch.cursor = u64_of(&self->cursor);
+	watch.cursor_len++;
+	EXPECT_EQ(-EINVAL, call(self->fd, CMAP_IOCTL_WATCH, &watch));
+	read.cursor = u64_of(&self->cursor);
+	read.cursor_len--;
+	EXPECT_EQ(-EINVAL, call(self->fd, CMAP_IOCTL_FEED_READ, &read));
+}
+
+/* In a map with a fixed key length a filter's keys have it, too. */
+TEST(d3_filter_for_keys_that_cannot_be)
+{
+	struct cmap_create args = {
+		.shards = 1, .feed_bytes = 4096, .key_max = 4,
+		.flags = CMAP_CREATE_FIXED_KEY,
+	};
+	int fd = new_map_with(&args), watch;
+	struct filter keys = {}, prefix = {};
+
+	ASSERT_LE(0, fd);
+	filter_add(&keys, CMAP_FILTER_KEYS, "key", 3);
+	EXPECT_EQ(-EINVAL, watch_new(fd, &keys, 0));
+	filter_add(&prefix, CMAP_FILTER_PREFIX, "key", 3);
+	watch = watch_new(fd, &prefix, 0);
+	EXPECT_LE(0, watch);
+	close(watch);
+	close(fd);
+}
+
+static ssize_t read_watch(int watch)
+{
+	return read(watch, buf, BUF);
+}
+
+/*
+ * Records are copied through a buffer of the kernel.  Larger ones get one of their own.
+ * In a map that wipes, these buffers are wiped.
+ */
+TEST(records_larger_than_the_kernels_buffer)
+{
+	struct cmap_create args = {
+		.shards = 1, .feed_bytes = 1 << 20, .feed_value_max = 60000,
+		.flags = CMAP_CREATE_WIPE,
+	};
+	const struct cmap_feed_record *record = (const void *)buf;
+	static char value[60000];
+	struct cmap_feed_read read;
+	struct cursor cursor;
+	int fd = new_map_with(&args), watch;
+	uint32_t size;
+
+	ASSERT_LE(0, fd);
+	watch = watch_new(fd, NULL, CMAP_WATCH_NONBLOCK);
+	ASSERT_LE(0, watch);
+	ASSERT_EQ(0, cursor_of(fd, 1, &cursor));
+	memset(value, 'v', sizeof(value));
+	ASSERT_EQ(0, set(fd, "key", 3, value, sizeof(value)));
+
+	EXPECT_EQ(-EMSGSIZE, feed_read(fd, &cursor, NULL, buf, 50000, &read));
+	EXPECT_LT(60000, read.buf_len);
+	size = read.buf_len;
+	ASSERT_EQ(0, feed_read(fd, &cursor, NULL, buf, size, &read));
+	EXPECT_EQ(1, read.count);
+	EXPECT_EQ(size, record->size);
+	EXPECT_EQ(0, memcmp(value, record_value(record), sizeof(value)));
+
+	memset(buf, 0, size);
+	ASSERT_EQ(size, read_watch(watch));
+	EXPECT_EQ(sizeof(value), record->value_len);
+	EXPECT_EQ(0, memcmp(value, record_value(record), sizeof(value)));
+	close(watch);
+	close(fd);
+}
+
+/* One call passes a bounded number of bytes that its filter does not want. */
+TEST(a_read_that_finds_nothing_ends)
+{
+	static char value[8000];
+	struct cmap_feed_read read;
+	struct filter filter = {};
+	struct cursor cursor;
+	int fd = new_feed(1, CMAP_FEED_BYTES_MAX, sizeof(value)), i, calls = 0;
+
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, cursor_of(fd, 1, &cursor));
+	/* 2.4 MB, and then one record that is wanted. */
+	for (i = 0; i < 300; i++)
+		ASSERT_EQ(0, set(fd, "other", 5, value, sizeof(value)));
+	ASSERT_EQ(0, set(fd, "mine", 4, "value", 5));
+	filter_add(&filter, CMAP_FILTER_KEYS, "mine", 4);
+	do {
+		ASSERT_EQ(0, feed_read(fd, &cursor, &filter, buf, BUF, &read));
+	} while (!read.count && ++calls < 100);
+	EXPECT_EQ(1, read.count);
+	EXPECT_EQ(2, calls);
+	close(fd);
 }
 
 TEST_F(feed, only_what_the_filter_wants_is_copied)

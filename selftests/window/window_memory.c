@@ -348,6 +348,36 @@ static bool all_gone(const struct cmap_window *header)
 	return !some_granule(header, 0);
 }
 
+/* A shard with many segments has further pages that list their numbers. */
+TEST(more_segments_than_the_first_page_lists)
+{
+	const struct kcmap_options options = {
+		.sz = sizeof(options), .shards = 1,
+	};
+	struct kcmap *map = kcmap_open(NULL, O_RDWR | O_CREAT, &options);
+	struct kcmap_window_info info = { .sz = sizeof(info) };
+	static char value[60000], got[60000];
+	int i;
+
+	ASSERT_NE(NULL, map);
+	/* One segment for each, of a granule.  The first page lists fewer than 512. */
+	for (i = 0; i < 640; i++) {
+		memset(value, i, sizeof(value));
+		ASSERT_EQ(0, kcmap_set(map, &i, sizeof(i), value, sizeof(value), NULL));
+		if (!i)
+			ASSERT_LT(0, kcmap_get(map, &i, sizeof(i), got, sizeof(got), NULL));
+	}
+	for (i = 0; i < 640; i++) {
+		memset(value, i, sizeof(value));
+		ASSERT_EQ((ssize_t)sizeof(got),
+			  kcmap_get(map, &i, sizeof(i), got, sizeof(got), NULL));
+		ASSERT_EQ(0, memcmp(value, got, sizeof(got)));
+	}
+	ASSERT_EQ(0, kcmap_window_stat(map, &info));
+	EXPECT_EQ(0, info.calls);
+	kcmap_close(map);
+}
+
 /*
  * A map uses no number twice.  Numbers also tell nothing about other maps: once
  * all maps drew from one sequence, which showed how busy the others were.
