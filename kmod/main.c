@@ -28,6 +28,12 @@ MODULE_PARM_DESC(max_waiters,
 module_param_named(max_waiters_per_user, cmap_user_max_waiters, uint, 0644);
 MODULE_PARM_DESC(max_waiters_per_user,
 		 "Most keys that one user can wait for (default 0: a quarter of max_waiters)");
+module_param_named(max_owners, cmap_max_owners, uint, 0644);
+MODULE_PARM_DESC(max_owners,
+		 "Most owners of entries there can be (default 16384)");
+module_param_named(max_owners_per_user, cmap_user_max_owners, uint, 0644);
+MODULE_PARM_DESC(max_owners_per_user,
+		 "Most owners of entries of one user (default 0: a quarter of max_owners)");
 module_param_named(max_shards, cmap_max_shards, uint, 0644);
 MODULE_PARM_DESC(max_shards, "Most shards of a map (default 1024)");
 module_param_named(max_bytes, cmap_account_all.max, ullong, 0644);
@@ -39,7 +45,7 @@ MODULE_PARM_DESC(max_bytes_per_user,
 		 "Most memory of one user's maps (default 0: a quarter of max_bytes)");
 module_param_named(reserve_percent, cmap_reserve_percent, uint, 0644);
 MODULE_PARM_DESC(reserve_percent,
-		 "Percent of max_maps, max_watches, max_waiters and max_bytes that only CAP_SYS_RESOURCE may use (default 5)");
+		 "Percent of max_maps, max_watches, max_waiters, max_owners and max_bytes that only CAP_SYS_RESOURCE may use (default 5)");
 
 static int __init cmap_init(void)
 {

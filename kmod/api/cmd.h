@@ -13,12 +13,14 @@
 #include <linux/types.h>
 
 struct cmap;
+struct cmap_owner;
 struct file;
 
 /* The descriptor that a command is called on, and how it may allocate. */
 struct cmap_context {
 	struct file *file;
 	struct cmap *map;	/* NULL while the descriptor is not bound */
+	struct cmap_owner *owner; /* of the entry that a command writes, or NULL */
 	gfp_t gfp;
 };
 

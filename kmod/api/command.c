@@ -2,6 +2,7 @@
 #include "command.h"
 #include "../core/operation.h"
 #include "cmd.h"
+#include "holder.h"
 #include "time.h"
 #include "uaccess.h"
 
@@ -68,7 +69,7 @@ static const struct cmap_door user_door = {
 			      struct cmap_op *op)			\
 	{								\
 		return cmap_op_##_fn(&user_door, context->map, op,	\
-				     context->gfp);			\
+				     context->owner, context->gfp);	\
 	}
 #include "../core/operation_table.h"
 
@@ -167,8 +168,34 @@ int cmap_command_execute(struct cmap_context *context, u32 code,
 		return -EINVAL;
 
 	if (command->op)
-		return command->op(context, op);
+		return cmap_command_run(context, command, op);
 	return command->own(context, u64_to_user_ptr(op->value));
+}
+
+/**
+ * cmap_command_run_owned() - carry out a command that gives an entry an owner
+ * @context: the descriptor, its map, and how to allocate
+ * @command: the command
+ * @op: its arguments
+ *
+ * Context: Process; may fault.
+ * Return: 0 or a negative errno.
+ */
+int cmap_command_run_owned(struct cmap_context *context,
+			   const struct cmap_command *command,
+			   struct cmap_op *op)
+{
+	struct cmap_owner *owner = cmap_file_owner(context->file, op->flags);
+	int err;
+
+	if (IS_ERR(owner))
+		return PTR_ERR(owner);
+	context->owner = owner;
+	err = command->op(context, op);
+	context->owner = NULL;
+	cmap_owner_put(owner);
+
+	return err;
 }
 
 /* ---- consecutive sets of a batch ---- */
@@ -180,7 +207,8 @@ static bool prepare_set(const struct cmap *map, const struct cmap_op *op,
 	struct cmap_write *write = &sets->write[i];
 
 	if (op->code != CMAP_CODE_SET || op->error ||
-	    cmap_op_begin_set(&user_door, map, write, op))
+	    op->flags & CMAP_OP_OWNERS ||
+	    cmap_op_begin_set(&user_door, map, write, op, NULL))
 		return false;
 	if (op->key_len > sizeof(sets->input->key) ||
 	    op->value_len > sizeof(sets->input->value) ||

@@ -9,9 +9,9 @@
 
 #include <linux/fs.h>
 #include <linux/types.h>
+#include <uapi/linux/cmap.h>
 
 struct cmap_context;
-struct cmap_op;
 
 /**
  * struct cmap_command - a command's properties, checked before it runs
@@ -52,6 +52,20 @@ int cmap_command_allowed(const struct cmap_context *context,
 			 const struct cmap_command *command);
 int cmap_command_execute(struct cmap_context *context, u32 code,
 			 struct cmap_op *op);
+int cmap_command_run_owned(struct cmap_context *context,
+			   const struct cmap_command *command,
+			   struct cmap_op *op);
+
+/* Carry out a command with a &struct cmap_op that was checked. */
+static inline int cmap_command_run(struct cmap_context *context,
+				   const struct cmap_command *command,
+				   struct cmap_op *op)
+{
+	return unlikely(op->flags & CMAP_OP_OWNERS) ?
+	       cmap_command_run_owned(context, command, op) :
+	       command->op(context, op);
+}
+
 u32 cmap_command_set_many(struct cmap_context *context, struct cmap_op *op,
 			  u32 count, struct cmap_sets *sets);
 

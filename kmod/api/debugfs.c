@@ -60,6 +60,9 @@ static void maps_show_map(struct seq_file *seq, const struct cmap *map)
 		   stat.allocs ? div64_u64(stat.reuses * 100, stat.allocs) : 0);
 	seq_printf(seq, "retries:       %llu\n", stat.retries);
 	seq_printf(seq, "default_ttl:   %llu\n", stat.default_ttl);
+	seq_printf(seq, "owners:        %llu\n", stat.owners);
+	seq_printf(seq, "owned:         %llu\n", stat.owned);
+	seq_printf(seq, "orphaned:      %llu\n", stat.orphaned);
 	seq_printf(seq, "deadlines:     %llu\n", stat.deadlines);
 	seq_printf(seq, "expired:       %llu\n", stat.expired);
 	seq_puts(seq, "lateness:     ");

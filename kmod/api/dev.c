@@ -4,6 +4,7 @@
 #include "../core/registry.h"
 #include "fdinfo.h"
 #include "file.h"
+#include "holder.h"
 #include "ioctl.h"
 #include "window.h"
 
@@ -23,6 +24,7 @@ static int dev_open(struct inode *inode, struct file *file)
 		return -ENOMEM;
 
 	mutex_init(&own->lock);
+	INIT_LIST_HEAD(&own->holders);
 	file->private_data = own;
 	return nonseekable_open(inode, file);
 }
@@ -32,6 +34,7 @@ static int dev_release(struct inode *inode, struct file *file)
 	struct cmap_file *own = cmap_file_of(file);
 	struct cmap *map = cmap_file_map(file);
 
+	cmap_holders_end(file);
 	if (own->window)
 		fput(own->window);
 	if (map)
@@ -54,6 +57,7 @@ static const struct file_operations dev_fops = {
 	.owner = THIS_MODULE,
 	.open = dev_open,
 	.release = dev_release,
+	.flush = cmap_holders_flush,
 	.poll = dev_poll,
 	.unlocked_ioctl = cmap_ioctl,
 	.compat_ioctl = compat_ptr_ioctl,

@@ -3,6 +3,7 @@
 #include "../core/map.h"
 #include "../core/stat.h"
 #include "file.h"
+#include "holder.h"
 
 #include <linux/fs.h>
 #include <linux/rcupdate.h>
@@ -81,5 +82,6 @@ void cmap_fdinfo_show(struct seq_file *seq, struct file *file)
 		   atomic64_read(&map->memory.account.bytes));
 	seq_printf(seq, "cmap-max-bytes:\t%llu\n", map->memory.account.max);
 	seq_printf(seq, "cmap-feed-bytes:\t%u\n", map->feed_bytes);
+	seq_printf(seq, "cmap-owned:\t%llu\n", cmap_holders_entries(file));
 	seq_printf(seq, "cmap-window:\t%s\n", fdinfo_window(map));
 }

@@ -11,6 +11,7 @@
 #include <linux/atomic.h>
 #include <linux/err.h>
 #include <linux/fs.h>
+#include <linux/list.h>
 #include <linux/mutex.h>
 
 struct cmap;
@@ -20,13 +21,15 @@ struct cmap;
 /**
  * struct cmap_file - state of an open file
  * @map: the map, NULL or CMAP_FILE_CLAIMED
- * @lock: held while @window is made
+ * @lock: held while @window is made; protects @holders
  * @window: the file that its mappings refer to; NULL before the first mapping
+ * @holders: the owners of entries that were written through it
  */
 struct cmap_file {
 	struct cmap *map;
 	struct mutex lock;
 	struct file *window;
+	struct list_head holders;
 };
 
 static inline struct cmap_file *cmap_file_of(const struct file *file)

@@ -13,11 +13,11 @@
 static_assert(sizeof(struct cmap_create) == 136);
 static_assert(sizeof(struct cmap_name) == 24);
 static_assert(sizeof(struct cmap_setattr) == 24);
-static_assert(sizeof(struct cmap_limits) == 96);
+static_assert(sizeof(struct cmap_limits) == 112);
 static_assert(sizeof(struct cmap_list) == 48);
 static_assert(sizeof(struct cmap_list_entry) == 72);
 static_assert(sizeof(struct cmap_op) == 88);
-static_assert(sizeof(struct cmap_stat) == 376);
+static_assert(sizeof(struct cmap_stat) == 400);
 static_assert(sizeof(struct cmap_range) == 56);
 static_assert(sizeof(struct cmap_entry) == 48);
 static_assert(sizeof(struct cmap_ops) == 32);
@@ -37,7 +37,7 @@ static_assert(sizeof(struct cmap_window_words) == 512);
 static_assert(sizeof(struct cmap_window_shard) == 8 * 524288);
 static_assert(sizeof(struct cmap_window_bucket) == 64);
 static_assert(sizeof(struct cmap_window_node) == 16);
-static_assert(sizeof(struct cmap_window_trailer) == 48);
+static_assert(sizeof(struct cmap_window_trailer) == 56);
 
 /*
  * Commands that a batch cannot contain: a batch; one that makes a descriptor,
@@ -162,7 +162,7 @@ static int ioctl_execute_op(struct cmap_context *context,
 	err = ioctl_read_op(command, code, &op, arg);
 	if (err)
 		return err;
-	err = command->op(context, &op);
+	err = cmap_command_run(context, command, &op);
 
 	return ioctl_write_results(command, arg, &op) ?: err;
 }

@@ -6,6 +6,7 @@
 
 #include "../core/map.h"
 #include "../core/operation.h"
+#include "../core/orphan.h"
 #include "../core/registry.h"
 #include "../core/scan.h"
 #include "../core/supply.h"
@@ -188,7 +189,7 @@ static const struct cmap_door direct_door = {
 	{								\
 		if (op->flags & ~(_flags))				\
 			return -EINVAL;					\
-		return cmap_op_##_fn(&direct_door, map, op, gfp);	\
+		return cmap_op_##_fn(&direct_door, map, op, NULL, gfp);	\
 	}
 #include "../core/operation_table.h"
 
@@ -569,9 +570,9 @@ EXPORT_SYMBOL_NS_GPL(cmap_touch, CMAP_NAMESPACE);
 
 #define OP(_fn, ...)							\
 	static int any_##_fn(struct cmap *map, struct cmap_op *op,	\
-			     gfp_t gfp)					\
+			     struct cmap_owner *owner, gfp_t gfp)	\
 	{								\
-		return cmap_op_##_fn(&direct_door, map, op, gfp);	\
+		return cmap_op_##_fn(&direct_door, map, op, owner, gfp); \
 	}
 #include "../core/operation_table.h"
 
@@ -579,7 +580,8 @@ EXPORT_SYMBOL_NS_GPL(cmap_touch, CMAP_NAMESPACE);
 	[CMAP_CODE_##_code] = { .fn = any_##_fn, .flags = _flags },
 
 static const struct {
-	int (*fn)(struct cmap *map, struct cmap_op *op, gfp_t gfp);
+	int (*fn)(struct cmap *map, struct cmap_op *op,
+		  struct cmap_owner *owner, gfp_t gfp);
 	u16 flags;
 } operations[] = {
 #include "../core/operation_table.h"
@@ -598,13 +600,63 @@ static const struct {
  */
 int cmap_execute(struct cmap *map, struct cmap_op *op, gfp_t gfp)
 {
-	might_alloc(gfp);
-	if (op->code > CMAP_CODE_TOUCH || !operations[op->code].fn ||
-	    op->flags & ~operations[op->code].flags)
-		return -EINVAL;
-	return operations[op->code].fn(map, op, gfp);
+	return cmap_execute_owned(map, op, NULL, gfp);
 }
 EXPORT_SYMBOL_NS_GPL(cmap_execute, CMAP_NAMESPACE);
+
+/* ---- owners ---- */
+
+/**
+ * cmap_owner_create() - make an owner of entries
+ * @map: the map, to which the caller has a reference for as long as the owner exists
+ *
+ * Context: Process.
+ * Return: the owner, which ends by cmap_owner_destroy(); or an ERR_PTR: -ENFILE if the map
+ * has CMAP_OWNERS_MAX of them, -ENOMEM, -ENOSPC.
+ */
+struct cmap_owner *cmap_owner_create(struct cmap *map)
+{
+	might_alloc(GFP_KERNEL);
+	return cmap_owner_new(&map->owners, cmap_orphan_work);
+}
+EXPORT_SYMBOL_NS_GPL(cmap_owner_create, CMAP_NAMESPACE);
+
+/**
+ * cmap_owner_destroy() - end an owner
+ * @owner: from cmap_owner_create().  No call that uses it is running
+ *
+ * When this returns, the owner's entries are absent for every reader: all from one moment
+ * on.  If there are more than a few they are removed later.
+ *
+ * Context: Process or softirq.
+ */
+void cmap_owner_destroy(struct cmap_owner *owner)
+{
+	cmap_owner_end(owner);
+}
+EXPORT_SYMBOL_NS_GPL(cmap_owner_destroy, CMAP_NAMESPACE);
+
+/**
+ * cmap_execute_owned() - carry out an operation that gives an entry an owner
+ * @map: the map
+ * @op: the operation, as for cmap_execute(), with CMAP_OP_OWNED
+ * @owner: the owner, of this map
+ * @gfp: GFP_KERNEL, GFP_NOFS, GFP_NOIO or GFP_ATOMIC
+ *
+ * Context: Process or softirq, as @gfp allows.
+ * Return: as the operation's own function.
+ */
+int cmap_execute_owned(struct cmap *map, struct cmap_op *op,
+		       struct cmap_owner *owner, gfp_t gfp)
+{
+	might_alloc(gfp);
+	if (op->code > CMAP_CODE_TOUCH || !operations[op->code].fn ||
+	    op->flags & ~operations[op->code].flags ||
+	    op->flags & CMAP_OP_OWNED_BY_PROCESS)
+		return -EINVAL;
+	return operations[op->code].fn(map, op, owner, gfp);
+}
+EXPORT_SYMBOL_NS_GPL(cmap_execute_owned, CMAP_NAMESPACE);
 
 /* ---- the whole map ---- */
 

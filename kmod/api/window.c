@@ -79,6 +79,7 @@ static_assert(sizeof(struct cmap_window) <= PAGE_SIZE);
 static_assert(sizeof(struct cmap_window_words) <= PAGE_SIZE);
 static_assert(offsetof(struct cmap_window_words, committed) >= L1_CACHE_BYTES);
 static_assert(CMAP_TABLE_BITS_MAX < 32);
+static_assert(CMAP_OWNERS_MAX * sizeof(u64) <= CMAP_WINDOW_REGION(1));
 /* Each region has room for all shards. */
 static_assert((CMAP_GRANULE_BYTES * CMAP_WINDOW_GRANULES / 2) *
 	      CMAP_SHARDS_MAX <= 1ULL << CMAP_WINDOW_REGION_SHIFT);
@@ -278,6 +279,21 @@ static bool window_find_list(struct cmap *map, unsigned int level, u64 at,
 	return page;
 }
 
+static bool window_find_owners(struct cmap *map, u64 at, struct run *run)
+{
+	u64 i = at >> PAGE_SHIFT;
+	struct cmap_block *page;
+
+	if (i >= CMAP_OWNER_PAGES)
+		return false;
+
+	/* Pairs with the release in owners_page(). */
+	page = smp_load_acquire(&map->owners.page[i]);
+	if (page)
+		run_set_page(run, virt_to_page(page->base));
+	return page;
+}
+
 static bool window_find_node(struct cmap *map, unsigned int level, u64 at,
 			     bool shown, struct run *run)
 {
@@ -373,6 +389,8 @@ static bool window_find_run(struct cmap *map, pgoff_t pgoff, bool shown,
 		return window_find_feed(map, at, run);
 	case CMAP_WINDOW_RING:
 		return window_find_ring(map, at, run);
+	case CMAP_WINDOW_OWNERS:
+		return window_find_owners(map, at, run);
 	case CMAP_WINDOW_NODE(1) ...
 	     CMAP_WINDOW_NODE(CMAP_WINDOW_NODE_LEVELS - 1):
 		return window_find_node(map, region - CMAP_WINDOW_NODE(0), at, shown,

@@ -99,6 +99,7 @@ struct cmap_class {
  * @view: shows processes where segments are; NULL while none can look
  * @memory: where the pages come from
  * @clock: says which nodes' deadlines are over; constant
+ * @owners: says which nodes' owners have ended; constant
  * @nid: NUMA node to prefer
  * @wipe: nodes are overwritten before they are used again
  * @hint: no granule below is free
@@ -121,6 +122,7 @@ struct cmap_arena {
 	struct cmap_view *view;
 	struct cmap_memory *memory;
 	struct cmap_clock *clock;
+	struct cmap_owners *owners;
 	int nid;
 	bool wipe;
 	u32 hint;

@@ -25,6 +25,7 @@
  * @CMAP_CHANGE_DELETE: the entry is deleted
  * @CMAP_CHANGE_CLEAR: the same, because the map is cleared
  * @CMAP_CHANGE_EXPIRE: the same, because it has expired
+ * @CMAP_CHANGE_ORPHAN: the same, because its owner has ended
  * @CMAP_CHANGE_MOVE: the entry gets another node; readers see no difference
  */
 enum cmap_change_kind {
@@ -33,6 +34,7 @@ enum cmap_change_kind {
 	CMAP_CHANGE_DELETE,
 	CMAP_CHANGE_CLEAR,
 	CMAP_CHANGE_EXPIRE,
+	CMAP_CHANGE_ORPHAN,
 	CMAP_CHANGE_MOVE,
 };
 
@@ -123,13 +125,28 @@ static __always_inline void cmap_commit_report(struct cmap_shard *shard, u8 caus
 		cmap_event_gone(shard, cause, node, version);
 }
 
+static inline void cmap_commit_own(struct cmap_shard *shard,
+				   const struct cmap_node *old, cmap_ref old_ref,
+				   const struct cmap_node *node, cmap_ref ref)
+{
+	bool was = old && cmap_node_is_owned(old);
+	bool is = node && cmap_node_is_owned(node);
+
+	if (likely(!was && !is))
+		return;
+	cmap_owned_replace(&shard->arena, shard->index, was ? old_ref : 0,
+			   is ? ref : 0);
+	shard->owned += is - was;
+}
+
 /*
- * Nodes that have a deadline are in the shard's wheel.  Either node may be NULL, if the
- * compiler knows that.
+ * Nodes that have a deadline are in the shard's wheel, and those that have an owner in its
+ * list.  Either node may be NULL, if the compiler knows that.
  */
 static __always_inline void
-cmap_commit_turn_wheel(struct cmap_shard *shard, const struct cmap_node *old,
-		       const struct cmap_node *node, cmap_ref ref)
+cmap_commit_relink(struct cmap_shard *shard,
+		   const struct cmap_node *old, cmap_ref old_ref,
+		   const struct cmap_node *node, cmap_ref ref)
 {
 	u32 lengths = (old ? old->lengths : 0) | (node ? node->lengths : 0);
 
@@ -137,6 +154,33 @@ cmap_commit_turn_wheel(struct cmap_shard *shard, const struct cmap_node *old,
 		return;
 	cmap_wheel_replace(shard->wheel, old ? cmap_node_timed(old) : NULL, ref,
 			   node ? cmap_node_timed(node) : NULL);
+	cmap_commit_own(shard, old, old_ref, node, ref);
+}
+
+/* A copy of a node takes its place in all lists. */
+static inline void cmap_commit_move(struct cmap_shard *shard,
+				    const struct cmap_change *change)
+{
+	if (cmap_node_timed(change->old))
+		cmap_wheel_move(shard->wheel, change->old_ref, change->ref);
+	if (cmap_node_is_owned(change->old))
+		cmap_owned_move(&shard->arena, shard->index, change->old_ref,
+				change->ref);
+}
+
+/* What the feed says of a deletion. */
+static __always_inline u8 cmap_commit_cause(enum cmap_change_kind kind)
+{
+	switch (kind) {
+	case CMAP_CHANGE_CLEAR:
+		return CMAP_FEED_CLEAR;
+	case CMAP_CHANGE_EXPIRE:
+		return CMAP_FEED_EXPIRE;
+	case CMAP_CHANGE_ORPHAN:
+		return CMAP_FEED_OWNER;
+	default:
+		return CMAP_FEED_DELETE;
+	}
 }
 
 /* Leave the old node to the caller, or retire it. */
@@ -172,15 +216,15 @@ cmap_commit_locked(struct cmap_shard *shard, enum cmap_change_kind kind,
 
 	switch (kind) {
 	case CMAP_CHANGE_INSERT:
-		cmap_commit_turn_wheel(shard, NULL, change->node, change->ref);
+		cmap_commit_relink(shard, NULL, 0, change->node, change->ref);
 		version = cmap_commit_version(shard, change->node);
 		cmap_table_fill(change->table, change->slot, change->node,
 				change->tag, change->ref);
 		cmap_commit_report(shard, CMAP_FEED_SET, change->node, version);
 		break;
 	case CMAP_CHANGE_REPLACE:
-		cmap_commit_turn_wheel(shard, change->old, change->node,
-				       change->ref);
+		cmap_commit_relink(shard, change->old, change->old_ref,
+				   change->node, change->ref);
 		version = cmap_commit_version(shard, change->node);
 		cmap_slot_replace(change->slot, change->ref);
 		cmap_commit_report(shard, CMAP_FEED_SET, change->node, version);
@@ -189,20 +233,18 @@ cmap_commit_locked(struct cmap_shard *shard, enum cmap_change_kind kind,
 	case CMAP_CHANGE_DELETE:
 	case CMAP_CHANGE_CLEAR:
 	case CMAP_CHANGE_EXPIRE:
+	case CMAP_CHANGE_ORPHAN:
 		cmap_table_delete(change->table, change->slot, change->old);
 		version = cmap_commit_version(shard, NULL);
-		cmap_commit_report(shard, kind == CMAP_CHANGE_CLEAR ?
-				   CMAP_FEED_CLEAR :
-				   kind == CMAP_CHANGE_EXPIRE ?
-				   CMAP_FEED_EXPIRE : CMAP_FEED_DELETE,
-				   change->old, version);
-		cmap_commit_turn_wheel(shard, change->old, NULL, 0);
+		cmap_commit_report(shard, cmap_commit_cause(kind), change->old,
+				   version);
+		cmap_commit_relink(shard, change->old, change->old_ref, NULL,
+				   0);
 		cmap_commit_retire_old(shard, change);
 		break;
 	case CMAP_CHANGE_MOVE:
-		if (unlikely(cmap_node_timed(change->old)))
-			cmap_wheel_move(shard->wheel, change->old_ref,
-					change->ref);
+		if (unlikely(cmap_node_is_extended(change->old)))
+			cmap_commit_move(shard, change);
 		cmap_slot_replace(change->slot, change->ref);
 		cmap_arena_retire(&shard->arena, change->old_ref);
 		break;

@@ -91,26 +91,6 @@ static struct cmap_node *find_entry(struct cmap_shard *shard,
 }
 
 /**
- * cmap_expire_key() - remove a key's entry if it has expired
- * @shard: the shard
- * @key: the key
- *
- * Context: The shard's lock.
- */
-void cmap_expire_key(struct cmap_shard *shard, const struct cmap_key *key)
-{
-	struct cmap_table *table;
-	struct cmap_slot slot;
-	struct cmap_node *node;
-
-	lockdep_assert_held(&shard->lock);
-
-	node = find_entry(shard, key, &table, &slot);
-	if (node && cmap_node_expired(&shard->arena, node))
-		cmap_expire_locked(shard, table, &slot, node);
-}
-
-/**
  * cmap_expire_written() - remove an entry whose deadline was over when it was written
  * @shard: the shard
  * @key: its key

@@ -19,7 +19,6 @@ void cmap_expire_commit(struct cmap_shard *shard,
 			const struct cmap_change *change);
 void cmap_expire_locked(struct cmap_shard *shard, struct cmap_table *table,
 			const struct cmap_slot *slot, struct cmap_node *node);
-void cmap_expire_key(struct cmap_shard *shard, const struct cmap_key *key);
 void cmap_expire_written(struct cmap_shard *shard, const struct cmap_key *key);
 bool cmap_expire_some(struct cmap_shard *shard, u64 word, u64 *removed);
 bool cmap_expire_shard(struct cmap_shard *shard, u64 word, bool patient);

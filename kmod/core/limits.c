@@ -22,9 +22,13 @@ unsigned int cmap_user_max_watches;
 unsigned int cmap_max_waiters = 16384;
 unsigned int cmap_user_max_waiters;
 
+unsigned int cmap_max_owners = 16384;
+unsigned int cmap_user_max_owners;
+
 static atomic_t maps_count;
 static atomic_t watches_count;
 static atomic_t waiters_count;
+static atomic_t owners_count;
 
 /* Users of whom something is counted, by user id. */
 static DEFINE_HASHTABLE(users, 6);
@@ -84,6 +88,9 @@ static const struct {
 	[CMAP_COUNTED_WAITERS] = {
 		&cmap_max_waiters, &cmap_user_max_waiters, &waiters_count,
 	},
+	[CMAP_COUNTED_OWNERS] = {
+		&cmap_max_owners, &cmap_user_max_owners, &owners_count,
+	},
 };
 
 static u32 all_max(enum cmap_counted what, bool privileged)
@@ -101,7 +108,7 @@ static u32 user_max(enum cmap_counted what)
 }
 
 /**
- * cmap_counted_add() - count more maps, watches or waiters
+ * cmap_counted_add() - count more maps, watches, waiters or owners
  * @what: which of them
  * @n: how many
  * @privileged: it may use the reserve
@@ -124,7 +131,7 @@ int cmap_counted_add(enum cmap_counted what, u32 n, bool privileged)
 }
 
 /**
- * cmap_counted_remove() - count fewer maps, watches or waiters
+ * cmap_counted_remove() - count fewer maps, watches, waiters or owners
  * @what: which of them
  * @n: how many fewer
  *
@@ -193,7 +200,7 @@ static struct cmap_user *user_alloc(kuid_t uid)
 }
 
 /**
- * cmap_user_count_some() - count more maps, watches or waiters for a user
+ * cmap_user_count_some() - count more maps, watches, waiters or owners for a user
  * @what: which of them
  * @n: how many
  * @uid: the user
@@ -233,7 +240,7 @@ static bool user_has_nothing_locked(const struct cmap_user *user)
 }
 
 /**
- * cmap_user_uncount_some() - count fewer maps, watches or waiters for a user
+ * cmap_user_uncount_some() - count fewer maps, watches, waiters or owners for a user
  * @what: which of them
  * @n: how many fewer
  * @user: the user, who is forgotten with the last of them; or NULL
@@ -280,7 +287,7 @@ static struct cmap_user *current_count(enum cmap_counted what, u32 n,
 }
 
 /**
- * cmap_current_count() - count watches or waiters for the caller's user
+ * cmap_current_count() - count watches, waiters or owners for the caller's user
  * @what: which of them
  * @n: how many
  *
@@ -352,12 +359,15 @@ void cmap_limits_fill(struct cmap_limits *limits)
 		.all_max_watches = all_max(CMAP_COUNTED_WATCHES, privileged),
 		.all_waiters = atomic_read(&waiters_count),
 		.all_max_waiters = all_max(CMAP_COUNTED_WAITERS, privileged),
+		.all_owners = atomic_read(&owners_count),
+		.all_max_owners = all_max(CMAP_COUNTED_OWNERS, privileged),
 	};
 	if (user_is_limited(uid, privileged)) {
 		limits->max_maps = user_max(CMAP_COUNTED_MAPS);
 		limits->max_bytes = cmap_user_bytes_limit();
 		limits->max_watches = user_max(CMAP_COUNTED_WATCHES);
 		limits->max_waiters = user_max(CMAP_COUNTED_WAITERS);
+		limits->max_owners = user_max(CMAP_COUNTED_OWNERS);
 	}
 
 	spin_lock(&users_lock);
@@ -367,6 +377,7 @@ void cmap_limits_fill(struct cmap_limits *limits)
 		limits->bytes = atomic64_read(&user->account.bytes);
 		limits->watches = user->count[CMAP_COUNTED_WATCHES];
 		limits->waiters = user->count[CMAP_COUNTED_WAITERS];
+		limits->owners = user->count[CMAP_COUNTED_OWNERS];
 	}
 	spin_unlock(&users_lock);
 }
@@ -388,6 +399,8 @@ void cmap_limits_all(struct cmap_limits *limits)
 		.all_max_watches = all_max(CMAP_COUNTED_WATCHES, true),
 		.all_waiters = atomic_read(&waiters_count),
 		.all_max_waiters = all_max(CMAP_COUNTED_WAITERS, true),
+		.all_owners = atomic_read(&owners_count),
+		.all_max_owners = all_max(CMAP_COUNTED_OWNERS, true),
 	};
 }
 
@@ -411,6 +424,7 @@ void cmap_limits_each(void (*fn)(void *arg, kuid_t uid,
 			.bytes = atomic64_read(&user->account.bytes),
 			.watches = user->count[CMAP_COUNTED_WATCHES],
 			.waiters = user->count[CMAP_COUNTED_WAITERS],
+			.owners = user->count[CMAP_COUNTED_OWNERS],
 		};
 
 		if (user_is_limited(user->uid, false)) {
@@ -418,6 +432,7 @@ void cmap_limits_each(void (*fn)(void *arg, kuid_t uid,
 			limits.max_bytes = cmap_user_bytes_limit();
 			limits.max_watches = user_max(CMAP_COUNTED_WATCHES);
 			limits.max_waiters = user_max(CMAP_COUNTED_WAITERS);
+			limits.max_owners = user_max(CMAP_COUNTED_OWNERS);
 		}
 		fn(arg, user->uid, &limits);
 	}

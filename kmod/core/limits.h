@@ -3,8 +3,8 @@
  * Limits on maps and their memory: of one user, and of all users together.
  *
  * Each map is paid for by a user, except that nobody pays for a map that kernel
- * code made.  A user's object exists as long as the user pays for a map, has a watch,
- * or waits for a key.
+ * code made.  A user's object exists as long as the user pays for a map, has a watch or an
+ * owner, or waits for a key.
  */
 #ifndef CMAP_LIMITS_H
 #define CMAP_LIMITS_H
@@ -24,17 +24,20 @@ extern unsigned int cmap_max_watches;
 extern unsigned int cmap_user_max_watches;
 extern unsigned int cmap_max_waiters;
 extern unsigned int cmap_user_max_waiters;
+extern unsigned int cmap_max_owners;
+extern unsigned int cmap_user_max_owners;
 
 /* What is limited by number. */
 enum cmap_counted {
 	CMAP_COUNTED_MAPS,
 	CMAP_COUNTED_WATCHES,
 	CMAP_COUNTED_WAITERS,	/* keys that are waited for */
+	CMAP_COUNTED_OWNERS,	/* owners of entries */
 	CMAP_COUNTED
 };
 
 /**
- * struct cmap_user - a user who pays for maps, has watches, or waits
+ * struct cmap_user - a user who pays for maps, has watches or owners, or waits
  * @account: the memory of all of the user's maps; the parent of their bills
  * @uid: the user
  * @count: how much the user has of each that is counted

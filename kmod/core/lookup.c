@@ -13,8 +13,8 @@
  * so that the caller can keep them in registers.
  *
  * Context: RCU read section.
- * Return: the entry's node, valid until the end of the section; or NULL if there is none
- * or it has expired.
+ * Return: the entry's node, valid until the end of the section; or NULL if there is none,
+ * or it has expired, or its owner has ended.
  */
 struct cmap_node *cmap_lookup_again(const struct cmap_table *table,
 				    const struct cmap_arena *arena,
@@ -26,7 +26,7 @@ struct cmap_node *cmap_lookup_again(const struct cmap_table *table,
 	struct cmap_node *node;
 	struct cmap_slot slot;
 	u64 word = 0;
-	int expired;
+	int gone;
 
 	do {
 		from = (struct cmap_table *)table;
@@ -35,8 +35,8 @@ struct cmap_node *cmap_lookup_again(const struct cmap_table *table,
 			return node;
 		first = cmap_table_bucket(from, cmap_table_index(from,
 							cmap_hash_high(hash)));
-		expired = cmap_lookup_expired(arena, first, &slot, node, &word);
-	} while (unlikely(expired < 0));
+		gone = cmap_lookup_gone(arena, first, &slot, node, &word);
+	} while (unlikely(gone < 0));
 
-	return expired ? NULL : node;
+	return gone ? NULL : node;
 }

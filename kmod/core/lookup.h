@@ -11,6 +11,7 @@
 
 #include "clock.h"
 #include "hash.h"
+#include "owner.h"
 #include "table.h"
 
 /* The key that a lookup searches for. */
@@ -177,8 +178,51 @@ static inline bool cmap_node_expired(const struct cmap_arena *arena,
 	return unlikely(deadline) && deadline <= cmap_clock_closing(arena->clock);
 }
 
+/* Whether a node that was found in a slot, of a bucket that was not moved, still is. */
+static inline bool cmap_lookup_still(const struct cmap_arena *arena,
+				     const struct cmap_bucket *first,
+				     const struct cmap_slot *slot,
+				     const struct cmap_node *node)
+{
+	cmap_ref ref = READ_ONCE(slot->bucket->ref[slot->i]);
+
+	return !(READ_ONCE(first->head) & CMAP_BUCKET_MOVED) && ref &&
+	       cmap_arena_node(arena, ref) == node;
+}
+
+/*
+ * Whether an owned entry that was found is absent; see cmap_lookup_gone().
+ *
+ * The entry is there if the generation is its owner's: that has not changed before, either.
+ * It is absent if it is not, and the node is still the slot's after the generation was
+ * loaded.  Otherwise another entry has taken its place, and the owner has ended only after
+ * that.
+ *
+ * So a read looks again only if an owner ended, and the entry was replaced, in between.
+ */
+static inline int cmap_lookup_orphaned(const struct cmap_arena *arena,
+				       const struct cmap_bucket *first,
+				       const struct cmap_slot *slot,
+				       const struct cmap_node *node)
+{
+	const struct cmap_trailer *trailer;
+	u64 generation;
+
+	if (!cmap_node_is_owned(node))
+		return 0;
+	trailer = cmap_node_trailer(node);
+	/* G3 (c): after the ref, which was loaded with acquire semantics. */
+	generation = cmap_owners_generation(arena->owners, trailer->owner);
+	if (likely(generation == trailer->generation))
+		return 0;
+
+	/* G3 (d): before the second look at the ref and at the first bucket. */
+	smp_rmb();
+	return cmap_lookup_still(arena, first, slot, node) ? 1 : -EAGAIN;
+}
+
 /**
- * cmap_lookup_expired() - check whether an entry that was found has expired
+ * cmap_lookup_gone() - check whether an entry that was found has expired, or its owner ended
  * @arena: the shard's arena
  * @first: the first bucket of its chain
  * @slot: its slot
@@ -195,29 +239,27 @@ static inline bool cmap_node_expired(const struct cmap_arena *arena,
  * So a read looks again only if the word has grown since it began.
  *
  * Context: RCU read section.
- * Return: 1 if it has expired, 0 if not, -EAGAIN if the key has to be looked up again.
+ * Return: 1 if it is absent, 0 if not, -EAGAIN if the key has to be looked up again.
  */
-static inline int cmap_lookup_expired(const struct cmap_arena *arena,
-				      const struct cmap_bucket *first,
-				      const struct cmap_slot *slot,
-				      const struct cmap_node *node, u64 *word)
+static inline int cmap_lookup_gone(const struct cmap_arena *arena,
+				   const struct cmap_bucket *first,
+				   const struct cmap_slot *slot,
+				   const struct cmap_node *node, u64 *word)
 {
 	u64 deadline = cmap_node_deadline(node), before = *word;
-	cmap_ref ref;
 
 	if (!deadline)
-		return 0;
+		return cmap_lookup_orphaned(arena, first, slot, node);
 	/* G1 (a): after the ref, which was loaded with acquire semantics. */
 	*word = cmap_clock_word(arena->clock);
 	if (deadline > *word)
-		return 0;
+		return cmap_lookup_orphaned(arena, first, slot, node);
 
 	/* G1 (b): before the second look at the ref and at the first bucket. */
 	smp_rmb();
-	ref = READ_ONCE(slot->bucket->ref[slot->i]);
 	if (READ_ONCE(first->head) & CMAP_BUCKET_MOVED)
 		return -EAGAIN;
-	if (deadline <= before || (ref && cmap_arena_node(arena, ref) == node))
+	if (deadline <= before || cmap_lookup_still(arena, first, slot, node))
 		return 1;
 	return -EAGAIN;
 }

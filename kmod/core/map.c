@@ -118,6 +118,7 @@ static int map_shards_alloc(struct cmap *map)
 		cmap_maintain_init(shard);
 		shard->listeners = &map->events;
 		shard->arena.clock = &map->clock;
+		shard->arena.owners = &map->owners;
 		map->shard[i] = shard;
 		err = map_feed_alloc(map, shard, nid);
 		if (err)
@@ -171,6 +172,7 @@ static struct cmap *map_alloc(const struct cmap_spec *spec)
 	cmap_memory_init(&map->memory, spec->max_bytes,
 			 !(spec->flags & CMAP_CREATE_NO_WINDOW));
 	cmap_clock_init(&map->clock, &map->memory);
+	cmap_owners_init(&map->owners, &map->memory, map->shard, spec->shards);
 	map->default_ttl = spec->default_ttl;
 	if (spec->description)
 		memcpy(map->description, spec->description, sizeof(map->description));
@@ -286,6 +288,7 @@ void cmap_map_teardown(struct cmap *map)
 	u32 i;
 
 	cmap_clock_stop(&map->clock);
+	cmap_owners_stop(&map->owners);
 	cmap_events_close(&map->events);
 	for (i = 0; i < map->shards; i++) {
 		cmap_waiters_free(map->shard[i]);
@@ -298,6 +301,7 @@ void cmap_map_teardown(struct cmap *map)
 	map_feeds_free(map);
 	cmap_block_free(map->window);
 	cmap_clock_free(&map->clock);
+	cmap_owners_free(&map->owners);
 	cmap_memory_exit(&map->memory);
 	cmap_uncharge(&map->memory.account, map_own_bytes(map));
 }

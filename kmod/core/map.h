@@ -77,6 +77,7 @@ struct cmap_counters {
  * @memory: the map's memory, and the limit on it
  * @clock: which deadlines are over; has the window's page of
  *	&struct cmap_window_words
+ * @owners: owners of entries
  * @default_ttl: for how long an entry lives that is written without a deadline; 0: it
  *	does not expire
  * @window: the window's header page; NULL until a process maps the map
@@ -128,6 +129,7 @@ struct cmap {
 	struct cmap_events events;
 	struct cmap_memory memory;
 	struct cmap_clock clock;
+	struct cmap_owners owners;
 	struct cmap_block *window;
 	struct mutex window_mutex;
 	struct semaphore supply;

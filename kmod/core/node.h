@@ -57,7 +57,7 @@ static_assert(sizeof(struct cmap_node) == 16);
 
 /* &struct cmap_trailer.flags */
 #define CMAP_TRAILER_DEADLINE	(1U << 0)
-#define CMAP_TRAILER_OWNER	(1U << 1)
+#define CMAP_TRAILER_OWNER	(1U << 1)	/* in its owner's list: see owner.h */
 #define CMAP_TRAILER_PENDING	(1U << 2)
 
 /**
@@ -72,6 +72,9 @@ static_assert(sizeof(struct cmap_node) == 16);
  * @transaction: the transaction that writes this node
  * @old: the node that is the entry until that is committed, or 0
  * @padding: 0
+ * @owned_next: the next node in the list of the owner's entries, or 0, see owner.h.
+ *	Not for readers
+ * @owned_prev: the previous one, or 0.  Not for readers
  *
  * The trailer follows the value at a multiple of 8.  It has room for everything
  * that one entry can have at once.  It is as constant as the rest of the node, but
@@ -90,9 +93,11 @@ struct cmap_trailer {
 	u64 transaction;
 	cmap_ref old;
 	u32 padding;
+	cmap_ref owned_next;
+	cmap_ref owned_prev;
 };
 
-static_assert(sizeof(struct cmap_trailer) == 48);
+static_assert(sizeof(struct cmap_trailer) == 56);
 
 static inline u32 cmap_node_lengths(u32 key_len, u32 value_len)
 {

@@ -2,6 +2,7 @@
 #include "op.h"
 #include "expire.h"
 #include "maintain.h"
+#include "orphan.h"
 #include "stat.h"
 #include "supply.h"
 #include "trace.h"
@@ -31,23 +32,30 @@ void cmap_op_trace_get(const struct cmap *map, struct cmap_key key,
 }
 
 /**
- * cmap_op_set_deadline() - decide what a write does about the entry's deadline
+ * cmap_op_set_trailer() - decide what a write does about the entry's deadline and owner
  * @map: the map
  * @flags: CMAP_OP_*
  * @deadline: with CMAP_OP_TTL a time to live, with CMAP_OP_DEADLINE a deadline of the
  *	map's clock
+ * @owner: with CMAP_OP_OWNED or CMAP_OP_OWNED_BY_PROCESS: the owner
  * @write: the write
  *
  * Context: Any.
  * Return: 0 or -EINVAL.
  */
-int cmap_op_set_deadline(const struct cmap *map, u16 flags, u64 deadline,
-			 struct cmap_write *write)
+int cmap_op_set_trailer(const struct cmap *map, u16 flags, u64 deadline,
+			struct cmap_owner *owner, struct cmap_write *write)
 {
 	bool ttl = flags & CMAP_OP_TTL, until = flags & CMAP_OP_DEADLINE;
 
 	if ((ttl && until) || (ttl && !deadline))
 		return -EINVAL;
+	if (flags & CMAP_OP_OWNERS) {
+		if (!owner)
+			return -EINVAL;
+		write->owner = owner;
+		write->flags |= CMAP_WRITE_OWNED;
+	}
 	if (ttl)
 		write->deadline = cmap_clock_deadline(deadline);
 	else if (until)
@@ -64,12 +72,13 @@ int cmap_op_set_deadline(const struct cmap *map, u16 flags, u64 deadline,
 	return 0;
 }
 
-/* Whether a write failed for lack of what entries that have expired may still have. */
+/* Whether a write failed for lack of what entries that are absent may still have. */
 static bool lacks_room(const struct cmap *map, int err)
 {
 	return (err == -ENOSPC || err == -EDQUOT || err == -ENOMEM ||
 		err == -EXFULL) &&
-	       cmap_clock_used(&map->clock);
+	       (cmap_clock_used(&map->clock) ||
+		cmap_owners_ends(&map->owners));
 }
 
 static int try_write(struct cmap *map, struct cmap_shard *shard,
@@ -91,10 +100,10 @@ static int try_reserve(struct cmap *map, struct cmap_shard *shard,
 	return err;
 }
 
-/* ---- a map is full, perhaps of entries that have expired ---- */
+/* ---- a map is full, perhaps of entries that are absent ---- */
 
 /**
- * struct sweep - removing what has expired for a write that was refused
+ * struct sweep - removing what has expired, or lost its owner, for a write that was refused
  * @map: the map
  * @shard: the write's shard
  * @write: the write
@@ -102,6 +111,7 @@ static int try_reserve(struct cmap *map, struct cmap_shard *shard,
  * @try: tries it again
  * @err: why it was refused last
  * @word: what has expired by this one is removed
+ * @ends: and what had lost its owner when this many had ended
  * @removed: how many entries were removed
  * @tried: how many of these before the last try
  * @left: something may be left
@@ -115,6 +125,7 @@ struct sweep {
 		   struct cmap_write *write, gfp_t gfp);
 	int err;
 	u64 word;
+	u64 ends;
 	u64 removed;
 	u64 tried;
 	bool left;
@@ -130,7 +141,7 @@ static bool sweep_try(struct sweep *sweep)
 }
 
 /*
- * Remove what has expired in a shard, until the write has room.  A try can wait for grace
+ * Remove what is absent in a shard, until the write has room.  A try can wait for grace
  * periods, so each waits for twice as many entries as the one before.  True if a try
  * decides.
  */
@@ -141,6 +152,7 @@ static bool sweep_shard(struct sweep *sweep, struct cmap_shard *shard)
 
 	for (;;) {
 		more = cmap_expire_some(shard, sweep->word, &sweep->removed);
+		more |= cmap_orphans_some(shard, sweep->ends, &sweep->removed);
 		if (sweep->removed > 2 * sweep->tried && sweep_try(sweep))
 			return true;
 		if (!more)
@@ -156,7 +168,7 @@ static bool sweep_shard(struct sweep *sweep, struct cmap_shard *shard)
 
 /*
  * Sweep the map, from the write's shard on, or that shard alone if a chain is full.  If
- * others have removed all that had expired, that can have made room for an entry, but not
+ * others have removed all that was absent, that can have made room for an entry, but not
  * memory before the last try has ended.
  */
 static bool sweep_map(struct sweep *sweep)
@@ -168,6 +180,7 @@ static bool sweep_map(struct sweep *sweep)
 	sweep->tried = 0;
 	sweep->left = false;
 	sweep->word = cmap_clock_word(&map->clock);
+	sweep->ends = cmap_owners_ends(&map->owners);
 	for (i = 0; i < shards; i++)
 		if (sweep_shard(sweep, map->shard[(sweep->shard->index + i) %
 						  map->shards]))
@@ -176,10 +189,10 @@ static bool sweep_map(struct sweep *sweep)
 		sweep->err == -EXFULL) && sweep_try(sweep);
 }
 
-/* A refusal is final if nothing has expired since what had expired before was removed. */
+/* A refusal is final if all is removed that was absent at that moment. */
 static noinline int make_room(struct sweep *sweep)
 {
-	const struct cmap_clock *clock = &sweep->map->clock;
+	const struct cmap *map = sweep->map;
 	bool patient = gfpflags_allow_blocking(sweep->gfp);
 	unsigned int rounds = 0;
 
@@ -188,7 +201,9 @@ static noinline int make_room(struct sweep *sweep)
 			return -EINTR;
 		if (sweep_map(sweep))
 			return sweep->err;
-	} while (!sweep->left && sweep->word != cmap_clock_word(clock) &&
+	} while (!sweep->left &&
+		 (sweep->word != cmap_clock_word(&map->clock) ||
+		  sweep->ends != cmap_owners_ends(&map->owners)) &&
 		 ++rounds < EXPIRE_ROUNDS);
 
 	if (!sweep->left)

@@ -158,8 +158,8 @@ cmap_op_note_get(struct cmap *map, const struct cmap_key *key, u32 value_len,
 		cmap_op_trace_get(map, *key, value_len, err, version);
 }
 
-int cmap_op_set_deadline(const struct cmap *map, u16 flags, u64 deadline,
-			 struct cmap_write *write);
+int cmap_op_set_trailer(const struct cmap *map, u16 flags, u64 deadline,
+			struct cmap_owner *owner, struct cmap_write *write);
 int cmap_op_write(struct cmap *map, struct cmap_write *write, gfp_t gfp);
 int cmap_op_touch_entry(struct cmap *map, struct cmap_write *write, gfp_t gfp);
 void cmap_op_write_many(struct cmap *map, struct cmap_write *write, int *err,

@@ -8,7 +8,8 @@
  * compiler knows the door's constants, and the indirection costs nothing.
  *
  * The arguments are a &struct cmap_op.  The door defines what its addresses mean.
- * Results are stored into its fields as <uapi/linux/cmap.h> describes.
+ * Results are stored into its fields as <uapi/linux/cmap.h> describes.  If the op asks for an
+ * owner the door gives it, else NULL.
  */
 #ifndef CMAP_OPERATION_H
 #define CMAP_OPERATION_H
@@ -130,24 +131,28 @@ cmap_op_read_both(const struct cmap_door *door, struct cmap *map,
 				  write);
 }
 
-/* ---- deadlines ---- */
+/* ---- deadlines and owners ---- */
 
 /* What asks for a deadline, or against one. */
 #define CMAP_OP_TIMES							\
 	(CMAP_OP_TTL | CMAP_OP_DEADLINE | CMAP_OP_KEEP_DEADLINE)
 
-/* Decide what a write does about the entry's deadline.  Most have none. */
+/* What a trailer is for. */
+#define CMAP_OP_EXTENDS	(CMAP_OP_TIMES | CMAP_OP_OWNERS)
+
+/* Decide what a write does about the entry's deadline and owner.  Most have none. */
 static __always_inline int
-cmap_op_begin_deadline(const struct cmap_door *door, const struct cmap *map,
-		       const struct cmap_op *op, struct cmap_write *write)
+cmap_op_begin_trailer(const struct cmap_door *door, const struct cmap *map,
+		      const struct cmap_op *op, struct cmap_owner *owner,
+		      struct cmap_write *write)
 {
 	u64 deadline = op->deadline;
 
-	if (likely(!(op->flags & CMAP_OP_TIMES) && !map->default_ttl))
+	if (likely(!(op->flags & CMAP_OP_EXTENDS) && !map->default_ttl))
 		return 0;
 	if (op->flags & CMAP_OP_DEADLINE && deadline)
 		deadline = door->to_clock(deadline);
-	return cmap_op_set_deadline(map, op->flags, deadline, write);
+	return cmap_op_set_trailer(map, op->flags, deadline, owner, write);
 }
 
 static __always_inline void
@@ -238,8 +243,8 @@ cmap_op_get_value(const struct cmap_door *door, struct cmap *map,
 }
 
 static __always_inline int
-cmap_op_get(const struct cmap_door *door, struct cmap *map, struct cmap_op *op,
-	    gfp_t gfp)
+cmap_op_get(const struct cmap_door *door, struct cmap *map,
+	    struct cmap_op *op, struct cmap_owner *owner, gfp_t gfp)
 {
 	struct cmap_input input __uninitialized;
 	struct cmap_output output;
@@ -307,10 +312,11 @@ cmap_op_finish(const struct cmap_door *door, struct cmap *map,
 /* Set up a set, and its condition. */
 static __always_inline int
 cmap_op_begin_set(const struct cmap_door *door, const struct cmap *map,
-		  struct cmap_write *write, const struct cmap_op *op)
+		  struct cmap_write *write, const struct cmap_op *op,
+		  struct cmap_owner *owner)
 {
 	cmap_op_begin(write, CMAP_CODE_SET, 0);
-	switch (op->flags & ~CMAP_OP_TIMES) {
+	switch (op->flags & ~CMAP_OP_EXTENDS) {
 	case 0:
 		break;
 	case CMAP_OP_INSERT:
@@ -328,25 +334,25 @@ cmap_op_begin_set(const struct cmap_door *door, const struct cmap *map,
 	default:
 		return -EINVAL;
 	}
-	return cmap_op_begin_deadline(door, map, op, write);
+	return cmap_op_begin_trailer(door, map, op, owner, write);
 }
 
 static __always_inline int
-cmap_op_set(const struct cmap_door *door, struct cmap *map, struct cmap_op *op,
-	    gfp_t gfp)
+cmap_op_set(const struct cmap_door *door, struct cmap *map,
+	    struct cmap_op *op, struct cmap_owner *owner, gfp_t gfp)
 {
 	struct cmap_write write __uninitialized;
 	struct cmap_input input __uninitialized;
 	int err;
 
-	err = cmap_op_begin_set(door, map, &write, op) ?:
+	err = cmap_op_begin_set(door, map, &write, op, owner) ?:
 	      cmap_op_read_both(door, map, op, &input, &write, gfp);
 	return err ?: cmap_op_finish(door, map, &write, op, gfp);
 }
 
 static __always_inline int
 cmap_op_delete(const struct cmap_door *door, struct cmap *map,
-	       struct cmap_op *op, gfp_t gfp)
+	       struct cmap_op *op, struct cmap_owner *owner, gfp_t gfp)
 {
 	struct cmap_write write __uninitialized;
 	struct cmap_input input __uninitialized;
@@ -367,7 +373,7 @@ cmap_op_delete(const struct cmap_door *door, struct cmap *map,
 /* Another deadline, the same value, a new version. */
 static __always_inline int
 cmap_op_touch(const struct cmap_door *door, struct cmap *map,
-	      struct cmap_op *op, gfp_t gfp)
+	      struct cmap_op *op, struct cmap_owner *owner, gfp_t gfp)
 {
 	struct cmap_write write __uninitialized;
 	struct cmap_input input __uninitialized;
@@ -382,7 +388,7 @@ cmap_op_touch(const struct cmap_door *door, struct cmap *map,
 		write.flags |= CMAP_WRITE_VERSION;
 		write.expected = op->version;
 	}
-	err = cmap_op_begin_deadline(door, map, op, &write) ?:
+	err = cmap_op_begin_trailer(door, map, op, owner, &write) ?:
 	      cmap_op_read_key(door, map, op, &input, &write.key) ?:
 	      cmap_op_touch_entry(map, &write, gfp);
 	cmap_op_tell(door, op, &write, err);
@@ -390,8 +396,8 @@ cmap_op_touch(const struct cmap_door *door, struct cmap *map,
 }
 
 static __always_inline int
-cmap_op_add(const struct cmap_door *door, struct cmap *map, struct cmap_op *op,
-	    gfp_t gfp)
+cmap_op_add(const struct cmap_door *door, struct cmap *map,
+	    struct cmap_op *op, struct cmap_owner *owner, gfp_t gfp)
 {
 	struct cmap_write write __uninitialized;
 	struct cmap_input input __uninitialized;
@@ -409,7 +415,7 @@ cmap_op_add(const struct cmap_door *door, struct cmap *map, struct cmap_op *op,
 	write.deadline = 0;
 	if (!(op->flags & CMAP_OP_TIMES))
 		write.flags |= CMAP_WRITE_TIMED | CMAP_WRITE_KEEP;
-	err = cmap_op_begin_deadline(door, map, op, &write) ?:
+	err = cmap_op_begin_trailer(door, map, op, owner, &write) ?:
 	      cmap_op_check_value(map, write.value_len) ?:
 	      cmap_op_read_key(door, map, op, &input, &write.key) ?:
 	      cmap_op_finish(door, map, &write, op, gfp);
@@ -499,8 +505,8 @@ cmap_op_write_and_give_old(const struct cmap_door *door, struct cmap *map,
 }
 
 static __always_inline int
-cmap_op_take(const struct cmap_door *door, struct cmap *map, struct cmap_op *op,
-	     gfp_t gfp)
+cmap_op_take(const struct cmap_door *door, struct cmap *map,
+	     struct cmap_op *op, struct cmap_owner *owner, gfp_t gfp)
 {
 	struct cmap_write write __uninitialized;
 	struct cmap_input input __uninitialized;
@@ -515,8 +521,8 @@ cmap_op_take(const struct cmap_door *door, struct cmap *map, struct cmap_op *op,
 }
 
 static __always_inline int
-cmap_op_swap(const struct cmap_door *door, struct cmap *map, struct cmap_op *op,
-	     gfp_t gfp)
+cmap_op_swap(const struct cmap_door *door, struct cmap *map,
+	     struct cmap_op *op, struct cmap_owner *owner, gfp_t gfp)
 {
 	struct cmap_write write __uninitialized;
 	struct cmap_input input __uninitialized;
@@ -524,7 +530,7 @@ cmap_op_swap(const struct cmap_door *door, struct cmap *map, struct cmap_op *op,
 	int err;
 
 	cmap_op_begin(&write, CMAP_CODE_SWAP, 0);
-	err = cmap_op_begin_deadline(door, map, op, &write) ?:
+	err = cmap_op_begin_trailer(door, map, op, owner, &write) ?:
 	      cmap_op_output(door, &output, op->old, op->old_len) ?:
 	      cmap_op_read_both(door, map, op, &input, &write, gfp);
 	return err ?: cmap_op_write_and_give_old(door, map, &write, op,
@@ -533,7 +539,7 @@ cmap_op_swap(const struct cmap_door *door, struct cmap *map, struct cmap_op *op,
 
 static __always_inline int
 cmap_op_get_or_set(const struct cmap_door *door, struct cmap *map,
-		   struct cmap_op *op, gfp_t gfp)
+		   struct cmap_op *op, struct cmap_owner *owner, gfp_t gfp)
 {
 	struct cmap_write write __uninitialized;
 	struct cmap_input input __uninitialized;
@@ -543,7 +549,7 @@ cmap_op_get_or_set(const struct cmap_door *door, struct cmap *map,
 	int err;
 
 	cmap_op_begin(&write, CMAP_CODE_GET_OR_SET, CMAP_WRITE_ABSENT);
-	err = cmap_op_begin_deadline(door, map, op, &write) ?:
+	err = cmap_op_begin_trailer(door, map, op, owner, &write) ?:
 	      cmap_op_output(door, &output, op->old, op->old_len) ?:
 	      cmap_op_read_both(door, map, op, &input, &write, gfp);
 	if (err)
@@ -627,21 +633,21 @@ cmap_op_compare_and_write(const struct cmap_door *door, struct cmap *map,
 
 static __always_inline int
 cmap_op_compare_swap(const struct cmap_door *door, struct cmap *map,
-		     struct cmap_op *op, gfp_t gfp)
+		     struct cmap_op *op, struct cmap_owner *owner, gfp_t gfp)
 {
 	struct cmap_write write __uninitialized;
 	struct cmap_input input __uninitialized;
 	int err;
 
 	cmap_op_begin(&write, CMAP_CODE_COMPARE_SWAP, 0);
-	err = cmap_op_begin_deadline(door, map, op, &write) ?:
+	err = cmap_op_begin_trailer(door, map, op, owner, &write) ?:
 	      cmap_op_read_both(door, map, op, &input, &write, gfp);
 	return err ?: cmap_op_compare_and_write(door, map, &write, op, gfp);
 }
 
 static __always_inline int
 cmap_op_compare_delete(const struct cmap_door *door, struct cmap *map,
-		       struct cmap_op *op, gfp_t gfp)
+		       struct cmap_op *op, struct cmap_owner *owner, gfp_t gfp)
 {
 	struct cmap_write write __uninitialized;
 	struct cmap_input input __uninitialized;
@@ -656,7 +662,7 @@ cmap_op_compare_delete(const struct cmap_door *door, struct cmap *map,
 
 static __always_inline int
 cmap_op_clear(const struct cmap_door *door, struct cmap *map,
-	      struct cmap_op *op, gfp_t gfp)
+	      struct cmap_op *op, struct cmap_owner *owner, gfp_t gfp)
 {
 	op->number = cmap_map_clear(map);
 	return 0;
@@ -664,7 +670,7 @@ cmap_op_clear(const struct cmap_door *door, struct cmap *map,
 
 static __always_inline int
 cmap_op_count(const struct cmap_door *door, struct cmap *map,
-	      struct cmap_op *op, gfp_t gfp)
+	      struct cmap_op *op, struct cmap_owner *owner, gfp_t gfp)
 {
 	op->number = cmap_map_count(map, gfpflags_allow_blocking(gfp));
 	return 0;

@@ -12,9 +12,11 @@
  *
  * A file defines OP() and then includes this one, which undefines it at the end.
  */
-#define TIMES		(CMAP_OP_TTL | CMAP_OP_DEADLINE | CMAP_OP_KEEP_DEADLINE)
-#define SET_FLAGS	(CMAP_OP_INSERT | CMAP_OP_REPLACE | CMAP_OP_VERSION | TIMES)
-#define TOUCH_FLAGS	(CMAP_OP_VERSION | CMAP_OP_TTL | CMAP_OP_DEADLINE)
+#define TRAILER		(CMAP_OP_TTL | CMAP_OP_DEADLINE | CMAP_OP_KEEP_DEADLINE | \
+			 CMAP_OP_OWNERS)
+#define SET_FLAGS	(CMAP_OP_INSERT | CMAP_OP_REPLACE | CMAP_OP_VERSION | TRAILER)
+#define TOUCH_FLAGS	(CMAP_OP_VERSION | CMAP_OP_TTL | CMAP_OP_DEADLINE | \
+			 CMAP_OP_OWNERS)
 #define R		CMAP_MAY_READ
 #define W		CMAP_MAY_WRITE
 #define RW		(CMAP_MAY_READ | CMAP_MAY_WRITE)
@@ -23,16 +25,16 @@ OP(get, 0, GET, R, version, value_len)
 OP(set, SET_FLAGS, SET, W, version, version)
 OP(delete, CMAP_OP_VERSION, DELETE, W, version, version)
 OP(take, 0, TAKE, RW, start, version)
-OP(swap, TIMES, SWAP, RW, start, version)
-OP(compare_swap, TIMES, COMPARE_SWAP, W, start, version)
+OP(swap, TRAILER, SWAP, RW, start, version)
+OP(compare_swap, TRAILER, COMPARE_SWAP, W, start, version)
 OP(compare_delete, 0, COMPARE_DELETE, W, start, version)
-OP(get_or_set, TIMES, GET_OR_SET, RW, start, version)
-OP(add, TIMES | CMAP_OP_CEILING, ADD, RW, start, version)
+OP(get_or_set, TRAILER, GET_OR_SET, RW, start, version)
+OP(add, TRAILER | CMAP_OP_CEILING, ADD, RW, start, version)
 OP(touch, TOUCH_FLAGS, TOUCH, W, deadline, version)
 OP(clear, 0, CLEAR, W, start, version)
 OP(count, 0, COUNT, R, start, version)
 
-#undef TIMES
+#undef TRAILER
 #undef SET_FLAGS
 #undef TOUCH_FLAGS
 #undef R

@@ -30,7 +30,7 @@ extern struct workqueue_struct *cmap_queue_event;
 /* Wakes waiters that are too many for a writer.  Each work is short. */
 extern struct workqueue_struct *cmap_queue_wake;
 
-/* Removes entries that have expired.  Each work is short. */
+/* Removes entries that have expired, or lost their owner.  Each work is short. */
 extern struct workqueue_struct *cmap_queue_expire;
 
 /* Frees blocks and tables. */

@@ -196,22 +196,22 @@ static bool read_slot(struct cmap_scan *scan, const struct cmap_shard *shard,
 {
 	struct cmap_node *node;
 	u64 position, word = 0;
-	int expired = 0;
+	int gone = 0;
 	cmap_ref ref;
 
 	do {
-		if (READ_ONCE(first->head) & CMAP_BUCKET_MOVED && expired < 0)
+		if (READ_ONCE(first->head) & CMAP_BUCKET_MOVED && gone < 0)
 			return false;
 		/* Pairs with the release in cmap_slot_replace(). */
 		ref = smp_load_acquire(&slot->bucket->ref[slot->i]);
 		if (!ref)
 			return true;
 		node = cmap_arena_node(&shard->arena, ref);
-		expired = likely(!cmap_node_is_extended(node)) ? 0 :
-			  cmap_lookup_expired(&shard->arena, first, slot, node,
-					      &word);
-	} while (unlikely(expired < 0));
-	if (expired)
+		gone = likely(!cmap_node_is_extended(node)) ? 0 :
+			  cmap_lookup_gone(&shard->arena, first, slot, node,
+					   &word);
+	} while (unlikely(gone < 0));
+	if (gone)
 		return true;
 
 	position = position_of(scan, first, slot, ref, node);
@@ -222,7 +222,7 @@ static bool read_slot(struct cmap_scan *scan, const struct cmap_shard *shard,
 
 /*
  * Read a chain.  False if its bucket has been moved meanwhile, and an entry that seems to
- * have expired may have another deadline there.
+ * be absent may have another deadline there, or no owner.
  */
 static bool read_chain(struct cmap_scan *scan, const struct cmap_shard *shard,
 		       const struct cmap_table *table,

@@ -66,6 +66,8 @@ struct cmap_waiters;
  * @shrinks: how often it began to shrink
  * @retries: writes that started again to get memory
  * @resize_after: in jiffies, or 0: @resize failed, and must not run before
+ * @owned: entries that have an owner
+ * @orphaned: entries that were removed because their owner had ended
  *
  * @table, @arena, and everything below @lock are changed under @lock; @table
  * is read under RCU.
@@ -102,6 +104,8 @@ struct cmap_shard {
 	u64 shrinks;
 	u64 retries;
 	u64 resize_after;
+	u64 owned;
+	u64 orphaned;
 };
 
 void cmap_shard_init(struct cmap_shard *shard, u32 index, u32 shards,

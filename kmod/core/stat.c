@@ -3,6 +3,7 @@
 #include "expire.h"
 #include "lock.h"
 #include "map.h"
+#include "orphan.h"
 #include "write.h"
 
 #include <linux/bitops.h>
@@ -67,9 +68,9 @@ static u64 entries_before_epoch(const struct cmap *map,
 }
 
 /**
- * cmap_map_expire() - remove the entries that have expired
+ * cmap_map_expire() - remove the entries that have expired, or whose owner has ended
  * @map: the map
- * @patient: the caller may sleep, and all are removed that had expired when this began;
+ * @patient: the caller may sleep, and all are removed that were absent when this began;
  *	else a few in each shard
  *
  * Context: Process or softirq; no lock.
@@ -77,8 +78,8 @@ static u64 entries_before_epoch(const struct cmap *map,
  */
 bool cmap_map_expire(const struct cmap *map, bool patient)
 {
+	bool all = cmap_orphans_all(map->shard[0]->arena.owners, patient);
 	u64 word = cmap_clock_word(&map->clock);
-	bool all = true;
 	u32 i;
 
 	for (i = 0; word && i < map->shards; i++)
@@ -123,28 +124,32 @@ u64 cmap_map_entries(const struct cmap *map)
 }
 
 /**
- * cmap_map_count() - count a map's entries that have not expired
+ * cmap_map_count() - count a map's entries that have not expired, nor lost their owner
  * @map: the map
- * @patient: the caller may sleep; else some may be counted that have just expired
+ * @patient: the caller may sleep; else some may be counted that have just expired, or
+ *	whose owner has just ended
  *
- * If more expires meanwhile, a part of that may have been removed, so this counts again.
+ * If more are absent meanwhile, a part of them may have been removed, so this counts again.
  *
  * Context: Process or softirq; no lock.
- * Return: as cmap_map_entries().  If entries go on to expire, some that expire at one
- * moment may be counted and others not.
+ * Return: as cmap_map_entries().  If entries go on to expire, or owners to end, some that
+ * do at one moment may be counted and others not.
  */
 u64 cmap_map_count(const struct cmap *map, bool patient)
 {
 	unsigned int rounds = 0;
-	u64 word, entries;
+	u64 word, ends, entries;
 
 	do {
 		word = cmap_clock_word(&map->clock);
+		ends = cmap_owners_ends(&map->owners);
 		cmap_map_expire(map, patient);
 		entries = cmap_map_entries(map);
-		/* Who removed an entry that was not counted has seen its word before. */
+		/* Who removed an entry that was not counted has seen why before. */
 		smp_rmb();
-	} while (patient && word != cmap_clock_word(&map->clock) &&
+	} while (patient &&
+		 (word != cmap_clock_word(&map->clock) ||
+		  ends != cmap_owners_ends(&map->owners)) &&
 		 ++rounds < COUNT_ROUNDS && !fatal_signal_pending(current));
 
 	return entries;
@@ -186,6 +191,8 @@ static void stat_add_shard(struct cmap_shard *shard, struct cmap_stat *stat)
 	stat->grows += shard->grows;
 	stat->shrinks += shard->shrinks;
 	stat->retries += shard->retries;
+	stat->owned += shard->owned;
+	stat->orphaned += shard->orphaned;
 	stat->allocs += shard->arena.allocs;
 	stat->reuses += shard->arena.reuses;
 	spin_unlock_bh(&shard->lock);
@@ -223,6 +230,7 @@ void cmap_stat_fill(const struct cmap *map, struct cmap_stat *stat)
 		.feed_value_max = map->feed_value_max,
 		.watches = atomic_read(&map->events.watchers),
 		.default_ttl = map->default_ttl,
+		.owners = READ_ONCE(map->owners.count),
 	};
 	memcpy(stat->description, map->description, sizeof(stat->description));
 	if (stat->flags & CMAP_STAT_BRIEF)

@@ -2,6 +2,7 @@
 #define CREATE_TRACE_POINTS
 #include "trace.h"
 #include "expire.h"
+#include "orphan.h"
 
 /**
  * cmap_expire_trace() - trace the removal of an entry that has expired
@@ -19,4 +20,19 @@ void cmap_expire_trace(const struct cmap_shard *shard,
 
 	trace_cmap_expire(container_of(shard->arena.clock, struct cmap, clock),
 			  node, version, late);
+}
+
+/**
+ * cmap_orphan_trace() - trace the removal of an entry whose owner has ended
+ * @shard: the shard
+ * @node: the entry's node
+ * @version: the removal's version
+ *
+ * Context: The shard's lock.
+ */
+void cmap_orphan_trace(const struct cmap_shard *shard,
+		       const struct cmap_node *node, u64 version)
+{
+	trace_cmap_orphan(container_of(shard->arena.owners, struct cmap, owners),
+			  node, version);
 }

@@ -173,6 +173,38 @@ TRACE_EVENT(cmap_expire,
 		  __entry->old_version, __entry->deadline, __entry->late)
 );
 
+/* An entry whose owner has ended is removed: its version, and that of the removal. */
+TRACE_EVENT(cmap_orphan,
+	TP_PROTO(const struct cmap *map, const struct cmap_node *node,
+		 u64 version),
+	TP_ARGS(map, node, version),
+	TP_STRUCT__entry(
+		__field(u64, id)
+		__field(u64, hash)
+		__field(u64, version)
+		__field(u64, old_version)
+		__field(u32, key_len)
+		__field(u32, value_len)
+		__field(u32, owner)
+		__array(char, name, CMAP_TRACE_NAME)
+	),
+	TP_fast_assign(
+		__entry->id = map->id;
+		__entry->hash = cmap_hash(&map->hash, node->key,
+					  cmap_node_key_len(node));
+		__entry->version = version;
+		__entry->old_version = node->version;
+		__entry->key_len = cmap_node_key_len(node);
+		__entry->value_len = cmap_node_value_len(node);
+		__entry->owner = cmap_node_trailer(node)->owner;
+		cmap_map_copy_name(map, __entry->name, CMAP_TRACE_NAME);
+	),
+	TP_printk("map=%llu name=%s hash=%016llx key_len=%u value_len=%u version=%llu old_version=%llu owner=%u",
+		  __entry->id, __entry->name, __entry->hash,
+		  __entry->key_len, __entry->value_len, __entry->version,
+		  __entry->old_version, __entry->owner)
+);
+
 /* A read of the feed, by call or of a watch, that returned records. */
 TRACE_EVENT(cmap_feed_read,
 	TP_PROTO(const struct cmap *map, u32 count, u32 bytes),

@@ -3,7 +3,7 @@
  * F2: no wake-up is lost.  waiters.h says why; docs/design.md has the barriers.
  */
 #include "wait.h"
-#include "expire.h"
+#include "orphan.h"
 #include "lock.h"
 
 #include <linux/hrtimer.h>
@@ -61,9 +61,8 @@ static bool wait_look_locked(struct cmap_waiter_key *key, bool enter)
 
 	lockdep_assert_held(&shard->lock);
 
-	/* An entry that has expired is another change once it is removed. */
-	if (shard->wheel)
-		cmap_expire_key(key->shard, &key->key);
+	/* An entry that is absent is another change once it is removed. */
+	cmap_gone_key(key->shard, &key->key);
 	rcu_read_lock();
 	node = cmap_shard_find(shard, &key->key);
 	if (node) {

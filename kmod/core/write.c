@@ -5,6 +5,7 @@
 #include "expire.h"
 #include "lock.h"
 #include "maintain.h"
+#include "orphan.h"
 
 #include <linux/overflow.h>
 #include <linux/prefetch.h>
@@ -88,18 +89,22 @@ static int keep_value(struct cmap_write *write, const struct cmap_node *node)
 	return 0;
 }
 
-/* Decide which deadline the entry gets, before anything is prepared for it. */
-static int choose_deadline(struct cmap_shard *shard, struct cmap_write *write,
+/* Decide which deadline and owner the entry gets, before anything is prepared for it. */
+static int choose_trailer(struct cmap_shard *shard, struct cmap_write *write,
 			   const struct cmap_node *node)
 {
 	write->result = node && write->flags & CMAP_WRITE_KEEP ?
 			cmap_node_deadline(node) : write->deadline;
-	if (!write->result) {
+	if (!write->result && !(write->flags & CMAP_WRITE_OWNED)) {
 		write->flags &= ~CMAP_WRITE_EXTENDED;
 		return 0;
 	}
+	if (write->flags & CMAP_WRITE_OWNED &&
+	    !cmap_owner_enter(write->owner, shard->index))
+		return -EBADF;
 	write->flags |= CMAP_WRITE_EXTENDED;
-	return shard->wheel ? 0 : blocked_on(write, CMAP_BLOCKED_ON_WHEEL);
+	return !write->result || shard->wheel ?
+	       0 : blocked_on(write, CMAP_BLOCKED_ON_WHEEL);
 }
 
 static void fill_trailer(struct cmap_node *node, const struct cmap_write *write)
@@ -108,9 +113,17 @@ static void fill_trailer(struct cmap_node *node, const struct cmap_write *write)
 
 	node->lengths |= CMAP_NODE_EXTENDED;
 	trailer = cmap_node_trailer(node);
-	trailer->flags = CMAP_TRAILER_DEADLINE;
+	trailer->flags = write->result ? CMAP_TRAILER_DEADLINE : 0;
 	trailer->owner = 0;
 	trailer->deadline = write->result;
+	if (write->flags & CMAP_WRITE_OWNED) {
+		trailer->flags |= CMAP_TRAILER_OWNER;
+		trailer->owner = write->owner->index;
+		trailer->generation = write->owner->generation;
+		trailer->transaction = 0;
+		trailer->old = 0;
+		trailer->padding = 0;
+	}
 }
 
 static void fill_key(struct cmap_node *node, const struct cmap_write *write)
@@ -320,9 +333,10 @@ static int insert_entry(struct cmap_shard *shard, struct cmap_write *write,
 static bool written_over(const struct cmap_shard *shard,
 			 const struct cmap_write *write)
 {
-	return write->result <= cmap_clock_closing(shard->arena.clock) ||
-	       (write->flags & CMAP_WRITE_OVER &&
-		write->result == write->deadline);
+	return write->result &&
+	       (write->result <= cmap_clock_closing(shard->arena.clock) ||
+		(write->flags & CMAP_WRITE_OVER &&
+		 write->result == write->deadline));
 }
 
 static __always_inline int write_locked(struct cmap_shard *shard,
@@ -343,10 +357,9 @@ static __always_inline int write_locked(struct cmap_shard *shard,
 		node = cmap_table_find(&table, &shard->arena, &write->key,
 				       &slot);
 
-	if (node && unlikely(cmap_node_expired(&shard->arena, node))) {
-		cmap_expire_locked(shard, table, &slot, node);
+	if (node && unlikely(cmap_node_is_extended(node)) &&
+	    cmap_gone_locked(shard, table, &slot, node))
 		node = NULL;
-	}
 
 	err = check_conditions(write, node);
 	if (!err && write->flags & CMAP_WRITE_ADD)
@@ -361,7 +374,7 @@ static __always_inline int write_locked(struct cmap_shard *shard,
 	if (unlikely(write->flags & CMAP_WRITE_TIMED)) {
 		if (write->flags & CMAP_WRITE_TOUCH)
 			err = keep_value(write, node);
-		err = err ?: choose_deadline(shard, write, node);
+		err = err ?: choose_trailer(shard, write, node);
 		if (err)
 			return err;
 	}
@@ -480,10 +493,11 @@ u32 cmap_shard_write_many(struct cmap_shard *shard, struct cmap_write *write,
 		u64 entries = shard->entries;
 
 		err[i] = write_locked(shard, &write[i]);
-		/* Entries that have expired may be all that makes the map full, or a chain. */
+		/* Entries that are absent may be all that makes the map full, or a chain. */
 		if (err[i] == -EAGAIN ||
 		    ((err[i] == -ENOSPC || err[i] == -EXFULL) &&
-		     cmap_clock_used(shard->arena.clock)))
+		     (cmap_clock_used(shard->arena.clock) ||
+		      cmap_owners_ends(shard->arena.owners))))
 			break;
 		pending = assist_migration(shard, entries, err[i]);
 	}
@@ -541,7 +555,7 @@ static cmap_ref reserve_locked(struct cmap_shard *shard,
  *
  * The caller fills in the value, then either writes or unreserves.
  *
- * If the entry may get a deadline there is room for it, whatever will be found.
+ * If the entry may get a deadline or an owner there is room for it, whatever will be found.
  *
  * Context: Process or softirq; no lock.
  * Return: the node; or NULL, and write->blocked_on says what the write lacks.
@@ -617,10 +631,10 @@ void cmap_shard_retire(struct cmap_shard *shard, cmap_ref ref)
 
 /* ---- clear ---- */
 
-/* How many entries were removed, and how many that had expired before. */
+/* How many entries were removed, and how many that were absent before. */
 struct cleared {
 	u64 removed;
-	u64 expired;
+	u64 gone;
 };
 
 /*
@@ -647,9 +661,9 @@ static void clear_chain(struct cmap_shard *shard, struct cmap_table *table,
 			if (change.old->hash_high << shard->shard_bits < from)
 				continue;
 			change.old_ref = ref;
-			if (cmap_node_expired(&shard->arena, change.old)) {
-				cmap_expire_commit(shard, &change);
-				cleared->expired++;
+			if (unlikely(cmap_node_is_extended(change.old)) &&
+			    cmap_gone_commit(shard, &change)) {
+				cleared->gone++;
 				continue;
 			}
 			cmap_commit_locked(shard, CMAP_CHANGE_CLEAR, &change);
@@ -665,7 +679,7 @@ static void clear_chain(struct cmap_shard *shard, struct cmap_table *table,
  *	It is the high half of the hash without the bits that choose the shard
  *
  * Context: Process; no lock.
- * Return: how many were deleted, without those that had expired.
+ * Return: how many were deleted, without those that were absent.
  */
 u64 cmap_shard_clear(struct cmap_shard *shard, u64 *high)
 {
@@ -687,10 +701,9 @@ u64 cmap_shard_clear(struct cmap_shard *shard, u64 *high)
 			    *high, &cleared);
 		*high = ((u64)index + 1) << (32 - table->bits);
 	}
-	cmap_entries_end(shard, shard->entries - cleared.removed -
-				cleared.expired);
+	cmap_entries_end(shard, shard->entries - cleared.removed - cleared.gone);
 	cmap_quota_return(shard->quota, &shard->credit,
-			  cleared.removed + cleared.expired);
+			  cleared.removed + cleared.gone);
 	pending = cmap_pending_assist(shard);
 	spin_unlock_bh(&shard->lock);
 

@@ -23,12 +23,13 @@
 #define CMAP_WRITE_ADD		(1U << 4)	/* the value grows by @number */
 #define CMAP_WRITE_KEEP_OLD	(1U << 5)	/* hand out the old node */
 #define CMAP_WRITE_QUEUED	(1U << 6)	/* first in the queue, or cannot queue */
-#define CMAP_WRITE_TIMED	(1U << 7)	/* the entry may get a deadline */
+#define CMAP_WRITE_TIMED	(1U << 7)	/* it may get a deadline or owner */
 #define CMAP_WRITE_KEEP		(1U << 8)	/* the entry keeps its deadline */
 #define CMAP_WRITE_EXTENDED	(1U << 9)	/* the new node has a trailer */
 #define CMAP_WRITE_TOUCH	(1U << 10)	/* the value stays */
 #define CMAP_WRITE_CEILING	(1U << 11)	/* the sum is at most @ceiling */
 #define CMAP_WRITE_OVER		(1U << 12)	/* @deadline has passed */
+#define CMAP_WRITE_OWNED	(1U << 13)	/* the entry gets @owner */
 
 /* The conditions have the bits that they have for users: traces show these. */
 #define CMAP_WRITE_CONDITIONS	(CMAP_WRITE_ABSENT | CMAP_WRITE_PRESENT | \
@@ -55,6 +56,7 @@ static_assert(CMAP_WRITE_VERSION == CMAP_OP_VERSION);
  *	present value
  * @deadline: with CMAP_WRITE_TIMED: the entry's new deadline, or 0 for none.  With
  *	CMAP_WRITE_KEEP it counts only if there is no entry
+ * @owner: with CMAP_WRITE_OWNED: the entry's owner.  Without, it has none
  * @result: out: the deadline that the entry has now, also after -EEXIST, -ERANGE and
  *	-ESTALE; 0 for none
  * @old_room: with CMAP_WRITE_KEEP_OLD: the longest old value that the caller takes
@@ -82,6 +84,7 @@ struct cmap_write {
 	s64 start;
 	s64 ceiling;
 	u64 deadline;
+	struct cmap_owner *owner;
 	u64 result;
 	u64 version;
 	u64 old_version;
@@ -125,6 +128,8 @@ static __always_inline u32 cmap_write_size_new(const struct cmap_write *write)
 {
 	return unlikely(write->flags & CMAP_WRITE_EXTENDED) ?
 	       cmap_node_size_extended(write->key.len, write->value_len,
+				       write->flags & CMAP_WRITE_OWNED ?
+				       CMAP_TRAILER_OWNER :
 				       CMAP_TRAILER_DEADLINE) :
 	       cmap_node_size(write->key.len, write->value_len);
 }

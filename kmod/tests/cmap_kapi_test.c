@@ -666,6 +666,64 @@ static void test_subscribe_to_all(void)
 	cmap_put(map);
 }
 
+/* ---- owners ---- */
+
+static int set_owned(struct cmap *map, const char *key, struct cmap_owner *owner,
+		     gfp_t gfp)
+{
+	struct cmap_op op = {
+		.code = CMAP_CODE_SET, .flags = CMAP_OP_OWNED,
+		.key = (uintptr_t)key, .key_len = strlen(key),
+		.value = (uintptr_t)"value", .value_len = 5,
+	};
+
+	return cmap_execute_owned(map, &op, owner, gfp);
+}
+
+/* What an owner has written is gone when it has ended, and nothing else. */
+static void test_owners(struct cmap *map, struct cmap_owner *owner, gfp_t gfp)
+{
+	struct cmap_op op = {
+		.code = CMAP_CODE_SET, .flags = CMAP_OP_OWNED_BY_PROCESS,
+		.key = (uintptr_t)"a", .key_len = 1,
+	};
+	u64 before = cmap_count(map);
+	struct cmap_value value;
+
+	CHECK(cmap_execute_owned(map, &op, owner, gfp) == -EINVAL);
+	op.flags = CMAP_OP_OWNED;
+	CHECK(cmap_execute(map, &op, gfp) == -EINVAL);
+	CHECK(!set_owned(map, "a", owner, gfp));
+	CHECK(!set_owned(map, "b", owner, gfp));
+	CHECK(!cmap_set(map, "b", 1, "v", 1, 0, NULL, gfp));
+	CHECK(cmap_count(map) == before + 2);
+	rcu_read_lock();
+	CHECK(cmap_lookup(map, "a", 1, &value) && value.len == 5);
+	rcu_read_unlock();
+	cmap_owner_destroy(owner);
+	rcu_read_lock();
+	CHECK(!cmap_lookup(map, "a", 1, &value));
+	CHECK(cmap_lookup(map, "b", 1, &value));
+	rcu_read_unlock();
+	CHECK(cmap_count(map) == before + 1);
+	CHECK(!cmap_delete(map, "b", 1, 0, NULL, gfp));
+}
+
+static void test_all_owners(struct cmap *map)
+{
+	struct cmap_owner *owner[2] = {
+		cmap_owner_create(map), cmap_owner_create(map),
+	};
+
+	CHECK(!IS_ERR(owner[0]) && !IS_ERR(owner[1]));
+	if (IS_ERR(owner[0]) || IS_ERR(owner[1]))
+		return;
+	test_owners(map, owner[0], GFP_KERNEL);
+	local_bh_disable();
+	test_owners(map, owner[1], GFP_ATOMIC);
+	local_bh_enable();
+}
+
 /* ---- waiting ---- */
 
 /* A softirq sets a key, and deletes it again at every second time. */
@@ -746,6 +804,7 @@ static int __init kapi_test_init(void)
 	CHECK(!cmap_set(map, "k", 1, "v", 1, 0, NULL, GFP_KERNEL));
 	CHECK(cmap_clear(map) == 1);
 	test_wait(map);
+	test_all_owners(map);
 	test_names(map);
 	test_limit();
 	test_range_of_nothing();

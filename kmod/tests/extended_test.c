@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Extended nodes.  The kernel makes only those with a deadline, so the tests make others.
+ * Extended nodes.  The kernel makes only those with a deadline or an owner, so the tests make
+ * others.
  */
 #include "full.h"
 #include "../core/class.h"
@@ -32,11 +33,14 @@ static struct cmap_node *node_of(struct kunit *test, struct cmap *map, u64 key)
 	return node;
 }
 
-/* The trailer that a key's node has in these tests. */
+/*
+ * The trailer that a key's node has in these tests.  An entry with an owner would have to be
+ * in its list.
+ */
 static struct cmap_trailer trailer_of(u64 key, u32 flags)
 {
 	return (struct cmap_trailer){
-		.flags = flags, .owner = key + 1, .deadline = key + 2,
+		.flags = flags & ~CMAP_TRAILER_OWNER, .owner = key + 1, .deadline = key + 2,
 		.generation = key + 3, .transaction = key + 4, .old = key + 5,
 	};
 }

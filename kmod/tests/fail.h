@@ -84,6 +84,13 @@ static inline void *cmap_test_xa_store(struct xarray *xa, unsigned long index,
 				  xa_store_bh(xa, index, entry, gfp);
 }
 
+static inline int cmap_test_xa_alloc(struct xarray *xa, u32 *id, void *entry,
+				     struct xa_limit limit, gfp_t gfp)
+{
+	return cmap_test_alloc_fails(gfp) ? -ENOMEM :
+	       xa_alloc_bh(xa, id, entry, limit, gfp);
+}
+
 static inline void cmap_test_free_pages(unsigned long addr, unsigned int order)
 {
 	cmap_test_page_freed(addr, order);
@@ -118,6 +125,7 @@ static inline void cmap_test_set_state(unsigned int state)
 #undef kstrdup
 #undef alloc_pages_node
 #undef alloc_percpu_gfp
+#undef xa_alloc_bh
 #undef xa_store_bh
 #undef free_pages
 #undef kvfree
@@ -131,6 +139,7 @@ static inline void cmap_test_set_state(unsigned int state)
 #define kzalloc_node		cmap_test_kzalloc_node
 #define kstrdup			cmap_test_kstrdup
 #define alloc_pages_node	cmap_test_alloc_pages
+#define xa_alloc_bh		cmap_test_xa_alloc
 #define xa_store_bh		cmap_test_xa_store
 #define free_pages		cmap_test_free_pages
 #define kvfree			cmap_test_kvfree

@@ -80,9 +80,9 @@ TEST_F(abi, layout)
 	EXPECT_EQ(48, sizeof(struct cmap_list));
 	EXPECT_EQ(72, sizeof(struct cmap_list_entry));
 	EXPECT_EQ(24, sizeof(struct cmap_setattr));
-	EXPECT_EQ(96, sizeof(struct cmap_limits));
+	EXPECT_EQ(112, sizeof(struct cmap_limits));
 	EXPECT_EQ(88, sizeof(struct cmap_op));
-	EXPECT_EQ(376, sizeof(struct cmap_stat));
+	EXPECT_EQ(400, sizeof(struct cmap_stat));
 	EXPECT_EQ(56, sizeof(struct cmap_range));
 	EXPECT_EQ(48, sizeof(struct cmap_entry));
 	EXPECT_EQ(32, sizeof(struct cmap_ops));

@@ -137,7 +137,7 @@ TEST(arguments)
 		op.flags = CMAP_OP_CEILING;
 		if (with[i] != CMAP_IOCTL_ADD)
 			EXPECT_EQ(-EINVAL, key_op(fd, with[i], &op, 1));
-		op.flags = 1 << 7;
+		op.flags = 1 << 9;
 		EXPECT_EQ(-EINVAL, key_op(fd, with[i], &op, 1));
 	}
 	EXPECT_EQ(-EINVAL, touch_with(fd, 1, CMAP_OP_KEEP_DEADLINE, 0));

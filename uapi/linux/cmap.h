@@ -44,13 +44,14 @@
  *            for kernel callers that may not sleep: enough memory will be free
  *            after a grace period, which they cannot wait for; or others wrote
  *            to the key at each of several tries
- * EBADF      the descriptor was not opened for reading, or for writing
+ * EBADF      the descriptor was not opened for reading, or for writing; or, with
+ *            CMAP_OP_OWNED_BY_PROCESS, another thread has closed it meanwhile
  * EBADFD     the descriptor is not bound to a map
  * EBUSY      the descriptor is bound to a map already
  * EDOM       add: the value is not 8 bytes long
  * EDQUOT     the user who pays for the map, or for the watch, is at a limit on
  *            maps or on memory; or the caller's user is at the limit on watches,
- *            or on keys waited for
+ *            on owners, or on keys waited for
  * EEXIST     the key, or the map's name, exists already
  * EFAULT     a pointer does not point to memory that can be read or written
  * EINTR      a fatal signal arrived; for WAIT and read() of a watch: any signal
@@ -59,8 +60,9 @@
  *            mapping is private, or beyond all regions of the window
  * EMFILE     the process has as many descriptors as it may
  * EMSGSIZE   the buffer is too small; the length field says what is needed
- * ENFILE     the module's limit on the number of maps, of watches, or of keys
- *            waited for, or the system's limit on open files is reached
+ * ENFILE     the module's limit on the number of maps, of watches, of owners, or
+ *            of keys waited for, the map's limit on owners, or the system's
+ *            limit on open files is reached
  * ENODEV     mmap: the map was made without a window, or the CPU has caches in
  *            which a process could see other contents than the kernel
  * ENOENT     there is no such key, or no map of that name
@@ -103,6 +105,7 @@
 #define CMAP_VALUE_MAX		(1U << 20) /* bytes in a value; 0 is fine */
 #define CMAP_SHARDS_MAX		1024
 #define CMAP_BATCH_MAX		65536	/* commands in one batch */
+#define CMAP_OWNERS_MAX		65536	/* owners of entries of a map */
 
 /* Bytes in the description of a map. */
 #define CMAP_DESCRIPTION_SIZE	64
@@ -351,6 +354,10 @@ struct cmap_setattr {
  * @max_waiters: out: the user's limit on that, 0 for none
  * @all_waiters: out: for how many keys all users wait
  * @all_max_waiters: out: limit on that number for the caller
+ * @owners: out: how many owners of entries that user has, see "Owners"
+ * @max_owners: out: the user's limit on owners, 0 for none
+ * @all_owners: out: number of owners of all users
+ * @all_max_owners: out: limit on that number for the caller
  *
  * No user's limit applies to root, nor to a caller with CAP_SYS_RESOURCE in the
  * initial user namespace.  Only the latter can use the reserved part of the
@@ -379,6 +386,10 @@ struct cmap_limits {
 	__u32 max_waiters;
 	__u32 all_waiters;
 	__u32 all_max_waiters;
+	__u32 owners;
+	__u32 max_owners;
+	__u32 all_owners;
+	__u32 all_max_owners;
 };
 
 /**
@@ -473,6 +484,39 @@ struct cmap_list_entry {
  * A sum of times that is too large counts as the latest time there is.
  */
 
+/**
+ * DOC: Owners
+ *
+ * An entry can have an owner: the open file description of the descriptor that it
+ * was written through (CMAP_OP_OWNED), or the process that wrote it
+ * (CMAP_OP_OWNED_BY_PROCESS).  When the owner ends, the entry is absent for every
+ * operation and every reader, by system call, through the window and in the
+ * kernel; all entries of an owner from one and the same moment on.  Then the
+ * kernel removes them, which the feed reports as CMAP_FEED_OWNER, and which ends a
+ * wait for the key.
+ *
+ * An open file description ends with its last descriptor, in whatever process
+ * that is: fork, dup and SCM_RIGHTS make more of them.  A mapping is none.
+ *
+ * A process ends as an owner when it has closed its last descriptor of that open
+ * file description, by close, exec or exit, also if others still have one.
+ * Threads are one process.  A child, also one of vfork, is another one.
+ * Processes that share a table of descriptors (CLONE_FILES) are one.
+ *
+ * The entries are absent when close has returned, or when wait reports that the
+ * process has ended.  How many there are makes no difference for that.  An entry
+ * that is not removed yet takes memory.  COUNT, and an insert that finds the map
+ * full, remove such entries first.
+ *
+ * Every write decides anew: one with neither flag leaves an entry that has no
+ * owner, whoever makes it.  So an entry that somebody else has written is never
+ * removed.
+ *
+ * The first such write of a description, or of a process through it, makes an
+ * owner, which is counted: see &struct cmap_limits.  A map has at most
+ * CMAP_OWNERS_MAX of them.
+ */
+
 /* &struct cmap_op.flags */
 #define CMAP_OP_INSERT		(1U << 0)	/* set: only if absent */
 #define CMAP_OP_REPLACE		(1U << 1)	/* set: only if present */
@@ -481,6 +525,8 @@ struct cmap_list_entry {
 #define CMAP_OP_DEADLINE	(1U << 4)	/* @deadline: a time; 0: none */
 #define CMAP_OP_KEEP_DEADLINE	(1U << 5)	/* if there is an entry: its own */
 #define CMAP_OP_CEILING		(1U << 6)	/* add: not above @ceiling */
+#define CMAP_OP_OWNED		(1U << 7)	/* by the open file description */
+#define CMAP_OP_OWNED_BY_PROCESS (1U << 8)	/* by the caller's process */
 
 /**
  * struct cmap_op - one command on one key, alone or in a batch
@@ -525,6 +571,10 @@ struct cmap_list_entry {
  * the key is absent.  Together with CMAP_OP_TTL and KEEP_DEADLINE it limits a
  * rate: the first call begins a window of time, and @deadline says when it ends.
  *
+ * SET, SWAP, COMPARE_SWAP, GET_OR_SET, ADD and TOUCH take CMAP_OP_OWNED or
+ * CMAP_OP_OWNED_BY_PROCESS, but not both.  GET_OR_SET gives the entry an owner
+ * only if it sets.
+ *
  * A buffer pointer of 0 with length 0 asks only for the length.  If a buffer is
  * too short, the command sets the length field, and fails with EMSGSIZE.
  *
@@ -556,8 +606,8 @@ struct cmap_list_entry {
  * for both.
  *
  * Errors: E2BIG, EBADF, EBADFD, EDOM (ADD), EDQUOT, EEXIST (SET), EFAULT,
- * EINTR, EINVAL, EMSGSIZE, ENOENT, ENOMEM, ENOSPC, EOVERFLOW (ADD), ERANGE
- * (ADD), ESTALE, EXFULL.
+ * EINTR, EINVAL, EMSGSIZE, ENFILE (with an owner), ENOENT, ENOMEM, ENOSPC,
+ * EOVERFLOW (ADD), ERANGE (ADD), ESTALE, EXFULL.
  */
 struct cmap_op {
 	__u32 size;
@@ -577,7 +627,7 @@ struct cmap_op {
 	__s64 ceiling;
 };
 
-/* &struct cmap_stat.flags: count nothing, so remove no expired entries either */
+/* &struct cmap_stat.flags: count nothing, so remove no absent entries either */
 #define CMAP_STAT_BRIEF		(1U << 0)
 
 /* Entries in &struct cmap_stat.lateness */
@@ -626,6 +676,10 @@ struct cmap_op {
  *	and the feed have it, to get one of CLOCK_BOOTTIME in the time namespace
  *	of the caller
  * @description: out: as the map was created with
+ * @owners: out: owners of entries that have not ended
+ * @owned: out: entries that have an owner, also if it has ended and they are not
+ *	removed yet
+ * @orphaned: out: entries that were removed because their owner had ended
  *
  * Errors: EBADFD, EFAULT, EINVAL.
  */
@@ -662,6 +716,9 @@ struct cmap_stat {
 	__aligned_u64 lateness[CMAP_LATENESS_BUCKETS];
 	__s64 clock_offset;
 	__u8 description[CMAP_DESCRIPTION_SIZE];
+	__aligned_u64 owners;
+	__aligned_u64 owned;
+	__aligned_u64 orphaned;
 };
 
 /**

@@ -43,8 +43,8 @@
 #define CMAP_FEED_KEYS_MAX	128
 
 /*
- * &struct cmap_feed_record.cause.  5 to 7 are reserved for entries that are
- * evicted, whose owner ends, and for transactions.
+ * &struct cmap_feed_record.cause.  5 and 7 are reserved for entries that are
+ * evicted, and for transactions.
  */
 enum cmap_feed_cause {
 	CMAP_FEED_PAD		= 0,	/* no record; only in a ring */
@@ -52,6 +52,7 @@ enum cmap_feed_cause {
 	CMAP_FEED_DELETE	= 2,	/* the entry was deleted */
 	CMAP_FEED_CLEAR		= 3,	/* it was deleted by CMAP_IOCTL_CLEAR */
 	CMAP_FEED_EXPIRE	= 4,	/* it has expired, and was removed */
+	CMAP_FEED_OWNER		= 6,	/* its owner has ended, it was removed */
 	CMAP_FEED_LOST		= 255,	/* records are missing; not in a ring */
 };
 
@@ -82,9 +83,9 @@ enum cmap_feed_cause {
  * a write replaces by one with an equal value has changed, too.  So TOUCH makes
  * a SET record, with the value that the entry has.
  *
- * An entry expires for all readers at one moment.  Its record follows when the
- * entry is removed: at once, or after some milliseconds if many expire together.
- * If the key is written before, the record comes first.
+ * An entry expires, or loses its owner, for all readers at one moment.  Its
+ * record follows when the entry is removed: at once, or after some milliseconds
+ * if they are many.  If the key is written before, the record comes first.
  *
  * LOST stands in the place of records that were overwritten before the reader
  * came to them: those with the versions @first, @first + n and so on up to

@@ -37,6 +37,8 @@
  *                         all.  There are 4 banks of these regions
  * CMAP_WINDOW_FEED        &struct cmap_window_feed, one page for each shard
  * CMAP_WINDOW_RING        the feed's rings, @feed_bytes for each shard
+ * CMAP_WINDOW_OWNERS      the owners' generations: CMAP_OWNERS_MAX words of 64
+ *                         bits
  * ======================= ===================================================
  *
  * A shard's nodes are in a space of CMAP_WINDOW_GRANULES granules of
@@ -82,11 +84,16 @@
  * A flag that the reader does not know (in a table's word, in a bucket's @head,
  * in @lengths of a node with the key, in a trailer's @flags) means that it must
  * ask the kernel.  It never means that the key is absent.
- * If a trailer refers to a word of &struct cmap_window_words, that word is
- * loaded between the two loads of the ref.  So there is a moment at which the
- * slot had the ref and the word had the value.  For a deadline: if
- * @expired_before is not below it, the entry is absent at that moment.  A reader
- * that finds no trailer need not load the word.
+ * If a trailer refers to a word of &struct cmap_window_words, or to an owner's
+ * generation, that word is loaded between the two loads of the ref.  So there is
+ * a moment at which the slot had the ref and the word had the value.  For a
+ * deadline: if @expired_before is not below it, the entry is absent at that
+ * moment.  For an owner: if the generation is another one than the trailer's.  A
+ * reader that finds no trailer need not load a word.
+ *
+ * The page with an owner's generation exists before a trailer that refers to it
+ * is published.  So before a reader loads from there, it makes sure by step 3
+ * that the trailer is one.
  *
  * Each load up to the second one of @head has acquire semantics.  Each "look
  * again" begins with a load fence.
@@ -103,7 +110,8 @@
 #define CMAP_WINDOW_LIST(level)		(0 + (level))	/* 1 to 15 */
 #define CMAP_WINDOW_FEED		16	/* see <linux/cmap_feed.h> */
 #define CMAP_WINDOW_RING		17
-/* 18 to 31 are reserved, for owners among others. */
+#define CMAP_WINDOW_OWNERS		18
+/* 19 to 31 are reserved. */
 #define CMAP_WINDOW_NODE(level)		(32 + (level))	/* 1 to 17 */
 #define CMAP_WINDOW_TABLE(bits, bank)	(64 + (bank) * 32 + (bits))
 #define CMAP_WINDOW_REGIONS		192
@@ -279,19 +287,21 @@ struct cmap_window_node {
  * struct cmap_window_trailer - further properties of an entry
  * @flags: CMAP_WINDOW_DEADLINE and so on: which of the following fields are
  *	valid
- * @owner: index of the owner
+ * @owner: index of the owner, in CMAP_WINDOW_OWNERS
  * @deadline: nanoseconds of the map's clock: CLOCK_BOOTTIME of the initial time
  *	namespace.  The entry is absent as soon as
  *	&struct cmap_window_words.expired_before reaches it
  * @__links: the kernel's own.  It changes while the node can be found
- * @generation: the owner's generation
+ * @generation: the owner's generation.  The entry is absent as soon as the word at
+ *	@owner is another one
  * @transaction: while &struct cmap_window_words.committed is below this, the
  *	node @old is the entry
  * @old: the ref of the entry's previous node, or 0
  * @__reserved: 0
+ * @__links2: the kernel's own, as @__links
  *
  * If @flags has only CMAP_WINDOW_DEADLINE, the trailer ends before @generation.
- * The kernel does not write trailers with other flags yet.
+ * The kernel does not write trailers with CMAP_WINDOW_PENDING yet.
  */
 struct cmap_window_trailer {
 	__u32 flags;
@@ -302,6 +312,7 @@ struct cmap_window_trailer {
 	__aligned_u64 transaction;
 	__u32 old;
 	__u32 __reserved;
+	__u32 __links2[2];
 };
 
 #endif /* _UAPI_LINUX_CMAP_WINDOW_H */

@@ -17,11 +17,13 @@
  * cmap_create(), cmap_open(),     yes     no        no         no
  * cmap_unlink(), cmap_clear(),
  * cmap_subscribe(),
- * cmap_unsubscribe()
+ * cmap_unsubscribe(),
+ * cmap_owner_create()
  * what takes a gfp, GFP_KERNEL,   yes     no        no         no
  * GFP_NOFS or GFP_NOIO
  * what takes a gfp, GFP_ATOMIC    yes     yes       no         no
- * cmap_put(), cmap_count()        yes     yes       no         no
+ * cmap_put(), cmap_count(),       yes     yes       no         no
+ * cmap_owner_destroy()
  * cmap_lookup(), cmap_get()       yes     yes       yes        no
  * =============================== ======= ========= ========== =============
  *
@@ -50,6 +52,7 @@
 #include <uapi/linux/cmap.h>
 
 struct cmap;
+struct cmap_owner;
 
 /**
  * struct cmap_params - what a new map shall be
@@ -173,6 +176,11 @@ int cmap_add(struct cmap *map, const void *key, u32 key_len, s64 delta,
 int cmap_touch(struct cmap *map, const void *key, u32 key_len, u64 ttl,
 	       u64 *version, gfp_t gfp);
 int cmap_execute(struct cmap *map, struct cmap_op *op, gfp_t gfp);
+
+struct cmap_owner *cmap_owner_create(struct cmap *map);
+void cmap_owner_destroy(struct cmap_owner *owner);
+int cmap_execute_owned(struct cmap *map, struct cmap_op *op,
+		       struct cmap_owner *owner, gfp_t gfp);
 
 struct cmap_subscription;
 
