@@ -315,6 +315,31 @@ TEST_F(traced, entries_that_expire)
 	free(trace);
 }
 
+/* An entry whose owner ends. */
+TEST_F(traced, entries_that_lose_their_owner)
+{
+	struct cmap_op *op = shared_memory(sizeof(*op));
+	char expected[256], *trace;
+
+	if (!fork()) {
+		*op = (struct cmap_op){
+			.key = u64_of("k"), .key_len = 1,
+			.flags = CMAP_OP_OWNED_BY_PROCESS,
+			.value = u64_of("value"), .value_len = 5,
+		};
+		_exit(op_call(self->fd, CMAP_IOCTL_SET, op) ? 1 : 0);
+	}
+	ASSERT_TRUE(children_ok(1));
+	trace = slurp(TRACING "/trace");
+	snprintf(expected, sizeof(expected),
+		 "key_len=1 value_len=5 version=%llu old_version=%llu owner=",
+		 (unsigned long long)op->version + map_stat(self->fd).shards,
+		 (unsigned long long)op->version);
+	EXPECT_NE(NULL, strstr(trace, expected));
+	EXPECT_NE(NULL, strstr(trace, " cmap_orphan: map="));
+	free(trace);
+}
+
 /* Sets in a row in a batch take another path. */
 TEST_F(traced, sets_in_a_row)
 {

@@ -16,9 +16,11 @@
 #define BEGIN_OF(_struct, _field, _kind, _limit)			\
 	{ #_field, _kind, _limit, offsetof(struct _struct, _field), 8 }
 
-#define TIMES		(CMAP_OP_TTL | CMAP_OP_DEADLINE | CMAP_OP_KEEP_DEADLINE)
-#define SET_FLAGS	(CMAP_OP_INSERT | CMAP_OP_REPLACE | CMAP_OP_VERSION | TIMES)
-#define TOUCH_FLAGS	(CMAP_OP_VERSION | CMAP_OP_TTL | CMAP_OP_DEADLINE)
+#define OWNERS		(CMAP_OP_OWNED | CMAP_OP_OWNED_BY_PROCESS)
+#define TRAILER		(CMAP_OP_TTL | CMAP_OP_DEADLINE | CMAP_OP_KEEP_DEADLINE | \
+			 OWNERS)
+#define SET_FLAGS	(CMAP_OP_INSERT | CMAP_OP_REPLACE | CMAP_OP_VERSION | TRAILER)
+#define TOUCH_FLAGS	(CMAP_OP_VERSION | CMAP_OP_TTL | CMAP_OP_DEADLINE | OWNERS)
 #define CREATE_FLAGS	(CMAP_CREATE_FIXED_KEY | CMAP_CREATE_FIXED_VALUE | \
 			 CMAP_CREATE_NO_WINDOW | CMAP_CREATE_WIPE)
 
@@ -136,11 +138,11 @@ const struct fuzz_type fuzz_types[] = {
 	OP("set", SET, 40, SET_FLAGS),
 	OP("delete", DELETE, 15, CMAP_OP_VERSION),
 	OP("take", TAKE, 12, 0),
-	OP("swap", SWAP, 12, TIMES),
-	OP("compare_swap", COMPARE_SWAP, 12, TIMES),
+	OP("swap", SWAP, 12, TRAILER),
+	OP("compare_swap", COMPARE_SWAP, 12, TRAILER),
 	OP("compare_delete", COMPARE_DELETE, 8, 0),
-	OP("get_or_set", GET_OR_SET, 12, TIMES),
-	OP("add", ADD, 12, TIMES | CMAP_OP_CEILING),
+	OP("get_or_set", GET_OR_SET, 12, TRAILER),
+	OP("add", ADD, 12, TRAILER | CMAP_OP_CEILING),
 	OP("expire", TOUCH, 12, TOUCH_FLAGS),
 	OP("clear", CLEAR, 5, 0),
 	OP("count", COUNT, 3, 0),

@@ -318,7 +318,8 @@ static void make_usual(struct fuzz_call *call)
 		break;
 	case CMAP_CODE_SET:
 	case CMAP_CODE_DELETE:
-		set_arg(call, "flags", chance(70) ? 0 : 1 << below(3));
+		set_arg(call, "flags", chance(70) ? 0 :
+			chance(70) ? 1 << below(3) : CMAP_OP_OWNED << below(2));
 		break;
 	case CMAP_CODE_GET:
 		set_arg(call, "value", PLACE_OUT | below(32) << 8);

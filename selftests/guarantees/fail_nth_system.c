@@ -50,6 +50,27 @@ static int touch(struct subject *s, const char *key)
 	return op_call(s->fd, CMAP_IOCTL_TOUCH, &op);
 }
 
+/* The first entry that the descriptor owns. */
+static int sys_set_owned(struct subject *s)
+{
+	struct cmap_op op = op_on("short");
+
+	op.flags = CMAP_OP_OWNED;
+	op.value = u64_of(big);
+	op.value_len = SOME;
+	return op_call(s->fd, CMAP_IOCTL_SET, &op);
+}
+
+static int sys_set_owned_by_process(struct subject *s)
+{
+	struct cmap_op op = op_on("new");
+
+	op.flags = CMAP_OP_OWNED_BY_PROCESS;
+	op.value = u64_of(big);
+	op.value_len = SOME;
+	return op_call(s->fd, CMAP_IOCTL_SET, &op);
+}
+
 static int sys_touch(struct subject *s)
 {
 	return touch(s, "short");
@@ -353,7 +374,8 @@ static int sys_fault_by_kernel(struct subject *s)
 
 const struct call sys_calls[] = {
 	SYS(set, 0), SYS(set, EMPTY), SYS(set_long, 0), SYS(set_long, EMPTY),
-	SYS(replace, 0), SYS(insert, 0), SYS(set_ttl, 0), SYS(touch, 0),
+	SYS(replace, 0), SYS(insert, 0), SYS(set_ttl, 0),
+	SYS(set_owned, 0), SYS(set_owned_by_process, 0), SYS(touch, 0),
 	SYS(touch_long, 0), SYS(delete, 0), SYS(get, 0),
 	SYS(take, 0), SYS(swap, 0), SYS(compare_swap, 0),
 	SYS(compare_delete, 0), SYS(get_or_set_gets, 0),

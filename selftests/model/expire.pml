@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The kernel's own lookup of an entry that has a deadline: cmap_lookup_expired().  It
+ * The kernel's own lookup of an entry that has a deadline: cmap_lookup_gone().  It
  * finds a node, loads expired_before, and if the deadline is over it looks at the slot
  * again.  Meanwhile the entry is replaced, removed and inserted, its bucket moves to
  * other tables, and time goes on.
