@@ -270,11 +270,43 @@ TEST_F(expiry, no_such_operation_or_flag)
 	for (i = 0; i < 32; i++) {
 		if (1U << i & (KCMAP_WRITE_VERSION | KCMAP_WRITE_TTL |
 			       KCMAP_WRITE_DEADLINE | KCMAP_WRITE_CEILING |
-			       KCMAP_WRITE_KEEP_DEADLINE))
+			       KCMAP_WRITE_KEEP_DEADLINE | KCMAP_WRITE_OWNED |
+			       KCMAP_WRITE_OWNED_BY_PROCESS))
 			continue;
 		c.flags = 1U << i;
 		REFUSED();
 	}
+}
+
+/* What a process owns goes with it; both owners at once are refused. */
+TEST_F(expiry, owned_by_a_process)
+{
+	struct kcmap_info info = { .sz = sizeof(info) };
+	struct kcmap_command c = command_of(KCMAP_OP_SET,
+					    KCMAP_WRITE_OWNED_BY_PROCESS, 0);
+	int status;
+	pid_t child;
+
+	ASSERT_EQ(0, kcmap_set(self->map, "other", 5, "1", 1, NULL));
+	child = fork();
+	if (!child)
+		_exit(kcmap_write(self->map, &c, NULL) ||
+		      kcmap_get(self->map, "k", 1, NULL, 0, NULL) != 5);
+	waitpid(child, &status, 0);
+	EXPECT_EQ(0, status);
+	ERR(ENOENT, kcmap_get(self->map, "k", 1, NULL, 0, NULL));
+	EXPECT_EQ(1, kcmap_count(self->map));
+	EXPECT_EQ(0, kcmap_write(self->map, &c, NULL));
+	EXPECT_EQ(5, kcmap_get(self->map, "k", 1, NULL, 0, NULL));
+	EXPECT_EQ(0, kcmap_stat(self->map, &info));
+	EXPECT_EQ(1, info.owners);
+	EXPECT_EQ(1, info.owned);
+	EXPECT_EQ(1, info.orphaned);
+	c.flags |= KCMAP_WRITE_OWNED;
+	ERR(EINVAL, kcmap_write(self->map, &c, NULL));
+	EXPECT_EQ(0, kcmap_set(self->map, "k", 1, "1", 1, NULL));
+	EXPECT_EQ(0, kcmap_stat(self->map, &info));
+	EXPECT_EQ(0, info.owned);
 }
 
 /* A member that its flag forgets would make an entry that never expires. */

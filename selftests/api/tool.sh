@@ -241,6 +241,11 @@ request 2: passed
 request 3: passed
 request 4: too many
 request 5: too many" 0 example-limiter
+check "example presence" "mail is at port 25
+web is at port 80
+mail is gone
+1 service is left
+web is gone" 0 example-presence
 check "example pass_fd" "received: hello" 0 example-pass_fd
 example-flags serve
 example-flags set shop/currency EUR

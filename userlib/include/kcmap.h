@@ -260,6 +260,9 @@ int kcmap_get_deadline(struct kcmap *map, const void *key, size_t key_len,
 #define KCMAP_WRITE_DEADLINE	  (1U << 4)	/* @deadline */
 #define KCMAP_WRITE_KEEP_DEADLINE (1U << 5)	/* an entry keeps its deadline */
 #define KCMAP_WRITE_CEILING	  (1U << 6)	/* @ceiling */
+/* These have no member: when the entry ends. */
+#define KCMAP_WRITE_OWNED	  (1U << 7)	/* with the last descriptor */
+#define KCMAP_WRITE_OWNED_BY_PROCESS (1U << 8)	/* with the caller's process */
 
 /*
  * A write with everything that one can have.  Zero it, set sz to sizeof(struct
@@ -269,6 +272,11 @@ int kcmap_get_deadline(struct kcmap *map, const void *key, size_t key_len,
  * Without any flag for a deadline, add keeps the one that the entry has.  All
  * other operations, and add where the key is absent, give the entry the map's
  * default, and without that no deadline.
+ *
+ * An entry that was written with OWNED goes when the descriptor of this handle is
+ * closed, and all that fork(), dup() and the like have made of it.  With
+ * OWNED_BY_PROCESS it goes when this process has closed them, or ends.  A write
+ * with neither leaves an entry that stays, whoever makes it.
  */
 struct kcmap_command {
 	size_t sz;
@@ -357,6 +365,9 @@ struct kcmap_info {
 	/* of these: [0] less than 1 ms late, [i] less than 2^i ms */
 	uint64_t lateness[KCMAP_LATENESS_BUCKETS];
 	char description[64];	/* of the creator; ends with a NUL */
+	uint64_t owners;	/* descriptors and processes that own entries */
+	uint64_t owned;		/* entries that are owned */
+	uint64_t orphaned;	/* entries that were removed with their owner */
 };
 
 int kcmap_stat(struct kcmap *map, struct kcmap_info *info);
@@ -436,6 +447,7 @@ enum kcmap_cause {
 	KCMAP_CAUSE_DELETE = 2,		/* the entry was deleted */
 	KCMAP_CAUSE_CLEAR = 3,		/* kcmap_clear() deleted it */
 	KCMAP_CAUSE_EXPIRE = 4,		/* it has expired and was removed */
+	KCMAP_CAUSE_OWNER = 6,		/* its owner has ended, it was removed */
 	KCMAP_CAUSE_LOST = 255,		/* changes that cannot be read any more */
 };
 
@@ -720,6 +732,10 @@ struct kcmap_usage {
 	uint32_t max_watches;
 	uint32_t all_watches;
 	uint32_t all_max_watches;
+	uint32_t owners;	/* of entries, see kcmap_write(), of that user */
+	uint32_t max_owners;
+	uint32_t all_owners;
+	uint32_t all_max_owners;
 };
 
 int kcmap_limits(struct kcmap_usage *usage);

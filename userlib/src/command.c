@@ -14,7 +14,8 @@ _Static_assert(sizeof(struct kcmap_command) == LEAST, "kcmap_command");
 
 #define WRITE_ALL	(KCMAP_WRITE_VERSION | KCMAP_WRITE_TTL |	\
 			 KCMAP_WRITE_DEADLINE | KCMAP_WRITE_KEEP_DEADLINE | \
-			 KCMAP_WRITE_CEILING)
+			 KCMAP_WRITE_CEILING | KCMAP_WRITE_OWNED |	\
+			 KCMAP_WRITE_OWNED_BY_PROCESS)
 
 /* The flags are those of the ABI. */
 #define SAME(name)							\
@@ -25,6 +26,8 @@ SAME(TTL);
 SAME(DEADLINE);
 SAME(KEEP_DEADLINE);
 SAME(CEILING);
+SAME(OWNED);
+SAME(OWNED_BY_PROCESS);
 
 /* The command of the ABI for each operation that writes; 0 for the others. */
 static const struct {
@@ -59,7 +62,8 @@ static int is_consistent(const struct kcmap_command *command)
 	       (flags & KCMAP_WRITE_TTL || !command->ttl) &&
 	       (flags & KCMAP_WRITE_DEADLINE || !command->deadline) &&
 	       (flags & KCMAP_WRITE_CEILING || !command->ceiling) &&
-	       ~flags & (KCMAP_WRITE_TTL | KCMAP_WRITE_DEADLINE);
+	       ~flags & (KCMAP_WRITE_TTL | KCMAP_WRITE_DEADLINE) &&
+	       ~flags & (KCMAP_WRITE_OWNED | KCMAP_WRITE_OWNED_BY_PROCESS);
 }
 
 static int put_operands(struct cmap_op *op, const struct kcmap_command *command)

@@ -257,6 +257,7 @@ static int mirror_follow(struct kcmap_mirror *mirror, const struct kcmap_change 
 	case KCMAP_CAUSE_DELETE:
 	case KCMAP_CAUSE_CLEAR:
 	case KCMAP_CAUSE_EXPIRE:
+	case KCMAP_CAUSE_OWNER:
 		take_key(mirror, change->key, change->key_len, change->version);
 		return 0;
 	default:

@@ -118,10 +118,44 @@ static enum step go_on(const struct kcmap_view *view,
 /* ---- one key ---- */
 
 /*
- * Read what follows the value.  OK, NONE if the entry has expired, AGAIN, or ASK
- * if the entry has something that only the kernel knows.
+ * Whether the owner of an entry has ended.  The trailer has to be one before the word
+ * that it refers to can be loaded.  The caller looks at the slot once more afterwards, as
+ * after has_expired().
  */
-static enum step read_trailer(const struct kcmap_view *view,
+static enum step check_owner(struct kcmap_view *view,
+			     const struct bucket *bucket,
+			     const struct node *node, uint64_t version,
+			     size_t offset, int *ended)
+{
+	const struct cmap_window_trailer *trailer =
+		(const void *)((const char *)node->at + offset);
+	const struct extent whole = {
+		.offset = offset, .len = TRAILER_READ_OWNED,
+	};
+	const uint64_t *generations;
+	uint64_t generation;
+	uint32_t owner;
+
+	if (!can_read_node(bucket, node, version, &whole))
+		return AGAIN;
+	owner = LOAD(&trailer->owner);
+	generation = LOAD(&trailer->generation);
+	if (!in_place(bucket, node) || !node_unchanged(bucket, node, version))
+		return AGAIN;
+	if (owner >= CMAP_OWNERS_MAX)
+		return ASK;
+	generations = kcmap_view_owners(view);
+	if (!generations)
+		return ASK;
+	*ended = LOAD_ACQUIRE(&generations[owner]) != generation;
+	return OK;
+}
+
+/*
+ * Read what follows the value.  OK, NONE if the entry has expired or its owner has
+ * ended, AGAIN, or ASK if the entry has something that only the kernel knows.
+ */
+static enum step read_trailer(struct kcmap_view *view,
 			      const struct bucket *bucket,
 			      const struct node *node, uint64_t version,
 			      const struct extent *extent, uint64_t *deadline)
@@ -130,26 +164,36 @@ static enum step read_trailer(const struct kcmap_view *view,
 	struct extent whole = {
 		.offset = trailer_offset(extent), .len = TRAILER_READ,
 	};
+	int gone = 0;
 	uint32_t flags;
-	int expired;
+	enum step step;
 
 	if (!can_read_node(bucket, node, version, &whole))
 		return AGAIN;
 	flags = LOAD(&trailer->flags);
-	*deadline = LOAD(&trailer->deadline);
-	expired = has_expired(view, *deadline);
+	*deadline = 0;
+	if (flags & CMAP_WINDOW_DEADLINE) {
+		*deadline = LOAD(&trailer->deadline);
+		gone = has_expired(view, *deadline);
+	}
+	if (flags & CMAP_WINDOW_OWNER && !gone) {
+		step = check_owner(view, bucket, node, version, whole.offset,
+				   &gone);
+		if (step != OK)
+			return step;
+	}
 	if (!in_place(bucket, node) || !node_unchanged(bucket, node, version))
 		return AGAIN;
-	if (flags != CMAP_WINDOW_DEADLINE)
+	if (!flags || flags & ~(CMAP_WINDOW_DEADLINE | CMAP_WINDOW_OWNER))
 		return ASK;
-	return expired ? NONE : OK;
+	return gone ? NONE : OK;
 }
 
 /*
  * Hand out the value of a node that has the key; FURTHER if it has another key,
- * or if the entry has expired.
+ * or if the entry is absent.
  */
-static enum step take_value(const struct kcmap_view *view,
+static enum step take_value(struct kcmap_view *view,
 			    const struct bucket *bucket,
 			    const struct node *node, uint64_t version,
 			    const struct kcmap_want *want,
@@ -285,7 +329,7 @@ static int has_prefix(const struct kcmap_bucket_read *read,
 		!memcmp(key_of(node), read->prefix, read->prefix_len));
 }
 
-static enum step gather_node(const struct kcmap_view *view,
+static enum step gather_node(struct kcmap_view *view,
 			     const struct bucket *bucket,
 			     const struct node *node, const uint16_t *tag,
 			     uint64_t version, uint64_t from,

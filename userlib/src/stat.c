@@ -89,6 +89,9 @@ API int kcmap_stat(struct kcmap *map, struct kcmap_info *info)
 	memcpy(full.lateness, stat.lateness, sizeof(full.lateness));
 	/* The kernel takes any bytes, also without an end. */
 	memcpy(full.description, stat.description, sizeof(full.description) - 1);
+	full.owners = stat.owners;
+	full.owned = stat.owned;
+	full.orphaned = stat.orphaned;
 
 	copy_out(info, info->sz, &full, sizeof(full));
 	return 0;
@@ -130,6 +133,10 @@ API int kcmap_limits(struct kcmap_usage *usage)
 	full.max_watches = args.max_watches;
 	full.all_watches = args.all_watches;
 	full.all_max_watches = args.all_max_watches;
+	full.owners = args.owners;
+	full.max_owners = args.max_owners;
+	full.all_owners = args.all_owners;
+	full.all_max_owners = args.all_max_owners;
 	copy_out(usage, usage->sz, &full, sizeof(full));
 	return 0;
 }

@@ -305,6 +305,10 @@ static __always_inline void get_extent(uint32_t lengths, size_t key_len,
 
 _Static_assert(TRAILER_READ <= 24, "one cache line more at most");
 
+/* The same for an entry that has an owner. */
+#define TRAILER_READ_OWNED						\
+	(offsetof(struct cmap_window_trailer, generation) + sizeof(uint64_t))
+
 /* Whether the key has this length, and a trailer follows the value. */
 static __always_inline int is_extended(uint32_t lengths, size_t key_len)
 {

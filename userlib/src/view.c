@@ -84,6 +84,9 @@ static void unmap_pages(const void *at, size_t size)
 
 /* ---- regions ---- */
 
+/* The owners' generations, which no shard has a part of. */
+#define OWNERS_BYTES		(CMAP_OWNERS_MAX * sizeof(uint64_t))
+
 /* The smallest tables; only these are in one page with their pool. */
 #define TABLE_BITS_LEAST	5
 #define INSIDE			(1U << 7)
@@ -114,6 +117,8 @@ static size_t part_bytes(const struct kcmap_view *view, unsigned int region)
  */
 static size_t region_bytes(const struct kcmap_view *view, unsigned int region)
 {
+	if (region == CMAP_WINDOW_OWNERS)
+		return OWNERS_BYTES;
 	return (part_bytes(view, region) << view->shard_bits) + view->page;
 }
 
@@ -237,6 +242,15 @@ const char *kcmap_view_rings(struct kcmap_view *view)
 {
 	return view->feed_bytes ?
 	       part_of_region(view, CMAP_WINDOW_RING, view->part) : NULL;
+}
+
+/* ---- owners ---- */
+
+/* The owners' generations; NULL if they cannot be mapped now. */
+const uint64_t *kcmap_view_owners(struct kcmap_view *view)
+{
+	return (const void *)part_of_region(view, CMAP_WINDOW_OWNERS,
+					    view->part);
 }
 
 /* ---- the whole ---- */

@@ -103,5 +103,6 @@ int kcmap_view_level(struct kcmap_view *view, struct kcmap_window_part *part,
 		     size_t level);
 const struct cmap_window_feed *kcmap_view_feed(struct kcmap_view *view);
 const char *kcmap_view_rings(struct kcmap_view *view);
+const uint64_t *kcmap_view_owners(struct kcmap_view *view);
 
 #endif /* LIBKCMAP_VIEW_H */

@@ -418,7 +418,7 @@ static void unknown_to_this_reader(void)
 	words()->expired_before = words()->committed = UINT64_MAX / 2;
 	extend(node, 0);
 	asks(&map, "a trailer without flags");
-	for (bit = 1; bit < 32; bit++) {
+	for (bit = 2; bit < 32; bit++) {
 		extend(node, 1U << bit);
 		asks(&map, "a trailer's flag");
 		extend(node, 1U << bit | CMAP_WINDOW_DEADLINE);
@@ -530,6 +530,46 @@ static void deadlines(void)
 	reads_say(&map, 1, DEADLINE - 300);
 	node_of(40)->lengths &= ~CMAP_WINDOW_EXTENDED;
 	reads_say(&map, 1, 0);
+	over(&map);
+}
+
+/* So is one with an owner, and one with both. */
+static void owners(void)
+{
+	struct kcmap map = map_of_file();
+	struct cmap_window_node *node = node_of(40);
+	int round;
+
+	/* In the first round nothing is mapped yet. */
+	for (round = 0; round < 3; round++) {
+		set_owner(node, 7, 0);
+		reads_say(&map, 1, 0);
+		++*generation_of(7);
+		reads_say(&map, 0, 0);
+		/* The place's next owner. */
+		set_owner(node, 7, 0);
+		reads_say(&map, 1, 0);
+		/* Others do not matter. */
+		++*generation_of(6);
+		++*generation_of(8);
+		reads_say(&map, 1, 0);
+		/* A deadline of 1, too. */
+		set_owner(node, CMAP_OWNERS_MAX - 1, CMAP_WINDOW_DEADLINE);
+		words()->expired_before = 0;
+		reads_say(&map, 1, 1);
+		words()->expired_before = 1;
+		reads_say(&map, 0, 0);
+		words()->expired_before = 0;
+		reads_say(&map, 1, 1);
+		++*generation_of(CMAP_OWNERS_MAX - 1);
+		reads_say(&map, 0, 0);
+		node->lengths &= ~CMAP_WINDOW_EXTENDED;
+		reads_say(&map, 1, 0);
+	}
+	/* No owner has such an index. */
+	extend(node, CMAP_WINDOW_OWNER)->owner = CMAP_OWNERS_MAX;
+	asks(&map, "an owner's index");
+	node->lengths &= ~CMAP_WINDOW_EXTENDED;
 	over(&map);
 }
 
@@ -702,6 +742,7 @@ int main(void)
 	test("what this reader does not know it asks", unknown_to_this_reader);
 	test("deadlines are decided without a call", deadlines);
 	test("a deadline in the next granule", deadline_across_granules);
+	test("owners are decided without a call", owners);
 	test("what others have is nothing to a key", extended_neighbour);
 	test("others of the same tag", extended_of_same_tag);
 	test("a quarter of all mappings", limit_on_mappings);

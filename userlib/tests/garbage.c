@@ -119,10 +119,12 @@ static void spoil(void)
 		break;
 	case 11:	/* trailers, and other lengths before them */
 		*(uint32_t *)(node + any() % 80 * 4) =
-			any() % 2 ? CMAP_WINDOW_DEADLINE : (uint32_t)any();
+			(uint32_t)(any() % 2 ? 1 + any() % 3 : any());
 		break;
 	case 12:
 		words()->expired_before = any() % 8 ? any() % DEADLINES : any();
+		/* That of the owner which trailers have. */
+		*generation_of(5) = any() % 4;
 		break;
 	default:
 		*(uint64_t *)node_at(i, (any() % 2 ? EVEN : ODD) << 13 |

@@ -27,8 +27,8 @@
 
 enum how { GET, VISIT, MANY };
 
-/* What follows an entry's value: nothing, all there can be, or a deadline. */
-enum kind { PLAIN, UNKNOWN, DEADLINE };
+/* What follows an entry's value: nothing, all there can be, a deadline, or an owner. */
+enum kind { PLAIN, UNKNOWN, DEADLINE, OWNED };
 
 #define LIFE		1000	/* from a write until its deadline */
 
@@ -154,6 +154,7 @@ static void reader(void)
 /* ---- the kernel's writes ---- */
 
 static uint32_t *slot;		/* the entry's */
+static uint32_t owner = 7;	/* of what is written next */
 
 /* Write a node in the kernel's order. */
 static void fill(uint32_t ref, uint32_t n, uint8_t stamp, enum kind kind,
@@ -172,6 +173,8 @@ static void fill(uint32_t ref, uint32_t n, uint8_t stamp, enum kind kind,
 		extend(node, UINT32_MAX);
 	if (kind == DEADLINE)
 		set_deadline(node, deadline);
+	if (kind == OWNED)
+		set_owner(node, owner, 0);
 	node->version = 1000U + stamp;
 }
 
@@ -200,7 +203,8 @@ static const struct change {
 	const char *name;
 	enum kind from, to;
 	enum { REPLACED, REUSED, REUSED_EXTENDED, GONE, EXPIRES,
-	       EXPIRES_REPLACED, REPLACED_IN_TIME, BORN_DEAD } what;
+	       EXPIRES_REPLACED, REPLACED_IN_TIME, BORN_DEAD, ENDS,
+	       ENDS_REPLACED, TAKEN_OVER } what;
 } changes[] = {
 	{ "a plain entry is replaced by an unknown one", PLAIN, UNKNOWN, REPLACED },
 	{ "an unknown one by a plain one", UNKNOWN, PLAIN, REPLACED },
@@ -221,6 +225,14 @@ static const struct change {
 	  REPLACED_IN_TIME },
 	{ "it is replaced by one whose deadline has passed", DEADLINE, DEADLINE,
 	  BORN_DEAD },
+	{ "an owned one is replaced by a plain one", OWNED, PLAIN, REPLACED },
+	{ "a plain one by an owned one", PLAIN, OWNED, REPLACED },
+	{ "an owned one by another, and its node used again", OWNED, OWNED,
+	  REUSED },
+	{ "its owner ends", OWNED, OWNED, ENDS },
+	{ "its owner ends, and it is set anew", OWNED, OWNED, ENDS_REPLACED },
+	{ "another owner takes it over before its own ends", OWNED, OWNED,
+	  TAKEN_OVER },
 };
 
 /* The kernel's clock goes on to the deadline of what was written last. */
@@ -228,6 +240,11 @@ static void expire(void)
 {
 	words()->expired_before += LIFE;
 	shared->there = false;
+}
+
+static void end_owner(uint32_t which)
+{
+	++*generation_of(which);
 }
 
 static void carry_out(const struct change *change)
@@ -255,6 +272,20 @@ static void carry_out(const struct change *change)
 		replace_until(change->to, words()->expired_before);
 		shared->there = false;
 		break;
+	case ENDS:
+		end_owner(owner);
+		shared->there = false;
+		break;
+	case ENDS_REPLACED:
+		end_owner(owner);
+		replace(change->to);
+		break;
+	case TAKEN_OVER:
+		/* The key is never absent. */
+		owner = 15 - owner;
+		replace(change->to);
+		end_owner(15 - owner);
+		break;
 	default:
 		replace(change->to);
 		if (change->what != REPLACED)
@@ -268,7 +299,9 @@ static void carry_out(const struct change *change)
 static bool can_be_absent(const struct change *change)
 {
 	return change->what == GONE || change->what == EXPIRES ||
-	       change->what == EXPIRES_REPLACED || change->what == BORN_DEAD;
+	       change->what == EXPIRES_REPLACED ||
+	       change->what == BORN_DEAD || change->what == ENDS ||
+	       change->what == ENDS_REPLACED;
 }
 
 /* Whether the result of the read was right at some moment of it. */
@@ -335,7 +368,7 @@ static bool every(const struct change *change, enum how how, bool slow)
 	 */
 	static const unsigned int strides[][3] = {
 		[PLAIN] = { 3, 3, 11 }, [UNKNOWN] = { 17, 17, 41 },
-		[DEADLINE] = { 3, 3, 11 },
+		[DEADLINE] = { 3, 3, 11 }, [OWNED] = { 17, 17, 41 },
 	};
 	unsigned int stride = strides[slow ? UNKNOWN : change->from][how];
 	unsigned int n = (unsigned int)getpid() % stride;

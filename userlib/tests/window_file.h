@@ -264,6 +264,24 @@ static inline void set_deadline(struct cmap_window_node *node, uint64_t deadline
 	extend(node, CMAP_WINDOW_DEADLINE)->deadline = deadline;
 }
 
+/* An owner's generation. */
+static inline uint64_t *generation_of(uint32_t owner)
+{
+	return (uint64_t *)at_offset(CMAP_WINDOW_REGION(CMAP_WINDOW_OWNERS)) +
+	       owner;
+}
+
+/* Give an entry an owner, and a deadline if @flags say so. */
+static inline void set_owner(struct cmap_window_node *node, uint32_t owner,
+			     uint32_t flags)
+{
+	struct cmap_window_trailer *trailer =
+		extend(node, flags | CMAP_WINDOW_OWNER);
+
+	trailer->owner = owner;
+	trailer->generation = *generation_of(owner);
+}
+
 /* The slot of an entry that put_at() has put in its first bucket. */
 static inline uint32_t *slot_of(uint32_t i)
 {
