@@ -210,6 +210,65 @@ check "also if that is ignored" "0" 0 sh -c 'trap "" PIPE; { cmap range source 2
 check "wait as JSON" '{"kind":"entry","key":"k","value":"w","version":N}' 0 \
 	sh -c "(sleep 1; cmap set changes k w) & cmap wait changes k --json | sed -E 's/\"version\":[0-9]+/\"version\":N/'; wait"
 
+# ---- entries that vanish with who holds them ----
+
+# until_there FILE: wait for a line in a file.
+until_there() { until grep -qs . "$1"; do sleep 0.1; done; }
+
+cmap create --shards 1 --feed-bytes 4096 --feed-value-max 20 held
+rm -f /tmp/watching /tmp/holding /tmp/ready
+cmap watch held >/tmp/watched 2>/tmp/watching &
+watch=$!
+until_there /tmp/watching
+check "hold, as long as a program runs" "yes
+cmap: here: the key exists already
+4" 3 cmap hold held here yes -- sh -c 'cmap get held here; cmap hold held here no; echo $?; exit 3'
+check "no longer" "cmap: here: no such key" 1 cmap get held here
+check "no such program" "cmap: /none: No such file or directory" 127 cmap hold held here yes -- /none
+check "one that is none" "cmap: /proc: Permission denied" 126 cmap hold held here yes -- /proc
+check "a program that a signal ends" "" 143 cmap hold held here yes -- sh -c 'kill $$'
+check "what another has set stays" "mine" 0 sh -c 'cmap hold held here yes -- cmap set held here mine; cmap take held here'
+check "with a time and a type" "5
+1" 0 cmap hold held n 5 --type i64 --ttl 1h -- sh -c 'cmap get held n --type i64; cmap ttl held n | grep -c "^3[56]"'
+cmap hold held service port 2>/tmp/holding &
+pid=$!
+until_there /tmp/holding
+check "hold, until it is killed" "cmap: holding service
+port" 0 sh -c 'cat /tmp/holding; cmap get held service'
+check "statistics of owners" "owners:        1
+owned:         1
+orphaned:      5" 0 sh -c 'cmap stat held | grep -e ^owners -e ^owned -e ^orphaned'
+check "as JSON" "1" 0 sh -c 'cmap stat held --json | grep -c "\"owners\":1,\"owned\":1,\"orphaned\":5,"'
+check "as metrics" "cmap_map_owners{map=\"held\"} 1
+cmap_map_owned{map=\"held\"} 1
+cmap_map_orphaned_total{map=\"held\"} 5" 0 sh -c "cmap metrics | grep -E '^cmap_map_(own|orph).*held'"
+check "limits of owners" "1" 0 sh -c "cmap limits --json | grep -cE '\"owners\":1,\"max_owners\":[0-9]+,\"all_owners\":1,\"max_all_owners\":[1-9]'"
+kill -9 $pid
+wait $pid 2>/tmp/waited
+check "killed" "cmap: service: no such key" 1 cmap get held service
+cmap hold held job 1 -- sh -c 'trap "echo over >/tmp/ready; exit 7" TERM; echo ready >/tmp/ready; while :; do sleep 0.1; done' &
+pid=$!
+until_there /tmp/ready
+kill $pid
+wait $pid
+check "a signal is passed on" "7 over" 0 echo $? "$(cat /tmp/ready)"
+rm -f /tmp/ready
+cmap hold held job 1 -- sh -c 'echo $$ >/tmp/ready; exec sleep 1000' &
+pid=$!
+until_there /tmp/ready
+kill -9 $pid
+wait $pid 2>/tmp/waited
+check "nothing is held" "cmap: job: no such key" 1 cmap get held job
+check "nor does its program run" "" 0 timeout 60 sh -c 'while [ -e /proc/$(cat /tmp/ready)/fd/0 ]; do sleep 0.1; done'
+cmap unlink held
+wait $watch
+check "a watch tells of owners" "set	service	port
+owner	service
+set	job	1
+owner	job
+set	job	1
+owner	job" 0 sh -c 'grep -e service -e job /tmp/watched'
+
 # ---- the machine ----
 
 rm -f /tmp/watching

@@ -594,7 +594,7 @@ struct kcmap_watch *kcmap_watch_open(struct kcmap *map, const struct kcmap_filte
 int kcmap_watch_next(struct kcmap_watch *watch, struct kcmap_change *change, int timeout)
 {
 	static const int causes[] = { KCMAP_CAUSE_SET, KCMAP_CAUSE_DELETE, KCMAP_CAUSE_EXPIRE,
-				      KCMAP_CAUSE_LOST };
+				      KCMAP_CAUSE_OWNER, KCMAP_CAUSE_LOST };
 
 	(void)timeout;
 	if (watch->seen == sizeof(causes) / sizeof(*causes))

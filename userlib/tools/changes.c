@@ -62,6 +62,7 @@ static const struct cause {
 	[KCMAP_CAUSE_DELETE] = { "delete", "\033[31m" },
 	[KCMAP_CAUSE_CLEAR] = { "clear", "\033[31m" },
 	[KCMAP_CAUSE_EXPIRE] = { "expire", "\033[33m" },
+	[KCMAP_CAUSE_OWNER] = { "owner", "\033[33m" },
 	[KCMAP_CAUSE_LOST] = { "lost", "\033[1;31m" },
 };
 

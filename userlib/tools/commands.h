@@ -30,6 +30,7 @@ void do_delete(const struct arguments *args);
 void do_set(const struct arguments *args);
 void do_insert(const struct arguments *args);
 void do_replace(const struct arguments *args);
+void do_hold(const struct arguments *args);
 void do_compare_swap(const struct arguments *args);
 void do_swap(const struct arguments *args);
 void do_take(const struct arguments *args);

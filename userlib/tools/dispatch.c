@@ -6,6 +6,8 @@
 #include "dispatch.h"
 #include "commands.h"
 
+#include <limits.h>
+
 #define CREATES		(TAKES(MODE) | TAKES(KEY_MAX) | TAKES(VALUE_MAX) | TAKES(MAX_ENTRIES) | \
 			 TAKES(MAX_BYTES) | TAKES(SHARDS) | TAKES(FEED_BYTES) | \
 			 TAKES(FEED_VALUE_MAX) | TAKES(DEFAULT_TTL) | TAKES(NO_WINDOW) | TAKES(WIPE))
@@ -40,6 +42,8 @@ const struct command commands[] = {
 	  GROUP_ENTRIES, KCMAP_OP_INSERT, 2, 3, do_insert, WRITES, 0 },
 	{ "replace", "MAP KEY [VALUE]", "set it only if the key is present",
 	  GROUP_ENTRIES, KCMAP_OP_REPLACE, 2, 3, do_replace, WRITES, 0 },
+	{ "hold", "MAP KEY VALUE [-- PROGRAM...]", "insert it, for as long as a program runs",
+	  GROUP_ENTRIES, KCMAP_OP_INSERT, 3, INT_MAX, do_hold, TYPES | TAKES(TTL), 0 },
 	{ "compare_swap", "MAP KEY EXPECTED [VALUE]", "set it only if the value is EXPECTED",
 	  GROUP_ENTRIES, KCMAP_OP_COMPARE_SWAP, 3, 4, do_compare_swap, WRITES, 0 },
 	{ "cas", "MAP KEY EXPECTED [VALUE]", "do the same as compare_swap",

@@ -9,12 +9,14 @@
 #include "json.h"
 #include "number.h"
 #include "open.h"
+#include "run.h"
 
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* ---- reads ---- */
 
@@ -144,6 +146,26 @@ void do_insert(const struct arguments *args)
 void do_replace(const struct arguments *args)
 {
 	set_by(args, KCMAP_OP_REPLACE);
+}
+
+/* The entry goes when this process ends, however it does. */
+void do_hold(const struct arguments *args)
+{
+	struct writing writing;
+	int status;
+
+	writing_begin(&writing, args, O_WRONLY, KCMAP_OP_INSERT, 3);
+	writing.command.flags |= KCMAP_WRITE_OWNED_BY_PROCESS;
+	writing_go(&writing, args);
+	if (args->argc <= 4) {
+		/* Scripts can wait for this before they look for the key. */
+		fprintf(stderr, "cmap: holding %s\n", args->argv[2]);
+		for (;;)
+			pause();
+	}
+	status = run_program(args->argv + 4);
+	writing_end(&writing);
+	exit(status);
 }
 
 void do_compare_swap(const struct arguments *args)

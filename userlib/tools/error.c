@@ -127,9 +127,14 @@ void die_printing(void)
 	die_of_file("output");
 }
 
-void die_of_file(const char *file)
+void warn_of_file(const char *file)
 {
 	say_error(file, strerror(errno));
+}
+
+void die_of_file(const char *file)
+{
+	warn_of_file(file);
 	exit(EXIT_FAILED);
 }
 

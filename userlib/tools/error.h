@@ -24,6 +24,7 @@ extern struct doing doing;
 void error_init(void);
 int status_of(int error, enum kcmap_operation operation);
 void warn_of(const char *what, int error);
+void warn_of_file(const char *file);
 _Noreturn void die(const char *what);
 _Noreturn void die_opening(const char *what);
 _Noreturn void die_printing(void);

@@ -150,6 +150,8 @@ void do_limits(const struct arguments *args)
 		{ "all bytes", "all_bytes", usage.all_bytes, usage.all_max_bytes, 1 },
 		{ "user's watches", "watches", usage.watches, usage.max_watches, 0 },
 		{ "all watches", "all_watches", usage.all_watches, usage.all_max_watches, 0 },
+		{ "user's owners", "owners", usage.owners, usage.max_owners, 0 },
+		{ "all owners", "all_owners", usage.all_owners, usage.all_max_owners, 0 },
 	};
 
 	if (given(args, JSON)) {

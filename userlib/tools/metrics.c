@@ -52,12 +52,15 @@ static const struct family {
 	ASKED("longest_chain", "", GAUGE, longest_chain, "The most buckets that a lookup searches."),
 	ASKED("watches", "", GAUGE, watches, "Watches of the map's changes."),
 	ASKED("deadlines", "", GAUGE, deadlines, "Entries that have a deadline."),
+	ASKED("owners", "", GAUGE, owners, "Descriptors and processes that own entries."),
+	ASKED("owned", "", GAUGE, owned, "Entries that have an owner."),
 	ASKED("written", "", COUNTER, allocs, "Versions of entries that were written."),
 	ASKED("reused", "", COUNTER, reuses, "Of these, on memory that was used before."),
 	ASKED("retries", "", COUNTER, retries, "Writes that started over for memory."),
 	ASKED("grows", "", COUNTER, grows, "Times that a table began to grow."),
 	ASKED("shrinks", "", COUNTER, shrinks, "Times that a table began to shrink."),
 	ASKED("expired", "", COUNTER, expired, "Entries that have expired."),
+	ASKED("orphaned", "", COUNTER, orphaned, "Entries that were removed with their owner."),
 };
 
 static int collect_one(const struct kcmap_name_info *info, void *arg)
@@ -178,6 +181,8 @@ static void print_machine(FILE *out, const struct samples *samples)
 		{ "cmap_bytes", "bytes", "Memory that all maps use." },
 		{ "cmap_limit_bytes", "bytes", "The most memory; 0 for no limit." },
 		{ "cmap_watches", "", "Watches of all users." },
+		{ "cmap_owners", "", "Owners of entries, of all users." },
+		{ "cmap_limit_owners", "", "The most owners." },
 		{ "cmap_unreadable_maps", "", "Maps that this user cannot ask." },
 	};
 	uint64_t numbers[sizeof(gauges) / sizeof(*gauges)], unreadable = 0;
@@ -192,7 +197,9 @@ static void print_machine(FILE *out, const struct samples *samples)
 	numbers[2] = usage.all_bytes;
 	numbers[3] = usage.all_max_bytes;
 	numbers[4] = usage.all_watches;
-	numbers[5] = unreadable;
+	numbers[5] = usage.all_owners;
+	numbers[6] = usage.all_max_owners;
+	numbers[7] = unreadable;
 	for (i = 0; i < sizeof(gauges) / sizeof(*gauges); i++) {
 		print_head(out, gauges[i].name, gauges[i].unit, GAUGE, gauges[i].help);
 		fprintf(out, "%s %" PRIu64 "\n", gauges[i].name, numbers[i]);

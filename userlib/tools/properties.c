@@ -27,6 +27,9 @@ static const struct property {
 	PROPERTY(feed_value_max, SIZE32),
 	PROPERTY(watches, NUMBER32),
 }, counts[] = {
+	PROPERTY(owners, NUMBER64),
+	PROPERTY(owned, NUMBER64),
+	PROPERTY(orphaned, NUMBER64),
 	PROPERTY(deadlines, NUMBER64),
 	PROPERTY(expired, NUMBER64),
 }, contents[] = {
