@@ -137,7 +137,7 @@ static void shards_show_shard(struct seq_file *seq, const struct cmap *map,
 	segtab = rcu_dereference(shard->arena.segtab);
 	seq_printf(seq, "map %llu shard %u node %d: entries %llu buckets %llu on nodes: shard %d table %d segments %d\n",
 		   map->id, shard->index, shard->arena.nid,
-		   READ_ONCE(shard->entries),
+		   cmap_shard_entries(shard),
 		   table ? (u64)cmap_table_buckets(table) : 0,
 		   nid_of(shard), nid_of(table), nid_of(segtab));
 	rcu_read_unlock();

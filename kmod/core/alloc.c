@@ -19,23 +19,9 @@ static void start_gp(struct cmap_segment *segment)
 		segment->grace = start_poll_synchronize_rcu();
 }
 
-/*
- * Mark a node as no entry's, for readers of the window.  The caller knows that
- * no reader in the kernel can be in it.
- */
-static void blank_node(struct cmap_node *node)
-{
-	WRITE_ONCE(node->version, 0);
-	/*
-	 * Pairs with the fence between a window reader's copy of the node and
-	 * its second look at the version.
-	 */
-	smp_wmb();
-}
-
 static void wipe_node(const struct cmap_segment *segment, struct cmap_node *node)
 {
-	blank_node(node);
+	cmap_arena_blank(node);
 	memset(node + 1, 0, (segment->units << CMAP_UNIT_SHIFT) - sizeof(*node));
 	node->lengths = 0;
 }
@@ -127,7 +113,7 @@ static void note_low_watermark(struct cmap_arena *arena,
 		return;
 	/* The work that allocates reads this without the lock. */
 	WRITE_ONCE(arena->ahead, segment->class);
-	arena->below_low_watermark = true;
+	WRITE_ONCE(arena->below_low_watermark, true);
 }
 
 static cmap_ref alloc_unused(struct cmap_arena *arena, struct cmap_class *class)
@@ -166,7 +152,7 @@ static __always_inline cmap_ref alloc_in(struct cmap_arena *arena,
 
 	class->free--;
 	arena->allocs++;
-	blank_node(cmap_arena_node(arena, ref));
+	cmap_arena_blank(cmap_arena_node(arena, ref));
 
 	return ref;
 }
@@ -189,6 +175,34 @@ cmap_ref cmap_arena_alloc(struct cmap_arena *arena, u32 size)
 	if (!arena->classes)
 		return 0;
 	return alloc_in(arena, &arena->classes[cmap_class_of(size)]);
+}
+
+/**
+ * cmap_arena_alloc_ahead() - take a node that will be handed out later
+ * @arena: the arena
+ * @size: its size in bytes, from cmap_node_size()
+ *
+ * Whoever hands it out counts it.
+ *
+ * Context: The shard's lock.
+ * Return: the node's ref, or 0 if none can be had at once.
+ */
+cmap_ref cmap_arena_alloc_ahead(struct cmap_arena *arena, u32 size)
+{
+	struct cmap_class *class = &arena->classes[cmap_class_of(size)];
+	cmap_ref ref;
+
+	lockdep_assert_held(arena->lock);
+
+	ref = alloc_freed(arena, class);
+	if (ref)
+		arena->reuses--;
+	else
+		ref = alloc_unused(arena, class);
+	if (ref)
+		class->free--;
+
+	return ref;
 }
 
 static struct cmap_class *class_at(const struct cmap_arena *arena, cmap_ref ref)
@@ -343,6 +357,44 @@ bool cmap_arena_larger(u32 size, u32 than)
 }
 
 /**
+ * cmap_arena_more_larger() - count a node that was taken for less than it has room for
+ * @arena: the arena
+ *
+ * While there are any, no stripe stashes nodes: from its content such a node looks like
+ * one of a smaller class.
+ *
+ * Context: The shard's lock.
+ */
+void cmap_arena_more_larger(struct cmap_arena *arena)
+{
+	lockdep_assert_held(arena->lock);
+
+	WRITE_ONCE(arena->larger, arena->larger + 1);
+}
+
+/**
+ * cmap_arena_less_larger() - no longer count such a node
+ * @arena: the arena
+ * @ref: any node with its content, which is about to be freed
+ *
+ * Context: The shard's lock.
+ */
+void cmap_arena_less_larger(struct cmap_arena *arena, cmap_ref ref)
+{
+	const struct cmap_segment *segment;
+	u32 bytes;
+
+	lockdep_assert_held(arena->lock);
+
+	if (likely(!arena->larger))
+		return;
+	segment = cmap_segment_at(arena, ref >> CMAP_OFFSET_BITS);
+	bytes = cmap_node_bytes(cmap_arena_node(arena, ref));
+	if (segment->class != cmap_class_of(bytes))
+		WRITE_ONCE(arena->larger, arena->larger - 1);
+}
+
+/**
  * cmap_arena_makes_up() - check whether a node makes up for the one that replaces it
  * @room: its room in bytes, or 0 if there is none
  * @size: bytes in the one that replaces it
@@ -369,6 +421,13 @@ static bool trim_is_due(const struct cmap_class *class)
 	return (class->free - class->sparse) % (class->sparse / 4 + 1) == 0;
 }
 
+/* Count a node that came free.  If they become too many, the trim may empty segments. */
+static void count_free(struct cmap_arena *arena, struct cmap_class *class)
+{
+	if (unlikely(++class->free >= class->sparse) && trim_is_due(class))
+		WRITE_ONCE(arena->needs_trim, true);
+}
+
 /**
  * cmap_arena_retire() - free a node that readers may still be in
  * @arena: the arena
@@ -386,15 +445,11 @@ void cmap_arena_retire(struct cmap_arena *arena, cmap_ref ref)
 	cmap_arena_push(arena, &segment->fresh, ref);
 	segment->emptied = false;
 	if (!--segment->live || arena->wipe)
-		arena->needs_trim = true;
+		WRITE_ONCE(arena->needs_trim, true);
 	if (!segment->waiting)
 		start_gp(segment);
 	if (likely(!segment->evacuated)) {
-		struct cmap_class *class = &arena->classes[segment->class];
-
-		if (unlikely(++class->free >= class->sparse) &&
-		    trim_is_due(class))
-			arena->needs_trim = true;
+		count_free(arena, &arena->classes[segment->class]);
 		if (!segment->listed)
 			cmap_segment_list(arena, segment);
 	}
@@ -418,10 +473,10 @@ void cmap_arena_free_unpublished(struct cmap_arena *arena, cmap_ref ref)
 		wipe_node(segment, cmap_arena_node(arena, ref));
 	cmap_arena_push(arena, &segment->ready, ref);
 	if (!--segment->live)
-		arena->needs_trim = true;
+		WRITE_ONCE(arena->needs_trim, true);
 	if (segment->evacuated)
 		return;
-	arena->classes[segment->class].free++;
+	count_free(arena, &arena->classes[segment->class]);
 	if (!segment->listed)
 		cmap_segment_list(arena, segment);
 }

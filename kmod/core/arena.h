@@ -96,43 +96,56 @@ struct cmap_class {
  * @segtab: the segments by granule
  * @classes: by class; comes with the first segment
  * @lock: the shard's lock
- * @view: shows processes where segments are; NULL while none can look
  * @memory: where the pages come from
  * @clock: says which nodes' deadlines are over; constant
  * @owners: says which nodes' owners have ended; constant
  * @nid: NUMA node to prefer
  * @wipe: nodes are overwritten before they are used again
+ * @stripe_bits: log2 of the number of stripes
+ * @stashed: a work looks after the nodes that stripes have stashed, or is asked to
+ * @needs_upkeep: it must be asked to
+ * @needs_trim: there is something for cmap_arena_trim() to do
+ * @below_low_watermark: class @ahead will need a segment
+ * @larger: nodes in use of a larger class than that of their content
+ * @scarce_until: in jiffies, or 0: writers lack memory, and stripes stash no nodes
+ * @view: shows processes where segments are; NULL while none can look
  * @hint: no granule below is free
  * @victim: index of the segment that is being evacuated, or 0
  * @victim_next: the next of its nodes to look at
+ * @victim_movers: nodes of it that were chosen, and may be moved at this moment
  * @victim_moved: an entry of it is in another segment now
  * @allocs: nodes ever handed out
  * @reuses: of these, freed ones
- * @needs_trim: there is something for cmap_arena_trim() to do
- * @below_low_watermark: class @ahead will need a segment
  * @ahead: the class that asked last
  * @serving: the class of which the first in the queue lacks a node, or 0
  *
- * Reading goes on under RCU; everything else needs the shard's lock.
+ * Reading goes on under RCU; everything else needs the shard's lock, but that a stripe's
+ * holder sets @stashed and @needs_upkeep.  All that most writes look at comes before @view.
  */
 struct cmap_arena {
 	struct cmap_segtab __rcu *segtab;
 	struct cmap_class *classes;
 	spinlock_t *lock;
-	struct cmap_view *view;
 	struct cmap_memory *memory;
 	struct cmap_clock *clock;
 	struct cmap_owners *owners;
 	int nid;
 	bool wipe;
+	u8 stripe_bits;
+	bool stashed;
+	bool needs_upkeep;
+	bool needs_trim;
+	bool below_low_watermark;
+	u32 larger;
+	unsigned long scarce_until;
+	struct cmap_view *view;
 	u32 hint;
 	u32 victim;
 	u32 victim_next;
+	u32 victim_movers;
 	bool victim_moved;
 	u64 allocs;
 	u64 reuses;
-	bool needs_trim;
-	bool below_low_watermark;
 	u8 ahead;
 	u8 serving;
 };
@@ -188,6 +201,7 @@ cmap_arena_node(const struct cmap_arena *arena, cmap_ref ref)
 {
 	const struct cmap_segtab *segtab =
 		rcu_dereference_check(arena->segtab,
+				      rcu_read_lock_bh_held() ||
 				      lockdep_is_held(arena->lock));
 	u32 offset = ref & ((1U << CMAP_OFFSET_BITS) - 1);
 

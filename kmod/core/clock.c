@@ -80,10 +80,8 @@ static void close_deadlines(struct cmap_clock *clock, u64 word)
 	spin_lock(&clock->lock);
 	due = due_locked(clock, word);
 	spin_unlock(&clock->lock);
-	for (; due; due = due->due) {
-		spin_lock(due->lock);
-		spin_unlock(due->lock);
-	}
+	for (; due; due = due->due)
+		due->wait(due);
 }
 
 /**
@@ -93,7 +91,7 @@ static void close_deadlines(struct cmap_clock *clock, u64 word)
  *
  * The word only grows.  Only the timer calls this, and tests that have stopped it.
  *
- * Context: Softirq, or softirqs disabled; no lock: this takes those of shards, outside of
+ * Context: Softirq, or softirqs disabled; no lock: this takes those of stripes, outside of
  * the clock's.
  */
 void cmap_clock_publish(struct cmap_clock *clock, u64 now)
@@ -279,17 +277,21 @@ void cmap_clock_free(struct cmap_clock *clock)
  * @clock: the clock, which has a word
  * @alarm: the alarm
  * @lock: the shard's lock
+ * @wait: returns when all that held a lock of a writer of the shard have dropped it.  It
+ *	is called by the timer, without a lock
  * @work: removes what has expired
  *
  * Context: The shard's lock.
  */
 void cmap_alarm_add(struct cmap_clock *clock, struct cmap_alarm *alarm,
-		    spinlock_t *lock, work_func_t work)
+		    spinlock_t *lock, void (*wait)(struct cmap_alarm *alarm),
+		    work_func_t work)
 {
 	lockdep_assert_held(lock);
 
 	alarm->next = CMAP_NEVER;
 	alarm->lock = lock;
+	alarm->wait = wait;
 	RB_CLEAR_NODE(&alarm->node);
 	INIT_LIST_HEAD(&alarm->ringing);
 	INIT_WORK(&alarm->work, work);

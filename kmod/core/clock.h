@@ -13,8 +13,8 @@
  * A writer decides that an entry is there, and then changes it.  If the word passed the
  * entry's deadline in between, readers would find it gone, and then there again.  So the
  * timer first announces the word's next value (@closing), by which writers decide, and
- * waits for those that have decided before: it takes the lock of each shard in which
- * something is due, once.  Then it publishes the word.  An entry that is over for writers
+ * waits for those that have decided before: it takes the lock of each stripe of the shards
+ * in which something is due, once.  Then it publishes the word.  An entry that is over for writers
  * and not yet for readers is removed by the writer that finds it, which is when it
  * expires.
  *
@@ -55,6 +55,7 @@
  *	It may be too early, never too late.  It is changed under the shard's lock and
  *	the clock's, so either protects it
  * @lock: the shard's lock
+ * @wait: waits for the shard's writers; see cmap_alarm_add()
  * @work: removes what has expired, and then sets @next
  */
 struct cmap_alarm {
@@ -64,6 +65,7 @@ struct cmap_alarm {
 	struct cmap_alarm *due;
 	u64 next;
 	spinlock_t *lock;
+	void (*wait)(struct cmap_alarm *alarm);
 	struct work_struct work;
 };
 
@@ -111,7 +113,8 @@ void cmap_clock_stop(struct cmap_clock *clock);
 void cmap_clock_free(struct cmap_clock *clock);
 
 void cmap_alarm_add(struct cmap_clock *clock, struct cmap_alarm *alarm,
-		    spinlock_t *lock, work_func_t work);
+		    spinlock_t *lock, void (*wait)(struct cmap_alarm *alarm),
+		    work_func_t work);
 void cmap_alarm_set(struct cmap_clock *clock, struct cmap_alarm *alarm,
 		    u64 next);
 void cmap_alarm_ended(struct cmap_clock *clock, struct cmap_alarm *alarm,
@@ -138,7 +141,7 @@ static inline u64 cmap_clock_word(const struct cmap_clock *clock)
  * cmap_clock_closing() - get which deadlines are over for writers
  * @clock: the clock
  *
- * Context: The lock of the shard that is written.
+ * Context: The lock of the stripe that is written.
  * Return: deadlines up to this one are over.  Readers see later ones as over only after
  * the lock was dropped.
  */

@@ -11,6 +11,7 @@
 
 #include "alloc.h"
 #include "event.h"
+#include "lock.h"
 #include "lookup.h"
 #include "quota.h"
 #include "shard.h"
@@ -63,45 +64,49 @@ struct cmap_change {
 /**
  * cmap_entries_begin() - announce that the number of entries changes
  * @shard: the shard
+ * @stripe: the stripe
  *
  * This comes before any part of the change can be seen, so a count includes
  * every entry that could be found when it began.
  *
- * Context: The shard's lock.
+ * Context: The stripe's lock.
  */
-static __always_inline void cmap_entries_begin(struct cmap_shard *shard)
+static __always_inline void cmap_entries_begin(struct cmap_shard *shard,
+					       struct cmap_stripe *stripe)
 {
-	lockdep_assert_held(&shard->lock);
+	lockdep_assert_held(&stripe->lock);
 
-	cmap_shard_note_epoch(shard);
-	WRITE_ONCE(shard->changes, shard->changes + 1);
+	cmap_stripe_note_epoch(shard, stripe);
+	WRITE_ONCE(stripe->changes, stripe->changes + 1);
 	/* Pairs with the barrier in entries_at_rest(). */
 	smp_wmb();
 }
 
 /**
  * cmap_entries_end() - set the new number of entries
- * @shard: the shard
- * @entries: the new number
+ * @stripe: the stripe
+ * @more: how many there are more than before; negative: less
  *
- * Context: The shard's lock.
+ * Context: The stripe's lock.
  */
-static __always_inline void cmap_entries_end(struct cmap_shard *shard,
-					     u64 entries)
+static __always_inline void cmap_entries_end(struct cmap_stripe *stripe, s32 more)
 {
-	lockdep_assert_held(&shard->lock);
+	lockdep_assert_held(&stripe->lock);
 
-	WRITE_ONCE(shard->entries, entries);
+	WRITE_ONCE(stripe->entries, stripe->entries + more);
+	stripe->drift += more;
 	/* Pairs with the acquire in entries_at_rest(). */
-	smp_store_release(&shard->changes, shard->changes + 1);
+	smp_store_release(&stripe->changes, stripe->changes + 1);
 }
 
 /* Complete a node by its version.  Nobody can find the node yet. */
-static __always_inline u64 cmap_commit_version(struct cmap_shard *shard,
+static __always_inline u64 cmap_commit_version(const struct cmap_shard *shard,
+					       struct cmap_stripe *stripe,
 					       struct cmap_node *node)
 {
-	u64 version = shard->version += shard->shards;
+	u64 version = stripe->version + cmap_shard_version_step(shard);
 
+	WRITE_ONCE(stripe->version, version);
 	if (node) {
 		/* Pairs with the window reader's acquire of the version. */
 		smp_store_release(&node->version, version);
@@ -113,16 +118,17 @@ static __always_inline u64 cmap_commit_version(struct cmap_shard *shard,
  * Report a change that can be seen now, and before the old node is retired.  Without
  * a feed and listeners this is one test.  @cause is a constant.
  */
-static __always_inline void cmap_commit_report(struct cmap_shard *shard, u8 cause,
+static __always_inline void cmap_commit_report(struct cmap_shard *shard,
+					       struct cmap_stripe *stripe, u8 cause,
 					       const struct cmap_node *node,
 					       u64 version)
 {
-	if (likely(!shard->events))
+	if (likely(!stripe->events))
 		return;
 	if (cause == CMAP_FEED_SET)
-		cmap_event_set(shard, node, version);
+		cmap_event_set(shard, stripe, node, version);
 	else
-		cmap_event_gone(shard, cause, node, version);
+		cmap_event_gone(shard, stripe, cause, node, version);
 }
 
 static inline void cmap_commit_own(struct cmap_shard *shard,
@@ -152,9 +158,11 @@ cmap_commit_relink(struct cmap_shard *shard,
 
 	if (likely(!(lengths & CMAP_NODE_EXTENDED)))
 		return;
+	cmap_lock(&shard->lock);
 	cmap_wheel_replace(shard->wheel, old ? cmap_node_timed(old) : NULL, ref,
 			   node ? cmap_node_timed(node) : NULL);
 	cmap_commit_own(shard, old, old_ref, node, ref);
+	spin_unlock(&shard->lock);
 }
 
 /* A copy of a node takes its place in all lists. */
@@ -183,66 +191,82 @@ static __always_inline u8 cmap_commit_cause(enum cmap_change_kind kind)
 	}
 }
 
-/* Leave the old node to the caller, or retire it. */
+/* Leave the old node to the caller, or keep it in the stash, or retire it. */
 static __always_inline void
-cmap_commit_retire_old(struct cmap_shard *shard,
+cmap_commit_retire_old(struct cmap_shard *shard, struct cmap_stripe *stripe,
 		       const struct cmap_change *change)
 {
-	if (change->keep_old)
+	if (likely(!change->keep_old &&
+		   cmap_stash_give(&shard->arena, &stripe->stash,
+				   change->old_ref, change->old)))
+		return;
+
+	cmap_lock(&shard->lock);
+	if (change->keep_old) {
 		cmap_arena_in_hand(&shard->arena, change->old_ref, true);
-	else
+	} else {
+		cmap_arena_less_larger(&shard->arena, change->old_ref);
 		cmap_arena_retire(&shard->arena, change->old_ref);
+		cmap_stash_spill(&shard->arena, &stripe->stash,
+				 cmap_shard_note_cpu(shard));
+	}
+	spin_unlock(&shard->lock);
 }
 
 /**
  * cmap_commit_locked() - carry out a prepared change
  * @shard: the shard
+ * @stripe: the stripe of the slot
  * @kind: kind of the change; a constant
  * @change: the change
  *
  * An insertion and a deletion must be between cmap_entries_begin() and
  * cmap_entries_end().
  *
- * Context: The shard's lock.
+ * Context: The stripe's lock; for a move also the shard's, else not.
  * Return: the change's version; 0 for a move, which has none.
  */
 static __always_inline u64
-cmap_commit_locked(struct cmap_shard *shard, enum cmap_change_kind kind,
+cmap_commit_locked(struct cmap_shard *shard, struct cmap_stripe *stripe,
+		   enum cmap_change_kind kind,
 		   const struct cmap_change *change)
 {
 	u64 version = 0;
 
-	lockdep_assert_held(&shard->lock);
+	lockdep_assert_held(&stripe->lock);
 
 	switch (kind) {
 	case CMAP_CHANGE_INSERT:
 		cmap_commit_relink(shard, NULL, 0, change->node, change->ref);
-		version = cmap_commit_version(shard, change->node);
+		version = cmap_commit_version(shard, stripe, change->node);
 		cmap_table_fill(change->table, change->slot, change->node,
 				change->tag, change->ref);
-		cmap_commit_report(shard, CMAP_FEED_SET, change->node, version);
+		cmap_commit_report(shard, stripe, CMAP_FEED_SET, change->node,
+				   version);
 		break;
 	case CMAP_CHANGE_REPLACE:
 		cmap_commit_relink(shard, change->old, change->old_ref,
 				   change->node, change->ref);
-		version = cmap_commit_version(shard, change->node);
+		version = cmap_commit_version(shard, stripe, change->node);
 		cmap_slot_replace(change->slot, change->ref);
-		cmap_commit_report(shard, CMAP_FEED_SET, change->node, version);
-		cmap_commit_retire_old(shard, change);
+		cmap_commit_report(shard, stripe, CMAP_FEED_SET, change->node,
+				   version);
+		cmap_commit_retire_old(shard, stripe, change);
 		break;
 	case CMAP_CHANGE_DELETE:
 	case CMAP_CHANGE_CLEAR:
 	case CMAP_CHANGE_EXPIRE:
 	case CMAP_CHANGE_ORPHAN:
 		cmap_table_delete(change->table, change->slot, change->old);
-		version = cmap_commit_version(shard, NULL);
-		cmap_commit_report(shard, cmap_commit_cause(kind), change->old,
-				   version);
+		version = cmap_commit_version(shard, stripe, NULL);
+		cmap_commit_report(shard, stripe, cmap_commit_cause(kind),
+				   change->old, version);
 		cmap_commit_relink(shard, change->old, change->old_ref, NULL,
 				   0);
-		cmap_commit_retire_old(shard, change);
+		cmap_commit_retire_old(shard, stripe, change);
 		break;
 	case CMAP_CHANGE_MOVE:
+		lockdep_assert_held(&shard->lock);
 		if (unlikely(cmap_node_is_extended(change->old)))
 			cmap_commit_move(shard, change);
 		cmap_slot_replace(change->slot, change->ref);

@@ -126,6 +126,9 @@ bool cmap_arena_evacuate(struct cmap_arena *arena, u32 *from, u32 count,
  * cmap_arena_evacuate_next() - get the next node of the chosen segment
  * @arena: the arena
  *
+ * The caller moves it, or finds that it is no entry's, and then calls
+ * cmap_arena_evacuate_moved().
+ *
  * Context: The shard's lock.
  * Return: a node that may be an entry's, or 0 if none is left.
  */
@@ -140,7 +143,52 @@ cmap_ref cmap_arena_evacuate_next(struct cmap_arena *arena)
 	segment = cmap_segment_at(arena, arena->victim);
 	if (!segment->live || arena->victim_next == segment->bump)
 		return 0;
+	arena->victim_movers++;
 	return cmap_segment_ref(segment, arena->victim_next++);
+}
+
+/**
+ * cmap_arena_evacuate_moved() - note that a node is no longer being moved
+ * @arena: the arena
+ *
+ * Another segment may be the chosen one by now.
+ *
+ * Context: The shard's lock.
+ */
+void cmap_arena_evacuate_moved(struct cmap_arena *arena)
+{
+	lockdep_assert_held(arena->lock);
+
+	arena->victim_movers--;
+}
+
+/**
+ * cmap_arena_evacuate_stop() - leave the other nodes of the chosen segment where they are
+ * @arena: the arena, in which a segment is chosen
+ *
+ * Context: The shard's lock.
+ */
+void cmap_arena_evacuate_stop(struct cmap_arena *arena)
+{
+	lockdep_assert_held(arena->lock);
+
+	arena->victim_next = cmap_segment_at(arena, arena->victim)->bump;
+}
+
+/**
+ * cmap_arena_evacuates() - check whether a node is in the chosen segment
+ * @arena: the arena
+ * @ref: a node that is an entry's
+ *
+ * Context: The shard's lock.
+ * Return: true if so.
+ */
+bool cmap_arena_evacuates(const struct cmap_arena *arena, cmap_ref ref)
+{
+	lockdep_assert_held(arena->lock);
+
+	return arena->victim &&
+	       cmap_segment_at(arena, ref >> CMAP_OFFSET_BITS)->index == arena->victim;
 }
 
 /*
@@ -174,7 +222,8 @@ static bool number_anew(struct cmap_arena *arena, struct cmap_segment *segment)
  * @arena: the arena
  *
  * If one of its nodes is still handed out, the segment is used again as before,
- * with a new number.
+ * with a new number.  While another caller moves a node, nothing is done: that one
+ * finishes.
  *
  * Context: The shard's lock.
  * Return: bytes of the segment if it is freed after a grace period, else 0.
@@ -185,7 +234,7 @@ u64 cmap_arena_evacuate_end(struct cmap_arena *arena)
 
 	lockdep_assert_held(arena->lock);
 
-	if (!arena->victim)
+	if (!arena->victim || arena->victim_movers)
 		return 0;
 	segment = cmap_segment_at(arena, arena->victim);
 	WRITE_ONCE(arena->victim, 0);

@@ -154,87 +154,92 @@ void cmap_listener_remove(struct cmap_events *events,
 
 /**
  * cmap_event_arm() - have the next change of a shard reported
- * @shard: the shard
+ * @shard: the shard; the map has a feed, so it has one stripe
  *
  * The caller is a listener, and looks for changes after this.
  *
  * If the shard is found armed without its lock, a writer may be about to disarm it.
  * Then the work runs after that, and has the caller look.
  *
- * Context: Process; no lock of a shard.
+ * Context: Process; no lock of a stripe.
  */
 void cmap_event_arm(struct cmap_shard *shard)
 {
+	struct cmap_stripe *stripe = &shard->first;
+
 	/* The caller's state is visible to the work before the look. */
 	smp_mb();
-	if (READ_ONCE(shard->events) & CMAP_EVENT_ARMED)
+	if (READ_ONCE(stripe->events) & CMAP_EVENT_ARMED)
 		return;
 
-	cmap_lock_bh(&shard->lock);
-	WRITE_ONCE(shard->events, shard->events | CMAP_EVENT_ARMED);
-	spin_unlock_bh(&shard->lock);
+	cmap_lock_bh(&stripe->lock);
+	WRITE_ONCE(stripe->events, stripe->events | CMAP_EVENT_ARMED);
+	spin_unlock_bh(&stripe->lock);
 }
 
 /*
  * Write a record, wake those who wait for the key, and if the shard is armed, disarm it
  * and have the listeners look.  Each of these may not be needed.
  */
-static noinline void event_report(struct cmap_shard *shard, u8 cause,
+static noinline void event_report(struct cmap_shard *shard,
+				  struct cmap_stripe *stripe, u8 cause,
 				  const struct cmap_node *node, u64 version)
 {
-	lockdep_assert_held(&shard->lock);
+	lockdep_assert_held(&stripe->lock);
 
 	if (shard->feed)
 		cmap_feed_write(shard->feed, cause, node, version);
-	if (shard->waiters)
-		cmap_waiters_wake(shard->waiters, node->hash_high,
+	if (stripe->events & CMAP_EVENT_WAITERS)
+		cmap_waiters_wake(shard, stripe, node->hash_high,
 				  cause == CMAP_FEED_SET ? 0 : version);
-	if (!(shard->events & CMAP_EVENT_ARMED))
+	if (!(stripe->events & CMAP_EVENT_ARMED))
 		return;
 
-	WRITE_ONCE(shard->events, shard->events & ~CMAP_EVENT_ARMED);
+	WRITE_ONCE(stripe->events, stripe->events & ~CMAP_EVENT_ARMED);
 	cmap_events_look(shard->listeners);
 }
 
 /**
  * cmap_event_set() - report that an entry was set, where that matters to somebody
- * @shard: the shard; @events is not 0
+ * @shard: the shard
+ * @stripe: the key's stripe; @events is not 0
  * @node: the entry's node
  * @version: its version
  *
  * The change can be seen already.
  *
- * Context: The shard's lock.
+ * Context: The stripe's lock.
  */
-void cmap_event_set(struct cmap_shard *shard, const struct cmap_node *node,
-		    u64 version)
+void cmap_event_set(struct cmap_shard *shard, struct cmap_stripe *stripe,
+		    const struct cmap_node *node, u64 version)
 {
-	lockdep_assert_held(&shard->lock);
+	lockdep_assert_held(&stripe->lock);
 
-	if (unlikely(shard->events != CMAP_EVENT_FEED) ||
+	if (unlikely(stripe->events != CMAP_EVENT_FEED) ||
 	    unlikely(!cmap_feed_write_fast(shard->feed, CMAP_FEED_SET, true,
 					   node, version)))
-		event_report(shard, CMAP_FEED_SET, node, version);
+		event_report(shard, stripe, CMAP_FEED_SET, node, version);
 }
 
 /**
  * cmap_event_gone() - report that an entry was removed, where that matters to somebody
- * @shard: the shard; @events is not 0
+ * @shard: the shard
+ * @stripe: the key's stripe; @events is not 0
  * @cause: CMAP_FEED_DELETE, or another cause
  * @node: the node that it had, which is not retired yet
  * @version: the change's version
  *
  * The change can be seen already.
  *
- * Context: The shard's lock.
+ * Context: The stripe's lock.
  */
-void cmap_event_gone(struct cmap_shard *shard, u8 cause,
-		     const struct cmap_node *node, u64 version)
+void cmap_event_gone(struct cmap_shard *shard, struct cmap_stripe *stripe,
+		     u8 cause, const struct cmap_node *node, u64 version)
 {
-	lockdep_assert_held(&shard->lock);
+	lockdep_assert_held(&stripe->lock);
 
-	if (unlikely(shard->events != CMAP_EVENT_FEED) ||
+	if (unlikely(stripe->events != CMAP_EVENT_FEED) ||
 	    unlikely(!cmap_feed_write_fast(shard->feed, cause, false, node,
 					   version)))
-		event_report(shard, cause, node, version);
+		event_report(shard, stripe, cause, node, version);
 }

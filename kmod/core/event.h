@@ -2,7 +2,7 @@
 /*
  * Listeners: whoever waits for changes of a map.
  *
- * A writer looks at one word beside its lock, @events of &struct cmap_shard.  If
+ * A writer looks at one byte beside its lock, @events of &struct cmap_stripe.  If
  * somebody listens to the shard it is armed: then the writer disarms it and has a
  * work run.  The work arms the shards again and has each listener look for itself
  * whether it has what it waits for.  So a writer does the same whether one listens
@@ -12,6 +12,9 @@
  * one.  So changes that nobody waits for cost writers next to nothing, however many
  * they are.  After a long run there is a longer pause, whatever it found.  So listeners
  * leave most of the CPU's time to others, however many they are.
+ *
+ * A map with a feed has one stripe a shard, so what is said here of a shard and its lock
+ * is so of that stripe.
  *
  * No change is missed: a listener arms the shards first, under their locks, and
  * looks afterwards.  A change that it does not see then is one whose writer finds
@@ -72,9 +75,9 @@ void cmap_listener_remove(struct cmap_events *events,
 			  struct cmap_listener *listener);
 
 void cmap_event_arm(struct cmap_shard *shard);
-void cmap_event_set(struct cmap_shard *shard, const struct cmap_node *node,
-		    u64 version);
-void cmap_event_gone(struct cmap_shard *shard, u8 cause,
-		     const struct cmap_node *node, u64 version);
+void cmap_event_set(struct cmap_shard *shard, struct cmap_stripe *stripe,
+		    const struct cmap_node *node, u64 version);
+void cmap_event_gone(struct cmap_shard *shard, struct cmap_stripe *stripe,
+		     u8 cause, const struct cmap_node *node, u64 version);
 
 #endif /* CMAP_EVENT_H */

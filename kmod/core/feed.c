@@ -164,7 +164,7 @@ static void write_bytes(struct cmap_feed_record *record,
  *
  * Readers can find the record when this returns.
  *
- * Context: The shard's lock, or nobody else knows the feed.
+ * Context: The lock of the shard's stripe, or nobody else knows the feed.
  */
 void cmap_feed_write(struct cmap_feed *feed, u8 cause,
 		     const struct cmap_node *node, u64 version)

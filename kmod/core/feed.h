@@ -2,8 +2,8 @@
 /*
  * A shard's feed: a ring of records of its changes.
  *
- * The shard's lock orders writers.  Readers take no lock, and no writer waits for
- * one.  A reader copies, and looks afterwards whether what it copied may have been
+ * The lock of the shard's one stripe orders writers.  Readers take no lock, and no writer
+ * waits for one.  A reader copies, and looks afterwards whether what it copied may have been
  * overwritten.  <uapi/linux/cmap_feed.h> describes the ring as readers see it, in
  * the kernel and in processes alike; docs/design.md has the barriers.
  */
@@ -31,8 +31,8 @@
  * @ring_block: the memory of @ring
  * @words_block: the memory of @words
  *
- * @part_end and @end are changed, and records are written, under the shard's lock.  All
- * else is constant.
+ * @part_end and @end are changed, and records are written, under the lock of the
+ * shard's one stripe.  All else is constant.
  */
 struct cmap_feed {
 	u8 *ring;
@@ -148,7 +148,7 @@ static __always_inline u32 cmap_feed_pair(u32 first, u32 second)
  * Each instruction counts, so fields are written two at once, and the bytes that follow
  * backwards.
  *
- * Context: The shard's lock.
+ * Context: The lock of the shard's stripe.
  * Return: false if nothing was done, and cmap_feed_write() has to do it.
  */
 static __always_inline bool

@@ -15,7 +15,7 @@
 			 IS_ENABLED(CONFIG_LOCKDEP) ? 0 : TRIES_MAX)
 
 /**
- * cmap_lock_bh() - take a shard's lock
+ * cmap_lock_bh() - take the lock of a shard or of a stripe
  * @lock: the lock; spin_unlock_bh() releases it
  *
  * Context: Process or softirq; softirqs are disabled from here on.
@@ -31,4 +31,23 @@ void cmap_lock_bh(spinlock_t *lock)
 		cpu_relax();
 	}
 	spin_lock_bh(lock);
+}
+
+/**
+ * cmap_lock() - take the lock of a shard or of a stripe where softirqs are disabled
+ * @lock: the lock; spin_unlock() releases it
+ *
+ * Context: Process or softirq; softirqs are disabled already.
+ */
+void cmap_lock(spinlock_t *lock)
+	__acquires(lock)
+{
+	unsigned int tries;
+
+	for (tries = 0; tries < TRIES; tries++) {
+		if (spin_trylock(lock))
+			return;
+		cpu_relax();
+	}
+	spin_lock(lock);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The locks of shards, on machines whose CPUs may stand still.
+ * The locks of shards and stripes, on machines whose CPUs may stand still.
  *
  * A spinlock of the kernel is mostly a queue: it goes to those who wait in the
  * order in which they came.  In a virtual machine the next in the queue may be a
@@ -19,6 +19,7 @@
 
 #include <linux/spinlock.h>
 
+void cmap_lock(spinlock_t *lock) __acquires(lock);
 void cmap_lock_bh(spinlock_t *lock) __acquires(lock);
 
 #endif /* CMAP_LOCK_H */

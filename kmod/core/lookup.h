@@ -48,6 +48,7 @@ cmap_table_of(struct cmap_table *table, const struct cmap_arena *arena,
 		if (likely(!(*head & CMAP_BUCKET_MOVED)))
 			return table;
 		table = rcu_dereference_check(table->next,
+					      rcu_read_lock_bh_held() ||
 					      lockdep_is_held(arena->lock));
 	}
 }
@@ -167,7 +168,7 @@ cmap_table_find(struct cmap_table **table, const struct cmap_arena *arena,
 }
 
 /*
- * Whether an entry has expired for whoever holds the shard's lock.  If not, readers see it
+ * Whether an entry has expired for whoever holds its stripe's lock.  If not, readers see it
  * until the lock is dropped, or until the holder changes it.
  */
 static inline bool cmap_node_expired(const struct cmap_arena *arena,

@@ -32,14 +32,18 @@
 #define EVACUATE_LOOKS		64	/* at nodes, per lock hold */
 #define EVACUATE_BYTES		SZ_16K	/* copied per lock hold, or one node */
 #define UPKEEP_SHARE		4	/* eighths that may be live: see trim_work() */
+#define STASH_NODES		64	/* given back per lock hold */
 #define RESIZE_DELAY		(HZ / 10)	/* after a resize that failed */
 
-/* How many buckets have been moved; 0 without a move. */
-static u32 buckets_moved(const struct cmap_shard *shard)
+static u32 buckets_moved(struct cmap_shard *shard)
 {
-	const struct cmap_table *old = cmap_shard_table_locked(shard);
+	u32 moved;
 
-	return cmap_shard_next_locked(shard, old) ? old->moved : 0;
+	cmap_lock_bh(&shard->lock);
+	moved = cmap_migrate_moved(shard);
+	spin_unlock_bh(&shard->lock);
+
+	return moved;
 }
 
 /*
@@ -66,18 +70,16 @@ static int move_rest(struct cmap_shard *shard)
 	int err;
 
 	do {
-		cmap_lock_bh(&shard->lock);
 		if (buckets_moved(shard) - moved < WORK_MOVES) {
-			err = cmap_migrate_some(shard, WORK_MOVES);
+			err = cmap_migrate_some(shard, 0, WORK_MOVES);
 			pause = PAUSE_US;
 		} else {
 			err = 1;
 			pause = min(2 * pause, PAUSE_US_MAX);
 		}
 		moved = buckets_moved(shard);
-		written = version != shard->version;
-		version = shard->version;
-		spin_unlock_bh(&shard->lock);
+		written = version != cmap_shard_versions(shard);
+		version = cmap_shard_versions(shard);
 
 		if (err == -EAGAIN)
 			err = cmap_migrate_extend_pool(shard, GFP_KERNEL) ?: 1;
@@ -89,6 +91,17 @@ static int move_rest(struct cmap_shard *shard)
 	shard->resize_pause = err > 0 ? pause : 0;
 
 	return err;
+}
+
+static bool may_ask(struct cmap_shard *shard)
+{
+	bool may;
+
+	cmap_lock_bh(&shard->lock);
+	may = cmap_migrate_may_ask(shard);
+	spin_unlock_bh(&shard->lock);
+
+	return may;
 }
 
 /* Delay the next try, or else each write would cause one. 0: no delay. */
@@ -137,17 +150,26 @@ static void resize_work(struct work_struct *work)
 	int err;
 
 	duty_begin(&duty, cmap_payer_memcg(shard->payer));
-	do
+	do {
+		cmap_migrate_settle(shard);
 		err = cmap_migrate_begin(shard, GFP_KERNEL) ?: move_rest(shard);
-	while (!err && cmap_migrate_wanted(shard));
+		cmap_migrate_settle(shard);
+	} while (!err && cmap_migrate_wanted(shard));
 	if (err > 0) {
 		/* The work queues behind all others. */
 		queue_delayed_work(cmap_queue_resize, &shard->resize, 0);
 		goto out;
 	}
-	/* -EXFULL may no longer hold after the next write, which checks again. */
+	if (!err)
+		cmap_migrate_split(shard, GFP_KERNEL);
+	/*
+	 * -EXFULL may no longer hold after the next write, which checks again.  A delay
+	 * that is over would have all writes ask.
+	 */
 	if (err != -EXFULL)
 		try_again_after(shard, err ? RESIZE_DELAY : 0);
+	else if (may_ask(shard))
+		try_again_after(shard, 0);
 	/*
 	 * Tables that are leaving take all places, for some grace periods.  This
 	 * does not need a write to be tried again: there may not be any.
@@ -193,8 +215,130 @@ static void ahead_work(struct work_struct *work)
 
 /* ---- giving memory back ---- */
 
+/* Have the stashes looked after. */
+static void ask_for_upkeep(struct cmap_shard *shard)
+{
+	queue_delayed_work(cmap_queue_upkeep, &shard->trim, TRIM_DELAY);
+}
+
+/* Have the trim look at all segments, too. */
+static void ask_for_trim(struct cmap_shard *shard)
+{
+	WRITE_ONCE(shard->trim_due, 1);
+	ask_for_upkeep(shard);
+}
+
+/*
+ * Give back some of what a stripe has stashed beyond what it may keep.  Returns how many
+ * nodes.  @all: also those that readers may be in.  @left: set to true if it has any left.
+ */
+static u32 shrink_stash(struct cmap_shard *shard, u32 nth, u64 keep, bool all,
+			bool *left)
+{
+	struct cmap_stripe *stripe = cmap_shard_lock_nth(shard, nth);
+	u32 count = 0;
+
+	if (stripe->stash.count > keep)
+		count = min_t(u64, stripe->stash.count - keep, STASH_NODES);
+	if (count || stripe->reuses) {
+		cmap_lock(&shard->lock);
+		shard->arena.allocs += stripe->reuses;
+		shard->arena.reuses += stripe->reuses;
+		WRITE_ONCE(stripe->reuses, 0);
+		count = cmap_stash_empty(&shard->arena, &stripe->stash, count, all);
+		spin_unlock(&shard->lock);
+	}
+	*left |= stripe->stash.count;
+	spin_unlock_bh(&stripe->lock);
+
+	return count;
+}
+
+/* Give back what stripes have stashed, and have them stash none for some jiffies. */
+static int unstash(struct cmap_shard *shard, gfp_t gfp, unsigned long time)
+{
+	bool patient = gfpflags_allow_blocking(gfp);
+	bool left = false, given = false;
+	u32 i, count;
+
+	cmap_stash_scarce(&shard->arena, time);
+	for (i = 0; i < cmap_shard_stripes(shard) && (patient || !given); i++) {
+		do {
+			count = shrink_stash(shard, i, 0, patient, &left);
+			given |= count;
+			if (patient)
+				cond_resched();
+			/* Fewer: it was empty then.  Its writers may stash again soon. */
+		} while (patient && count == STASH_NODES);
+	}
+	if (!given)
+		return left ? -EAGAIN : 0;
+	ask_for_trim(shard);
+
+	return 1;
+}
+
 /**
- * cmap_maintain_pause() - let writers take a shard's lock between two holds of it
+ * cmap_maintain_unstash() - have all free nodes of a shard where writers share them
+ * @shard: the shard
+ * @gfp: GFP_KERNEL, or GFP_ATOMIC where sleeping is not allowed
+ *
+ * From here on until memory is no longer scarce, its stripes stash no nodes.  If
+ * sleeping is not allowed, only some nodes are given back at once, and of these none that
+ * readers may be in: the grace period that those wait for would begin anew.
+ *
+ * Context: Process or softirq, as @gfp allows; no lock.
+ * Return: 1 if nodes were given back; -EAGAIN if none were, but some can be after a grace
+ * period; else 0.
+ */
+int cmap_maintain_unstash(struct cmap_shard *shard, gfp_t gfp)
+{
+	return unstash(shard, gfp, CMAP_SCARCE);
+}
+
+/*
+ * Give back what stripes have stashed and will not need before the next run.  They do
+ * not need more than the shard had writes since the last one.  Returns true if there are
+ * stashed ones.
+ */
+static bool upkeep_stashes(struct cmap_shard *shard)
+{
+	u64 versions = cmap_shard_versions(shard);
+	u64 writes = (versions - shard->written) >>
+		     (shard->shard_bits + shard->stripe_bits);
+	bool left = false;
+	u32 i, count;
+
+	shard->written = versions;
+	/* Who stashes a node after its stripe has been looked at sets this again. */
+	WRITE_ONCE(shard->arena.stashed, false);
+	for (i = 0; i < cmap_shard_stripes(shard); i++) {
+		do {
+			count = shrink_stash(shard, i, writes, true, &left);
+			cond_resched();
+		} while (count);
+	}
+	if (left)
+		WRITE_ONCE(shard->arena.stashed, true);
+
+	return left;
+}
+
+/* Whether there is something for the trim to do that it was not asked to do yet. */
+static bool needs_trim(struct cmap_shard *shard)
+{
+	bool needs;
+
+	cmap_lock_bh(&shard->lock);
+	needs = shard->arena.needs_trim;
+	WRITE_ONCE(shard->arena.needs_trim, false);
+	spin_unlock_bh(&shard->lock);
+
+	return needs;
+}
+
+/**
+ * cmap_maintain_pause() - let writers take locks between two holds of them
  * @holds: how often this was called; 0 at first
  *
  * Locks are not fair everywhere, see move_rest(), so now and then this sleeps.
@@ -238,17 +382,20 @@ bool cmap_maintain_trim(struct cmap_shard *shard)
 /**
  * cmap_maintain_reclaim() - free memory for a writer that lacks some
  * @shard: the shard
+ * @own: the writer's map is the shard's.  Else its stripes stash nodes again at once: their
+ *	writers need not suffer from a limit that others have reached
  * @freed: set to true if anything was freed
  *
  * Context: Process; no lock.
  * Return: bytes in segments that will be free after a grace period.
  */
-u64 cmap_maintain_reclaim(struct cmap_shard *shard, bool *freed)
+u64 cmap_maintain_reclaim(struct cmap_shard *shard, bool own, bool *freed)
 {
 	LIST_HEAD(detached);
 	u64 pending = 0;
 	u32 from = 0;
 
+	unstash(shard, GFP_KERNEL, own ? CMAP_SCARCE : CMAP_SCARCE_ELSEWHERE);
 	while (from != U32_MAX) {
 		cmap_lock_bh(&shard->lock);
 		pending += cmap_arena_reclaim(&shard->arena, &from,
@@ -261,61 +408,110 @@ u64 cmap_maintain_reclaim(struct cmap_shard *shard, bool *freed)
 	cmap_arena_free_detached(&detached);
 	/* The writer may give up or be killed before the memory is free. */
 	if (pending)
-		queue_delayed_work(cmap_queue_upkeep, &shard->trim, TRIM_DELAY);
+		ask_for_trim(shard);
 
 	return pending;
 }
 
 /*
- * Move a node to another segment, if it is an entry's.  It is one if a slot
- * refers to it: in other nodes the word at the place of the high leads to no
- * such slot.  Returns the bytes copied, or -ENOSPC.
+ * Move an entry's node, unless its segment is no longer the chosen one.  All of it is one
+ * hold of the shard's lock: a segment gets a new number after the last of its nodes was
+ * moved.  Without a node for the copy, the others stay where they are, too.  Returns as
+ * move_node() does.
  */
-static int move_node(struct cmap_shard *shard, cmap_ref ref)
+static u32 copy_node(struct cmap_shard *shard, struct cmap_stripe *stripe,
+		     struct cmap_change *change)
 {
 	struct cmap_arena *arena = &shard->arena;
-	struct cmap_node *node = cmap_arena_node(arena, ref);
-	/* A reserved node is filled without the lock. */
-	u32 high = READ_ONCE(node->hash_high);
-	struct cmap_bucket *bucket;
-	struct cmap_table *table;
-	struct cmap_slot slot;
-	struct cmap_change change = {
-		.slot = &slot, .old = node, .old_ref = ref,
-	};
-	u32 head;
 
-	/* Nodes can be reserved before the shard has a table. */
-	table = cmap_shard_table_locked(shard);
-	if (!table)
+	lockdep_assert_held(&shard->lock);
+
+	if (!cmap_arena_evacuates(arena, change->old_ref))
 		return 0;
-	table = cmap_table_of(table, arena, high, &bucket, &head);
-	if (!cmap_table_find_ref(table, high, ref, &slot))
+	change->old = cmap_arena_node(arena, change->old_ref);
+	change->ref = cmap_arena_copy(arena, change->old_ref);
+	if (!change->ref) {
+		cmap_arena_evacuate_stop(arena);
 		return 0;
-	change.ref = cmap_arena_copy(arena, ref);
-	if (!change.ref)
-		return -ENOSPC;
+	}
+	cmap_commit_locked(shard, stripe, CMAP_CHANGE_MOVE, change);
 
-	cmap_commit_locked(shard, CMAP_CHANGE_MOVE, &change);
-
-	return cmap_node_bytes(node);
+	return cmap_node_bytes(change->old);
 }
 
-/* Move some nodes out of the chosen segment.  Returns false when done with it. */
-static bool evacuate_some(struct cmap_shard *shard)
+/*
+ * Move a node to another segment, if it is an entry's.  It is one if a slot
+ * refers to it: in other nodes the word at the place of the high half leads to no
+ * such slot.  Returns the bytes copied.
+ */
+static u32 move_node(struct cmap_shard *shard, cmap_ref ref, u32 high)
 {
-	int bytes = 0, looks = 0;
+	struct cmap_stripe *stripe = cmap_shard_lock(shard, high);
+	struct cmap_arena *arena = &shard->arena;
+	struct cmap_change change = { .old_ref = ref };
+	struct cmap_slot slot;
+	u32 bytes = 0;
+	bool found;
 
-	while (looks++ < EVACUATE_LOOKS && bytes < EVACUATE_BYTES) {
-		cmap_ref ref = cmap_arena_evacuate_next(&shard->arena);
-		int moved = ref ? move_node(shard, ref) : -ENOENT;
+	change.slot = &slot;
+	found = cmap_shard_find_ref(shard, stripe, high, ref, &slot);
 
-		if (moved < 0)
-			return false;
-		bytes += moved;
+	cmap_lock(&shard->lock);
+	if (found)
+		bytes = copy_node(shard, stripe, &change);
+	cmap_arena_evacuate_moved(arena);
+	spin_unlock(&shard->lock);
+	spin_unlock_bh(&stripe->lock);
+	return bytes;
+}
+
+/*
+ * Choose the next node to be moved, and the stripe that it would be in.  If none is left,
+ * finish with the segment.  All of it is one hold of the shard's lock, or another segment
+ * could be finished with.  Returns 0 if a node is chosen, -EBUSY if the last ones are still
+ * being moved, or -ENOENT, also if another one has finished.  @emptied: then set to the
+ * bytes of a segment that will be free after a grace period.
+ */
+static int choose_node(struct cmap_shard *shard, cmap_ref *ref, u32 *high, u64 *emptied)
+{
+	struct cmap_arena *arena = &shard->arena;
+	int err = 0;
+
+	cmap_lock_bh(&shard->lock);
+	*ref = cmap_arena_evacuate_next(arena);
+	/* A reserved node is filled without a lock. */
+	if (*ref)
+		*high = READ_ONCE(cmap_arena_node(arena, *ref)->hash_high);
+	else if (arena->victim && arena->victim_movers)
+		err = -EBUSY;
+	else
+		err = -ENOENT;
+	if (err == -ENOENT)
+		*emptied = cmap_arena_evacuate_end(arena);
+	spin_unlock_bh(&shard->lock);
+
+	return err;
+}
+
+/*
+ * Move some nodes out of the chosen segment.  Returns as choose_node() does.  The
+ * segment may be another one's choice meanwhile: then its nodes are moved for that.
+ */
+static int evacuate_some(struct cmap_shard *shard, u64 *emptied)
+{
+	u32 bytes = 0, looks = 0;
+	int err = 0;
+
+	while (!err && looks++ < EVACUATE_LOOKS && bytes < EVACUATE_BYTES) {
+		cmap_ref ref;
+		u32 high;
+
+		err = choose_node(shard, &ref, &high, emptied);
+		if (!err)
+			bytes += move_node(shard, ref, high);
 	}
 
-	return true;
+	return err;
 }
 
 /*
@@ -329,7 +525,7 @@ static u64 stop_evacuation(struct cmap_shard *shard)
 	cmap_lock_bh(&shard->lock);
 	emptied = cmap_arena_evacuate_end(&shard->arena);
 	spin_unlock_bh(&shard->lock);
-	queue_delayed_work(cmap_queue_upkeep, &shard->trim, TRIM_DELAY);
+	ask_for_trim(shard);
 
 	return emptied;
 }
@@ -356,26 +552,35 @@ u64 cmap_maintain_evacuate(struct cmap_shard *shard, u32 share, u64 bytes,
 	u64 emptied = 0;
 	u32 from = 0;
 
+	/*
+	 * A node that is stashed cannot be moved.  The upkeep leaves such nodes where they
+	 * are: a segment with one of them is emptied later.
+	 */
+	if (urgent)
+		cmap_maintain_unstash(shard, GFP_KERNEL);
 	while (from != U32_MAX && emptied < bytes &&
 	       !fatal_signal_pending(current)) {
+		u64 bytes_now = 0;
 		bool chosen;
+		int err = 0;
 
+		if (urgent)
+			cmap_stash_scarce(arena, CMAP_SCARCE);
 		cmap_lock_bh(&shard->lock);
 		chosen = cmap_arena_evacuate(arena, &from, TRIM_SEGMENTS, share,
 					     urgent, later);
-		if (chosen && !evacuate_some(shard)) {
-			u64 bytes_now = cmap_arena_evacuate_end(arena);
-
-			/*
-			 * There is no node left for copies, or writers hold
-			 * some of the nodes.
-			 */
-			*later |= !bytes_now;
-			emptied += bytes_now;
-		}
 		spin_unlock_bh(&shard->lock);
+		if (chosen)
+			err = evacuate_some(shard, &bytes_now);
+		/* There is no node left for copies, or writers hold some of the nodes. */
+		if (err == -ENOENT && !bytes_now)
+			*later = true;
+		emptied += bytes_now;
 
-		if (chosen && !urgent)
+		/* Let those run that move the last nodes, whatever their priority. */
+		if (err == -EBUSY)
+			usleep_range(PAUSE_US, 4 * PAUSE_US);
+		else if (chosen && !urgent)
 			cmap_maintain_pause(&holds);
 		else
 			cond_resched();
@@ -395,8 +600,18 @@ static void trim_work(struct work_struct *work)
 {
 	struct cmap_shard *shard = container_of(to_delayed_work(work),
 						struct cmap_shard, trim);
+	bool stashed = upkeep_stashes(shard);
 	bool sparse, again, later = false;
 
+	/*
+	 * To look at all segments takes long.  If none became empty, and not too many
+	 * nodes free, do not.
+	 */
+	if (!(xchg(&shard->trim_due, 0) | needs_trim(shard))) {
+		if (stashed)
+			ask_for_upkeep(shard);
+		return;
+	}
 	again = cmap_maintain_trim(shard);
 
 	cmap_lock_bh(&shard->lock);
@@ -410,30 +625,12 @@ static void trim_work(struct work_struct *work)
 	shard->sparse = sparse;
 
 	if (again)
-		queue_delayed_work(cmap_queue_upkeep, &shard->trim, TRIM_DELAY);
+		ask_for_trim(shard);
+	else if (stashed)
+		ask_for_upkeep(shard);
 }
 
 /* ---- pending work: what a write leaves to be done outside the lock ---- */
-
-static __always_inline unsigned int pending_locked(struct cmap_shard *shard)
-{
-	unsigned int pending = 0;
-
-	lockdep_assert_held(&shard->lock);
-
-	if (cmap_migrate_due(shard))
-		pending |= CMAP_PENDING_RESIZE;
-	if (shard->arena.needs_trim) {
-		shard->arena.needs_trim = false;
-		pending |= CMAP_PENDING_TRIM;
-	}
-	if (shard->arena.below_low_watermark) {
-		shard->arena.below_low_watermark = false;
-		pending |= CMAP_PENDING_AHEAD;
-	}
-
-	return pending;
-}
 
 /**
  * cmap_pending() - what work is pending in a shard
@@ -444,30 +641,48 @@ static __always_inline unsigned int pending_locked(struct cmap_shard *shard)
  */
 unsigned int cmap_pending(struct cmap_shard *shard)
 {
-	lockdep_assert_held(&shard->lock);
-
-	return pending_locked(shard);
-}
-
-/**
- * cmap_pending_assist() - move a writer's share of a table; get pending work
- * @shard: the shard
- *
- * Context: The shard's lock.
- * Return: CMAP_PENDING_*, for cmap_pending_start().
- */
-unsigned int cmap_pending_assist(struct cmap_shard *shard)
-{
-	const struct cmap_table *table = cmap_shard_table_locked(shard);
 	unsigned int pending = 0;
 
 	lockdep_assert_held(&shard->lock);
 
-	if (table && unlikely(cmap_shard_next_locked(shard, table)) &&
-	    cmap_migrate_some(shard, ASSIST_MOVES) == -EAGAIN &&
-	    cmap_migrate_may_ask(shard))
-		pending = CMAP_PENDING_POOL;
-	return pending | pending_locked(shard);
+	if (cmap_migrate_due(shard))
+		pending |= CMAP_PENDING_RESIZE;
+	if (READ_ONCE(shard->arena.needs_trim)) {
+		WRITE_ONCE(shard->arena.needs_trim, false);
+		pending |= CMAP_PENDING_TRIM;
+	}
+	if (READ_ONCE(shard->arena.needs_upkeep)) {
+		WRITE_ONCE(shard->arena.needs_upkeep, false);
+		pending |= CMAP_PENDING_UPKEEP;
+	}
+	if (shard->arena.below_low_watermark) {
+		WRITE_ONCE(shard->arena.below_low_watermark, false);
+		pending |= CMAP_PENDING_AHEAD;
+	}
+
+	return pending;
+}
+
+/**
+ * cmap_pending_tell() - tell a shard how many entries a stripe has, and get pending work
+ * @shard: the shard
+ * @stripe: one of its stripes
+ *
+ * Context: The stripe's lock, not the shard's.
+ * Return: CMAP_PENDING_*, for cmap_pending_start().
+ */
+unsigned int cmap_pending_tell(struct cmap_shard *shard, struct cmap_stripe *stripe)
+{
+	unsigned int pending;
+
+	lockdep_assert_held(&stripe->lock);
+
+	cmap_lock(&shard->lock);
+	cmap_migrate_tell(shard, stripe);
+	pending = cmap_pending(shard);
+	spin_unlock(&shard->lock);
+
+	return pending;
 }
 
 /*
@@ -491,19 +706,39 @@ static void ask_for_pool(struct cmap_shard *shard, gfp_t gfp)
  *
  * This is for callers that must not pay for memory, as they are not the writers.
  *
- * Context: Process or softirq.
+ * Context: Any.
  */
 void cmap_pending_queue(struct cmap_shard *shard, unsigned int pending)
 {
 	if (pending & CMAP_PENDING_TRIM)
-		queue_delayed_work(cmap_queue_upkeep, &shard->trim, TRIM_DELAY);
+		ask_for_trim(shard);
+	else if (pending & CMAP_PENDING_UPKEEP)
+		ask_for_upkeep(shard);
 	if (pending & CMAP_PENDING_RESIZE)
 		queue_delayed_work(cmap_queue_resize, &shard->resize, 0);
 }
 
 /**
+ * cmap_pending_hand_over() - have a shard's works do what is pending after a removal
+ * @shard: the shard
+ * @stripe: the stripe that has lost an entry
+ *
+ * Whoever removes an entry that has expired need not be its writer, and does not pay.
+ *
+ * Context: The stripe's lock, not the shard's.
+ */
+void cmap_pending_hand_over(struct cmap_shard *shard, struct cmap_stripe *stripe)
+{
+	unsigned int pending = cmap_pending_tell(shard, stripe);
+
+	if (pending)
+		cmap_pending_queue(shard, pending);
+}
+
+/**
  * cmap_pending_start() - do pending work, or have it done
  * @shard: the shard
+ * @nth: the writer's stripe
  * @pending: CMAP_PENDING_*
  * @gfp: GFP_KERNEL, or GFP_ATOMIC where sleeping is not allowed
  *
@@ -512,7 +747,7 @@ void cmap_pending_queue(struct cmap_shard *shard, unsigned int pending)
  *
  * Context: Process or softirq, as @gfp allows; no lock.
  */
-void cmap_pending_start(struct cmap_shard *shard, unsigned int pending,
+void cmap_pending_start(struct cmap_shard *shard, u32 nth, unsigned int pending,
 			gfp_t gfp)
 {
 	bool small;
@@ -520,7 +755,9 @@ void cmap_pending_start(struct cmap_shard *shard, unsigned int pending,
 	/* In a softirq there is no task that could pay. */
 	if (pending & CMAP_PENDING_AHEAD && gfpflags_allow_blocking(gfp))
 		start_ahead(shard);
-	if (pending & CMAP_PENDING_POOL)
+	if (pending & CMAP_PENDING_MOVE &&
+	    cmap_migrate_some(shard, nth, ASSIST_MOVES) == -EAGAIN &&
+	    may_ask(shard))
 		ask_for_pool(shard, gfp);
 	if (pending & CMAP_PENDING_RESIZE) {
 		rcu_read_lock();

@@ -84,7 +84,7 @@ static int map_feed_alloc(struct cmap *map, struct cmap_shard *shard, int nid)
 				    &err);
 	if (!shard->feed)
 		return err;
-	shard->events = CMAP_EVENT_FEED;
+	shard->first.events = CMAP_EVENT_FEED;
 	return 0;
 }
 
@@ -112,14 +112,14 @@ static int map_shards_alloc(struct cmap *map)
 		shard = kzalloc_node(sizeof(*shard), CMAP_GFP_KERNEL, nid);
 		if (!shard)
 			return -ENOMEM;
-		cmap_shard_init(shard, i, map->shards, &map->memory,
-				&map->quota, map->payer, nid,
+		map->shard[i] = shard;
+		shard->listeners = &map->events;
+		cmap_shard_init(shard, i, map->shards, map->stripes,
+				&map->memory, &map->quota, map->payer, nid,
 				map->flags & CMAP_CREATE_WIPE);
 		cmap_maintain_init(shard);
-		shard->listeners = &map->events;
 		shard->arena.clock = &map->clock;
 		shard->arena.owners = &map->owners;
-		map->shard[i] = shard;
 		err = map_feed_alloc(map, shard, nid);
 		if (err)
 			return err;
@@ -147,6 +147,18 @@ static struct cmap_hash random_hash(u64 secret[2])
 	return cmap_hash_begin(secret);
 }
 
+/*
+ * How many stripes each shard has when it has grown.  A feed's ring has all changes of its shard in the
+ * order of their versions, so one lock orders them all.  Else the bound on stripes in a
+ * map is that of struct cmap_quota on who holds credit.
+ */
+static u32 stripes_of(const struct cmap_spec *spec)
+{
+	if (spec->feed_bytes)
+		return 1;
+	return min_t(u32, CMAP_STRIPES_MAX, CMAP_SHARDS_MAX / spec->shards);
+}
+
 static struct cmap *map_alloc(const struct cmap_spec *spec)
 {
 	struct cmap *map;
@@ -159,6 +171,7 @@ static struct cmap *map_alloc(const struct cmap_spec *spec)
 
 	map->shards = spec->shards;
 	map->shard_shift = 32 - ilog2(spec->shards);
+	map->stripes = stripes_of(spec);
 	map->flags = spec->flags;
 	map->key_min = spec->flags & CMAP_CREATE_FIXED_KEY ? spec->key_max : 0;
 	map->key_max = spec->key_max;
@@ -183,7 +196,8 @@ static struct cmap *map_alloc(const struct cmap_spec *spec)
 	map->kernel = spec->kernel;
 	refcount_set(&map->refs, 1);
 	atomic_set(&map->users, 1);
-	cmap_quota_init(&map->quota, spec->max_entries, spec->shards);
+	cmap_quota_init(&map->quota, spec->max_entries,
+			spec->shards * map->stripes);
 	map->hash = random_hash(map->secret);
 	map->tie_hash = random_hash(tie_secret);
 

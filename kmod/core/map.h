@@ -63,6 +63,7 @@ struct cmap_counters {
  * @hash: of keys
  * @tie_hash: a second hash, which orders keys at the same position.  Its secret
  *	never leaves the kernel, so nobody can make keys that are equal in it
+ * @stripes: number of stripes of each shard when it has grown, a power of two
  * @shard_shift: shift that makes the shard's index of the high half of a hash
  * @shards: number of shards
  * @flags: CMAP_CREATE_*
@@ -117,6 +118,7 @@ struct cmap {
 	struct cmap_hash tie_hash;
 	u8 shard_shift;
 	u32 shards;
+	u32 stripes;
 	u32 flags;
 	u32 key_min;
 	u32 key_max;

@@ -5,6 +5,7 @@
 #include "queue.h"
 
 #include <linux/jiffies.h>
+#include <linux/log2.h>
 #include <linux/prefetch.h>
 #include <linux/sched.h>
 #include <linux/sched/signal.h>
@@ -17,6 +18,9 @@
 /* A new pool is due when one part in so many of the old one is left. */
 #define POOL_RESERVE		8
 
+#define DRIFT_MAX		64	/* entries, of a stripe, that its shard does not know */
+
+#define SPLIT_BITS		6	/* smallest table of a shard with several stripes */
 #define MOVES_AT_ONCE		16	/* per lock hold of cmap_migrate_now() */
 
 /* ---- the size that a table should have: each write asks for it ---- */
@@ -33,7 +37,8 @@ static u8 bits_max(const struct cmap_shard *shard)
  */
 static bool may_shrink(const struct cmap_table *table)
 {
-	return table->bits > CMAP_TABLE_BITS_MIN && !table->overlong;
+	return table->bits > CMAP_TABLE_BITS_MIN &&
+	       !atomic_read(&table->overlong);
 }
 
 static __always_inline u8 bits_wanted(const struct cmap_shard *shard,
@@ -86,6 +91,71 @@ static __always_inline bool table_wanted(const struct cmap_shard *shard,
 	return *bits != table->bits || pool_wanted(shard, table);
 }
 
+/*
+ * How far a stripe's number of entries may differ from what it has told.  If all
+ * stripes differ by that much, the sum is less than half of the way to the number at
+ * which the table becomes too full or too empty.  Beyond these each write asks.
+ */
+static u32 drift_max(const struct cmap_shard *shard, const struct cmap_table *table)
+{
+	u64 grow, shrink, room;
+
+	if (!table)
+		return 0;
+	grow = ((u64)GROW_ABOVE << table->bits) / 4;
+	shrink = table->bits == CMAP_TABLE_BITS_MIN ? 0 :
+		 ((u64)SHRINK_BELOW << table->bits) / 4;
+	if (shard->entries >= grow || shard->entries <= shrink)
+		return shard->entries >= grow || shrink ? 0 :
+		       min_t(u64, grow >> (shard->stripe_bits + 1), DRIFT_MAX);
+	room = grow - shard->entries;
+	if (shrink)
+		room = min(room, shard->entries - shrink);
+	room = min_t(u64, room >> (shard->stripe_bits + 1), DRIFT_MAX);
+	/* All writers read this.  So it changes seldom. */
+	return room ? rounddown_pow_of_two(room) : 0;
+}
+
+/**
+ * cmap_migrate_tell() - tell a shard how many entries a stripe has
+ * @shard: the shard
+ * @stripe: one of its stripes
+ *
+ * Context: The stripe's lock and the shard's lock.
+ */
+void cmap_migrate_tell(struct cmap_shard *shard, struct cmap_stripe *stripe)
+{
+	u32 max;
+
+	lockdep_assert_held(&shard->lock);
+
+	shard->entries += stripe->drift;
+	stripe->drift = 0;
+	max = drift_max(shard, cmap_shard_table_locked(shard));
+	if (max != shard->drift_max)
+		WRITE_ONCE(shard->drift_max, max);
+}
+
+/**
+ * cmap_migrate_settle() - have all stripes tell their shard how many entries they have
+ * @shard: the shard
+ *
+ * Context: Process; no lock.
+ */
+void cmap_migrate_settle(struct cmap_shard *shard)
+{
+	u32 i;
+
+	for (i = 0; i < cmap_shard_stripes(shard); i++) {
+		struct cmap_stripe *stripe = cmap_shard_lock_nth(shard, i);
+
+		cmap_lock(&shard->lock);
+		cmap_migrate_tell(shard, stripe);
+		spin_unlock(&shard->lock);
+		spin_unlock_bh(&stripe->lock);
+	}
+}
+
 /* ---- moving a bucket ---- */
 
 static void prefetch_chain(const struct cmap_arena *arena,
@@ -123,43 +193,72 @@ static void copy_chain(struct cmap_table *old, struct cmap_bucket *bucket,
 	}
 }
 
+/* How many buckets of a table each stripe has. */
+static u32 stripe_buckets(const struct cmap_table *table,
+			  const struct cmap_arena *arena)
+{
+	return cmap_table_buckets(table) >> arena->stripe_bits;
+}
+
+/*
+ * Copy the entries of the next buckets of a stripe.  Those that may need buckets of
+ * the new table's pool do so under the shard's lock, which protects the pools.
+ */
+static int copy_chains(struct cmap_table *old, struct cmap_table *new,
+		       const struct cmap_arena *arena, u32 from, u32 count)
+{
+	u32 entries = 0;
+	u32 i;
+
+	for (i = 0; i < count; i++)
+		entries += cmap_chain_entries(old,
+					      cmap_table_bucket(old, from + i));
+	if (entries <= CMAP_BUCKET_SLOTS) {
+		for (i = 0; i < count; i++)
+			copy_chain(old, cmap_table_bucket(old, from + i), new,
+				   arena);
+		return 0;
+	}
+
+	cmap_lock(arena->lock);
+	if (DIV_ROUND_UP(entries - CMAP_BUCKET_SLOTS, CMAP_BUCKET_SLOTS) >
+	    cmap_pool_capacity(new) - new->pool_used) {
+		spin_unlock(arena->lock);
+		return -EAGAIN;
+	}
+	for (i = 0; i < count; i++)
+		copy_chain(old, cmap_table_bucket(old, from + i), new, arena);
+	spin_unlock(arena->lock);
+
+	return 0;
+}
+
 /**
- * cmap_table_move() - move the next bucket, or two when shrinking
- * @old: the table to move from, not yet moved whole
+ * cmap_table_move() - move the next bucket of a stripe, or two when shrinking
+ * @old: the table to move from
  * @new: the table to move to, of twice, half or the same size
  * @arena: the shard's arena
+ * @nth: the stripe, of which not all buckets have been moved
  *
  * The number of entries decides what the new table's pool must have.  The
  * length of the old chains does not: they may have empty buckets.  Entries that
  * need n buckets of the pool behind one bucket need no more behind two.
  *
- * Context: The shard's lock.
+ * Context: The stripe's lock, and not the shard's.
  * Return: 0, or -EAGAIN with nothing moved if @new's pool needs more buckets.
  */
 int cmap_table_move(struct cmap_table *old, struct cmap_table *new,
-		    const struct cmap_arena *arena)
+		    const struct cmap_arena *arena, u32 nth)
 {
+	u32 from = nth * stripe_buckets(old, arena) + old->moved[nth];
 	u32 count = new->bits < old->bits ? 2 : 1;
-	u32 entries = 0;
 	u32 i;
 
-	lockdep_assert_held(arena->lock);
-
-	for (i = 0; i < count; i++)
-		entries += cmap_chain_entries(old,
-					      cmap_table_bucket(old, old->moved + i));
-	if (entries > CMAP_BUCKET_SLOTS &&
-	    DIV_ROUND_UP(entries - CMAP_BUCKET_SLOTS, CMAP_BUCKET_SLOTS) >
-	    cmap_pool_capacity(new) - new->pool_used)
+	if (copy_chains(old, new, arena, from, count))
 		return -EAGAIN;
 
-	for (i = 0; i < count; i++)
-		copy_chain(old, cmap_table_bucket(old, old->moved + i), new,
-			   arena);
-
 	for (i = 0; i < count; i++) {
-		struct cmap_bucket *bucket = cmap_table_bucket(old,
-							       old->moved + i);
+		struct cmap_bucket *bucket = cmap_table_bucket(old, from + i);
 
 		/*
 		 * Pairs with the acquire in cmap_table_of(): a reader that sees
@@ -168,7 +267,8 @@ int cmap_table_move(struct cmap_table *old, struct cmap_table *new,
 		smp_store_release(&bucket->head,
 				  bucket->head | CMAP_BUCKET_MOVED);
 	}
-	old->moved += count;
+	/* Pairs with the acquire in stripe_moved(). */
+	smp_store_release(&old->moved[nth], old->moved[nth] + count);
 
 	return 0;
 }
@@ -190,37 +290,124 @@ static void finish_move(struct cmap_shard *shard, struct cmap_table *old,
 	cmap_table_free_rcu(old);
 }
 
+static bool stripe_moved(const struct cmap_shard *shard,
+			 const struct cmap_table *old, u32 nth)
+{
+	/* Pairs with the release in cmap_table_move(). */
+	return smp_load_acquire(&old->moved[nth]) ==
+	       cmap_table_buckets(old) >> READ_ONCE(shard->stripe_bits);
+}
+
+/* Finish a move once all stripes have been moved. */
+static void finish_if_moved(struct cmap_shard *shard)
+{
+	struct cmap_table *old, *new;
+	u32 i;
+
+	cmap_lock_bh(&shard->lock);
+	old = cmap_shard_table_locked(shard);
+	new = old ? cmap_shard_next_locked(shard, old) : NULL;
+	for (i = 0; new && i < cmap_shard_stripes(shard); i++)
+		if (!stripe_moved(shard, old, i))
+			new = NULL;
+	if (new)
+		finish_move(shard, old, new);
+	spin_unlock_bh(&shard->lock);
+}
+
+/*
+ * Move buckets of one stripe.  @count: how many moves; what is left of them.
+ * Returns as cmap_migrate_some() does.
+ */
+static int move_stripe(struct cmap_shard *shard, u32 nth, unsigned int *count)
+{
+	struct cmap_table *old, *new;
+	struct cmap_stripe *stripe;
+	bool done = false;
+	int err = 0;
+
+	rcu_read_lock();
+	stripe = cmap_shard_lock_nth(shard, nth);
+	nth = cmap_stripe_index(shard, stripe);
+	old = cmap_shard_table_stripe(shard);
+	new = old ? rcu_dereference_bh(old->next) : NULL;
+	while (new && !err && *count && !stripe_moved(shard, old, nth)) {
+		err = cmap_table_move(old, new, &shard->arena, nth);
+		done = !err && stripe_moved(shard, old, nth);
+		*count -= !err;
+	}
+	spin_unlock_bh(&stripe->lock);
+	if (done)
+		finish_if_moved(shard);
+	rcu_read_unlock();
+
+	return err ?: !!new;
+}
+
+/* Whether a stripe has nothing left to be moved.  If a table is not moved, none has. */
+static bool has_moved(const struct cmap_shard *shard, u32 nth)
+{
+	const struct cmap_table *old;
+	bool moved;
+
+	rcu_read_lock();
+	old = rcu_dereference(shard->table);
+	/* Between a split and the next move this may be wrong, and then is not true. */
+	moved = old && rcu_access_pointer(old->next) && stripe_moved(shard, old, nth);
+	rcu_read_unlock();
+
+	return moved;
+}
+
 /**
  * cmap_migrate_some() - move some buckets, if the table is being moved
  * @shard: the shard
+ * @first: the stripe to begin with
  * @count: how many moves
  *
- * Context: The shard's lock.
- * Return: -EAGAIN if the new table's pool needs buckets first, 1 if there is more
- * to move, else 0.
+ * Context: Process or softirq; no lock.
+ * Return: -EAGAIN if the new table's pool needs buckets first, 1 if there may be
+ * more to move, else 0.
  */
-int cmap_migrate_some(struct cmap_shard *shard, unsigned int count)
+int cmap_migrate_some(struct cmap_shard *shard, u32 first, unsigned int count)
 {
-	struct cmap_table *old = cmap_shard_table_locked(shard);
-	struct cmap_table *new = old ? cmap_shard_next_locked(shard, old) : NULL;
-	int err;
+	u32 i, stripes = cmap_shard_stripes(shard);
+	int err = 1;
+
+	for (i = 0; i < stripes && count && err > 0; i++) {
+		u32 nth = (first + i) % stripes;
+
+		if (!has_moved(shard, nth))
+			err = move_stripe(shard, nth, &count);
+	}
+	/*
+	 * If nothing is left, whoever moved the last bucket may not get to run.  Who needs
+	 * the new table must not wait for it.
+	 */
+	if (count && err > 0)
+		finish_if_moved(shard);
+	return err;
+}
+
+/**
+ * cmap_migrate_moved() - how many buckets have been moved
+ * @shard: the shard
+ *
+ * Context: The shard's lock.
+ * Return: their number; 0 without a move.
+ */
+u32 cmap_migrate_moved(const struct cmap_shard *shard)
+{
+	const struct cmap_table *old = cmap_shard_table_locked(shard);
+	u32 i, moved = 0;
 
 	lockdep_assert_held(&shard->lock);
 
-	if (likely(!new))
+	if (!old || !cmap_shard_next_locked(shard, old))
 		return 0;
-
-	while (count--) {
-		err = cmap_table_move(old, new, &shard->arena);
-		if (err)
-			return err;
-		if (old->moved == cmap_table_buckets(old)) {
-			finish_move(shard, old, new);
-			return 0;
-		}
-	}
-
-	return 1;
+	for (i = 0; i < cmap_shard_stripes(shard); i++)
+		moved += READ_ONCE(old->moved[i]);
+	return moved;
 }
 
 /**
@@ -235,6 +422,24 @@ bool cmap_migrate_may_ask(const struct cmap_shard *shard)
 	lockdep_assert_held(&shard->lock);
 
 	return !time_before64(get_jiffies_64(), shard->resize_after);
+}
+
+/**
+ * cmap_migrate_split() - split a shard that has grown, if that could not be done before
+ * @shard: the shard, which has a table
+ * @gfp: GFP_KERNEL, or GFP_ATOMIC where sleeping is not allowed
+ *
+ * Context: Process or softirq, as @gfp allows; no lock.
+ */
+void cmap_migrate_split(struct cmap_shard *shard, gfp_t gfp)
+{
+	bool grown;
+
+	rcu_read_lock();
+	grown = rcu_dereference(shard->table)->bits >= SPLIT_BITS;
+	rcu_read_unlock();
+	if (grown)
+		cmap_shard_split(shard, gfp);
 }
 
 /**
@@ -267,6 +472,8 @@ int cmap_migrate_begin(struct cmap_shard *shard, gfp_t gfp)
 	if (!wanted)
 		return err;
 
+	if (to >= SPLIT_BITS)
+		cmap_shard_split(shard, gfp);
 	new = cmap_table_new(shard->arena.memory, shard->arena.nid, to,
 			     shard->shard_bits, gfp, &err);
 	if (!new)
@@ -291,6 +498,51 @@ int cmap_migrate_begin(struct cmap_shard *shard, gfp_t gfp)
 	return 0;
 }
 
+/*
+ * The table that is being filled, if its pool is as large as it can be, or NULL.
+ * @pool_bits: set to what kind of buckets its pool can get, or to 0.
+ */
+static const struct cmap_table *full_pool(struct cmap_shard *shard, u8 *pool_bits)
+{
+	const struct cmap_table *new;
+
+	*pool_bits = 0;
+	cmap_lock_bh(&shard->lock);
+	new = cmap_shard_next_locked(shard, cmap_shard_table_locked(shard));
+	if (new && new->pool_chunks < new->pool_chunks_max) {
+		*pool_bits = new->pool_bits;
+		new = NULL;
+	}
+	spin_unlock_bh(&shard->lock);
+
+	return new;
+}
+
+/*
+ * Move one bucket.  If the pool lacks buckets for it, set @pool_bits.  A pool that is
+ * as large as it can be now, and was not before, got them from another writer meanwhile.
+ */
+static int move_or_look(struct cmap_shard *shard, u8 *pool_bits)
+{
+	const struct cmap_table *full, *still;
+	int err;
+
+	/* So that no other table gets the same address. */
+	rcu_read_lock();
+	full = full_pool(shard, pool_bits);
+	err = cmap_migrate_some(shard, 0, 1);
+	if (err == -EAGAIN) {
+		still = full_pool(shard, pool_bits);
+		err = still && still == full ? -EXFULL : 0;
+	} else {
+		*pool_bits = 0;
+		err = min(err, 0);
+	}
+	rcu_read_unlock();
+
+	return err;
+}
+
 /**
  * cmap_migrate_extend_pool() - allocate pool buckets for the table being filled
  * @shard: the shard
@@ -306,20 +558,12 @@ int cmap_migrate_extend_pool(struct cmap_shard *shard, gfp_t gfp)
 {
 	struct cmap_block *block;
 	struct cmap_table *new;
-	u8 pool_bits = 0;
+	u8 pool_bits;
 	int err;
 
-	cmap_lock_bh(&shard->lock);
-	err = cmap_migrate_some(shard, 1);
-	if (err == -EAGAIN) {
-		new = cmap_shard_next_locked(shard, cmap_shard_table_locked(shard));
-		pool_bits = new->pool_bits;
-		if (new->pool_chunks == new->pool_chunks_max)
-			err = -EXFULL;
-	}
-	spin_unlock_bh(&shard->lock);
-	if (err != -EAGAIN)
-		return min(err, 0);
+	err = move_or_look(shard, &pool_bits);
+	if (!pool_bits)
+		return err;
 
 	block = cmap_pool_prepare(shard->arena.memory, shard->arena.nid,
 				  pool_bits, gfp, &err);
@@ -345,9 +589,7 @@ static int move_all(struct cmap_shard *shard, gfp_t gfp)
 	do {
 		if (fatal_signal_pending(current))
 			return -EINTR;
-		cmap_lock_bh(&shard->lock);
-		err = cmap_migrate_some(shard, MOVES_AT_ONCE);
-		spin_unlock_bh(&shard->lock);
+		err = cmap_migrate_some(shard, 0, MOVES_AT_ONCE);
 		if (err == -EAGAIN)
 			err = cmap_migrate_extend_pool(shard, gfp) ?: 1;
 		cond_resched();

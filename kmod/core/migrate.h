@@ -16,13 +16,17 @@
 #include <linux/types.h>
 
 int cmap_table_move(struct cmap_table *old, struct cmap_table *new,
-		    const struct cmap_arena *arena);
+		    const struct cmap_arena *arena, u32 nth);
 
 bool cmap_migrate_may_ask(const struct cmap_shard *shard);
 bool cmap_migrate_due(const struct cmap_shard *shard);
+void cmap_migrate_split(struct cmap_shard *shard, gfp_t gfp);
 bool cmap_migrate_wanted(struct cmap_shard *shard);
 int cmap_migrate_begin(struct cmap_shard *shard, gfp_t gfp);
-int cmap_migrate_some(struct cmap_shard *shard, unsigned int count);
+int cmap_migrate_some(struct cmap_shard *shard, u32 first, unsigned int count);
+void cmap_migrate_tell(struct cmap_shard *shard, struct cmap_stripe *stripe);
+void cmap_migrate_settle(struct cmap_shard *shard);
+u32 cmap_migrate_moved(const struct cmap_shard *shard);
 int cmap_migrate_extend_pool(struct cmap_shard *shard, gfp_t gfp);
 int cmap_migrate_now(struct cmap_shard *shard, gfp_t gfp);
 u64 cmap_migrate_lack(const struct cmap_shard *shard);

@@ -51,6 +51,12 @@ struct cmap_node {
 
 static_assert(sizeof(struct cmap_node) == 16);
 
+/*
+ * Values up to this length are copied into their node under the stripe's lock.
+ * Longer ones are copied into a reserved node before the lock is taken.
+ */
+#define CMAP_COPY_LOCKED_MAX	256
+
 #define CMAP_VALUE_LEN_BITS	21
 #define CMAP_KEY_LEN_BITS	10
 #define CMAP_NODE_EXTENDED	(1U << (CMAP_VALUE_LEN_BITS + CMAP_KEY_LEN_BITS))

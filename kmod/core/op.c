@@ -312,7 +312,7 @@ int cmap_op_touch_entry(struct cmap *map, struct cmap_write *write, gfp_t gfp)
  * @count: how many
  * @gfp: GFP_KERNEL, or GFP_ATOMIC where sleeping is not allowed
  *
- * Consecutive writes to one shard share a hold of its lock.
+ * Consecutive writes to one stripe share a hold of its lock.
  *
  * Context: Process or softirq, as @gfp allows; no lock.
  */

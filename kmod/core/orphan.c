@@ -10,25 +10,28 @@
 #include <linux/sched.h>
 #include <linux/sched/signal.h>
 
-#define ORPHAN_STEPS	32	/* entries removed in a hold of the lock */
+#define ORPHAN_STEPS	32	/* entries removed before a pause */
 #define FEW_ORPHANS	32	/* removed by whoever ends the owner */
 #define WORK_MS		10	/* before a work lets others run */
 
-/* ---- removing one entry, under the shard's lock ---- */
+/* ---- removing one entry, under its stripe's lock ---- */
 
-static void commit_orphan(struct cmap_shard *shard,
+static void commit_orphan(struct cmap_shard *shard, struct cmap_stripe *stripe,
 			  const struct cmap_change *change)
 {
 	u64 version;
 
+	cmap_lock(&shard->lock);
 	shard->orphaned++;
-	version = cmap_commit_locked(shard, CMAP_CHANGE_ORPHAN, change);
+	spin_unlock(&shard->lock);
+	version = cmap_commit_locked(shard, stripe, CMAP_CHANGE_ORPHAN, change);
 	/* Within the lock the node stays as it was, but for its link. */
 	if (tracepoint_enabled(cmap_orphan))
-		cmap_orphan_trace(shard, change->old, version);
+		cmap_orphan_trace(shard, stripe, change->old, version);
 }
 
-static void remove_orphan(struct cmap_shard *shard, struct cmap_table *table,
+static void remove_orphan(struct cmap_shard *shard, struct cmap_stripe *stripe,
+			  struct cmap_table *table,
 			  const struct cmap_slot *slot, struct cmap_node *node)
 {
 	const struct cmap_change change = {
@@ -38,32 +41,34 @@ static void remove_orphan(struct cmap_shard *shard, struct cmap_table *table,
 		.old_ref = slot->bucket->ref[slot->i],
 	};
 
-	cmap_entries_begin(shard);
-	cmap_quota_deleting(shard->quota, &shard->credit);
-	commit_orphan(shard, &change);
-	cmap_entries_end(shard, shard->entries - 1);
-	cmap_quota_return(shard->quota, &shard->credit, 1);
+	cmap_entries_begin(shard, stripe);
+	cmap_quota_deleting(shard->quota, &stripe->credit);
+	commit_orphan(shard, stripe, &change);
+	cmap_entries_end(stripe, -1);
+	cmap_quota_return(shard->quota, &stripe->credit, 1);
 }
 
 /**
  * cmap_gone_locked() - remove an entry if it is absent for writers
  * @shard: the shard
+ * @stripe: the entry's stripe
  * @table: the table of the slot
  * @slot: the entry's slot
  * @node: its node
  *
- * Context: The shard's lock.
+ * Context: The stripe's lock.
  * Return: true if the entry had expired, or its owner had ended.
  */
-bool cmap_gone_locked(struct cmap_shard *shard, struct cmap_table *table,
+bool cmap_gone_locked(struct cmap_shard *shard, struct cmap_stripe *stripe,
+		      struct cmap_table *table,
 		      const struct cmap_slot *slot, struct cmap_node *node)
 {
-	lockdep_assert_held(&shard->lock);
+	lockdep_assert_held(&stripe->lock);
 
 	if (cmap_node_expired(&shard->arena, node))
-		cmap_expire_locked(shard, table, slot, node);
+		cmap_expire_locked(shard, stripe, table, slot, node);
 	else if (cmap_node_orphaned(&shard->arena, node))
-		remove_orphan(shard, table, slot, node);
+		remove_orphan(shard, stripe, table, slot, node);
 	else
 		return false;
 	return true;
@@ -72,21 +77,23 @@ bool cmap_gone_locked(struct cmap_shard *shard, struct cmap_table *table,
 /**
  * cmap_gone_commit() - remove an entry if it is absent for writers
  * @shard: the shard
+ * @stripe: the entry's stripe
  * @change: the deletion
  *
  * The caller counts it, between cmap_entries_begin() and cmap_entries_end().
  *
- * Context: The shard's lock.
+ * Context: The stripe's lock.
  * Return: as cmap_gone_locked().
  */
-bool cmap_gone_commit(struct cmap_shard *shard, const struct cmap_change *change)
+bool cmap_gone_commit(struct cmap_shard *shard, struct cmap_stripe *stripe,
+		      const struct cmap_change *change)
 {
-	lockdep_assert_held(&shard->lock);
+	lockdep_assert_held(&stripe->lock);
 
 	if (cmap_node_expired(&shard->arena, change->old))
-		cmap_expire_commit(shard, change);
+		cmap_expire_commit(shard, stripe, change);
 	else if (cmap_node_orphaned(&shard->arena, change->old))
-		commit_orphan(shard, change);
+		commit_orphan(shard, stripe, change);
 	else
 		return false;
 	return true;
@@ -95,63 +102,84 @@ bool cmap_gone_commit(struct cmap_shard *shard, const struct cmap_change *change
 /**
  * cmap_gone_key() - remove a key's entry if it is absent for writers
  * @shard: the shard
+ * @stripe: the key's stripe
  * @key: the key
  *
- * Context: The shard's lock.
+ * Context: The stripe's lock.
  */
-void cmap_gone_key(struct cmap_shard *shard, const struct cmap_key *key)
+void cmap_gone_key(struct cmap_shard *shard, struct cmap_stripe *stripe,
+		   const struct cmap_key *key)
 {
-	struct cmap_table *table = cmap_shard_table_locked(shard);
+	struct cmap_table *table = cmap_shard_table_stripe(shard);
 	struct cmap_slot slot;
 	struct cmap_node *node;
 
-	lockdep_assert_held(&shard->lock);
+	lockdep_assert_held(&stripe->lock);
 
 	node = table ? cmap_table_find(&table, &shard->arena, key, &slot) : NULL;
-	if (node && unlikely(cmap_node_is_extended(node)))
-		cmap_gone_locked(shard, table, &slot, node);
+	if (node && unlikely(cmap_node_is_extended(node)) &&
+	    cmap_gone_locked(shard, stripe, table, &slot, node))
+		cmap_pending_hand_over(shard, stripe);
 }
 
 /* ---- all entries of owners that have ended ---- */
 
-static void remove_ref(struct cmap_shard *shard, cmap_ref ref)
+/* An entry of an owner: its node, and the high half of its hash.  0 if there is none. */
+static cmap_ref first_of(struct cmap_shard *shard, const struct cmap_owned *owned, u32 *high)
 {
-	struct cmap_node *node = cmap_arena_node(&shard->arena, ref);
-	struct cmap_table *table = cmap_shard_table_for(shard, node->hash_high);
-	struct cmap_slot slot;
+	cmap_ref ref;
 
-	if (WARN_ON_ONCE(!cmap_table_find_ref(table, node->hash_high, ref,
-					      &slot))) {
-		cmap_owned_replace(&shard->arena, shard->index, ref, 0);
-		return;
-	}
-	/* It counts as expired if it is that, too. */
-	cmap_gone_locked(shard, table, &slot, node);
+	cmap_lock_bh(&shard->lock);
+	ref = owned->first;
+	if (ref)
+		*high = cmap_arena_node(&shard->arena, ref)->hash_high;
+	spin_unlock_bh(&shard->lock);
+
+	return ref;
 }
 
 /*
- * One hold of the lock: remove some entries of an owner that has ended.  @removed grows by
- * how many.  True if there may be more.
+ * Remove an entry that was found in an owner's list.  Another one may have removed it
+ * since, and its node may be another entry's: that is removed if it is absent, too.  It
+ * counts as expired if it is that as well.  Returns how many were removed.
+ */
+static u32 remove_ref(struct cmap_shard *shard, cmap_ref ref, u32 high)
+{
+	struct cmap_stripe *stripe = cmap_shard_lock(shard, high);
+	struct cmap_table *table;
+	struct cmap_slot slot;
+	bool removed = false;
+
+	table = cmap_shard_find_ref(shard, stripe, high, ref, &slot);
+	if (table)
+		removed = cmap_gone_locked(shard, stripe, table, &slot,
+					   cmap_arena_node(&shard->arena, ref));
+	if (removed)
+		cmap_pending_hand_over(shard, stripe);
+	spin_unlock_bh(&stripe->lock);
+
+	return removed;
+}
+
+/*
+ * Remove some entries of an owner that has ended.  @removed grows by how many.  True if there
+ * may be more.
  */
 static bool orphan_step(struct cmap_shard *shard, struct cmap_owner *owner,
 			u64 *removed)
 {
 	struct cmap_owned *owned = &owner->in[shard->index];
-	unsigned int pending, i;
-	bool more;
+	unsigned int i;
+	cmap_ref ref;
+	u32 high;
 
-	cmap_lock_bh(&shard->lock);
-	for (i = 0; owned->first && i < ORPHAN_STEPS; i++)
-		remove_ref(shard, owned->first);
-	*removed += i;
-	more = owned->first;
-	pending = cmap_pending(shard);
-	spin_unlock_bh(&shard->lock);
-	/* Whoever removes these entries need not be their writer, and does not pay. */
-	if (pending)
-		cmap_pending_queue(shard, pending);
-
-	return more;
+	for (i = 0; i < ORPHAN_STEPS; i++) {
+		ref = first_of(shard, owned, &high);
+		if (!ref)
+			return false;
+		*removed += remove_ref(shard, ref, high);
+	}
+	return true;
 }
 
 static void orphan_rest(struct cmap_owner *owner, u32 i)
@@ -211,10 +239,8 @@ void cmap_owner_end(struct cmap_owner *owner)
 	if (!cmap_owner_close(owner))
 		return;
 	for (i = 0; i < owners->shards; i++) {
-		if (!READ_ONCE(owner->in[i].used))
-			continue;
-		cmap_lock_bh(&owners->shard[i]->lock);
-		spin_unlock_bh(&owners->shard[i]->lock);
+		if (READ_ONCE(owner->in[i].used))
+			cmap_shard_wait_for_writers(owners->shard[i]);
 	}
 	cmap_owner_publish_end(owner);
 
@@ -235,8 +261,6 @@ void cmap_owner_end(struct cmap_owner *owner)
  * @ends: how many owners had ended when the caller began; those that ended later are left
  *	alone, or the caller might never end
  * @removed: grows by how many were removed
- *
- * It holds the shard's lock once.
  *
  * Context: Process or softirq; no lock.
  * Return: true if there may be more.

@@ -221,7 +221,8 @@ void cmap_owner_put(struct cmap_owner *owner)
  * @owner: the owner
  * @shard: index of the shard
  *
- * Context: The shard's lock; what is written under it is the owner's then.
+ * Context: The entry's stripe's lock, and in it the shard's.  What is written under the
+ * former is the owner's then.
  * Return: false if the owner has ended.
  */
 bool cmap_owner_enter(struct cmap_owner *owner, u32 shard)
@@ -230,7 +231,8 @@ bool cmap_owner_enter(struct cmap_owner *owner, u32 shard)
 		WRITE_ONCE(owner->in[shard].used, true);
 		/*
 		 * G3 (a): pairs with the barrier in cmap_owner_close().  Either this
-		 * sees the end, or the end sees that it must take the shard's lock.
+		 * sees the end, or the end sees that it must wait for this shard's
+		 * writers.  So does who finds @used set, under the shard's lock.
 		 */
 		smp_mb();
 	}
@@ -241,8 +243,8 @@ bool cmap_owner_enter(struct cmap_owner *owner, u32 shard)
  * cmap_owner_close() - end an owner for writers that have not decided yet
  * @owner: the owner
  *
- * The caller takes the lock of each shard in which the owner has entries, then publishes the
- * end.
+ * The caller waits for the writers of each shard in which the owner has entries, then
+ * publishes the end.
  *
  * Context: Process or softirq; one caller.
  * Return: false if it has ended before.

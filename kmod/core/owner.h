@@ -11,8 +11,8 @@
  *
  * A writer decides that an entry is there, and then changes it.  If the owner ended in
  * between, readers would find the entry gone, and then there again.  So an owner first
- * ends for writers (@ended), which decide under their shard's lock.  Then each lock of a
- * shard in which it ever had entries is taken once.  Then the word changes.  An entry
+ * ends for writers (@ended), which decide under their stripe's lock.  Then each lock of a
+ * stripe of the shards in which it ever had entries is taken once.  Then the word changes.  An entry
  * whose owner has ended for writers, and not yet for readers, is removed by the writer that
  * finds it.
  *
@@ -180,7 +180,7 @@ static inline bool cmap_node_is_owned(const struct cmap_node *node)
 	       cmap_node_trailer(node)->flags & CMAP_TRAILER_OWNER;
 }
 
-/* Whether an owned entry has lost its owner, for whoever holds the shard's lock. */
+/* Whether an owned entry has lost its owner, for whoever holds its stripe's lock. */
 static inline bool cmap_node_orphaned(const struct cmap_arena *arena,
 				      const struct cmap_node *node)
 {

@@ -15,7 +15,7 @@
 #define FREE_SHIFT	CMAP_QUOTA_FREE_SHIFT
 #define FREE		(1ULL << FREE_SHIFT)
 
-/* Each shard counts at most once: as a holder, or for one pending write. */
+/* Each stripe counts at most once: as a holder, or for one pending write. */
 static_assert(HOLDER / PENDING > CMAP_SHARDS_MAX &&
 	      FREE / HOLDER > CMAP_SHARDS_MAX);
 
@@ -31,22 +31,22 @@ static_assert(HOLDER / PENDING > CMAP_SHARDS_MAX &&
  * @quota: the quota, zeroed
  * @max: most entries; 0 for no limit.  A limit that no map can reach, with 2^32
  *	refs in each of 2^10 shards, counts as none
- * @shards: how many shards draw credit
+ * @stripes: how many stripes draw credit
  *
  * Collecting the credit of holders costs a visit to each of them.  Between @low and
- * @high lie three batches for each shard.  So after such a collection at least as
- * many writes as there are shards pass before shards hold credit again.
+ * @high lie three batches for each stripe.  So after such a collection at least as
+ * many writes as there are stripes pass before stripes hold credit again.
  *
  * Context: Any.
  */
-void cmap_quota_init(struct cmap_quota *quota, u64 max, u32 shards)
+void cmap_quota_init(struct cmap_quota *quota, u64 max, u32 stripes)
 {
 	if (max >= 1ULL << (64 - FREE_SHIFT))
 		max = 0;
 	quota->max = max;
-	quota->batch = max ? clamp_t(u64, div_u64(max, shards * 16), 1,
+	quota->batch = max ? clamp_t(u64, div_u64(max, stripes * 16), 1,
 				     BATCH_MAX) : 0;
-	quota->low = (u64)quota->batch * shards;
+	quota->low = (u64)quota->batch * stripes;
 	quota->high = 4 * quota->low;
 	atomic64_set(&quota->pool, max << FREE_SHIFT);
 }
@@ -74,14 +74,14 @@ static void credit_set_holder(struct cmap_quota *quota, struct cmap_credit *cred
 		return;
 	credit->holder = holder;
 	if (holder)
-		set_bit(credit->shard, quota->holders);
+		set_bit(credit->stripe, quota->holders);
 	else
-		clear_bit(credit->shard, quota->holders);
+		clear_bit(credit->stripe, quota->holders);
 }
 
 /*
- * Compute the pool's next value when a shard without credit draws, and whether the
- * shard is a holder then.  A holder that cannot get a batch stops being one.
+ * Compute the pool's next value when a stripe without credit draws, and whether the
+ * stripe is a holder then.  A holder that cannot get a batch stops being one.
  */
 static u64 pool_draw(const struct cmap_quota *quota, u64 pool, bool *holder)
 {
@@ -101,9 +101,9 @@ static u64 pool_draw(const struct cmap_quota *quota, u64 pool, bool *holder)
 /**
  * __cmap_quota_draw() - take credit from the pool
  * @quota: the quota, which has a limit
- * @credit: the shard's, which holds none
+ * @credit: the stripe's, which holds none
  *
- * Context: The shard's lock.
+ * Context: The stripe's lock.
  * Return: as cmap_quota_draw().
  */
 int __cmap_quota_draw(struct cmap_quota *quota, struct cmap_credit *credit)
@@ -142,7 +142,7 @@ int __cmap_quota_draw(struct cmap_quota *quota, struct cmap_credit *credit)
  * __cmap_quota_inserted() - report that an insert is no longer pending
  * @quota: the quota, which has a limit
  *
- * Context: The shard's lock.
+ * Context: The stripe's lock.
  */
 void __cmap_quota_inserted(struct cmap_quota *quota)
 {
@@ -154,7 +154,7 @@ void __cmap_quota_inserted(struct cmap_quota *quota)
  * __cmap_quota_deleting() - report that a deletion is pending
  * @quota: the quota, which has a limit
  *
- * Context: The shard's lock.
+ * Context: The stripe's lock.
  */
 void __cmap_quota_deleting(struct cmap_quota *quota)
 {
@@ -169,10 +169,10 @@ void __cmap_quota_deleting(struct cmap_quota *quota)
 /**
  * __cmap_quota_return() - give entries' credit back
  * @quota: the quota, which has a limit
- * @credit: the shard's
+ * @credit: the stripe's
  * @count: how many
  *
- * Context: The shard's lock.
+ * Context: The stripe's lock.
  */
 void __cmap_quota_return(struct cmap_quota *quota, struct cmap_credit *credit,
 			 u64 count)
@@ -195,11 +195,11 @@ void __cmap_quota_return(struct cmap_quota *quota, struct cmap_credit *credit,
 }
 
 /**
- * cmap_quota_collect() - return a shard's held credit to the pool
+ * cmap_quota_collect() - return a stripe's held credit to the pool
  * @quota: the quota
- * @credit: the shard's
+ * @credit: the stripe's
  *
- * Context: The shard's lock.
+ * Context: The stripe's lock.
  */
 void cmap_quota_collect(struct cmap_quota *quota, struct cmap_credit *credit)
 {

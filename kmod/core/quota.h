@@ -2,11 +2,11 @@
 /*
  * A map's limit on entries.  It is exact, without a word that every write changes.
  *
- * The map has a pool of free credit.  While much is left, a shard draws credit in
+ * The map has a pool of free credit.  While much is left, a stripe draws credit in
  * batches and holds what it has not used.  Its inserts and deletes then touch no
- * memory that other shards write.  Near the limit no shard holds credit: each
+ * memory that other stripes write.  Near the limit no stripe holds credit: each
  * insert draws one from the pool, and each delete returns one.  So an insert finds
- * at once what a delete in another shard has freed.
+ * at once what a delete in another stripe has freed.
  *
  * The pool is one word, so its three parts are read at one moment:
  *
@@ -15,9 +15,9 @@
  *	|      free      |   holders    |   pending    |
  *	+----------------+--------------+--------------+
  *
- * free: credit that no shard holds.
- * holders: how many shards hold credit of their own.
- * pending: how many writes are under way in shards that hold no credit.  Such a
+ * free: credit that no stripe holds.
+ * holders: how many stripes hold credit of their own.
+ * pending: how many writes are under way in stripes that hold no credit.  Such a
  * write has drawn one credit and not inserted yet, or is deleting and has not
  * returned one yet.
  *
@@ -41,12 +41,12 @@
 /**
  * struct cmap_quota - a map's limit on entries, and what counting them needs
  * @max: the limit, or 0 for none
- * @batch: how much a shard draws at once; 0 if there is no limit
+ * @batch: how much a stripe draws at once; 0 if there is no limit
  * @low: with less free than this, a holder gets no further batch
- * @high: with at least this much free, a shard may become a holder
+ * @high: with at least this much free, a stripe may become a holder
  * @epoch: of the last count; see cmap_map_entries()
  * @counting: bit 0: a count by epochs is under way
- * @holders: which shards hold credit; each bit is changed under its shard's lock
+ * @holders: which stripes hold credit; each bit is changed under its stripe's lock
  * @pool: free credit, number of holders, number of pending writes
  *
  * @max, @batch, @low and @high are constant.
@@ -63,20 +63,20 @@ struct cmap_quota {
 };
 
 /**
- * struct cmap_credit - the credit that a shard holds
+ * struct cmap_credit - the credit that a stripe holds
  * @held: credit that was drawn and not used; 0 if @holder is false
- * @shard: the shard's index; constant
- * @holder: the shard holds credit of its own
+ * @stripe: the stripe's index; constant
+ * @holder: the stripe holds credit of its own
  *
- * The shard's lock protects the rest.
+ * The stripe's lock protects the rest.
  */
 struct cmap_credit {
 	u32 held;
-	u16 shard;
+	u16 stripe;
 	bool holder;
 };
 
-void cmap_quota_init(struct cmap_quota *quota, u64 max, u32 shards);
+void cmap_quota_init(struct cmap_quota *quota, u64 max, u32 stripes);
 
 int __cmap_quota_draw(struct cmap_quota *quota, struct cmap_credit *credit);
 void __cmap_quota_inserted(struct cmap_quota *quota);
@@ -90,9 +90,9 @@ bool cmap_quota_entries(const struct cmap_quota *quota, u64 *entries);
 /**
  * cmap_quota_draw() - take one entry's credit
  * @quota: the quota
- * @credit: the shard's
+ * @credit: the stripe's
  *
- * Context: The shard's lock, until cmap_quota_inserted() or
+ * Context: The stripe's lock, until cmap_quota_inserted() or
  * cmap_quota_return().
  * Return: 0; -ENOSPC if the map is full at this moment; -EAGAIN if it is not, or if
  * that cannot be decided, see collect_credit().
@@ -110,9 +110,9 @@ static __always_inline int cmap_quota_draw(struct cmap_quota *quota,
 /**
  * cmap_quota_inserted() - report that the entry of drawn credit can be found
  * @quota: the quota
- * @credit: the shard's
+ * @credit: the stripe's
  *
- * Context: The shard's lock.
+ * Context: The stripe's lock.
  */
 static __always_inline void
 cmap_quota_inserted(struct cmap_quota *quota, const struct cmap_credit *credit)
@@ -124,9 +124,9 @@ cmap_quota_inserted(struct cmap_quota *quota, const struct cmap_credit *credit)
 /**
  * cmap_quota_deleting() - report that entries are about to be deleted
  * @quota: the quota
- * @credit: the shard's
+ * @credit: the stripe's
  *
- * Context: The shard's lock, until cmap_quota_return().
+ * Context: The stripe's lock, until cmap_quota_return().
  */
 static __always_inline void
 cmap_quota_deleting(struct cmap_quota *quota, const struct cmap_credit *credit)
@@ -138,11 +138,11 @@ cmap_quota_deleting(struct cmap_quota *quota, const struct cmap_credit *credit)
 /**
  * cmap_quota_return() - give entries' credit back
  * @quota: the quota
- * @credit: the shard's
+ * @credit: the stripe's
  * @count: how many entries were deleted since cmap_quota_deleting(); they can no
  *	longer be found.  Or 1 for a credit that was drawn and not used
  *
- * Context: The shard's lock.
+ * Context: The stripe's lock.
  */
 static __always_inline void cmap_quota_return(struct cmap_quota *quota,
 					      struct cmap_credit *credit,

@@ -26,14 +26,17 @@ bool cmap_hands_stuck(const struct cmap_memory *memory)
 			  READ_ONCE(memory->hands_moved) + CMAP_IN_HAND_MAX);
 }
 
-/* Free what can be freed now.  Returns the bytes that a grace period will free. */
-static u64 reclaim_map(struct cmap *map, bool *freed)
+/*
+ * Free what can be freed now.  @own: it is the writer's map.  Returns the bytes that a grace
+ * period will free.
+ */
+static u64 reclaim_map(struct cmap *map, bool own, bool *freed)
 {
 	u64 pending = 0;
 	u32 i;
 
 	for (i = 0; i < map->shards && !fatal_signal_pending(current); i++)
-		pending += cmap_maintain_reclaim(map->shard[i], freed);
+		pending += cmap_maintain_reclaim(map->shard[i], own, freed);
 	return pending;
 }
 
@@ -74,7 +77,7 @@ u64 cmap_reclaim_all(const struct cmap_account *account, bool *freed,
 	*in_hand = 0;
 	while ((map = cmap_names_next(&id))) {
 		if (draws_on(map, account)) {
-			pending += reclaim_map(map, freed);
+			pending += reclaim_map(map, false, freed);
 			*in_hand += bytes_in_hand(&map->memory);
 		}
 		cmap_map_put(map);
@@ -161,7 +164,7 @@ void cmap_reclaim_look(struct cmap *map, const struct cmap_lack *lack,
 	u64 hand;
 
 	*finding = (struct cmap_finding){ .held = held };
-	pending = reclaim_map(map, &finding->freed);
+	pending = reclaim_map(map, true, &finding->freed);
 	finding->pending = (struct cmap_coming){ pending, pending, pending };
 	hand = bytes_in_hand(&map->memory);
 	finding->in_hand = (struct cmap_coming){ hand, hand, hand };

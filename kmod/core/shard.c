@@ -4,13 +4,23 @@
 #include "lock.h"
 #include "queue.h"
 
+#include <linux/slab.h>
+
 #define REVEAL_SEGMENTS		8	/* for which page faults are waited for once */
+
+static u64 stripes_bytes(const struct cmap_shard *shard)
+{
+	return (sizeof(struct cmap_stripe) + sizeof(*shard->then)) <<
+	       shard->split_bits;
+}
 
 /**
  * cmap_shard_init() - make an empty shard
  * @shard: the shard, zeroed
  * @index: which of the map's shards
  * @shards: how many there are, a power of two
+ * @stripes: number of stripes when it has grown, a power of two, at most
+ *	CMAP_STRIPES_MAX
  * @memory: where memory comes from
  * @quota: the map's limit on entries
  * @payer: pays for tables that the work allocates, or NULL
@@ -19,19 +29,21 @@
  *
  * Context: Process.
  */
-void cmap_shard_init(struct cmap_shard *shard, u32 index, u32 shards,
+void cmap_shard_init(struct cmap_shard *shard, u32 index, u32 shards, u32 stripes,
 		     struct cmap_memory *memory, struct cmap_quota *quota,
 		     struct obj_cgroup *payer, int nid, bool wipe)
 {
 	spin_lock_init(&shard->lock);
+	spin_lock_init(&shard->first.lock);
 	sema_init(&shard->supply, 1);
 	cmap_arena_init(&shard->arena, &shard->lock, memory, nid, wipe);
 	shard->index = index;
 	shard->shards = shards;
 	shard->shard_bits = ilog2(shards);
-	shard->version = index;
+	shard->split_bits = ilog2(stripes);
+	shard->first.version = index;
+	shard->first.credit.stripe = index * stripes;
 	shard->quota = quota;
-	shard->credit.shard = index;
 	shard->payer = payer;
 }
 
@@ -50,9 +62,297 @@ void cmap_shard_destroy(struct cmap_shard *shard)
 	cmap_table_free(table);
 	cmap_wheel_free(shard->wheel);
 	cmap_arena_destroy(&shard->arena);
+	if (shard->stripe)
+		cmap_uncharge(&shard->arena.memory->account, stripes_bytes(shard));
+	kfree(shard->stripe);
+}
+
+/* ---- stripes ---- */
+
+/* Fill in the stripes that take the only one's place.  Versions go on from its last. */
+static void fill_stripes(struct cmap_shard *shard, struct cmap_stripe *stripe)
+{
+	struct cmap_stripe *first = &shard->first;
+	u32 i, stripes = 1U << shard->split_bits;
+	u64 step = (u64)shard->shards << shard->split_bits;
+
+	lockdep_assert_held(&first->lock);
+
+	for (i = 0; i < stripes; i++) {
+		spin_lock_init(&stripe[i].lock);
+		stripe[i].version = round_up(first->version, step) +
+				    shard->index + i * shard->shards;
+		stripe[i].events = first->events;
+		stripe[i].credit.stripe = first->credit.stripe + i;
+	}
+	stripe->credit = first->credit;
+	stripe->stash = first->stash;
+	first->credit.held = 0;
+	first->credit.holder = false;
+	first->stash = (struct cmap_stash){};
+	shard->entries += first->drift;
+	first->drift = 0;
+	/* The next write finds out how much it may be. */
+	WRITE_ONCE(shard->drift_max, 0);
+}
+
+/* Split a shard, unless that has been done or a table is being moved. */
+static bool use_stripes(struct cmap_shard *shard, struct cmap_stripe *stripe)
+{
+	const struct cmap_table *table;
+	bool use;
+
+	cmap_lock_bh(&shard->first.lock);
+	cmap_lock(&shard->lock);
+	table = cmap_shard_table_locked(shard);
+	use = !shard->stripe_bits && !cmap_shard_next_locked(shard, table);
+	if (use) {
+		fill_stripes(shard, stripe);
+		shard->stripe = stripe;
+		shard->then = (s32 *)(stripe + (1U << shard->split_bits));
+		shard->arena.stripe_bits = shard->split_bits;
+		/* Pairs with the acquire in cmap_shard_stripe(). */
+		smp_store_release(&shard->stripe_bits, shard->split_bits);
+	}
+	spin_unlock(&shard->lock);
+	spin_unlock_bh(&shard->first.lock);
+
+	return use;
+}
+
+/**
+ * cmap_shard_split() - have writers of a shard that has grown share no lock
+ * @shard: the shard, which has a table
+ * @gfp: GFP_KERNEL, or GFP_ATOMIC where sleeping is not allowed
+ *
+ * Without memory, or while a table is being moved, all stays as it is.
+ *
+ * Context: Process or softirq, as @gfp allows; no lock.
+ */
+void cmap_shard_split(struct cmap_shard *shard, gfp_t gfp)
+{
+	struct cmap_account *account = &shard->arena.memory->account;
+	struct cmap_stripe *stripe;
+
+	if (READ_ONCE(shard->stripe_bits) == shard->split_bits ||
+	    cmap_charge(account, stripes_bytes(shard)))
+		return;
+	stripe = kzalloc_node(stripes_bytes(shard), cmap_gfp(gfp),
+			      shard->arena.nid);
+	if (!stripe || !use_stripes(shard, stripe)) {
+		kfree(stripe);
+		cmap_uncharge(account, stripes_bytes(shard));
+	}
+}
+
+/**
+ * cmap_shard_lock() - lock the stripe of a hash
+ * @shard: the shard
+ * @high: high half of the hash
+ *
+ * Context: Process or softirq; no lock.
+ * Return: the stripe; spin_unlock_bh() of its lock releases it.
+ */
+struct cmap_stripe *cmap_shard_lock(struct cmap_shard *shard, u32 high)
+	__acquires(stripe)
+{
+	struct cmap_stripe *stripe;
+
+	for (;;) {
+		stripe = cmap_shard_stripe(shard, high);
+		cmap_lock_bh(&stripe->lock);
+		if (cmap_stripe_in_use(shard, stripe))
+			return stripe;
+		spin_unlock_bh(&stripe->lock);
+	}
+}
+
+/**
+ * cmap_shard_lock_in_bh() - lock the stripe of a hash where softirqs are disabled
+ * @shard: the shard
+ * @high: high half of the hash
+ *
+ * Context: Process or softirq; softirqs are disabled already; no lock.
+ * Return: the stripe; spin_unlock() of its lock releases it.
+ */
+struct cmap_stripe *cmap_shard_lock_in_bh(struct cmap_shard *shard, u32 high)
+	__acquires(stripe)
+{
+	struct cmap_stripe *stripe;
+
+	for (;;) {
+		stripe = cmap_shard_stripe(shard, high);
+		cmap_lock(&stripe->lock);
+		if (cmap_stripe_in_use(shard, stripe))
+			return stripe;
+		spin_unlock(&stripe->lock);
+	}
+}
+
+/**
+ * cmap_shard_lock_nth() - lock a stripe
+ * @shard: the shard
+ * @nth: which of its stripes; if there is only one, that one is locked
+ *
+ * Context: Process or softirq; no lock.
+ * Return: the stripe; spin_unlock_bh() of its lock releases it.
+ */
+struct cmap_stripe *cmap_shard_lock_nth(struct cmap_shard *shard, u32 nth)
+	__acquires(stripe)
+{
+	struct cmap_stripe *stripe;
+
+	for (;;) {
+		stripe = cmap_shard_stripes(shard) > 1 ? &shard->stripe[nth] :
+							 &shard->first;
+		cmap_lock_bh(&stripe->lock);
+		if (cmap_stripe_in_use(shard, stripe))
+			return stripe;
+		spin_unlock_bh(&stripe->lock);
+	}
+}
+
+/**
+ * cmap_shard_wait_for_writers() - wait until all that hold a stripe's lock have dropped it
+ * @shard: the shard
+ *
+ * If the shard is split meanwhile, its first lock was taken here before, so all that take
+ * those of the new stripes come later.
+ *
+ * Context: Process or softirq; no lock.
+ */
+void cmap_shard_wait_for_writers(struct cmap_shard *shard)
+{
+	u32 i;
+
+	for (i = 0; i < cmap_shard_stripes(shard); i++) {
+		struct cmap_stripe *stripe = cmap_shard_lock_nth(shard, i);
+
+		spin_unlock_bh(&stripe->lock);
+	}
+}
+
+/**
+ * cmap_shard_find_ref() - find the slot that refers to a node
+ * @shard: the shard
+ * @stripe: the stripe of @high
+ * @high: high half of the hash of the node's key, if it is an entry's
+ * @ref: the node, which may be reserved, free or another entry's by now
+ * @slot: set to the slot
+ *
+ * Context: The stripe's lock.
+ * Return: the slot's table; NULL if there is none.
+ */
+struct cmap_table *cmap_shard_find_ref(struct cmap_shard *shard,
+				       const struct cmap_stripe *stripe, u32 high,
+				       cmap_ref ref, struct cmap_slot *slot)
+{
+	struct cmap_table *table = cmap_shard_table_stripe(shard);
+	struct cmap_bucket *bucket;
+	u32 head;
+
+	lockdep_assert_held(&stripe->lock);
+
+	/* Nodes can be reserved before the shard has a table. */
+	if (!table)
+		return NULL;
+	table = cmap_table_of(table, &shard->arena, high, &bucket, &head);
+	return cmap_table_find_ref(table, high, ref, slot) ? table : NULL;
+}
+
+/**
+ * cmap_shard_versions() - add up the versions of a shard's stripes
+ * @shard: the shard
+ *
+ * Context: Any.
+ * Return: a number that changes with each write.
+ */
+u64 cmap_shard_versions(const struct cmap_shard *shard)
+{
+	u64 versions = READ_ONCE(shard->first.version);
+	u32 i, stripes = cmap_shard_stripes(shard);
+
+	for (i = 0; stripes > 1 && i < stripes; i++)
+		versions += READ_ONCE(shard->stripe[i].version);
+	return versions;
+}
+
+/**
+ * cmap_shard_reuses() - how many nodes stripes took out of their stashes
+ * @shard: the shard
+ *
+ * Context: The shard's lock.
+ * Return: how many, less those that the arena's counters have.
+ */
+u64 cmap_shard_reuses(const struct cmap_shard *shard)
+{
+	u64 reuses = READ_ONCE(shard->first.reuses);
+	u32 i, stripes = cmap_shard_stripes(shard);
+
+	lockdep_assert_held(&shard->lock);
+
+	for (i = 0; stripes > 1 && i < stripes; i++)
+		reuses += READ_ONCE(shard->stripe[i].reuses);
+	return reuses;
 }
 
 /* ---- counting ---- */
+
+static s64 sum_stripe(const struct cmap_stripe *stripe, u64 *changes, u32 *any)
+{
+	/* Pairs with the release in cmap_entries_end(). */
+	u32 n = smp_load_acquire(&stripe->changes);
+
+	*changes += n;
+	*any |= n;
+	return READ_ONCE(stripe->entries);
+}
+
+/**
+ * cmap_shard_sum() - add up the entries of a shard's stripes
+ * @shard: the shard
+ * @changes: their counts of changes are added to this
+ * @any: and their bits to this
+ *
+ * Context: Any.
+ * Return: the number of entries, if none changes meanwhile.
+ */
+u64 cmap_shard_sum(const struct cmap_shard *shard, u64 *changes, u32 *any)
+{
+	u64 entries = sum_stripe(&shard->first, changes, any);
+	u32 i, stripes = cmap_shard_stripes(shard);
+
+	for (i = 0; stripes > 1 && i < stripes; i++)
+		entries += sum_stripe(&shard->stripe[i], changes, any);
+	return entries;
+}
+
+/**
+ * cmap_shard_entries() - get the number of entries of a shard
+ * @shard: the shard
+ *
+ * Context: Any.
+ * Return: their number, if it does not change meanwhile.
+ */
+u64 cmap_shard_entries(const struct cmap_shard *shard)
+{
+	u64 changes = 0;
+	u32 any = 0;
+
+	return cmap_shard_sum(shard, &changes, &any);
+}
+
+static s64 entries_then(struct cmap_shard *shard, struct cmap_stripe *stripe)
+{
+	s64 entries;
+
+	cmap_lock_bh(&stripe->lock);
+	cmap_stripe_note_epoch(shard, stripe);
+	entries = *cmap_stripe_then(shard, stripe);
+	spin_unlock_bh(&stripe->lock);
+
+	return entries;
+}
 
 /**
  * cmap_shard_entries_then() - how many entries a shard had when a count began
@@ -64,30 +364,33 @@ void cmap_shard_destroy(struct cmap_shard *shard)
  */
 u64 cmap_shard_entries_then(struct cmap_shard *shard)
 {
-	u64 entries;
+	u64 entries = entries_then(shard, &shard->first);
+	u32 i, stripes;
 
-	cmap_lock_bh(&shard->lock);
-	cmap_shard_note_epoch(shard);
-	entries = shard->entries_then;
-	spin_unlock_bh(&shard->lock);
+	/* If the shard is split after this, the others had no entries then. */
+	stripes = cmap_shard_stripes(shard);
+	for (i = 0; stripes > 1 && i < stripes; i++)
+		entries += entries_then(shard, &shard->stripe[i]);
 
 	return entries;
 }
 
 /**
- * cmap_shard_collect() - put the credit that a shard holds into the pool
+ * cmap_shard_collect() - put the credit that a stripe holds into the pool
  * @shard: the shard
+ * @nth: which of its stripes
  *
- * When this returns, every write that was pending in the shard before it has
+ * When this returns, every write that was pending in the stripe before it has
  * ended.
  *
  * Context: Process or softirq; no lock.
  */
-void cmap_shard_collect(struct cmap_shard *shard)
+void cmap_shard_collect(struct cmap_shard *shard, u32 nth)
 {
-	cmap_lock_bh(&shard->lock);
-	cmap_quota_collect(shard->quota, &shard->credit);
-	spin_unlock_bh(&shard->lock);
+	struct cmap_stripe *stripe = cmap_shard_lock_nth(shard, nth);
+
+	cmap_quota_collect(shard->quota, &stripe->credit);
+	spin_unlock_bh(&stripe->lock);
 }
 
 /* ---- showing it to processes ---- */

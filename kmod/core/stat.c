@@ -19,33 +19,28 @@
 /* ---- counting ---- */
 
 /*
- * Sum up the entries if nobody changes their number meanwhile.  Each shard counts
+ * Sum up the entries if nobody changes their number meanwhile.  Each stripe counts
  * the beginning and the end of every change of its number of entries.  If these
- * counts are even at the first pass and the same at the second, no shard changed
+ * counts are even at the first pass and the same at the second, no stripe changed
  * between its two readings.  So all numbers held at the moment between the passes.
  * The counts only grow, so equal sums mean equal counts.
  */
 static bool entries_at_rest(const struct cmap *map, u64 *entries)
 {
-	u64 changes = 0, any = 0, sum = 0, n;
-	u32 i;
+	u64 changes = 0, again = 0;
+	u32 i, any = 0;
 
-	for (i = 0; i < map->shards; i++) {
-		/* Pairs with the release in cmap_entries_end(). */
-		n = smp_load_acquire(&map->shard[i]->changes);
-		changes += n;
-		any |= n;
-		sum += READ_ONCE(map->shard[i]->entries);
-	}
+	*entries = 0;
+	for (i = 0; i < map->shards; i++)
+		*entries += cmap_shard_sum(map->shard[i], &changes, &any);
 	if (any & 1)
 		return false;
 	/* Pairs with the barrier in cmap_entries_begin(). */
 	smp_rmb();
 	for (i = 0; i < map->shards; i++)
-		changes -= READ_ONCE(map->shard[i]->changes);
-	*entries = sum;
+		cmap_shard_sum(map->shard[i], &again, &any);
 
-	return !changes;
+	return changes == again;
 }
 
 /*
@@ -118,7 +113,7 @@ u64 cmap_map_entries(const struct cmap *map)
 	/* The other count does not get to run.  Sum up without one moment for all. */
 	entries = 0;
 	for (i = 0; i < map->shards; i++)
-		entries += READ_ONCE(map->shard[i]->entries);
+		entries += cmap_shard_entries(map->shard[i]);
 
 	return entries;
 }
@@ -178,6 +173,7 @@ static void stat_add_wheel(const struct cmap_wheel *wheel, struct cmap_stat *sta
 static void stat_add_shard(struct cmap_shard *shard, struct cmap_stat *stat)
 {
 	struct cmap_table *table;
+	u64 reuses;
 
 	cmap_lock_bh(&shard->lock);
 	if (shard->wheel)
@@ -193,8 +189,10 @@ static void stat_add_shard(struct cmap_shard *shard, struct cmap_stat *stat)
 	stat->retries += shard->retries;
 	stat->owned += shard->owned;
 	stat->orphaned += shard->orphaned;
-	stat->allocs += shard->arena.allocs;
-	stat->reuses += shard->arena.reuses;
+	/* Stripes may be counting: once is the same for both. */
+	reuses = cmap_shard_reuses(shard);
+	stat->allocs += shard->arena.allocs + reuses;
+	stat->reuses += shard->arena.reuses + reuses;
 	spin_unlock_bh(&shard->lock);
 }
 

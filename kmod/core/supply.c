@@ -37,6 +37,7 @@
 #define LEAN_MAX	3	/* tries when the machine had no memory */
 #define ROUNDS_KILLED	8	/* of a killed writer: a write lacks few things */
 #define COLLECT_ROUNDS	64	/* rounds when no other task may get to run */
+#define UNSTASH_MAX	16	/* times in softirq */
 #define EVACUATE_SHARES	4	/* steps, from the sparsest segments on */
 
 /**
@@ -55,6 +56,8 @@
  * @tries: how often in all there was nothing to wait for
  * @versions: sum of the versions of all shards at the last try
  * @lean: how often the machine or the memory cgroup had no memory
+ * @unstashed: how often nodes were taken out of stashes in softirq
+ * @stashed: there were nodes in stashes then that wait for a grace period
  * @since: in jiffies: since when only memory that writers hold could help.  The
  *	time of waits for grace periods is left out.  0 if it never was so
  * @lack: the memory that it lacks
@@ -76,6 +79,8 @@ struct relief {
 	unsigned int tries;
 	u64 versions;
 	unsigned int lean;
+	unsigned int unstashed;
+	bool stashed;
 	unsigned long since;
 	struct cmap_lack lack;
 	struct cmap_finding finding;
@@ -285,7 +290,7 @@ static u64 versions_of(const struct cmap *map)
 	u32 i;
 
 	for (i = 0; i < map->shards; i++)
-		versions += READ_ONCE(map->shard[i]->version);
+		versions += cmap_shard_versions(map->shard[i]);
 	return versions;
 }
 
@@ -396,7 +401,7 @@ static int await_number(struct relief *relief, int err)
 		return NO_HELP;
 	if (evacuate_shards(shard, NULL, 0, relief->lack.bytes, &later))
 		return wait_for_memory(relief);
-	pending = cmap_maintain_reclaim(shard, &freed);
+	pending = cmap_maintain_reclaim(shard, true, &freed);
 	if (freed)
 		return in_vain(relief, relief->fits) ? err : 0;
 	return pending || later ? wait_for_readers(relief, err) : err;
@@ -440,13 +445,35 @@ static bool memory_is_coming(const struct relief *relief)
 }
 
 /*
+ * A relief: have the shard's free nodes where all its writers find them.  Other stripes
+ * may have stashed what the write lacks.  In softirq there may be more of them than should
+ * be looked at.
+ */
+static int empty_stashes(struct relief *relief, int err)
+{
+	int given;
+
+	if (!cmap_write_lacks_node(relief->write))
+		return NO_HELP;
+	given = cmap_maintain_unstash(relief->shard, relief->gfp);
+	relief->stashed = given == -EAGAIN;
+	if (given <= 0)
+		return NO_HELP;
+	return gfpflags_allow_blocking(relief->gfp) ||
+	       relief->unstashed++ < UNSTASH_MAX ? 0 : -EAGAIN;
+}
+
+/*
  * Decide whether waiting would help a write that must not sleep.  Returns 0 to
  * try again, or the error to fail with.
  */
 static int relieve_atomic(struct relief *relief, int err)
 {
 	struct cmap_write *write = relief->write;
+	int answer = empty_stashes(relief, err);
 
+	if (answer != NO_HELP)
+		return answer;
 	/*
 	 * Such a write does not queue, and takes nothing from those who do.  If there
 	 * are none, it may take a larger node.
@@ -460,7 +487,7 @@ static int relieve_atomic(struct relief *relief, int err)
 		return 0;
 	}
 	if (cmap_write_lacks_node(write) &&
-	    cmap_shard_outlook(relief->shard, write).coming)
+	    (relief->stashed || cmap_shard_outlook(relief->shard, write).coming))
 		return -EAGAIN;
 	if (!limit_reached(err))
 		return err;
@@ -555,6 +582,7 @@ static int join_map_queue(struct relief *relief, int err)
  * -EINTR.
  */
 static int (* const reliefs[])(struct relief *relief, int err) = {
+	empty_stashes,
 	join_shard_queue,
 	await_node,
 	join_map_queue,
@@ -588,14 +616,26 @@ static int relieve_write(struct relief *relief, int err)
 
 /* ---- the limit on entries ---- */
 
+/* How many stripes there can be. */
+static u32 stripes_of(const struct cmap *map)
+{
+	return map->shards * map->stripes;
+}
+
+static void collect(const struct cmap *map, u32 i)
+{
+	cmap_shard_collect(map->shard[i / map->stripes], i % map->stripes);
+}
+
 /*
- * The next shard that holds credit, or the number of shards.  This is a hint;
+ * The next stripe that holds credit, or the number of stripes.  This is a hint;
  * only the pool says for sure whether there are holders.
  */
 static u32 next_holder(const struct cmap *map, u32 from)
 {
 	/* This races with a writer that changes a bit.  Either answer is good. */
-	return data_race(find_next_bit(map->quota.holders, map->shards, from));
+	return data_race(find_next_bit(map->quota.holders, stripes_of(map),
+				       from));
 }
 
 /*
@@ -620,9 +660,9 @@ static int collect_credit(struct cmap *map, gfp_t gfp, unsigned int *rounds)
 	if (patient && fatal_signal_pending(current))
 		return -EINTR;
 
-	for (i = next_holder(map, 0); i < map->shards;
+	for (i = next_holder(map, 0); i < stripes_of(map);
 	     i = next_holder(map, i + 1)) {
-		cmap_shard_collect(map->shard[i]);
+		collect(map, i);
 		if (cmap_quota_available(&map->quota))
 			return 0;
 	}
@@ -636,8 +676,8 @@ static int collect_credit(struct cmap *map, gfp_t gfp, unsigned int *rounds)
 	 * our priority.
 	 */
 	if (*rounds % COLLECT_ROUNDS == 0)
-		for (i = 0; i < map->shards; i++)
-			cmap_shard_collect(map->shard[i]);
+		for (i = 0; i < stripes_of(map); i++)
+			collect(map, i);
 	cond_resched();
 
 	return 0;

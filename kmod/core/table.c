@@ -475,13 +475,34 @@ static bool bucket_free_slot(struct cmap_bucket *bucket,
 }
 
 /**
+ * cmap_table_free_slot() - find a free slot for a new entry in its chain as it is
+ * @table: the table that the entry's bucket is in now
+ * @high: high half of the key's hash
+ * @slot: set to the slot
+ *
+ * Context: The stripe's lock.
+ * Return: false if there is none.
+ */
+bool cmap_table_free_slot(struct cmap_table *table, u32 high,
+			  struct cmap_slot *slot)
+{
+	struct cmap_bucket *bucket;
+
+	bucket = cmap_table_bucket(table, cmap_table_index(table, high));
+	for (; bucket; bucket = cmap_bucket_next(table, bucket->head))
+		if (bucket_free_slot(bucket, slot))
+			return true;
+	return false;
+}
+
+/**
  * cmap_table_place() - find a free slot for a new entry
  * @table: the table that the entry's bucket is in now
  * @high: high half of the key's hash
  * @chain_max: most buckets that the chain may have behind its first
  * @slot: set to the slot
  *
- * Context: The shard's lock.
+ * Context: The stripe's lock and the shard's lock.
  * Return: 0; -EAGAIN if the pool needs more buckets; -EXFULL if the chain is
  * as long as it may be.
  */
@@ -523,7 +544,7 @@ int cmap_table_place(struct cmap_table *table, u32 high, u32 chain_max,
  * The entry never leaves its slot while it is replaced, so no reader can miss
  * it (guarantee A3).
  *
- * Context: The shard's lock.
+ * Context: The stripe's lock.
  */
 void cmap_slot_replace(const struct cmap_slot *slot, cmap_ref ref)
 {
@@ -536,7 +557,7 @@ void cmap_slot_replace(const struct cmap_slot *slot, cmap_ref ref)
  * @table: the table
  * @bucket: the chain's first bucket
  *
- * Context: The shard's lock.
+ * Context: The stripe's lock.
  * Return: how many there are.
  */
 u32 cmap_chain_entries(const struct cmap_table *table,
@@ -559,7 +580,7 @@ u32 cmap_chain_entries(const struct cmap_table *table,
  * The number of entries counts, not that of buckets: entries stay where they
  * are when those before them in the chain are deleted.
  *
- * Context: The shard's lock.
+ * Context: The stripe's lock.
  * Return: the number, if the chain may have CMAP_CHAIN_HALF entries or more.
  * Returns 0 without scanning if no chain was ever long enough.
  */
@@ -567,7 +588,7 @@ u32 cmap_table_chain_entries(const struct cmap_table *table, u32 high)
 {
 	u32 index = cmap_table_index(table, high);
 
-	if (likely(table->longest * CMAP_BUCKET_SLOTS < CMAP_CHAIN_HALF))
+	if (likely(READ_ONCE(table->longest) * CMAP_BUCKET_SLOTS < CMAP_CHAIN_HALF))
 		return 0;
 
 	return cmap_chain_entries(table, cmap_table_bucket(table, index));
@@ -581,7 +602,7 @@ u32 cmap_table_chain_entries(const struct cmap_table *table, u32 high)
  * @tag: the tag of its key's hash
  * @ref: its ref
  *
- * Context: The shard's lock.
+ * Context: The stripe's lock.
  */
 void cmap_table_fill(struct cmap_table *table, const struct cmap_slot *slot,
 		     const struct cmap_node *node, u16 tag, cmap_ref ref)
@@ -595,7 +616,7 @@ void cmap_table_fill(struct cmap_table *table, const struct cmap_slot *slot,
 	/* Each lookup reads this line, so do not write it in vain. */
 	if (unlikely(cmap_table_chain_entries(table, node->hash_high) >
 		     CMAP_CHAIN_HALF))
-		table->overlong++;
+		atomic_inc(&table->overlong);
 }
 
 /**
@@ -604,14 +625,14 @@ void cmap_table_fill(struct cmap_table *table, const struct cmap_slot *slot,
  * @slot: the entry's slot
  * @node: its node, still the caller's to retire
  *
- * Context: The shard's lock.
+ * Context: The stripe's lock.
  */
 void cmap_table_delete(struct cmap_table *table, const struct cmap_slot *slot,
 		       const struct cmap_node *node)
 {
 	if (unlikely(cmap_table_chain_entries(table, node->hash_high) >
 		     CMAP_CHAIN_HALF))
-		table->overlong--;
+		atomic_dec(&table->overlong);
 	cmap_slot_replace(slot, 0);
 }
 
@@ -622,7 +643,7 @@ void cmap_table_delete(struct cmap_table *table, const struct cmap_slot *slot,
  * @ref: the node
  * @slot: set to that slot
  *
- * Context: The shard's lock.
+ * Context: The stripe's lock.
  * Return: false if no slot does: the node is no entry's.
  */
 bool cmap_table_find_ref(const struct cmap_table *table, u32 high,

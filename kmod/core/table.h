@@ -24,6 +24,7 @@
 #define CMAP_BUCKET_SLOTS	10
 #define CMAP_TABLE_BITS_MIN	5	/* with its pool, one page of 4 KiB */
 #define CMAP_TABLE_BITS_MAX	26
+#define CMAP_TABLE_STRIPES	16	/* most stripes of a shard */
 #define CMAP_CHAIN_MAX		16	/* buckets behind the first */
 /* Entries of a chain, so that two such chains make one that is not too long. */
 #define CMAP_CHAIN_HALF		((1 + CMAP_CHAIN_MAX) / 2 * CMAP_BUCKET_SLOTS)
@@ -79,11 +80,12 @@ static_assert(sizeof(struct cmap_bucket) == 64);
  * @pool_used: buckets taken from the pool
  * @longest: buckets in the longest chain that there ever was
  * @overlong: sum over all chains of the entries above CMAP_CHAIN_HALF
- * @moved: buckets [0, @moved) have been moved into @next
+ * @moved: how many buckets of each stripe have been moved into @next
  * @chunk: the chunks of the array, then those of the pool
  *
- * @next, buckets and pool chunks are read under RCU and changed under the shard's
- * lock.  That lock also guards @overlong, @moved, @pool_*, @hidden and @unclean.
+ * @next, buckets and pool chunks are read under RCU.  Buckets of the array, and those
+ * chained to them, are changed under their stripe's lock, which also guards @moved.
+ * The shard's lock guards @next, @pool_*, @hidden and @unclean.
  * @longest, and in page faults @pool_chunks, are read without it.  The rest is
  * constant.
  */
@@ -109,8 +111,8 @@ struct cmap_table {
 	u32 pool_chunks_max;
 	u32 pool_used;
 	u32 longest;
-	u32 overlong;
-	u32 moved;
+	atomic_t overlong;
+	u32 moved[CMAP_TABLE_STRIPES];
 	struct cmap_bucket *chunk[];
 };
 
@@ -233,6 +235,8 @@ void cmap_table_free_rcu(struct cmap_table *table);
 u64 cmap_table_array_bytes(u8 bits);
 u64 cmap_table_bytes(const struct cmap_table *table);
 
+bool cmap_table_free_slot(struct cmap_table *table, u32 high,
+			  struct cmap_slot *slot);
 int cmap_table_place(struct cmap_table *table, u32 high, u32 chain_max,
 		     struct cmap_slot *slot);
 u32 cmap_chain_entries(const struct cmap_table *table,

@@ -151,7 +151,7 @@ static void claim_segment(struct cmap_arena *arena, struct cmap_segment *segment
 	cmap_class_count(class, segment, -(s32)segment->capacity,
 			 -(s32)segment->capacity);
 	segment->evacuated = true;
-	arena->needs_trim = true;
+	WRITE_ONCE(arena->needs_trim, true);
 }
 
 /*

@@ -35,7 +35,7 @@ void cmap_wait_key_init(struct cmap_waiter *waiter, u32 i,
 
 /*
  * Look for the key without a lock, and see whether it has another version.  False if it
- * is absent: then only the shard's lock can tell.
+ * is absent: then only the stripe's lock can tell.
  */
 static bool look_present(struct cmap_waiter_key *key)
 {
@@ -54,23 +54,25 @@ static bool look_present(struct cmap_waiter_key *key)
 }
 
 /* Look whether the key has changed.  If not, and if asked to, enter it. */
-static bool wait_look_locked(struct cmap_waiter_key *key, bool enter)
+static bool wait_look_locked(struct cmap_stripe *stripe,
+			     struct cmap_waiter_key *key, bool enter)
 {
 	const struct cmap_shard *shard = key->shard;
 	const struct cmap_node *node;
 
-	lockdep_assert_held(&shard->lock);
+	lockdep_assert_held(&stripe->lock);
 
 	/* An entry that is absent is another change once it is removed. */
-	cmap_gone_key(key->shard, &key->key);
+	cmap_gone_key(key->shard, stripe, &key->key);
 	rcu_read_lock();
 	node = cmap_shard_find(shard, &key->key);
 	if (node) {
 		key->changed = node->version != key->version;
 		key->version = node->version;
-	} else if (!cmap_waiters_unchanged(shard, &key->key, key->version)) {
+	} else if (!cmap_waiters_unchanged(shard, stripe, &key->key,
+					   key->version)) {
 		key->changed = true;
-		key->version = shard->version;
+		key->version = stripe->version;
 	}
 	rcu_read_unlock();
 
@@ -86,11 +88,13 @@ static u32 look_at_all(struct cmap_waiter *waiter)
 
 	for (i = 0; i < waiter->count; i++) {
 		struct cmap_waiter_key *key = &waiter->key[i];
+		struct cmap_stripe *stripe;
 
 		if (!look_present(key)) {
-			cmap_lock_bh(&key->shard->lock);
-			wait_look_locked(key, false);
-			spin_unlock_bh(&key->shard->lock);
+			stripe = cmap_shard_lock(key->shard,
+						 cmap_hash_high(key->key.hash));
+			wait_look_locked(stripe, key, false);
+			spin_unlock_bh(&stripe->lock);
 		}
 		changed += key->changed;
 	}
@@ -109,10 +113,12 @@ static u32 look_and_enter(struct cmap_waiter *waiter)
 	WRITE_ONCE(waiter->woken, false);
 	for (i = 0; i < waiter->count; i++) {
 		struct cmap_waiter_key *key = &waiter->key[i];
+		struct cmap_stripe *stripe;
 
-		cmap_lock_bh(&key->shard->lock);
-		changed += wait_look_locked(key, !changed);
-		spin_unlock_bh(&key->shard->lock);
+		stripe = cmap_shard_lock(key->shard,
+					 cmap_hash_high(key->key.hash));
+		changed += wait_look_locked(stripe, key, !changed);
+		spin_unlock_bh(&stripe->lock);
 	}
 	return changed;
 }
@@ -171,7 +177,10 @@ static int wait_prepare(struct cmap_waiter *waiter)
 	int err;
 
 	for (i = 0; i < waiter->count; i++) {
-		err = cmap_waiters_prepare(waiter->key[i].shard);
+		const struct cmap_waiter_key *key = &waiter->key[i];
+
+		err = cmap_waiters_prepare(key->shard,
+					   cmap_hash_high(key->key.hash));
 		if (err)
 			return err;
 	}

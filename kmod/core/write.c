@@ -5,12 +5,16 @@
 #include "expire.h"
 #include "lock.h"
 #include "maintain.h"
+#include "migrate.h"
 #include "orphan.h"
 
+#include <linux/jiffies.h>
+#include <linux/math.h>
 #include <linux/overflow.h>
 #include <linux/prefetch.h>
 
 #define CLEAR_BUCKETS		16	/* per lock hold */
+#define STASH_NODES		16	/* given back per lock hold */
 
 /* ---- one write, under the lock ---- */
 
@@ -89,6 +93,18 @@ static int keep_value(struct cmap_write *write, const struct cmap_node *node)
 	return 0;
 }
 
+/* False if the owner has ended. */
+static bool enter_owner(struct cmap_shard *shard, const struct cmap_write *write)
+{
+	bool entered;
+
+	cmap_lock(&shard->lock);
+	entered = cmap_owner_enter(write->owner, shard->index);
+	spin_unlock(&shard->lock);
+
+	return entered;
+}
+
 /* Decide which deadline and owner the entry gets, before anything is prepared for it. */
 static int choose_trailer(struct cmap_shard *shard, struct cmap_write *write,
 			   const struct cmap_node *node)
@@ -99,11 +115,11 @@ static int choose_trailer(struct cmap_shard *shard, struct cmap_write *write,
 		write->flags &= ~CMAP_WRITE_EXTENDED;
 		return 0;
 	}
-	if (write->flags & CMAP_WRITE_OWNED &&
-	    !cmap_owner_enter(write->owner, shard->index))
+	if (write->flags & CMAP_WRITE_OWNED && !enter_owner(shard, write))
 		return -EBADF;
 	write->flags |= CMAP_WRITE_EXTENDED;
-	return !write->result || shard->wheel ?
+	/* Once there is a wheel it stays.  It is used under the shard's lock. */
+	return !write->result || READ_ONCE(shard->wheel) ?
 	       0 : blocked_on(write, CMAP_BLOCKED_ON_WHEEL);
 }
 
@@ -134,19 +150,30 @@ static void fill_key(struct cmap_node *node, const struct cmap_write *write)
 }
 
 /*
- * Report that a write lacks a node.  @room: size of the old node, or 0 if there
- * is none.
+ * Report that a write lacks a node.  @old: the old node, or 0 if there is none.
  */
-static noinline int blocked_on_node(struct cmap_shard *shard,
-				    struct cmap_write *write, u32 room)
+static int lacks_node(struct cmap_shard *shard, struct cmap_write *write,
+		      cmap_ref old)
 {
 	u32 size = cmap_write_size(write);
 
-	write->room = room;
+	write->room = old ? cmap_arena_room(&shard->arena, old) : 0;
 	if (!(write->flags & CMAP_WRITE_QUEUED) &&
 	    cmap_arena_queued(&shard->arena, size))
 		return blocked_on(write, CMAP_BLOCKED_ON_QUEUE);
 	return blocked_on(write, CMAP_BLOCKED_ON_NODE);
+}
+
+static noinline int blocked_on_node(struct cmap_shard *shard,
+				    struct cmap_write *write, cmap_ref old)
+{
+	int err;
+
+	cmap_lock(&shard->lock);
+	err = lacks_node(shard, write, old);
+	spin_unlock(&shard->lock);
+
+	return err;
 }
 
 /*
@@ -166,32 +193,80 @@ static noinline cmap_ref take_larger(struct cmap_shard *shard,
 }
 
 /*
+ * Take a node that the writer of a long value has reserved and filled.  It has room for a
+ * deadline that the entry does not get, or is one of the old node's size.
+ */
+static noinline cmap_ref take_reserved(struct cmap_shard *shard,
+				       const struct cmap_write *write, cmap_ref old)
+{
+	cmap_ref ref = write->ref;
+
+	cmap_lock(&shard->lock);
+	if (!old && !cmap_arena_may_insert(&shard->arena, ref))
+		ref = 0;
+	else
+		cmap_arena_in_hand(&shard->arena, ref, false);
+	if (ref && cmap_arena_larger(write->ref_room, cmap_write_size_new(write)))
+		cmap_arena_more_larger(&shard->arena);
+	spin_unlock(&shard->lock);
+
+	return ref;
+}
+
+/* Take a node that the stripe has not in its stash. */
+static noinline cmap_ref take_node(struct cmap_shard *shard,
+				   struct cmap_stripe *stripe,
+				   const struct cmap_write *write, u32 size,
+				   cmap_ref old)
+{
+	cmap_ref ref;
+
+	cmap_lock(&shard->lock);
+	ref = cmap_arena_take(&shard->arena, size, old,
+			      write->flags & CMAP_WRITE_QUEUED);
+	if (unlikely(!ref) && old) {
+		ref = take_larger(shard, write, old);
+		if (ref)
+			cmap_arena_more_larger(&shard->arena);
+	}
+	/* Nodes of a size that is no longer used here do not stay in the stash. */
+	if (stripe->stash.class != cmap_class_of(size))
+		cmap_stash_empty(&shard->arena, &stripe->stash, STASH_NODES, true);
+	if (ref)
+		cmap_stash_fill(&shard->arena, &stripe->stash, size,
+				cmap_shard_note_cpu(shard));
+	spin_unlock(&shard->lock);
+
+	return ref;
+}
+
+/*
  * Get a node that is complete but for its version.  A value longer than
  * CMAP_COPY_LOCKED_MAX comes in a reserved node.  @old: the node to be
  * replaced, or 0.
  */
 static __always_inline struct cmap_node *
-prepare_node(struct cmap_shard *shard, struct cmap_write *write, cmap_ref old,
-	     cmap_ref *ref)
+prepare_node(struct cmap_shard *shard, struct cmap_stripe *stripe,
+	     struct cmap_write *write, cmap_ref old, cmap_ref *ref)
 {
 	u32 size = cmap_write_size_new(write);
 	struct cmap_node *node;
 
 	if (unlikely(write->ref)) {
-		*ref = write->ref;
-		if (!old && !cmap_arena_may_insert(&shard->arena, *ref))
+		*ref = take_reserved(shard, write, old);
+		if (!*ref)
 			return NULL;
-		cmap_arena_in_hand(&shard->arena, *ref, false);
 		node = cmap_arena_node(&shard->arena, *ref);
 		if (write->flags & CMAP_WRITE_EXTENDED)
 			fill_trailer(node, write);
 		return node;
 	}
 
-	*ref = cmap_arena_take(&shard->arena, size, old,
-			       write->flags & CMAP_WRITE_QUEUED);
-	if (unlikely(!*ref) && old)
-		*ref = take_larger(shard, write, old);
+	*ref = cmap_stash_take(&shard->arena, &stripe->stash, size);
+	if (likely(*ref))
+		WRITE_ONCE(stripe->reuses, stripe->reuses + 1);
+	else
+		*ref = take_node(shard, stripe, write, size, old);
 	if (unlikely(!*ref))
 		return NULL;
 	node = cmap_arena_node(&shard->arena, *ref);
@@ -214,6 +289,7 @@ static __always_inline void tell_old(struct cmap_write *write,
 }
 
 static __always_inline int delete_entry(struct cmap_shard *shard,
+					struct cmap_stripe *stripe,
 					struct cmap_write *write,
 					struct cmap_table *table,
 					const struct cmap_slot *slot,
@@ -227,18 +303,20 @@ static __always_inline int delete_entry(struct cmap_shard *shard,
 		.keep_old = write->flags & CMAP_WRITE_KEEP_OLD,
 	};
 
-	cmap_entries_begin(shard);
-	cmap_quota_deleting(shard->quota, &shard->credit);
-	write->version = cmap_commit_locked(shard, CMAP_CHANGE_DELETE, &change);
+	cmap_entries_begin(shard, stripe);
+	cmap_quota_deleting(shard->quota, &stripe->credit);
+	write->version = cmap_commit_locked(shard, stripe, CMAP_CHANGE_DELETE,
+					    &change);
 	tell_old(write, &change);
-	cmap_entries_end(shard, shard->entries - 1);
-	cmap_quota_return(shard->quota, &shard->credit, 1);
+	cmap_entries_end(stripe, -1);
+	cmap_quota_return(shard->quota, &stripe->credit, 1);
 
 	return 0;
 }
 
-static int replace_entry(struct cmap_shard *shard, struct cmap_write *write,
-			 const struct cmap_slot *slot, struct cmap_node *old)
+static int replace_entry(struct cmap_shard *shard, struct cmap_stripe *stripe,
+			 struct cmap_write *write, const struct cmap_slot *slot,
+			 struct cmap_node *old)
 {
 	struct cmap_change change = {
 		.slot = slot,
@@ -247,13 +325,12 @@ static int replace_entry(struct cmap_shard *shard, struct cmap_write *write,
 		.keep_old = write->flags & CMAP_WRITE_KEEP_OLD,
 	};
 
-	change.node = prepare_node(shard, write, change.old_ref, &change.ref);
+	change.node = prepare_node(shard, stripe, write, change.old_ref,
+				   &change.ref);
 	if (!change.node)
-		return blocked_on_node(shard, write,
-				       cmap_arena_room(&shard->arena,
-						       change.old_ref));
+		return blocked_on_node(shard, write, change.old_ref);
 
-	write->version = cmap_commit_locked(shard, CMAP_CHANGE_REPLACE,
+	write->version = cmap_commit_locked(shard, stripe, CMAP_CHANGE_REPLACE,
 					    &change);
 	write->ref = 0;
 	tell_old(write, &change);
@@ -261,50 +338,78 @@ static int replace_entry(struct cmap_shard *shard, struct cmap_write *write,
 	return 0;
 }
 
-/* While a table shrinks, the chain that two chains will become counts. */
-static bool chain_full_when_shrunk(const struct cmap_shard *shard,
-				   const struct cmap_table *table, u32 high)
+/*
+ * Announce an entry of a chain that is so long that two of its kind would be too long
+ * together, before it is there.  While a table shrinks there is none: then the chain that
+ * two chains will become counts.  Both are under the lock under which a table begins to
+ * shrink, and that looks at what is announced.
+ */
+static noinline int announce_overlong(struct cmap_shard *shard,
+				      struct cmap_table *table)
 {
-	const struct cmap_table *next =
-		rcu_dereference_protected(table->next,
-					  lockdep_is_held(&shard->lock));
+	const struct cmap_table *next;
+	int err = 0;
 
-	return next && next->bits < table->bits &&
-	       cmap_table_chain_entries(table, high) >= CMAP_CHAIN_HALF;
+	cmap_lock(&shard->lock);
+	next = cmap_shard_next_locked(shard, table);
+	if (next && next->bits < table->bits)
+		err = -EXFULL;
+	else
+		atomic_inc(&table->overlong);
+	spin_unlock(&shard->lock);
+
+	return err;
+}
+
+/* Get a bucket of the pool for a chain without a free slot. */
+static noinline int lengthen_chain(struct cmap_shard *shard,
+				   struct cmap_table *table, u32 high,
+				   struct cmap_slot *slot)
+{
+	int err;
+
+	cmap_lock(&shard->lock);
+	err = cmap_table_place(table, high, CMAP_CHAIN_MAX, slot);
+	/* The next look for work is soon. */
+	if (unlikely(cmap_migrate_due(shard)) && !shard->resize_after)
+		WRITE_ONCE(shard->resize_after, get_jiffies_64());
+	spin_unlock(&shard->lock);
+
+	return err;
 }
 
 /* Do everything of an insertion that can fail.  On success the credit is drawn. */
 static __always_inline int prepare_insert(struct cmap_shard *shard,
+					  struct cmap_stripe *stripe,
 					  struct cmap_write *write,
 					  struct cmap_change *change,
 					  struct cmap_slot *slot)
 {
 	u32 high = cmap_hash_high(write->key.hash);
-	int err;
+	int err = 0;
 
-	if (unlikely(chain_full_when_shrunk(shard, change->table, high)))
-		return -EXFULL;
-	err = cmap_table_place(change->table, high, CMAP_CHAIN_MAX, slot);
+	if (unlikely(!cmap_table_free_slot(change->table, high, slot)))
+		err = lengthen_chain(shard, change->table, high, slot);
 	if (err)
 		return err == -EAGAIN ?
 		       blocked_on(write, CMAP_BLOCKED_ON_POOL) : err;
 	/* The key is absent and the map is full, both at this moment. */
-	err = cmap_quota_draw(shard->quota, &shard->credit);
+	err = cmap_quota_draw(shard->quota, &stripe->credit);
 	if (err)
 		return err == -EAGAIN ?
 		       blocked_on(write, CMAP_BLOCKED_ON_CREDIT) : err;
 
-	change->node = prepare_node(shard, write, 0, &change->ref);
+	change->node = prepare_node(shard, stripe, write, 0, &change->ref);
 	if (!change->node) {
-		cmap_quota_return(shard->quota, &shard->credit, 1);
+		cmap_quota_return(shard->quota, &stripe->credit, 1);
 		return blocked_on_node(shard, write, 0);
 	}
 
 	return 0;
 }
 
-static int insert_entry(struct cmap_shard *shard, struct cmap_write *write,
-			struct cmap_table *table)
+static int insert_entry(struct cmap_shard *shard, struct cmap_stripe *stripe,
+			struct cmap_write *write, struct cmap_table *table)
 {
 	struct cmap_slot slot;
 	struct cmap_change change = {
@@ -312,18 +417,28 @@ static int insert_entry(struct cmap_shard *shard, struct cmap_write *write,
 		.slot = &slot,
 		.tag = cmap_hash_tag(write->key.hash),
 	};
-	int err = prepare_insert(shard, write, &change, &slot);
+	bool overlong = cmap_table_chain_entries(table,
+						 cmap_hash_high(write->key.hash)) >=
+			CMAP_CHAIN_HALF;
+	int err = unlikely(overlong) ? announce_overlong(shard, table) : 0;
 
 	if (err)
 		return err;
 
-	cmap_entries_begin(shard);
-	write->version = cmap_commit_locked(shard, CMAP_CHANGE_INSERT, &change);
-	write->ref = 0;
-	cmap_entries_end(shard, shard->entries + 1);
-	cmap_quota_inserted(shard->quota, &shard->credit);
+	err = prepare_insert(shard, stripe, write, &change, &slot);
+	if (!err) {
+		cmap_entries_begin(shard, stripe);
+		write->version = cmap_commit_locked(shard, stripe,
+						    CMAP_CHANGE_INSERT, &change);
+		write->ref = 0;
+		cmap_entries_end(stripe, 1);
+		cmap_quota_inserted(shard->quota, &stripe->credit);
+	}
+	/* The entry counts by itself now. */
+	if (unlikely(overlong))
+		atomic_dec(&table->overlong);
 
-	return 0;
+	return err;
 }
 
 /*
@@ -340,6 +455,7 @@ static bool written_over(const struct cmap_shard *shard,
 }
 
 static __always_inline int write_locked(struct cmap_shard *shard,
+					struct cmap_stripe *stripe,
 					struct cmap_write *write)
 {
 	struct cmap_node *node = NULL;
@@ -348,17 +464,17 @@ static __always_inline int write_locked(struct cmap_shard *shard,
 	s64 sum;
 	int err;
 
-	lockdep_assert_held(&shard->lock);
+	lockdep_assert_held(&stripe->lock);
 
 	write->old = NULL;
 	write->old_len = 0;
-	table = cmap_shard_table_locked(shard);
+	table = cmap_shard_table_stripe(shard);
 	if (table)
 		node = cmap_table_find(&table, &shard->arena, &write->key,
 				       &slot);
 
 	if (node && unlikely(cmap_node_is_extended(node)) &&
-	    cmap_gone_locked(shard, table, &slot, node))
+	    cmap_gone_locked(shard, stripe, table, &slot, node))
 		node = NULL;
 
 	err = check_conditions(write, node);
@@ -370,7 +486,7 @@ static __always_inline int write_locked(struct cmap_shard *shard,
 	if (!table)
 		return blocked_on(write, CMAP_BLOCKED_ON_TABLE);
 	if (write->flags & CMAP_WRITE_DELETE)
-		return delete_entry(shard, write, table, &slot, node);
+		return delete_entry(shard, stripe, write, table, &slot, node);
 	if (unlikely(write->flags & CMAP_WRITE_TIMED)) {
 		if (write->flags & CMAP_WRITE_TOUCH)
 			err = keep_value(write, node);
@@ -381,9 +497,9 @@ static __always_inline int write_locked(struct cmap_shard *shard,
 	if (write->flags & CMAP_WRITE_ADD)
 		write->value = &sum;
 	if (node)
-		err = replace_entry(shard, write, &slot, node);
+		err = replace_entry(shard, stripe, write, &slot, node);
 	else
-		err = insert_entry(shard, write, table);
+		err = insert_entry(shard, stripe, write, table);
 	if (write->flags & CMAP_WRITE_ADD) {
 		write->value = NULL;
 		if (!err)
@@ -392,26 +508,31 @@ static __always_inline int write_locked(struct cmap_shard *shard,
 	/* If the new deadline has passed, the entry does not stay either. */
 	if (unlikely(write->flags & CMAP_WRITE_EXTENDED) && !err &&
 	    unlikely(written_over(shard, write)))
-		cmap_expire_written(shard, &write->key);
+		cmap_expire_written(shard, stripe, &write->key);
 
 	return err;
 }
 
 /*
- * A write's share in the work of a shard.  There is none if the write left the
- * number of entries unchanged, unless a table is being moved or could not be
- * allocated, or the arena asks for work.
+ * A write's share in the work of a shard.  There is none if the shard has been told
+ * roughly how many entries there are, unless a table is being moved or could not be
+ * allocated, or the write or the arena lacks something.  A write whose condition does not
+ * hold lacks nothing.
  */
-static __always_inline unsigned int
-assist_migration(struct cmap_shard *shard, u64 entries, int err)
+static __always_inline unsigned int pending_work(struct cmap_shard *shard,
+						 struct cmap_stripe *stripe, int err)
 {
-	const struct cmap_table *table = cmap_shard_table_locked(shard);
+	const struct cmap_table *table = cmap_shard_table_stripe(shard);
+	bool moving = table && rcu_access_pointer(table->next);
+	bool lacks = err == -EAGAIN || err == -EXFULL;
 
-	if (likely(!err && entries == shard->entries &&
-		   !rcu_access_pointer(table->next) && !shard->resize_after &&
-		   !shard->arena.needs_trim && !shard->arena.below_low_watermark))
+	if (likely(!lacks && abs(stripe->drift) <= READ_ONCE(shard->drift_max) &&
+		   !moving && !READ_ONCE(shard->resize_after) &&
+		   !READ_ONCE(shard->arena.needs_upkeep) &&
+		   !READ_ONCE(shard->arena.needs_trim) &&
+		   !READ_ONCE(shard->arena.below_low_watermark)))
 		return 0;
-	return cmap_pending_assist(shard);
+	return cmap_pending_tell(shard, stripe) | (moving ? CMAP_PENDING_MOVE : 0);
 }
 
 /*
@@ -431,13 +552,27 @@ static noinline void prefetch_for_write(struct cmap_shard *shard,
 }
 
 /* Contended: use the wait to prefetch the bucket and the node. */
-static void lock_for_write(struct cmap_shard *shard, const struct cmap_key *key)
-	__acquires(&shard->lock)
+static __always_inline struct cmap_stripe *
+lock_for_write(struct cmap_shard *shard, const struct cmap_key *key)
+	__acquires(stripe)
 {
-	if (likely(spin_trylock_bh(&shard->lock)))
-		return;
+	u32 high = cmap_hash_high(key->hash);
+	struct cmap_stripe *stripe = cmap_shard_stripe(shard, high);
+
+	if (likely(spin_trylock_bh(&stripe->lock))) {
+		if (cmap_stripe_in_use(shard, stripe))
+			return stripe;
+		spin_unlock_bh(&stripe->lock);
+	}
 	prefetch_for_write(shard, key);
-	cmap_lock_bh(&shard->lock);
+	return cmap_shard_lock(shard, high);
+}
+
+static noinline void count_retry(struct cmap_shard *shard)
+{
+	cmap_lock(&shard->lock);
+	WRITE_ONCE(shard->retries, shard->retries + 1);
+	spin_unlock(&shard->lock);
 }
 
 /**
@@ -453,25 +588,49 @@ static void lock_for_write(struct cmap_shard *shard, const struct cmap_key *key)
 int cmap_shard_try_write(struct cmap_shard *shard, struct cmap_write *write,
 			 gfp_t gfp)
 {
+	struct cmap_stripe *stripe = lock_for_write(shard, &write->key);
 	unsigned int pending;
-	u64 entries;
 	int err;
 
-	lock_for_write(shard, &write->key);
-	entries = shard->entries;
-	err = write_locked(shard, write);
-	if (err == -EAGAIN)
-		WRITE_ONCE(shard->retries, shard->retries + 1);
-	pending = assist_migration(shard, entries, err);
-	spin_unlock_bh(&shard->lock);
+	err = write_locked(shard, stripe, write);
+	if (unlikely(err == -EAGAIN))
+		count_retry(shard);
+	pending = pending_work(shard, stripe, err);
+	spin_unlock_bh(&stripe->lock);
 
 	if (unlikely(pending))
-		cmap_pending_start(shard, pending, gfp);
+		cmap_pending_start(shard, cmap_stripe_index(shard, stripe), pending, gfp);
 	return err;
 }
 
+/*
+ * Carry out writes in one hold of a stripe's lock: those up to one of another stripe, or one
+ * that lacks something, or one that leaves work pending.  Returns how many were carried out.
+ */
+static u32 write_run(struct cmap_shard *shard, struct cmap_stripe *stripe,
+		     struct cmap_write *write, int *err, u32 count,
+		     unsigned int *pending)
+{
+	u32 i;
+
+	for (i = 0; i < count && !*pending; i++) {
+		/* The shard may have been split. */
+		if (cmap_shard_stripe(shard, cmap_hash_high(write[i].key.hash)) != stripe)
+			break;
+		err[i] = write_locked(shard, stripe, &write[i]);
+		/* Entries that are absent may be all that makes the map full, or a chain. */
+		if (err[i] == -EAGAIN ||
+		    ((err[i] == -ENOSPC || err[i] == -EXFULL) &&
+		     (cmap_clock_used(shard->arena.clock) ||
+		      cmap_owners_ends(shard->arena.owners))))
+			break;
+		*pending = pending_work(shard, stripe, err[i]);
+	}
+	return i;
+}
+
 /**
- * cmap_shard_write_many() - carry out several writes under one lock hold
+ * cmap_shard_write_many() - carry out several writes, where those of a stripe share its lock
  * @shard: the shard that the keys belong to
  * @write: the writes
  * @err: set to 0 or a negative errno for each that was carried out
@@ -486,25 +645,24 @@ u32 cmap_shard_write_many(struct cmap_shard *shard, struct cmap_write *write,
 			  int *err, u32 count, gfp_t gfp)
 {
 	unsigned int pending = 0;
-	u32 i;
+	u32 i = 0, nth = 0, run = 1;
 
-	cmap_lock_bh(&shard->lock);
-	for (i = 0; i < count && !pending; i++) {
-		u64 entries = shard->entries;
+	/* Once for all stripes. */
+	local_bh_disable();
+	while (i < count && run && !pending) {
+		u32 high = cmap_hash_high(write[i].key.hash);
+		struct cmap_stripe *stripe = cmap_shard_lock_in_bh(shard, high);
 
-		err[i] = write_locked(shard, &write[i]);
-		/* Entries that are absent may be all that makes the map full, or a chain. */
-		if (err[i] == -EAGAIN ||
-		    ((err[i] == -ENOSPC || err[i] == -EXFULL) &&
-		     (cmap_clock_used(shard->arena.clock) ||
-		      cmap_owners_ends(shard->arena.owners))))
-			break;
-		pending = assist_migration(shard, entries, err[i]);
+		nth = cmap_stripe_index(shard, stripe);
+		run = write_run(shard, stripe, &write[i], &err[i], count - i,
+				&pending);
+		spin_unlock(&stripe->lock);
+		i += run;
 	}
-	spin_unlock_bh(&shard->lock);
+	local_bh_enable();
 
 	if (unlikely(pending))
-		cmap_pending_start(shard, pending, gfp);
+		cmap_pending_start(shard, nth, pending, gfp);
 	return i;
 }
 
@@ -514,10 +672,11 @@ static cmap_ref find_old(struct cmap_shard *shard, const struct cmap_write *writ
 	struct cmap_table *table = cmap_shard_table_locked(shard);
 	struct cmap_slot slot;
 
+	/* It may be gone at once: then the write finds out. */
 	if (!table ||
 	    !cmap_table_find(&table, &shard->arena, &write->key, &slot))
 		return 0;
-	return slot.bucket->ref[slot.i];
+	return READ_ONCE(slot.bucket->ref[slot.i]);
 }
 
 /*
@@ -542,8 +701,7 @@ static cmap_ref reserve_locked(struct cmap_shard *shard,
 	if (likely(ref))
 		cmap_arena_in_hand(&shard->arena, ref, true);
 	else
-		blocked_on_node(shard, write,
-				old ? cmap_arena_room(&shard->arena, old) : 0);
+		lacks_node(shard, write, old);
 
 	return ref;
 }
@@ -605,7 +763,7 @@ void cmap_shard_unreserve(struct cmap_shard *shard, struct cmap_write *write)
 	write->ref = 0;
 
 	if (pending)
-		cmap_pending_start(shard, pending, GFP_ATOMIC);
+		cmap_pending_start(shard, 0, pending, GFP_ATOMIC);
 }
 
 /**
@@ -621,12 +779,13 @@ void cmap_shard_retire(struct cmap_shard *shard, cmap_ref ref)
 
 	cmap_lock_bh(&shard->lock);
 	cmap_arena_in_hand(&shard->arena, ref, false);
+	cmap_arena_less_larger(&shard->arena, ref);
 	cmap_arena_retire(&shard->arena, ref);
 	pending = cmap_pending(shard);
 	spin_unlock_bh(&shard->lock);
 
 	if (pending)
-		cmap_pending_start(shard, pending, GFP_ATOMIC);
+		cmap_pending_start(shard, 0, pending, GFP_ATOMIC);
 }
 
 /* ---- clear ---- */
@@ -641,9 +800,9 @@ struct cleared {
  * Delete a chain's entries from a high half on.  Those before it were deleted when
  * their bucket was: the table has shrunk since.  What is there now came later.
  */
-static void clear_chain(struct cmap_shard *shard, struct cmap_table *table,
-			struct cmap_bucket *bucket, u32 from,
-			struct cleared *cleared)
+static void clear_chain(struct cmap_shard *shard, struct cmap_stripe *stripe,
+			struct cmap_table *table, struct cmap_bucket *bucket,
+			u32 from, struct cleared *cleared)
 {
 	unsigned int i;
 
@@ -662,11 +821,11 @@ static void clear_chain(struct cmap_shard *shard, struct cmap_table *table,
 				continue;
 			change.old_ref = ref;
 			if (unlikely(cmap_node_is_extended(change.old)) &&
-			    cmap_gone_commit(shard, &change)) {
+			    cmap_gone_commit(shard, stripe, &change)) {
 				cleared->gone++;
 				continue;
 			}
-			cmap_commit_locked(shard, CMAP_CHANGE_CLEAR, &change);
+			cmap_commit_locked(shard, stripe, CMAP_CHANGE_CLEAR, &change);
 			cleared->removed++;
 		}
 	}
@@ -684,31 +843,39 @@ static void clear_chain(struct cmap_shard *shard, struct cmap_table *table,
 u64 cmap_shard_clear(struct cmap_shard *shard, u64 *high)
 {
 	struct cleared cleared = {};
-	unsigned int i;
-	unsigned int pending;
+	struct cmap_stripe *stripe;
+	struct cmap_table *table;
+	unsigned int pending, i;
 
-	cmap_lock_bh(&shard->lock);
-	if (!cmap_shard_table_locked(shard))
+	if (!rcu_access_pointer(shard->table))
 		*high = 1ULL << 32;
-	cmap_entries_begin(shard);
-	cmap_quota_deleting(shard->quota, &shard->credit);
+	if (*high > U32_MAX)
+		return 0;
+
+	stripe = cmap_shard_lock(shard, *high >> shard->shard_bits);
+	cmap_entries_begin(shard, stripe);
+	cmap_quota_deleting(shard->quota, &stripe->credit);
 	for (i = 0; i < CLEAR_BUCKETS && *high <= U32_MAX; i++) {
 		u32 at = *high >> shard->shard_bits;
-		struct cmap_table *table = cmap_shard_table_for(shard, at);
-		u32 index = cmap_table_index(table, at);
+		struct cmap_bucket *bucket;
+		u32 head;
 
-		clear_chain(shard, table, cmap_table_bucket(table, index),
-			    *high, &cleared);
-		*high = ((u64)index + 1) << (32 - table->bits);
+		if (cmap_shard_stripe(shard, at) != stripe)
+			break;
+		table = cmap_table_of(cmap_shard_table_stripe(shard),
+				      &shard->arena, at, &bucket, &head);
+		clear_chain(shard, stripe, table, bucket, *high, &cleared);
+		*high = ((u64)cmap_table_index(table, at) + 1) << (32 - table->bits);
 	}
-	cmap_entries_end(shard, shard->entries - cleared.removed - cleared.gone);
-	cmap_quota_return(shard->quota, &shard->credit,
+	cmap_entries_end(stripe, -(s32)(cleared.removed + cleared.gone));
+	cmap_quota_return(shard->quota, &stripe->credit,
 			  cleared.removed + cleared.gone);
-	pending = cmap_pending_assist(shard);
-	spin_unlock_bh(&shard->lock);
+	pending = pending_work(shard, stripe, 0);
+	spin_unlock_bh(&stripe->lock);
 
 	if (pending)
-		cmap_pending_start(shard, pending, GFP_KERNEL);
+		cmap_pending_start(shard, cmap_stripe_index(shard, stripe), pending,
+				   GFP_KERNEL);
 
 	return cleared.removed;
 }

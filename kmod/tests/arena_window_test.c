@@ -126,9 +126,11 @@ static bool evacuate_but_one(struct test_arena *ta, cmap_ref *copy)
 	if (chosen) {
 		cmap_ref ref;
 
-		do
+		do {
 			ref = cmap_arena_evacuate_next(arena);
-		while (ref && !cmap_arena_node(arena, ref)->version);
+			if (ref)
+				cmap_arena_evacuate_moved(arena);
+		} while (ref && !cmap_arena_node(arena, ref)->version);
 		*copy = ref ? cmap_arena_copy(arena, ref) : 0;
 		if (*copy)
 			cmap_arena_retire(arena, ref);

@@ -3,6 +3,7 @@
  * insmod cmap_kunit.ko [seed=N]
  */
 #include "context.h"
+#include "../core/maintain.h"
 #include "fail.h"
 #include "../core/lack.h"
 #include "../core/queue.h"
@@ -74,8 +75,27 @@ u64 ctx_random_u64(struct test_context *ctx)
 	       prandom_u32_state(&ctx->random);
 }
 
+/* What supply.c does before it asks for more memory, or waits. */
+static int have_shared(struct cmap_shard *shard, const struct cmap_write *write,
+		       int err, gfp_t gfp, bool *tried)
+{
+	u32 i;
+
+	if (write->blocked_on == CMAP_BLOCKED_ON_CREDIT) {
+		for (i = 0; i < cmap_shard_stripes(shard); i++)
+			cmap_shard_collect(shard, i);
+		return 0;
+	}
+	if (!err || *tried || !cmap_write_lacks_node(write))
+		return err;
+	*tried = true;
+	cmap_maintain_unstash(shard, gfp);
+	return 0;
+}
+
 int shard_write(struct cmap_shard *shard, struct cmap_write *write, gfp_t gfp)
 {
+	bool tried = false;
 	int err;
 
 	do {
@@ -84,6 +104,7 @@ int shard_write(struct cmap_shard *shard, struct cmap_write *write, gfp_t gfp)
 		if (err != -EAGAIN)
 			return err;
 		err = cmap_lack_allocate(shard, write, gfp);
+		err = have_shared(shard, write, err, gfp, &tried);
 	} while (!err);
 
 	return err;

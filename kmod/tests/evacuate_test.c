@@ -3,6 +3,7 @@
  * Evacuation: segments with few entries are emptied, and no entry is lost.
  */
 #include "full.h"
+#include "../core/evacuate.h"
 #include "../core/op.h"
 #include "../core/registry.h"
 #include "../core/maintain.h"
@@ -215,11 +216,73 @@ static void evacuated_before_the_first_entry(struct kunit *test)
 	cmap_map_put(map);
 }
 
+static struct {
+	struct cmap *map;
+	atomic_t victim;		/* when the slow one is about to move its node */
+} slow;
+
+static void evacuate_beside(struct kunit *test, unsigned int thread)
+{
+	struct cmap_shard *shard = slow.map->shard[0];
+	bool later = false;
+
+	if (thread) {
+		cmap_maintain_evacuate(shard, 8, U64_MAX, true, &later);
+		return;
+	}
+	/* Long enough for the other one to move the rest. */
+	msleep(100);
+	spin_lock_bh(&shard->lock);
+	atomic_set(&slow.victim, shard->arena.victim);
+	cmap_arena_evacuate_moved(&shard->arena);
+	spin_unlock_bh(&shard->lock);
+}
+
+/*
+ * Two empty one segment.  If one of them was slow, the other one moved all other nodes, and
+ * gave the segment up because of the one that was not moved yet.  All was copied in vain.
+ */
+static void evacuated_by_two(struct kunit *test)
+{
+	struct cmap *map = full_new(test, 1, 0);
+	struct cmap_shard *shard = map->shard[0];
+	u32 victim, from = 0;
+	bool later = false;
+	u64 n = 5000, i;
+
+	for (i = 0; i < n; i++)
+		KUNIT_ASSERT_EQ(test, full_set(map, i, 100, i, GFP_KERNEL), 0);
+	for (i = 0; i < n; i++)
+		if (i % 50)
+			KUNIT_ASSERT_EQ(test, full_delete(map, i), 0);
+	cmap_maintain_unstash(shard, GFP_KERNEL);
+	cancel_delayed_work_sync(&shard->trim);
+	synchronize_rcu();
+
+	spin_lock_bh(&shard->lock);
+	cmap_arena_evacuate(&shard->arena, &from, U32_MAX, 8, true, &later);
+	victim = shard->arena.victim;
+	if (victim)
+		KUNIT_EXPECT_NE(test, cmap_arena_evacuate_next(&shard->arena), 0);
+	spin_unlock_bh(&shard->lock);
+	KUNIT_ASSERT_NE(test, victim, 0);
+
+	slow.map = map;
+	run_threads(test, 2, evacuate_beside);
+	KUNIT_EXPECT_EQ(test, atomic_read(&slow.victim), victim);
+	KUNIT_EXPECT_EQ(test, shard->arena.victim, 0);
+	KUNIT_EXPECT_EQ(test, shard->arena.victim_movers, 0);
+	expect_survivors(test, map, n, 50);
+	KUNIT_EXPECT_EQ(test, full_count_by_scan(test, map), n / 50);
+	cmap_map_put(map);
+}
+
 static struct kunit_case cases[] = {
 	KUNIT_CASE_SLOW(sizes_can_change_in_a_full_map),
 	KUNIT_CASE_SLOW(memory_goes_back_after_mass_deletes),
 	KUNIT_CASE_SLOW(memory_goes_back_after_later_deletes),
 	KUNIT_CASE_SLOW(evacuated_while_replaced),
+	KUNIT_CASE(evacuated_by_two),
 	KUNIT_CASE(evacuated_before_the_first_entry),
 	{}
 };

@@ -5,7 +5,9 @@
 #include "full.h"
 #include "maps.h"
 #include "test_still.h"
+#include "../core/alloc.h"
 #include "../core/expire.h"
+#include "../core/lack.h"
 #include "../core/maintain.h"
 #include "../core/scan.h"
 #include "../core/stat.h"
@@ -56,7 +58,7 @@ static void expired_entries_leave_their_chain(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, set_colliding(map, key, AT(1000)), -EXFULL);
 	still_publish(map, still_origin + 11);
 	KUNIT_EXPECT_EQ(test, set_colliding(map, key, AT(1000)), 0);
-	KUNIT_EXPECT_EQ(test, map->shard[0]->entries, full);
+	KUNIT_EXPECT_EQ(test, cmap_shard_entries(map->shard[0]), full);
 	KUNIT_EXPECT_EQ(test, set_colliding(map, ++key, AT(1000)), -EXFULL);
 	cmap_map_put(map);
 }
@@ -141,6 +143,39 @@ static void lacks_what_it_has_reserved(struct kunit *test)
 	cmap_map_put(map);
 }
 
+/*
+ * A long value's node is reserved before it is known whether the entry gets a deadline.
+ * If it does not, the node may be of a larger class than its content.  Stashes have to
+ * know that.
+ */
+static void room_for_no_deadline(struct kunit *test)
+{
+	struct cmap *map = still_map(test, &(struct cmap_spec){ .shards = 1 });
+	const u64 key = 1;
+	struct cmap_shard *shard = map->shard[0];
+	struct cmap_write write = { .flags = CMAP_WRITE_TIMED };
+
+	cmap_op_hash(map, &write.key, &key, sizeof(key));
+	write.value_len = CMAP_COPY_LOCKED_MAX;
+	do {
+		write.value_len += 8;
+	} while (!cmap_arena_larger(cmap_node_size_extended(sizeof(key), write.value_len,
+							    CMAP_TRAILER_DEADLINE),
+				    cmap_node_size(sizeof(key), write.value_len)));
+	/* The table and the node come from a first try. */
+	KUNIT_ASSERT_EQ(test, full_set(map, key, 8, 1, GFP_KERNEL), 0);
+	write.blocked_on = CMAP_BLOCKED_ON_NODE;
+	write.flags |= CMAP_WRITE_EXTENDED;
+	KUNIT_ASSERT_EQ(test, cmap_lack_allocate(shard, &write, GFP_KERNEL), 0);
+	KUNIT_ASSERT_NOT_NULL(test, cmap_shard_try_reserve(shard, &write));
+	KUNIT_EXPECT_EQ(test, shard->arena.larger, 0);
+	KUNIT_ASSERT_EQ(test, cmap_shard_try_write(shard, &write, GFP_KERNEL), 0);
+	KUNIT_EXPECT_EQ(test, shard->arena.larger, 1);
+	KUNIT_ASSERT_EQ(test, full_set(map, key, 8, 1, GFP_KERNEL), 0);
+	KUNIT_EXPECT_EQ(test, shard->arena.larger, 0);
+	cmap_map_put(map);
+}
+
 /* Who counts entries does not pay for the smaller table that is enough afterwards. */
 static void removal_allocates_nothing(struct kunit *test)
 {
@@ -216,7 +251,7 @@ static void expire_after_evacuation(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, still_entries(map), map->shard[0]->wheel->entries);
 	still_publish(map, still_origin + 1000);
 	cmap_map_expire(map, true);
-	KUNIT_EXPECT_EQ(test, map->shard[0]->entries, 0);
+	KUNIT_EXPECT_EQ(test, cmap_shard_entries(map->shard[0]), 0);
 	KUNIT_EXPECT_EQ(test, map->shard[0]->wheel->entries, 0);
 	cmap_map_put(map);
 }
@@ -262,6 +297,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(fails_before_anything_is_seen),
 	KUNIT_CASE(expire_after_evacuation),
 	KUNIT_CASE(wiped_when_expired),
+	KUNIT_CASE(room_for_no_deadline),
 	{}
 };
 

@@ -150,9 +150,9 @@ static void removed_in_bounded_steps(struct kunit *test)
 						SLOT, 0), 0);
 	still_publish(map, now + 3050);
 	do {
-		before = map->shard[0]->entries;
+		before = cmap_shard_entries(map->shard[0]);
 		all = cmap_map_expire(map, false);
-		KUNIT_ASSERT_LE(test, before - map->shard[0]->entries, 32);
+		KUNIT_ASSERT_LE(test, before - cmap_shard_entries(map->shard[0]), 32);
 	} while (!all && ++rounds < 1000);
 	KUNIT_EXPECT_TRUE(test, all);
 	KUNIT_EXPECT_EQ(test, still_entries(map), count / 2);
@@ -310,7 +310,7 @@ static struct cmap *expired_map(struct kunit *test)
 		KUNIT_ASSERT_EQ(test, still_set_until(map, key, now * SLOT + 3, 0), 0);
 	KUNIT_ASSERT_EQ(test, full_count_by_scan(test, map), 20);
 	still_publish(map, now + 1);
-	KUNIT_ASSERT_EQ(test, map->shard[0]->entries, 20);
+	KUNIT_ASSERT_EQ(test, cmap_shard_entries(map->shard[0]), 20);
 	return map;
 }
 
@@ -323,7 +323,7 @@ static void absent_for_every_operation(struct kunit *test)
 	for (key = 0; key < 20; key++)
 		KUNIT_EXPECT_FALSE(test, still_has(map, key));
 	KUNIT_EXPECT_EQ(test, full_count_by_scan(test, map), 0);
-	KUNIT_EXPECT_EQ(test, map->shard[0]->entries, 20);
+	KUNIT_EXPECT_EQ(test, cmap_shard_entries(map->shard[0]), 20);
 
 	KUNIT_EXPECT_EQ(test, write_with(map, 0, CMAP_CODE_SET,
 					 CMAP_WRITE_ABSENT, &write), 0);
@@ -356,7 +356,7 @@ static void absent_for_every_operation(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, full_count_by_scan(test, map), 4);
 	/* Clearing removes all, but these entries were gone before. */
 	KUNIT_EXPECT_EQ(test, cmap_map_clear(map), 4);
-	KUNIT_EXPECT_EQ(test, map->shard[0]->entries, 0);
+	KUNIT_EXPECT_EQ(test, cmap_shard_entries(map->shard[0]), 0);
 	KUNIT_EXPECT_EQ(test, still_expired(map), 20);
 	KUNIT_EXPECT_EQ(test, map->shard[0]->wheel->entries, 0);
 	cmap_map_put(map);
@@ -372,12 +372,12 @@ static void brief_statistics_remove_nothing(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, stat.id, map->id);
 	KUNIT_EXPECT_EQ(test, stat.key_max, map->key_max);
 	KUNIT_EXPECT_EQ(test, stat.entries, 0);
-	KUNIT_EXPECT_EQ(test, map->shard[0]->entries, 20);
+	KUNIT_EXPECT_EQ(test, cmap_shard_entries(map->shard[0]), 20);
 	KUNIT_EXPECT_EQ(test, cmap_map_count(map, true), 0);
 	stat.flags = 0;
 	cmap_stat_fill(map, &stat);
 	KUNIT_EXPECT_EQ(test, stat.expired, 20);
-	KUNIT_EXPECT_EQ(test, map->shard[0]->entries, 0);
+	KUNIT_EXPECT_EQ(test, cmap_shard_entries(map->shard[0]), 0);
 	cmap_map_put(map);
 }
 
@@ -485,7 +485,7 @@ static void long_values_are_touched(struct kunit *test)
 	}
 	still_publish(map, still_origin + 61);
 	cmap_map_expire(map, true);
-	KUNIT_EXPECT_EQ(test, map->shard[0]->entries, 0);
+	KUNIT_EXPECT_EQ(test, cmap_shard_entries(map->shard[0]), 0);
 	cmap_map_put(map);
 }
 
@@ -596,7 +596,7 @@ static void waits_end_when_it_expires(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, wait_key(map, 5, write.version, 0), 0);
 	still_publish(map, still_origin + 11);
 	KUNIT_EXPECT_EQ(test, wait_key(map, 5, write.version, 0), 1);
-	KUNIT_EXPECT_EQ(test, map->shard[0]->entries, 0);
+	KUNIT_EXPECT_EQ(test, cmap_shard_entries(map->shard[0]), 0);
 	cmap_map_put(map);
 
 	/* With a clock that goes, a waiter is woken. */
@@ -742,12 +742,14 @@ static struct {
 /* The timer runs where it was set: not on the CPU of the one who holds the lock. */
 static void decide_thread(struct kunit *test, unsigned int thread)
 {
-	struct cmap_shard *shard = race->shard[0];
+	const u64 number = 1;
+	struct cmap_stripe *stripe;
+	struct cmap_key key;
 
 	if (!thread) {
 		u64 deadline = cmap_clock_deadline(30 * NSEC_PER_MSEC);
 
-		KUNIT_EXPECT_EQ(test, still_set_until(race, 1, deadline, 0), 0);
+		KUNIT_EXPECT_EQ(test, still_set_until(race, number, deadline, 0), 0);
 		/* Pairs with the acquire below. */
 		smp_store_release(&decided.deadline, deadline);
 		while (!READ_ONCE(decided.tried))
@@ -757,24 +759,26 @@ static void decide_thread(struct kunit *test, unsigned int thread)
 	/* Pairs with the release above: the entry is there. */
 	while (!smp_load_acquire(&decided.deadline))
 		cpu_relax();
-	spin_lock_bh(&shard->lock);
+	cmap_op_hash(race, &key, &number, sizeof(number));
+	stripe = cmap_shard_lock(race->shard[0], cmap_hash_high(key.hash));
 	decided.held = cmap_clock_closing(&race->clock) < decided.deadline;
 	if (decided.held)
 		mdelay(80);
 	decided.word = cmap_clock_word(&race->clock);
-	spin_unlock_bh(&shard->lock);
+	spin_unlock_bh(&stripe->lock);
 	WRITE_ONCE(decided.tried, true);
 }
 
-/* What a writer has found stays there for readers until the writer is done with it. */
-static void found_entries_do_not_expire_meanwhile(struct kunit *test)
+static void expect_not_meanwhile(struct kunit *test, u64 others)
 {
 	u32 tries = 0;
+	u64 key;
 
-	if (num_online_cpus() < 2)
-		kunit_skip(test, "needs two CPUs");
 	do {
 		race = full_new(test, 1, 0);
+		for (key = 2; key < 2 + others; key++)
+			KUNIT_ASSERT_EQ(test, full_set(race, key, 8, key,
+						       GFP_KERNEL), 0);
 		memset(&decided, 0, sizeof(decided));
 		run_threads(test, 2, decide_thread);
 		if (decided.held)
@@ -782,9 +786,21 @@ static void found_entries_do_not_expire_meanwhile(struct kunit *test)
 		/* Then it expires. */
 		while (still_has(race, 1))
 			msleep(20);
+		KUNIT_EXPECT_EQ(test, cmap_shard_stripes(race->shard[0]) > 1,
+				others > 0);
 		cmap_map_put(race);
 	} while (!decided.held && ++tries < 20);
 	KUNIT_EXPECT_TRUE(test, decided.held);
+}
+
+/* What a writer has found stays there for readers until the writer is done with it. */
+static void found_entries_do_not_expire_meanwhile(struct kunit *test)
+{
+	if (num_online_cpus() < 2)
+		kunit_skip(test, "needs two CPUs");
+	expect_not_meanwhile(test, 0);
+	/* The writer holds the lock of one stripe of many. */
+	expect_not_meanwhile(test, 2000);
 }
 
 static struct kunit_case cases[] = {

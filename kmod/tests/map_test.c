@@ -170,7 +170,8 @@ static void at_the_limit_nobody_looks_for_credit(struct kunit *test)
 			for (len = 0; len < spec.shards; len++)
 				retries -= map->shard[len]->retries;
 	}
-	KUNIT_EXPECT_EQ(test, bitmap_weight(map->quota.holders, spec.shards), 0);
+	KUNIT_EXPECT_EQ(test, bitmap_weight(map->quota.holders,
+					     CMAP_SHARDS_MAX), 0);
 	for (i = 0; i < spec.shards; i++)
 		retries += map->shard[i]->retries;
 	/* The remaining retries are for nodes: fewer than there are shards. */
@@ -228,22 +229,23 @@ static void count_beside_a_count_that_does_not_run(struct kunit *test)
 {
 	const struct cmap_spec spec = { .shards = 4 };
 	struct cmap *map = map_new(test, &spec);
-	struct cmap_shard *shard = map->shard[2];
-	u64 version, changes;
+	struct cmap_stripe *stripe = &map->shard[2]->first;
 	u8 key[MODEL_KEY_MAX];
+	u64 version;
+	u32 changes;
 	u32 i;
 
 	for (i = 0; i < 50; i++)
 		KUNIT_ASSERT_EQ(test, map_set(map, key, model_key(i, key), &version), 0);
 	/* As if a writer were under way, and the other count had been interrupted. */
-	changes = shard->changes;
-	WRITE_ONCE(shard->changes, changes + 1);
+	changes = stripe->changes;
+	WRITE_ONCE(stripe->changes, changes + 1);
 	KUNIT_ASSERT_FALSE(test, test_and_set_bit_lock(0, &map->quota.counting));
 	KUNIT_EXPECT_EQ(test, cmap_map_entries(map), 50);
 	/* It is the other one that ends. */
 	KUNIT_EXPECT_TRUE(test, test_bit(0, &map->quota.counting));
 	clear_bit_unlock(0, &map->quota.counting);
-	WRITE_ONCE(shard->changes, changes);
+	WRITE_ONCE(stripe->changes, changes);
 	KUNIT_EXPECT_EQ(test, cmap_map_entries(map), 50);
 	cmap_map_put(map);
 }

@@ -38,7 +38,7 @@ static void ends_after_evacuation(struct kunit *test)
 	cmap_owner_end(owner);
 	KUNIT_EXPECT_EQ(test, full_count_by_scan(test, map), 0);
 	owner_remove_orphans(owner);
-	KUNIT_EXPECT_EQ(test, map->shard[0]->entries, 0);
+	KUNIT_EXPECT_EQ(test, cmap_shard_entries(map->shard[0]), 0);
 	cmap_map_put(map);
 }
 

@@ -103,12 +103,12 @@ static void removed_in_bounded_steps(struct kunit *test)
 	bool more;
 
 	do {
-		before = map->shard[0]->entries;
+		before = cmap_shard_entries(map->shard[0]);
 		more = cmap_orphans_some(map->shard[0], U64_MAX, &removed);
-		KUNIT_ASSERT_LE(test, before - map->shard[0]->entries, 32);
+		KUNIT_ASSERT_LE(test, before - cmap_shard_entries(map->shard[0]), 32);
 	} while (more && ++rounds < 100);
 	KUNIT_EXPECT_EQ(test, removed, 1000);
-	KUNIT_EXPECT_EQ(test, map->shard[0]->entries, 0);
+	KUNIT_EXPECT_EQ(test, cmap_shard_entries(map->shard[0]), 0);
 	owner_remove_orphans(owner);
 	cmap_map_put(map);
 }
@@ -186,7 +186,7 @@ static void absent_for_every_operation(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, full_count_by_scan(test, map), 3);
 	/* Clearing removes all, but these entries were gone before. */
 	KUNIT_EXPECT_EQ(test, cmap_map_clear(map), 3);
-	KUNIT_EXPECT_EQ(test, map->shard[0]->entries, 0);
+	KUNIT_EXPECT_EQ(test, cmap_shard_entries(map->shard[0]), 0);
 	owner_remove_orphans(owner);
 	KUNIT_EXPECT_EQ(test, owner_stat(map, &orphaned), 0);
 	KUNIT_EXPECT_EQ(test, orphaned, 100);
@@ -253,7 +253,7 @@ static void long_values_are_owned(struct kunit *test)
 	}
 	KUNIT_EXPECT_EQ(test, cmap_owner_entries(owner), ARRAY_SIZE(lens));
 	cmap_owner_end(owner);
-	KUNIT_EXPECT_EQ(test, map->shard[0]->entries, 0);
+	KUNIT_EXPECT_EQ(test, cmap_shard_entries(map->shard[0]), 0);
 	cmap_map_put(map);
 }
 
@@ -447,9 +447,9 @@ static void waits_end_with_the_owner(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, owner_write(map, &write, 5), 0);
 	KUNIT_EXPECT_EQ(test, wait_key(map, 5, write.version), 0);
 	cmap_owner_end(owner);
-	KUNIT_EXPECT_EQ(test, map->shard[0]->entries, 91);
+	KUNIT_EXPECT_EQ(test, cmap_shard_entries(map->shard[0]), 91);
 	KUNIT_EXPECT_EQ(test, wait_key(map, 5, write.version), 1);
-	KUNIT_EXPECT_EQ(test, map->shard[0]->entries, 90);
+	KUNIT_EXPECT_EQ(test, cmap_shard_entries(map->shard[0]), 90);
 	owner_remove_orphans(owner);
 	cmap_map_put(map);
 }
@@ -466,7 +466,9 @@ static struct {
 /* What a writer has found stays there for readers until the writer is done with it. */
 static void decide_thread(struct kunit *test, unsigned int thread)
 {
-	struct cmap_shard *shard = race.map->shard[0];
+	const u64 number = 1;
+	struct cmap_stripe *stripe;
+	struct cmap_key key;
 
 	if (!thread) {
 		while (!READ_ONCE(race.held))
@@ -474,28 +476,41 @@ static void decide_thread(struct kunit *test, unsigned int thread)
 		cmap_owner_end(race.owner);
 		return;
 	}
-	spin_lock_bh(&shard->lock);
+	cmap_op_hash(race.map, &key, &number, sizeof(number));
+	stripe = cmap_shard_lock(race.map->shard[0], cmap_hash_high(key.hash));
 	WRITE_ONCE(race.held, true);
 	mdelay(50);
 	race.moved = READ_ONCE(*race.owner->word) != race.owner->generation;
 	KUNIT_EXPECT_TRUE(test, READ_ONCE(race.owner->ended));
-	spin_unlock_bh(&shard->lock);
+	spin_unlock_bh(&stripe->lock);
 }
 
-static void found_entries_stay_meanwhile(struct kunit *test)
+static void expect_stay_meanwhile(struct kunit *test, u64 others)
 {
-	if (num_online_cpus() < 2)
-		kunit_skip(test, "needs two CPUs");
+	u64 key;
+
 	memset(&race, 0, sizeof(race));
 	race.map = full_new(test, 1, 0);
+	for (key = 2; key < 2 + others; key++)
+		KUNIT_ASSERT_EQ(test, full_set(race.map, key, 8, key, GFP_KERNEL), 0);
 	race.owner = owner_new(test, race.map);
 	KUNIT_ASSERT_EQ(test, owner_set(race.map, 1, race.owner, 0, 0), 0);
 	cmap_owner_get(race.owner);
 	run_threads(test, 2, decide_thread);
 	KUNIT_EXPECT_FALSE(test, race.moved);
 	KUNIT_EXPECT_FALSE(test, owner_has(race.map, 1));
+	KUNIT_EXPECT_EQ(test, cmap_shard_stripes(race.map->shard[0]) > 1, others > 0);
 	cmap_owner_put(race.owner);
 	cmap_map_put(race.map);
+}
+
+static void found_entries_stay_meanwhile(struct kunit *test)
+{
+	if (num_online_cpus() < 2)
+		kunit_skip(test, "needs two CPUs");
+	expect_stay_meanwhile(test, 0);
+	/* The writer holds the lock of one stripe of many. */
+	expect_stay_meanwhile(test, 2000);
 }
 
 #define RACE_ROUNDS	3000

@@ -46,7 +46,7 @@ static void credit_init(struct cmap_credit *credit, u32 shards)
 
 	memset(credit, 0, shards * sizeof(*credit));
 	for (i = 0; i < shards; i++)
-		credit[i].shard = i;
+		credit[i].stripe = i;
 }
 
 /*
@@ -184,7 +184,7 @@ static u64 charged_by[2];
 
 static void draw_and_charge(struct kunit *test, unsigned int thread)
 {
-	struct cmap_credit credit = { .shard = thread };
+	struct cmap_credit credit = { .stripe = thread };
 	u32 i;
 
 	for (i = 0; i < 200000; i++) {

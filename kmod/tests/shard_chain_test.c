@@ -7,6 +7,7 @@
 #include "../core/lack.h"
 #include "../core/queue.h"
 #include "../core/maintain.h"
+#include "../core/migrate.h"
 #include "../core/write.h"
 
 /* Expect all of these keys, and delete them. */
@@ -28,7 +29,7 @@ static void exfull_hurts_its_bucket_only(struct kunit *test)
 	ts_each(test, ts, TS_SET, some_keys_at(0, FULL, 7));
 	key = ts_key_at(FULL, 7, buf);
 	KUNIT_EXPECT_EQ(test, ts_set(ts, &key, "v", 1, GFP_KERNEL), -EXFULL);
-	KUNIT_EXPECT_EQ(test, ts->shard->entries, FULL);
+	KUNIT_EXPECT_EQ(test, cmap_shard_entries(ts->shard), FULL);
 	/* Replacing still works, and so do other buckets. */
 	key = ts_key_at(5, 7, buf);
 	KUNIT_EXPECT_EQ(test, ts_set(ts, &key, "w", 1, GFP_KERNEL), 0);
@@ -103,7 +104,7 @@ static void emptied_chains_give_way(struct kunit *test, gfp_t gfp)
 			KUNIT_ASSERT_EQ(test, ts_delete(ts, &key), 0);
 		}
 	}
-	KUNIT_EXPECT_EQ(test, ts->shard->entries, 0);
+	KUNIT_EXPECT_EQ(test, cmap_shard_entries(ts->shard), 0);
 	ts_free(ts);
 }
 
@@ -131,7 +132,7 @@ static void pool_taken_and_no_work(struct kunit *test)
 	table->pool_used = cmap_pool_capacity(table);
 	key = ts_key_at(CMAP_BUCKET_SLOTS, 0, buf);
 	KUNIT_EXPECT_EQ(test, ts_set(ts, &key, "v", 1, GFP_KERNEL), 0);
-	KUNIT_EXPECT_EQ(test, ts->shard->entries, CMAP_BUCKET_SLOTS + 1);
+	KUNIT_EXPECT_EQ(test, cmap_shard_entries(ts->shard), CMAP_BUCKET_SLOTS + 1);
 	KUNIT_EXPECT_EQ(test, ts->shard->grows, 0);
 	ts_free(ts);
 }
@@ -189,11 +190,11 @@ static void pool_nearly_taken(struct kunit *test)
 	ts_settle(ts);
 	KUNIT_EXPECT_EQ(test, pool_used(ts), most);
 	table->pool_used++;
-	key = ts_key_at(2, 2, buf);
-	KUNIT_EXPECT_EQ(test, ts_set(ts, &key, "x", 1, GFP_KERNEL), 0);
+	/* Who takes a bucket of the pool looks how many are left. */
+	ts_each(test, ts, TS_SET, some_keys_at(2, CMAP_BUCKET_SLOTS - 1, 2));
 	ts_settle(ts);
-	KUNIT_EXPECT_EQ(test, pool_used(ts), 0);
-	KUNIT_EXPECT_TRUE(test, ts_has(ts, &key));
+	KUNIT_EXPECT_EQ(test, pool_used(ts), 1);
+	ts_each(test, ts, TS_EXPECT, some_keys_at(2, CMAP_BUCKET_SLOTS - 1, 2));
 	ts_free(ts);
 }
 
@@ -248,8 +249,8 @@ static void pool_extended_by_another(struct kunit *test)
 	next = ts_new_table(test, ts, table->bits);
 	KUNIT_ASSERT_EQ(test, next->pool_chunks, next->pool_chunks_max);
 	rcu_assign_pointer(table->next, next);
-	cmap_pending_start(shard, CMAP_PENDING_POOL, GFP_KERNEL);
-	KUNIT_EXPECT_EQ(test, table->moved, 1);
+	KUNIT_EXPECT_EQ(test, cmap_migrate_extend_pool(shard, GFP_KERNEL), 0);
+	KUNIT_EXPECT_EQ(test, table->moved[0], 1);
 	KUNIT_EXPECT_EQ(test, work_busy(&shard->resize.work), 0);
 	KUNIT_EXPECT_EQ(test, ts_resize(shard), 0);
 	ts_free(ts);
@@ -268,8 +269,9 @@ static void move_without_a_pool(struct kunit *test)
 	next->pool_used = cmap_pool_capacity(next);
 	rcu_assign_pointer(table->next, next);
 	KUNIT_EXPECT_EQ(test, ts_resize(ts->shard), -EXFULL);
-	KUNIT_EXPECT_EQ(test, table->moved, 0);
-	/* Memory was not lacking, so the next write may try again at once. */
+	KUNIT_EXPECT_EQ(test, table->moved[0], 0);
+	/* Memory was not lacking, so the next write may try again at once, and others need not. */
+	ts->shard->resize_after = get_jiffies_64();
 	queue_delayed_work(cmap_queue_resize, &ts->shard->resize, 0);
 	flush_delayed_work(&ts->shard->resize);
 	KUNIT_EXPECT_EQ(test, ts->shard->resize_after, 0);
@@ -372,11 +374,11 @@ static void move_without_memory(struct kunit *test)
 	key = ts_key_at(0, 0, buf);
 	KUNIT_EXPECT_EQ(test, ts_set(ts, &key, "w", 1, GFP_KERNEL), 0);
 	ts_settle(ts);
-	KUNIT_EXPECT_EQ(test, table->moved, 0);
+	KUNIT_EXPECT_EQ(test, table->moved[0], 0);
 	ts->ctx->memory.account.max = 0;
 	KUNIT_EXPECT_EQ(test, ts_set(ts, &key, "x", 1, GFP_KERNEL), 0);
 	KUNIT_EXPECT_EQ(test, ts_resize(ts->shard), 0);
-	KUNIT_EXPECT_EQ(test, ts->shard->entries, 2 * CMAP_BUCKET_SLOTS);
+	KUNIT_EXPECT_EQ(test, cmap_shard_entries(ts->shard), 2 * CMAP_BUCKET_SLOTS);
 	KUNIT_EXPECT_TRUE(test, ts_has(ts, &key));
 	ts_free(ts);
 }
@@ -409,7 +411,7 @@ static void shrinking_keeps_chains_short(struct kunit *test)
 	ts_settle(ts);
 	table = ts_table(ts);
 	KUNIT_EXPECT_LE(test, table->longest, 1 + CMAP_CHAIN_MAX);
-	KUNIT_EXPECT_GT(test, table->overlong, 0);
+	KUNIT_EXPECT_GT(test, atomic_read(&table->overlong), 0);
 	for (c = 0; c < chains; c++)
 		del_aimed(test, ts, filler + c * FULL, FULL - 20,
 			  c << (32 - 13));
@@ -430,7 +432,7 @@ static void cleared_flood_shrinks(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, bits_of(ts), 8);
 	for (high = 0; high <= U32_MAX;)
 		cmap_shard_clear(ts->shard, &high);
-	KUNIT_EXPECT_EQ(test, ts->shard->entries, 0);
+	KUNIT_EXPECT_EQ(test, cmap_shard_entries(ts->shard), 0);
 	ts_settle(ts);
 	KUNIT_EXPECT_EQ(test, bits_of(ts), CMAP_TABLE_BITS_MIN);
 	ts_free(ts);
@@ -492,10 +494,10 @@ static void shrinks_behind_a_flood(struct kunit *test)
 	ts_each(test, ts, TS_DELETE, some_keys(60, filler - 60));
 	ts_settle(ts);
 	KUNIT_ASSERT_EQ(test, bits_of(ts), 6);
-	KUNIT_EXPECT_GT(test, ts_table(ts)->overlong, 0);
+	KUNIT_EXPECT_GT(test, atomic_read(&ts_table(ts)->overlong), 0);
 	ts_each(test, ts, TS_DELETE, some_keys(0, 60));
 	del_aimed(test, ts, filler, flood, 2 << (32 - 7));
-	KUNIT_EXPECT_EQ(test, ts_table(ts)->overlong, 0);
+	KUNIT_EXPECT_EQ(test, atomic_read(&ts_table(ts)->overlong), 0);
 	ts_settle(ts);
 	KUNIT_EXPECT_EQ(test, bits_of(ts), CMAP_TABLE_BITS_MIN);
 	ts_each(test, ts, TS_EXPECT,
@@ -510,7 +512,7 @@ static void shrinks_behind_a_flood(struct kunit *test)
  */
 static void flood_while_shrinking(struct kunit *test)
 {
-	const u32 others = 201, half = CMAP_CHAIN_HALF, behind = 20;
+	const u32 others = 225, half = CMAP_CHAIN_HALF, behind = 20;
 	struct test_shard *ts = ts_new(test, 1, false);
 	struct cmap_table *table, *next;
 	u8 buf[MODEL_KEY_MAX];
@@ -531,7 +533,7 @@ static void flood_while_shrinking(struct kunit *test)
 			some_keys_at(first, half + behind, side << 26));
 		del_aimed(test, ts, first, half, side << 26);
 	}
-	KUNIT_ASSERT_EQ(test, table->overlong, 0);
+	KUNIT_ASSERT_EQ(test, atomic_read(&table->overlong), 0);
 
 	/* The move is under way, and cannot continue. */
 	next = ts_new_table(test, ts, table->bits - 1);
@@ -549,13 +551,13 @@ static void flood_while_shrinking(struct kunit *test)
 				-EXFULL);
 	}
 	ts_settle(ts);
-	KUNIT_EXPECT_EQ(test, table->moved, 0);
-	KUNIT_EXPECT_EQ(test, table->overlong, 0);
+	KUNIT_EXPECT_EQ(test, table->moved[0], 0);
+	KUNIT_EXPECT_EQ(test, atomic_read(&table->overlong), 0);
 
 	next->pool_used = 0;
 	KUNIT_EXPECT_EQ(test, ts_resize(ts->shard), 0);
 	KUNIT_EXPECT_LE(test, next->longest, 1 + CMAP_CHAIN_MAX);
-	KUNIT_EXPECT_EQ(test, next->overlong, half);
+	KUNIT_EXPECT_EQ(test, atomic_read(&next->overlong), half);
 	for (side = 0; side < 2; side++) {
 		u32 first = others + side * 2 * half;
 
@@ -567,7 +569,31 @@ static void flood_while_shrinking(struct kunit *test)
 	ts_free(ts);
 }
 
+/* An entry that is announced as one too many, and then has no memory, does not stay so. */
+static void announced_in_vain(struct kunit *test)
+{
+	struct test_shard *ts = ts_new(test, 1, false);
+	u8 buf[MODEL_KEY_MAX];
+	struct cmap_key key;
+
+	ts_each(test, ts, TS_SET, some_keys_at(0, CMAP_CHAIN_HALF, 0));
+	ts_settle(ts);
+	KUNIT_EXPECT_EQ(test, atomic_read(&ts_table(ts)->overlong), 0);
+	key = ts_key_at(CMAP_CHAIN_HALF, 0, buf);
+	memset(ts->buf, 0, VALUE_MAX);
+	ts->ctx->memory.account.max = 1;
+	KUNIT_EXPECT_EQ(test, ts_set(ts, &key, ts->buf, CMAP_COPY_LOCKED_MAX,
+				     GFP_KERNEL), -ENOSPC);
+	KUNIT_EXPECT_EQ(test, atomic_read(&ts_table(ts)->overlong), 0);
+	ts->ctx->memory.account.max = 0;
+	KUNIT_EXPECT_EQ(test, ts_set(ts, &key, ts->buf, CMAP_COPY_LOCKED_MAX,
+				     GFP_KERNEL), 0);
+	KUNIT_EXPECT_EQ(test, atomic_read(&ts_table(ts)->overlong), 1);
+	ts_free(ts);
+}
+
 static struct kunit_case cases[] = {
+	KUNIT_CASE(announced_in_vain),
 	KUNIT_CASE(flags_of_a_head_are_no_bucket),
 	KUNIT_CASE(exfull_hurts_its_bucket_only),
 	KUNIT_CASE(pool_taken_by_empty_chains),

@@ -5,29 +5,400 @@
 #include "test_shard.h"
 #include "../core/maintain.h"
 #include "../core/migrate.h"
+#include "../core/queue.h"
 #include "../core/write.h"
 
 #include <linux/bottom_half.h>
 #include <linux/jiffies.h>
+#include <linux/rcupdate.h>
+#include <linux/sizes.h>
+
+static const struct cmap_stripe *nth_stripe(const struct test_shard *ts, u32 nth)
+{
+	return ts->shard->stripe ? &ts->shard->stripe[nth] : &ts->shard->first;
+}
+
+static u32 stashed(const struct test_shard *ts)
+{
+	u32 i, nodes = 0;
+
+	for (i = 0; i < cmap_shard_stripes(ts->shard); i++)
+		nodes += nth_stripe(ts, i)->stash.count;
+	return nodes;
+}
+
+/*
+ * Stripes stash nodes that were freed.  Who lacks memory gets them, and no stripe
+ * stashes any for a while.
+ */
+static void stashes_are_emptied(struct kunit *test)
+{
+	struct test_shard *ts = ts_new(test, 1, false);
+	struct cmap_class *class;
+
+	ts_each(test, ts, TS_SET, some_keys(0, 2000));
+	ts_each(test, ts, TS_DELETE, some_keys(0, 500));
+	KUNIT_EXPECT_GT(test, stashed(ts), 0);
+	/* To its segment such a node is in use. */
+	class = &ts->shard->arena.classes[nth_stripe(ts, 0)->stash.class];
+	KUNIT_EXPECT_GE(test, class->nodes - class->free, stashed(ts));
+
+	cmap_maintain_unstash(ts->shard, GFP_KERNEL);
+	KUNIT_EXPECT_EQ(test, stashed(ts), 0);
+	ts_each(test, ts, TS_DELETE, some_keys(500, 1));
+	KUNIT_EXPECT_EQ(test, stashed(ts), 0);
+	ts_free(ts);
+}
+
+/*
+ * Whoever reached the limit on all maps had the stripes of all of them stash nothing for a
+ * second, at each try.
+ */
+static void others_stash_again_soon(struct kunit *test)
+{
+	struct test_shard *ts = ts_new(test, 1, false);
+	unsigned long until;
+	bool freed = false;
+
+	ts_each(test, ts, TS_SET, some_keys(0, 2000));
+	ts_each(test, ts, TS_DELETE, some_keys(0, 500));
+	KUNIT_EXPECT_GT(test, stashed(ts), 0);
+	cmap_maintain_reclaim(ts->shard, false, &freed);
+	KUNIT_EXPECT_EQ(test, stashed(ts), 0);
+	until = ts->shard->arena.scarce_until;
+	KUNIT_EXPECT_TRUE(test, !until || time_before(until, jiffies + HZ / 2));
+
+	/* That does not help its own writers less. */
+	cmap_maintain_reclaim(ts->shard, true, &freed);
+	until = ts->shard->arena.scarce_until;
+	cmap_maintain_reclaim(ts->shard, false, &freed);
+	KUNIT_EXPECT_EQ(test, ts->shard->arena.scarce_until, until);
+	ts_free(ts);
+}
+
+/* The stripe of the keys that ts_key_at() makes. */
+static struct cmap_stripe *stripe_at(struct test_shard *ts, u32 high)
+{
+	return cmap_shard_stripe(ts->shard, high >> ts->shard->shard_bits);
+}
+
+static u32 stashed_at(struct test_shard *ts, u32 high)
+{
+	return stripe_at(ts, high)->stash.count;
+}
+
+/* Delete keys as in softirq. */
+static void delete_atomic(struct kunit *test, struct test_shard *ts, u32 count, u32 high)
+{
+	u8 buf[MODEL_KEY_MAX];
+	u32 i;
+
+	for (i = 0; i < count; i++) {
+		struct cmap_write write = {
+			.key = ts_key_at(i, high, buf), .flags = CMAP_WRITE_DELETE,
+		};
+
+		KUNIT_EXPECT_EQ(test, shard_write(ts->shard, &write, GFP_ATOMIC), 0);
+	}
+}
+
+/*
+ * Who must not sleep took nodes from the first stripe that had some, though readers might
+ * be in them, so they were of no use, and their grace period began anew.  Nodes of other
+ * stripes that were ready were not found.
+ */
+static void ready_nodes_are_found_without_sleeping(struct kunit *test)
+{
+	const u32 busy = 0, idle = 7 << 28;
+	struct test_shard *ts = ts_new(test, 1, false);
+	u32 waiting, ready;
+
+	ts_each(test, ts, TS_SET, some_keys(0, 2000));
+	ts_each(test, ts, TS_DELETE, some_keys(0, 1000));
+	ts_settle(ts);
+	cmap_maintain_unstash(ts->shard, GFP_KERNEL);
+	/* Nothing is stashed while the keys are set. */
+	ts->shard->arena.scarce_until = (jiffies + 1000 * HZ) | 1;
+	ts_each(test, ts, TS_SET, some_keys_at(0, 20, busy));
+	ts_each(test, ts, TS_SET, some_keys_at(0, 20, idle));
+	ts->shard->arena.scarce_until = 0;
+	/* The work looks after the stashes only when the test is over. */
+	ts->shard->arena.stashed = true;
+	cancel_delayed_work_sync(&ts->shard->trim);
+
+	delete_atomic(test, ts, 20, idle);
+	synchronize_rcu();
+	rcu_read_lock();
+	delete_atomic(test, ts, 20, busy);
+	ready = stashed_at(ts, idle);
+	waiting = stashed_at(ts, busy);
+	KUNIT_EXPECT_GT(test, ready, 0);
+	KUNIT_EXPECT_GT(test, waiting, 0);
+	KUNIT_EXPECT_EQ(test, cmap_maintain_unstash(ts->shard, GFP_ATOMIC), 1);
+	KUNIT_EXPECT_LT(test, stashed_at(ts, idle), ready);
+	while (cmap_maintain_unstash(ts->shard, GFP_ATOMIC) > 0)
+		;
+	KUNIT_EXPECT_EQ(test, stashed_at(ts, busy), waiting);
+	KUNIT_EXPECT_EQ(test, cmap_maintain_unstash(ts->shard, GFP_ATOMIC), -EAGAIN);
+	rcu_read_unlock();
+
+	/* The last ones may wait for the grace period after the next. */
+	do {
+		synchronize_rcu();
+	} while (cmap_maintain_unstash(ts->shard, GFP_ATOMIC));
+	KUNIT_EXPECT_EQ(test, stashed(ts), 0);
+	ts_free(ts);
+}
+
+/*
+ * If all waiting nodes of a stash were given back, the others waited for no grace period
+ * until the next one was freed.
+ */
+static void what_is_left_waits(struct kunit *test)
+{
+	struct test_shard *ts = ts_new(test, 1, false);
+	struct cmap_stash *stash = &ts->shard->first.stash;
+
+	ts_each(test, ts, TS_SET, some_keys_at(0, 20, 0));
+	rcu_read_lock();
+	delete_atomic(test, ts, 20, 0);
+	KUNIT_EXPECT_NE(test, stash->waiting, 0);
+	KUNIT_EXPECT_NE(test, stash->fresh, 0);
+	spin_lock_bh(&ts->shard->first.lock);
+	spin_lock(&ts->shard->lock);
+	while (stash->ready)
+		cmap_stash_empty(&ts->shard->arena, stash, 1, true);
+	KUNIT_EXPECT_EQ(test, cmap_stash_empty(&ts->shard->arena, stash, 1, true), 1);
+	spin_unlock(&ts->shard->lock);
+	spin_unlock_bh(&ts->shard->first.lock);
+	KUNIT_EXPECT_NE(test, stash->waiting, 0);
+	KUNIT_EXPECT_EQ(test, stash->fresh, 0);
+	rcu_read_unlock();
+	ts_free(ts);
+}
+
+/* The work gives back what the stripes had no use for since its last run. */
+static void idle_stashes_are_emptied(struct kunit *test)
+{
+	struct test_shard *ts = ts_new(test, 1, false);
+
+	ts_each(test, ts, TS_SET, some_keys(0, 2000));
+	ts_each(test, ts, TS_DELETE, some_keys(0, 2000));
+	KUNIT_EXPECT_GT(test, stashed(ts), 0);
+	/* For the first run the shard is in use. */
+	flush_delayed_work(&ts->shard->trim);
+	KUNIT_EXPECT_GT(test, stashed(ts), 0);
+	flush_delayed_work(&ts->shard->trim);
+	KUNIT_EXPECT_EQ(test, stashed(ts), 0);
+	/* The next one that is stashed has the work run again. */
+	ts_each(test, ts, TS_SET, some_keys(0, 200));
+	ts_each(test, ts, TS_DELETE, some_keys(0, 200));
+	KUNIT_EXPECT_GT(test, stashed(ts), 0);
+	flush_delayed_work(&ts->shard->trim);
+	flush_delayed_work(&ts->shard->trim);
+	KUNIT_EXPECT_EQ(test, stashed(ts), 0);
+	ts_free(ts);
+}
+
+/*
+ * A stash took as many nodes as were a stripe's share of the class.  That can be more than
+ * it can count: a shard of a map with a feed has one stripe.
+ */
+static void stashes_are_not_too_large(struct kunit *test)
+{
+	struct test_shard *ts = ts_new(test, 1, false);
+	struct cmap_stash *stash = &ts->shard->first.stash;
+	struct cmap_class *class;
+	u8 buf[MODEL_KEY_MAX];
+	struct cmap_key key = ts_key_at(1, 0, buf);
+	u32 nodes, count;
+
+	/* No node is taken ahead. */
+	ts->shard->arena.scarce_until = (jiffies + 1000 * HZ) | 1;
+	KUNIT_ASSERT_EQ(test, ts_set(ts, &key, "v", 1, GFP_KERNEL), 0);
+	ts->shard->arena.scarce_until = 0;
+	/* As if there were very many, and no work looked after them. */
+	ts->shard->arena.stashed = true;
+	class = &ts->shard->arena.classes[stash->class];
+	nodes = class->nodes;
+	count = stash->count;
+	class->nodes = U32_MAX;
+	stash->count = SZ_64K - 1;
+	KUNIT_ASSERT_EQ(test, ts_set(ts, &key, "w", 1, GFP_KERNEL), 0);
+	KUNIT_EXPECT_TRUE(test, stash->count == SZ_64K);
+	KUNIT_ASSERT_EQ(test, ts_set(ts, &key, "x", 1, GFP_KERNEL), 0);
+	KUNIT_EXPECT_TRUE(test, stash->count <= SZ_64K);
+	class->nodes = nodes;
+	stash->count = count + !!(stash->waiting | stash->fresh);
+	ts_free(ts);
+}
+
+/* Who begins to stash nodes need not have all segments looked at. */
+static void stashes_need_no_trim(struct kunit *test)
+{
+	struct test_shard *ts = ts_new(test, 1, false);
+	u8 buf[MODEL_KEY_MAX];
+	struct cmap_key key = ts_key(ts, 7, buf);
+
+	ts_each(test, ts, TS_SET, some_keys(0, 2000));
+	ts_settle(ts);
+	cmap_maintain_unstash(ts->shard, GFP_KERNEL);
+	while (delayed_work_pending(&ts->shard->trim))
+		flush_delayed_work(&ts->shard->trim);
+	ts->shard->arena.scarce_until = 0;
+
+	KUNIT_ASSERT_EQ(test, ts_set(ts, &key, "w", 1, GFP_KERNEL), 0);
+	KUNIT_EXPECT_GT(test, stashed(ts), 0);
+	KUNIT_EXPECT_EQ(test, ts->shard->trim_due, 0);
+	KUNIT_EXPECT_TRUE(test, delayed_work_pending(&ts->shard->trim));
+	ts_free(ts);
+}
+
+/* Nodes that come from segments go back to segments. */
+static void long_values_are_not_stashed(struct kunit *test)
+{
+	struct test_shard *ts = ts_new(test, 1, false);
+	u8 buf[MODEL_KEY_MAX];
+	u32 i;
+	int err;
+
+	for (i = 0; i < 400; i++) {
+		struct cmap_write write = { .value_len = CMAP_COPY_LOCKED_MAX + 1 };
+		struct cmap_node *node;
+
+		write.key = ts_key(ts, i % 200, buf);
+		node = shard_reserve(ts->shard, &write, GFP_KERNEL, &err);
+		KUNIT_ASSERT_NOT_NULL(test, node);
+		memset(cmap_node_value(node), 0, write.value_len);
+		KUNIT_ASSERT_EQ(test, shard_write(ts->shard, &write, GFP_KERNEL), 0);
+	}
+	KUNIT_EXPECT_EQ(test, stashed(ts), 0);
+	ts_free(ts);
+}
+
+static u32 class_of(const struct cmap_key *key)
+{
+	return cmap_class_of(cmap_node_size(key->len, 1));
+}
+
+/*
+ * In a full shard inserts leave some nodes to replacements.  A replacement takes one of
+ * these and frees another.  If that were stashed, an insert could take it.
+ */
+static void reserve_is_not_stashed(struct kunit *test)
+{
+	struct test_shard *ts = ts_new(test, 1, false);
+	u8 buf[MODEL_KEY_MAX], other_buf[MODEL_KEY_MAX];
+	struct cmap_key key, other;
+	u32 i, n = 300;
+
+	/* All in one stripe, so that an insert finds what the replacement frees. */
+	key = ts_key_at(1, 0, buf);
+	ts_each(test, ts, TS_SET, some_keys_at(0, 20, 0));
+	ts_each(test, ts, TS_SET, some_keys(1000, n));
+	ts_settle(ts);
+	ts->ctx->memory.account.max = ctx_bytes(ts->ctx);
+	for (; n < 10000; n++) {
+		other = ts_key(ts, 1000 + n, other_buf);
+		if (class_of(&other) == class_of(&key) &&
+		    ts_set(ts, &other, "v", 1, GFP_KERNEL))
+			break;
+	}
+	KUNIT_ASSERT_LT(test, n, 10000);
+
+	for (i = 0; i < 40; i++) {
+		synchronize_rcu();
+		ts->shard->arena.scarce_until = 0;
+		KUNIT_EXPECT_EQ(test, ts_set(ts, &key, "w", 1, GFP_KERNEL), 0);
+		synchronize_rcu();
+		other = ts_key_at(20 + i, 0, other_buf);
+		if (class_of(&other) == class_of(&key))
+			KUNIT_EXPECT_EQ(test, ts_set(ts, &other, "v", 1,
+						     GFP_KERNEL), -ENOSPC);
+	}
+	ts_free(ts);
+}
+
+static const struct cmap_class *class_for(const struct test_shard *ts, u32 key_len,
+					  u32 value_len)
+{
+	u32 nth = cmap_class_of(cmap_node_size(key_len, value_len));
+
+	return &ts->shard->arena.classes[nth];
+}
+
+/*
+ * Without memory a short value gets a node as large as the one that it replaces.  That
+ * was stashed later as if it were small, and its memory did not come back.
+ */
+static void larger_nodes_are_not_stashed(struct kunit *test)
+{
+	struct test_shard *ts = ts_new(test, 1, false);
+	const struct cmap_stash *stash = &ts->shard->first.stash;
+	struct cmap_write write = { .value_len = 3000 };
+	const struct cmap_class *large;
+	u8 buf[MODEL_KEY_MAX];
+	struct cmap_key key;
+	u32 used, i;
+	int err;
+
+	key = ts_key_at(1, 0, buf);
+	write.key = key;
+	KUNIT_ASSERT_NOT_NULL(test, shard_reserve(ts->shard, &write, GFP_KERNEL, &err));
+	KUNIT_ASSERT_EQ(test, shard_write(ts->shard, &write, GFP_KERNEL), 0);
+	large = class_for(ts, key.len, 3000);
+	used = large->nodes - large->free;
+	KUNIT_ASSERT_EQ(test, used, 1);
+
+	/* One for a reserved node that is not written, one for a write. */
+	for (i = 0; i < 2; i++) {
+		write = (struct cmap_write){
+			.key = key, .flags = CMAP_WRITE_QUEUED,
+			.value = "x", .value_len = 1,
+		};
+		if (i) {
+			err = cmap_shard_try_write(ts->shard, &write, GFP_ATOMIC);
+			KUNIT_ASSERT_EQ(test, err, 0);
+			break;
+		}
+		KUNIT_ASSERT_NOT_NULL(test, cmap_shard_try_reserve(ts->shard, &write));
+		cmap_shard_unreserve(ts->shard, &write);
+		KUNIT_EXPECT_EQ(test, ts->shard->arena.larger, 0);
+	}
+	KUNIT_EXPECT_EQ(test, ts->shard->arena.larger, 1);
+	KUNIT_EXPECT_EQ(test, large->nodes - large->free, used);
+
+	/* Small nodes become plenty.  The next write frees the larger one. */
+	KUNIT_ASSERT_EQ(test, ts_set(ts, &key, "y", 1, GFP_KERNEL), 0);
+	KUNIT_EXPECT_EQ(test, large->nodes - large->free, 0);
+	KUNIT_EXPECT_EQ(test, ts->shard->arena.larger, 0);
+	KUNIT_EXPECT_EQ(test, stash->waiting | stash->fresh, 0);
+	/* From then on freed nodes are stashed again. */
+	KUNIT_ASSERT_EQ(test, ts_set(ts, &key, "z", 1, GFP_KERNEL), 0);
+	KUNIT_EXPECT_NE(test, stash->waiting | stash->fresh, 0);
+	ts_free(ts);
+}
 
 static void quota_exact(struct kunit *test)
 {
 	struct test_shard *ts = ts_new(test, 1, false);
 	u8 buf[MODEL_KEY_MAX];
 	struct cmap_key key;
+	u32 i;
 
-	cmap_quota_init(&ts->ctx->quota, 500, 1);
+	cmap_quota_init(&ts->ctx->quota, 500, CMAP_STRIPES_MAX);
 	ts_each(test, ts, TS_SET, some_keys(0, 500));
 	key = ts_key(ts, 500, buf);
 	KUNIT_EXPECT_EQ(test, ts_set(ts, &key, "v", 1, GFP_KERNEL), -ENOSPC);
-	cmap_shard_collect(ts->shard);
+	for (i = 0; i < cmap_shard_stripes(ts->shard); i++)
+		cmap_shard_collect(ts->shard, i);
 	KUNIT_EXPECT_EQ(test, ts_set(ts, &key, "v", 1, GFP_KERNEL), -ENOSPC);
 	key = ts_key(ts, 0, buf);
 	KUNIT_EXPECT_EQ(test, ts_set(ts, &key, "w", 1, GFP_KERNEL), 0);
 	KUNIT_EXPECT_EQ(test, ts_delete(ts, &key), 0);
 	key = ts_key(ts, 500, buf);
 	KUNIT_EXPECT_EQ(test, ts_set(ts, &key, "v", 1, GFP_KERNEL), 0);
-	KUNIT_EXPECT_EQ(test, ts->shard->entries, 500);
+	KUNIT_EXPECT_EQ(test, cmap_shard_entries(ts->shard), 500);
 	ts_free(ts);
 }
 
@@ -121,7 +492,7 @@ static void no_memory_for_the_first(struct kunit *test)
 		}
 		KUNIT_EXPECT_EQ(test, err, -ENOMEM);
 		KUNIT_EXPECT_FALSE(test, ts_has(ts, &key));
-		KUNIT_EXPECT_EQ(test, ts->shard->entries, 0);
+		KUNIT_EXPECT_EQ(test, cmap_shard_entries(ts->shard), 0);
 	}
 	KUNIT_EXPECT_GE(test, n, 5);
 	KUNIT_EXPECT_TRUE(test, ts_has(ts, &key));
@@ -198,7 +569,7 @@ static void move_without_memory_is_not_tried_by_each_write(struct kunit *test)
 	key = ts_key_at(0, 0, buf);
 	KUNIT_EXPECT_EQ(test, ts_set(ts, &key, "w", 1, GFP_KERNEL), 0);
 	ts_settle(ts);
-	KUNIT_EXPECT_EQ(test, table->moved, 0);
+	KUNIT_EXPECT_EQ(test, table->moved[0], 0);
 	ts->shard->resize_after += HZ * 1000;
 
 	ts->ctx->memory.account.max = 0;
@@ -207,7 +578,7 @@ static void move_without_memory_is_not_tried_by_each_write(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, ts_set(ts, &key, "x", 1, GFP_KERNEL), 0);
 	KUNIT_EXPECT_EQ(test, fail_allocs_end(), 0);
 	ts_settle(ts);
-	KUNIT_EXPECT_EQ(test, table->moved, 0);
+	KUNIT_EXPECT_EQ(test, table->moved[0], 0);
 
 	/* After a while it is tried again. */
 	ts->shard->resize_after = get_jiffies_64();
@@ -216,6 +587,54 @@ static void move_without_memory_is_not_tried_by_each_write(struct kunit *test)
 	/* The table is moved, and then shrinks, as it has few entries. */
 	KUNIT_EXPECT_EQ(test, ts->shard->shrinks, 1);
 	KUNIT_EXPECT_EQ(test, ts->shard->resize_after, 0);
+	ts_free(ts);
+}
+
+/* A shard that could not be split when it grew is split by the next work. */
+static void split_later(struct kunit *test)
+{
+	struct test_shard *ts = ts_new(test, 1, false);
+	u8 bits = ts->shard->split_bits;
+
+	ts->shard->split_bits = 0;
+	ts_each(test, ts, TS_SET, some_keys(0, 300));
+	ts_settle(ts);
+	KUNIT_EXPECT_EQ(test, cmap_shard_stripes(ts->shard), 1);
+	ts->shard->split_bits = bits;
+	queue_delayed_work(cmap_queue_resize, &ts->shard->resize, 0);
+	ts_settle(ts);
+	KUNIT_EXPECT_EQ(test, cmap_shard_stripes(ts->shard), CMAP_STRIPES_MAX);
+	ts_each(test, ts, TS_EXPECT, some_keys(0, 300));
+	ts_free(ts);
+}
+
+/*
+ * Only who moved the last bucket of all finished the move.  If that task did not get to
+ * run, others that need the new table looked for more buckets for ever.
+ */
+static void move_is_finished_by_anybody(struct kunit *test)
+{
+	struct test_shard *ts = ts_new(test, 1, false);
+	struct cmap_table *table, *next;
+	u32 i;
+	int err = 1;
+
+	ts_each(test, ts, TS_SET, some_keys(0, 100));
+	ts_settle(ts);
+	table = ts_table(ts);
+	next = ts_new_table(test, ts, table->bits + 1);
+	/* As by a task that is preempted before it can finish. */
+	spin_lock_bh(&ts->shard->first.lock);
+	rcu_assign_pointer(table->next, next);
+	for (i = 0; i < cmap_table_buckets(table); i++)
+		KUNIT_EXPECT_EQ(test, cmap_table_move(table, next, &ts->shard->arena,
+						      0), 0);
+	spin_unlock_bh(&ts->shard->first.lock);
+	for (i = 0; i < 3 && err > 0; i++)
+		err = cmap_migrate_some(ts->shard, 0, 1);
+	KUNIT_EXPECT_EQ(test, err, 0);
+	KUNIT_EXPECT_PTR_EQ(test, ts_table(ts), next);
+	ts_each(test, ts, TS_EXPECT, some_keys(0, 100));
 	ts_free(ts);
 }
 
@@ -230,12 +649,12 @@ static void no_memory_to_grow(struct kunit *test)
 	ts_each(test, ts, TS_SET, some_keys(0, i));
 	/* There are free nodes, but no page can be allocated. */
 	ts->ctx->memory.account.max = ctx_bytes(ts->ctx);
-	while (ts->shard->entries < 220) {
+	while (cmap_shard_entries(ts->shard) < 220) {
 		key = ts_key(ts, i++, buf);
 		if (ts_set(ts, &key, "v", 1, GFP_KERNEL))
 			break;
 	}
-	KUNIT_EXPECT_GT(test, ts->shard->entries, 200);
+	KUNIT_EXPECT_GT(test, cmap_shard_entries(ts->shard), 200);
 	KUNIT_EXPECT_EQ(test, ts->shard->grows, 0);
 	KUNIT_EXPECT_EQ(test, ts_resize(ts->shard), -ENOSPC);
 
@@ -348,10 +767,22 @@ static void allocates_as_the_caller_may(struct kunit *test)
 static struct kunit_case cases[] = {
 	KUNIT_CASE(move_without_memory_is_not_tried_by_each_write),
 	KUNIT_CASE(quota_exact),
+	KUNIT_CASE(stashes_are_emptied),
+	KUNIT_CASE(others_stash_again_soon),
+	KUNIT_CASE(ready_nodes_are_found_without_sleeping),
+	KUNIT_CASE(what_is_left_waits),
+	KUNIT_CASE(idle_stashes_are_emptied),
+	KUNIT_CASE(stashes_need_no_trim),
+	KUNIT_CASE(stashes_are_not_too_large),
+	KUNIT_CASE(long_values_are_not_stashed),
+	KUNIT_CASE(reserve_is_not_stashed),
+	KUNIT_CASE(larger_nodes_are_not_stashed),
 	KUNIT_CASE(memory_limit),
 	KUNIT_CASE(unreserved_goes_back),
 	KUNIT_CASE(no_memory_for_the_first),
 	KUNIT_CASE(no_memory_for_more),
+	KUNIT_CASE(split_later),
+	KUNIT_CASE(move_is_finished_by_anybody),
 	KUNIT_CASE(no_memory_to_grow),
 	KUNIT_CASE(no_memory_to_grow_for_a_while),
 	KUNIT_CASE(allocates_as_the_caller_may),

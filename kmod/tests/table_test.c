@@ -196,9 +196,9 @@ static void tt_check(struct kunit *test, struct test_table *tt)
 		held += chain;
 		overlong += chain - min(chain, CMAP_CHAIN_HALF);
 	}
-	if (!tt->table->moved) {
+	if (!tt->table->moved[0]) {
 		KUNIT_ASSERT_EQ(test, held, tt->model->count);
-		KUNIT_ASSERT_EQ(test, overlong, tt->table->overlong);
+		KUNIT_ASSERT_EQ(test, overlong, atomic_read(&tt->table->overlong));
 	}
 }
 
@@ -404,15 +404,15 @@ static void tt_move(struct kunit *test, struct test_table *tt, u8 bits)
 			     32 - old->bits - old->shift, GFP_KERNEL, &err);
 	KUNIT_ASSERT_NOT_NULL(test, new);
 	rcu_assign_pointer(old->next, new);
-	while (old->moved < cmap_table_buckets(old)) {
-		u32 moved = old->moved;
+	while (old->moved[0] < cmap_table_buckets(old)) {
+		u32 moved = old->moved[0];
 
-		spin_lock_bh(&tt->ta->lock);
-		err = cmap_table_move(old, new, &tt->ta->arena);
-		spin_unlock_bh(&tt->ta->lock);
+		local_bh_disable();
+		err = cmap_table_move(old, new, &tt->ta->arena, 0);
+		local_bh_enable();
 		if (err) {
 			KUNIT_ASSERT_EQ(test, err, -EAGAIN);
-			KUNIT_ASSERT_EQ(test, old->moved, moved);
+			KUNIT_ASSERT_EQ(test, old->moved[0], moved);
 			tt_check(test, tt);
 			KUNIT_ASSERT_EQ(test, tt_extend_pool(tt, new), 0);
 			continue;
@@ -468,7 +468,7 @@ static void move_long_chains(struct kunit *test)
 	tt_move(test, tt, 6);
 	tt_move(test, tt, 5);
 	KUNIT_EXPECT_GT(test, tt->table->longest, 15);
-	KUNIT_EXPECT_GT(test, tt->table->overlong, 0);
+	KUNIT_EXPECT_GT(test, atomic_read(&tt->table->overlong), 0);
 	while (tt->model->count) {
 		struct model_entry *entry = tt->model->entry;
 		struct cmap_key key = {
@@ -484,7 +484,7 @@ static void move_long_chains(struct kunit *test)
 		if (tt->model->count % 32 == 0)
 			tt_check(test, tt);
 	}
-	KUNIT_EXPECT_EQ(test, tt->table->overlong, 0);
+	KUNIT_EXPECT_EQ(test, atomic_read(&tt->table->overlong), 0);
 	tt_free(tt);
 }
 

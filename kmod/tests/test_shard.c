@@ -6,7 +6,7 @@
 
 #include <linux/slab.h>
 
-static void shard_free(void *shard)
+static void shard_free(struct cmap_shard *shard)
 {
 	cmap_maintain_close(shard);
 	rcu_barrier();
@@ -30,8 +30,9 @@ struct test_shard *ts_new(struct kunit *test, u32 room, bool wipe)
 	ts->buf = kunit_kmalloc(test, VALUE_MAX, GFP_KERNEL);
 	ts->shard = kzalloc(sizeof(*ts->shard), GFP_KERNEL);
 	KUNIT_ASSERT_TRUE(test, ts->buf && ts->shard);
-	cmap_shard_init(ts->shard, INDEX, SHARDS, &ts->ctx->memory,
-			&ts->ctx->quota, NULL, NUMA_NO_NODE, wipe);
+	cmap_shard_init(ts->shard, INDEX, SHARDS, CMAP_STRIPES_MAX,
+			&ts->ctx->memory, &ts->ctx->quota, NULL, NUMA_NO_NODE,
+			wipe);
 	cmap_maintain_init(ts->shard);
 
 	return ts;
@@ -120,7 +121,7 @@ void ts_expect_all(struct kunit *test, struct test_shard *ts)
 {
 	u32 i;
 
-	KUNIT_EXPECT_EQ(test, ts->shard->entries, ts->model->count);
+	KUNIT_EXPECT_EQ(test, cmap_shard_entries(ts->shard), ts->model->count);
 	for (i = 0; i < ts->model->count; i++) {
 		struct model_entry *entry = &ts->model->entry[i];
 		struct cmap_key key = {

@@ -59,6 +59,21 @@ static u64 set_text(struct kunit *test, struct cmap *map, const char *text)
 	return version;
 }
 
+static struct cmap_stripe *stripe_of(const struct cmap *map,
+				     const struct cmap_key *key)
+{
+	return cmap_shard_stripe(map->shard[0], cmap_hash_high(key->hash));
+}
+
+/* The version of the last write in a key's stripe. */
+static u64 version_of(const struct cmap *map, const char *text)
+{
+	struct cmap_key key;
+
+	cmap_op_hash(map, &key, text, strlen(text));
+	return stripe_of(map, &key)->version;
+}
+
 /* Nobody is left in the lists of the map's shards. */
 static void expect_no_waiters(struct kunit *test, const struct cmap *map)
 {
@@ -120,19 +135,19 @@ static void absent_key_that_was_there_meanwhile(struct kunit *test)
 	version = set_text(test, map, "a");
 	KUNIT_EXPECT_EQ(test, map_delete(map, "a", 1), 0);
 	KUNIT_EXPECT_EQ(test, look_one(map, "a", &known), 1);
-	KUNIT_EXPECT_EQ(test, known, version + 1);
+	KUNIT_EXPECT_EQ(test, known, version + cmap_shard_version_step(map->shard[0]));
 	KUNIT_EXPECT_EQ(test, look_one(map, "a", &known), 0);
 	/* The same from the version that a deletion has, and from a later one. */
 	set_text(test, map, "b");
 	set_text(test, map, "c");
 	KUNIT_EXPECT_EQ(test, look_one(map, "a", &known), 0);
-	known = map->shard[0]->version;
+	known = version_of(map, "a");
 	KUNIT_EXPECT_EQ(test, look_one(map, "a", &known), 0);
 	set_text(test, map, "a");
 	KUNIT_EXPECT_EQ(test, map_delete(map, "a", 1), 0);
 	KUNIT_EXPECT_EQ(test, look_one(map, "a", &known), 1);
 	/* Versions that the shard has not reached are nobody's. */
-	known = map->shard[0]->version + 1;
+	known = version_of(map, "a") + cmap_shard_version_step(map->shard[0]);
 	KUNIT_EXPECT_EQ(test, look_one(map, "a", &known), 1);
 	KUNIT_EXPECT_EQ(test, look_one(map, "a", &known), 0);
 	cmap_map_put(map);
@@ -328,7 +343,7 @@ static void many_wait_for_one_key(struct kunit *test)
 
 /* ---- buckets with many keys ---- */
 
-#define BITS_APART	(CMAP_WAITER_BUCKETS * 32)	/* the same bucket and bit */
+#define BITS_APART	32	/* the same bucket and bit */
 
 /* Waiters that do not sleep.  The first one in is the last in the bucket's list. */
 struct many {
@@ -342,13 +357,18 @@ static struct many *many_enter(struct kunit *test, u32 count, const char *text,
 {
 	struct many *many = kunit_kzalloc(test, sizeof(*many), GFP_KERNEL);
 	struct cmap_shard *shard = shared.map->shard[0];
+	struct cmap_stripe *stripe;
 	struct cmap_key key;
 	u32 i;
 
 	KUNIT_ASSERT_NOT_NULL(test, many);
-	KUNIT_ASSERT_EQ(test, cmap_waiters_prepare(shard), 0);
 	cmap_op_hash(shared.map, &key, text, strlen(text));
-	cmap_lock_bh(&shard->lock);
+	/* All hashes are in one bucket. */
+	key.hash &= ~(0xffULL << (56 - CMAP_WAITER_BUCKET_BITS));
+	stripe = stripe_of(shared.map, &key);
+	KUNIT_ASSERT_EQ(test, cmap_waiters_prepare(shard,
+						   cmap_hash_high(key.hash)), 0);
+	cmap_lock_bh(&stripe->lock);
 	for (i = 0; i < count; i++) {
 		many->waiter[i].task = current;
 		many->waiter[i].count = 1;
@@ -357,7 +377,7 @@ static struct many *many_enter(struct kunit *test, u32 count, const char *text,
 		cmap_waiters_enter(&many->key[i]);
 		key.hash += (u64)apart << 32;
 	}
-	spin_unlock_bh(&shard->lock);
+	spin_unlock_bh(&stripe->lock);
 
 	return many;
 }
@@ -386,6 +406,7 @@ static void many_leave(struct many *many)
  */
 static void writer_looks_at_few(struct kunit *test)
 {
+	struct cmap_stripe *stripe;
 	struct cmap_shard *shard;
 	struct many *many;
 	u32 count, at_once;
@@ -396,11 +417,12 @@ static void writer_looks_at_few(struct kunit *test)
 		bool few = count <= CMAP_WAITER_LOOKS;
 
 		many = many_enter(test, count, "a", BITS_APART);
-		cmap_lock_bh(&shard->lock);
-		cmap_waiters_wake(shard->waiters,
+		stripe = stripe_of(shared.map, &many->key[0].key);
+		cmap_lock_bh(&stripe->lock);
+		cmap_waiters_wake(shard, stripe,
 				  cmap_hash_high(many->key[0].key.hash), 0);
 		at_once = many_woken(many);
-		spin_unlock_bh(&shard->lock);
+		spin_unlock_bh(&stripe->lock);
 		KUNIT_EXPECT_EQ(test, at_once, few ? 1 : 0);
 		/* The work wakes all, also those who wait for other keys. */
 		flush_work(&shard->waiters->work);
@@ -419,11 +441,10 @@ static void end_of_a_wait_looks_at_few(struct kunit *test)
 
 	shared_begin(test, 1, 0);
 	/* So many keys have different bits of one bucket. */
-	many = many_enter(test, CMAP_WAITER_LOOKS + 2, "a",
-			 CMAP_WAITER_BUCKETS);
+	many = many_enter(test, CMAP_WAITER_LOOKS + 2, "a", 1);
 	waiters = shared.map->shard[0]->waiters;
 	high = cmap_hash_high(many->key[0].key.hash);
-	bucket = cmap_waiters_bucket(high);
+	bucket = cmap_waiters_bucket(shared.map->shard[0], high);
 	cmap_waiters_leave(&many->key[0]);
 	KUNIT_EXPECT_TRUE(test, waiters->filter[bucket] & cmap_waiters_bit(high));
 	cmap_waiters_leave(&many->key[1]);
@@ -438,15 +459,18 @@ static char rival[CROWD][8];
 
 static void find_rivals(const struct cmap *map)
 {
+	u32 i, high, first = 0, found;
 	struct cmap_key key;
-	u32 i, first = 0, found;
 
 	for (i = 0, found = 0; found < CROWD; i++) {
 		snprintf(rival[found], sizeof(rival[found]), "%u", i);
 		cmap_op_hash(map, &key, rival[found], strlen(rival[found]));
+		high = cmap_hash_high(key.hash);
 		if (!found)
-			first = cmap_hash_high(key.hash) % BITS_APART;
-		found += cmap_hash_high(key.hash) % BITS_APART == first;
+			first = high;
+		found += cmap_waiters_bucket(map->shard[0], high) ==
+			 cmap_waiters_bucket(map->shard[0], first) &&
+			 cmap_waiters_bit(high) == cmap_waiters_bit(first);
 	}
 }
 
@@ -485,7 +509,7 @@ static void many_wait_in_one_bucket(struct kunit *test)
 /* Waked without a change, as by a key with the same half of the hash. */
 static void mistaken_thread(struct kunit *test, unsigned int thread)
 {
-	struct cmap_shard *shard = shared.map->shard[0];
+	struct cmap_stripe *stripe;
 	u64 known = 0, version;
 	struct cmap_key key;
 	u32 i;
@@ -497,10 +521,12 @@ static void mistaken_thread(struct kunit *test, unsigned int thread)
 		return;
 	}
 	cmap_op_hash(shared.map, &key, "a", 1);
+	stripe = stripe_of(shared.map, &key);
 	for (i = 0; i < shared.rounds; i++) {
-		cmap_lock_bh(&shard->lock);
-		cmap_waiters_wake(shard->waiters, cmap_hash_high(key.hash), 0);
-		spin_unlock_bh(&shard->lock);
+		cmap_lock_bh(&stripe->lock);
+		cmap_waiters_wake(shared.map->shard[0], stripe,
+				  cmap_hash_high(key.hash), 0);
+		spin_unlock_bh(&stripe->lock);
 		usleep_range(20, 50);
 	}
 	if (atomic_read(&shared.waiting))
@@ -509,10 +535,19 @@ static void mistaken_thread(struct kunit *test, unsigned int thread)
 		atomic_inc(&shared.failed);
 }
 
+static void prepare_for(struct kunit *test, const char *text)
+{
+	struct cmap_key key;
+
+	cmap_op_hash(shared.map, &key, text, strlen(text));
+	KUNIT_ASSERT_EQ(test, cmap_waiters_prepare(shared.map->shard[0],
+						   cmap_hash_high(key.hash)), 0);
+}
+
 static void woken_without_a_change(struct kunit *test)
 {
 	shared_begin(test, 1, 100);
-	KUNIT_ASSERT_EQ(test, cmap_waiters_prepare(shared.map->shard[0]), 0);
+	prepare_for(test, "a");
 	run_threads(test, 2, mistaken_thread);
 	shared_end(test);
 }
@@ -552,7 +587,7 @@ static struct {
 
 static void wake_once_more(void)
 {
-	struct cmap_shard *shard = shared.map->shard[0];
+	struct cmap_stripe *stripe;
 	struct cmap_key key;
 
 	if (++restless.wakes == WAKES_TO_KILL && !restless.deadline)
@@ -563,9 +598,11 @@ static void wake_once_more(void)
 	if (restless.late > LATE_MAX)
 		return;
 	cmap_op_hash(shared.map, &key, "a", 1);
-	cmap_lock_bh(&shard->lock);
-	cmap_waiters_wake(shard->waiters, cmap_hash_high(key.hash), 0);
-	spin_unlock_bh(&shard->lock);
+	stripe = stripe_of(shared.map, &key);
+	cmap_lock_bh(&stripe->lock);
+	cmap_waiters_wake(shared.map->shard[0], stripe,
+			  cmap_hash_high(key.hash), 0);
+	spin_unlock_bh(&stripe->lock);
 }
 
 static void woken_all_the_time(struct kunit *test)
@@ -575,7 +612,7 @@ static void woken_all_the_time(struct kunit *test)
 	int killed, late;
 
 	shared_begin(test, 1, 0);
-	KUNIT_ASSERT_EQ(test, cmap_waiters_prepare(shared.map->shard[0]), 0);
+	prepare_for(test, "a");
 	waiter_set(&waiter, 0, shared.map, "a", 0);
 	memset(&restless, 0, sizeof(restless));
 	before_sleep(wake_once_more);
