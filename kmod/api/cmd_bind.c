@@ -149,7 +149,8 @@ int cmap_cmd_open(struct cmap_context *context, void __user *arg)
 	if (err)
 		goto free_name;
 	map = cmap_names_open(cmap_names_here(), name, access,
-			      flags & CMAP_OPEN_TRUSTED);
+			      flags & CMAP_OPEN_TRUSTED,
+			      &cmap_file_of(context->file)->renames);
 	err = PTR_ERR_OR_ZERO(map);
 	if (err) {
 		cmap_file_unclaim(context->file);
@@ -178,15 +179,18 @@ int cmap_cmd_unlink(struct cmap_context *context, void __user *arg)
 
 int cmap_cmd_rename(struct cmap_context *context, void __user *arg)
 {
+	const u32 known = CMAP_RENAME_REPLACE | CMAP_RENAME_EXCHANGE;
 	u32 flags;
-	char *name = name_args_copy_in(arg, 0, &flags);
+	char *name = name_args_copy_in(arg, known, &flags);
 	int err = -EACCES;
 
 	if (IS_ERR(name))
 		return PTR_ERR(name);
 
-	if (!cmap_name_kernels(name))
-		err = cmap_names_rename(context->map, name);
+	if (flags == known)
+		err = -EINVAL;
+	else if (!cmap_name_kernels(name))
+		err = cmap_names_rename(context->map, name, flags);
 	kfree(name);
 
 	return err;

@@ -8,6 +8,7 @@
 #include "../core/reader.h"
 #include "../core/trace.h"
 #include "cmd.h"
+#include "file.h"
 #include "uaccess.h"
 #include "watch.h"
 
@@ -285,6 +286,7 @@ int cmap_cmd_watch(struct cmap_context *context, void __user *arg)
 	fd = PTR_ERR_OR_ZERO(cursor);
 	if (!fd)
 		fd = cmap_watch_open(context->map, filter, cursor,
+				     cmap_file_of(context->file)->renames,
 				     watch.flags & CMAP_WATCH_NONBLOCK);
 	if (fd < 0)
 		cmap_filter_free(filter);

@@ -2,6 +2,7 @@
 #include "../core/map.h"
 #include "../core/stat.h"
 #include "cmd.h"
+#include "file.h"
 #include "time.h"
 #include "uaccess.h"
 
@@ -27,6 +28,8 @@ int cmap_cmd_stat(struct cmap_context *context, void __user *arg)
 	} else {
 		cmap_stat_fill(context->map, &stat);
 		stat.clock_offset = cmap_time_offset();
+		stat.name_changes = READ_ONCE(context->map->events.renames) -
+				    cmap_file_of(context->file)->renames;
 	}
 
 	return copy_to_user(arg + offsetof(struct cmap_stat, id), &stat.id,

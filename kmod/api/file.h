@@ -21,12 +21,15 @@ struct cmap;
 /**
  * struct cmap_file - state of an open file
  * @map: the map, NULL or CMAP_FILE_CLAIMED
+ * @renames: of @renames of the map's events: how many were made before the file was
+ *	bound.  Set by who has claimed the file
  * @lock: held while @window is made; protects @holders
  * @window: the file that its mappings refer to; NULL before the first mapping
  * @holders: the owners of entries that were written through it
  */
 struct cmap_file {
 	struct cmap *map;
+	u32 renames;
 	struct mutex lock;
 	struct file *window;
 	struct list_head holders;

@@ -103,7 +103,7 @@ EXPORT_SYMBOL_NS_GPL(cmap_open, CMAP_NAMESPACE);
  */
 struct cmap *cmap_open_any(const char *name)
 {
-	return cmap_names_open(cmap_names_initial(), name, 0, false);
+	return cmap_names_open(cmap_names_initial(), name, 0, false, NULL);
 }
 EXPORT_SYMBOL_NS_GPL(cmap_open_any, CMAP_NAMESPACE);
 

@@ -85,8 +85,8 @@ static struct cmap_filter *prefix_filter(const struct cmap *map,
  * @prefix: how the keys begin that matter
  * @prefix_len: bytes in @prefix; 0 for all keys
  * @fn: called with each record of a change that is made after this call, and with
- *	a record of the cause LOST where there are some missing; see
- *	<uapi/linux/cmap_feed.h>
+ *	a record of the cause LOST where there are some missing, or NAME when the map
+ *	is renamed or loses its name; see <uapi/linux/cmap_feed.h>
  * @arg: its first argument
  *
  * A work calls @fn, soon after a change, and possibly before this function returns: what
@@ -119,6 +119,7 @@ struct cmap_subscription *cmap_subscribe(struct cmap *map, const void *prefix,
 	subscription->arg = arg;
 	INIT_WORK(&subscription->work, subscription_work);
 	subscription->watcher.wake = subscription_wake;
+	subscription->watcher.renames = READ_ONCE(map->events.renames);
 	/* The largest record fits. */
 	err = cmap_records_new(&subscription->records,
 			       max_t(u32, SZ_16K,

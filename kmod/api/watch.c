@@ -285,6 +285,7 @@ static const struct file_operations watch_fops = {
  * @map: the map, which has a feed
  * @filter: which records it wants.  On success it belongs to the watch
  * @cursor: where to begin, or NULL for the present end of the feed
+ * @renames: of @renames of the map's events: how many the caller knows of
  * @nonblock: read() does not wait
  *
  * Context: Process.
@@ -292,7 +293,8 @@ static const struct file_operations watch_fops = {
  * -ENFILE, -ENOMEM or -ENOSPC.
  */
 int cmap_watch_open(struct cmap *map, struct cmap_filter *filter,
-		    const struct cmap_feed_cursor *cursor, bool nonblock)
+		    const struct cmap_feed_cursor *cursor, u32 renames,
+		    bool nonblock)
 {
 	struct watch *watch = kzalloc(sizeof(*watch), CMAP_GFP_KERNEL);
 	int fd;
@@ -301,6 +303,7 @@ int cmap_watch_open(struct cmap *map, struct cmap_filter *filter,
 		return -ENOMEM;
 
 	watch->watcher.wake = watch_wake;
+	watch->watcher.renames = renames;
 	mutex_init(&watch->reading);
 	init_waitqueue_head(&watch->wait);
 	fd = watch_charge(watch, sizeof(*watch) + cmap_watcher_bytes(map, filter));

@@ -12,7 +12,8 @@ struct cmap_feed_cursor;
 struct cmap_filter;
 
 int cmap_watch_open(struct cmap *map, struct cmap_filter *filter,
-		    const struct cmap_feed_cursor *cursor, bool nonblock);
+		    const struct cmap_feed_cursor *cursor, u32 renames,
+		    bool nonblock);
 int cmap_feed_where(void __user *arg, const struct cmap *map,
 		    void (*get)(void *from, struct cmap_feed_cursor *cursor),
 		    void *from);

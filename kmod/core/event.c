@@ -124,6 +124,18 @@ void cmap_events_end(struct cmap_events *events)
 }
 
 /**
+ * cmap_events_renamed() - tell the listeners that the map has another name, or none
+ * @events: the map's
+ *
+ * Context: The mutex of the table of names; the map exists.
+ */
+void cmap_events_renamed(struct cmap_events *events)
+{
+	WRITE_ONCE(events->renames, events->renames + 1);
+	cmap_events_look(events);
+}
+
+/**
  * cmap_listener_add() - have a listener look after changes
  * @events: the map's
  * @listener: the listener, which arms the shards itself

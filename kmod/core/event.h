@@ -55,6 +55,8 @@ struct cmap_listener {
  * @after: when the pause after the last run of @work ends, in jiffies
  * @watchers: how many watchers the map has, for reports
  * @ended: only listeners have references: nothing can change any more
+ * @renames: how many times the map was renamed or lost its name; written under the
+ *	mutex of the table of names
  */
 struct cmap_events {
 	struct mutex mutex;
@@ -64,12 +66,14 @@ struct cmap_events {
 	unsigned long after;
 	atomic_t watchers;
 	bool ended;
+	u32 renames;
 };
 
 void cmap_events_init(struct cmap_events *events);
 void cmap_events_close(struct cmap_events *events);
 void cmap_events_look(struct cmap_events *events);
 void cmap_events_end(struct cmap_events *events);
+void cmap_events_renamed(struct cmap_events *events);
 void cmap_listener_add(struct cmap_events *events, struct cmap_listener *listener);
 void cmap_listener_remove(struct cmap_events *events,
 			  struct cmap_listener *listener);

@@ -350,6 +350,7 @@ static void unlink_locked(struct cmap *map)
 	hash_del(&map->names);
 	WRITE_ONCE(map->unlinked, true);
 	WRITE_ONCE(map->net, NULL);
+	cmap_events_renamed(&map->events);
 	cmap_map_put(map);
 }
 
@@ -449,13 +450,14 @@ static bool trusted_owner(const struct cmap *map)
  *	against the caller's credentials; 0 for kernel users
  * @trusted: accept only a map that belongs to the caller, to root, or to the
  *	root of the names' user namespace if the caller is inside
+ * @renames: set to how often the map was renamed until now; or NULL
  *
  * Context: Process.
  * Return: the map with a reference for the caller, or an ERR_PTR: -ENOENT,
  * -EACCES.
  */
 struct cmap *cmap_names_open(struct net *net, const char *name, int access,
-			     bool trusted)
+			     bool trusted, u32 *renames)
 {
 	struct cmap *map;
 
@@ -467,6 +469,8 @@ struct cmap *cmap_names_open(struct net *net, const char *name, int access,
 		map = ERR_PTR(-EACCES);
 	else
 		cmap_map_get(map);
+	if (renames && !IS_ERR(map))
+		*renames = map->events.renames;
 	mutex_unlock(&names_mutex);
 
 	return map;
@@ -523,46 +527,89 @@ int cmap_names_unlink_map(struct cmap *map)
 	return err;
 }
 
-static int may_rename(const struct cmap *map, const char *name)
+/* Whether the caller may take a map's name away from it, or change it. */
+static int may_change_name(const struct cmap *map)
 {
+	lockdep_assert_held(&names_mutex);
+
 	if (!cmap_map_named(map) || map->unlinked)
 		return -ENOENT;
 	if (map->kernel)
 		return -EACCES;
 	if (!map_owned(map) && !capable_over(map, CAP_FOWNER))
 		return -EPERM;
-	return name_find(map->net, name) ? -EEXIST : 0;
+	return 0;
+}
+
+/* @other is the map that has the new name, NULL if there is none. */
+static int may_rename(const struct cmap *map, const char *name, u32 flags,
+		      struct cmap **other)
+{
+	int err = may_change_name(map);
+
+	if (err)
+		return err;
+	*other = name_find(map->net, name);
+	if (!*other)
+		return flags & CMAP_RENAME_EXCHANGE ? -ENOENT : 0;
+	if (!(flags & (CMAP_RENAME_REPLACE | CMAP_RENAME_EXCHANGE)))
+		return -EEXIST;
+	return *other == map ? 0 : may_change_name(*other);
+}
+
+/* Give a map another label.  Readers may still use the one that it had. */
+static struct cmap_label *relabel_locked(struct cmap *map,
+					 struct cmap_label *label)
+{
+	struct cmap_label *old = label_locked(map);
+
+	lockdep_assert_held(&names_mutex);
+
+	hash_del(&map->names);
+	rcu_assign_pointer(map->label, label);
+	link_locked(map);
+	cmap_events_renamed(&map->events);
+	return old;
 }
 
 /**
  * cmap_names_rename() - change a map's name
  * @map: the map
  * @name: the new name
+ * @flags: CMAP_RENAME_REPLACE, CMAP_RENAME_EXCHANGE or 0: what becomes of a map that
+ *	has this name
+ *
+ * Whoever opens a map by one of the names meanwhile finds the one that had it before,
+ * or the one that has it afterwards.
  *
  * Context: Process.
- * Return: 0; -ENOENT if it has no name; -EEXIST if the new one is taken; -EPERM
- * if the caller neither owns the map nor has CAP_FOWNER; -EACCES if it is the
- * kernel's; -ENOMEM.
+ * Return: 0, also if the map has that name already and there is a flag; -ENOENT if it
+ * has no name, or if there is no map to exchange names with; -EEXIST if the name is
+ * taken and there is no flag; -EPERM if the caller neither owns both maps nor has
+ * CAP_FOWNER; -EACCES if one is the kernel's; -ENOMEM.
  */
-int cmap_names_rename(struct cmap *map, const char *name)
+int cmap_names_rename(struct cmap *map, const char *name, u32 flags)
 {
-	struct cmap_label *label = cmap_label_new(name), *old;
+	struct cmap_label *label = cmap_label_new(name);
+	struct cmap *other;
 	int err;
 
 	if (!label)
 		return -ENOMEM;
 
 	mutex_lock(&names_mutex);
-	err = may_rename(map, name);
-	if (!err) {
-		old = label_locked(map);
-		hash_del(&map->names);
-		rcu_assign_pointer(map->label, label);
-		link_locked(map);
-		label = old;
+	err = may_rename(map, name, flags, &other);
+	if (!err && other != map) {
+		if (other && flags & CMAP_RENAME_EXCHANGE) {
+			relabel_locked(other,
+				       relabel_locked(map, label_locked(other)));
+		} else {
+			if (other)
+				unlink_locked(other);
+			label = relabel_locked(map, label);
+		}
 	}
 	mutex_unlock(&names_mutex);
-	/* Readers may still use the old one. */
 	kfree_rcu(label, rcu);
 
 	return err;

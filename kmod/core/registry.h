@@ -40,10 +40,10 @@ struct net *cmap_names_initial(void);
 int cmap_names_add(struct cmap *map, struct net *net);
 
 struct cmap *cmap_names_open(struct net *net, const char *name, int access,
-			     bool trusted);
+			     bool trusted, u32 *renames);
 int cmap_names_unlink(struct net *net, const char *name);
 int cmap_names_unlink_map(struct cmap *map);
-int cmap_names_rename(struct cmap *map, const char *name);
+int cmap_names_rename(struct cmap *map, const char *name, u32 flags);
 int cmap_names_set(struct cmap *map, const struct cmap_attr *attr);
 struct cmap *cmap_names_next(u64 *id);
 

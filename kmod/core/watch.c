@@ -8,6 +8,12 @@
 /* Bytes of records that one look may look at. */
 #define LOOK_BYTES	SZ_1M
 
+/* Whether the map's name has changed, and the watcher has not been told. */
+static bool is_renamed(const struct cmap_watcher *watcher)
+{
+	return READ_ONCE(watcher->map->events.renames) != watcher->renames;
+}
+
 /*
  * Look for something to read.  True if there is something now, which there was not
  * before: the caller wakes the watcher.  If there is more to look at than one look may,
@@ -22,7 +28,7 @@ static bool watcher_look_locked(struct cmap_watcher *watcher)
 	if (!watcher->waiting)
 		return false;
 	cmap_reader_arm(watcher->reader);
-	if (cmap_reader_look(watcher->reader, &looks))
+	if (is_renamed(watcher) || cmap_reader_look(watcher->reader, &looks))
 		WRITE_ONCE(watcher->waiting, false);
 	else if (!looks)
 		WRITE_ONCE(watcher->missed, true);
@@ -80,7 +86,7 @@ u64 cmap_watcher_bytes(const struct cmap *map, const struct cmap_filter *filter)
 
 /**
  * cmap_watcher_begin() - start a watcher
- * @watcher: the watcher, zeroed but for @wake
+ * @watcher: the watcher, zeroed but for @wake and @renames
  * @map: the map, which has a feed; the caller has a reference
  * @filter: which records it wants.  On success it belongs to the watcher
  * @cursor: where to begin, or NULL for the present end of the feed
@@ -148,10 +154,60 @@ void cmap_watcher_end(struct cmap_watcher *watcher)
 	cmap_map_unhold(map);
 }
 
+/*
+ * Begin a buffer with a record of the cause NAME, if the watcher has to be told.
+ * Returns the record's size, 0 if there is none; or -EMSGSIZE.
+ *
+ * No ring has such a record: each version of a shard is that of a change of an entry,
+ * and a map's name belongs to no shard.
+ */
+static int read_name(struct cmap_watcher *watcher, struct cmap_records *records)
+{
+	const struct cmap_feed_record record = {
+		.size = sizeof(record),
+		.cause = CMAP_FEED_NAME,
+		.key_offset = sizeof(record),
+	};
+
+	lockdep_assert_held(&watcher->lock);
+
+	if (!is_renamed(watcher))
+		return 0;
+	if (records->room < sizeof(record))
+		return -EMSGSIZE;
+	watcher->renames = READ_ONCE(watcher->map->events.renames);
+	memcpy(records->buf, &record, sizeof(record));
+	return sizeof(record);
+}
+
+/* Read what the feed has, behind a record of the cause NAME if there is news of it. */
+static void read_locked(struct cmap_watcher *watcher, struct cmap_records *records)
+{
+	int name;
+
+	lockdep_assert_held(&watcher->lock);
+
+	name = read_name(watcher, records);
+	if (name < 0) {
+		records->used = 0;
+		records->count = 0;
+		records->needed = sizeof(struct cmap_feed_record);
+		records->more = true;
+		return;
+	}
+	records->buf += name;
+	records->room -= name;
+	cmap_reader_fill(watcher->reader, records);
+	records->buf -= name;
+	records->room += name;
+	records->used += name;
+	records->count += !!name;
+}
+
 /**
  * cmap_watcher_read() - read records
  * @watcher: the watcher
- * @records: see cmap_reader_fill()
+ * @records: see cmap_reader_fill().  A record of the cause NAME comes first
  *
  * Context: Process; one reader of the watcher at a time.
  */
@@ -162,7 +218,8 @@ void cmap_watcher_read(struct cmap_watcher *watcher,
 
 	mutex_lock(&watcher->lock);
 	cmap_reader_get(watcher->reader, watcher->before);
-	cmap_reader_fill(watcher->reader, records);
+	watcher->renames_before = watcher->renames;
+	read_locked(watcher, records);
 	WRITE_ONCE(watcher->waiting, !records->more);
 	found = watcher_look_locked(watcher);
 	watcher_unlock(watcher);
@@ -182,6 +239,7 @@ void cmap_watcher_unread(struct cmap_watcher *watcher)
 {
 	mutex_lock(&watcher->lock);
 	WARN_ON_ONCE(cmap_reader_set(watcher->reader, watcher->before));
+	watcher->renames = watcher->renames_before;
 	WRITE_ONCE(watcher->waiting, false);
 	watcher_unlock(watcher);
 

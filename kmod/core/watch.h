@@ -17,8 +17,10 @@
  * @filter: which records it wants
  * @reader: where it is
  * @before: where it was before the last read, to which it can return
- * @lock: protects @reader, @before and @waiting.  It is never held while anything is
- *	copied to a process
+ * @renames: of @renames of the map's events: how many it has been told of
+ * @renames_before: the same, before the last read
+ * @lock: protects the fields from @reader to @renames_before, and @waiting.  It is
+ *	never held while anything is copied to a process
  * @missed: the work has not looked at everything, because somebody had @lock or because
  *	that was too much for one look: it has to look again when @lock is free
  * @waiting: there was nothing to read at the last look, and the shards are armed
@@ -30,6 +32,8 @@ struct cmap_watcher {
 	struct cmap_filter *filter;
 	struct cmap_reader *reader;
 	struct cmap_feed_cursor *before;
+	u32 renames;
+	u32 renames_before;
 	struct mutex lock;
 	bool missed;
 	bool waiting;

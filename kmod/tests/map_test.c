@@ -111,7 +111,7 @@ static void no_memory(struct kunit *test)
 	fail_allocs(0, 1);
 	KUNIT_EXPECT_EQ(test, cmap_names_add(map, here()), -ENOMEM);
 	KUNIT_EXPECT_EQ(test, fail_allocs_end(), 1);
-	KUNIT_EXPECT_PTR_EQ(test, cmap_names_open(here(), "kunit", 0, false),
+	KUNIT_EXPECT_PTR_EQ(test, cmap_names_open(here(), "kunit", 0, false, NULL),
 			    ERR_PTR(-ENOENT));
 	cmap_map_put(map);
 	KUNIT_EXPECT_PTR_EQ(test, cmap_map_new(&tight), ERR_PTR(-ENOSPC));

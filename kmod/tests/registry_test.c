@@ -38,14 +38,15 @@ static void names_and_references(struct kunit *test)
 	struct cmap *map = map_new(test, &spec), *other = map_new(test, &spec);
 	u64 id = 0;
 
-	KUNIT_EXPECT_PTR_EQ(test, cmap_names_open(here(), "kunit", 0, false),
+	KUNIT_EXPECT_PTR_EQ(test, cmap_names_open(here(), "kunit", 0, false, NULL),
 			    ERR_PTR(-ENOENT));
 	KUNIT_ASSERT_EQ(test, cmap_names_add(map, here()), 0);
 	KUNIT_EXPECT_EQ(test, cmap_names_add(other, here()), -EEXIST);
 	cmap_map_put(other);
 	KUNIT_EXPECT_EQ(test, refcount_read(&map->refs), 2);
 	KUNIT_EXPECT_PTR_EQ(test, cmap_names_open(here(), "kunit",
-						      CMAP_MAY_READ, false), map);
+						      CMAP_MAY_READ, false, NULL),
+			    map);
 	KUNIT_EXPECT_EQ(test, refcount_read(&map->refs), 3);
 	cmap_map_put(map);
 	cmap_map_put(map);
@@ -76,21 +77,21 @@ static void rename_or_leave(struct kunit *test)
 	struct cmap *none = map_new(test, &anonymous);
 	char name[8];
 
-	KUNIT_EXPECT_EQ(test, cmap_names_rename(map, "new"), -ENOENT);
+	KUNIT_EXPECT_EQ(test, cmap_names_rename(map, "new", 0), -ENOENT);
 	KUNIT_ASSERT_EQ(test, cmap_names_add(map, here()), 0);
 	KUNIT_ASSERT_EQ(test, cmap_names_add(taken, here()), 0);
 	KUNIT_ASSERT_EQ(test, cmap_names_add(none, here()), 0);
 	fail_allocs(0, 1);
-	KUNIT_EXPECT_EQ(test, cmap_names_rename(map, "new"), -ENOMEM);
+	KUNIT_EXPECT_EQ(test, cmap_names_rename(map, "new", 0), -ENOMEM);
 	KUNIT_EXPECT_EQ(test, fail_allocs_end(), 1);
-	KUNIT_EXPECT_EQ(test, cmap_names_rename(map, "taken"), -EEXIST);
-	KUNIT_EXPECT_EQ(test, cmap_names_rename(none, "new"), -ENOENT);
-	KUNIT_EXPECT_PTR_EQ(test, cmap_names_open(here(), "new", 0, false),
+	KUNIT_EXPECT_EQ(test, cmap_names_rename(map, "taken", 0), -EEXIST);
+	KUNIT_EXPECT_EQ(test, cmap_names_rename(none, "new", 0), -ENOENT);
+	KUNIT_EXPECT_PTR_EQ(test, cmap_names_open(here(), "new", 0, false, NULL),
 			    ERR_PTR(-ENOENT));
-	KUNIT_EXPECT_EQ(test, cmap_names_rename(map, "new\n\x80long"), 0);
+	KUNIT_EXPECT_EQ(test, cmap_names_rename(map, "new\n\x80long", 0), 0);
 	cmap_map_copy_name(map, name, sizeof(name));
 	KUNIT_EXPECT_STREQ(test, name, "new??lo");
-	KUNIT_EXPECT_EQ(test, cmap_names_rename(map, "new"), 0);
+	KUNIT_EXPECT_EQ(test, cmap_names_rename(map, "new", 0), 0);
 	/* A trace's record contained old bytes after the name. */
 	memset(name, 'x', sizeof(name));
 	cmap_map_copy_name(map, name, sizeof(name));
@@ -105,6 +106,69 @@ static void rename_or_leave(struct kunit *test)
 	cmap_map_put(none);
 }
 
+static void expect_named(struct kunit *test, const char *name, struct cmap *map)
+{
+	u32 renames = 77;
+
+	KUNIT_EXPECT_PTR_EQ(test, cmap_names_open(here(), name, 0, false,
+						  &renames),
+			    map ?: ERR_PTR(-ENOENT));
+	KUNIT_EXPECT_EQ(test, renames, map ? map->events.renames : 77);
+	if (map)
+		cmap_map_put(map);
+}
+
+/* A map takes a name from another one, or both exchange theirs. */
+static void replace_and_exchange(struct kunit *test)
+{
+	const struct cmap_spec spec = { .name = "flags", .shards = 1 };
+	const struct cmap_spec spec_new = { .name = "flags.new", .shards = 1 };
+	struct cmap *old = map_new(test, &spec), *new = map_new(test, &spec_new);
+
+	KUNIT_ASSERT_EQ(test, cmap_names_add(old, here()), 0);
+	KUNIT_ASSERT_EQ(test, cmap_names_add(new, here()), 0);
+	KUNIT_EXPECT_EQ(test, cmap_names_rename(new, "none", CMAP_RENAME_EXCHANGE),
+			-ENOENT);
+	/* Its own name, with which nothing is to be done. */
+	KUNIT_EXPECT_EQ(test, cmap_names_rename(new, "flags.new",
+						CMAP_RENAME_EXCHANGE), 0);
+	KUNIT_EXPECT_EQ(test, cmap_names_rename(new, "flags.new",
+						CMAP_RENAME_REPLACE), 0);
+	fail_allocs(0, 1);
+	KUNIT_EXPECT_EQ(test, cmap_names_rename(new, "flags", CMAP_RENAME_REPLACE),
+			-ENOMEM);
+	KUNIT_EXPECT_EQ(test, fail_allocs_end(), 1);
+	KUNIT_EXPECT_EQ(test, old->events.renames + new->events.renames, 0);
+	expect_named(test, "flags", old);
+	expect_named(test, "flags.new", new);
+
+	KUNIT_EXPECT_EQ(test, cmap_names_rename(new, "flags", CMAP_RENAME_EXCHANGE),
+			0);
+	KUNIT_EXPECT_EQ(test, old->events.renames, 1);
+	KUNIT_EXPECT_EQ(test, new->events.renames, 1);
+	expect_named(test, "flags", new);
+	expect_named(test, "flags.new", old);
+
+	KUNIT_EXPECT_EQ(test, cmap_names_rename(old, "flags", CMAP_RENAME_REPLACE),
+			0);
+	expect_named(test, "flags", old);
+	expect_named(test, "flags.new", NULL);
+	/* As after an unlink: only this test has it. */
+	KUNIT_EXPECT_EQ(test, refcount_read(&new->refs), 1);
+	KUNIT_EXPECT_TRUE(test, new->unlinked);
+	KUNIT_EXPECT_EQ(test, new->events.renames, 2);
+	KUNIT_EXPECT_EQ(test, cmap_names_rename(new, "flags", CMAP_RENAME_REPLACE),
+			-ENOENT);
+	/* Nobody has the name, so there is nothing to replace. */
+	KUNIT_EXPECT_EQ(test, cmap_names_rename(old, "free", CMAP_RENAME_REPLACE),
+			0);
+	expect_named(test, "free", old);
+	KUNIT_EXPECT_EQ(test, cmap_names_unlink(here(), "free"), 0);
+	KUNIT_EXPECT_EQ(test, old->events.renames, 4);
+	cmap_map_put(old);
+	cmap_map_put(new);
+}
+
 /* A map that has taken over another map's name keeps it. */
 static void unlink_by_map(struct kunit *test)
 {
@@ -112,7 +176,9 @@ static void unlink_by_map(struct kunit *test)
 	const struct cmap_spec kernels = {
 		.name = "kunit", .shards = 1, .kernel = true,
 	};
+	const struct cmap_spec others = { .name = "users", .shards = 1 };
 	struct cmap *old = map_new(test, &spec), *new = map_new(test, &kernels);
+	struct cmap *users = map_new(test, &others);
 
 	KUNIT_ASSERT_EQ(test, cmap_names_add(old, here()), 0);
 	KUNIT_ASSERT_EQ(test, cmap_names_unlink(here(), "kunit"), 0);
@@ -120,7 +186,14 @@ static void unlink_by_map(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, cmap_names_unlink_map(old), -ENOENT);
 	/* No process can remove or change the name of the kernel's map. */
 	KUNIT_EXPECT_EQ(test, cmap_names_unlink(here(), "kunit"), -EACCES);
-	KUNIT_EXPECT_EQ(test, cmap_names_rename(new, "other"), -EACCES);
+	KUNIT_EXPECT_EQ(test, cmap_names_rename(new, "other", 0), -EACCES);
+	KUNIT_ASSERT_EQ(test, cmap_names_add(users, here()), 0);
+	KUNIT_EXPECT_EQ(test, cmap_names_rename(users, "kunit",
+						CMAP_RENAME_REPLACE), -EACCES);
+	KUNIT_EXPECT_EQ(test, cmap_names_rename(users, "kunit",
+						CMAP_RENAME_EXCHANGE), -EACCES);
+	KUNIT_EXPECT_EQ(test, cmap_names_unlink(here(), "users"), 0);
+	cmap_map_put(users);
 	KUNIT_EXPECT_NULL(test, new->user);
 	KUNIT_EXPECT_EQ(test, cmap_names_unlink_map(new), 0);
 	cmap_map_put(old);
@@ -247,6 +320,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(valid_names),
 	KUNIT_CASE(names_and_references),
 	KUNIT_CASE(rename_or_leave),
+	KUNIT_CASE(replace_and_exchange),
 	KUNIT_CASE(unlink_by_map),
 	KUNIT_CASE(give_away_or_keep),
 	KUNIT_CASE(unlink_all),

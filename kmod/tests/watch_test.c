@@ -271,8 +271,66 @@ static void long_runs_pause(struct kunit *test)
 	cmap_map_put(map);
 }
 
+/*
+ * A watcher is told once that the map lost its name, whatever its filter is, and before
+ * it is told of changes.
+ */
+static void told_of_the_name(struct kunit *test)
+{
+	const struct cmap_spec spec = {
+		.name = "kunit", .shards = 1, .feed_bytes = 65536,
+	};
+	struct cmap *map = map_new(test, &spec);
+	const struct cmap_feed_record *record;
+	struct cmap_records records = {};
+	struct test_watcher tw = {};
+	u64 version;
+
+	KUNIT_ASSERT_EQ(test, cmap_names_add(map, here()), 0);
+	KUNIT_ASSERT_EQ(test, cmap_records_new(&records, CHUNK), 0);
+	watcher_new(test, &tw, map, false);
+	KUNIT_EXPECT_FALSE(test, cmap_watcher_ready(&tw.watcher));
+	KUNIT_EXPECT_EQ(test, cmap_names_rename(map, "other", 0), 0);
+	KUNIT_ASSERT_TRUE(test, woken(&tw));
+	KUNIT_EXPECT_TRUE(test, cmap_watcher_ready(&tw.watcher));
+	KUNIT_EXPECT_EQ(test, map_set(map, "a", 1, &version), 0);
+	KUNIT_EXPECT_EQ(test, cmap_names_unlink(here(), "other"), 0);
+
+	records.room = sizeof(*record) - 8;
+	records.looks = U64_MAX;
+	cmap_watcher_read(&tw.watcher, &records);
+	KUNIT_EXPECT_EQ(test, records.count, 0);
+	KUNIT_EXPECT_EQ(test, records.needed, sizeof(*record));
+	KUNIT_EXPECT_TRUE(test, cmap_watcher_ready(&tw.watcher));
+
+	/* Both at once; and again, if they could not be passed on. */
+	records.room = records.size;
+	cmap_watcher_read(&tw.watcher, &records);
+	KUNIT_EXPECT_EQ(test, records.count, 2);
+	cmap_watcher_unread(&tw.watcher);
+	KUNIT_EXPECT_TRUE(test, cmap_watcher_ready(&tw.watcher));
+	memset(records.buf, 0xaa, records.size);
+	cmap_watcher_read(&tw.watcher, &records);
+	KUNIT_ASSERT_EQ(test, records.count, 2);
+	record = (const void *)records.buf;
+	KUNIT_EXPECT_EQ(test, record->cause, CMAP_FEED_NAME);
+	KUNIT_EXPECT_EQ(test, record->key_len, 0);
+	KUNIT_EXPECT_EQ(test, record->version, 0);
+	record = (const void *)(records.buf + record->size);
+	KUNIT_EXPECT_EQ(test, record->cause, CMAP_FEED_SET);
+	KUNIT_EXPECT_EQ(test, record->version, version);
+	KUNIT_EXPECT_PTR_EQ(test, (const u8 *)record + record->size,
+			    records.buf + records.used);
+	KUNIT_EXPECT_FALSE(test, cmap_watcher_ready(&tw.watcher));
+
+	cmap_records_free(&records, map);
+	watcher_free(&tw);
+	cmap_map_put(map);
+}
+
 static struct kunit_case cases[] = {
 	KUNIT_CASE(watcher_waits),
+	KUNIT_CASE(told_of_the_name),
 	KUNIT_CASE(watcher_without_memory),
 	KUNIT_CASE(ends_with_the_last_user),
 	KUNIT_CASE(one_waits_for_no_other),

@@ -313,8 +313,11 @@ static void make_usual(struct fuzz_call *call)
 		break;
 	case CMAP_CODE_OPEN:
 	case CMAP_CODE_UNLINK:
+		usual_name(call);
+		break;
 	case CMAP_CODE_RENAME:
 		usual_name(call);
+		set_arg(call, "flags", below(3) << 1);
 		break;
 	case CMAP_CODE_SET:
 	case CMAP_CODE_DELETE:

@@ -255,10 +255,14 @@ struct cmap_create {
 /* &struct cmap_name.flags of CMAP_IOCTL_OPEN */
 #define CMAP_OPEN_TRUSTED	(1U << 0)	/* the caller's or root's map */
 
+/* &struct cmap_name.flags of CMAP_IOCTL_RENAME, which exclude each other */
+#define CMAP_RENAME_REPLACE	(1U << 1)	/* take the name from its map */
+#define CMAP_RENAME_EXCHANGE	(1U << 2)	/* give that map the old name */
+
 /**
  * struct cmap_name - open (bind the descriptor to), unlink or rename a map
  * @size: sizeof(struct cmap_name)
- * @flags: CMAP_OPEN_*; 0 for the other commands
+ * @flags: CMAP_OPEN_* or CMAP_RENAME_*; 0 for CMAP_IOCTL_UNLINK
  * @name: user pointer to the name, not terminated
  * @name_len: bytes in @name, 1..CMAP_NAME_MAX
  * @__reserved: 0
@@ -282,7 +286,21 @@ struct cmap_create {
  *
  * CMAP_IOCTL_RENAME changes the name of the descriptor's map, within the
  * namespace of the present name, which must still exist.  The caller must own
- * the map or have CAP_FOWNER.  A name that exists is not replaced.
+ * the map or have CAP_FOWNER.  Without a flag, a name that another map has is
+ * not replaced (EEXIST).
+ *
+ * With CMAP_RENAME_REPLACE the map that has the name loses it, as if it had been
+ * unlinked.  If there is none, this is a plain rename.  With
+ * CMAP_RENAME_EXCHANGE the map that has the name (ENOENT if there is none) gets
+ * the present name of the descriptor's map.  In both cases the caller must own
+ * the other map, too, or have CAP_FOWNER (EPERM), and the other map must not be
+ * the kernel's (EACCES).  If the descriptor's map has the name already, nothing
+ * changes.
+ *
+ * All of that is one step: who opens a map by one of the names finds what had
+ * the name before or what has it afterwards, and never nothing.  Who has the
+ * other map open keeps it, also its mappings.  See CMAP_FEED_NAME and
+ * &struct cmap_stat.name_changes for how he learns of it.
  *
  * A capability counts if the caller has it in the user namespace that owns the
  * name's network namespace, and if the map's owner has an id there.
@@ -662,7 +680,8 @@ struct cmap_op {
  * @feed_bytes: out: bytes in the feed's ring of each shard; 0 for no feed
  * @feed_value_max: out: longest value that the feed's records contain
  * @watches: out: watches of this map
- * @__reserved: out: 0
+ * @name_changes: out: how many times the map was renamed or lost its name since
+ *	the descriptor was bound to it
  * @default_ttl: out: time to live of entries that are written without a
  *	deadline, in nanoseconds; 0: they do not expire
  * @deadlines: out: entries that have a deadline, also if they have expired and
@@ -709,7 +728,7 @@ struct cmap_stat {
 	__u32 feed_bytes;
 	__u32 feed_value_max;
 	__u32 watches;
-	__u32 __reserved;
+	__u32 name_changes;
 	__aligned_u64 default_ttl;
 	__aligned_u64 deadlines;
 	__aligned_u64 expired;

@@ -53,6 +53,7 @@ enum cmap_feed_cause {
 	CMAP_FEED_CLEAR		= 3,	/* it was deleted by CMAP_IOCTL_CLEAR */
 	CMAP_FEED_EXPIRE	= 4,	/* it has expired, and was removed */
 	CMAP_FEED_OWNER		= 6,	/* its owner has ended, it was removed */
+	CMAP_FEED_NAME		= 8,	/* the map's name; not in a ring */
 	CMAP_FEED_LOST		= 255,	/* records are missing; not in a ring */
 };
 
@@ -91,6 +92,13 @@ enum cmap_feed_cause {
  * came to them: those with the versions @first, @first + n and so on up to
  * @version.  It is reported to every filter, because nobody knows what they
  * were.
+ *
+ * NAME says that the map was renamed or lost its name since the descriptor was
+ * bound to it from which the watch was made.  What opens by that name now may be
+ * another map.  Only read() of a watch returns it, with every filter, before
+ * records of changes, and once for all renames since the last one.  It has no
+ * key, and its version is 0.  &struct cmap_stat.name_changes says the same to
+ * others.
  *
  * A reader skips records with causes that it does not know.
  */
