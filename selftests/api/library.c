@@ -372,6 +372,15 @@ TEST_F(lib, create_takes_no_other_users_map)
 	EXPECT_EQ(0, kcmap_unlink("lib_other"));
 }
 
+static int set_nothing(const struct kcmap_item *item, void *arg)
+{
+	return 0;
+}
+
+static void remove_nothing(const void *key, size_t key_len, void *arg)
+{
+}
+
 TEST_F(lib, rename_chmod_chown)
 {
 	struct kcmap_info info = { .sz = sizeof(info) };
@@ -398,6 +407,116 @@ TEST_F(lib, rename_chmod_chown)
 	EXPECT_EQ(0, kcmap_unlink("lib_renamed"));
 	ERR(ENOENT, kcmap_rename(map, "lib_mode"));
 	ERR(ENOENT, kcmap_rename(self->map, "lib_mode"));
+	kcmap_close(map);
+}
+
+/* The value of "k", or 0. */
+static char value_of(struct kcmap *map)
+{
+	char value = 0;
+
+	return kcmap_get(map, "k", 1, &value, 1, NULL) == 1 ? value : 0;
+}
+
+/*
+ * A reader keeps the map that it has open, learns that another one was published, and
+ * gets that one.
+ */
+TEST_F(lib, publish_and_reopen)
+{
+	const struct kcmap_options options = {
+		.sz = sizeof(options), .feed_bytes = 4096,
+	};
+	struct kcmap *old = kcmap_open("lib_flags", O_RDWR | O_CREAT, &options);
+	struct kcmap *new = kcmap_open("lib_flags.new", O_RDWR | O_CREAT, &options);
+	struct kcmap *reader = kcmap_open("lib_flags", O_RDONLY, NULL);
+	struct kcmap_change change;
+	struct kcmap_watch *watch;
+
+	ASSERT_TRUE(old && new && reader);
+	ASSERT_EQ(0, kcmap_set(old, "k", 1, "o", 1, NULL));
+	ASSERT_EQ(0, kcmap_set(new, "k", 1, "n", 1, NULL));
+	EXPECT_EQ('o', value_of(reader));
+	watch = kcmap_watch_open(reader, NULL, NULL, 0);
+	ASSERT_NE(NULL, watch);
+	EXPECT_EQ(0, kcmap_name_changed(reader));
+	EXPECT_EQ(0, kcmap_reopen(reader, "lib_flags"));
+	EXPECT_EQ('o', value_of(reader));
+
+	ERR(ENOENT, kcmap_exchange(new, "lib_none"));
+	ERR(EINVAL, kcmap_publish(new, "a/b"));
+	ASSERT_EQ(0, kcmap_publish(new, "lib_flags"));
+	/* The old map is as it was. */
+	EXPECT_EQ('o', value_of(reader));
+	EXPECT_EQ(1, kcmap_name_changed(reader));
+	ASSERT_EQ(1, kcmap_watch_next(watch, &change, -1));
+	EXPECT_EQ(KCMAP_CAUSE_NAME, change.cause);
+	EXPECT_EQ(NULL, change.key);
+	ERR(ETIMEDOUT, kcmap_watch_next(watch, &change, 0));
+	kcmap_watch_close(watch);
+
+	ERR(ENOENT, kcmap_reopen(reader, "lib_flags.new"));
+	EXPECT_EQ('o', value_of(reader));
+	EXPECT_EQ(1, kcmap_reopen(reader, "lib_flags"));
+	EXPECT_EQ('n', value_of(reader));
+	EXPECT_EQ(0, kcmap_name_changed(reader));
+	/* It has the access that it had. */
+	ERR(EBADF, kcmap_set(reader, "k", 1, "x", 1, NULL));
+
+	EXPECT_EQ(0, kcmap_rename(new, "lib_flags.new"));
+	EXPECT_EQ(1, kcmap_name_changed(reader));
+	EXPECT_EQ(0, kcmap_reopen(reader, "lib_flags.new"));
+	EXPECT_EQ(0, kcmap_name_changed(reader));
+	EXPECT_EQ(0, kcmap_unlink("lib_flags.new"));
+	ERR(ENOENT, kcmap_reopen(reader, "lib_flags.new"));
+	ERR(ENOENT, kcmap_publish(new, "lib_flags"));
+	kcmap_close(reader);
+	kcmap_close(new);
+	kcmap_close(old);
+}
+
+/* A handle that was opened to create a map takes no other user's on reopening. */
+TEST_F(lib, reopen_keeps_its_distrust)
+{
+	struct kcmap *map = kcmap_open("lib_trust", O_RDWR | O_CREAT, NULL);
+	struct kcmap *any = kcmap_open("lib_trust", O_RDWR, NULL);
+
+	ASSERT_TRUE(map && any);
+	ASSERT_EQ(0, kcmap_chown(map, 1000, -1));
+	ERR(EACCES, kcmap_reopen(map, "lib_trust"));
+	EXPECT_EQ(0, kcmap_reopen(any, "lib_trust"));
+	EXPECT_EQ(0, kcmap_unlink("lib_trust"));
+	kcmap_close(any);
+	kcmap_close(map);
+}
+
+/* A mirror's update returns when the map's name has gone. */
+TEST_F(lib, mirrors_return_for_the_name)
+{
+	const struct kcmap_options options = {
+		.sz = sizeof(options), .feed_bytes = 4096,
+	};
+	struct kcmap *map = kcmap_open("lib_mirrored", O_RDWR | O_CREAT, &options);
+	const struct kcmap_mirror_calls calls = {
+		.sz = sizeof(calls), .set = set_nothing, .remove = remove_nothing,
+	};
+	struct kcmap_mirror_info info = { .sz = sizeof(info) };
+	struct kcmap_mirror *mirror;
+
+	ASSERT_NE(NULL, map);
+	ASSERT_EQ(0, kcmap_set(map, "k", 1, "v", 1, NULL));
+	mirror = kcmap_mirror_new(map, NULL, &calls, NULL);
+	ASSERT_NE(NULL, mirror);
+	EXPECT_EQ(1, kcmap_mirror_update(mirror, 0));
+	EXPECT_EQ(0, kcmap_unlink("lib_mirrored"));
+	EXPECT_EQ(0, kcmap_mirror_update(mirror, -1));
+	EXPECT_EQ(1, kcmap_name_changed(map));
+	EXPECT_EQ(0, kcmap_mirror_update(mirror, 0));
+	ASSERT_EQ(0, kcmap_mirror_stat(mirror, &info));
+	/* It has read the map once, not again because of that. */
+	EXPECT_EQ(1, info.ranges);
+	EXPECT_EQ(0, info.changes);
+	kcmap_mirror_free(mirror);
 	kcmap_close(map);
 }
 

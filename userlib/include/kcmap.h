@@ -136,6 +136,32 @@ int kcmap_unlink(const char *name);
 int kcmap_rename(struct kcmap *map, const char *name);
 
 /*
+ * Give the map a name that another map has, in one step: whoever opens the name
+ * meanwhile gets one of both, and never ENOENT.  After kcmap_publish() the other
+ * map has no name; if there is none, this is kcmap_rename().  After
+ * kcmap_exchange() it has the name that the map had.  The caller must own both
+ * (EPERM).
+ */
+int kcmap_publish(struct kcmap *map, const char *name);
+int kcmap_exchange(struct kcmap *map, const char *name);
+
+/*
+ * Whether the map was renamed, or lost its name, since it was opened: 1 or 0, or
+ * -1 with errno set.  Then what has the name may be another map.
+ */
+int kcmap_name_changed(const struct kcmap *map);
+
+/*
+ * Have the handle refer to the map that has @name now, with the access that it
+ * had.  Returns 1 if that is another map, 0 if it is the same one, and -1 with
+ * errno set and the handle as it was.
+ *
+ * No other thread may use the handle meanwhile.  Free its ranges, batches, feeds
+ * and mirrors before; a watch stays one of the old map.
+ */
+int kcmap_reopen(struct kcmap *map, const char *name);
+
+/*
  * Set the map's mode, or its owner and group, by the rules that files have.  An
  * owner or group of -1 is left as it is.  Handles that are open stay open.
  */
@@ -448,17 +474,18 @@ enum kcmap_cause {
 	KCMAP_CAUSE_CLEAR = 3,		/* kcmap_clear() deleted it */
 	KCMAP_CAUSE_EXPIRE = 4,		/* it has expired and was removed */
 	KCMAP_CAUSE_OWNER = 6,		/* its owner has ended, it was removed */
+	KCMAP_CAUSE_NAME = 8,		/* watch: see kcmap_name_changed() */
 	KCMAP_CAUSE_LOST = 255,		/* changes that cannot be read any more */
 };
 
 /* One change.  The pointers are valid until the next call on its reader. */
 struct kcmap_change {
 	int cause;		/* enum kcmap_cause */
-	const void *key;	/* NULL with LOST */
+	const void *key;	/* NULL with LOST and NAME */
 	size_t key_len;
 	const void *value;	/* SET: NULL if the feed does not have it */
 	size_t value_len;	/* SET: also if the feed does not have it */
-	uint64_t version;	/* of the change; LOST: of the last one */
+	uint64_t version;	/* of the change; LOST: of the last one; NAME: 0 */
 	uint64_t first;		/* LOST: version of the first one */
 	uint64_t lost;		/* LOST: how many changes */
 	uint64_t deadline;	/* SET: when the entry expires; 0: never */
@@ -748,14 +775,14 @@ int kcmap_limits(struct kcmap_usage *usage);
  */
 enum kcmap_operation {
 	KCMAP_OP_ANY = 0,		/* not known, or none of these */
-	KCMAP_OP_OPEN = 1,		/* also kcmap_from_fd() */
+	KCMAP_OP_OPEN = 1,		/* also kcmap_from_fd(), kcmap_reopen() */
 	KCMAP_OP_UNLINK = 2,
 	KCMAP_OP_LIST = 3,
 	KCMAP_OP_LIMITS = 4,
-	KCMAP_OP_RENAME = 5,
+	KCMAP_OP_RENAME = 5,		/* also kcmap_publish(), kcmap_exchange() */
 	KCMAP_OP_CHMOD = 6,
 	KCMAP_OP_CHOWN = 7,
-	KCMAP_OP_STAT = 8,
+	KCMAP_OP_STAT = 8,		/* also kcmap_name_changed() */
 	KCMAP_OP_GET = 9,		/* also _get_many(), _get_deadline(), _visit() */
 	KCMAP_OP_SET = 10,		/* also kcmap_set_version() */
 	KCMAP_OP_INSERT = 11,

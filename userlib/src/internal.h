@@ -31,6 +31,8 @@ struct kcmap_view;
 struct kcmap {
 	int fd;
 	bool created;	/* by this handle's kcmap_open() */
+	bool trusted;	/* only the caller's map, or root's, may take its place */
+	bool calls_only;	/* the caller wants no window */
 	dev_t device;	/* with id: which map the descriptor was opened for */
 	uint64_t id;
 	int64_t clock_offset;	/* see kcmap_deadline_of() */

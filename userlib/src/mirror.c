@@ -28,6 +28,7 @@ struct kcmap_mirror {
 	uint32_t missing;	/* shards of which more is missing than the watch has */
 	uint64_t missing_bits[CMAP_SHARDS_MAX / 64];
 	int64_t called;		/* functions, in this update */
+	int renamed;		/* the map's name has changed, in this update */
 	struct kcmap_mirror_info info;
 };
 
@@ -250,6 +251,10 @@ static int mirror_follow(struct kcmap_mirror *mirror, const struct kcmap_change 
 		mirror_miss(mirror, shard_of(mirror, change->version));
 		return 0;
 	}
+	if (change->cause == KCMAP_CAUSE_NAME) {
+		mirror->renamed = 1;
+		return 0;
+	}
 	mirror->info.changes++;
 	switch (change->cause) {
 	case KCMAP_CAUSE_SET:
@@ -302,9 +307,11 @@ API int64_t kcmap_mirror_update(struct kcmap_mirror *mirror, int timeout)
 	int more;
 
 	mirror->called = 0;
+	mirror->renamed = 0;
 	if (catch_up(mirror))
 		return -1;
-	if (mirror->called || !timeout)
+	/* The caller may want to reopen the map, so this does not wait. */
+	if (mirror->called || mirror->renamed || !timeout)
 		return mirror->called;
 
 	more = kcmap_watch_next(mirror->watch, &change, timeout);

@@ -12,8 +12,10 @@ static struct kcmap *handle_new(int no_window)
 	const char *choice = getenv("KCMAP_NO_WINDOW");
 	struct kcmap *map = calloc(1, sizeof(*map));
 
-	if (map)
-		map->no_window = no_window || (choice && *choice) ? ENODEV : 0;
+	if (map) {
+		map->calls_only = no_window || (choice && *choice);
+		map->no_window = map->calls_only ? ENODEV : 0;
+	}
 	return map;
 }
 
@@ -61,12 +63,17 @@ static int name_length(const char *name, uint32_t *len)
 	return 0;
 }
 
-static int bind_existing(int fd, const char *name, int oflag)
+/* Whoever would create a map may not use one that anybody has made before. */
+static bool wants_trusted(int oflag)
 {
-	bool any = !(oflag & O_CREAT) || oflag & KCMAP_O_ANY_OWNER;
+	return oflag & O_CREAT && !(oflag & KCMAP_O_ANY_OWNER);
+}
+
+static int bind_existing(int fd, const char *name, bool trusted)
+{
 	struct cmap_name args = {
 		.size = sizeof(args),
-		.flags = any ? 0 : CMAP_OPEN_TRUSTED,
+		.flags = trusted ? CMAP_OPEN_TRUSTED : 0,
 		.name = ptr_to_u64(name),
 	};
 
@@ -121,7 +128,7 @@ static int bind_any(int fd, const char *name, int oflag,
 {
 	for (;;) {
 		if (name && !(oflag & O_EXCL)) {
-			if (!bind_existing(fd, name, oflag))
+			if (!bind_existing(fd, name, wants_trusted(oflag)))
 				return check_existing(fd, oflag, options);
 			if (errno != ENOENT || !(oflag & O_CREAT))
 				return -1;
@@ -182,6 +189,7 @@ API struct kcmap *kcmap_open(const char *name, int oflag,
 	}
 
 	map->created = created;
+	map->trusted = wants_trusted(oflag);
 	return map;
 
 close_fd:
@@ -215,18 +223,59 @@ API int kcmap_fd(const struct kcmap *map)
 	return map->fd;
 }
 
+/* Give up what a handle has, but for its memory. */
+static void handle_release(const struct kcmap *map)
+{
+	kcmap_view_close(map->view);
+	/* If the number is another file's by now, it is not ours to close. */
+	if (kcmap_is_ours(map->fd, map->device, map->id))
+		close(map->fd);
+}
+
 API void kcmap_close(struct kcmap *map)
 {
 	int saved = errno;
 
 	if (!map)
 		return;
-	kcmap_view_close(map->view);
-	/* If the number is another file's by now, it is not ours to close. */
-	if (kcmap_is_ours(map->fd, map->device, map->id))
-		close(map->fd);
+	handle_release(map);
 	free(map);
 	errno = saved;
+}
+
+/* The access mode with which the map was opened, or -1 with errno set. */
+static int access_mode(const struct kcmap *map)
+{
+	int flags;
+
+	if (kcmap_is_ours(map->fd, map->device, map->id) <= 0)
+		return -1;
+	flags = fcntl(map->fd, F_GETFL);
+	return flags < 0 ? -1 : flags & O_ACCMODE;
+}
+
+API int kcmap_reopen(struct kcmap *map, const char *name)
+{
+	struct kcmap old = *map, new = {
+		.trusted = map->trusted,
+		.calls_only = map->calls_only,
+		.no_window = map->calls_only ? ENODEV : 0,
+	};
+	int mode = access_mode(map), fd;
+
+	if (mode < 0)
+		return -1;
+	fd = open(CMAP_DEVICE, mode | O_CLOEXEC);
+	if (fd < 0)
+		return -1;
+	if (bind_existing(fd, name, new.trusted) || handle_bind(&new, fd)) {
+		close_quietly(fd);
+		return -1;
+	}
+	/* Also if it is the same map: the new descriptor knows of its renames. */
+	*map = new;
+	handle_release(&old);
+	return new.id != old.id;
 }
 
 API int kcmap_unlink(const char *name)
@@ -248,16 +297,44 @@ API int kcmap_unlink(const char *name)
 	return err;
 }
 
-API int kcmap_rename(struct kcmap *map, const char *name)
+static int rename_to(const struct kcmap *map, const char *name, uint32_t flags)
 {
 	struct cmap_name args = {
 		.size = sizeof(args),
+		.flags = flags,
 		.name = ptr_to_u64(name),
 	};
 
 	if (name_length(name, &args.name_len))
 		return -1;
 	return kcmap_call_ours(map, CMAP_IOCTL_RENAME, &args);
+}
+
+API int kcmap_rename(struct kcmap *map, const char *name)
+{
+	return rename_to(map, name, 0);
+}
+
+API int kcmap_publish(struct kcmap *map, const char *name)
+{
+	return rename_to(map, name, CMAP_RENAME_REPLACE);
+}
+
+API int kcmap_exchange(struct kcmap *map, const char *name)
+{
+	return rename_to(map, name, CMAP_RENAME_EXCHANGE);
+}
+
+API int kcmap_name_changed(const struct kcmap *map)
+{
+	struct cmap_stat stat = {
+		.size = offsetof(struct cmap_stat, name_changes) +
+			sizeof(stat.name_changes),
+		.flags = CMAP_STAT_BRIEF,
+	};
+
+	return kcmap_call_ours(map, CMAP_IOCTL_STAT, &stat) ? -1 :
+	       stat.name_changes != 0;
 }
 
 API int kcmap_chmod(struct kcmap *map, mode_t mode)

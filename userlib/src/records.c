@@ -145,7 +145,7 @@ int kcmap_records_next(struct kcmap_records *records,
 		change->first = record->first;
 		change->lost = (record->version - record->first) /
 			       records->shards + 1;
-	} else {
+	} else if (record->cause != CMAP_FEED_NAME) {
 		change->key = (const char *)record + record->key_offset;
 		change->key_len = record->key_len;
 		if (record->cause == CMAP_FEED_SET) {
@@ -160,7 +160,8 @@ int kcmap_records_next(struct kcmap_records *records,
 /*
  * Move a cursor back to before the records of the buffer that have not been returned.
  * Records that a filter left out in between are left out again.  The cursor is behind
- * all of them, unless they are a ring's.
+ * all of them, unless they are a ring's.  A record of the cause NAME, which belongs to no
+ * shard, comes first in a buffer, so it has been returned.
  */
 void kcmap_records_rewind(const struct kcmap_records *records,
 			  struct cmap_feed_cursor *cursor)

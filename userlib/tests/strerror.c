@@ -108,6 +108,10 @@ static void operations_make_a_difference(void)
 	expect(EEXIST, KCMAP_OP_INSERT, NULL, "the key exists already");
 	expect(EEXIST, KCMAP_OP_RENAME, NULL,
 	       "a map of that name exists already");
+	expect(ENOENT, KCMAP_OP_RENAME, NULL,
+	       "the map's name has been removed, or no map has the name to exchange");
+	expect(EPERM, KCMAP_OP_RENAME, NULL,
+	       "only the owner of the map, and of the map that has the name, may do this, or a process with CAP_FOWNER");
 	expect(ENOENT, KCMAP_OP_TAKE, NULL, "no such key");
 	expect(ENOENT, KCMAP_OP_TOUCH, NULL, "no such key");
 	expect(EBADF, KCMAP_OP_TOUCH, NULL,
