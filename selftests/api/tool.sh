@@ -125,6 +125,10 @@ watched watch changes
 cmap unlink changes
 wait $pid
 check "watch ends with the map" "" 0 sh -c "exit $?"
+check "and says that it lost its name" "1" 0 grep -c '^name	changed$' /tmp/watched
+# It comes before changes that have not been read.
+without_name() { sed -i '/^name	changed$/d' /tmp/watched; }
+without_name
 check "watch" "set	a/1	one
 set	b	(24 bytes)
 set	a/\\x01	\\x9b
@@ -150,6 +154,7 @@ kill -CONT $pid
 cmap unlink changes
 wait $pid
 check "watch ends after a stop" "" 0 sh -c "exit $?"
+without_name
 check "watch says what was lost" "1" 0 sh -c 'grep -c "^lost	[0-9]* changes$" /tmp/watched'
 check "and goes on" "set	key	(3 bytes)" 0 tail -n 1 /tmp/watched
 check "wait, and time out" "" 3 cmap --timeout=1 wait colours sky
@@ -226,6 +231,7 @@ i=0
 while [ $i -lt 300 ] && ! grep -q expire /tmp/watched; do sleep 0.1; i=$((i + 1)); done
 cmap unlink changes
 wait $pid
+without_name
 check "watch tells" "set	k	v
 set	k	v
 expire	k" 0 cat /tmp/watched
@@ -256,11 +262,17 @@ example-flags set shop/beta on
 until grep -q beta /tmp/followed; do sleep 0.1; done
 example-flags set other on
 example-flags set shop/beta
+printf '%s\n' 'shop/currency USD' 'shop/gamma on' 'other off' >/tmp/flags
+example-flags reload /tmp/flags
+until grep -q gamma /tmp/followed; do sleep 0.1; done
 example-flags set shop/stop 1
 wait $pid
 check "example flags" "shop/currency=EUR
 shop/beta=on shop/currency=EUR
-shop/currency=EUR shop/stop=1" 0 sed -n '1,2p;$p' /tmp/followed
+shop/currency=USD shop/gamma=on shop/stop=1" 0 sed -n '1,2p;$p' /tmp/followed
+# The old generation or the new one, and no mix of both.
+check "example flags reloads at once" "shop/currency=USD shop/gamma=on" 0 sh -c \
+	"grep -e USD -e gamma /tmp/followed | grep -v stop | uniq"
 cmap unlink flags
 check "example watch" "" 0 sh -c 'insmod /ko/cmap_sample.ko && ping -q -c 1 127.0.0.1 >/dev/null && example-watch | grep -q icmp'
 rmmod cmap_sample cmap

@@ -75,6 +75,16 @@ check "expire" "1" 0 sh -c 'cmap expire data c 1h && cmap ttl data c | grep -c "
 check "expire never" "never" 0 sh -c 'cmap expire data c never && cmap ttl data c'
 check "no such map" "cmap: nomap: no map of that name" 5 cmap get nomap key
 check "no such key" "cmap: nokey: no such key" 1 cmap get data nokey
+cmap create before && cmap set before k old && cmap create after && cmap set after k new
+check "mv to what exists" "cmap: before: a map of that name exists already" 2 cmap mv after before
+check "mv --no-replace" "cmap: before: a map of that name exists already" 2 cmap mv after before --no-replace
+check "mv --exchange" "new old" 0 sh -c 'cmap mv after before --exchange && echo $(cmap get before k) $(cmap get after k)'
+check "mv --exchange with no map" "cmap: nomap: the map's name has been removed, or no map has the name to exchange" 5 \
+	cmap mv after nomap --exchange
+check "mv --replace" "old" 0 sh -c 'cmap mv --replace after before && cmap get before k'
+check "leaves no second map" "5" 0 sh -c 'cmap stat after 2>/dev/null; echo $?'
+check "mv in two ways" "64" 0 sh -c 'cmap mv before after --replace --exchange 2>/dev/null; echo $?'
+cmap unlink before
 check "mv" "c" 0 sh -c 'cmap create before && cmap mv before "af ter" && cmap list | grep -c "af ter" | tr 1 c; cmap unlink "af ter"'
 
 # ---- JSON ----

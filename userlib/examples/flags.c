@@ -6,8 +6,13 @@
  *
  *	flags serve		create the map
  *	flags set NAME VALUE	set a flag; no VALUE deletes it
+ *	flags reload FILE	replace all flags by those of a file, which has a line
+ *				"NAME VALUE" for each
  *	flags follow [PREFIX]	print the flags, and again whenever they change,
  *				until the flag PREFIXstop is set
+ *
+ * A reload makes a new map, and gives it the name in one step when it is complete.  So
+ * no reader sees some flags of the file and some of those before.
  */
 #include <kcmap.h>
 
@@ -109,7 +114,8 @@ static void print(void)
 
 /* ---- the commands ---- */
 
-static void follow(struct kcmap *map, const char *prefix)
+/* Follow one map until the flag stop is set, or another map has the name.  1 to stop. */
+static int follow_map(struct kcmap *map, const char *prefix)
 {
 	const struct kcmap_mirror_calls calls = {
 		.sz = sizeof(calls), .set = set, .remove = removed,
@@ -119,7 +125,9 @@ static void follow(struct kcmap *map, const char *prefix)
 	struct kcmap_mirror *mirror;
 	char stop[NAME_MAX + 1];
 	struct flag *flag;
+	int stops;
 
+	memset(flags, 0, sizeof(flags));
 	snprintf(stop, sizeof(stop), "%sstop", prefix);
 	mirror = kcmap_mirror_new(map, &filter, &calls, NULL);
 	if (!mirror)
@@ -131,8 +139,40 @@ static void follow(struct kcmap *map, const char *prefix)
 				die("follow", KCMAP_OP_MIRROR);
 		print();
 		flag = find(stop, strlen(stop));
-	} while (!flag || !*flag->name);
+		stops = flag && *flag->name;
+	} while (!stops && !kcmap_name_changed(map));
 	kcmap_mirror_free(mirror);
+	return stops;
+}
+
+static void follow(struct kcmap *map, const char *prefix)
+{
+	while (!follow_map(map, prefix))
+		if (kcmap_reopen(map, "flags") < 0)
+			die("flags", KCMAP_OP_OPEN);
+}
+
+static void reload(const char *file)
+{
+	char name[NAME_MAX + 1], value[VALUE_MAX + 1];
+	FILE *in = fopen(file, "r");
+	struct kcmap *map;
+
+	if (!in)
+		die(file, KCMAP_OP_ANY);
+	/* A reload that was killed has left it. */
+	if (kcmap_unlink("flags.new") && errno != ENOENT)
+		die("flags.new", KCMAP_OP_UNLINK);
+	map = kcmap_open("flags.new", O_RDWR | O_CREAT | O_EXCL, &options);
+	if (!map)
+		die("flags.new", KCMAP_OP_OPEN);
+	while (fscanf(in, "%63s %63s", name, value) == 2)
+		if (kcmap_set(map, name, strlen(name), value, strlen(value), NULL))
+			die(name, KCMAP_OP_SET);
+	if (kcmap_publish(map, "flags"))
+		die("flags", KCMAP_OP_RENAME);
+	kcmap_close(map);
+	fclose(in);
 }
 
 int main(int argc, char **argv)
@@ -140,6 +180,10 @@ int main(int argc, char **argv)
 	const char *command = argc > 1 ? argv[1] : "";
 	struct kcmap *map;
 
+	if (!strcmp(command, "reload") && argc == 3) {
+		reload(argv[2]);
+		return 0;
+	}
 	if (!strcmp(command, "serve"))
 		map = kcmap_open("flags", O_RDWR | O_CREAT, &options);
 	else
@@ -158,7 +202,7 @@ int main(int argc, char **argv)
 	} else if (!strcmp(command, "follow") && argc <= 3) {
 		follow(map, argc > 2 ? argv[2] : "");
 	} else if (strcmp(command, "serve")) {
-		fprintf(stderr, "usage: flags serve | set NAME [VALUE] | follow [PREFIX]\n");
+		fprintf(stderr, "usage: flags serve | set NAME [VALUE] | reload FILE | follow [PREFIX]\n");
 		return 2;
 	}
 	kcmap_close(map);

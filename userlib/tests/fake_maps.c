@@ -215,6 +215,28 @@ int kcmap_rename(struct kcmap *map, const char *name)
 	return 0;
 }
 
+int kcmap_publish(struct kcmap *map, const char *name)
+{
+	struct kcmap *other = named(name);
+
+	if (other && other != map)
+		kcmap_unlink(name);
+	return other == map ? 0 : kcmap_rename(map, name);
+}
+
+int kcmap_exchange(struct kcmap *map, const char *name)
+{
+	struct kcmap *other = named(name);
+	char *old = map->name;
+
+	if (!other)
+		return fail(ENOENT);
+	map->name = other->name;
+	other->name = old;
+	save();
+	return 0;
+}
+
 int kcmap_chmod(struct kcmap *map, mode_t mode)
 {
 	map->options.mode = mode;
@@ -594,7 +616,8 @@ struct kcmap_watch *kcmap_watch_open(struct kcmap *map, const struct kcmap_filte
 int kcmap_watch_next(struct kcmap_watch *watch, struct kcmap_change *change, int timeout)
 {
 	static const int causes[] = { KCMAP_CAUSE_SET, KCMAP_CAUSE_DELETE, KCMAP_CAUSE_EXPIRE,
-				      KCMAP_CAUSE_OWNER, KCMAP_CAUSE_LOST };
+				      KCMAP_CAUSE_OWNER, KCMAP_CAUSE_NAME,
+				      KCMAP_CAUSE_LOST };
 
 	(void)timeout;
 	if (watch->seen == sizeof(causes) / sizeof(*causes))

@@ -63,6 +63,7 @@ static const struct cause {
 	[KCMAP_CAUSE_CLEAR] = { "clear", "\033[31m" },
 	[KCMAP_CAUSE_EXPIRE] = { "expire", "\033[33m" },
 	[KCMAP_CAUSE_OWNER] = { "owner", "\033[33m" },
+	[KCMAP_CAUSE_NAME] = { "name", "\033[35m" },
 	[KCMAP_CAUSE_LOST] = { "lost", "\033[1;31m" },
 };
 
@@ -98,6 +99,9 @@ static void print_json_change(const struct arguments *args, const struct kcmap_c
 		json_add_number(record, "lost", change->lost);
 		json_add_number(record, "first", change->first);
 		json_add_number(record, "version", change->version);
+	} else if (change->cause == KCMAP_CAUSE_NAME) {
+		record = json_record("change");
+		json_add_text(record, "cause", "name");
 	} else {
 		snprintf(unknown, sizeof(unknown), "%d", change->cause);
 		record = entry_record("change", args, &entry);
@@ -117,6 +121,10 @@ static void print_change(const struct arguments *args, const struct kcmap_change
 	print_cause(change->cause);
 	if (change->cause == KCMAP_CAUSE_LOST) {
 		printf("%" PRIu64 " changes\n", change->lost);
+		return;
+	}
+	if (change->cause == KCMAP_CAUSE_NAME) {
+		puts("changed");
 		return;
 	}
 	type_print(stdout, args->key_type, change->key, change->key_len);

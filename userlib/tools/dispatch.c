@@ -11,6 +11,7 @@
 #define CREATES		(TAKES(MODE) | TAKES(KEY_MAX) | TAKES(VALUE_MAX) | TAKES(MAX_ENTRIES) | \
 			 TAKES(MAX_BYTES) | TAKES(SHARDS) | TAKES(FEED_BYTES) | \
 			 TAKES(FEED_VALUE_MAX) | TAKES(DEFAULT_TTL) | TAKES(NO_WINDOW) | TAKES(WIPE))
+#define RENAMES		(TAKES(REPLACE) | TAKES(EXCHANGE) | TAKES(NO_REPLACE))
 #define TYPES		(TAKES(TYPE) | TAKES(KEY_TYPE))
 #define LISTS		(TAKES(JSON) | TAKES(COLOR))
 #define WRITES		(TYPES | TAKES(TTL) | TAKES(FILE))
@@ -23,9 +24,9 @@ const struct command commands[] = {
 	{ "unlink", "MAP", "remove a map's name",
 	  GROUP_MAPS, KCMAP_OP_UNLINK, 1, 1, do_unlink, 0, 0 },
 	{ "rename", "MAP NAME", "give a map another name",
-	  GROUP_MAPS, KCMAP_OP_RENAME, 2, 2, do_rename, 0, 0 },
+	  GROUP_MAPS, KCMAP_OP_RENAME, 2, 2, do_rename, RENAMES, 0 },
 	{ "mv", "MAP NAME", "do the same as rename",
-	  GROUP_MAPS, KCMAP_OP_RENAME, 2, 2, do_rename, 0, 0 },
+	  GROUP_MAPS, KCMAP_OP_RENAME, 2, 2, do_rename, RENAMES, 0 },
 	{ "chmod", "OCTAL MAP", "set its permission bits",
 	  GROUP_MAPS, KCMAP_OP_CHMOD, 2, 2, do_chmod, 0, 0 },
 	{ "chown", "[USER][:GROUP] MAP", "set its owner, its group, or both",

@@ -98,10 +98,22 @@ void do_create(const struct arguments *args)
 
 void do_rename(const struct arguments *args)
 {
-	struct kcmap *map = open_own(args->argv[1]);
-	char *name = unescape_name(args->argv[2]);
+	int forms = given(args, REPLACE) + given(args, EXCHANGE) + given(args, NO_REPLACE);
+	struct kcmap *map;
+	char *name;
+	int err;
 
-	if (kcmap_rename(map, name))
+	if (forms > 1)
+		die_of_usage(args->argv[0], "--replace, --exchange and --no-replace exclude each other");
+	map = open_own(args->argv[1]);
+	name = unescape_name(args->argv[2]);
+	if (given(args, REPLACE))
+		err = kcmap_publish(map, name);
+	else if (given(args, EXCHANGE))
+		err = kcmap_exchange(map, name);
+	else
+		err = kcmap_rename(map, name);
+	if (err)
 		die(args->argv[2]);
 	free(name);
 	kcmap_close(map);

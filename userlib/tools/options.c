@@ -77,6 +77,12 @@ static const struct argp_option options[] = {
 		"how long each measurement takes (0.2)", 0 },
 	[OPTION_COMMANDS] = { "commands", KEY(COMMANDS), NULL, 0,
 		"list commands, arguments and options for programs", 0 },
+	[OPTION_REPLACE] = { "replace", KEY(REPLACE), NULL, 0,
+		"take the name from the map that has it, in one step", 0 },
+	[OPTION_EXCHANGE] = { "exchange", KEY(EXCHANGE), NULL, 0,
+		"give that map the old name, in one step", 0 },
+	[OPTION_NO_REPLACE] = { "no-replace", KEY(NO_REPLACE), NULL, 0,
+		"fail if a map has the name (the default)", 0 },
 };
 
 #define N_OPTIONS	(sizeof(options) / sizeof(*options))

@@ -48,6 +48,9 @@ enum option_index {
 	OPTION_NO_TTL,
 	OPTION_SECONDS,
 	OPTION_COMMANDS,
+	OPTION_REPLACE,
+	OPTION_EXCHANGE,
+	OPTION_NO_REPLACE,
 };
 
 #define TAKES(option)	(UINT64_C(1) << OPTION_ ## option)
