@@ -149,7 +149,7 @@ static cmap_ref next_due(struct cmap_shard *shard, u64 word, bool work, u32 *ste
  * its node may be another entry's: that is removed if it has expired, too.  Returns how
  * many were removed.
  */
-static u32 remove_ref(struct cmap_shard *shard, cmap_ref ref, u32 high)
+static u32 expire_ref(struct cmap_shard *shard, cmap_ref ref, u32 high)
 {
 	struct cmap_stripe *stripe = cmap_shard_lock(shard, high);
 	struct cmap_node *node = NULL;
@@ -181,7 +181,7 @@ static bool expire_step(struct cmap_shard *shard, u64 word, bool work,
 	cmap_ref ref;
 
 	while ((ref = next_due(shard, word, work, &steps, &high)))
-		*removed += remove_ref(shard, ref, high);
+		*removed += expire_ref(shard, ref, high);
 	return !steps;
 }
 

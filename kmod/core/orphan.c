@@ -143,7 +143,7 @@ static cmap_ref first_of(struct cmap_shard *shard, const struct cmap_owned *owne
  * since, and its node may be another entry's: that is removed if it is absent, too.  It
  * counts as expired if it is that as well.  Returns how many were removed.
  */
-static u32 remove_ref(struct cmap_shard *shard, cmap_ref ref, u32 high)
+static u32 orphan_ref(struct cmap_shard *shard, cmap_ref ref, u32 high)
 {
 	struct cmap_stripe *stripe = cmap_shard_lock(shard, high);
 	struct cmap_table *table;
@@ -177,7 +177,7 @@ static bool orphan_step(struct cmap_shard *shard, struct cmap_owner *owner,
 		ref = first_of(shard, owned, &high);
 		if (!ref)
 			return false;
-		*removed += remove_ref(shard, ref, high);
+		*removed += orphan_ref(shard, ref, high);
 	}
 	return true;
 }

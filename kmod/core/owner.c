@@ -345,7 +345,7 @@ u64 cmap_owner_entries(const struct cmap_owner *owner)
 
 /* ---- the lists of entries ---- */
 
-static struct cmap_trailer *trailer_at(const struct cmap_arena *arena,
+static struct cmap_trailer *owned_trailer(const struct cmap_arena *arena,
 				       cmap_ref ref)
 {
 	return cmap_node_trailer(cmap_arena_node(arena, ref));
@@ -362,14 +362,14 @@ static struct cmap_owned *owned_of(const struct cmap_arena *arena, u32 shard,
 
 static void leave(struct cmap_arena *arena, u32 shard, cmap_ref ref)
 {
-	const struct cmap_trailer *trailer = trailer_at(arena, ref);
+	const struct cmap_trailer *trailer = owned_trailer(arena, ref);
 	struct cmap_owned *owned = owned_of(arena, shard, trailer);
 	cmap_ref next = trailer->owned_next, prev = trailer->owned_prev;
 
 	if (next)
-		trailer_at(arena, next)->owned_prev = prev;
+		owned_trailer(arena, next)->owned_prev = prev;
 	if (prev)
-		trailer_at(arena, prev)->owned_next = next;
+		owned_trailer(arena, prev)->owned_next = next;
 	else
 		owned->first = next;
 	/* The last access.  Pairs with the acquire in cmap_owned_entries(). */
@@ -378,13 +378,13 @@ static void leave(struct cmap_arena *arena, u32 shard, cmap_ref ref)
 
 static void enter(struct cmap_arena *arena, u32 shard, cmap_ref ref)
 {
-	struct cmap_trailer *trailer = trailer_at(arena, ref);
+	struct cmap_trailer *trailer = owned_trailer(arena, ref);
 	struct cmap_owned *owned = owned_of(arena, shard, trailer);
 
 	trailer->owned_next = owned->first;
 	trailer->owned_prev = 0;
 	if (owned->first)
-		trailer_at(arena, owned->first)->owned_prev = ref;
+		owned_trailer(arena, owned->first)->owned_prev = ref;
 	owned->first = ref;
 	WRITE_ONCE(owned->entries, owned->entries + 1);
 }
@@ -424,17 +424,17 @@ void cmap_owned_replace(struct cmap_arena *arena, u32 shard,
 void cmap_owned_move(struct cmap_arena *arena, u32 shard, cmap_ref from,
 		     cmap_ref to)
 {
-	const struct cmap_trailer *old = trailer_at(arena, from);
-	struct cmap_trailer *trailer = trailer_at(arena, to);
+	const struct cmap_trailer *old = owned_trailer(arena, from);
+	struct cmap_trailer *trailer = owned_trailer(arena, to);
 
 	lockdep_assert_held(arena->lock);
 
 	trailer->owned_next = old->owned_next;
 	trailer->owned_prev = old->owned_prev;
 	if (trailer->owned_next)
-		trailer_at(arena, trailer->owned_next)->owned_prev = to;
+		owned_trailer(arena, trailer->owned_next)->owned_prev = to;
 	if (trailer->owned_prev)
-		trailer_at(arena, trailer->owned_prev)->owned_next = to;
+		owned_trailer(arena, trailer->owned_prev)->owned_next = to;
 	else
 		owned_of(arena, shard, trailer)->first = to;
 }

@@ -17,7 +17,7 @@
 #define PLENTY		4	/* batches for each stripe: then some are taken ahead */
 
 /* Begin a grace period for the nodes that were freed since the last one began. */
-static void start_gp(struct cmap_stash *stash)
+static void stash_start_gp(struct cmap_stash *stash)
 {
 	stash->waiting = stash->fresh;
 	stash->fresh = 0;
@@ -25,12 +25,12 @@ static void start_gp(struct cmap_stash *stash)
 		stash->grace = start_poll_synchronize_rcu();
 }
 
-static void advance(struct cmap_stash *stash)
+static void stash_advance(struct cmap_stash *stash)
 {
 	if (!stash->waiting || !poll_state_synchronize_rcu(stash->grace))
 		return;
 	stash->ready = stash->waiting;
-	start_gp(stash);
+	stash_start_gp(stash);
 }
 
 /* Whether writers lacked memory a short time ago. */
@@ -86,7 +86,7 @@ cmap_ref cmap_stash_take(struct cmap_arena *arena, struct cmap_stash *stash,
 	if (stash->class != cmap_class_of(size))
 		return 0;
 	if (!stash->ready)
-		advance(stash);
+		stash_advance(stash);
 	ref = stash->ready;
 	if (!ref)
 		return 0;
@@ -102,7 +102,7 @@ cmap_ref cmap_stash_take(struct cmap_arena *arena, struct cmap_stash *stash,
 	return ref;
 }
 
-static cmap_ref pop(const struct cmap_arena *arena, cmap_ref *list)
+static cmap_ref stash_pop(const struct cmap_arena *arena, cmap_ref *list)
 {
 	cmap_ref ref = *list;
 
@@ -159,7 +159,7 @@ void cmap_stash_fill(struct cmap_arena *arena, struct cmap_stash *stash, u32 siz
  * Whether a stash may take one more node of a class.  The first free nodes are for
  * replacements in all stripes, so they stay in the segments.
  */
-static bool has_room(const struct cmap_arena *arena, const struct cmap_stash *stash,
+static bool stash_has_room(const struct cmap_arena *arena, const struct cmap_stash *stash,
 		     const struct cmap_class *class)
 {
 	/*
@@ -209,13 +209,13 @@ bool cmap_stash_give(struct cmap_arena *arena, struct cmap_stash *stash,
 	/* Only what is taken here is worth keeping. */
 	if (stash->class != nth)
 		return false;
-	if (!has_room(arena, stash, class))
+	if (!stash_has_room(arena, stash, class))
 		return false;
 
 	cmap_arena_push(arena, &stash->fresh, ref);
 	stash->count++;
 	if (!stash->waiting)
-		start_gp(stash);
+		stash_start_gp(stash);
 	note_stashed(arena);
 	return true;
 }
@@ -243,7 +243,7 @@ void cmap_stash_spill(struct cmap_arena *arena, struct cmap_stash *stash,
 	for (i = 0; i < BATCH && (stash->fresh || stash->waiting); i++) {
 		cmap_ref *list = stash->fresh ? &stash->fresh : &stash->waiting;
 
-		cmap_arena_retire(arena, pop(arena, list));
+		cmap_arena_retire(arena, stash_pop(arena, list));
 		stash->count--;
 	}
 }
@@ -267,20 +267,20 @@ u32 cmap_stash_empty(struct cmap_arena *arena, struct cmap_stash *stash,
 
 	for (; stash->count && given < count; given++, stash->count--) {
 		if (!stash->ready)
-			advance(stash);
+			stash_advance(stash);
 		if (stash->ready)
 			cmap_arena_free_unpublished(arena,
-						    pop(arena, &stash->ready));
+						    stash_pop(arena, &stash->ready));
 		else if (!all)
 			break;
 		else if (stash->waiting)
-			cmap_arena_retire(arena, pop(arena, &stash->waiting));
+			cmap_arena_retire(arena, stash_pop(arena, &stash->waiting));
 		else
-			cmap_arena_retire(arena, pop(arena, &stash->fresh));
+			cmap_arena_retire(arena, stash_pop(arena, &stash->fresh));
 	}
 	/* Those that are left are of use only after a grace period. */
 	if (!stash->waiting)
-		start_gp(stash);
+		stash_start_gp(stash);
 
 	return given;
 }

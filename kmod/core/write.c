@@ -519,7 +519,7 @@ static __always_inline int write_locked(struct cmap_shard *shard,
  * allocated, or the write or the arena lacks something.  A write whose condition does not
  * hold lacks nothing.
  */
-static __always_inline unsigned int pending_work(struct cmap_shard *shard,
+static __always_inline unsigned int write_pending(struct cmap_shard *shard,
 						 struct cmap_stripe *stripe, int err)
 {
 	const struct cmap_table *table = cmap_shard_table_stripe(shard);
@@ -595,7 +595,7 @@ int cmap_shard_try_write(struct cmap_shard *shard, struct cmap_write *write,
 	err = write_locked(shard, stripe, write);
 	if (unlikely(err == -EAGAIN))
 		count_retry(shard);
-	pending = pending_work(shard, stripe, err);
+	pending = write_pending(shard, stripe, err);
 	spin_unlock_bh(&stripe->lock);
 
 	if (unlikely(pending))
@@ -624,7 +624,7 @@ static u32 write_run(struct cmap_shard *shard, struct cmap_stripe *stripe,
 		     (cmap_clock_used(shard->arena.clock) ||
 		      cmap_owners_ends(shard->arena.owners))))
 			break;
-		*pending = pending_work(shard, stripe, err[i]);
+		*pending = write_pending(shard, stripe, err[i]);
 	}
 	return i;
 }
@@ -870,7 +870,7 @@ u64 cmap_shard_clear(struct cmap_shard *shard, u64 *high)
 	cmap_entries_end(stripe, -(s32)(cleared.removed + cleared.gone));
 	cmap_quota_return(shard->quota, &stripe->credit,
 			  cleared.removed + cleared.gone);
-	pending = pending_work(shard, stripe, 0);
+	pending = write_pending(shard, stripe, 0);
 	spin_unlock_bh(&stripe->lock);
 
 	if (pending)
