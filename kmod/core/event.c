@@ -193,10 +193,12 @@ void cmap_event_arm(struct cmap_shard *shard)
  * Write a record, wake those who wait for the key, and if the shard is armed, disarm it
  * and have the listeners look.  Each of these may not be needed.
  */
-static noinline void event_report(struct cmap_shard *shard,
-				  struct cmap_stripe *stripe, u8 cause,
+static noinline void event_report(struct cmap_shard *shard, u8 cause,
 				  const struct cmap_node *node, u64 version)
 {
+	/* It would cost the callers two registers, which they seldom need here. */
+	struct cmap_stripe *stripe = cmap_shard_stripe(shard, node->hash_high);
+
 	lockdep_assert_held(&stripe->lock);
 
 	if (shard->feed)
@@ -230,7 +232,7 @@ void cmap_event_set(struct cmap_shard *shard, struct cmap_stripe *stripe,
 	if (unlikely(stripe->events != CMAP_EVENT_FEED) ||
 	    unlikely(!cmap_feed_write_fast(shard->feed, CMAP_FEED_SET, true,
 					   node, version)))
-		event_report(shard, stripe, CMAP_FEED_SET, node, version);
+		event_report(shard, CMAP_FEED_SET, node, version);
 }
 
 /**
@@ -253,5 +255,5 @@ void cmap_event_gone(struct cmap_shard *shard, struct cmap_stripe *stripe,
 	if (unlikely(stripe->events != CMAP_EVENT_FEED) ||
 	    unlikely(!cmap_feed_write_fast(shard->feed, cause, false, node,
 					   version)))
-		event_report(shard, stripe, cause, node, version);
+		event_report(shard, cause, node, version);
 }
