@@ -17,6 +17,7 @@
 #include <linux/preempt.h>
 #include <linux/random.h>
 #include <linux/rcupdate.h>
+#include <linux/sched.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 
@@ -335,6 +336,17 @@ void run_threads(struct kunit *test, unsigned int count,
 	for (i = 0; i < started; i++)
 		wait_for_completion(&racers[i].done);
 	KUNIT_ASSERT_EQ(test, started, count);
+}
+
+/*
+ * Let other tasks of this CPU run, in a loop that takes no lock.  User Mode Linux does not
+ * preempt kernel code when an interrupt returns, and cond_resched() does nothing in a
+ * preemptible kernel.
+ */
+void let_others_run(void)
+{
+	if (need_resched())
+		schedule();
 }
 
 void wait_for_frees(void)

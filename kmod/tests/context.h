@@ -99,6 +99,7 @@ struct cmap_node *shard_reserve(struct cmap_shard *shard,
 void set_killed(bool killed);
 
 /* Wait until all that was freed after a grace period, or by a work, is free. */
+void let_others_run(void);
 void wait_for_frees(void);
 
 /* Replace an arena's segment table by one of the largest size. */

@@ -685,6 +685,7 @@ static void race_reader(void)
 		if (!still_has(race, 1))
 			atomic_inc(&race_absent);
 		reads++;
+		let_others_run();
 		if (reads % 64)
 			continue;
 		cmap_scan_begin(scan, race, &start);
@@ -758,7 +759,7 @@ static void decide_thread(struct kunit *test, unsigned int thread)
 	}
 	/* Pairs with the release above: the entry is there. */
 	while (!smp_load_acquire(&decided.deadline))
-		cpu_relax();
+		let_others_run();
 	cmap_op_hash(race, &key, &number, sizeof(number));
 	stripe = cmap_shard_lock(race->shard[0], cmap_hash_high(key.hash));
 	decided.held = cmap_clock_closing(&race->clock) < decided.deadline;

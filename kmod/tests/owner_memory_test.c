@@ -153,7 +153,7 @@ static void map_ends_while_a_work_runs(struct kunit *test)
 	cmap_owner_get(owner);
 	cmap_owner_end(owner);
 	while (!work_busy(&owner->work))
-		cpu_relax();
+		let_others_run();
 	msleep(20);
 	cmap_owners_stop(&map->owners);
 	KUNIT_EXPECT_FALSE(test, xa_empty(&map->owners.slots));

@@ -472,7 +472,7 @@ static void decide_thread(struct kunit *test, unsigned int thread)
 
 	if (!thread) {
 		while (!READ_ONCE(race.held))
-			cpu_relax();
+			let_others_run();
 		cmap_owner_end(race.owner);
 		return;
 	}
@@ -556,12 +556,13 @@ static void race_thread(struct kunit *test, unsigned int thread)
 	}
 	/* Pairs with the release in race_writer(). */
 	while (!smp_load_acquire(&race.held))
-		cpu_relax();
+		let_others_run();
 	for (;;) {
 		bool absent = !owner_has(race.map, 1);
 
 		if (READ_ONCE(race_over))
 			break;
+		let_others_run();
 		if (absent)
 			atomic_inc(&race_absent);
 	}
@@ -597,7 +598,7 @@ static void count_writer(struct kunit *test)
 		atomic_set_release(&rounds_begun, i);
 		cmap_owner_end(owner);
 		while (atomic_read_acquire(&rounds_ended) < i)
-			cpu_relax();
+			let_others_run();
 		owner_remove_orphans(owner);
 	}
 }
@@ -612,9 +613,9 @@ static void count_thread(struct kunit *test, unsigned int thread)
 	}
 	for (i = 1; i <= COUNT_ROUNDS; i++) {
 		while (atomic_read_acquire(&rounds_begun) < i)
-			cpu_relax();
+			let_others_run();
 		while (owner_has(race.map, 1))
-			cpu_relax();
+			let_others_run();
 		if (cmap_map_count(race.map, true))
 			atomic_inc(&counted_too_many);
 		atomic_set_release(&rounds_ended, i);
