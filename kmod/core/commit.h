@@ -99,6 +99,40 @@ static __always_inline void cmap_entries_end(struct cmap_stripe *stripe, s32 mor
 	smp_store_release(&stripe->changes, stripe->changes + 1);
 }
 
+/**
+ * cmap_removal_begin() - announce that entries are removed
+ * @shard: the shard
+ * @stripe: the stripe
+ *
+ * Context: The stripe's lock.
+ */
+static __always_inline void cmap_removal_begin(struct cmap_shard *shard,
+					       struct cmap_stripe *stripe)
+{
+	lockdep_assert_held(&stripe->lock);
+
+	cmap_entries_begin(shard, stripe);
+	cmap_quota_deleting(shard->quota, &stripe->credit);
+}
+
+/**
+ * cmap_removal_end() - count entries that were removed, and return their credit
+ * @shard: the shard
+ * @stripe: the stripe
+ * @removed: how many
+ *
+ * Context: The stripe's lock.
+ */
+static __always_inline void cmap_removal_end(struct cmap_shard *shard,
+					     struct cmap_stripe *stripe,
+					     u32 removed)
+{
+	lockdep_assert_held(&stripe->lock);
+
+	cmap_entries_end(stripe, -(s32)removed);
+	cmap_quota_return(shard->quota, &stripe->credit, removed);
+}
+
 /* Complete a node by its version.  Nobody can find the node yet. */
 static __always_inline u64 cmap_commit_version(const struct cmap_shard *shard,
 					       struct cmap_stripe *stripe,

@@ -37,7 +37,7 @@ static u64 entry_lateness(const struct cmap_shard *shard, const struct cmap_node
  * @stripe: the entry's stripe
  * @change: the deletion
  *
- * The caller counts it, between cmap_entries_begin() and cmap_entries_end().
+ * The caller counts it, between cmap_removal_begin() and cmap_removal_end().
  *
  * Context: The stripe's lock.
  */
@@ -61,11 +61,9 @@ static void remove_entry(struct cmap_shard *shard, struct cmap_stripe *stripe,
 		.old_ref = slot->bucket->ref[slot->i],
 	};
 
-	cmap_entries_begin(shard, stripe);
-	cmap_quota_deleting(shard->quota, &stripe->credit);
+	cmap_removal_begin(shard, stripe);
 	commit_expired(shard, stripe, &change, late);
-	cmap_entries_end(stripe, -1);
-	cmap_quota_return(shard->quota, &stripe->credit, 1);
+	cmap_removal_end(shard, stripe, 1);
 }
 
 /**

@@ -41,11 +41,9 @@ static void remove_orphan(struct cmap_shard *shard, struct cmap_stripe *stripe,
 		.old_ref = slot->bucket->ref[slot->i],
 	};
 
-	cmap_entries_begin(shard, stripe);
-	cmap_quota_deleting(shard->quota, &stripe->credit);
+	cmap_removal_begin(shard, stripe);
 	commit_orphan(shard, stripe, &change);
-	cmap_entries_end(stripe, -1);
-	cmap_quota_return(shard->quota, &stripe->credit, 1);
+	cmap_removal_end(shard, stripe, 1);
 }
 
 /**
@@ -80,7 +78,7 @@ bool cmap_gone_locked(struct cmap_shard *shard, struct cmap_stripe *stripe,
  * @stripe: the entry's stripe
  * @change: the deletion
  *
- * The caller counts it, between cmap_entries_begin() and cmap_entries_end().
+ * The caller counts it, between cmap_removal_begin() and cmap_removal_end().
  *
  * Context: The stripe's lock.
  * Return: as cmap_gone_locked().

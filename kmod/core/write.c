@@ -303,13 +303,11 @@ static __always_inline int delete_entry(struct cmap_shard *shard,
 		.keep_old = write->flags & CMAP_WRITE_KEEP_OLD,
 	};
 
-	cmap_entries_begin(shard, stripe);
-	cmap_quota_deleting(shard->quota, &stripe->credit);
+	cmap_removal_begin(shard, stripe);
 	write->version = cmap_commit_locked(shard, stripe, CMAP_CHANGE_DELETE,
 					    &change);
 	tell_old(write, &change);
-	cmap_entries_end(stripe, -1);
-	cmap_quota_return(shard->quota, &stripe->credit, 1);
+	cmap_removal_end(shard, stripe, 1);
 
 	return 0;
 }
@@ -853,8 +851,7 @@ u64 cmap_shard_clear(struct cmap_shard *shard, u64 *high)
 		return 0;
 
 	stripe = cmap_shard_lock(shard, *high >> shard->shard_bits);
-	cmap_entries_begin(shard, stripe);
-	cmap_quota_deleting(shard->quota, &stripe->credit);
+	cmap_removal_begin(shard, stripe);
 	for (i = 0; i < CLEAR_BUCKETS && *high <= U32_MAX; i++) {
 		u32 at = *high >> shard->shard_bits;
 		struct cmap_bucket *bucket;
@@ -867,9 +864,7 @@ u64 cmap_shard_clear(struct cmap_shard *shard, u64 *high)
 		clear_chain(shard, stripe, table, bucket, *high, &cleared);
 		*high = ((u64)cmap_table_index(table, at) + 1) << (32 - table->bits);
 	}
-	cmap_entries_end(stripe, -(s32)(cleared.removed + cleared.gone));
-	cmap_quota_return(shard->quota, &stripe->credit,
-			  cleared.removed + cleared.gone);
+	cmap_removal_end(shard, stripe, cleared.removed + cleared.gone);
 	pending = write_pending(shard, stripe, 0);
 	spin_unlock_bh(&stripe->lock);
 
